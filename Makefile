@@ -1,0 +1,46 @@
+# `make demo` and `make test` need only Python 3.11 or newer; both install what they use into .venv, once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test quick lint format clean
+
+help: ## show this help
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing cotrain into $(VENV) (once; about two minutes) ..."
+	$(PIP_INSTALL) -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing cotrain and its development tools into $(VENV) (once; about three minutes) ..."
+	$(PIP_INSTALL) -e '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo ## train six half-empty targets of the film table together and print the verdict
+	$(BIN)/cotrain demo --output demo --overwrite
+
+test: lint ## ruff, ty, import-linter, then every test and doctest
+	$(BIN)/pytest -n 2 --dist worksteal
+
+quick: $(VENV)/.dev ## the tests without the slow ones
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
+
+lint: $(VENV)/.dev ## ruff, ty and import-linter
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/ty check --error-on-warning
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/.dev ## format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## remove the environment and every build output
+	rm -rf $(VENV) build dist demo runs site .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,30 @@
+"""The vocabulary that every layer shares: errors, names, parameters, seeds."""
+
+from cotrain._base._errors import (
+    ConfigError,
+    CotrainError,
+    DataError,
+    InvalidArgumentError,
+    MissingExtraError,
+    RunError,
+    did_you_mean,
+    require_extra,
+)
+from cotrain._base._inputs import InputSpec
+from cotrain._base._parameters import parameters_of
+from cotrain._base._random import mix_seed, numpy_generator
+
+__all__ = [
+    "ConfigError",
+    "CotrainError",
+    "DataError",
+    "InputSpec",
+    "InvalidArgumentError",
+    "MissingExtraError",
+    "RunError",
+    "did_you_mean",
+    "mix_seed",
+    "numpy_generator",
+    "parameters_of",
+    "require_extra",
+]

@@ -1,0 +1,30 @@
+"""What an encoder is told about its inputs before it makes its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """Sizes of a table's input tensors.
+
+    The inputs of a batch are a dict of tensors whose first axis is B:
+
+    - `"numbers"`: float32 [B, n_numbers], standardised, imputed; missing-value indicators come last;
+    - `"categories"`: int64 [B, C], already shifted into one packed table of `sum(cardinalities)` rows;
+    - `"bag:NAME"`, one per tags or text column: int64 [B, M] token numbers in [0, bags[NAME]), 0 = padding.
+
+    A key is absent where the table has no such columns. Datasets of the user's own bring other keys,
+    which only their encoder knows.
+
+    Args:
+        n_numbers: width of `"numbers"`.
+        cardinalities: number of codes per categorical column, unknown and missing included.
+        bags: number of tokens per bag column, padding included.
+    """
+
+    n_numbers: int = 0
+    cardinalities: tuple[int, ...] = ()
+    bags: Mapping[str, int] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Tables: their schema, partial labels, splits and batches."""

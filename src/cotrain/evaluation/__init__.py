@@ -1,0 +1,1 @@
+"""Figures per task, and what they say together."""

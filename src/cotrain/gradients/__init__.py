@@ -1,0 +1,1 @@
+"""Per-task gradients, Gramians, and the balanced backward pass for PyTorch."""

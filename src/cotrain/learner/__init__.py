@@ -1,0 +1,1 @@
+"""The Learner and its configuration file."""

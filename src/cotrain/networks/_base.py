@@ -1,0 +1,39 @@
+"""What every encoder is: a chain of stages that turns the inputs of a batch into a representation."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Self, final
+
+from torch import Tensor, nn
+
+from cotrain._base import InputSpec
+
+
+class Encoder(nn.Module, ABC):
+    """A network from inputs to a representation, cut into stages.
+
+    The constructor takes options only; `build` makes the parameters once the sizes of the inputs are
+    known, so that an encoder can be copied and built once per task where an architecture wants that.
+    After it `stages` is a list of modules that are applied one after the other: the first takes the dict
+    of inputs, the others the tensor before them. Sharing architectures work on the stages.
+    """
+
+    #: Modules applied one after the other; set by `build`.
+    stages: nn.ModuleList
+    #: Width D of the representation after each stage; set by `build`.
+    widths: tuple[int, ...]
+    #: D of the last stage's representation, `widths[-1]`; known after `build` at the latest.
+    width: int
+
+    @abstractmethod
+    def build(self, spec: InputSpec) -> Self:
+        """Make the parameters for inputs of these sizes and return self."""
+
+    @final
+    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Return the representation: [B, D], a sequence [B, S, D] or a map [B, D, H, W]."""
+        hidden: Any = inputs
+        for stage in self.stages:
+            hidden = stage(hidden)
+        return hidden

@@ -1,0 +1,61 @@
+"""What every sharing architecture is: one representation per task, and a split into shared and own."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Self, final
+
+import torch
+from torch import Tensor, nn
+
+from cotrain.networks._base import Encoder
+
+
+class Sharing(nn.Module, ABC):
+    """A way for K tasks to share a network.
+
+    The constructor takes options only; `build` makes the parameters.
+    """
+
+    #: Task names in order; set by `build`.
+    tasks: tuple[str, ...]
+
+    @abstractmethod
+    def build(self, make_encoder: Callable[[], Encoder], tasks: Sequence[str]) -> Self:
+        """Make the parameters and return self.
+
+        Args:
+            make_encoder: gives a new, built encoder at every call, each with its own initial weights.
+            tasks: names of the K tasks.
+
+        Raises:
+            InvalidArgumentError: if the encoder has too few stages, or the options do not fit.
+        """
+
+    @abstractmethod
+    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return each task's representation."""
+
+    @abstractmethod
+    def widths(self) -> dict[str, int]:
+        """Return the width D of each task's representation. Known after `build`."""
+
+    @abstractmethod
+    def task_modules(self, task: str) -> list[nn.Module]:
+        """Return the modules that only this task uses, so that everything else counts as shared."""
+
+    @final
+    def task_parameters(self, task: str) -> list[nn.Parameter]:
+        """Return the parameters that only this task uses."""
+        return [parameter for module in self.task_modules(task) for parameter in module.parameters()]
+
+    @final
+    def shared_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters that more than one task can use (with one task: all that are not its own)."""
+        own = {id(parameter) for task in self.tasks for parameter in self.task_parameters(task)}
+        return [parameter for parameter in self.parameters() if id(parameter) not in own]
+
+    def penalty(self) -> Tensor:
+        """Return a scalar to add to the loss; 0 unless the architecture regularises."""
+        return torch.zeros(())

@@ -1,0 +1,255 @@
+"""What every kind of task is: target coding, head, masked loss, prediction, confidence, metrics.
+
+Shapes: B rows, T targets of the task (columns or labels), O outputs of its head.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, final
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor, nn
+
+from cotrain._base import DataError, InvalidArgumentError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of merit of a task.
+
+    Args:
+        name: the field's name for it, e.g. "auroc".
+        direction: whether a larger or a smaller value is better.
+        compute: (scores, targets, mask) -> value. `scores` are what `Task.scores` gives, as NumPy float64,
+            [B, ...]; `targets` [B, T] in the coding of `Task.encode`, in the original unit for regression;
+            `mask` [B, T] bool. Gives NaN where the figure is not defined (one class only, no label).
+    """
+
+    name: str
+    direction: Literal["max", "min"]
+    compute: Callable[[np.ndarray, np.ndarray, np.ndarray], float]
+
+
+class Task(ABC):
+    """A thing to predict: one or several target columns of one kind.
+
+    A task is made by the user with its options, then `fit` learns its coding (classes, mean, scale) from
+    the training rows. The coding is plain JSON in `state_dict`.
+
+    Args:
+        name: what the task is called in results; also its column unless `columns` is given.
+        columns: target column or columns.
+        weight: positive factor on the loss, before any balancing.
+        preference: the user's priority, a positive number that the balancer takes into account.
+        when: an SQL condition on the table's columns, e.g. "clicked == 1": the task exists only on
+            rows where it holds; elsewhere its label counts as missing.
+        metrics: names of the metrics to report, the first one being the one that selects the best
+            weights; `None`: the kind's default.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        columns: str | Sequence[str] | None = None,
+        *,
+        weight: float = 1.0,
+        preference: float = 1.0,
+        when: str | None = None,
+        metrics: Sequence[str] | None = None,
+    ) -> None:
+        kind = type(self).__name__
+        if not isinstance(name, str) or not name:
+            raise InvalidArgumentError(f"{kind}(name=...) must be a non-empty string, got {name!r}.")
+        for what, value in (("weight", weight), ("preference", preference)):
+            if not 0 < value < float("inf"):
+                raise InvalidArgumentError(
+                    f"Task {name!r}: {what} must be a positive finite number, got {value!r}."
+                )
+        self.name = name
+        self.columns = [name] if columns is None else [columns] if isinstance(columns, str) else list(columns)
+        if not self.columns or len(set(self.columns)) < len(self.columns):
+            raise InvalidArgumentError(
+                f"Task {name!r}: columns must be one or more different names, got {columns!r}."
+            )
+        self.weight = float(weight)
+        self.preference = float(preference)
+        self.when = when
+        self.metrics = None if metrics is None else list(metrics)
+        known = {metric.name: metric for metric in self.available_metrics()}
+        for metric in self.metrics or []:
+            if metric not in known:
+                raise InvalidArgumentError(
+                    f"Task {name!r} ({kind}) has no metric {metric!r}: {did_you_mean(metric, known)}"
+                )
+
+    # -- coding -------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def fit(self, frame: pl.DataFrame) -> None:
+        """Learn the coding from training rows; raise `DataError` if they cannot be learned from."""
+
+    @abstractmethod
+    def encode_columns(self, frame: pl.DataFrame) -> tuple[Tensor, Tensor]:
+        """Return targets [B, T] (0 where missing) and mask [B, T] (True = labelled), `when` left aside."""
+
+    @final
+    def encode(self, frame: pl.DataFrame) -> tuple[Tensor, Tensor]:
+        """Code the target columns of `frame`.
+
+        Returns:
+            targets [B, T]: float32, or int64 class numbers; 0 where missing.
+            mask [B, T]: True where there is a label and `when` holds.
+
+        Raises:
+            DataError: a column is absent, or a value cannot be read as this kind of task.
+        """
+        for column in self.columns:
+            if column not in frame.columns:
+                raise DataError(
+                    f"Task {self.name!r}: target {column!r} is not a column of the table; "
+                    f"{did_you_mean(column, frame.columns)}"
+                )
+        targets, mask = self.encode_columns(frame)
+        if self.when is not None:
+            holds = rows_where(frame, self.when, self.name)
+            mask = mask & holds[:, None]
+            targets = torch.where(mask, targets, torch.zeros_like(targets))
+        return targets, mask
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Return the coding that `fit` learned, as plain JSON values."""
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a coding."""
+
+    # -- network ------------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def n_outputs(self) -> int:
+        """O, the width of the head's output. Known after `fit`."""
+
+    @property
+    @abstractmethod
+    def labels(self) -> list[str]:
+        """Names of the T targets; a single-target task has one, its own name."""
+
+    def head(self, width: int, hidden: Sequence[int] = (), dropout: float = 0.0) -> nn.Module:
+        """Make the module that maps a representation [B, width] to outputs [B, O].
+
+        Args:
+            width: D of the representation.
+            hidden: widths of hidden layers before the output layer.
+            dropout: probability of dropping a hidden unit, in [0, 1).
+        """
+        layers: list[nn.Module] = []
+        for size in hidden:
+            layers += [nn.Linear(width, size), nn.SiLU()]
+            if dropout:
+                layers.append(nn.Dropout(dropout))
+            width = size
+        layers.append(nn.Linear(width, self.n_outputs))
+        return nn.Sequential(*layers)
+
+    # -- loss ---------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def losses(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of every entry, [B, T], for outputs [B, O] and coded targets [B, T]."""
+
+    @final
+    def loss(
+        self, output: Tensor, target: Tensor, mask: Tensor, denominator: Tensor | float | None = None
+    ) -> Tensor:
+        """Return the mean loss over the labelled entries, a scalar.
+
+        Args:
+            output: [B, O] from the head.
+            target: [B, T] in the coding of `encode`.
+            mask: [B, T], True where labelled, or weights ≥ 0 (for pseudo-labels).
+            denominator: what to divide by; default the sum of the mask. Under data parallelism the
+                sum over all ranks divided by their number. With nothing labelled the loss is 0 and
+                sends no gradient.
+        """
+        losses = self.losses(output, target)
+        kept = torch.where(mask > 0, losses * mask, torch.zeros_like(losses))
+        if denominator is None:
+            denominator = mask.sum().clamp(min=torch.finfo(losses.dtype).tiny)
+        return kept.sum() / denominator
+
+    @abstractmethod
+    def reference_output(self, targets: Tensor, mask: Tensor) -> Tensor:
+        """Return the best constant output [O] for these targets; it also starts the head's bias."""
+
+    @final
+    def reference_loss(self, targets: Tensor, mask: Tensor) -> float:
+        """Return the loss of the best constant prediction on these targets."""
+        output = self.reference_output(targets, mask).expand(targets.shape[0], -1)
+        return float(self.loss(output, targets, mask))
+
+    # -- use ----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def scores(self, output: Tensor) -> Tensor:
+        """Return outputs in the user's unit: probabilities, or values for regression."""
+
+    @abstractmethod
+    def original(self, targets: Tensor) -> Tensor:
+        """Return coded targets [B, T] in the unit of `scores`."""
+
+    @abstractmethod
+    def predict(self, output: Tensor) -> dict[str, Any]:
+        """Return the columns of a prediction table: name -> list or array of B values."""
+
+    @abstractmethod
+    def confidence(self, output: Tensor) -> Tensor:
+        """Return how sure each prediction is, [B, T] in [0, 1]; what a threshold is compared with."""
+
+    @abstractmethod
+    def pseudo_label(self, output: Tensor) -> Tensor:
+        """Return the predictions in the coding of `encode`, [B, T], for use as labels."""
+
+    # -- metrics ------------------------------------------------------------------------------------
+
+    @classmethod
+    @abstractmethod
+    def available_metrics(cls) -> list[Metric]:
+        """Return every metric of this kind of task."""
+
+    @classmethod
+    @abstractmethod
+    def default_metrics(cls) -> list[str]:
+        """Return the names reported by default; the first selects the best weights."""
+
+    @final
+    def chosen_metrics(self) -> list[Metric]:
+        """Return the metrics to report, the selecting one first."""
+        known = {metric.name: metric for metric in self.available_metrics()}
+        return [known[name] for name in (self.metrics or self.default_metrics())]
+
+    def __repr__(self) -> str:
+        columns = "" if self.columns == [self.name] else f", {self.columns!r}"
+        return f"{type(self).__name__}({self.name!r}{columns})"
+
+
+def rows_where(frame: pl.DataFrame, condition: str, task: str) -> Tensor:
+    """Return a bool tensor [B] of the rows where an SQL `condition` holds (missing = it does not)."""
+    try:
+        holds = frame.select(pl.sql_expr(condition).alias("holds"))["holds"]
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(
+            f"Task {task!r}: cannot evaluate when: {condition!r} on this table: {reason}"
+        ) from error
+    if holds.dtype != pl.Boolean:
+        raise DataError(
+            f"Task {task!r}: when: {condition!r} gives {holds.dtype}, not true or false: compare something."
+        )
+    return torch.from_numpy(holds.fill_null(False).to_numpy().copy())

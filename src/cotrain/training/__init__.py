@@ -1,0 +1,1 @@
+"""The fit loop, its checkpoints and its history."""
