@@ -10,14 +10,12 @@ import copy
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, final
+from typing import Any, final
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from cotrain._base import InvalidArgumentError
-
-Array = Any  # an array of any array-API namespace
+from cotrain._base import InvalidArgumentError, parameters_of
+from cotrain.balancing._arrays import Array, masked_mean
 
 
 class Needs(enum.Enum):
@@ -27,22 +25,27 @@ class Needs(enum.Enum):
     NORMS = "norms"  # the diagonal of the Gramian
     GRAMIAN = "gramian"
     JACOBIAN = "jacobian"
+    CROSS = "cross"  # the Gramian J1 J2^T between independent batches
 
 
 class Balancer(ABC):
     """A rule that gives each task's loss a weight.
 
-    Subclass `LossRule` or `GramianRule`, not this class. All that changes from call to call lives in
-    the one dict `self.state`, so that `state_dict` cannot forget anything.
+    Subclass `LossRule`, `NormRule`, `GramianRule`, `CrossBatchRule` or `JacobianRule`, not this class. All
+    that changes from call to call lives in the one dict `self.state`, which is never rebound, so that
+    `state_dict` cannot forget anything.
 
     Args:
         preference: K positive numbers, the user's priorities; only their ratios matter. `None` = equal.
             Each method says in its docstring what a preference does there.
     """
 
-    needs: ClassVar[Needs]
+    #: What `weights` has to be given. Read it afresh at every step: `Every` needs less between its solves.
+    needs: Needs
     #: Whether `observe_update` should get the losses of the same batch once more after the update.
-    observes_update: ClassVar[bool] = False
+    observes_update: bool = False
+    #: Whether `observe_validation` does anything.
+    observes_validation: bool = False
 
     def __init__(self, *, preference: Sequence[float] | None = None) -> None:
         if preference is not None:
@@ -53,6 +56,7 @@ class Balancer(ABC):
                 )
         self.preference = None if preference is None else [float(value) for value in preference]
         self.state: dict[str, Any] = {}
+        self._constants: dict[Any, Array] = {}
 
     def start(
         self,
@@ -79,7 +83,8 @@ class Balancer(ABC):
         Args:
             losses: K losses, each the mean over the task's labelled rows. Non-finite ones count as inactive.
             gramian: K×K inner products of the tasks' gradients on the shared parameters
-                (`NORMS`: only its diagonal is read).
+                (`NORMS`: only its diagonal is read, and K squared norms will do; `CROSS`: between two
+                independent batches, row i from the first).
             active: K booleans; an inactive task has no labelled row here, gets weight 0, and its state
                 stays as it is. `None` = all.
 
@@ -104,7 +109,12 @@ class Balancer(ABC):
     @final
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over the state of another object of the same class and the same arguments."""
-        self.state = copy.deepcopy(dict(state))
+        self.state.clear()
+        self.state.update(copy.deepcopy(dict(state)))
+        self._state_loaded()
+
+    def _state_loaded(self) -> None:  # noqa: B027 - only wrappers must pass it on
+        """Take note that `self.state` was replaced."""
 
     def _check_length(self, what: str, values: Sequence[float] | None, n_tasks: int) -> None:
         if values is not None and len(values) != n_tasks:
@@ -113,109 +123,28 @@ class Balancer(ABC):
                 "give one value per task."
             )
 
-    def __repr__(self) -> str:
-        from cotrain._base import parameters_of
+    def _check_losses(self, losses: Array) -> None:
+        if losses.ndim != 1 or losses.shape[0] == 0:
+            raise InvalidArgumentError(
+                f"{type(self).__name__} got losses of shape {tuple(losses.shape)}: expected (K,)."
+            )
+        self._check_length("preference", self.preference, losses.shape[0])
 
+    def _constant(self, xp: Any, values: Sequence[float], like: Array) -> Array:
+        """Put K numbers beside `like`, copied to its device once and not at every step."""
+        key = (tuple(values), like.dtype, like.device)
+        if key not in self._constants:
+            self._constants[key] = xp.asarray(list(values), dtype=like.dtype, device=like.device)
+        return self._constants[key]
+
+    def _preference_K(self, xp: Any, losses_K: Array, active_K: Array) -> Array:
+        """Return the preference beside the losses, with mean 1 over the active tasks."""
+        if self.preference is None:
+            return xp.ones_like(losses_K)
+        preference_K = self._constant(xp, self.preference, losses_K)
+        mean = masked_mean(xp, preference_K, active_K)
+        return preference_K / xp.where(mean > 0, mean, xp.ones_like(mean))
+
+    def __repr__(self) -> str:
         given = {name: value for name, value in parameters_of(self).items() if value is not None}
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in given.items())})"
-
-
-class LossRule(Balancer):
-    """A method that looks at losses only: no extra backward pass and no host synchronisation.
-
-    A subclass implements `_rule` with array-API operations that keep the shape (K,) and never branch on
-    a value, so that losses on an accelerator stay there.
-    """
-
-    needs = Needs.LOSSES
-
-    @final
-    def weights(self, losses: Array, gramian: Array | None = None, active: Array | None = None) -> Array:
-        xp = array_namespace(losses)
-        _check_vector(self, losses)
-        self._check_length("preference", self.preference, losses.shape[0])
-        active_K = xp.isfinite(losses)
-        if active is not None:
-            active_K = active_K & xp.asarray(active, dtype=xp.bool, device=losses.device)
-        safe_losses_K = xp.where(active_K, losses, xp.ones_like(losses))
-        weights_K = self._rule(xp, safe_losses_K, active_K)
-        if self.preference is not None:
-            preference_K = xp.asarray(self.preference, dtype=losses.dtype, device=losses.device)
-            weights_K = weights_K * (preference_K * (losses.shape[0] / sum(self.preference)))
-        return xp.where(active_K, weights_K, xp.zeros_like(weights_K))
-
-    @abstractmethod
-    def _rule(self, xp: Any, losses_K: Array, active_K: Array) -> Array:
-        """Return K weights; `losses_K` is 1 where inactive, and what is returned there is ignored."""
-
-
-class GramianRule(Balancer):
-    """A method that looks at the inner products of the tasks' gradients.
-
-    The K×K problem is solved in float64 NumPy whatever came in, on the active tasks alone, after the
-    Gramian was divided by its mean diagonal, so that the unit of the gradients cannot matter.
-    """
-
-    needs = Needs.GRAMIAN
-
-    @final
-    def weights(self, losses: Array, gramian: Array | None = None, active: Array | None = None) -> Array:
-        if gramian is None:
-            raise InvalidArgumentError(
-                f"{type(self).__name__} needs the Gramian: call weights(losses, gramian) with a K×K array."
-            )
-        gramian_KK = _to_float64(gramian)
-        losses_K = _to_float64(losses)
-        _check_vector(self, losses_K)
-        n_tasks = losses_K.shape[0]
-        if gramian_KK.shape != (n_tasks, n_tasks):
-            raise InvalidArgumentError(
-                f"{type(self).__name__} got a Gramian of shape {gramian_KK.shape} for {n_tasks} losses: "
-                f"expected ({n_tasks}, {n_tasks})."
-            )
-        self._check_length("preference", self.preference, n_tasks)
-        active_K = np.isfinite(losses_K) & np.isfinite(np.diagonal(gramian_KK))
-        if active is not None:
-            active_K &= _to_float64(active).astype(bool)
-        index_A = np.flatnonzero(active_K)
-        weights_K = np.zeros(n_tasks)
-        if index_A.size:
-            gramian_AA = gramian_KK[np.ix_(index_A, index_A)]
-            gramian_AA = (gramian_AA + gramian_AA.T) / 2
-            scale = np.trace(gramian_AA) / index_A.size
-            if scale > 0:
-                gramian_AA = gramian_AA / scale
-            preference_A = np.ones(n_tasks) if self.preference is None else np.asarray(self.preference)
-            preference_A = preference_A[index_A] / preference_A[index_A].mean()
-            weights_K[index_A] = self._solve(gramian_AA, losses_K[index_A], preference_A, index_A)
-        return weights_K
-
-    @abstractmethod
-    def _solve(
-        self, gramian_AA: np.ndarray, losses_A: np.ndarray, preference_A: np.ndarray, index_A: np.ndarray
-    ) -> np.ndarray:
-        """Return the weights of the A active tasks.
-
-        Args:
-            gramian_AA: A×A, symmetric, mean diagonal 1 (or all zero).
-            losses_A: the A losses.
-            preference_A: A positive numbers of mean 1.
-            index_A: their places among the K tasks, for state that is kept per task.
-        """
-
-
-def _to_float64(array: Array) -> np.ndarray:
-    """Copy any array to host memory in float64 (also from types that NumPy lacks, such as bfloat16)."""
-    if isinstance(array, (np.ndarray, list, tuple)):
-        return np.array(array, dtype=np.float64)
-    xp = array_namespace(array)
-    detached = array.detach() if hasattr(array, "detach") else array
-    wide = xp.astype(detached, xp.float64)
-    return np.array(wide.cpu() if hasattr(wide, "cpu") else wide, dtype=np.float64)
-
-
-def _check_vector(balancer: Balancer, losses: Array) -> None:
-    if losses.ndim != 1 or losses.shape[0] == 0:
-        raise InvalidArgumentError(
-            f"{type(balancer).__name__}.weights got losses of shape {tuple(losses.shape)}: expected (K,)."
-        )

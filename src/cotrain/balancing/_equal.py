@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cotrain.balancing._base import Array, LossRule
+from cotrain.balancing._arrays import Array
+from cotrain.balancing._loss_rule import LossRule
 
 
 class Equal(LossRule):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from cotrain._base import InvalidArgumentError
-from cotrain.balancing._base import Array, LossRule
+from cotrain.balancing._arrays import Array
+from cotrain.balancing._loss_rule import LossRule
 
 
 class ReferenceScaled(LossRule):
@@ -67,7 +68,7 @@ class ReferenceScaled(LossRule):
         references = self.state["reference_losses"]
         self._check_length("reference_losses", references, losses_K.shape[0])
         weights = [1.0 / reference if reference > 0 else 0.0 for reference in references]
-        return xp.asarray(weights, dtype=losses_K.dtype, device=losses_K.device)
+        return self._constant(xp, weights, losses_K)
 
     @staticmethod
     def _checked(values: list[float]) -> list[float]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from cotrain._base import InvalidArgumentError
-from cotrain.balancing._base import Array, LossRule
+from cotrain.balancing._arrays import Array
+from cotrain.balancing._loss_rule import LossRule
 
 
 class Static(LossRule):
@@ -45,4 +46,4 @@ class Static(LossRule):
 
     def _rule(self, xp: Any, losses_K: Array, active_K: Array) -> Array:
         self._check_length("weights_per_task", self.weights_per_task, losses_K.shape[0])
-        return xp.asarray(self.weights_per_task, dtype=losses_K.dtype, device=losses_K.device)
+        return self._constant(xp, self.weights_per_task, losses_K)

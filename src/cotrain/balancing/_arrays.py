@@ -1,0 +1,62 @@
+"""Small array-API helpers: no value is ever looked at, so nothing leaves the device it is on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import array_api_compat
+import numpy as np
+from array_api_compat import array_namespace
+
+Array = Any  # an array of any array-API namespace
+
+
+def detached(array: Array) -> Array:
+    """Cut an array off the graph that computed it, where its framework keeps one."""
+    return array.detach() if array_api_compat.is_torch_array(array) else array
+
+
+def widened(xp: Any, array: Array) -> Array:
+    """Bring half precision and integers to float32; wider floats stay as they are."""
+    floating = xp.isdtype(array.dtype, "real floating")
+    if floating and xp.finfo(array.dtype).bits >= 32:
+        return array
+    return xp.astype(array, xp.float32)
+
+
+def to_float64(array: Array) -> np.ndarray:
+    """Copy any array to host memory in float64 (also from types that NumPy lacks, such as bfloat16)."""
+    if isinstance(array, (np.ndarray, list, tuple)):
+        return np.array(array, dtype=np.float64)
+    xp = array_namespace(array)
+    on_host = array_api_compat.to_device(detached(array), "cpu")
+    return np.array(xp.astype(on_host, xp.float64), dtype=np.float64)
+
+
+def count(xp: Any, mask_K: Array, dtype: Any) -> Array:
+    """Number of true entries, at least 1, as a 0-dimensional array of `dtype`."""
+    total = xp.sum(xp.astype(mask_K, dtype))
+    return xp.where(total > 0, total, xp.ones_like(total))
+
+
+def masked_sum(xp: Any, values_K: Array, mask_K: Array) -> Array:
+    """Sum of the entries where the mask is true."""
+    return xp.sum(xp.where(mask_K, values_K, xp.zeros_like(values_K)))
+
+
+def masked_mean(xp: Any, values_K: Array, mask_K: Array) -> Array:
+    """Mean of the entries where the mask is true (0 if there are none)."""
+    return masked_sum(xp, values_K, mask_K) / count(xp, mask_K, values_K.dtype)
+
+
+def masked_max(xp: Any, values_K: Array, mask_K: Array) -> Array:
+    """Largest entry where the mask is true (the smallest of all if there are none)."""
+    return xp.max(xp.where(mask_K, values_K, xp.min(values_K)))
+
+
+def masked_softmax(xp: Any, logits_K: Array, mask_K: Array) -> Array:
+    """Softmax over the entries where the mask is true; 0 elsewhere."""
+    shifted_K = xp.where(mask_K, logits_K - masked_max(xp, logits_K, mask_K), xp.zeros_like(logits_K))
+    raised_K = xp.where(mask_K, xp.exp(shifted_K), xp.zeros_like(logits_K))
+    total = xp.sum(raised_K)
+    return raised_K / xp.where(total > 0, total, xp.ones_like(total))

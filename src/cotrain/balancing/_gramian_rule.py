@@ -1,0 +1,66 @@
+"""The base of the methods that look at the inner products of the tasks' gradients."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import final
+
+import numpy as np
+
+from cotrain.balancing._arrays import Array, to_float64
+from cotrain.balancing._base import Balancer, Needs
+from cotrain.balancing._host import checked_gramian, finite_submatrix, preference_of, solved_weights
+
+
+class GramianRule(Balancer):
+    """A method that looks at the inner products of the tasks' gradients: weights on the host, in float64.
+
+    The A×A problem of the active tasks with a non-zero gradient is solved after the Gramian was divided by
+    its mean diagonal, so that neither the unit nor the type of the gradients can matter. A task whose
+    gradient is zero gets the mean of the other weights, which turns no direction.
+
+    Args:
+        preference: see `Balancer`.
+    """
+
+    needs = Needs.GRAMIAN
+
+    @final
+    def weights(self, losses: Array, gramian: Array | None = None, active: Array | None = None) -> np.ndarray:
+        """Return the K weights of this step in float64 NumPy; see `Balancer.weights`."""
+        losses_K = to_float64(losses)
+        self._check_losses(losses_K)
+        n_tasks = losses_K.shape[0]
+        gramian_KK = checked_gramian(type(self).__name__, gramian, n_tasks)
+        index_A = finite_submatrix(gramian_KK, losses_K, active)
+        weights_K = np.zeros(n_tasks)
+        if index_A.size == 0:
+            return weights_K
+        gramian_AA = gramian_KK[np.ix_(index_A, index_A)]
+        preference_A = preference_of(self.preference, n_tasks, index_A)
+
+        def solve(nonzero_Z: np.ndarray, scale: float) -> np.ndarray:
+            gramian_ZZ = gramian_AA[np.ix_(nonzero_Z, nonzero_Z)] / scale
+            places_Z = index_A[nonzero_Z]
+            preference_Z = preference_A[nonzero_Z] / preference_A[nonzero_Z].mean()
+            return self._solve((gramian_ZZ + gramian_ZZ.T) / 2, losses_K[places_Z], preference_Z, places_Z)
+
+        weights_K[index_A] = solved_weights(np.diagonal(gramian_AA), preference_A, self._degree(), solve)
+        return weights_K
+
+    @abstractmethod
+    def _solve(
+        self, gramian_AA: np.ndarray, losses_A: np.ndarray, preference_A: np.ndarray, index_A: np.ndarray
+    ) -> np.ndarray:
+        """Return the weights of the A active tasks.
+
+        Args:
+            gramian_AA: A×A, symmetric, positive diagonal of mean 1.
+            losses_A: the A losses.
+            preference_A: A positive numbers of mean 1.
+            index_A: their places among the K tasks, for state that is kept per task.
+        """
+
+    def _degree(self) -> float:
+        """Return d such that the weights of s·G are s^d times those of G."""
+        return 0.0

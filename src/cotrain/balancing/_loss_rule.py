@@ -1,0 +1,72 @@
+"""The base of the methods that look at losses only."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar, final
+
+from array_api_compat import array_namespace
+
+from cotrain._base import InvalidArgumentError
+from cotrain.balancing._arrays import Array, detached, widened
+from cotrain.balancing._base import Balancer, Needs
+
+
+class LossRule(Balancer):
+    """A method that looks at losses only: no extra backward pass and no host synchronisation.
+
+    A subclass implements `_rule` with array-API operations that keep the shape (K,) and never branch on
+    a value, so that losses on an accelerator stay there; its state lives on the losses' device too.
+    Half-precision losses are computed with in float32.
+
+    Args:
+        preference: see `Balancer`; it multiplies the weights unless the method says otherwise.
+    """
+
+    needs = Needs.LOSSES
+    #: Whether the preference multiplies what `_rule` returns; if not, `_rule` asks for `_preference_K`.
+    multiplies_preference: ClassVar[bool] = True
+
+    @final
+    def weights(self, losses: Array, gramian: Array | None = None, active: Array | None = None) -> Array:
+        """Return the K weights of this step on the losses' own device; see `Balancer.weights`."""
+        xp = array_namespace(losses)
+        self._check_losses(losses)
+        losses_K, active_K = self._prepared(xp, losses, active)
+        weights_K = self._rule(xp, losses_K, active_K)
+        if self.multiplies_preference and self.preference is not None:
+            weights_K = weights_K * self._preference_K(xp, losses_K, active_K)
+        return xp.where(active_K, weights_K, xp.zeros_like(weights_K))
+
+    @abstractmethod
+    def _rule(self, xp: Any, losses_K: Array, active_K: Array) -> Array:
+        """Return K weights; `losses_K` is 1 where inactive, and what is returned there is ignored."""
+
+    @final
+    def _prepared(self, xp: Any, losses: Array, active: Array | None) -> tuple[Array, Array]:
+        """Return the losses, 1 where inactive, and which tasks take part in this step."""
+        losses_K = widened(xp, detached(losses))
+        active_K = xp.isfinite(losses_K)
+        if active is not None:
+            active_K = active_K & xp.asarray(active, dtype=xp.bool, device=losses_K.device)
+        return xp.where(active_K, losses_K, xp.ones_like(losses_K)), active_K
+
+    @final
+    def _recall(self, xp: Any, name: str, like_K: Array, initial: float) -> Array:
+        """Return the state `name` as an array beside `like_K`, or K times `initial` before the first step."""
+        value = self.state.get(name)
+        if value is None:
+            return xp.full_like(like_K, initial)
+        array = xp.asarray(value, dtype=like_K.dtype, device=like_K.device)
+        if array.shape[0] != like_K.shape[0]:
+            raise InvalidArgumentError(
+                f"{type(self).__name__} has the state of {array.shape[0]} tasks and got {like_K.shape[0]} "
+                "losses: make a new one, or pass all tasks and name the absent ones inactive."
+            )
+        return array
+
+    @final
+    def _keep(self, xp: Any, name: str, new_K: Array, old_K: Array, active_K: Array) -> Array:
+        """Store the state `name`: the new value where the task is active, the old one elsewhere."""
+        self.state[name] = xp.where(active_K, new_K, old_K)
+        return self.state[name]
