@@ -1,5 +1,8 @@
 """Kinds of task, one class in one file each."""
 
 from cotrain.tasks._base import Metric, Task
+from cotrain.tasks._binary import Binary
+from cotrain.tasks._multiclass import Multiclass
+from cotrain.tasks._regression import Regression
 
-__all__ = ["Metric", "Task"]
+__all__ = ["Binary", "Metric", "Multiclass", "Regression", "Task"]

@@ -26,13 +26,21 @@ class Metric:
         name: the field's name for it, e.g. "auroc".
         direction: whether a larger or a smaller value is better.
         compute: (scores, targets, mask) -> value. `scores` are what `Task.scores` gives, as NumPy float64,
-            [B, ...]; `targets` [B, T] in the coding of `Task.encode`, in the original unit for regression;
+            [B, ...]; `targets` [B, T] are what `Task.original` gives;
             `mask` [B, T] bool. Gives NaN where the figure is not defined (one class only, no label).
+        parts: the same figure of each part alone, an array in the order of `Task.parts` (columns, labels or
+            classes); `None` where the figure does not come apart.
     """
 
     name: str
     direction: Literal["max", "min"]
     compute: Callable[[np.ndarray, np.ndarray, np.ndarray], float]
+    parts: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None = None
+
+    @property
+    def best(self) -> float:
+        """The value of a perfect prediction: 1 where larger is better, 0 where smaller is."""
+        return 1.0 if self.direction == "max" else 0.0
 
 
 class Task(ABC):
@@ -89,9 +97,21 @@ class Task(ABC):
 
     # -- coding -------------------------------------------------------------------------------------
 
-    @abstractmethod
+    @final
     def fit(self, frame: pl.DataFrame) -> None:
-        """Learn the coding from training rows; raise `DataError` if they cannot be learned from."""
+        """Learn the coding from the training rows where `when` holds.
+
+        Raises:
+            DataError: a column is absent, there is no label, or the labels cannot be learned from.
+        """
+        self._require_columns(frame)
+        if self.when is not None:
+            frame = frame.filter(pl.Series(rows_where(frame, self.when, self.name).numpy()))
+        self.fit_columns(frame)
+
+    @abstractmethod
+    def fit_columns(self, frame: pl.DataFrame) -> None:
+        """Learn the coding, `when` left aside; raise `DataError` if these rows cannot be learned from."""
 
     @abstractmethod
     def encode_columns(self, frame: pl.DataFrame) -> tuple[Tensor, Tensor]:
@@ -108,18 +128,26 @@ class Task(ABC):
         Raises:
             DataError: a column is absent, or a value cannot be read as this kind of task.
         """
-        for column in self.columns:
-            if column not in frame.columns:
-                raise DataError(
-                    f"Task {self.name!r}: target {column!r} is not a column of the table; "
-                    f"{did_you_mean(column, frame.columns)}"
-                )
+        self._require_columns(frame)
         targets, mask = self.encode_columns(frame)
         if self.when is not None:
             holds = rows_where(frame, self.when, self.name)
             mask = mask & holds[:, None]
             targets = torch.where(mask, targets, torch.zeros_like(targets))
         return targets, mask
+
+    def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
+        """Count the labels of `frame` that training rows did not have: "column=value" -> rows."""
+        return {}
+
+    @final
+    def _require_columns(self, frame: pl.DataFrame) -> None:
+        for column in self.columns:
+            if column not in frame.columns:
+                raise DataError(
+                    f"Task {self.name!r}: target {column!r} is not a column of the table; "
+                    f"{did_you_mean(column, frame.columns)}"
+                )
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
@@ -141,6 +169,11 @@ class Task(ABC):
     def labels(self) -> list[str]:
         """Names of the T targets; a single-target task has one, its own name."""
 
+    @property
+    def parts(self) -> list[str]:
+        """Names of the parts that a metric can come apart into: the targets, or the classes."""
+        return self.labels
+
     def head(self, width: int, hidden: Sequence[int] = (), dropout: float = 0.0) -> nn.Module:
         """Make the module that maps a representation [B, width] to outputs [B, O].
 
@@ -157,6 +190,27 @@ class Task(ABC):
             width = size
         layers.append(nn.Linear(width, self.n_outputs))
         return nn.Sequential(*layers)
+
+    @final
+    def start_head(self, head: nn.Module, targets: Tensor, mask: Tensor) -> None:
+        """Let a new head begin at the best constant: set the bias of its output layer to it.
+
+        The first steps are then not spent on learning the class shares. The output layer's bias is the
+        last parameter of shape [O] that is called "bias"; a head without one is left as it is.
+
+        Args:
+            head: made by `head`.
+            targets: [B, T] of the training rows.
+            mask: [B, T].
+        """
+        biases = [
+            parameter
+            for name, parameter in head.named_parameters()
+            if name.split(".")[-1] == "bias" and parameter.shape == (self.n_outputs,)
+        ]
+        if biases:
+            with torch.no_grad():
+                biases[-1].copy_(self.reference_output(targets, mask))
 
     # -- loss ---------------------------------------------------------------------------------------
 
@@ -176,12 +230,17 @@ class Task(ABC):
             mask: [B, T], True where labelled, or weights ≥ 0 (for pseudo-labels).
             denominator: what to divide by; default the sum of the mask. Under data parallelism the
                 sum over all ranks divided by their number. With nothing labelled the loss is 0 and
-                sends no gradient.
+                its gradient is 0.
+
+        The loss is computed in float32 at least, under autocast too.
         """
+        if output.dtype in (torch.float16, torch.bfloat16):
+            output = output.float()
         losses = self.losses(output, target)
         kept = torch.where(mask > 0, losses * mask, torch.zeros_like(losses))
         if denominator is None:
-            denominator = mask.sum().clamp(min=torch.finfo(losses.dtype).tiny)
+            total = mask.sum()
+            denominator = torch.where(total > 0, total, torch.ones_like(total))
         return kept.sum() / denominator
 
     @abstractmethod
@@ -198,11 +257,11 @@ class Task(ABC):
 
     @abstractmethod
     def scores(self, output: Tensor) -> Tensor:
-        """Return outputs in the user's unit: probabilities, or values for regression."""
+        """Return what the metrics look at: probabilities, or values in the unit of `original`."""
 
     @abstractmethod
     def original(self, targets: Tensor) -> Tensor:
-        """Return coded targets [B, T] in the unit of `scores`."""
+        """Return coded targets [B, T] in the unit of the metrics: classes as coded, values unstandardised."""
 
     @abstractmethod
     def predict(self, output: Tensor) -> dict[str, Any]:

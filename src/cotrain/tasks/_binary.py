@@ -1,0 +1,225 @@
+"""One of two values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, final
+
+import polars as pl
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cotrain._base import DataError
+from cotrain.tasks._base import Metric, Task
+from cotrain.tasks._binary_metrics import BINARY_FIGURES
+from cotrain.tasks._coding import (
+    ClassCoding,
+    Value,
+    check_choice,
+    check_range,
+    key_of,
+    labelled_classes,
+    one_column,
+    require_labels,
+    shown,
+)
+from cotrain.tasks._metrics import by_column
+
+
+@final
+class Binary(Task):
+    """A target with two values, such as yes and no, 0 and 1, true and false.
+
+    The head's one output z is the logit of the positive value:
+
+        loss = -wᵧ [y log σ(z) + (1 - y) log σ(-z)],  y smoothed to (1 - ε) y + ε / 2,
+
+    with wᵧ = 1, or N / (2 Nᵧ) for balanced classes, and ε the label smoothing. A value at evaluation time
+    that is neither of the two counts as missing and is counted by `unseen`.
+
+    Args:
+        name: see `Task`.
+        columns: see `Task`; one column.
+        positive: the value to predict the probability of; `None`: the last in natural order, that is 1
+            of 0 and 1, true of false and true, "yes" of "no" and "yes".
+        class_weight: "balanced" lets both values count alike however rare one is; probabilities are then
+            no longer those of the data.
+        label_smoothing: ε in [0, 0.5].
+        weight: see `Task`.
+        preference: see `Task`.
+        when: see `Task`.
+        metrics: see `Task`.
+
+    Raises:
+        DataError: at `fit`, if there are not exactly two values, or one of them occurs once only.
+
+    Example:
+        >>> task = Binary("rich", positive="yes")
+        >>> frame = pl.DataFrame({"rich": ["yes", "no", None, "yes", "no"]})
+        >>> task.fit(frame)
+        >>> targets, mask = task.encode(frame)
+        >>> targets[:, 0].tolist(), mask[:, 0].tolist()
+        ([1.0, 0.0, 0.0, 1.0, 0.0], [True, True, False, True, True])
+        >>> task.predict(torch.tensor([[0.0], [2.0]]))["rich"]
+        ['no', 'yes']
+    """
+
+    def __init__(
+        self,
+        name: str,
+        columns: str | Sequence[str] | None = None,
+        *,
+        positive: str | int | float | bool | None = None,
+        class_weight: Literal["balanced"] | None = None,
+        label_smoothing: float = 0.0,
+        weight: float = 1.0,
+        preference: float = 1.0,
+        when: str | None = None,
+        metrics: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
+        one_column("Binary", name, self.columns)
+        check_choice("Binary", name, "class_weight", class_weight, (None, "balanced"))
+        check_range("Binary", name, label_smoothing=(label_smoothing, 0.0, 0.5))
+        self.positive = positive
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self._coding = ClassCoding([0, 1])
+        self._weights = [1.0, 1.0]
+
+    @property
+    def classes(self) -> list[Value]:
+        """The negative and the positive value. Known after `fit`."""
+        return self._coding.classes
+
+    def fit_columns(self, frame: pl.DataFrame) -> None:
+        """Learn which two values there are, and their weights."""
+        column = frame[self.columns[0]]
+        found = labelled_classes(column)
+        n_labelled = sum(count for _, count in found)
+        require_labels(n_labelled, len(column), column.name, self.name)
+        if len(found) != 2:
+            what = shown([value for value, _ in found])
+            raise DataError(
+                f"Task {self.name!r}: a Binary target needs two values, but {column.name!r} has "
+                f"{len(found)}: {what}. "
+                + ("Leave the task out." if len(found) == 1 else "Use Multiclass, or merge some.")
+            )
+        require_twice(found, self.name, "leave the task out, or label more rows")
+        if self.positive is not None:
+            order = [key_of(value) != key_of(self.positive) for value, _ in found]
+            if all(order):
+                raise DataError(
+                    f"Task {self.name!r}: positive={self.positive!r} is not a value of {column.name!r}, "
+                    f"which has {shown([value for value, _ in found])}."
+                )
+            found = found if order[0] else found[::-1]
+        self._coding = ClassCoding([value for value, _ in found])
+        if self.class_weight == "balanced":
+            self._weights = [n_labelled / (2 * count) for _, count in found]
+
+    def encode_columns(self, frame: pl.DataFrame) -> tuple[Tensor, Tensor]:
+        """Return targets [B, 1], 1 for the positive value, and mask [B, 1]."""
+        codes = torch.from_numpy(self._coding.encode(frame[self.columns[0]]))[:, None]
+        return (codes == 1).float(), (codes >= 0) & (codes < 2)
+
+    def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
+        """Count the labels that are neither of the two values."""
+        return self._coding.unseen(frame[self.columns[0]])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the two values and their weights."""
+        return {"classes": list(self.classes), "weights": list(self._weights)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over the two values and their weights."""
+        self._coding = ClassCoding(state["classes"])
+        self._weights = [float(weight) for weight in state["weights"]]
+
+    @property
+    def n_outputs(self) -> int:
+        """1."""
+        return 1
+
+    @property
+    def labels(self) -> list[str]:
+        """The task's name."""
+        return [self.name]
+
+    def losses(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the weighted cross-entropy of every row, [B, 1]."""
+        smooth = target * (1 - self.label_smoothing) + self.label_smoothing / 2
+        losses = functional.binary_cross_entropy_with_logits(output, smooth, reduction="none")
+        if self.class_weight is None:
+            return losses
+        negative, positive = self._weights
+        return losses * (target * positive + (1 - target) * negative)
+
+    def reference_output(self, targets: Tensor, mask: Tensor) -> Tensor:
+        """Return the logit of the (weighted, smoothed) share of positive rows, [1]."""
+        negative, positive = self._weights
+        return best_logits(targets, mask, negative, positive, self.label_smoothing)
+
+    def scores(self, output: Tensor) -> Tensor:
+        """Return the probability of the positive value, [B, 1]."""
+        return torch.sigmoid(output)
+
+    def original(self, targets: Tensor) -> Tensor:
+        """Return the targets as they are: 0 or 1."""
+        return targets
+
+    def predict(self, output: Tensor) -> dict[str, Any]:
+        """Return `name` with the more probable value, and `name_probability` of the positive one."""
+        probability = self.scores(output.float())[:, 0]
+        values = self._coding.decode((probability > 0.5).long().cpu().numpy())
+        return {self.name: values, f"{self.name}_probability": probability.cpu().numpy()}
+
+    def confidence(self, output: Tensor) -> Tensor:
+        """Return the probability of the more probable value, [B, 1]."""
+        return torch.sigmoid(output.abs())
+
+    def pseudo_label(self, output: Tensor) -> Tensor:
+        """Return 1 where the positive value is more probable, else 0, [B, 1]."""
+        return (output > 0).float()
+
+    @classmethod
+    def available_metrics(cls) -> list[Metric]:
+        """Return the metrics of a yes-or-no target."""
+        return [by_column(name, *figure) for name, figure in BINARY_FIGURES.items()]
+
+    @classmethod
+    def default_metrics(cls) -> list[str]:
+        """AUROC selects the best weights."""
+        return ["auroc", "average_precision", "accuracy", "log_loss"]
+
+
+def best_logits(targets: Tensor, mask: Tensor, negative: float, positive: float, smoothing: float) -> Tensor:
+    """Return the constant logits [T] with the least weighted, smoothed cross-entropy.
+
+    A column with one value only would have an infinite logit: it is kept within ±15.
+
+    Args:
+        targets: [B, T] in {0, 1}.
+        mask: [B, T], bool or weights.
+        negative: weight of the rows with 0.
+        positive: weight of the rows with 1.
+        smoothing: ε.
+    """
+    weights = mask.double()
+    n_positive = (weights * targets).sum(0) * positive
+    n_negative = (weights * (1 - targets)).sum(0) * negative
+    total = n_positive + n_negative
+    share = (n_positive * (1 - smoothing / 2) + n_negative * smoothing / 2) / total.clamp(min=1e-300)
+    logits = torch.logit(share.clamp(3e-7, 1 - 3e-7))
+    return torch.where(total > 0, logits, torch.zeros_like(logits)).float()
+
+
+def require_twice(found: Sequence[tuple[Value, int]], task: str, advice: str) -> None:
+    """Raise `DataError` if a value occurs once only: it cannot be both learned and tested."""
+    once = [value for value, count in found if count < 2]
+    if once:
+        raise DataError(
+            f"Task {task!r}: {'class' if len(once) == 1 else 'classes'} {shown(once)} "
+            f"{'has' if len(once) == 1 else 'have'} 1 labelled row, at least 2 are needed: {advice}."
+        )

@@ -1,0 +1,135 @@
+"""Figures of one yes-or-no target: probabilities [N] of yes against targets [N] in {0, 1}."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+
+Figure = Callable[[np.ndarray, np.ndarray], float]
+
+
+def ranks(values: np.ndarray) -> np.ndarray:
+    """Return the ranks of `values` [N] from 1, equal values sharing their mean rank.
+
+    Example:
+        >>> ranks(np.array([10.0, 30.0, 10.0])).tolist()
+        [1.5, 3.0, 1.5]
+    """
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    return (ends - (counts - 1) / 2)[inverse.reshape(-1)]
+
+
+def auroc(scores: np.ndarray, targets: np.ndarray) -> float:
+    """Return the probability that a positive row scores above a negative one, ties counting half.
+
+    Undefined with one class only.
+
+    Example:
+        >>> auroc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1]))
+        0.75
+    """
+    positive = targets > 0.5
+    n_positive = int(positive.sum())
+    n_negative = len(targets) - n_positive
+    if not n_positive or not n_negative:
+        return float("nan")
+    above = ranks(scores)[positive].sum() - n_positive * (n_positive + 1) / 2
+    return float(above / (n_positive * n_negative))
+
+
+def average_precision(scores: np.ndarray, targets: np.ndarray) -> float:
+    """Return Σₙ (Rₙ - Rₙ₋₁) Pₙ over the thresholds; undefined without a positive row."""
+    if not (targets > 0.5).any():
+        return float("nan")
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(targets[order] > 0.5)
+    # One threshold per different score: the last row of each run of equal scores.
+    last = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    precision = hits[last] / (last + 1)
+    recall = hits[last] / hits[-1]
+    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
+
+
+def accuracy(scores: np.ndarray, targets: np.ndarray) -> float:
+    """Return the share of rows on the right side of one half."""
+    return float(np.mean((scores > 0.5) == (targets > 0.5)))
+
+
+def balanced_accuracy(scores: np.ndarray, targets: np.ndarray) -> float:
+    """Return the mean recall of the classes that occur."""
+    right = (scores > 0.5) == (targets > 0.5)
+    positive = targets > 0.5
+    return float(np.mean([right[rows].mean() for rows in (positive, ~positive) if rows.any()]))
+
+
+def precision(scores: np.ndarray, targets: np.ndarray) -> float:
+    """Return the share of right rows among those predicted positive; undefined if none is."""
+    predicted = scores > 0.5
+    return float(np.mean(targets[predicted] > 0.5)) if predicted.any() else float("nan")
+
+
+def recall(scores: np.ndarray, targets: np.ndarray) -> float:
+    """Return the share of positive rows that are found; undefined if there is none."""
+    positive = targets > 0.5
+    return float(np.mean(scores[positive] > 0.5)) if positive.any() else float("nan")
+
+
+def f1(scores: np.ndarray, targets: np.ndarray) -> float:
+    """Return 2 TP / (2 TP + FP + FN) of the positive class; undefined without either."""
+    predicted, positive = scores > 0.5, targets > 0.5
+    denominator = predicted.sum() + positive.sum()
+    return float(2 * (predicted & positive).sum() / denominator) if denominator else float("nan")
+
+
+def log_loss(scores: np.ndarray, targets: np.ndarray) -> float:
+    """Return the mean of -log p of the true class, p kept away from 0 by 1e-15."""
+    true = np.where(targets > 0.5, scores, 1 - scores)
+    return float(-np.mean(np.log(np.clip(true, 1e-15, 1.0))))
+
+
+def brier(scores: np.ndarray, targets: np.ndarray) -> float:
+    """Return the mean squared difference between probability and outcome."""
+    return float(np.mean((scores - targets) ** 2))
+
+
+def calibration_error(scores: np.ndarray, targets: np.ndarray) -> float:
+    """Return the expected calibration error of the probability of yes in 15 equally wide bins."""
+    return expected_calibration_error(scores, targets > 0.5)
+
+
+def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, n_bins: int = 15) -> float:
+    """Return Σ_bins (rows / N) |mean confidence - share right|.
+
+    Naeini, Cooper and Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", 2015,
+    https://ojs.aaai.org/index.php/AAAI/article/view/9602.
+
+    Args:
+        confidence: [N] in [0, 1].
+        right: [N] bool.
+        n_bins: number of equally wide bins, ≥ 1.
+
+    Example:
+        >>> round(expected_calibration_error(np.array([0.9, 0.9]), np.array([True, False])), 3)
+        0.4
+    """
+    bins = np.clip(np.ceil(confidence * n_bins).astype(int) - 1, 0, n_bins - 1)
+    gaps = np.bincount(bins, confidence - right, minlength=n_bins)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+#: Every figure of a yes-or-no target, with the direction in which it is better.
+BINARY_FIGURES: dict[str, tuple[Literal["max", "min"], Figure]] = {
+    "auroc": ("max", auroc),
+    "average_precision": ("max", average_precision),
+    "accuracy": ("max", accuracy),
+    "balanced_accuracy": ("max", balanced_accuracy),
+    "precision": ("max", precision),
+    "recall": ("max", recall),
+    "f1": ("max", f1),
+    "log_loss": ("min", log_loss),
+    "brier": ("min", brier),
+    "calibration_error": ("min", calibration_error),
+}

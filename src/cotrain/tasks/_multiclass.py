@@ -1,0 +1,257 @@
+"""One of several classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, final
+
+import polars as pl
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cotrain._base import DataError, InvalidArgumentError
+from cotrain.tasks._base import Metric, Task
+from cotrain.tasks._class_metrics import class_metrics
+from cotrain.tasks._coding import (
+    ClassCoding,
+    Value,
+    check_choice,
+    check_range,
+    key_of,
+    labelled_classes,
+    one_column,
+    require_labels,
+    shown,
+)
+
+
+@final
+class Multiclass(Task):
+    """A target with one of C classes.
+
+        loss = -w_y Σ_c q_c log softmax(z)_c,  q = (1 - ε) [c = y] + ε / C,
+
+    with w_y = 1, or N / (C N_y) for balanced classes, and ε the label smoothing. A class at evaluation time
+    that training never had is a category of its own, number C: it counts as wrong in the metrics, costs as
+    much as the least probable class, and sends no gradient. `unseen` counts such rows.
+
+    Args:
+        name: see `Task`.
+        columns: see `Task`; one column.
+        classes: the classes in order; `None`: those that occur, in natural order. Rows of other classes are
+            an error.
+        min_count: fewest labelled rows that a class needs, ≥ 2.
+        rare: what to do with a class that has fewer: "error", "merge" them all into "(other)", or "drop":
+            its rows count as unlabelled.
+        class_weight: "balanced" lets all classes count alike however rare.
+        label_smoothing: ε in [0, 0.5].
+        weight: see `Task`.
+        preference: see `Task`.
+        when: see `Task`.
+        metrics: see `Task`.
+
+    Raises:
+        DataError: at `fit`, if there are fewer than two classes, or a class is rare.
+
+    Example:
+        >>> task = Multiclass("colour")
+        >>> task.fit(pl.DataFrame({"colour": ["red", "blue", "red", None, "blue"]}))
+        >>> targets, mask = task.encode(pl.DataFrame({"colour": ["red", None, "green"]}))
+        >>> targets[:, 0].tolist(), mask[:, 0].tolist()
+        ([1, 0, 2], [True, False, True])
+    """
+
+    def __init__(
+        self,
+        name: str,
+        columns: str | Sequence[str] | None = None,
+        *,
+        classes: Sequence[str | int | float | bool] | None = None,
+        min_count: int = 2,
+        rare: Literal["error", "merge", "drop"] = "error",
+        class_weight: Literal["balanced"] | None = None,
+        label_smoothing: float = 0.0,
+        weight: float = 1.0,
+        preference: float = 1.0,
+        when: str | None = None,
+        metrics: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
+        one_column("Multiclass", name, self.columns)
+        check_range("Multiclass", name, min_count=(min_count, 2, 10**9))
+        check_range("Multiclass", name, label_smoothing=(label_smoothing, 0.0, 0.5))
+        check_choice("Multiclass", name, "rare", rare, ("error", "merge", "drop"))
+        check_choice("Multiclass", name, "class_weight", class_weight, (None, "balanced"))
+        if classes is not None and len({key_of(value) for value in classes}) < max(2, len(classes)):
+            raise InvalidArgumentError(
+                f"Multiclass({name!r}, classes={list(classes)}): expected two or more different classes."
+            )
+        self.classes = None if classes is None else list(classes)
+        self.min_count = min_count
+        self.rare = rare
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self._coding = ClassCoding(self.classes or [])
+        self._merged: list[Value] = []
+        self._dropped: list[Value] = []
+        self._weights: list[float] = []
+
+    def fit_columns(self, frame: pl.DataFrame) -> None:
+        """Learn the classes, which of them are rare, and their weights."""
+        column = frame[self.columns[0]]
+        found = labelled_classes(column)
+        require_labels(sum(count for _, count in found), len(column), column.name, self.name)
+        if self.classes is not None:
+            found = self._in_given_order(found)
+        # A class that `classes` names and that has no label yet is known all the same.
+        rare = [(value, count) for value, count in found if 0 < count < self.min_count]
+        if rare and self.rare == "error":
+            once = ", ".join(f"{value!r} ({count})" for value, count in rare[:8])
+            raise DataError(
+                f"Task {self.name!r}: {'class' if len(rare) == 1 else 'classes'} {once}"
+                f"{' and more' if len(rare) > 8 else ''} of {column.name!r} have fewer than {self.min_count} "
+                "labelled rows: label more of them, drop them (rare='drop') or merge them (rare='merge')."
+            )
+        kept = [(value, count) for value, count in found if (value, count) not in rare]
+        self._dropped = [value for value, _ in rare] if self.rare == "drop" else []
+        self._merged = [value for value, _ in rare] if self.rare == "merge" else []
+        if self._merged:
+            kept.append((self._other(kept), sum(count for _, count in rare)))
+        if len(kept) < 2:
+            raise DataError(
+                f"Task {self.name!r}: a Multiclass target needs two or more classes, but {column.name!r} has "
+                f"{len(kept)}: {shown([value for value, _ in kept])}. Leave the task out."
+            )
+        self._coding = ClassCoding([value for value, _ in kept])
+        total = sum(count for _, count in kept)
+        balanced = self.class_weight == "balanced"
+        self._weights = [total / (len(kept) * max(1, count)) if balanced else 1.0 for _, count in kept]
+
+    def _in_given_order(self, found: list[tuple[Value, int]]) -> list[tuple[Value, int]]:
+        counts = {key_of(value): count for value, count in found}
+        given = {key_of(value) for value in self.classes or []}
+        strange = [value for value, _ in found if key_of(value) not in given]
+        if strange:
+            raise DataError(
+                f"Task {self.name!r}: column {self.columns[0]!r} has {shown(strange)}, which classes= does "
+                "not list: add them, or empty these cells."
+            )
+        return [(value, counts.get(key_of(value), 0)) for value in self.classes or []]
+
+    @staticmethod
+    def _other(kept: Sequence[tuple[Value, int]]) -> str:
+        name = "(other)"
+        while any(key_of(value) == name for value, _ in kept):
+            name = f"({name})"
+        return name
+
+    def encode_columns(self, frame: pl.DataFrame) -> tuple[Tensor, Tensor]:
+        """Return class numbers int64 [B, 1], C for an unseen class, and mask [B, 1]."""
+        column = frame[self.columns[0]]
+        codes = self._coding.encode(column)
+        for values, number in ((self._merged, len(self.parts) - 1), (self._dropped, -1)):
+            rare = ClassCoding(values).encode(column)
+            codes[(rare >= 0) & (rare < len(values))] = number
+        targets = torch.from_numpy(codes)[:, None]
+        return targets.clamp(min=0), targets >= 0
+
+    def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
+        """Count the labels that training rows did not have; rare classes are known."""
+        known = [*self._coding.classes, *self._merged, *self._dropped]
+        return ClassCoding(known).unseen(frame[self.columns[0]])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the classes, the rare ones, and the weights."""
+        return {
+            "classes": list(self._coding.classes),
+            "merged": list(self._merged),
+            "dropped": list(self._dropped),
+            "weights": list(self._weights),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over the classes, the rare ones, and the weights."""
+        self._coding = ClassCoding(state["classes"])
+        self._merged = list(state["merged"])
+        self._dropped = list(state["dropped"])
+        self._weights = [float(weight) for weight in state["weights"]]
+
+    @property
+    def n_outputs(self) -> int:
+        """C."""
+        return len(self._coding.classes)
+
+    @property
+    def labels(self) -> list[str]:
+        """The task's name."""
+        return [self.name]
+
+    @property
+    def parts(self) -> list[str]:
+        """The classes. Known after `fit`."""
+        return [str(value) for value in self._coding.classes]
+
+    def losses(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the weighted cross-entropy of every row, [B, 1]."""
+        known = target < self.n_outputs
+        log_p = functional.log_softmax(output, dim=-1)
+        of_class = log_p.gather(-1, target.clamp(max=self.n_outputs - 1))
+        if self.label_smoothing:
+            smooth = log_p.mean(dim=-1, keepdim=True)
+            of_class = (1 - self.label_smoothing) * of_class + self.label_smoothing * smooth
+        if self.class_weight is not None:
+            of_class = of_class * self._class_weights(output)[target.clamp(max=self.n_outputs - 1)]
+        return -torch.where(known, of_class, log_p.detach().amin(dim=-1, keepdim=True))
+
+    def _class_weights(self, like: Tensor) -> Tensor:
+        return torch.tensor(self._weights, dtype=like.dtype).to(like.device, non_blocking=True)
+
+    def reference_output(self, targets: Tensor, mask: Tensor) -> Tensor:
+        """Return the logarithms of the (weighted, smoothed) class shares, [C]; zeros without labels."""
+        known = targets[:, 0] < self.n_outputs
+        weights = mask[:, 0].double() * known
+        classes = targets[:, 0].clamp(max=self.n_outputs - 1)
+        counts = torch.zeros(self.n_outputs, dtype=torch.float64, device=targets.device)
+        counts = counts.index_add(0, classes, weights)
+        if self.class_weight is not None:
+            counts = counts * self._class_weights(counts)
+        total = counts.sum()
+        shares = counts / total.clamp(min=1e-300)
+        shares = (1 - self.label_smoothing) * shares + self.label_smoothing / self.n_outputs
+        logits = shares.clamp(min=3e-7).log()
+        return torch.where(total > 0, logits, torch.zeros_like(logits)).float()
+
+    def scores(self, output: Tensor) -> Tensor:
+        """Return the probability of every class, [B, C]."""
+        return torch.softmax(output, dim=-1)
+
+    def original(self, targets: Tensor) -> Tensor:
+        """Return the class numbers as they are."""
+        return targets
+
+    def predict(self, output: Tensor) -> dict[str, Any]:
+        """Return `name` with the most probable class and `name_probability[CLASS]` of every class."""
+        probabilities = self.scores(output.float()).cpu().numpy()
+        columns: dict[str, Any] = {self.name: self._coding.decode(probabilities.argmax(axis=1))}
+        for number, part in enumerate(self.parts):
+            columns[f"{self.name}_probability[{part}]"] = probabilities[:, number]
+        return columns
+
+    def confidence(self, output: Tensor) -> Tensor:
+        """Return the probability of the most probable class, [B, 1]."""
+        return self.scores(output).amax(dim=-1, keepdim=True)
+
+    def pseudo_label(self, output: Tensor) -> Tensor:
+        """Return the number of the most probable class, int64 [B, 1]."""
+        return output.argmax(dim=-1, keepdim=True)
+
+    @classmethod
+    def available_metrics(cls) -> list[Metric]:
+        """Return the metrics of a target with classes; most come apart by class."""
+        return class_metrics()
+
+    @classmethod
+    def default_metrics(cls) -> list[str]:
+        """Accuracy selects the best weights."""
+        return ["accuracy", "f1", "log_loss"]

@@ -1,0 +1,206 @@
+"""One or more numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, final
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from cotrain._base import DataError
+from cotrain.tasks._base import Metric, Task
+from cotrain.tasks._coding import check_choice, check_range, numbers, require_labels
+from cotrain.tasks._metrics import by_column
+from cotrain.tasks._value_metrics import VALUE_FIGURES
+
+
+@final
+class Regression(Task):
+    """A target of one or more numeric columns.
+
+    Targets are transformed by f, then standardised by the mean μ and standard deviation σ of the training
+    labels. With u = z - (f(y) - μ) / σ the loss of an entry is
+
+        mse: u²,   mae: |u|,   huber: u² / 2 where |u| ≤ δ, else δ (|u| - δ / 2).
+
+    The unit of the metrics is that of f(y): with transform="log" they are in decades (log10). `predict`
+    gives the unit of the column. A single network says nothing of how sure it is of a number, so the
+    confidence is 0; co-training takes the spread of several networks instead.
+
+    Args:
+        name: see `Task`.
+        columns: see `Task`; one or more.
+        transform: f: "none", "log" (log10, for y > 0) or "log1p" (natural logarithm of 1 + y, for y > -1).
+        criterion: the loss, "mse", "mae" or "huber".
+        delta: δ in standard deviations, where "huber" turns linear, in [1e-3, 1e3].
+        weight: see `Task`.
+        preference: see `Task`.
+        when: see `Task`.
+        metrics: see `Task`.
+
+    Raises:
+        DataError: if a value is text or infinite, or outside the range of the transform; at `fit`, if a
+            column has no label.
+
+    Example:
+        >>> task = Regression("price")
+        >>> frame = pl.DataFrame({"price": [1.0, 3.0, None]})
+        >>> task.fit(frame)
+        >>> targets, mask = task.encode(frame)
+        >>> targets[:, 0].tolist(), mask[:, 0].tolist()
+        ([-1.0, 1.0, 0.0], [True, True, False])
+        >>> task.predict(torch.tensor([[0.5]]))["price"].tolist()
+        [2.5]
+    """
+
+    def __init__(
+        self,
+        name: str,
+        columns: str | Sequence[str] | None = None,
+        *,
+        transform: Literal["none", "log", "log1p"] = "none",
+        criterion: Literal["mse", "mae", "huber"] = "mse",
+        delta: float = 1.0,
+        weight: float = 1.0,
+        preference: float = 1.0,
+        when: str | None = None,
+        metrics: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
+        check_choice("Regression", name, "transform", transform, ("none", "log", "log1p"))
+        check_choice("Regression", name, "criterion", criterion, ("mse", "mae", "huber"))
+        check_range("Regression", name, delta=(delta, 1e-3, 1e3))
+        self.transform = transform
+        self.criterion = criterion
+        self.delta = delta
+        self._means = np.zeros(len(self.columns))
+        self._scales = np.ones(len(self.columns))
+
+    def fit_columns(self, frame: pl.DataFrame) -> None:
+        """Learn the mean and standard deviation of every transformed column."""
+        values = self._transformed(frame)
+        for t, column in enumerate(self.columns):
+            labelled = values[~np.isnan(values[:, t]), t]
+            require_labels(len(labelled), len(values), column, self.name)
+            self._means[t] = labelled.mean()
+            spread = float(labelled.std())
+            # A constant column has no scale of its own; rounding must not give it a tiny one.
+            self._scales[t] = spread if spread > 1e-9 * max(1e-30, abs(self._means[t])) else 1.0
+
+    def encode_columns(self, frame: pl.DataFrame) -> tuple[Tensor, Tensor]:
+        """Return standardised targets float32 [B, T] and mask [B, T]."""
+        values = (self._transformed(frame) - self._means) / self._scales
+        mask = ~np.isnan(values)
+        return torch.from_numpy(np.where(mask, values, 0.0)).float(), torch.from_numpy(mask)
+
+    def _transformed(self, frame: pl.DataFrame) -> np.ndarray:
+        values = np.stack([numbers(frame[column], self.name) for column in self.columns], axis=1)
+        least = {"none": -np.inf, "log": 0.0, "log1p": -1.0}[self.transform]
+        for t, column in enumerate(self.columns):
+            outside = values[:, t][values[:, t] <= least]
+            if len(outside):
+                other = "transform='log1p' or " if self.transform == "log" and outside.min() > -1 else ""
+                raise DataError(
+                    f"Task {self.name!r}: transform={self.transform!r} needs values above {least:g}, but "
+                    f"{column!r} has {len(outside)} rows at or below, the least being {outside.min():g}: use "
+                    f"{other}transform='none', or empty these cells."
+                )
+        forward: Callable[[np.ndarray], np.ndarray] = {
+            "none": np.asarray,
+            "log": np.log10,
+            "log1p": np.log1p,
+        }[self.transform]
+        return forward(values)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the means and standard deviations."""
+        return {"means": self._means.tolist(), "scales": self._scales.tolist()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over the means and standard deviations."""
+        self._means = np.array(state["means"], dtype=np.float64)
+        self._scales = np.array(state["scales"], dtype=np.float64)
+
+    @property
+    def n_outputs(self) -> int:
+        """T, one number per column."""
+        return len(self.columns)
+
+    @property
+    def labels(self) -> list[str]:
+        """The task's name, or those of its columns where there are several."""
+        return [self.name] if len(self.columns) == 1 else list(self.columns)
+
+    def losses(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of every entry, [B, T]."""
+        error = output - target
+        if self.criterion == "mse":
+            return error.square()
+        if self.criterion == "mae":
+            return error.abs()
+        size = error.abs()
+        return torch.where(size <= self.delta, error.square() / 2, self.delta * (size - self.delta / 2))
+
+    def reference_output(self, targets: Tensor, mask: Tensor) -> Tensor:
+        """Return the mean, the median or the Huber centre of every standardised column, [T]."""
+        columns = []
+        for t in range(targets.shape[1]):
+            labelled = mask[:, t] > 0
+            values, weights = targets[labelled, t].double(), mask[labelled, t].double()
+            columns.append(self._centre(values, weights) if len(values) else values.new_zeros(()))
+        return torch.stack(columns).float()
+
+    def _centre(self, values: Tensor, weights: Tensor) -> Tensor:
+        if self.criterion == "mse":
+            return (values * weights).sum() / weights.sum()
+        if self.criterion == "mae":
+            ordered, order = values.sort()
+            below = weights[order].cumsum(0) < weights.sum() / 2
+            return ordered[below.sum().clamp(max=len(values) - 1)]
+        # The slope of the Huber loss grows with the constant, so its zero is found by halving.
+        low, high = values.min(), values.max()
+        for _ in range(60):
+            middle = (low + high) / 2
+            falls = (weights * (middle - values).clamp(-self.delta, self.delta)).sum() < 0
+            low, high = torch.where(falls, middle, low), torch.where(falls, high, middle)
+        return (low + high) / 2
+
+    def scores(self, output: Tensor) -> Tensor:
+        """Return predictions [B, T] in the unit of the transform."""
+        return self.original(output)
+
+    def original(self, targets: Tensor) -> Tensor:
+        """Return standardised values [B, T] in the unit of the transform, float64."""
+        means, scales = torch.from_numpy(self._means), torch.from_numpy(self._scales)
+        return targets.double() * scales.to(targets.device) + means.to(targets.device)
+
+    def predict(self, output: Tensor) -> dict[str, Any]:
+        """Return one column of values per target, in the unit of the table."""
+        values = self.scores(output).cpu().numpy()
+        # A wild output must not overflow to infinity: no float64 is larger than 1e308.
+        if self.transform == "log":
+            values = 10.0 ** np.minimum(values, 308.0)
+        elif self.transform == "log1p":
+            values = np.expm1(np.minimum(values, 709.0))
+        return {label: values[:, t] for t, label in enumerate(self.labels)}
+
+    def confidence(self, output: Tensor) -> Tensor:
+        """Return 0 for every entry, [B, T]: one value says nothing of its own certainty."""
+        return torch.zeros_like(output)
+
+    def pseudo_label(self, output: Tensor) -> Tensor:
+        """Return the predictions as standardised targets, [B, T]."""
+        return output.detach()
+
+    @classmethod
+    def available_metrics(cls) -> list[Metric]:
+        """Return the metrics of numbers, averaged over the columns."""
+        return [by_column(name, *figure) for name, figure in VALUE_FIGURES.items()]
+
+    @classmethod
+    def default_metrics(cls) -> list[str]:
+        """RMSE selects the best weights."""
+        return ["rmse", "r2", "mae"]

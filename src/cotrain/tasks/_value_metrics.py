@@ -1,0 +1,52 @@
+"""Figures of one numeric target: predictions [N] against true values [N]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+
+from cotrain.tasks._binary_metrics import ranks
+
+Figure = Callable[[np.ndarray, np.ndarray], float]
+
+
+def mae(scores: np.ndarray, targets: np.ndarray) -> float:
+    """Return the mean absolute error."""
+    return float(np.mean(np.abs(scores - targets)))
+
+
+def rmse(scores: np.ndarray, targets: np.ndarray) -> float:
+    """Return the root of the mean squared error."""
+    return float(np.sqrt(np.mean((scores - targets) ** 2)))
+
+
+def r2(scores: np.ndarray, targets: np.ndarray) -> float:
+    """Return 1 - Σ(y - ŷ)² / Σ(y - ȳ)²; undefined where all true values are equal.
+
+    Example:
+        >>> r2(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 3.0]))
+        0.5
+    """
+    spread = np.sum((targets - targets.mean()) ** 2)
+    if spread <= 1e-20 * max(1.0, float(np.sum(targets**2))):
+        return float("nan")
+    return float(1 - np.sum((targets - scores) ** 2) / spread)
+
+
+def spearman(scores: np.ndarray, targets: np.ndarray) -> float:
+    """Return the correlation of the ranks; undefined where either side is constant."""
+    a, b = ranks(scores), ranks(targets)
+    a, b = a - a.mean(), b - b.mean()
+    norm = np.sqrt(np.sum(a**2) * np.sum(b**2))
+    return float(np.sum(a * b) / norm) if norm > 0 else float("nan")
+
+
+#: Every figure of a numeric target, with the direction in which it is better.
+VALUE_FIGURES: dict[str, tuple[Literal["max", "min"], Figure]] = {
+    "rmse": ("min", rmse),
+    "mae": ("min", mae),
+    "r2": ("max", r2),
+    "spearman": ("max", spearman),
+}
