@@ -1,0 +1,231 @@
+"""The schema of a table: which columns go in, as what, and with which statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self, final
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from cotrain._base import DataError, InputSpec, InvalidArgumentError, did_you_mean
+from cotrain.data import columns as kinds
+from cotrain.data._infer_kind import infer_kind
+from cotrain.data.columns import Column, Parts
+from cotrain.data.columns._values import text_values
+
+VERSION = 1
+DROP = "drop"
+
+
+@dataclass(frozen=True)
+class ColumnNote:
+    """What is known about a column of the training table, for printing.
+
+    Args:
+        column: its name.
+        kind: "number", "category", ..., or "drop".
+        why: what the choice of the kind rests on.
+        distinct: number of different values.
+        missing: share of missing values, in [0, 1].
+        example: one of the values.
+    """
+
+    column: str
+    kind: str
+    why: str
+    distinct: int
+    missing: float
+    example: str
+
+
+@final
+class Schema:
+    """The input columns of a table, learned from training rows and used again at prediction time.
+
+    Args:
+        columns: the columns that go in, in order.
+        notes: what is known about every column, those left out included.
+
+    Example:
+        >>> frame = pl.DataFrame({"age": [31, 42, None, 25], "city": ["Rome", "Oslo", "Rome", "Oslo"]})
+        >>> schema = Schema.infer(frame).fit(frame)
+        >>> schema.spec().n_numbers, schema.spec().cardinalities
+        (2, (4, 4))
+        >>> {name: tuple(tensor.shape) for name, tensor in schema.encode(frame).items()}
+        {'numbers': (4, 2), 'categories': (4, 2)}
+    """
+
+    def __init__(self, columns: Sequence[Column], notes: Sequence[ColumnNote] = ()) -> None:
+        self.columns = list(columns)
+        self.notes = list(notes)
+
+    @classmethod
+    def infer(
+        cls,
+        frame: pl.DataFrame,
+        exclude: Iterable[str] = (),
+        overrides: Mapping[str, str] | None = None,
+        *,
+        bins: int = 32,
+    ) -> Self:
+        """Choose a kind for every column of the training rows.
+
+        Args:
+            frame: the labelled training rows.
+            exclude: columns that are no inputs: targets, the split and the group column.
+            overrides: column -> "number", "category", "tags", "text", "date", "boolean" or "drop".
+            bins: bins per number column that are coded as a category as well, 0 = none, otherwise ≥ 2.
+
+        Raises:
+            DataError: an override or an exclusion names no column.
+            InvalidArgumentError: an override names no kind.
+        """
+        overrides, left_out = dict(overrides or {}), set(exclude)
+        for column, kind in overrides.items():
+            if column not in frame.columns:
+                raise DataError(
+                    f"A kind is given for {column!r}, which is no column; "
+                    f"{did_you_mean(column, frame.columns)}"
+                )
+            if kind not in kind_names():
+                raise InvalidArgumentError(
+                    f"Column {column!r} cannot be of the kind {kind!r}: {did_you_mean(kind, kind_names())}"
+                )
+        columns, notes = [], []
+        for series in frame.iter_columns():
+            if series.name in left_out:
+                continue
+            guess = infer_kind(series, bins=bins)
+            column, why = guess.column, guess.why
+            kind = DROP if column is None else type(column).__name__.lower()
+            wanted = overrides.get(series.name, kind)
+            if wanted != kind:
+                column, kind, why = _make(series.name, wanted, bins), wanted, "declared by the user"
+            if column is not None:
+                columns.append(column)
+            notes.append(_note(series, kind, why))
+        return cls(columns, notes)
+
+    def fit(self, frame: pl.DataFrame) -> Self:
+        """Learn every column's statistics from the training rows and return self."""
+        self._require(frame)
+        for column in self.columns:
+            column.fit(frame[column.name])
+        return self
+
+    def spec(self) -> InputSpec:
+        """Return the sizes of the tensors that `encode` gives."""
+        return InputSpec(
+            n_numbers=sum(column.n_numbers + column.n_indicators for column in self.columns),
+            cardinalities=tuple(size for column in self.columns for size in column.cardinalities),
+            bags={f"bag:{column.name}": column.n_tokens for column in self.columns if column.n_tokens},
+        )
+
+    def encode(self, frame: pl.DataFrame) -> dict[str, Tensor]:
+        """Code B rows as the tensors that `InputSpec` describes.
+
+        Columns that the schema does not know are left aside; targets need not be there.
+
+        Raises:
+            DataError: columns are missing, of another type, or infinite.
+        """
+        self._require(frame)
+        parts = [column.encode(frame[column.name]) for column in self.columns]
+        inputs: dict[str, Tensor] = {}
+        numbers = [part.numbers for part in parts if part.numbers is not None]
+        numbers += [part.indicators for part in parts if part.indicators is not None]
+        if numbers:
+            inputs["numbers"] = torch.from_numpy(np.concatenate(numbers, axis=1))
+        codes = [part.codes for part in parts if part.codes is not None]
+        if codes:
+            sizes = np.array(self.spec().cardinalities, dtype=np.int64)
+            packed = np.concatenate(codes, axis=1) + (np.cumsum(sizes) - sizes)
+            inputs["categories"] = torch.from_numpy(packed)
+        inputs.update(_bags(self.columns, parts))
+        return inputs
+
+    def describe(self) -> list[ColumnNote]:
+        """Return one note per column of the training table, in order."""
+        return list(self.notes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain JSON values."""
+        saved = [{"kind": type(column).__name__.lower(), **column.to_json()} for column in self.columns]
+        return {"version": VERSION, "columns": saved, "notes": [asdict(note) for note in self.notes]}
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> Self:
+        """Make the schema that `to_json` described.
+
+        Raises:
+            DataError: it is damaged or from a newer version.
+        """
+        version = saved.get("version")
+        if not isinstance(version, int) or version > VERSION:
+            raise DataError(
+                f"The schema is of version {version!r}, this reads versions up to {VERSION}: update cotrain."
+            )
+        try:
+            columns = [_kind(item["kind"]).from_json(item) for item in saved["columns"]]
+            return cls(columns, [ColumnNote(**note) for note in saved["notes"]])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"The schema is damaged: {type(error).__name__}: {error}") from error
+
+    def _require(self, frame: pl.DataFrame) -> None:
+        absent = [column.name for column in self.columns if column.name not in frame.columns]
+        if absent:
+            names = ", ".join(repr(name) for name in absent)
+            plural = "s" * (len(absent) > 1)
+            spare = [name for name in frame.columns if name not in {column.name for column in self.columns}]
+            hint = did_you_mean(absent[0], spare)
+            raise DataError(
+                f"The table lacks {len(absent)} input column{plural} of {len(self.columns)}: {names}"
+                + (f"; {hint}" if hint.startswith("did you mean") else ".")
+            )
+
+
+def kind_names() -> list[str]:
+    """Return the names of the kinds of column, "drop" included."""
+    exported = [getattr(kinds, name) for name in kinds.__all__]
+    found = [k for k in exported if issubclass(k, Column) and k is not Column]
+    return [*sorted(kind.__name__.lower() for kind in found), DROP]
+
+
+def _kind(name: str) -> type[Column]:
+    return getattr(kinds, name.capitalize())
+
+
+def _make(name: str, kind: str, bins: int) -> Column | None:
+    if kind == DROP:
+        return None
+    made = _kind(kind)
+    return made(name, bins=bins) if made is kinds.Number else made(name)  # type: ignore[call-arg]
+
+
+def _bags(columns: Sequence[Column], parts: Sequence[Parts]) -> dict[str, Tensor]:
+    return {
+        f"bag:{column.name}": torch.from_numpy(part.tokens)
+        for column, part in zip(columns, parts, strict=True)
+        if part.tokens is not None
+    }
+
+
+def _note(series: pl.Series, kind: str, why: str) -> ColumnNote:
+    values = series.fill_nan(None) if series.dtype.is_float() else series
+    if values.dtype == pl.String:
+        values = text_values(values)
+    known = values.drop_nulls()
+    hashable = not (series.dtype.is_nested() or series.dtype == pl.Object)
+    example = str(known[0]) if len(known) else ""
+    return ColumnNote(
+        column=series.name,
+        kind=kind,
+        why=why,
+        distinct=known.n_unique() if hashable else 0,
+        missing=1 - len(known) / max(1, len(series)),
+        example=example if len(example) <= 40 else example[:39] + "…",
+    )

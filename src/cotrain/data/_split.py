@@ -1,0 +1,257 @@
+"""How rows are divided into training, validation and test."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import final
+
+import numpy as np
+import polars as pl
+
+from cotrain._base import DataError, InvalidArgumentError, did_you_mean, numpy_generator
+from cotrain.data._stratify import assign_units
+from cotrain.data.columns._values import text_values
+from cotrain.tasks import Task
+
+PARTS = ("train", "validation", "test")
+_NAMES = {
+    "train": 0,
+    "training": 0,
+    "val": 1,
+    "valid": 1,
+    "validation": 1,
+    "dev": 1,
+    "test": 2,
+    "testing": 2,
+}
+#: Up to this many different numbers a target's values are classes; beyond, quantiles stand for them.
+_CLASSES = 32
+
+
+@final
+class Split:
+    """Fractions of the labelled rows, or a column that says where each row belongs.
+
+    Args:
+        validation: share of the labelled rows for validation, in [0, 1).
+        test: share for the test, in [0, 1); together below 1.
+        column: a column with the values train, validation (val, valid, dev) and test; used instead of the
+            shares. Without validation rows in it, the share `validation` is taken from its training rows.
+        group: a column whose equal values stay together, such as a patient or a user.
+        stratify: whether each part gets its share of each task's labels and classes.
+
+    Raises:
+        InvalidArgumentError: a share is out of range, or both `column` and `group` are given.
+
+    Example:
+        >>> Split(validation=0.1, test=0.2).test
+        0.2
+    """
+
+    def __init__(
+        self,
+        validation: float = 0.1,
+        test: float = 0.2,
+        *,
+        column: str | None = None,
+        group: str | None = None,
+        stratify: bool = True,
+    ) -> None:
+        for name, value in (("validation", validation), ("test", test)):
+            if not 0 <= value < 1:
+                raise InvalidArgumentError(f"Split({name}={value!r}): expected a share in [0, 1).")
+        if validation + test >= 1:
+            raise InvalidArgumentError(
+                f"Split(validation={validation!r}, test={test!r}) leaves nothing to train on: "
+                "their sum must be below 1."
+            )
+        if column is not None and group is not None:
+            raise InvalidArgumentError(
+                f"Split(column={column!r}, group={group!r}): give one of them; a column already says "
+                "where each row belongs."
+            )
+        self.validation = validation
+        self.test = test
+        self.column = column
+        self.group = group
+        self.stratify = stratify
+
+
+def strata(frame: pl.DataFrame, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
+    """Return per task what a split should keep even: codes [N, T], −1 = unlabelled.
+
+    Classes are codes; other values are coded by their quartile.
+
+    Args:
+        frame: the whole table.
+        tasks: they are not changed; copies of them learn their coding from all rows for this purpose.
+
+    Raises:
+        DataError: a target is absent, has no label, or cannot be read.
+    """
+    codes = {}
+    for task in tasks:
+        fitted = copy.deepcopy(task)
+        fitted.fit(frame)
+        targets, mask = (tensor.numpy() for tensor in fitted.encode(frame))
+        coded = np.full(targets.shape, -1, dtype=np.int64)
+        for place in range(targets.shape[1]):
+            labelled = mask[:, place]
+            coded[labelled, place] = _codes(targets[labelled, place])
+        codes[task.name] = coded
+    return codes
+
+
+def split_rows(
+    frame: pl.DataFrame, spec: Split, seed: int, labelled: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Divide the rows.
+
+    Only labelled rows are divided, and where a row goes depends on the labelled rows alone: a row without
+    any label changes nothing but the last two parts.
+
+    Args:
+        frame: the whole table, N rows.
+        spec: how.
+        seed: names the random stream.
+        labelled: per task booleans, or codes of classes with −1 = unlabelled (from `strata`);
+            [N] or [N, T].
+
+    Returns:
+        ascending row numbers, int64, under "train", "validation", "test", all labelled; "unlabelled", the
+        rows without any label that training may look at; and "unused", the rows without any label that
+        the column or the group puts into validation or test.
+
+    Raises:
+        DataError: no row is labelled, the column or group is absent or has values missing, or a part that
+            was asked for comes out empty.
+    """
+    codes = _as_codes(labelled, frame.height)
+    rows = np.flatnonzero((codes >= 0).any(axis=1))
+    without = np.flatnonzero((codes < 0).all(axis=1))
+    if not len(rows):
+        raise DataError(
+            f"None of the {frame.height} rows has a label of any task: there is nothing to learn."
+        )
+    free = np.ones(len(without), dtype=bool)
+    if spec.column is not None:
+        part_of_all = _read_column(frame, spec.column, rows)
+        part = part_of_all[rows]
+        free = part_of_all[without] <= 0
+        if not (part == 1).any() and spec.validation > 0:
+            inside = np.flatnonzero(part == 0)
+            drawn = assign_units(
+                *_units(codes[rows[inside]], None, spec.stratify),
+                [1 - spec.validation, spec.validation, 0.0],
+                numpy_generator(seed, "split"),
+            )
+            part[inside] = drawn
+    else:
+        groups = None if spec.group is None else _read_group(frame, spec.group, rows)
+        units = _units(codes[rows], None if groups is None else groups[rows], spec.stratify)
+        shares = [1 - spec.validation - spec.test, spec.validation, spec.test]
+        part_of_unit = assign_units(*units, shares, numpy_generator(seed, "split"))
+        part = part_of_unit if groups is None else part_of_unit[_dense(groups[rows])]
+        if groups is not None:
+            held_out = np.unique(groups[rows[part > 0]])
+            free = ~np.isin(groups[without], held_out)
+    result = {name: rows[part == number] for number, name in enumerate(PARTS)}
+    result |= {"unlabelled": without[free], "unused": without[~free]}
+    _require_parts(result, spec)
+    return result
+
+
+def _codes(values: np.ndarray) -> np.ndarray:
+    distinct, codes = np.unique(values, return_inverse=True)
+    if len(distinct) <= _CLASSES or not np.issubdtype(values.dtype, np.floating):
+        return codes
+    return np.searchsorted(np.quantile(values, [0.25, 0.5, 0.75]), values)
+
+
+def _as_codes(labelled: Mapping[str, np.ndarray], n_rows: int) -> np.ndarray:
+    parts = []
+    for task, values in labelled.items():
+        values = np.asarray(values)
+        if len(values) != n_rows:
+            raise InvalidArgumentError(
+                f"split_rows: task {task!r} has {len(values)} entries for {n_rows} rows of the table."
+            )
+        codes = values.reshape(n_rows, -1)
+        parts.append(np.where(codes, 0, -1) if codes.dtype == bool else codes.astype(np.int64))
+    if not parts:
+        raise InvalidArgumentError("split_rows needs the labels of at least one task, got none.")
+    return np.concatenate(parts, axis=1)
+
+
+def _dense(values: np.ndarray) -> np.ndarray:
+    return np.unique(values, return_inverse=True)[1]
+
+
+def _units(
+    codes: np.ndarray, groups: np.ndarray | None, stratify: bool
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return (unit, property) of every label, and the number of units."""
+    n_rows = len(codes)
+    unit = np.arange(n_rows) if groups is None else _dense(groups)
+    pairs = [(unit, np.zeros(n_rows, dtype=np.int64))]  # property 0: being a row
+    n_properties = 1
+    if stratify:
+        for place in range(codes.shape[1]):
+            labelled = codes[:, place] >= 0
+            if labelled.any():
+                dense = _dense(codes[labelled, place])
+                pairs.append((unit[labelled], n_properties + dense))
+                n_properties += int(dense.max()) + 1
+    units = np.concatenate([pair[0] for pair in pairs])
+    return units, np.concatenate([pair[1] for pair in pairs]), int(unit.max()) + 1
+
+
+def _read_column(frame: pl.DataFrame, column: str, rows: np.ndarray) -> np.ndarray:
+    """Return 0, 1, 2 per row, −1 where the column says nothing."""
+    text = text_values(_column(frame, column, "split")).str.to_lowercase()
+    part = text.replace_strict(_NAMES, default=-2, return_dtype=pl.Int64)
+    part = part.set(text.is_null(), -1).to_numpy().copy()
+    wrong = np.flatnonzero(part == -2)
+    if len(wrong):
+        raise DataError(
+            f"Split column {column!r} has {len(wrong)} rows with another value than train, validation, test, "
+            f"such as {frame[column][int(wrong[0])]!r}."
+        )
+    silent = int((part[rows] == -1).sum())
+    if silent:
+        raise DataError(
+            f"Split column {column!r} is empty in {silent} labelled rows: write train, validation or test."
+        )
+    return part
+
+
+def _read_group(frame: pl.DataFrame, column: str, rows: np.ndarray) -> np.ndarray:
+    """Return numbers of the groups in order of labelled appearance, so that other rows change nothing."""
+    text = text_values(_column(frame, column, "group"))
+    silent = text[rows].null_count()
+    if silent:
+        raise DataError(
+            f"Group column {column!r} is empty in {silent} labelled rows: give each a group of its own."
+        )
+    names = text[rows].unique(maintain_order=True).to_list()
+    return text.replace_strict(names, list(range(len(names))), default=-1, return_dtype=pl.Int64).to_numpy()
+
+
+def _column(frame: pl.DataFrame, column: str, what: str) -> pl.Series:
+    if column not in frame.columns:
+        raise DataError(
+            f"The {what} column {column!r} is no column of the table; {did_you_mean(column, frame.columns)}"
+        )
+    return frame[column]
+
+
+def _require_parts(result: Mapping[str, np.ndarray], spec: Split) -> None:
+    sizes = {name: len(result[name]) for name in PARTS}
+    wanted = {"train": True, "validation": spec.validation > 0, "test": spec.test > 0 and spec.column is None}
+    for name in PARTS:
+        if wanted[name] and not sizes[name]:
+            raise DataError(
+                f"The split leaves no labelled row for {name} ({sizes}): the table has too few labelled rows "
+                "or groups, or the split column names none."
+            )

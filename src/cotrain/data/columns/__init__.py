@@ -1,0 +1,11 @@
+"""Kinds of input column, one class in one file each."""
+
+from cotrain.data.columns._base import Column, Parts
+from cotrain.data.columns._boolean import Boolean
+from cotrain.data.columns._category import Category
+from cotrain.data.columns._date import Date
+from cotrain.data.columns._number import Number
+from cotrain.data.columns._tags import Tags
+from cotrain.data.columns._text import Text
+
+__all__ = ["Boolean", "Category", "Column", "Date", "Number", "Parts", "Tags", "Text"]

@@ -1,0 +1,91 @@
+"""What every kind of input column is: statistics from the training rows, then arrays for the network.
+
+Shapes: B rows, n numbers, m missing-value indicators, c codes, M tokens.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self, final
+
+import numpy as np
+import polars as pl
+
+from cotrain._base import parameters_of
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What one column contributes to the inputs; `None` = nothing.
+
+    Args:
+        numbers: float32 [B, n].
+        indicators: float32 [B, m], 1 where the value is missing.
+        codes: int64 [B, c], each in [0, cardinality).
+        tokens: int64 [B, M], each in [0, n_tokens), 0 = padding.
+    """
+
+    numbers: np.ndarray | None = None
+    indicators: np.ndarray | None = None
+    codes: np.ndarray | None = None
+    tokens: np.ndarray | None = None
+
+
+class Column(ABC):
+    """One input column of the table and how it is coded.
+
+    The constructor takes options only; `fit` learns `state`, a dict of plain JSON values.
+
+    Args:
+        name: name of the column.
+    """
+
+    #: Width of `Parts.numbers`, `Parts.indicators`, sizes of `Parts.codes`, number of tokens.
+    #: Known after `fit`.
+    n_numbers: int = 0
+    n_indicators: int = 0
+    cardinalities: tuple[int, ...] = ()
+    n_tokens: int = 0
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.state: dict[str, Any] = {}
+
+    @abstractmethod
+    def learn(self, values: pl.Series) -> dict[str, Any]:
+        """Return the state that these training values give."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Set the sizes that follow from `state`."""
+
+    @abstractmethod
+    def encode(self, values: pl.Series) -> Parts:
+        """Code the values of B rows.
+
+        Raises:
+            DataError: values cannot be read as this kind.
+        """
+
+    @final
+    def fit(self, values: pl.Series) -> Self:
+        """Learn from the training rows' values and return self."""
+        self.state = self.learn(values)
+        self.settle()
+        return self
+
+    @final
+    def to_json(self) -> dict[str, Any]:
+        """Return options and state as plain JSON values."""
+        return {"options": parameters_of(self), "state": self.state}
+
+    @final
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> Self:
+        """Make the column that `to_json` described."""
+        column = cls(**saved["options"])
+        column.state = dict(saved["state"])
+        column.settle()
+        return column

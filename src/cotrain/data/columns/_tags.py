@@ -1,0 +1,96 @@
+"""A column of separated values."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import numpy as np
+import polars as pl
+
+from cotrain._base import InvalidArgumentError
+from cotrain.data.columns._base import Column, Parts
+from cotrain.data.columns._tokens import FIRST, MISSING, buckets_for, hash_token, pad
+from cotrain.data.columns._values import text_values
+
+
+@final
+class Tags(Column):
+    """A set of names per row, such as "Action, Drama": a token per frequent name, the rest hashed.
+
+    Args:
+        name: name of the column.
+        separator: what stands between the names; of no meaning where the column holds lists.
+        min_count: a name seen less often in training is hashed; ≥ 1; `None`: 2, or 3 from 2,000 rows on.
+        max_values: the most names with a token of their own; ≥ 1.
+        max_tokens: the most names read per row; ≥ 1.
+
+    Raises:
+        InvalidArgumentError: an argument is below 1, or the separator is empty.
+
+    Example:
+        >>> column = Tags("genres", min_count=1).fit(pl.Series("genres", ["Action, Drama", "Drama"]))
+        >>> column.encode(pl.Series("genres", ["Drama", "Drama, Action", None])).tokens.tolist()
+        [[3, 0], [3, 2], [1, 0]]
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        separator: str = ",",
+        min_count: int | None = None,
+        max_values: int = 10_000,
+        max_tokens: int = 32,
+    ) -> None:
+        super().__init__(name)
+        for what, value in (("min_count", min_count), ("max_values", max_values), ("max_tokens", max_tokens)):
+            if value is not None and value < 1:
+                raise InvalidArgumentError(f"Column {name!r}: {what} must be at least 1, got {value!r}.")
+        if not separator:
+            raise InvalidArgumentError(f"Column {name!r}: separator must not be empty, got {separator!r}.")
+        self.separator = separator
+        self.min_count = min_count
+        self.max_values = max_values
+        self.max_tokens = max_tokens
+
+    def learn(self, values: pl.Series) -> dict[str, Any]:
+        """Learn the names that get tokens, and how many a row has."""
+        tags = split_tags(values, self.separator)
+        least = self.min_count if self.min_count is not None else (2 if len(values) < 2000 else 3)
+        counts = tags["tag"].alias("value").value_counts(name="count")
+        frequent = counts.filter(pl.col("count") >= least).sort(["count", "value"], descending=[True, False])
+        names = frequent["value"].head(self.max_values).sort().to_list()
+        most = int(np.bincount(tags["row"].to_numpy()).max()) if tags.height else 1
+        return {
+            "values": names,
+            # Eight rare names to a bucket: together they say about as much as one frequent one.
+            "buckets": buckets_for((counts.height - len(names)) // 8, 1, 1024),
+            "width": min(self.max_tokens, most),
+        }
+
+    def settle(self) -> None:
+        """Set the size."""
+        self.n_tokens = FIRST + len(self.state["values"]) + self.state["buckets"]
+
+    def encode(self, values: pl.Series) -> Parts:
+        """Number the names."""
+        tags = split_tags(values, self.separator)
+        token_of = {name: number for number, name in enumerate(self.state["values"], FIRST)}
+        first_bucket, buckets = FIRST + len(token_of), self.state["buckets"]
+        names = tags["tag"].unique().to_list()
+        numbers = [token_of.get(name, first_bucket + hash_token(name, buckets)) for name in names]
+        tokens = tags["tag"].replace_strict(names, numbers, return_dtype=pl.Int64).to_numpy()
+        padded = pad(tags["row"].to_numpy(), tokens, len(values), self.state["width"])
+        padded[padded[:, 0] == 0, 0] = MISSING
+        return Parts(tokens=padded)
+
+
+def split_tags(values: pl.Series, separator: str) -> pl.DataFrame:
+    """Return the columns `row` (ascending) and `tag`, one line per name, without blanks."""
+    if isinstance(values.dtype, pl.List | pl.Array):
+        lists = values.cast(pl.List(pl.String))
+    else:
+        lists = text_values(values).str.split(separator)
+    frame = pl.DataFrame({"row": pl.int_range(len(values), eager=True), "tag": lists}).drop_nulls("tag")
+    frame = frame.explode("tag").with_columns(pl.col("tag").str.strip_chars())
+    return frame.filter(pl.col("tag").is_not_null() & (pl.col("tag") != ""))

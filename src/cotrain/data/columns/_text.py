@@ -1,0 +1,129 @@
+"""A column of free text."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import numpy as np
+import polars as pl
+
+from cotrain._base import InvalidArgumentError
+from cotrain.data.columns._base import Column, Parts
+from cotrain.data.columns._tokens import FIRST, MISSING, buckets_for, hash_token, pad
+from cotrain.data.columns._values import text_values
+
+#: A text with more words than this on average says enough without its words' parts.
+SHORT = 12
+
+
+@final
+class Text(Column):
+    """Hashed words and, where the texts are short, hashed character n-grams of the words.
+
+    A word w gives the token hash(w) and, for short texts, hash(g) for every run g of `ngram` characters of
+    "<w>": unknown words share parts with known ones. Words come first, so that a text that is too long
+    loses n-grams before words. Lower case; everything but letters and digits separates words.
+
+    Args:
+        name: name of the column.
+        ngram: length of the character n-grams, 0 = none.
+        max_tokens: the most tokens per row; ≥ 1.
+        buckets: number of hash buckets; ≥ 1; `None`: by the number of tokens that training has thrice,
+            between 256 and 8,192.
+
+    Raises:
+        InvalidArgumentError: an argument is out of range.
+
+    Example:
+        >>> column = Text("title", ngram=0).fit(pl.Series("title", ["The Third Man", "The Birds"]))
+        >>> tokens = column.encode(pl.Series("title", ["The birds!", None])).tokens
+        >>> tokens.shape, (tokens > 0).sum(axis=1).tolist()
+        ((2, 2), [2, 1])
+
+    Source: the n-grams are those of Bojanowski et al., "Enriching Word Vectors with Subword Information",
+    2017, https://arxiv.org/abs/1607.04606, of one length instead of 3 to 6.
+    """
+
+    def __init__(
+        self, name: str, *, ngram: int = 3, max_tokens: int = 64, buckets: int | None = None
+    ) -> None:
+        super().__init__(name)
+        for what, value, least in (
+            ("ngram", ngram, 0),
+            ("max_tokens", max_tokens, 1),
+            ("buckets", buckets, 1),
+        ):
+            if value is not None and value < least:
+                raise InvalidArgumentError(
+                    f"Column {name!r}: {what} must be at least {least}, got {value!r}."
+                )
+        self.ngram = ngram
+        self.max_tokens = max_tokens
+        self.buckets = buckets
+
+    def learn(self, values: pl.Series) -> dict[str, Any]:
+        """Learn the number of buckets, and how many tokens a row has."""
+        words = split_words(values)
+        ngram = self.ngram if words.height <= SHORT * max(1, words["row"].n_unique()) else 0
+        counts = words["word"].value_counts()
+        known = words["word"].unique().to_list()
+        # Occurrences of a word's parts are counted over different words, which is enough to size a table.
+        parts: dict[str, int] = {}
+        for word in known:
+            for part in _ngrams(word, ngram):
+                parts[part] = parts.get(part, 0) + 1
+        often = counts.filter(pl.col("count") >= 3).height + sum(count >= 3 for count in parts.values())
+        lengths = dict(
+            zip(known, [1 + max(0, len(word) + 3 - ngram) * bool(ngram) for word in known], strict=True)
+        )
+        sizes = words["word"].replace_strict(known, [lengths[word] for word in known], return_dtype=pl.Int64)
+        totals = (
+            np.bincount(words["row"].to_numpy(), weights=sizes.to_numpy()) if words.height else np.ones(1)
+        )
+        # A width that holds 99 of 100 texts keeps one long text from padding all the others.
+        return {
+            "ngram": ngram,
+            "buckets": self.buckets or buckets_for(often, 256, 8192),
+            "width": int(min(self.max_tokens, max(1, np.quantile(totals, 0.99)))),
+        }
+
+    def settle(self) -> None:
+        """Set the size."""
+        self.n_tokens = FIRST + self.state["buckets"]
+
+    def encode(self, values: pl.Series) -> Parts:
+        """Hash the words and their parts."""
+        words = split_words(values)
+        ngram, buckets = self.state["ngram"], self.state["buckets"]
+        known = words["word"].unique().to_list()
+        index = words["word"].replace_strict(known, list(range(len(known))), return_dtype=pl.Int64).to_numpy()
+        rows = words["row"].to_numpy()
+        word_ids = np.array([FIRST + hash_token(word, buckets) for word in known], dtype=np.int64)
+        parts = [[FIRST + hash_token(part, buckets) for part in _ngrams(word, ngram)] for word in known]
+        lengths = np.array([len(part) for part in parts], dtype=np.int64)
+        flat = np.array([token for part in parts for token in part], dtype=np.int64)
+        starts = np.cumsum(lengths) - lengths
+        repeats = lengths[index] if len(index) else np.zeros(0, dtype=np.int64)
+        # Token j of the n-th occurrence of a word lies at start(word) + j of the flat list.
+        within = np.arange(repeats.sum()) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+        part_tokens = flat[np.repeat(starts[index], repeats) + within] if len(flat) else flat
+        all_rows = np.concatenate([rows, np.repeat(rows, repeats)])
+        all_tokens = np.concatenate([word_ids[index] if len(index) else word_ids[:0], part_tokens])
+        order = np.argsort(all_rows, kind="stable")
+        padded = pad(all_rows[order], all_tokens[order], len(values), self.state["width"])
+        padded[padded[:, 0] == 0, 0] = MISSING
+        return Parts(tokens=padded)
+
+
+def split_words(values: pl.Series) -> pl.DataFrame:
+    """Return the columns `row` (ascending) and `word`, one line per word, in lower case."""
+    words = text_values(values).str.to_lowercase().str.extract_all(r"[\p{L}\p{N}]+")
+    frame = pl.DataFrame({"row": pl.int_range(len(values), eager=True), "word": words}).drop_nulls("word")
+    return frame.explode("word").drop_nulls("word")
+
+
+def _ngrams(word: str, n: int) -> list[str]:
+    if n == 0:
+        return []
+    framed = f"<{word}>"
+    return [framed[start : start + n] for start in range(len(framed) - n + 1)]

@@ -1,0 +1,81 @@
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from cotrain._base import DataError
+from cotrain.data import from_polars_like, to_polars
+
+TABLE = pl.DataFrame({"n": [1, 2, 3], "x": [0.5, None, 1.5], "t": ["a", None, "c"], "b": [True, False, None]})
+
+
+@pytest.mark.parametrize("frame", [TABLE, TABLE.lazy(), TABLE.to_arrow()])
+def test_every_kind_of_frame_comes_in_the_same(frame: object) -> None:
+    assert to_polars(frame).equals(TABLE)
+
+
+def test_pandas_comes_in_with_its_missing_values() -> None:
+    frame = pd.DataFrame(
+        {
+            "n": [1, 2, 3],
+            "x": [0.5, np.nan, 1.5],
+            "t": ["a", None, "c"],
+            "o": pd.Series(["a", np.nan, None], dtype=object),
+            "c": pd.Categorical(["u", "v", None]),
+            "i": pd.array([1, None, 3], dtype="Int64"),
+            "d": pd.to_datetime(["2020-01-02", None, "2021-03-04"]),
+            "m": pd.Series([1, "x", None], dtype=object),
+            "l": pd.Series([["a", "b"], ["c"], None], dtype=object),
+            "b": pd.array([True, None, False], dtype="boolean"),
+        }
+    )
+    result = to_polars(frame)
+    assert result["n"].dtype == pl.Int64
+    assert result["x"].to_list() == [0.5, None, 1.5]
+    assert result["t"].to_list() == ["a", None, "c"]
+    assert result["o"].to_list() == ["a", None, None]
+    assert result["c"].to_list() == ["u", "v", None]
+    assert result["i"].to_list() == [1, None, 3]
+    assert result["d"].dt.year().to_list() == [2020, None, 2021]
+    assert result["m"].to_list() == ["1", "x", None]
+    assert result["l"].to_list() == [["a", "b"], ["c"], None]
+    assert result["b"].to_list() == [True, None, False]
+
+
+def test_pandas_is_read_without_pyarrow() -> None:
+    code = (
+        "import sys; sys.modules['pyarrow'] = None\n"
+        "import pandas as pd\n"
+        "from cotrain.data import from_polars_like, to_polars\n"
+        "frame = pd.DataFrame({'a': [1, 2], 't': ['x', None], 'c': pd.Categorical(['u', 'v'])})\n"
+        "out = from_polars_like(to_polars(frame), frame)\n"
+        "print(type(out).__module__, out.shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("pandas")
+    assert "(2, 3)" in done.stdout
+
+
+def test_goes_out_as_the_caller_brought_it() -> None:
+    pandas = pd.DataFrame({"a": [1, 2, 3]}, index=["x", "y", "z"])
+    out = from_polars_like(TABLE, pandas)
+    assert isinstance(out, pd.DataFrame)
+    assert list(out.index) == ["x", "y", "z"]
+    assert out["n"].tolist() == [1, 2, 3]
+    assert isinstance(from_polars_like(TABLE, pa.table({"a": [1]})), pa.Table)
+    assert from_polars_like(TABLE, "table.csv") is TABLE
+    assert from_polars_like(TABLE, TABLE.lazy()) is TABLE
+
+
+def test_refuses_doubled_and_unnamed_columns() -> None:
+    with pytest.raises(DataError, match="more than one column named 'a'"):
+        to_polars(pd.DataFrame([[1, 2]], columns=["a", "a"]))
+    with pytest.raises(DataError, match="named 0"):
+        to_polars(pd.DataFrame([[1, 2]]))
+    with pytest.raises(DataError, match="got list"):
+        to_polars([1, 2])
