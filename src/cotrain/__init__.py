@@ -10,18 +10,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cotrain import balancing, networks, tasks
+    from cotrain import balancing, gradients, networks, tasks
+    from cotrain.gradients import Balance
 
 __version__ = "0.1.0"
 
 #: Public name -> the module that holds it; a module that ends in the name itself is a family.
 _HOMES = {
+    "Balance": "cotrain.gradients",
     "balancing": "cotrain.balancing",
+    "gradients": "cotrain.gradients",
     "networks": "cotrain.networks",
     "tasks": "cotrain.tasks",
 }
 
-__all__ = ["__version__", "balancing", "networks", "tasks"]
+__all__ = ["Balance", "__version__", "balancing", "gradients", "networks", "tasks"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,275 @@
+"""Apply a balancing method inside a PyTorch loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from cotrain._base import InvalidArgumentError, did_you_mean
+from cotrain.balancing import Balancer, CrossBatchRule, Needs
+from cotrain.gradients._call import Call, align
+from cotrain.gradients._choose import choose_source
+from cotrain.gradients._engine import Engine
+from cotrain.gradients._monitor import Monitor
+from cotrain.gradients._shared import SharedParameters
+from cotrain.gradients._state import from_plain, to_plain
+
+
+class Balance:
+    """Weigh the tasks of a step by a balancing method and fill `.grad`.
+
+    `backward` replaces `sum(losses).backward()`; `combine` gives one scalar for an engine that wants to call
+    `backward` itself. A method that looks at losses only multiplies whole losses, heads included, in one
+    backward pass and without host synchronisation. A method that looks at gradients weighs the shared
+    parameters alone:
+
+        shared.grad += Σₖ wₖ ∇Lₖ        own parameters of task k: grad += pₖ ∇Lₖ
+
+    with p the preference (mean 1 over the tasks of the step; 1 if there is none). Parameters that are
+    neither shared nor reached by one task only learn from the sum of their tasks' losses.
+
+    A task that is not in the dict is inactive: no weight, no gradient, no change of state. A task whose
+    loss or gradient is not finite is left out of the step in the same way and counted in `skipped`.
+
+    Gradient accumulation: gradients are added to `.grad`; each call weighs its own batch. Half precision:
+    run the forward pass under autocast; with float16 give the `GradScaler` as `scaler` and the losses
+    unscaled, then use `scaler.step` as always (a non-finite gradient of a finite loss then counts as
+    overflow: it is left for the scaler to find, and the method is not asked).
+
+    Args:
+        balancer: the method.
+        shared_parameters: parameters on which the tasks compete; read once.
+        tasks: the K task names in the order of the balancer's per-task arguments. `None`: the names of the
+            first call.
+        model: the network, for sources that look at its layers and for distributed training.
+        source: where Gramians come from: "exact", "ghost", "disjoint", "representation", "auto", or a list
+            of modules whose parameters stand for all shared ones (an approximation).
+        every: the weights of a gradient method are computed at every so many steps (≥ 1) and used again in
+            between, where a step costs one backward pass.
+        rescale: what to do about the length of the update, which differs up to 100-fold between methods:
+            `None` leaves it; "sum" and "mean" make it as long as the sum or the mean of the gradients;
+            "weights" makes the weights of the active tasks add up to their number.
+        monitor: records cosines, norms and conflicts at every so many steps.
+        scaler: the `GradScaler` of float16 training; losses are given unscaled.
+
+    Raises:
+        InvalidArgumentError: for an unknown source, task or rescaling.
+
+    Example:
+        >>> import torch
+        >>> from cotrain.balancing import Static
+        >>> encoder, heads = torch.nn.Linear(3, 4), torch.nn.Linear(4, 2)
+        >>> balance = Balance(Static([1.0, 0.5]), encoder.parameters(), tasks=["a", "b"])
+        >>> output = heads(encoder(torch.ones(5, 3)))
+        >>> balance.backward({"a": output[:, 0].square().mean(), "b": output[:, 1].square().mean()})
+        >>> balance.weights
+        tensor([1.0000, 0.5000])
+    """
+
+    def __init__(
+        self,
+        balancer: Balancer,
+        shared_parameters: Iterable[Tensor],
+        *,
+        tasks: Sequence[str] | None = None,
+        model: nn.Module | None = None,
+        source: str | Sequence[nn.Module] = "auto",
+        every: int = 1,
+        rescale: Literal["sum", "mean", "weights"] | None = None,
+        monitor: Monitor | None = None,
+        scaler: torch.amp.GradScaler | None = None,
+    ) -> None:
+        if not isinstance(balancer, Balancer):
+            raise InvalidArgumentError(
+                f"Balance(balancer=...) must be a balancing method such as cotrain.balancing.Equal(), got "
+                f"{balancer!r}."
+            )
+        if every < 1:
+            raise InvalidArgumentError(f"Balance(every=...) must be at least 1, got {every!r}.")
+        if rescale not in (None, "sum", "mean", "weights"):
+            raise InvalidArgumentError(
+                f"Balance(rescale={rescale!r}): {did_you_mean(str(rescale), ['sum', 'mean', 'weights'])}"
+            )
+        if rescale in ("sum", "mean") and balancer.needs in (Needs.LOSSES, Needs.CROSS):
+            raise InvalidArgumentError(
+                f"Balance(rescale={rescale!r}) compares gradients, which {type(balancer).__name__} does not "
+                "look at: use rescale='weights'."
+            )
+        self.balancer = balancer
+        self.tasks = None if tasks is None else tuple(tasks)
+        self.model = model
+        self.monitor = monitor
+        self.scaler = scaler
+        self._shared = SharedParameters(shared_parameters)
+        self._engine = Engine(
+            balancer,
+            self._shared,
+            choose_source(source, balancer, model),
+            every=every,
+            rescale=rescale,
+            monitor=monitor,
+            scaler=scaler,
+        )
+
+    @property
+    def weights(self) -> Tensor | None:
+        """The K weights of the last step, on the losses' device; `None` before the first.
+
+        NaN for methods that combine gradients entry by entry.
+        """
+        return self._engine.weights_K
+
+    # -- a step -------------------------------------------------------------------------------------
+
+    def backward(
+        self,
+        losses: Mapping[str, Tensor],
+        *extra_batches: Mapping[str, Tensor],
+        regulariser: Tensor | None = None,
+    ) -> None:
+        """Add this step's gradients to `.grad`.
+
+        Args:
+            losses: task -> scalar loss with its graph; any subset of the tasks.
+            extra_batches: for methods on independent batches (SDMGrad, MoDo): the losses of the two other
+                batches, from which the weights come; the update is taken from `losses`.
+            regulariser: a scalar to add to the total at weight 1, such as `sharing.penalty()`.
+
+        Raises:
+            InvalidArgumentError: for an unknown task, a loss without a graph, or a wrong number of batches.
+        """
+        retain = regulariser is not None and regulariser.requires_grad
+        call, *extra = self._calls(losses, extra_batches)
+        if call.live:
+            self._engine.backward(call, extra, self.tasks or (), retain)
+        if regulariser is not None and retain:
+            self._engine.scaled(regulariser).backward()
+
+    def combine(
+        self,
+        losses: Mapping[str, Tensor],
+        *extra_batches: Mapping[str, Tensor],
+        regulariser: Tensor | None = None,
+    ) -> Tensor:
+        """Return one scalar, Σₖ wₖ Lₖ, whose `backward` an engine can call.
+
+        Unlike `backward` it weighs the heads too: a scalar has one weight per loss. Gradient methods take
+        their passes here and leave the graph alive.
+
+        Args:
+            losses: as for `backward`.
+            extra_batches: as for `backward`.
+            regulariser: as for `backward`.
+
+        Raises:
+            InvalidArgumentError: also for methods that combine gradients entry by entry, which no scalar
+                can express.
+        """
+        call, *extra = self._calls(losses, extra_batches)
+        if self.balancer.needs is Needs.JACOBIAN:
+            raise InvalidArgumentError(
+                f"{type(self.balancer).__name__} combines gradients entry by entry, which weights of losses "
+                "cannot express: use balance.backward(losses)."
+            )
+        if call.live:
+            total = self._engine.combine(call, extra, self.tasks or ())
+        else:
+            total = call.values_A.sum()
+        return total if regulariser is None else total + regulariser
+
+    # -- what the balancer hears --------------------------------------------------------------------
+
+    def observe_update(self, losses: Mapping[str, Tensor]) -> None:
+        """Give the balancer the losses of the same batch after the update (if `balancer.observes_update`)."""
+        self.balancer.observe_update(self._values(losses))
+
+    def observe_validation(self, losses: Mapping[str, Tensor | float]) -> None:
+        """Give the balancer the losses on the validation data; a missing task counts as NaN."""
+        self.balancer.observe_validation(self._values(losses))
+
+    def end_epoch(self) -> None:
+        """Tell the balancer that an epoch has ended."""
+        self.balancer.end_epoch()
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """How often each task was left out because a loss or gradient was not finite (waits for it)."""
+        if self.tasks is None:
+            return {}
+        self._engine.flush()
+        counts_K = self._engine.skipped_K
+        counts = [0] * len(self.tasks) if counts_K is None else counts_K.tolist()
+        return dict(zip(self.tasks, counts, strict=True))
+
+    # -- state --------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state: tensors, numbers, strings, lists and dicts, as `weights_only=True` wants them."""
+        engine = self._engine
+        engine.flush()
+        return to_plain(
+            {
+                "balancer": self.balancer.state_dict(),
+                "tasks": None if self.tasks is None else list(self.tasks),
+                "step": engine.step,
+                "weights": engine.weights_K,
+                "reused": engine.reused_K,
+                "skipped": engine.skipped_K,
+            }
+        )
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over the state of another `Balance` with the same arguments.
+
+        Raises:
+            InvalidArgumentError: if the state belongs to other tasks.
+        """
+        plain = from_plain(dict(state))
+        tasks = None if plain["tasks"] is None else tuple(plain["tasks"])
+        if self.tasks is not None and tasks is not None and tasks != self.tasks:
+            raise InvalidArgumentError(
+                f"The state of this Balance belongs to the tasks {list(tasks)}, not to {list(self.tasks)}: "
+                "load it into a Balance with the same tasks in the same order."
+            )
+        self.balancer.load_state_dict(plain["balancer"])
+        self.tasks = self.tasks if tasks is None else tasks
+        engine = self._engine
+        engine.step = plain["step"]
+        engine.weights_K = plain["weights"]
+        engine.reused_K = plain["reused"]
+        engine.skipped_K = plain["skipped"]
+
+    # -- inside -------------------------------------------------------------------------------------
+
+    def _calls(self, losses: Mapping[str, Tensor], extra: Sequence[Mapping[str, Tensor]]) -> list[Call]:
+        wanted = self.balancer.batches - 1 if isinstance(self.balancer, CrossBatchRule) else 0
+        if len(extra) != wanted:
+            raise InvalidArgumentError(
+                f"{type(self.balancer).__name__} takes the losses of {wanted} more independent batches, got "
+                f"{len(extra)}: call balance.backward(losses{', more' * wanted})."
+            )
+        if self.tasks is None:
+            if not losses:
+                raise InvalidArgumentError(
+                    "The first call has no losses, so the tasks are unknown: pass Balance(tasks=[...])."
+                )
+            self.tasks = tuple(losses)
+        device = self._shared.all[0].device
+        return [align(batch, self.tasks, device) for batch in (losses, *extra)]
+
+    def _values(self, losses: Mapping[str, Tensor | float]) -> Tensor:
+        """Return K values in the order of the tasks, NaN where absent."""
+        if self.tasks is None:
+            raise InvalidArgumentError(
+                "The tasks are unknown before the first step: pass Balance(tasks=[...])."
+            )
+        for name in losses:
+            if name not in self.tasks:
+                raise InvalidArgumentError(f"There is no task {name!r}: {did_you_mean(name, self.tasks)}")
+        given = {name: torch.as_tensor(loss).detach() for name, loss in losses.items()}
+        like = next(iter(given.values()), torch.zeros(()))
+        missing = torch.full((), float("nan"), dtype=like.dtype, device=like.device)
+        return torch.stack([given.get(name, missing).reshape(()).to(like) for name in self.tasks])

@@ -1,0 +1,82 @@
+"""The losses of one call, put in the order of the tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cotrain._base import InvalidArgumentError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Call:
+    """The losses of one call; A of the K tasks are present.
+
+    Args:
+        n_tasks: K.
+        places: the present tasks' places among the K tasks, in the order of `live`.
+        live: the A losses with their graphs.
+        values_A: their values, detached, at least float32.
+    """
+
+    n_tasks: int
+    places: tuple[int, ...]
+    live: tuple[Tensor, ...]
+    values_A: Tensor
+
+    def losses_K(self) -> Tensor:
+        """Return all K values, 0 where absent."""
+        if len(self.places) == self.n_tasks:
+            return self.values_A
+        full = self.values_A.new_zeros(self.n_tasks)
+        return full.index_copy_(0, self.index(), self.values_A)
+
+    def present_K(self) -> Tensor:
+        """Return which of the K tasks are present."""
+        if len(self.places) == self.n_tasks:
+            return torch.ones(self.n_tasks, dtype=torch.bool, device=self.values_A.device)
+        present = torch.zeros(self.n_tasks, dtype=torch.bool, device=self.values_A.device)
+        return present.index_fill_(0, self.index(), True)
+
+    def index(self) -> Tensor:
+        """Return `places` beside the values."""
+        return torch.tensor(self.places, dtype=torch.long, device=self.values_A.device)
+
+
+def align(losses: Mapping[str, Tensor], tasks: Sequence[str], device: torch.device) -> Call:
+    """Sort the losses by task and check them.
+
+    Args:
+        losses: task -> scalar with a graph; any subset of the tasks.
+        tasks: the K names.
+        device: where the values go when no loss is present.
+
+    Raises:
+        InvalidArgumentError: for an unknown task, a loss that is no scalar, or one without a graph.
+    """
+    for name, loss in losses.items():
+        if name not in tasks:
+            raise InvalidArgumentError(f"There is no task {name!r}: {did_you_mean(name, tasks)}")
+        if not isinstance(loss, Tensor) or loss.numel() != 1:
+            shown = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
+            raise InvalidArgumentError(
+                f"The loss of task {name!r} must be a scalar tensor, got {shown}: take the mean over its "
+                "labelled rows."
+            )
+        if not loss.requires_grad:
+            raise InvalidArgumentError(
+                f"The loss of task {name!r} does not depend on any trainable parameter: leave the task out "
+                "of the dict when the batch has no label for it."
+            )
+    places = tuple(place for place, name in enumerate(tasks) if name in losses)
+    live = tuple(losses[tasks[place]].reshape(()) for place in places)
+    if not live:
+        return Call(len(tasks), (), (), torch.zeros(0, device=device))
+    dtype = torch.float32
+    for loss in live:
+        dtype = torch.promote_types(dtype, loss.dtype)
+    values_A = torch.stack([loss.detach().to(dtype) for loss in live])
+    return Call(len(tasks), places, live, values_A)

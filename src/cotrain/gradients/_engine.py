@@ -1,0 +1,268 @@
+"""How a step goes: which pass, which weights, into which `.grad`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cotrain._base import InvalidArgumentError
+from cotrain.balancing import Balancer, JacobianRule, Needs
+from cotrain.gradients._call import Call
+from cotrain.gradients._exact import ExactSource
+from cotrain.gradients._graph import TaskGraph
+from cotrain.gradients._monitor import Monitor
+from cotrain.gradients._one_pass import one_pass_loss, split_pass_loss
+from cotrain.gradients._rows import Asked, Rows, Source
+from cotrain.gradients._shared import SharedParameters, own_leaves
+from cotrain.gradients._weigh import Measured, Rescale, measure, scaled_to_number, weigh
+
+_log = logging.getLogger("cotrain")
+
+
+class Engine:
+    """The steps of one `Balance`, on losses that are already in the order of the tasks."""
+
+    def __init__(
+        self,
+        balancer: Balancer,
+        shared: SharedParameters,
+        source: Source,
+        *,
+        every: int,
+        rescale: Rescale,
+        monitor: Monitor | None,
+        scaler: torch.amp.GradScaler | None,
+    ) -> None:
+        self.balancer = balancer
+        self.shared = shared
+        self.source = source
+        self.every = every
+        self.rescale: Rescale = rescale
+        self.monitor = monitor
+        self.scaler = scaler
+        self.step = 0
+        self.weights_K: Tensor | None = None
+        self.reused_K: Tensor | None = None
+        self.skipped_K: Tensor | None = None
+        self._broken_K: Tensor | None = None
+        self._warned: set[str] = set()
+        # The two batches of a cross Gramian are held at once, so they need buffers of their own.
+        self._cross = (ExactSource(), ExactSource())
+
+    # -- the two ways to end a step -----------------------------------------------------------------
+
+    def backward(self, call: Call, extra: Sequence[Call], tasks: Sequence[str], retain: bool) -> None:
+        """Add the step's gradients to `.grad`."""
+        if not self.in_one_pass():
+            if self.balancer.needs is Needs.CROSS:
+                self._split_pass(call, self._cross_weights(call, extra, tasks), retain)
+            else:
+                self._by_rows(call, tasks, retain)
+        elif self.balancer.needs is Needs.LOSSES:
+            total = one_pass_loss(call, self._weights_of_losses(call), self._drop)
+            self.scaled(total).backward(retain_graph=retain)
+        else:
+            self._split_pass(call, self._weights_again(call), retain)
+        self.step += 1
+
+    def combine(self, call: Call, extra: Sequence[Call], tasks: Sequence[str]) -> Tensor:
+        """Return Σ wₖLₖ."""
+        if not self.in_one_pass():
+            if self.balancer.needs is Needs.CROSS:
+                weights_K = self._cross_weights(call, extra, tasks)
+            else:
+                asked = self._asked(call, retain=True, weighed=True)
+                rows = self.source.open(asked)
+                measured = measure(call, rows.gramian(), rows.heads_finite())
+                weights_K = self._weighed(call, measured, tasks)
+        elif self.balancer.needs is Needs.LOSSES:
+            weights_K = self._weights_of_losses(call)
+        else:
+            weights_K = self._weights_again(call)
+        self.step += 1
+        return one_pass_loss(call, weights_K, self._drop)
+
+    def in_one_pass(self) -> bool:
+        """Return whether this step's weights need no gradients."""
+        if self.monitor is not None and self.monitor.due(self.step):
+            return False
+        if self.balancer.needs in (Needs.LOSSES, Needs.JACOBIAN):
+            return self.balancer.needs is Needs.LOSSES
+        return self.reused_K is not None and self.step % self.every != 0
+
+    def scaled(self, loss: Tensor) -> Tensor:
+        """Multiply by the scale of a `GradScaler`, if there is one."""
+        return loss if self.scaler is None else self.scaler.scale(loss)
+
+    # -- weights ------------------------------------------------------------------------------------
+
+    def _weights_of_losses(self, call: Call) -> Tensor:
+        weights_K = self.balancer.weights(call.losses_K(), None, call.present_K())
+        if self.rescale == "weights":
+            weights_K = scaled_to_number(weights_K)
+        self._count(call, ~call.values_A.isfinite())
+        self.weights_K = weights_K.to(call.values_A.dtype)
+        return self.weights_K
+
+    def _weights_again(self, call: Call) -> Tensor:
+        if self.reused_K is None:
+            raise InvalidArgumentError("There are no weights to use again before the first step.")
+        self._count(call, ~call.values_A.isfinite())
+        self.weights_K = self.reused_K.to(call.values_A) * call.present_K()
+        return self.weights_K
+
+    def _weighed(self, call: Call, measured: Measured, tasks: Sequence[str]) -> Tensor:
+        weights_K = weigh(self.balancer, measured, call, self.rescale)
+        self._note(call, measured, weights_K, tasks)
+        self.weights_K = torch.from_numpy(weights_K).to(call.values_A)
+        if self.every > 1:
+            # A task that was absent now keeps the weight of the time before.
+            old_K = torch.ones_like(self.weights_K) if self.reused_K is None else self.reused_K
+            active = torch.from_numpy(measured.active_K).to(self.weights_K.device)
+            self.reused_K = torch.where(active, self.weights_K, old_K.to(self.weights_K))
+        return self.weights_K
+
+    def _cross_weights(self, call: Call, extra: Sequence[Call], tasks: Sequence[str]) -> Tensor:
+        """Return weights from the Gramian between two independent batches."""
+        sides = [
+            source.open(self._asked(batch, retain=False, weighed=True))
+            for source, batch in zip(self._cross, extra, strict=True)
+        ]
+        cross = sides[0].jacobian() @ sides[1].jacobian().T
+        cross_KK = np.full((call.n_tasks, call.n_tasks), np.nan)
+        cross_KK[np.ix_(extra[0].places, extra[1].places)] = cross.double().cpu().numpy()
+        losses_K = np.full(call.n_tasks, np.nan)
+        losses_K[list(call.places)] = call.values_A.double().cpu().numpy()
+        in_all_K = np.isfinite(losses_K)
+        for batch in extra:
+            in_all_K &= np.isin(np.arange(call.n_tasks), batch.places)
+        active_K = in_all_K & np.isfinite(np.diagonal(cross_KK))
+        broken_K = np.zeros(call.n_tasks, dtype=bool)
+        broken_K[list(call.places)] = ~np.isfinite(losses_K[list(call.places)])
+        broken_K |= in_all_K & ~active_K
+        return self._weighed(call, Measured(losses_K, cross_KK, active_K, broken_K, False), tasks)
+
+    # -- gradients ----------------------------------------------------------------------------------
+
+    def _by_rows(self, call: Call, tasks: Sequence[str], retain: bool) -> None:
+        rows = self.source.open(self._asked(call, retain=retain, weighed=False))
+        scale = None if self.scaler is None else self._scale(call)
+        measured = measure(call, rows.gramian(), rows.heads_finite(), scale)
+        if self.scaler is not None and measured.overflow:
+            self._poison()
+            return
+        places = list(call.places)
+        heads_A = torch.from_numpy(self._head_weights(measured.active_K))[places]
+        if isinstance(self.balancer, JacobianRule):
+            self._note(call, measured, np.full(call.n_tasks, np.nan), tasks)
+            update_P = self._combined(self.balancer, call, rows, measured, scale)
+            rows.apply_update(update_P, heads_A)
+        else:
+            weights_K = self._weighed(call, measured, tasks)
+            rows.apply(weights_K.double().cpu()[places], heads_A)
+
+    def _combined(
+        self, rule: JacobianRule, call: Call, rows: Rows, measured: Measured, scale: Tensor | None
+    ) -> Tensor:
+        """Return the update of a method that combines the gradients entry by entry."""
+        jacobian_KP = rows.jacobian()
+        if len(call.places) < call.n_tasks:
+            full = jacobian_KP.new_zeros(call.n_tasks, jacobian_KP.shape[1])
+            jacobian_KP = full.index_copy_(0, call.index(), jacobian_KP)
+        if scale is not None:
+            jacobian_KP = jacobian_KP / scale
+        active_K = torch.from_numpy(measured.active_K).to(jacobian_KP.device)
+        update_P = rule.combine(jacobian_KP, call.losses_K(), active_K)
+        if self.rescale in ("sum", "mean"):
+            wanted = torch.where(active_K[:, None], jacobian_KP, 0).sum(0).norm()
+            wanted = wanted / (max(int(measured.active_K.sum()), 1) if self.rescale == "mean" else 1)
+            length = update_P.norm()
+            update_P = update_P * torch.where(length > 0, wanted / length, 1)
+        return update_P if scale is None else update_P * scale
+
+    def _asked(self, call: Call, *, retain: bool, weighed: bool) -> Asked:
+        full = self.rescale in ("sum", "mean") or self._due()
+        diagonal = self.balancer.needs in (Needs.NORMS, Needs.JACOBIAN) and not full
+        if self.scaler is not None and not weighed:
+            live = tuple(self.scaler.scale(loss) for loss in call.live)
+            call = Call(call.n_tasks, call.places, live, call.values_A)
+        return Asked(call, self.shared, diagonal=diagonal, retain=retain, weighed=weighed)
+
+    def _split_pass(self, call: Call, weights_K: Tensor, retain: bool) -> None:
+        """Weigh the shared part by `weights_K` and the heads by the preference, in one pass if possible."""
+        heads_K = torch.from_numpy(self._head_weights(np.isin(np.arange(call.n_tasks), call.places)))
+        heads_K = heads_K.to(call.values_A)
+        total = split_pass_loss(call, weights_K, heads_K, self.shared, self._drop)
+        if total is not None:
+            self.scaled(total).backward(retain_graph=retain)
+            return
+        own = own_leaves(TaskGraph(call.live).leaves.values(), self.shared.ids)
+        for weights, inputs, keep in ((weights_K, self.shared.trainable(), True), (heads_K, own, retain)):
+            total = one_pass_loss(call, weights, self._drop)
+            self.scaled(total).backward(inputs=inputs, retain_graph=keep)
+
+    def _head_weights(self, active_K: np.ndarray) -> np.ndarray:
+        """Return the preference with mean 1 over the active tasks, 0 elsewhere."""
+        weights_K = np.ones(len(active_K)) if self.balancer.preference is None else self.balancer.preference
+        weights_K = np.where(active_K, weights_K, 0.0)
+        total = weights_K.sum()
+        return weights_K * (active_K.sum() / total) if total > 0 else weights_K
+
+    # -- what went wrong ----------------------------------------------------------------------------
+
+    def _due(self) -> bool:
+        return self.monitor is not None and self.monitor.due(self.step)
+
+    def _scale(self, call: Call) -> Tensor:
+        """Return the `GradScaler`'s factor without waiting for the device."""
+        return self.scaled(torch.ones((), device=call.values_A.device))
+
+    def _poison(self) -> None:
+        """Let the `GradScaler` find an overflow: it then skips the step and lowers its scale."""
+        for parameter in self.shared.trainable():
+            parameter.grad = torch.full_like(parameter, float("inf"))
+
+    def _note(self, call: Call, measured: Measured, weights_K: np.ndarray, tasks: Sequence[str]) -> None:
+        self._count(call, torch.from_numpy(measured.broken_K)[list(call.places)])
+        for place in np.flatnonzero(measured.broken_K):
+            self._warn(tasks[place])
+        if self.monitor is not None and self._due():
+            kept = np.outer(measured.active_K, measured.active_K)
+            gramian_KK = np.where(kept, measured.gramian_KK, np.nan)
+            self.monitor.record(self.step, tasks, measured.losses_K, weights_K, gramian_KK)
+
+    def _warn(self, task: str) -> None:
+        if task not in self._warned:
+            self._warned.add(task)
+            _log.warning(
+                "The loss or gradient of task %r is not finite: the task is left out of such steps, which "
+                "balance.skipped counts.",
+                task,
+            )
+
+    def _count(self, call: Call, broken_A: Tensor) -> None:
+        """Start the step's record of broken tasks; hooks may add to it until the next step."""
+        self.flush()
+        broken_A = broken_A.to(call.values_A.device)
+        if len(call.places) == call.n_tasks:
+            self._broken_K = broken_A
+        else:
+            none_K = torch.zeros(call.n_tasks, dtype=torch.bool, device=broken_A.device)
+            self._broken_K = none_K.index_copy_(0, call.index(), broken_A)
+
+    def flush(self) -> None:
+        """Add the last step's broken tasks to the counts; nothing waits for the device."""
+        if self._broken_K is None:
+            return
+        counts_K = self._broken_K.long()
+        self.skipped_K = counts_K if self.skipped_K is None else self.skipped_K + counts_K
+        self._broken_K = None
+
+    def _drop(self, place: int, finite: Tensor) -> None:
+        """Take note of a gradient that a hook looked at in a one-pass step."""
+        if self._broken_K is not None:
+            self._broken_K[place] |= ~finite

@@ -1,0 +1,90 @@
+"""One backward pass per task into one K×P buffer."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cotrain.gradients._graph import TaskGraph
+from cotrain.gradients._rows import Asked, HeadGrads, Rows, Source
+from cotrain.gradients._shared import add_flat, fill_row, flat_dtype, own_leaves
+
+
+class ExactSource(Source):
+    """The Jacobian itself: A passes, A·P numbers of memory. Works with every network.
+
+    The buffer is kept for the next step. Rows are float32 at least, so that pure bf16 and fp16 parameters
+    lose nothing more and a Gramian cannot overflow in half precision.
+    """
+
+    exact = True
+
+    def __init__(self) -> None:
+        self._buffer: Tensor | None = None
+
+    def open(self, asked: Asked) -> ExactRows:
+        """Do one pass per present task."""
+        parameters = asked.shared.trainable()
+        graph = TaskGraph(asked.call.live)
+        jacobian_AP = self._rows_for(len(asked.call.live), parameters)
+        heads = HeadGrads()
+        last = len(asked.call.live) - 1
+        for row, loss in enumerate(asked.call.live):
+            own = own_leaves(graph.leaves_of(row), asked.shared.ids)
+            grads = torch.autograd.grad(
+                loss, [*parameters, *own], retain_graph=asked.retain or row < last, allow_unused=True
+            )
+            fill_row(jacobian_AP[row], grads[: len(parameters)], parameters)
+            for leaf, grad in zip(own, grads[len(parameters) :], strict=True):
+                heads.hold(row, leaf, grad)
+        return ExactRows(jacobian_AP, parameters, heads, asked.diagonal)
+
+    def _rows_for(self, n_present: int, parameters: list[Tensor]) -> Tensor:
+        width = sum(parameter.numel() for parameter in parameters)
+        dtype, device = flat_dtype(parameters), parameters[0].device
+        held = self._buffer
+        if held is None or held.shape[1] != width or held.shape[0] < n_present:
+            held = None
+        if held is None or held.dtype != dtype or held.device != device:
+            held = self._buffer = torch.empty(n_present, width, dtype=dtype, device=device)
+        return held[:n_present]
+
+
+class ExactRows(Rows):
+    """The rows of the Jacobian, A×P."""
+
+    def __init__(
+        self, jacobian_AP: Tensor, parameters: list[Tensor], heads: HeadGrads, diagonal: bool
+    ) -> None:
+        self.jacobian_AP = jacobian_AP
+        self.parameters = parameters
+        self.heads = heads
+        self.diagonal = diagonal
+
+    def gramian(self) -> Tensor:
+        """Return JJᵀ or its diagonal."""
+        if self.diagonal:
+            return torch.linalg.vector_norm(self.jacobian_AP, dim=1).double().square()
+        return self.jacobian_AP @ self.jacobian_AP.T
+
+    def jacobian(self) -> Tensor:
+        """Return J."""
+        return self.jacobian_AP
+
+    def apply_update(self, update_P: Tensor, head_weights_A: Tensor) -> None:
+        """Add a given update."""
+        add_flat(self.parameters, update_P)
+        self.heads.apply(head_weights_A.tolist())
+
+    def heads_finite(self) -> Tensor:
+        """Return which tasks' own gradients are finite."""
+        return self.heads.finite(self.jacobian_AP.shape[0], self.jacobian_AP.device)
+
+    def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
+        """Add Jᵀw, rows of weight 0 left out, for they may not be finite."""
+        kept = torch.nonzero(weights_A).flatten()
+        if kept.numel():
+            weights_S = weights_A[kept].to(self.jacobian_AP)
+            rows_SP = self.jacobian_AP if kept.numel() == len(weights_A) else self.jacobian_AP[kept]
+            add_flat(self.parameters, weights_S @ rows_SP)
+        self.heads.apply(head_weights_A.tolist())

@@ -1,0 +1,97 @@
+"""What every gradient source gives: a Gramian now, and the combined gradient once weights are known."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from cotrain.gradients._call import Call
+from cotrain.gradients._shared import SharedParameters, add_grad
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a step asks of a source.
+
+    Args:
+        call: the A present losses.
+        shared: the shared parameters.
+        diagonal: only the A squared norms are wanted.
+        retain: the graph is needed again afterwards.
+        weighed: the weights are wanted only; nothing will be written to `.grad`.
+    """
+
+    call: Call
+    shared: SharedParameters
+    diagonal: bool = False
+    retain: bool = False
+    weighed: bool = False
+
+
+class Rows(ABC):
+    """The A gradients of one step, held in whatever form the source has them."""
+
+    @abstractmethod
+    def gramian(self) -> Tensor:
+        """Return the A×A inner products, or the A squared norms if only the diagonal was asked for."""
+
+    @abstractmethod
+    def heads_finite(self) -> Tensor:
+        """Return A booleans: whether what the tasks' own parameters get is finite."""
+
+    @abstractmethod
+    def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
+        """Add Jᵀw to the shared parameters' gradients and its own loss's gradient to each head's.
+
+        Args:
+            weights_A: weights on the shared parameters; 0 for tasks that are left out.
+            head_weights_A: weights on the tasks' own parameters; 0 for tasks that are left out.
+        """
+
+    def jacobian(self) -> Tensor:
+        """Return the A×P gradients themselves; only the exact passes have them."""
+        raise NotImplementedError(f"{type(self).__name__} has no Jacobian")
+
+    def apply_update(self, update_P: Tensor, head_weights_A: Tensor) -> None:
+        """Add a given update to the shared parameters' gradients; only the exact passes can."""
+        raise NotImplementedError(f"{type(self).__name__} takes weights only")
+
+
+class Source(ABC):
+    """A way to get from A losses to their Gramian on the shared parameters."""
+
+    #: Whether the Gramian is that of the shared parameters, not an approximation of it.
+    exact: ClassVar[bool]
+
+    @abstractmethod
+    def open(self, asked: Asked) -> Rows:
+        """Do the passes that the Gramian takes."""
+
+
+class HeadGrads:
+    """Gradients of the tasks' own parameters, kept until it is known which tasks take part."""
+
+    def __init__(self) -> None:
+        self._held: list[tuple[int, Tensor, Tensor]] = []  # (task, parameter, gradient)
+
+    def hold(self, task: int, parameter: Tensor, grad: Tensor | None) -> None:
+        """Keep the gradient of one parameter from one task."""
+        if grad is not None:
+            self._held.append((task, parameter, grad))
+
+    def finite(self, n_present: int, device: torch.device) -> Tensor:
+        """Return A booleans."""
+        sums_A = torch.zeros(n_present, dtype=torch.float32, device=device)
+        for task, _, grad in self._held:
+            sums_A[task] += grad.sum(dtype=torch.float32)
+        return sums_A.isfinite()
+
+    def apply(self, weights: list[float]) -> None:
+        """Add weight × gradient to the parameters; a task of weight 0 leaves no trace."""
+        for task, parameter, grad in self._held:
+            if weights[task]:
+                add_grad(parameter, grad if weights[task] == 1 else grad * weights[task])
