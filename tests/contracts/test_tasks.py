@@ -28,7 +28,7 @@ KINDS = [
 # Per kind: several ways to make it, each with the columns it reads.
 YES_NO = ["yes", "no", None, "yes", "no", "no", "yes", "", "no"]
 COLOUR = ["red", "blue", None, "red", "green", "blue", "green", "", "red"]
-SIZE = ["s", "m", None, "l", "s", "m", "l", "", "m"]
+SIZE = ["s", "m", None, "l", "s", "m", "l", "", "l"]
 VALUE = [1.0, 2.5, None, 3.0, 10.0, 0.5, 4.0, float("nan"), 2.0]
 TAGS = ["a,b", "b", None, "a", "c, b", "c", "a,c", "", "b"]
 HOT = [1, 0, 1, None, 0, 1, 0, None, 1]

@@ -136,9 +136,9 @@ class Task(ABC):
             targets = torch.where(mask, targets, torch.zeros_like(targets))
         return targets, mask
 
+    @abstractmethod
     def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
         """Count the labels of `frame` that training rows did not have: "column=value" -> rows."""
-        return {}
 
     @final
     def _require_columns(self, frame: pl.DataFrame) -> None:
@@ -170,10 +170,15 @@ class Task(ABC):
         """Names of the T targets; a single-target task has one, its own name."""
 
     @property
+    @abstractmethod
     def parts(self) -> list[str]:
         """Names of the parts that a metric can come apart into: the targets, or the classes."""
-        return self.labels
 
+    @abstractmethod
+    def output_layer(self, width: int) -> nn.Module:
+        """Make the last layer of the head, from [..., width] to [..., O]."""
+
+    @final
     def head(self, width: int, hidden: Sequence[int] = (), dropout: float = 0.0) -> nn.Module:
         """Make the module that maps a representation [B, width] to outputs [B, O].
 
@@ -188,7 +193,7 @@ class Task(ABC):
             if dropout:
                 layers.append(nn.Dropout(dropout))
             width = size
-        layers.append(nn.Linear(width, self.n_outputs))
+        layers.append(self.output_layer(width))
         return nn.Sequential(*layers)
 
     @final

@@ -7,7 +7,7 @@ from typing import Any, Literal, final
 
 import polars as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from cotrain._base import DataError
@@ -22,8 +22,10 @@ from cotrain.tasks._coding import (
     labelled_classes,
     one_column,
     require_labels,
+    require_twice,
     shown,
 )
+from cotrain.tasks._logits import best_logits
 from cotrain.tasks._metrics import by_column
 
 
@@ -147,6 +149,15 @@ class Binary(Task):
         """The task's name."""
         return [self.name]
 
+    @property
+    def parts(self) -> list[str]:
+        """The labels."""
+        return self.labels
+
+    def output_layer(self, width: int) -> nn.Module:
+        """Make a linear layer."""
+        return nn.Linear(width, self.n_outputs)
+
     def losses(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the weighted cross-entropy of every row, [B, 1]."""
         smooth = target * (1 - self.label_smoothing) + self.label_smoothing / 2
@@ -158,8 +169,7 @@ class Binary(Task):
 
     def reference_output(self, targets: Tensor, mask: Tensor) -> Tensor:
         """Return the logit of the (weighted, smoothed) share of positive rows, [1]."""
-        negative, positive = self._weights
-        return best_logits(targets, mask, negative, positive, self.label_smoothing)
+        return best_logits(targets, mask, torch.tensor([self._weights]), self.label_smoothing)
 
     def scores(self, output: Tensor) -> Tensor:
         """Return the probability of the positive value, [B, 1]."""
@@ -192,34 +202,3 @@ class Binary(Task):
     def default_metrics(cls) -> list[str]:
         """AUROC selects the best weights."""
         return ["auroc", "average_precision", "accuracy", "log_loss"]
-
-
-def best_logits(targets: Tensor, mask: Tensor, negative: float, positive: float, smoothing: float) -> Tensor:
-    """Return the constant logits [T] with the least weighted, smoothed cross-entropy.
-
-    A column with one value only would have an infinite logit: it is kept within ±15.
-
-    Args:
-        targets: [B, T] in {0, 1}.
-        mask: [B, T], bool or weights.
-        negative: weight of the rows with 0.
-        positive: weight of the rows with 1.
-        smoothing: ε.
-    """
-    weights = mask.double()
-    n_positive = (weights * targets).sum(0) * positive
-    n_negative = (weights * (1 - targets)).sum(0) * negative
-    total = n_positive + n_negative
-    share = (n_positive * (1 - smoothing / 2) + n_negative * smoothing / 2) / total.clamp(min=1e-300)
-    logits = torch.logit(share.clamp(3e-7, 1 - 3e-7))
-    return torch.where(total > 0, logits, torch.zeros_like(logits)).float()
-
-
-def require_twice(found: Sequence[tuple[Value, int]], task: str, advice: str) -> None:
-    """Raise `DataError` if a value occurs once only: it cannot be both learned and tested."""
-    once = [value for value, count in found if count < 2]
-    if once:
-        raise DataError(
-            f"Task {task!r}: {'class' if len(once) == 1 else 'classes'} {shown(once)} "
-            f"{'has' if len(once) == 1 else 'have'} 1 labelled row, at least 2 are needed: {advice}."
-        )

@@ -66,9 +66,14 @@ def balanced_accuracy(scores: np.ndarray, targets: np.ndarray) -> float:
 
 
 def precision(scores: np.ndarray, targets: np.ndarray) -> float:
-    """Return the share of right rows among those predicted positive; undefined if none is."""
+    """Return the share of right rows among those predicted positive.
+
+    Where none is, it is 0 if there was one to predict, else undefined.
+    """
     predicted = scores > 0.5
-    return float(np.mean(targets[predicted] > 0.5)) if predicted.any() else float("nan")
+    if not predicted.any():
+        return 0.0 if (targets > 0.5).any() else float("nan")
+    return float(np.mean(targets[predicted] > 0.5))
 
 
 def recall(scores: np.ndarray, targets: np.ndarray) -> float:

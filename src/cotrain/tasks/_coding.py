@@ -28,6 +28,9 @@ def key_of(value: object) -> str:
 
 def keys(column: pl.Series) -> pl.Series:
     """Return the keys of a column's values as text, null where missing (null, NaN or empty)."""
+    if column.dtype in (pl.String, pl.Categorical, pl.Enum):
+        text = column.cast(pl.String).str.strip_chars()
+        return text.set(text == "", None)
     if column.dtype.is_float():
         column = column.fill_nan(None)
     values = column.unique().drop_nulls()
@@ -129,6 +132,16 @@ def require_labels(n_labelled: int, n_rows: int, column: str, task: str) -> None
         raise DataError(
             f"Task {task!r}: target {column!r} is missing in all {n_rows} rows: fill in some labels, or "
             "leave the task out."
+        )
+
+
+def require_twice(found: Sequence[tuple[Value, int]], task: str, advice: str) -> None:
+    """Raise `DataError` if a value occurs once only: it cannot be both learned and tested."""
+    once = [value for value, count in found if count < 2]
+    if once:
+        raise DataError(
+            f"Task {task!r}: {'class' if len(once) == 1 else 'classes'} {shown(once)} "
+            f"{'has' if len(once) == 1 else 'have'} 1 labelled row, at least 2 are needed: {advice}."
         )
 
 

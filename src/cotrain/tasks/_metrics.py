@@ -49,3 +49,14 @@ def mean_of_defined(values: np.ndarray) -> float:
     """Return the mean of the values that are not NaN; NaN if there is none, without a warning."""
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if len(defined) else float("nan")
+
+
+def exact_match() -> Metric:
+    """Make the metric that is the share of rows whose labelled entries are all on the right side of 0.5."""
+
+    def compute(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> float:
+        rows = mask.any(axis=1)
+        right = ((scores > 0.5) == (targets > 0.5)) | ~mask
+        return float(right[rows].all(axis=1).mean()) if rows.any() else float("nan")
+
+    return Metric("exact_match", "max", compute)

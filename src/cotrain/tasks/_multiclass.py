@@ -7,7 +7,7 @@ from typing import Any, Literal, final
 
 import polars as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from cotrain._base import DataError, InvalidArgumentError
@@ -191,6 +191,10 @@ class Multiclass(Task):
     def parts(self) -> list[str]:
         """The classes. Known after `fit`."""
         return [str(value) for value in self._coding.classes]
+
+    def output_layer(self, width: int) -> nn.Module:
+        """Make a linear layer."""
+        return nn.Linear(width, self.n_outputs)
 
     def losses(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the weighted cross-entropy of every row, [B, 1]."""

@@ -8,7 +8,7 @@ from typing import Any, Literal, final
 import numpy as np
 import polars as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cotrain._base import DataError
 from cotrain.tasks._base import Metric, Task
@@ -115,6 +115,10 @@ class Regression(Task):
         }[self.transform]
         return forward(values)
 
+    def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
+        """Return nothing: a number is never unseen."""
+        return {}
+
     def state_dict(self) -> dict[str, Any]:
         """Return the means and standard deviations."""
         return {"means": self._means.tolist(), "scales": self._scales.tolist()}
@@ -133,6 +137,15 @@ class Regression(Task):
     def labels(self) -> list[str]:
         """The task's name, or those of its columns where there are several."""
         return [self.name] if len(self.columns) == 1 else list(self.columns)
+
+    @property
+    def parts(self) -> list[str]:
+        """The labels."""
+        return self.labels
+
+    def output_layer(self, width: int) -> nn.Module:
+        """Make a linear layer."""
+        return nn.Linear(width, self.n_outputs)
 
     def losses(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the loss of every entry, [B, T]."""

@@ -1,0 +1,259 @@
+"""Several yes-or-no labels at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, final
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cotrain._base import DataError, InvalidArgumentError
+from cotrain.tasks._base import Metric, Task
+from cotrain.tasks._binary_metrics import BINARY_FIGURES
+from cotrain.tasks._coding import (
+    ClassCoding,
+    Value,
+    check_choice,
+    check_range,
+    labelled_classes,
+    require_labels,
+    shown,
+)
+from cotrain.tasks._logits import best_logits
+from cotrain.tasks._metrics import by_column, exact_match, over_entries
+from cotrain.tasks._tags import encode_tags, tag_counts
+
+
+@final
+class Multilabel(Task):
+    """A target of T yes-or-no labels: T columns with two values each, or one column of separated tags.
+
+    With columns every cell can be missing on its own. With `separator` a row has all labels or, where the
+    cell is empty, none. The loss of an entry is that of `Binary`; the loss of the task is the mean over the
+    labelled entries. A tag or value at evaluation time that training never had is counted by `unseen`; such
+    a tag changes nothing else, such a value counts as missing.
+
+    Args:
+        name: see `Task`.
+        columns: see `Task`; two or more, or one with `separator`.
+        separator: what separates the tags of a cell, e.g. ","; a column of lists needs it for `predict` only.
+        min_count: fewest training rows with a tag for it to become a label, ≥ 1; with `separator` only.
+        max_labels: most tags that become labels, the most frequent ones; with `separator` only.
+        class_weight: "balanced" lets presence and absence of every label count alike.
+        label_smoothing: ε in [0, 0.5].
+        weight: see `Task`.
+        preference: see `Task`.
+        when: see `Task`.
+        metrics: see `Task`.
+
+    Raises:
+        DataError: at `fit`, if a column is all missing or has other than two values, or no tag is kept.
+
+    Example:
+        >>> task = Multilabel("genres", separator=",")
+        >>> task.fit(pl.DataFrame({"genres": ["drama, crime", "drama", None, "crime"]}))
+        >>> task.labels
+        ['crime', 'drama']
+        >>> task.predict(torch.tensor([[1.0, 2.0], [-1.0, 1.0]]))["genres"]
+        ['crime,drama', 'drama']
+    """
+
+    def __init__(
+        self,
+        name: str,
+        columns: str | Sequence[str] | None = None,
+        *,
+        separator: str | None = None,
+        min_count: int = 2,
+        max_labels: int | None = None,
+        class_weight: Literal["balanced"] | None = None,
+        label_smoothing: float = 0.0,
+        weight: float = 1.0,
+        preference: float = 1.0,
+        when: str | None = None,
+        metrics: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
+        if (separator is None) == (len(self.columns) == 1) or separator == "":
+            raise InvalidArgumentError(
+                f"Multilabel({name!r}) needs several columns, or one column and the separator of its values; "
+                f"got columns={self.columns} and separator={separator!r}."
+            )
+        check_range(
+            "Multilabel", name, min_count=(min_count, 1, 10**9), max_labels=(max_labels or 1, 1, 10**9)
+        )
+        check_range("Multilabel", name, label_smoothing=(label_smoothing, 0.0, 0.5))
+        check_choice("Multilabel", name, "class_weight", class_weight, (None, "balanced"))
+        self.separator = separator
+        self.min_count = min_count
+        self.max_labels = max_labels
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self._codings: list[ClassCoding] = []
+        self._tags: list[str] = []
+        self._rare: list[str] = []
+        self._weights = torch.ones(len(self.columns), 2)
+
+    def fit_columns(self, frame: pl.DataFrame) -> None:
+        """Learn the labels, and the weights of their absence and presence."""
+        if self.separator is None:
+            self._codings = [self._fit_column(frame[column]) for column in self.columns]
+        else:
+            self._fit_tags(frame[self.columns[0]])
+        self._weights = torch.ones(len(self.labels), 2)
+        if self.class_weight == "balanced":
+            targets, mask = self.encode_columns(frame)
+            counts = torch.stack([(mask & (targets == 0)).sum(0), (mask & (targets == 1)).sum(0)], dim=1)
+            self._weights = mask.sum(0)[:, None] / (2 * counts.clamp(min=1))
+
+    def _fit_column(self, column: pl.Series) -> ClassCoding:
+        found = labelled_classes(column)
+        require_labels(sum(count for _, count in found), len(column), column.name, self.name)
+        values = [value for value, _ in found]
+        if len(values) == 1 and values[0] in (0, 1):
+            # Few labels may all be alike; with 0, 1, false and true there is no doubt what they mean.
+            values = [False, True] if isinstance(values[0], bool) else [0, 1]
+        if len(values) != 2:
+            raise DataError(
+                f"Task {self.name!r}: label {column.name!r} needs two values, but has {len(values)}: "
+                f"{shown(values)}. Leave the column out, or correct it."
+            )
+        return ClassCoding(values)
+
+    def _fit_tags(self, column: pl.Series) -> None:
+        counts, n_labelled = tag_counts(column, self.separator or ",")
+        require_labels(n_labelled, len(column), column.name, self.name)
+        kept = [tag for tag, count in counts if count >= self.min_count][: self.max_labels]
+        if not kept:
+            most = f"the most frequent, {counts[0][0]!r}, {counts[0][1]} times" if counts else "there is none"
+            raise DataError(
+                f"Task {self.name!r}: no tag of {column.name!r} occurs in min_count={self.min_count} or more "
+                f"training rows ({most}): lower min_count, or check separator={self.separator!r}."
+            )
+        self._tags = sorted(kept)
+        self._rare = sorted({tag for tag, _ in counts} - set(kept))
+
+    def encode_columns(self, frame: pl.DataFrame) -> tuple[Tensor, Tensor]:
+        """Return targets float32 [B, T] in {0, 1} and mask [B, T]."""
+        if self.separator is not None:
+            targets, labelled = encode_tags(frame[self.columns[0]], self.separator, self._tags)
+            mask = np.repeat(labelled[:, None], len(self._tags), axis=1)
+            return torch.from_numpy(targets), torch.from_numpy(mask)
+        codes = np.stack(
+            [
+                coding.encode(frame[column])
+                for coding, column in zip(self._codings, self.columns, strict=True)
+            ],
+            axis=1,
+        )
+        return torch.from_numpy(codes == 1).float(), torch.from_numpy((codes >= 0) & (codes < 2))
+
+    def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
+        """Count the values or tags that training never had; rare tags are known."""
+        if self.separator is not None:
+            counts, _ = tag_counts(frame[self.columns[0]], self.separator)
+            known = {*self._tags, *self._rare}
+            return {f"{self.columns[0]}={tag}": count for tag, count in counts if tag not in known}
+        pairs = zip(self._codings, self.columns, strict=True)
+        return {key: count for coding, column in pairs for key, count in coding.unseen(frame[column]).items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the two values of every column, or the tags, and the weights."""
+        return {
+            "columns": [list(coding.classes) for coding in self._codings],
+            "tags": list(self._tags),
+            "rare": list(self._rare),
+            "weights": self._weights.tolist(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over the values, tags and weights."""
+        self._codings = [ClassCoding(classes) for classes in state["columns"]]
+        self._tags = list(state["tags"])
+        self._rare = list(state["rare"])
+        self._weights = torch.tensor(state["weights"], dtype=torch.float32).reshape(-1, 2)
+
+    @property
+    def n_outputs(self) -> int:
+        """T."""
+        return len(self.labels)
+
+    @property
+    def labels(self) -> list[str]:
+        """The columns, or the tags. Known after `fit`."""
+        return list(self.columns) if self.separator is None else list(self._tags)
+
+    @property
+    def parts(self) -> list[str]:
+        """The labels."""
+        return self.labels
+
+    def output_layer(self, width: int) -> nn.Module:
+        """Make a linear layer."""
+        return nn.Linear(width, self.n_outputs)
+
+    def losses(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the weighted cross-entropy of every entry, [B, T]."""
+        smooth = target * (1 - self.label_smoothing) + self.label_smoothing / 2
+        losses = functional.binary_cross_entropy_with_logits(output, smooth, reduction="none")
+        if self.class_weight is None:
+            return losses
+        weights = self._weights.to(output.device, non_blocking=True)
+        return losses * torch.where(target > 0.5, weights[:, 1], weights[:, 0])
+
+    def reference_output(self, targets: Tensor, mask: Tensor) -> Tensor:
+        """Return the logit of every label's (weighted, smoothed) share, [T]."""
+        return best_logits(targets, mask, self._weights, self.label_smoothing)
+
+    def scores(self, output: Tensor) -> Tensor:
+        """Return the probability of every label, [B, T]."""
+        return torch.sigmoid(output)
+
+    def original(self, targets: Tensor) -> Tensor:
+        """Return the targets as they are: 0 or 1."""
+        return targets
+
+    def predict(self, output: Tensor) -> dict[str, Any]:
+        """Return predictions and probabilities.
+
+        With columns: COLUMN with the more probable value and `COLUMN_probability`. With `separator`: `name`
+        with the joined tags and `name_probability[TAG]`.
+        """
+        probabilities = self.scores(output.float()).cpu().numpy()
+        chosen = probabilities > 0.5
+        columns: dict[str, Any] = {}
+        if self.separator is not None:
+            tags = np.array(self._tags, dtype=object)
+            columns[self.name] = [self.separator.join(tags[row]) for row in chosen]
+            for t, tag in enumerate(self._tags):
+                columns[f"{self.name}_probability[{tag}]"] = probabilities[:, t]
+            return columns
+        for t, (coding, column) in enumerate(zip(self._codings, self.columns, strict=True)):
+            values: list[Value] = coding.decode(chosen[:, t].astype(int))
+            columns[column] = values
+            columns[f"{column}_probability"] = probabilities[:, t]
+        return columns
+
+    def confidence(self, output: Tensor) -> Tensor:
+        """Return the probability of the more probable value of every label, [B, T]."""
+        return torch.sigmoid(output.abs())
+
+    def pseudo_label(self, output: Tensor) -> Tensor:
+        """Return 1 where a label is more probable than not, else 0, [B, T]."""
+        return (output > 0).float()
+
+    @classmethod
+    def available_metrics(cls) -> list[Metric]:
+        """Return the figures of `Binary` averaged over labels, and as NAME_micro over all entries at once."""
+        macro = [by_column(name, *figure) for name, figure in BINARY_FIGURES.items()]
+        micro = [over_entries(f"{name}_micro", *figure) for name, figure in BINARY_FIGURES.items()]
+        return [*macro, *micro, exact_match()]
+
+    @classmethod
+    def default_metrics(cls) -> list[str]:
+        """The mean AUROC over the labels selects the best weights."""
+        return ["auroc", "average_precision", "f1", "f1_micro"]
