@@ -1,0 +1,158 @@
+"""A table of figures: a row per task and metric, the references beside the value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, final
+
+from cotrain._base import InvalidArgumentError, did_you_mean
+
+
+@final
+@dataclass(frozen=True)
+class EvaluationRow:
+    """One figure of one task.
+
+    Args:
+        task: name of the task.
+        metric: name of the metric.
+        direction: whether a larger ("max") or a smaller ("min") value is better.
+        part: column, label or class that the figure is about; `None`: the whole task.
+        n_labelled: labelled rows that it was computed on (for a label or column: its own).
+        value: of the model; NaN where undefined.
+        references: values of the same figure for others, such as "constant", "trees" or "single_task".
+    """
+
+    task: str
+    metric: str
+    direction: Literal["max", "min"]
+    part: str | None
+    n_labelled: int
+    value: float
+    references: dict[str, float] = field(default_factory=dict)
+
+
+@final
+@dataclass(frozen=True)
+class EvaluationTable:
+    """Figures of a model on one set of rows.
+
+    Args:
+        rows: the first row of a task is the metric that selects its best weights.
+
+    Example:
+        >>> table = EvaluationTable([EvaluationRow("a", "auroc", "max", None, 9, 0.75, {"constant": 0.5})])
+        >>> print(table)
+        task  metric  labelled  model  constant
+        a     auroc          9  0.750     0.500
+    """
+
+    rows: Sequence[EvaluationRow]
+
+    def __iter__(self) -> Iterator[EvaluationRow]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def tasks(self) -> list[str]:
+        """Names of the tasks in order."""
+        return list(dict.fromkeys(row.task for row in self.rows))
+
+    @property
+    def references(self) -> list[str]:
+        """Names of the references in order."""
+        return list(dict.fromkeys(name for row in self.rows for name in row.references))
+
+    def row(self, task: str, metric: str | None = None, part: str | None = None) -> EvaluationRow:
+        """Return one row; without `metric` the task's selecting one.
+
+        Raises:
+            InvalidArgumentError: there is no such row.
+        """
+        if task not in self.tasks:
+            raise InvalidArgumentError(f"The table has no task {task!r}: {did_you_mean(task, self.tasks)}")
+        rows = [row for row in self.rows if row.task == task and row.part == part]
+        found = rows if metric is None else [row for row in rows if row.metric == metric]
+        if not found:
+            raise InvalidArgumentError(
+                f"Task {task!r} has no row for metric {metric!r} and part {part!r}: it has "
+                f"{sorted({(row.metric, row.part or '') for row in self.rows if row.task == task})}."
+            )
+        return found[0]
+
+    def value(self, task: str, metric: str | None = None, part: str | None = None) -> float:
+        """Return the model's value in one row; without `metric` the selecting one."""
+        return self.row(task, metric, part).value
+
+    def with_reference(self, name: str, table: EvaluationTable) -> EvaluationTable:
+        """Return this table with the values of another one beside its own.
+
+        Args:
+            name: what the reference is called, e.g. "trees".
+            table: figures on the same rows; a row that it lacks becomes NaN.
+        """
+        values = {(row.task, row.metric, row.part): row.value for row in table}
+        return EvaluationTable(
+            [
+                replace(
+                    row,
+                    references=row.references
+                    | {name: values.get((row.task, row.metric, row.part), math.nan)},
+                )
+                for row in self.rows
+            ]
+        )
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return the rows as plain JSON values, with null for NaN."""
+        return [
+            asdict(row)
+            | {
+                "value": _plain(row.value),
+                "references": {name: _plain(value) for name, value in row.references.items()},
+            }
+            for row in self.rows
+        ]
+
+    def __str__(self) -> str:
+        header = ["task", "metric", "labelled", "model", *self.references]
+        lines = [header] + [
+            [
+                row.task if row.part is None else f"{row.task}[{row.part}]",
+                row.metric,
+                str(row.n_labelled),
+                figure(row.value),
+                *(figure(row.references.get(name, math.nan)) for name in self.references),
+            ]
+            for row in self.rows
+        ]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+        aligned = (
+            [
+                cell.ljust(width) if i < 2 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ]
+            for line in lines
+        )
+        return "\n".join("  ".join(line).rstrip() for line in aligned)
+
+
+def figure(value: float) -> str:
+    """Return a value with three to four significant figures, for a table.
+
+    Example:
+        >>> [figure(value) for value in (0.84532, 10.5512, 1234.5, float("nan"))]
+        ['0.845', '10.55', '1234', '–']
+    """
+    if math.isnan(value):
+        return "–"
+    size = abs(value)
+    return f"{value:.3f}" if size < 10 else f"{value:.2f}" if size < 100 else f"{value:.4g}"
+
+
+def _plain(value: float) -> float | None:
+    return value if math.isfinite(value) else None
