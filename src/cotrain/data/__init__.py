@@ -1,23 +1,34 @@
 """Tables and their schema, partial labels, splits, batches, checks."""
 
 from cotrain.data._batches import Batches
+from cotrain.data._dataset import dataset_spec, stack_dataset
 from cotrain.data._frames import from_polars_like, to_polars
 from cotrain.data._infer_kind import Guess, infer_kind
+from cotrain.data._infer_tasks import TaskGuess, infer_tasks
 from cotrain.data._read import read_table
 from cotrain.data._schema import ColumnNote, Schema, kind_names
 from cotrain.data._split import Split, split_rows, strata
+from cotrain.data._tensors import table_tensors
+from cotrain.data.checks import Problem, find_problems
 
 __all__ = [
     "Batches",
     "ColumnNote",
     "Guess",
+    "Problem",
     "Schema",
     "Split",
+    "TaskGuess",
+    "dataset_spec",
+    "find_problems",
     "from_polars_like",
     "infer_kind",
+    "infer_tasks",
     "kind_names",
     "read_table",
     "split_rows",
+    "stack_dataset",
     "strata",
+    "table_tensors",
     "to_polars",
 ]

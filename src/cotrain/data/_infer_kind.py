@@ -13,7 +13,7 @@ from cotrain.data.columns._values import text_values
 
 #: Separators of tags, the unambiguous ones first.
 SEPARATORS = ("|", ";", ",", "/")
-_ID_NAME = re.compile(r"(^|[_\W])(id|uuid|guid|key|index|idx)$|(?<=[a-z])I[Dd]$", re.IGNORECASE)
+_ID_NAME = re.compile(r"(?i:(^|[_\W])(id|uuid|guid|key|index|idx)$)|(?<=[a-z])I[Dd]$")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from cotrain.data.columns._values import numeric_values
 
 #: Standard deviations beyond which a value says no more than "far out".
 CLIP = 6.0
+#: Numbers beyond this are taken for this, so that squares and ratios stay finite.
+_HUGE = 1e100
 
 
 @final
@@ -60,12 +62,12 @@ class Number(Column):
 
     def learn(self, values: pl.Series) -> dict[str, Any]:
         """Learn median, spread, tail and bin edges."""
-        x = numeric_values(values)
+        x = np.clip(numeric_values(values), -_HUGE, _HUGE)
         known = x[~np.isnan(x)]
         if not len(known):
             known = np.zeros(1)
         nonzero = np.abs(known[known != 0])
-        scale = float(np.quantile(nonzero, 0.1)) if len(nonzero) else 1.0
+        scale = max(float(np.quantile(nonzero, 0.1)), 1 / _HUGE) if len(nonzero) else 1.0
         transform = self.transform if self.transform != "auto" else _choose(known, scale)
         state: dict[str, Any] = {
             "median": float(np.median(known)),
@@ -75,7 +77,8 @@ class Number(Column):
             "edges": _edges(known, self.bins) if self.bins else [],
         }
         spread = _spread(np.where(np.isnan(x), state["median"], x), state)
-        state["mean"], state["std"] = float(spread.mean()), float(spread.std()) or 1.0
+        std = float(spread.std())
+        state["mean"], state["std"] = float(spread.mean()), std if std > 1 / _HUGE else 1.0
         return state
 
     def settle(self) -> None:
@@ -87,7 +90,7 @@ class Number(Column):
 
     def encode(self, values: pl.Series) -> Parts:
         """Code the numbers."""
-        x = numeric_values(values)
+        x = np.clip(numeric_values(values), -_HUGE, _HUGE)
         missing = np.isnan(x)
         filled = np.where(missing, self.state["median"], x)
         z = (_spread(filled, self.state) - self.state["mean"]) / self.state["std"]
@@ -109,7 +112,7 @@ def _spread(x: np.ndarray, state: dict[str, Any]) -> np.ndarray:
 def _skewness(x: np.ndarray) -> float:
     deviation = x - x.mean()
     std = deviation.std()
-    return float(np.mean((deviation / std) ** 3)) if std > 0 else 0.0
+    return float(np.mean((deviation / std) ** 3)) if std > 1 / _HUGE else 0.0
 
 
 def _choose(known: np.ndarray, scale: float) -> str:
@@ -122,6 +125,10 @@ def _edges(known: np.ndarray, bins: int) -> list[float]:
     distinct = np.unique(known)
     if len(distinct) <= bins:
         return ((distinct[1:] + distinct[:-1]) / 2).tolist()
-    # A value that fills several quantiles gives one edge, so there may be fewer bins than asked for.
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1], method="higher"))
+    edges, times = np.unique(
+        np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1], method="higher"), return_counts=True
+    )
+    # A value that fills several quantiles, such as the 0 of most rows, is a bin by itself.
+    above = np.searchsorted(distinct, edges[times > 1], side="right")
+    edges = np.union1d(edges, distinct[above[above < len(distinct)]])
     return edges[edges > distinct[0]].tolist()

@@ -1,0 +1,23 @@
+"""What may be wrong with a table, one check in one file each."""
+
+from cotrain.data.checks._base import Labels, Problem, read_labels
+from cotrain.data.checks._classes import check_classes
+from cotrain.data.checks._columns import check_columns
+from cotrain.data.checks._coverage import check_coverage
+from cotrain.data.checks._drift import check_drift
+from cotrain.data.checks._duplicates import check_duplicates
+from cotrain.data.checks._find import find_problems
+from cotrain.data.checks._leakage import check_leakage
+
+__all__ = [
+    "Labels",
+    "Problem",
+    "check_classes",
+    "check_columns",
+    "check_coverage",
+    "check_drift",
+    "check_duplicates",
+    "check_leakage",
+    "find_problems",
+    "read_labels",
+]

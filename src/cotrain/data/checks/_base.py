@@ -1,0 +1,72 @@
+"""What every check gives, and the labels that they look at."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from cotrain._base import DataError
+from cotrain.tasks import Task
+
+#: An error stops training, a warning deserves a look, a note informs.
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that a check found.
+
+    Args:
+        severity: "error", "warning" or "note".
+        check: which check: "coverage", "classes", "leakage", "columns", "duplicates", "drift" or "target".
+        subject: the task or column concerned.
+        sentence: what was found and what to do.
+        values: the figures behind it, as plain JSON values.
+    """
+
+    severity: Severity
+    check: str
+    subject: str
+    sentence: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of one task over the whole table.
+
+    Args:
+        task: a copy of the task that has learned its coding from all rows.
+        targets: [N, T] in the coding of the task.
+        mask: [N, T], True = labelled.
+    """
+
+    task: Task
+    targets: np.ndarray
+    mask: np.ndarray
+
+    @property
+    def is_classes(self) -> bool:
+        """Whether the targets are classes: whole numbers, or nothing but 0 and 1."""
+        known = self.targets[self.mask]
+        return np.issubdtype(known.dtype, np.integer) or bool(np.isin(known, (0, 1)).all())
+
+
+def read_labels(frame: pl.DataFrame, tasks: Sequence[Task]) -> tuple[list[Labels], list[Problem]]:
+    """Return the labels of the tasks that can be read, and a problem for each one that cannot."""
+    labels, problems = [], []
+    for task in tasks:
+        fitted = copy.deepcopy(task)
+        try:
+            fitted.fit(frame)
+            targets, mask = fitted.encode(frame)
+        except DataError as error:
+            problems.append(Problem("error", "target", task.name, str(error)))
+        else:
+            labels.append(Labels(fitted, targets.numpy(), mask.numpy()))
+    return labels, problems

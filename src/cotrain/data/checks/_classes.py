@@ -1,0 +1,54 @@
+"""How often each class occurs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cotrain.data.checks._base import Labels, Problem
+
+#: A class with fewer rows than this has hardly one in validation.
+RARE = 10
+
+
+def check_classes(labels: Sequence[Labels]) -> list[Problem]:
+    """Return a note with the class counts per target, and a warning for each target with rare classes.
+
+    Example:
+        >>> check_classes([])
+        []
+    """
+    problems: list[Problem] = []
+    for label in labels:
+        if not label.is_classes:
+            continue
+        counts = _counts(label)
+        subject = label.task.name
+        shown = ", ".join(f"{name}: {count:,}" for name, count in list(counts.items())[:12])
+        more = f" and {len(counts) - 12} more" if len(counts) > 12 else ""
+        sentence = f"Task {subject!r} has {len(counts)} classes ({shown}{more})."
+        problems.append(Problem("note", "classes", subject, sentence, {"counts": counts}))
+        rare = {name: count for name, count in counts.items() if count < RARE}
+        if rare:
+            shown = ", ".join(f"{name!r} ({count})" for name, count in list(rare.items())[:8])
+            sentence = (
+                f"Task {subject!r} has {len(rare)} classes with fewer than {RARE} rows: {shown}. They cannot "
+                "be learned or measured well: merge them with others, or leave them out."
+            )
+            problems.append(Problem("warning", "classes", subject, sentence, {"rare": rare}))
+    return problems
+
+
+def _counts(label: Labels) -> dict[str, int]:
+    task, targets, mask = label.task, label.targets, label.mask
+    several = targets.shape[1] > 1
+    if several:
+        positive = ((targets > 0) & mask).sum(axis=0)
+        return {name: int(count) for name, count in zip(task.labels, positive, strict=True)}
+    values, counts = np.unique(targets[mask[:, 0], 0], return_counts=True)
+    names = task.state_dict().get("classes")
+    return {
+        str(names[int(value)]) if names and int(value) < len(names) else str(int(value)): int(count)
+        for value, count in zip(values, counts, strict=True)
+    }

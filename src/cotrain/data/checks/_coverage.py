@@ -1,0 +1,48 @@
+"""How many rows carry a label of each task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cotrain.data.checks._base import Labels, Problem
+
+#: Below this many labelled rows a test part of a fifth says next to nothing.
+FEW = 100
+
+
+def check_coverage(labels: Sequence[Labels]) -> list[Problem]:
+    """Return a note per task, a warning where the labels are few, and a note on rows without any.
+
+    Example:
+        >>> check_coverage([])
+        []
+    """
+    problems: list[Problem] = []
+    for label in labels:
+        labelled = int(label.mask.any(axis=1).sum())
+        share = labelled / len(label.mask)
+        text = (
+            f"Task {label.task.name!r} is labelled in {labelled:,} of {len(label.mask):,} rows ({share:.1%})"
+        )
+        few = labelled < FEW
+        problems.append(
+            Problem(
+                "warning" if few else "note",
+                "coverage",
+                label.task.name,
+                text + (": too few to measure anything well." if few else "."),
+                {"labelled": labelled, "share": share},
+            )
+        )
+    if labels:
+        any_label = np.stack([label.mask.any(axis=1) for label in labels], axis=1)
+        without = int((~any_label.any(axis=1)).sum())
+        every = int(any_label.all(axis=1).sum())
+        sentence = (
+            f"{every:,} of {len(any_label):,} rows have a label of every task, {without:,} have none at all "
+            "and serve as unlabelled data only."
+        )
+        problems.append(Problem("note", "coverage", "", sentence, {"every": every, "none": without}))
+    return problems

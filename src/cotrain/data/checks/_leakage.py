@@ -1,0 +1,112 @@
+"""Input columns that give a target away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from cotrain._base import numpy_generator
+from cotrain.data.checks._base import Labels, Problem
+from cotrain.data.checks._codes import column_codes
+from cotrain.data.columns._values import text_values
+
+#: Share of the constant's error that one column takes away, from which it is suspected.
+SUSPECT = 0.95
+#: Rows that a verdict needs at least.
+LEAST = 20
+
+
+def check_leakage(frame: pl.DataFrame, labels: Sequence[Labels], inputs: Sequence[str]) -> list[Problem]:
+    """Return a warning per input column that equals a target or predicts it nearly without error.
+
+    For each pair the best guess per value of the column is learned on one half of the labelled rows and
+    judged on the other: r = 1 − error / error of the best constant, with the error rate for classes and
+    the squared error of the ranks for numbers, so that a monotone function of the target is found as well.
+
+    Args:
+        frame: the table.
+        labels: from `read_labels`.
+        inputs: names of the input columns.
+
+    Example:
+        >>> check_leakage(pl.DataFrame({"x": [1]}), [], ["x"])
+        []
+    """
+    problems = []
+    in_first = numpy_generator("leakage").random(frame.height) < 0.5
+    codes = {column: column_codes(frame[column]) for column in inputs}
+    for label in labels:
+        for column in inputs:
+            same = _same(frame, column, label)
+            if same is not None:
+                sentence = (
+                    f"Column {column!r} has the same values as target {same!r} of task {label.task.name!r}: "
+                    "drop it from the inputs."
+                )
+                problems.append(Problem("warning", "leakage", column, sentence, {"task": label.task.name}))
+                continue
+            target, gain = _best_gain(label, codes[column], in_first)
+            if gain > SUSPECT:
+                sentence = (
+                    f"Column {column!r} alone predicts {target!r} of task {label.task.name!r} ({gain:.0%} of "
+                    "a constant's error gone): if it is not known before the target is, drop it."
+                )
+                values = {"task": label.task.name, "target": target, "gain": gain}
+                problems.append(Problem("warning", "leakage", column, sentence, values))
+    return problems
+
+
+def _same(frame: pl.DataFrame, column: str, label: Labels) -> str | None:
+    if frame[column].dtype.is_nested() or frame[column].dtype == pl.Object:
+        return None
+    values = text_values(frame[column])
+    for target in label.task.columns:
+        if frame[target].dtype.is_nested() or frame[target].dtype == pl.Object:
+            continue
+        equal = (values == text_values(frame[target])).drop_nulls()
+        if len(equal) >= LEAST and equal.mean() == 1.0:
+            return target
+    return None
+
+
+def _best_gain(label: Labels, codes: np.ndarray, in_first: np.ndarray) -> tuple[str, float]:
+    best = ("", 0.0)
+    for place, name in enumerate(label.task.labels):
+        labelled = label.mask[:, place]
+        target = label.targets[labelled, place]
+        measure = _class_gain if label.is_classes else _rank_gain
+        gain = measure(codes[labelled], target, in_first[labelled])
+        if gain > best[1]:
+            best = (name, gain)
+    return best
+
+
+def _class_gain(codes: np.ndarray, target: np.ndarray, first: np.ndarray) -> float:
+    classes = np.unique(target, return_inverse=True)[1]
+    n_classes, n_codes = int(classes.max(initial=0)) + 1, int(codes.max(initial=0)) + 1
+    if n_classes * n_codes > 5_000_000:
+        return 0.0
+    table = np.bincount(codes[first] * n_classes + classes[first], minlength=n_codes * n_classes)
+    table = table.reshape(n_codes, n_classes)
+    judged = ~first & (table.sum(axis=1) > 0)[codes]
+    if judged.sum() < LEAST or n_classes < 2:
+        return 0.0
+    wrong = float((table.argmax(axis=1)[codes[judged]] != classes[judged]).mean())
+    constant = float((table.sum(axis=0).argmax() != classes[judged]).mean())
+    # With less than a handful of errors to take away there is no evidence.
+    return 1 - wrong / constant if constant * judged.sum() >= 5 else 0.0
+
+
+def _rank_gain(codes: np.ndarray, target: np.ndarray, first: np.ndarray) -> float:
+    ranks = pl.Series(target).rank("average").to_numpy() / max(1, len(target))
+    n_codes = int(codes.max(initial=0)) + 1
+    counts = np.bincount(codes[first], minlength=n_codes)
+    sums = np.bincount(codes[first], weights=ranks[first], minlength=n_codes)
+    judged = ~first & (counts > 0)[codes]
+    if judged.sum() < LEAST:
+        return 0.0
+    guess = sums[codes[judged]] / counts[codes[judged]]
+    variance = float(ranks[judged].var())
+    return 1 - float(((ranks[judged] - guess) ** 2).mean()) / variance if variance > 0 else 0.0

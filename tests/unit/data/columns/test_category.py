@@ -1,0 +1,67 @@
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cotrain._base import DataError, InvalidArgumentError
+from cotrain.data.columns import Category
+
+
+def codes(fitted: Category, values: object) -> list[int]:
+    return fitted.encode(pl.Series("c", values)).codes[:, 0].tolist()
+
+
+def test_values_have_codes_of_their_own_and_rare_new_and_missing_ones_do_not() -> None:
+    fitted = Category("c", min_count=2).fit(pl.Series("c", ["b", "a", "b", "a", "rare", None, " "]))
+    assert fitted.cardinalities == (4,)
+    assert codes(fitted, ["a", "b", "rare", "new", None, "", " a "]) == [2, 3, 0, 0, 1, 1, 2]
+
+
+def test_codes_do_not_depend_on_the_order_of_the_rows() -> None:
+    values = ["x", "y", "z", "x", "y", "z"]
+    forth = Category("c", max_values=2).fit(pl.Series("c", values))
+    back = Category("c", max_values=2).fit(pl.Series("c", values[::-1]))
+    assert forth.state == back.state == {"values": ["x", "y"]}
+
+
+def test_an_integer_that_came_as_a_float_is_the_same_category() -> None:
+    fitted = Category("c").fit(pl.Series("c", [10, 20, 10, 20]))
+    assert codes(fitted, [10.0, 20.0, float("nan"), 10.5]) == [2, 3, 1, 0]
+    assert codes(fitted, ["10", "20", None]) == [2, 3, 1]
+
+
+def test_booleans_and_enums_are_categories_too() -> None:
+    fitted = Category("c").fit(pl.Series("c", [True, False, True, False]))
+    assert codes(fitted, [True, False]) == [3, 2]
+    assert codes(fitted, ["true", "false"]) == [3, 2]
+
+
+def test_lists_are_refused() -> None:
+    with pytest.raises(DataError, match="'c' holds values of type List"):
+        Category("c").fit(pl.Series("c", [["a"]]))
+
+
+def test_refuses_options_out_of_range() -> None:
+    with pytest.raises(InvalidArgumentError, match="min_count must be at least 1, got 0"):
+        Category("c", min_count=0)
+    with pytest.raises(InvalidArgumentError, match="max_values must be at least 1, got 0"):
+        Category("c", max_values=0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    train=st.lists(st.none() | st.text(max_size=4), min_size=1, max_size=30),
+    new=st.lists(st.none() | st.text(max_size=4), max_size=10),
+)
+def test_any_text_gives_codes_in_range_and_survives_saving(train: list, new: list) -> None:
+    fitted = Category("c", min_count=1).fit(pl.Series("c", train, dtype=pl.String))
+    again = Category.from_json(json.loads(json.dumps(fitted.to_json())))
+    values = pl.Series("c", new, dtype=pl.String)
+    result = fitted.encode(values).codes
+    assert result.shape == (len(new), 1)
+    assert result.max(initial=0) < fitted.cardinalities[0]
+    assert np.array_equal(result, again.encode(values).codes)
+    assert 0 not in fitted.encode(pl.Series("c", train, dtype=pl.String)).codes

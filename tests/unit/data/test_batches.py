@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cotrain._base import InvalidArgumentError
+from cotrain.data import Batches
+
+
+def tensors(n: int) -> dict[str, object]:
+    row = torch.arange(n)
+    return {
+        "inputs": {
+            "numbers": row[:, None] + torch.tensor([0.0, 0.5]),
+            "categories": row[:, None].repeat(1, 3),
+            "bag:t": row[:, None].repeat(1, 4),
+            "image": row[:, None, None].repeat(1, 2, 2).float(),
+        },
+        "targets": {"a": row[:, None].float(), "b.c": row[:, None] * 2},
+        "masks": {"a": row[:, None] % 2 == 0, "b.c": row[:, None] % 3 == 0},
+        "row": row,
+    }
+
+
+def check_batch(batch: dict) -> None:
+    row = batch["row"]
+    assert torch.equal(batch["inputs"]["numbers"], row[:, None] + torch.tensor([0.0, 0.5]))
+    assert torch.equal(batch["inputs"]["categories"], row[:, None].repeat(1, 3))
+    assert torch.equal(batch["inputs"]["bag:t"], row[:, None].repeat(1, 4))
+    assert torch.equal(batch["inputs"]["image"], row[:, None, None].repeat(1, 2, 2).float())
+    assert torch.equal(batch["targets"]["a"], row[:, None].float())
+    assert torch.equal(batch["targets"]["b.c"], row[:, None] * 2)
+    assert torch.equal(batch["masks"]["a"], row[:, None] % 2 == 0)
+    assert torch.equal(batch["masks"]["b.c"], row[:, None] % 3 == 0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(n=st.integers(1, 40), size=st.integers(1, 12), shuffle=st.booleans(), epoch=st.integers(0, 3))
+def test_an_epoch_gives_every_row_once_with_all_that_belongs_to_it(
+    n: int, size: int, shuffle: bool, epoch: int
+) -> None:
+    batches = Batches(tensors(n), batch_size=size, seed=1, shuffle=shuffle)
+    given_rows = []
+    for batch in batches.epoch(epoch):
+        check_batch(batch)
+        assert len(batch["row"]) <= size + 1
+        assert len(batch["row"]) > 1 or n == 1 or size == 1
+        given_rows += batch["row"].tolist()
+    assert sorted(given_rows) == list(range(n))
+    assert shuffle or given_rows == list(range(n))
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_only_the_rows_asked_for(shuffle: bool) -> None:
+    rows = np.array([9, 3, 5, 7])
+    batches = Batches(tensors(10), rows, batch_size=3, shuffle=shuffle)
+    assert (batches.n_rows, len(batches)) == (4, 1)
+    (batch,) = batches
+    check_batch(batch)
+    assert sorted(batch["row"].tolist()) == [3, 5, 7, 9]
+    assert shuffle or batch["row"].tolist() == [9, 3, 5, 7]
+
+
+def test_an_epoch_can_start_in_the_middle() -> None:
+    batches = Batches(tensors(23), batch_size=4, seed=5)
+    whole = [batch["row"].tolist() for batch in batches.epoch(2)]
+    again = Batches(tensors(23), batch_size=4, seed=5)
+    for start in range(len(whole) + 1):
+        assert [batch["row"].tolist() for batch in again.epoch(2, start)] == whole[start:]
+    assert len(whole) == len(batches)
+
+
+def test_the_order_is_a_function_of_seed_and_epoch() -> None:
+    first, same, other = (Batches(tensors(50), batch_size=50, seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(first.order(3), same.order(3))
+    assert not torch.equal(first.order(3), first.order(4))
+    assert not torch.equal(first.order(3), other.order(3))
+
+
+def test_global_random_state_stays_as_it_is() -> None:
+    before = torch.random.get_rng_state()
+    list(Batches(tensors(10), batch_size=3))
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_rows_in_their_own_order_are_not_copied() -> None:
+    table = {"x": torch.zeros(10, 2), "y": torch.zeros(10, dtype=torch.int64)}
+    batch = next(iter(Batches(table, batch_size=5, shuffle=False)))
+    assert batch["x"].data_ptr() == table["x"].data_ptr()
+
+
+def test_no_rows_give_no_batches() -> None:
+    batches = Batches(tensors(5), np.zeros(0, dtype=np.int64))
+    assert len(batches) == 0
+    assert list(batches) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"a": torch.zeros(3), "b": {"c": torch.zeros(4)}}, "'b.c': 4"),
+        ({}, "no tensors"),
+        ({"a": [1, 2]}, "a must be a tensor"),
+    ],
+)
+def test_refuses_what_is_no_table(table: dict, message: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        Batches(table)
+
+
+def test_refuses_a_batch_of_nothing() -> None:
+    with pytest.raises(InvalidArgumentError, match="batch_size.*0"):
+        Batches(tensors(3), batch_size=0)
