@@ -29,15 +29,17 @@ class ExactSource(Source):
         jacobian_AP = self._rows_for(len(asked.call.live), parameters)
         heads = HeadGrads()
         last = len(asked.call.live) - 1
+        reached = [False] * len(parameters)
         for row, loss in enumerate(asked.call.live):
             own = own_leaves(graph.leaves_of(row), asked.shared.ids)
             grads = torch.autograd.grad(
                 loss, [*parameters, *own], retain_graph=asked.retain or row < last, allow_unused=True
             )
             fill_row(jacobian_AP[row], grads[: len(parameters)], parameters)
+            reached = [seen or grad is not None for seen, grad in zip(reached, grads, strict=False)]
             for leaf, grad in zip(own, grads[len(parameters) :], strict=True):
                 heads.hold(row, leaf, grad)
-        return ExactRows(jacobian_AP, parameters, heads, asked.diagonal)
+        return ExactRows(jacobian_AP, parameters, reached, heads, asked.diagonal)
 
     def _rows_for(self, n_present: int, parameters: list[Tensor]) -> Tensor:
         width = sum(parameter.numel() for parameter in parameters)
@@ -54,10 +56,16 @@ class ExactRows(Rows):
     """The rows of the Jacobian, A×P."""
 
     def __init__(
-        self, jacobian_AP: Tensor, parameters: list[Tensor], heads: HeadGrads, diagonal: bool
+        self,
+        jacobian_AP: Tensor,
+        parameters: list[Tensor],
+        reached: list[bool],
+        heads: HeadGrads,
+        diagonal: bool,
     ) -> None:
         self.jacobian_AP = jacobian_AP
         self.parameters = parameters
+        self.reached = reached
         self.heads = heads
         self.diagonal = diagonal
 
@@ -73,7 +81,7 @@ class ExactRows(Rows):
 
     def apply_update(self, update_P: Tensor, head_weights_A: Tensor) -> None:
         """Add a given update."""
-        add_flat(self.parameters, update_P)
+        add_flat(self.parameters, update_P, self.reached)
         self.heads.apply(head_weights_A.tolist())
 
     def heads_finite(self) -> Tensor:
@@ -86,5 +94,5 @@ class ExactRows(Rows):
         if kept.numel():
             weights_S = weights_A[kept].to(self.jacobian_AP)
             rows_SP = self.jacobian_AP if kept.numel() == len(weights_A) else self.jacobian_AP[kept]
-            add_flat(self.parameters, weights_S @ rows_SP)
+            add_flat(self.parameters, weights_S @ rows_SP, self.reached)
         self.heads.apply(head_weights_A.tolist())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cotrain._base import InvalidArgumentError
 
@@ -65,12 +65,12 @@ def fill_row(row_P: Tensor, grads: Sequence[Tensor | None], parameters: Sequence
         start += parameter.numel()
 
 
-def add_flat(parameters: Sequence[Tensor], update_P: Tensor) -> None:
-    """Add one vector of P numbers to the parameters' gradients."""
+def add_flat(parameters: Sequence[Tensor], update_P: Tensor, reached: Sequence[bool]) -> None:
+    """Add one vector of P numbers to the gradients of those parameters that a loss has reached."""
     start = 0
-    for parameter in parameters:
-        part = update_P[start : start + parameter.numel()].view(parameter.shape)
-        add_grad(parameter, part)
+    for parameter, seen in zip(parameters, reached, strict=True):
+        if seen:
+            add_grad(parameter, update_P[start : start + parameter.numel()].view(parameter.shape))
         start += parameter.numel()
 
 
@@ -90,9 +90,3 @@ def own_leaves(leaves: Iterable[Tensor], shared_ids: frozenset[int]) -> list[Ten
         if id(leaf) not in shared_ids:
             found[id(leaf)] = leaf
     return list(found.values())
-
-
-def named_like(module: nn.Module, parameters: Iterable[Tensor]) -> list[str]:
-    """Return the names of `parameters` in `module`, for messages."""
-    names = {id(parameter): name for name, parameter in module.named_parameters()}
-    return [names.get(id(parameter), f"shape {tuple(parameter.shape)}") for parameter in parameters]

@@ -1,0 +1,77 @@
+"""One pass through all heads: what every task sends into the shared part of the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import GradientEdge
+
+from cotrain.gradients._graph import SHARED, Node, TaskGraph
+from cotrain.gradients._rows import Asked, HeadGrads
+
+#: Where a gradient enters: a node and the number of its output.
+Edge = tuple[Node, int]
+
+
+class Cotangents:
+    """The gradients that A tasks hand to the shared part, taken in one backward pass through their own parts.
+
+    The tasks' own parts of the graph are disjoint, so one pass of Σ Lₖ runs through all of them, and hooks
+    pick up each task's gradient where it leaves its own part. What enters below another entrance (nested
+    features) is picked up there and only there, so nothing is counted twice.
+
+    Args:
+        asked: the losses and the shared parameters.
+        graph: of the losses; no leaf outside the shared parameters may be reached by several tasks.
+    """
+
+    def __init__(self, asked: Asked, graph: TaskGraph) -> None:
+        #: Entrance -> task -> gradient.
+        self.entering: dict[Edge, dict[int, Tensor]] = {}
+        self.heads = HeadGrads()
+        own: list[tuple[int, Tensor]] = []
+        for node, leaf in graph.leaves.items():
+            if id(leaf) not in asked.shared.ids:
+                own.append((graph.owner[node], leaf))
+        handles, wanted = [], dict[Edge, GradientEdge]()
+        for node, task, places in graph.crossings():
+            edges = [(place, graph.children[node][place]) for place in places]
+            edges = [
+                (place, child)
+                for place, child in edges
+                if child[0] not in graph.leaves or id(graph.leaves[child[0]]) in asked.shared.ids
+            ]
+            if edges:
+                handles.append(node.register_hook(self._catcher(task, edges)))
+                for _, (child, number) in edges:
+                    wanted[child, number] = GradientEdge(child, number)
+        inputs: list[Any] = [leaf for _, leaf in own]
+        inputs += list(wanted.values())
+        total = torch.stack([loss.reshape(()).double() for loss in asked.call.live]).sum()
+        try:
+            # The shared part must stay alive: its saved tensors are read afterwards.
+            grads = torch.autograd.grad(total, inputs, retain_graph=True, allow_unused=True)
+        finally:
+            for handle in handles:
+                handle.remove()
+        for (task, leaf), grad in zip(own, grads, strict=False):
+            self.heads.hold(task, leaf, grad)
+
+    def _catcher(self, task: int, edges: list[tuple[int, Edge]]) -> Callable[..., None]:
+        def caught(grad_inputs: tuple[Tensor | None, ...], _: Any) -> None:
+            for place, edge in edges:
+                grad = grad_inputs[place]
+                if grad is None:
+                    continue
+                tasks = self.entering.setdefault(edge, {})
+                tasks[task] = tasks[task] + grad if task in tasks else grad
+
+        return caught
+
+
+def separable(graph: TaskGraph, shared_ids: frozenset[int]) -> bool:
+    """Return whether every leaf outside the shared parameters belongs to one task."""
+    return all(graph.owner[node] != SHARED or id(leaf) in shared_ids for node, leaf in graph.leaves.items())

@@ -1,0 +1,102 @@
+"""The exact Gramian from layer inputs and output gradients, without the tasks' weight gradients."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cotrain.gradients._cotangents import Cotangents, separable
+from cotrain.gradients._exact import ExactSource
+from cotrain.gradients._graph import TaskGraph
+from cotrain.gradients._propagate import can_propagate, propagate
+from cotrain.gradients._rows import Asked, HeadGrads, Rows, Source
+from cotrain.gradients._shared import add_grad
+from cotrain.gradients._terms import BiasTerm, LinearTerm, Term
+
+
+class GhostSource(Source):
+    """The exact Gramian from layer inputs and output gradients ("ghost").
+
+    One pass runs through all heads; then the K gradients of the representation go through the shared part
+    together, one batched product a layer, and no task's weight gradient is formed where inner products of
+    rows are cheaper. The combined gradient is made once, from the weighted δ. Linear, convolution, embedding
+    and normalisation layers and common activations have rules of their own; other operations run once per
+    task. Weights that are used several times stay exact.
+
+    Graphs that it cannot take apart (functions written in Python, compiled ones, losses that are slices of
+    one tensor) are given to the exact passes.
+    """
+
+    exact = True
+
+    def __init__(self) -> None:
+        self._passes = ExactSource()
+
+    def open(self, asked: Asked) -> Rows:
+        """Take the K gradients to every layer."""
+        graph = TaskGraph(asked.call.live)
+        if not separable(graph, asked.shared.ids) or not can_propagate(graph):
+            return self._passes.open(asked)
+        with torch.no_grad():
+            with torch.enable_grad():
+                cotangents = Cotangents(asked, graph)
+            n_tasks = len(asked.call.live)
+            entering = {edge: _stacked(tasks, n_tasks) for edge, tasks in cotangents.entering.items()}
+            terms = propagate(graph, entering, n_tasks)
+        return GhostRows(terms, n_tasks, asked, cotangents.heads)
+
+
+def _stacked(tasks: dict[int, Tensor], n_tasks: int) -> Tensor:
+    if len(tasks) == n_tasks:
+        return torch.stack([tasks[task] for task in range(n_tasks)])
+    like = next(iter(tasks.values()))
+    stacked = like.new_zeros(n_tasks, *like.shape)
+    for task, grad in tasks.items():
+        stacked[task] = grad
+    return stacked
+
+
+class GhostRows(Rows):
+    """The K gradients as terms, one per use of a parameter."""
+
+    def __init__(self, terms: list[Term], n_tasks: int, asked: Asked, heads: HeadGrads) -> None:
+        self._groups: dict[int, list[Term]] = {}
+        for term in terms:
+            self._groups.setdefault(id(term.parameter), []).append(term)
+        self._n_tasks = n_tasks
+        self._device = asked.call.values_A.device
+        self._diagonal = asked.diagonal
+        self._heads = heads
+
+    @torch.no_grad()
+    def gramian(self) -> Tensor:
+        """Return the sum of the terms' inner products; several uses of one parameter are added up first."""
+        total = torch.zeros(self._n_tasks, self._n_tasks, dtype=torch.float64, device=self._device)
+        single = [group[0] for group in self._groups.values() if len(group) == 1]
+        biases = {id(term.deltas_KRO): term for term in single if isinstance(term, BiasTerm)}
+        counted: set[int] = set()
+        for term in single:
+            if isinstance(term, LinearTerm):
+                term.bias = biases.get(id(term.deltas_KRO))
+                counted.add(id(term.bias))
+        for term in single:
+            if id(term) not in counted:
+                total += term.gramian()
+        for group in self._groups.values():
+            if len(group) > 1:
+                grads_K = torch.stack([term.rows() for term in group]).sum(0).flatten(1)
+                grads_K = grads_K.to(torch.promote_types(grads_K.dtype, torch.float32))
+                total += (grads_K @ grads_K.T).double()
+        return total.diagonal() if self._diagonal else total
+
+    def heads_finite(self) -> Tensor:
+        """Return which tasks' own gradients are finite."""
+        return self._heads.finite(self._n_tasks, self._device)
+
+    @torch.no_grad()
+    def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
+        """Add each parameter's gradient of the weighted δ."""
+        for group in self._groups.values():
+            for term in group:
+                add_grad(term.parameter, term.combined(weights_A))
+        self._heads.apply(head_weights_A.tolist())

@@ -1,0 +1,116 @@
+"""Take K gradients through the shared part of an autograd graph at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from cotrain.gradients import _node_rules as rules
+from cotrain.gradients._cotangents import Edge
+from cotrain.gradients._graph import Node, TaskGraph
+from cotrain.gradients._node_rules import Emit, Grads, Uses
+from cotrain.gradients._norm_rules import batch_norm, convolution, layer_norm
+from cotrain.gradients._terms import DirectTerm, Term
+
+Rule = Callable[[Node, Grads, Uses, Emit], Grads | None]
+
+_RULES: dict[str, Rule] = {
+    "AddmmBackward0": rules.linear,
+    "MmBackward0": rules.linear,
+    "EmbeddingBackward0": rules.embedding,
+    "EmbeddingBagBackward0": rules.embedding_bag,
+    "AddBackward0": rules.add,
+    "SubBackward0": rules.add,
+    "NativeLayerNormBackward0": layer_norm,
+    "NativeBatchNormBackward0": batch_norm,
+    "ConvolutionBackward0": convolution,
+    **dict.fromkeys(rules.ELEMENTWISE, rules.elementwise),
+    **dict.fromkeys(rules.RESHAPES, rules.reshaped),
+}
+
+
+def can_propagate(graph: TaskGraph) -> bool:
+    """Return whether all nodes are PyTorch's own, which can be run one at a time.
+
+    Functions written in Python and compiled graphs cannot.
+    """
+    return all(not isinstance(node, torch.autograd.function.BackwardCFunction) for node in graph.owner)
+
+
+def propagate(graph: TaskGraph, entering: dict[Edge, Tensor], n_tasks: int) -> list[Term]:
+    """Run every node of the shared part once, for K gradients together.
+
+    Nodes without a rule of their own run once per task, which is exact for whatever they do.
+
+    Args:
+        graph: of the losses; its shared leaves are shared parameters.
+        entering: gradients [K, *shape] per entrance.
+        n_tasks: K, the tasks that are present.
+
+    Returns:
+        One term per use of a parameter.
+    """
+    terms: list[Term] = []
+    uses = Uses(graph.leaves, graph.children)
+    pending: dict[Node, dict[int, Tensor]] = {}
+    for (node, number), grad in entering.items():
+        _add(pending, node, number, grad)
+    for node in _in_order(graph, [edge[0] for edge in entering]):
+        arrived = pending.pop(node, None)
+        if arrived is None:
+            continue
+        if node in graph.leaves:
+            leaf = graph.leaves[node]
+            terms.append(DirectTerm(leaf, _fitted(arrived[0], leaf.shape, leaf.dtype)))
+            continue
+        grads: Grads = [arrived.get(number) for number in range(max(len(node._input_metadata), 1))]
+        rule = _RULES.get(node.name())
+        emitted: list[Term] = []
+        results = None if rule is None else rule(node, grads, uses, emitted.append)
+        if results is None:
+            results, emitted = rules.one_by_one(node, grads, n_tasks), []
+        terms += emitted
+        for (child, number), result in zip(graph.children[node], results, strict=True):
+            if child is not None and result is not None:
+                metadata = child._input_metadata[number] if child not in graph.leaves else graph.leaves[child]
+                _add(pending, child, number, _fitted(result, tuple(metadata.shape), metadata.dtype))
+    return terms
+
+
+def _add(pending: dict[Node, dict[int, Tensor]], node: Node, number: int, grad: Tensor) -> None:
+    held = pending.setdefault(node, {})
+    held[number] = held[number] + grad if number in held else grad
+
+
+def _fitted(grad: Tensor, shape: torch.Size | tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """Sum over what a broadcast repeated, and take the type that the node expects."""
+    wanted = (grad.shape[0], *shape)
+    if tuple(grad.shape) != wanted:
+        extra = grad.ndim - len(wanted)
+        if extra > 0:
+            grad = grad.sum(tuple(range(1, 1 + extra)))
+        grad = grad.sum_to_size(wanted)
+    return grad if grad.dtype == dtype else grad.to(dtype)
+
+
+def _in_order(graph: TaskGraph, roots: list[Node]) -> list[Node]:
+    """Return the nodes below the roots, each before everything that it hands gradient to."""
+    order: list[Node] = []
+    done: set[Node] = set()
+    for root in roots:
+        stack: list[tuple[Node, bool]] = [(root, False)]
+        while stack:
+            node, finished = stack.pop()
+            if finished:
+                order.append(node)
+            elif node not in done:
+                done.add(node)
+                stack.append((node, True))
+                stack += [
+                    (child, False)
+                    for child, _ in graph.children[node]
+                    if child is not None and child not in done
+                ]
+    return order[::-1]

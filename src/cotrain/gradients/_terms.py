@@ -1,0 +1,198 @@
+"""What one use of one parameter adds to the Gramian, and its part of the combined gradient.
+
+Shapes: K tasks, R rows (batch times positions), I inputs and O outputs of a layer.
+"""
+
+from __future__ import annotations
+
+import itertools
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+
+def inner(rows: Tensor, others: Tensor | None = None) -> Tensor:
+    """Return the K×K inner products of K arrays in float64, multiplied in float32 at least."""
+    flat = rows.reshape(rows.shape[0], -1)
+    flat = flat.to(torch.promote_types(flat.dtype, torch.float32))
+    other = flat if others is None else others.reshape(others.shape[0], -1).to(flat.dtype)
+    return (flat @ other.T).double()
+
+
+def weighted(weights_K: Tensor, values: Tensor) -> Tensor:
+    """Return Σ wₖ valuesₖ, tasks of weight 0 left out, for they may not be finite."""
+    kept = weights_K != 0
+    if not kept.all():
+        weights_K, values = weights_K[kept], values[kept.to(values.device)]
+    flat = values.reshape(values.shape[0], -1)
+    return (weights_K.to(flat) @ flat).view(values.shape[1:])
+
+
+class Term(ABC):
+    """One use of one parameter.
+
+    Args:
+        parameter: the leaf.
+    """
+
+    def __init__(self, parameter: Tensor) -> None:
+        self.parameter = parameter
+
+    @abstractmethod
+    def gramian(self) -> Tensor:
+        """Return the K×K inner products of this use's K gradients, float64."""
+
+    @abstractmethod
+    def rows(self) -> Tensor:
+        """Return the K gradients themselves, [K, *parameter.shape]."""
+
+    @abstractmethod
+    def combined(self, weights_K: Tensor) -> Tensor:
+        """Return Σ wₖ gradientₖ."""
+
+
+class DirectTerm(Term):
+    """K gradients as they are."""
+
+    def __init__(self, parameter: Tensor, grads_K: Tensor) -> None:
+        super().__init__(parameter)
+        self.grads_K = grads_K
+
+    def gramian(self) -> Tensor:
+        """Return their inner products."""
+        return inner(self.grads_K)
+
+    def rows(self) -> Tensor:
+        """Return them."""
+        return self.grads_K
+
+    def combined(self, weights_K: Tensor) -> Tensor:
+        """Return their weighted sum."""
+        return weighted(weights_K, self.grads_K)
+
+
+class BiasTerm(Term):
+    """A bias added to every row: gradientₖ = Σᵣ δₖᵣ."""
+
+    def __init__(self, parameter: Tensor, deltas_KRO: Tensor) -> None:
+        super().__init__(parameter)
+        self.deltas_KRO = deltas_KRO
+
+    def gramian(self) -> Tensor:
+        """Return their inner products."""
+        return inner(self.rows())
+
+    def rows(self) -> Tensor:
+        """Return the sums over rows."""
+        return self.deltas_KRO.sum(1)
+
+    def combined(self, weights_K: Tensor) -> Tensor:
+        """Return the weighted sum."""
+        return weighted(weights_K, self.deltas_KRO).sum(0)
+
+
+class LinearTerm(Term):
+    """A matrix applied to every row: gradientₖ = δₖᵀa.
+
+    ⟨δₛᵀa, δₜᵀa⟩ = ⟨δₛ, (aaᵀ) δₜ⟩, which never forms a gradient of the weight; with a bias on the same rows
+    aaᵀ + 1 counts both. Where R is large against I·O/(I+O) the gradients themselves are cheaper.
+
+    Args:
+        parameter: the weight; O×I as in `torch.nn.Linear`, or I×O if `transposed`.
+        inputs_RI: a.
+        deltas_KRO: δ.
+        transposed: whether the parameter is stored I×O.
+    """
+
+    def __init__(
+        self, parameter: Tensor, inputs_RI: Tensor, deltas_KRO: Tensor, transposed: bool = False
+    ) -> None:
+        super().__init__(parameter)
+        self.inputs_RI = inputs_RI
+        self.deltas_KRO = deltas_KRO
+        self.transposed = transposed
+        #: The bias whose gradient comes from the same δ, if it may be counted here.
+        self.bias: BiasTerm | None = None
+
+    def gramian(self) -> Tensor:
+        """Return the inner products by whichever way is cheaper."""
+        n_tasks, n_rows, n_out = self.deltas_KRO.shape
+        n_in = self.inputs_RI.shape[1]
+        ghost = n_rows * n_rows * (n_in + 0.625 * n_tasks * n_out) + n_tasks**2 * n_rows * n_out
+        direct = n_tasks * n_rows * n_in * n_out + n_tasks**2 * n_in * n_out
+        if direct <= ghost:
+            bias = 0 if self.bias is None else self.bias.gramian()
+            return inner(self.rows()) + bias
+        return self._ghost(n_rows)
+
+    def _ghost(self, n_rows: int) -> Tensor:
+        inputs_RI, deltas_KRO = self.inputs_RI, self.deltas_KRO
+        if inputs_RI.dtype in (torch.float16, torch.bfloat16):
+            inputs_RI, deltas_KRO = inputs_RI.float(), deltas_KRO.float()
+        products_RR = inputs_RI @ inputs_RI.T
+        if self.bias is not None:
+            products_RR += 1
+        if n_rows < 96:
+            return inner(deltas_KRO, products_RR @ deltas_KRO)
+        # aaᵀ is symmetric: its lower blocks and half its diagonal ones are enough, and G = M + Mᵀ.
+        half = torch.empty_like(deltas_KRO)
+        n_blocks = 4
+        cuts = [round(block * n_rows / n_blocks) for block in range(n_blocks + 1)]
+        for start, stop in itertools.pairwise(cuts):
+            block = products_RR[start:stop, :stop]
+            block[:, start:] *= 0.5
+            torch.matmul(block, deltas_KRO[:, :stop], out=half[:, start:stop])
+        gramian_KK = inner(half, deltas_KRO)
+        return gramian_KK + gramian_KK.T
+
+    def rows(self) -> Tensor:
+        """Return the K gradients of the weight."""
+        if self.transposed:
+            return self.inputs_RI.T @ self.deltas_KRO
+        return self.deltas_KRO.transpose(1, 2) @ self.inputs_RI
+
+    def combined(self, weights_K: Tensor) -> Tensor:
+        """Return the gradient of the weighted δ."""
+        deltas_RO = weighted(weights_K, self.deltas_KRO)
+        if self.transposed:
+            return self.inputs_RI.T @ deltas_RO
+        return deltas_RO.T @ self.inputs_RI
+
+
+class EmbeddingTerm(Term):
+    """Rows of a table: gradientₖ[i] = Σ of δₖₙ over the N look-ups n of row i.
+
+    Only the rows that were looked up enter the Gramian.
+
+    Args:
+        parameter: V×D.
+        indices_N: which row each look-up took.
+        deltas_KND: δ.
+    """
+
+    def __init__(self, parameter: Tensor, indices_N: Tensor, deltas_KND: Tensor) -> None:
+        super().__init__(parameter)
+        self.indices_N = indices_N
+        self.deltas_KND = deltas_KND
+
+    def gramian(self) -> Tensor:
+        """Return the inner products over the rows that were looked up."""
+        used_U, places_N = torch.unique(self.indices_N, return_inverse=True)
+        return inner(self._summed(places_N, len(used_U)))
+
+    def _summed(self, places_N: Tensor, n_rows: int) -> Tensor:
+        deltas_KND = self.deltas_KND
+        shape = (deltas_KND.shape[0], n_rows, deltas_KND.shape[2])
+        return deltas_KND.new_zeros(shape).index_add_(1, places_N, deltas_KND)
+
+    def rows(self) -> Tensor:
+        """Return the K gradients of the whole table."""
+        return self._summed(self.indices_N, self.parameter.shape[0])
+
+    def combined(self, weights_K: Tensor) -> Tensor:
+        """Return the gradient of the weighted δ."""
+        deltas_ND = weighted(weights_K, self.deltas_KND)
+        return torch.zeros_like(self.parameter, dtype=deltas_ND.dtype).index_add_(
+            0, self.indices_N, deltas_ND
+        )
