@@ -1,7 +1,7 @@
 """Tables and their schema, partial labels, splits, batches, checks."""
 
 from cotrain.data._batches import Batches
-from cotrain.data._dataset import dataset_spec, stack_dataset
+from cotrain.data._dataset import MapDataset, dataset_spec, stack_dataset
 from cotrain.data._frames import from_polars_like, to_polars
 from cotrain.data._infer_kind import Guess, infer_kind
 from cotrain.data._infer_tasks import TaskGuess, infer_tasks
@@ -9,12 +9,14 @@ from cotrain.data._read import read_table
 from cotrain.data._schema import ColumnNote, Schema, kind_names
 from cotrain.data._split import Split, split_rows, strata
 from cotrain.data._tensors import table_tensors
+from cotrain.data._write import write_table
 from cotrain.data.checks import Problem, find_problems
 
 __all__ = [
     "Batches",
     "ColumnNote",
     "Guess",
+    "MapDataset",
     "Problem",
     "Schema",
     "Split",
@@ -31,4 +33,5 @@ __all__ = [
     "strata",
     "table_tensors",
     "to_polars",
+    "write_table",
 ]

@@ -70,11 +70,12 @@ class Batches:
         whole = rows is None and not shuffle
         # Rows in their own order need no gather at all: a batch is a slice.
         self._source = _Packed(self._leaves, None if whole else self.rows)
-        self._bounds = _bounds(len(self.rows), batch_size)
+        #: First row and end of each batch in the order of an epoch.
+        self.bounds = _bounds(len(self.rows), batch_size)
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
-        return len(self._bounds)
+        return len(self.bounds)
 
     @property
     def n_rows(self) -> int:
@@ -96,7 +97,7 @@ class Batches:
             start: number of the first batch to give; the others are as if it were 0.
         """
         order = self.order(epoch) if self.shuffle else None
-        for first, last in self._bounds[start:]:
+        for first, last in self.bounds[start:]:
             if order is None:
                 leaves = self._source.slice(first, last)
             else:

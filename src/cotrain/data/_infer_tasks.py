@@ -82,7 +82,7 @@ def _infer(values: pl.Series) -> TaskGuess:
             f"Target {name!r} is missing in all {len(values)} rows: fill in labels, or leave it out."
         )
     if nested:
-        return TaskGuess(name, "Multilabel", "lists of values", len(known))
+        return TaskGuess(name, "Multilabel", "lists of values", len(known), {"separator": ","})
     distinct = known.n_unique()
     if distinct == 1:
         raise DataError(
@@ -128,7 +128,7 @@ def _infer_text(name: str, known: pl.Series, distinct: int) -> TaskGuess:
         if set(words) <= set(line):
             classes = [words[word] for word in line if word in words]
             why = f"{distinct} words in an order: {', '.join(classes)}"
-            return TaskGuess(name, "Ordinal", why, len(known), {"classes": classes})
+            return TaskGuess(name, "Ordinal", why, len(known), {"levels": classes})
     if distinct > 0.5 * len(known) and len(known) > 20:
         raise DataError(
             f"Target {name!r} has {distinct} different texts in {len(known)} labelled rows: that is free "

@@ -25,8 +25,6 @@ _NAMES = {
     "test": 2,
     "testing": 2,
 }
-#: Up to this many different numbers a target's values are classes; beyond, quantiles stand for them.
-_CLASSES = 32
 
 
 @final
@@ -81,7 +79,7 @@ class Split:
 def strata(frame: pl.DataFrame, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
     """Return per task what a split should keep even: codes [N, T], −1 = unlabelled.
 
-    Classes are codes; other values are coded by their quartile.
+    Classes are codes; numbers are coded by their quartile.
 
     Args:
         frame: the whole table.
@@ -98,7 +96,7 @@ def strata(frame: pl.DataFrame, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
         coded = np.full(targets.shape, -1, dtype=np.int64)
         for place in range(targets.shape[1]):
             labelled = mask[:, place]
-            coded[labelled, place] = _codes(targets[labelled, place])
+            coded[labelled, place] = _codes(targets[labelled, place], fitted.coding == "number")
         codes[task.name] = coded
     return codes
 
@@ -162,11 +160,10 @@ def split_rows(
     return result
 
 
-def _codes(values: np.ndarray) -> np.ndarray:
-    distinct, codes = np.unique(values, return_inverse=True)
-    if len(distinct) <= _CLASSES or not np.issubdtype(values.dtype, np.floating):
-        return codes
-    return np.searchsorted(np.quantile(values, [0.25, 0.5, 0.75]), values)
+def _codes(values: np.ndarray, are_numbers: bool) -> np.ndarray:
+    if are_numbers and len(values):
+        return np.searchsorted(np.quantile(values, [0.25, 0.5, 0.75]), values)
+    return np.unique(values, return_inverse=True)[1]
 
 
 def _as_codes(labelled: Mapping[str, np.ndarray], n_rows: int) -> np.ndarray:

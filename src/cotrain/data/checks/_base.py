@@ -52,9 +52,8 @@ class Labels:
 
     @property
     def is_classes(self) -> bool:
-        """Whether the targets are classes: whole numbers, or nothing but 0 and 1."""
-        known = self.targets[self.mask]
-        return np.issubdtype(known.dtype, np.integer) or bool(np.isin(known, (0, 1)).all())
+        """Whether the targets are classes or labels, not numbers."""
+        return self.task.coding != "number"
 
 
 def read_labels(frame: pl.DataFrame, tasks: Sequence[Task]) -> tuple[list[Labels], list[Problem]]:

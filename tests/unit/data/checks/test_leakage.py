@@ -1,0 +1,63 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from cotrain.data.checks import check_leakage, read_labels
+from cotrain.tasks import Binary, Multiclass, Multilabel, Regression
+
+RNG = np.random.default_rng(0)
+N = 2000
+CLASS = RNG.integers(0, 3, N)
+PRICE = RNG.lognormal(3, 1, N)
+TABLE = pl.DataFrame(
+    {
+        "kind": [None if i % 2 else f"k{c}" for i, c in enumerate(CLASS)],
+        "price": np.where(RNG.random(N) < 0.3, np.nan, PRICE),
+        "rare": np.where(RNG.random(N) < 0.3, np.nan, (RNG.random(N) < 0.05).astype(float)),
+        "copy": [f"k{c}" for c in CLASS],
+        "code": CLASS * 7 + 1,
+        "finer": [f"{c}-{i % 40}" for i, c in enumerate(CLASS)],
+        "log_price": np.log(PRICE),
+        "noise": RNG.normal(size=N),
+        "id": [f"id{i}" for i in range(N)],
+        "weak": CLASS + RNG.normal(size=N),
+        "empty": [None] * N,
+    }
+)
+TABLE = TABLE.with_columns(rare_copy=pl.col("rare").fill_nan(0) * 3 + 1)
+
+
+def suspects(task: object) -> set[str]:
+    labels, problems = read_labels(TABLE, [task])
+    assert problems == []
+    inputs = ["copy", "code", "finer", "log_price", "noise", "id", "weak", "rare_copy", "empty"]
+    return {problem.subject for problem in check_leakage(TABLE, labels, inputs)}
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        (Multiclass("kind"), {"copy", "code", "finer"}),
+        (Regression("price"), {"log_price"}),
+        (Binary("rare"), {"rare_copy"}),
+    ],
+)
+def test_finds_columns_that_give_a_target_away_and_no_others(task: object, expected: set[str]) -> None:
+    assert suspects(task) == expected
+
+
+def test_says_whether_a_column_equals_a_target() -> None:
+    labels, _ = read_labels(TABLE, [Multiclass("kind")])
+    copy, code = check_leakage(TABLE, labels, ["copy", "code"])
+    assert "'copy' has the same values as target 'kind'" in copy.sentence
+    assert "'code' alone predicts 'kind'" in code.sentence
+    assert code.values["gain"] == pytest.approx(1)
+
+
+def test_one_label_of_several_is_enough() -> None:
+    table = pl.DataFrame({"tags": ["a", "b", "a, b", "b, c", "c"] * 200}).with_columns(
+        is_c=pl.col("tags").str.contains("c").cast(pl.Int64)
+    )
+    labels, _ = read_labels(table, [Multilabel("tags", separator=",")])
+    (found,) = check_leakage(table, labels, ["is_c"])
+    assert found.values["target"] == "c"
