@@ -1,14 +1,24 @@
 """Figures per task, and what they say together."""
 
+from cotrain.evaluation._delta_m import DeltaM, delta_m, delta_m_of
 from cotrain.evaluation._evaluate import evaluate, evaluate_scores, evaluate_task
+from cotrain.evaluation._paired_bootstrap import Difference, paired_bootstrap
 from cotrain.evaluation._relative_gain import relative_gain
-from cotrain.evaluation._table import EvaluationRow, EvaluationTable
+from cotrain.evaluation._table import EvaluationRow, EvaluationTable, figure
+from cotrain.evaluation._trees import boosted_trees
 
 __all__ = [
+    "DeltaM",
+    "Difference",
     "EvaluationRow",
     "EvaluationTable",
+    "boosted_trees",
+    "delta_m",
+    "delta_m_of",
     "evaluate",
     "evaluate_scores",
     "evaluate_task",
+    "figure",
+    "paired_bootstrap",
     "relative_gain",
 ]

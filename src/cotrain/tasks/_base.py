@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, final
+from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 import polars as pl
@@ -59,6 +59,10 @@ class Task(ABC):
         metrics: names of the metrics to report, the first one being the one that selects the best
             weights; `None`: the kind's default.
     """
+
+    #: What one target is: a number (float, standardised), a label (float, 0 or 1) or a class (int64). Whoever
+    #: must treat these differently, such as trees or stratified splits, asks this and never the kind.
+    coding: ClassVar[Literal["number", "label", "class"]]
 
     def __init__(
         self,

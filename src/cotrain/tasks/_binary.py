@@ -67,6 +67,8 @@ class Binary(Task):
         ['no', 'yes']
     """
 
+    coding = "label"
+
     def __init__(
         self,
         name: str,

@@ -62,6 +62,8 @@ class Multiclass(Task):
         ([1, 0, 2], [True, False, True])
     """
 
+    coding = "class"
+
     def __init__(
         self,
         name: str,

@@ -62,6 +62,8 @@ class Multilabel(Task):
         ['crime,drama', 'drama']
     """
 
+    coding = "label"
+
     def __init__(
         self,
         name: str,

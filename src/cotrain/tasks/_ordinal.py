@@ -63,6 +63,8 @@ class Ordinal(Task):
         ['m']
     """
 
+    coding = "class"
+
     def __init__(
         self,
         name: str,

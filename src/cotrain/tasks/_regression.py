@@ -56,6 +56,8 @@ class Regression(Task):
         [2.5]
     """
 
+    coding = "number"
+
     def __init__(
         self,
         name: str,

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from cotrain._base import InvalidArgumentError
+from cotrain.evaluation import paired_bootstrap
+from cotrain.tasks import Binary, Metric, Regression
+
+
+def average(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> float:
+    return float(scores[:, 0].mean())
+
+
+MEAN = Metric("mean", "max", average)
+RMSE = Regression.available_metrics()[0]
+AUROC = Binary.available_metrics()[0]
+
+
+def all_of(n_rows: int) -> np.ndarray:
+    return np.ones((n_rows, 1), bool)
+
+
+def test_positive_is_better_in_either_direction() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(200, 1))
+    near, far = y + 0.1 * rng.normal(size=y.shape), y + rng.normal(size=y.shape)
+    found = paired_bootstrap(RMSE, [near], [far], y, all_of(200))
+    assert 0 < found.low < found.value < found.high
+    assert found.p_value < 0.001
+    turned = paired_bootstrap(RMSE, [far], [near], y, all_of(200))
+    assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low))
+    labels = (y > 0).astype(float)
+    assert paired_bootstrap(AUROC, [near], [far], labels, all_of(200)).low > 0
+
+
+def test_with_one_seed_the_width_is_that_of_the_mean_over_rows() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(400, 1))
+    found = paired_bootstrap(MEAN, [scores], [np.zeros_like(scores)], scores, all_of(400), n_resamples=2000)
+    expected = 1.966 * scores.std(ddof=1) / 20
+    assert (found.high - found.low) / 2 == pytest.approx(expected, rel=0.06)
+
+
+def test_the_same_model_twice_does_not_differ() -> None:
+    scores = np.random.default_rng(0).random((50, 1))
+    found = paired_bootstrap(MEAN, [scores, scores], [scores, scores], scores, all_of(50))
+    assert (found.value, found.low, found.high, found.p_value) == (0, 0, 0, 1)
+
+
+def test_the_p_value_agrees_with_the_interval() -> None:
+    rng = np.random.default_rng(0)
+    scores = [0.1 + rng.normal(size=(100, 1)) for _ in range(3)]
+    zero = [np.zeros((100, 1))] * 3
+    found = paired_bootstrap(MEAN, scores, zero, zero[0], all_of(100))
+    touching = paired_bootstrap(MEAN, scores, zero, zero[0], all_of(100), level=1 - found.p_value)
+    assert min(abs(touching.low), abs(touching.high)) == pytest.approx(0, abs=1e-9)
+
+
+def test_unlabelled_rows_change_nothing_and_the_seed_fixes_the_result() -> None:
+    rng = np.random.default_rng(0)
+    a, b, y = rng.random((3, 80, 1))
+    mask = rng.random((80, 1)) < 0.6
+    found = paired_bootstrap(RMSE, [a], [b], y, mask)
+    again = paired_bootstrap(RMSE, [np.where(mask, a, 99)], [np.where(mask, b, -5)], y, mask)
+    assert found == again
+    assert found.n_rows == mask.sum()
+
+
+def test_undefined_is_nan() -> None:
+    a = np.random.default_rng(0).random((20, 1))
+    nothing = paired_bootstrap(AUROC, [a], [a], np.zeros((20, 1)), np.zeros((20, 1), bool))
+    assert math.isnan(nothing.value)
+    assert nothing.n_rows == 0
+    one_class = paired_bootstrap(AUROC, [a], [a], np.zeros((20, 1)), all_of(20))
+    assert math.isnan(one_class.low)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"scores_a": []}, "got 0 and 1 seeds"),
+        ({"scores_b": [np.zeros((4, 1))]}, r"have \[4, 5\] rows"),
+        ({"level": 95}, "level=95"),
+        ({"n_resamples": 1}, "n_resamples=1"),
+    ],
+)
+def test_arguments_are_checked(change: dict, sentence: str) -> None:
+    part = np.zeros((5, 1))
+    options = {"scores_a": [part], "scores_b": [part], "targets": part, "mask": all_of(5)} | change
+    with pytest.raises(InvalidArgumentError, match=sentence):
+        paired_bootstrap(MEAN, **options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("n_seeds", "of_seed", "of_row", "of_both"),
+    [(3, 0.0, 1.0, 1.0), (3, 0.1, 1.0, 1.0), (3, 0.3, 0.5, 0.5), (5, 0.05, 0.2, 2.0), (5, 0.3, 0.5, 0.5)],
+)
+def test_the_interval_covers_the_truth(n_seeds: int, of_seed: float, of_row: float, of_both: float) -> None:
+    n_rows, n_times, truth, covered = 100, 400, 0.25, 0
+    rng = np.random.default_rng(n_seeds)
+    zero = np.zeros((n_rows, 1))
+    for _ in range(n_times):
+        rows = of_row * rng.normal(size=(n_rows, 1))
+        scores = [
+            truth + of_seed * rng.normal() + rows + of_both * rng.normal(size=(n_rows, 1))
+            for _ in range(n_seeds)
+        ]
+        found = paired_bootstrap(MEAN, scores, [zero] * n_seeds, zero, all_of(n_rows), n_resamples=60)
+        covered += found.low <= truth <= found.high
+    # Two and a half standard errors of 400 trials are 2.7 points; too wide is the lesser evil.
+    assert 0.923 <= covered / n_times <= 0.985

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from cotrain._base import InvalidArgumentError
+from cotrain.evaluation import boosted_trees, evaluate_scores
+from cotrain.tasks import Binary, Multiclass, Multilabel, Ordinal, Regression, Task
+
+ADULT = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "adult" / "three_tasks.csv"
+
+
+def frame(n_rows: int) -> tuple[pl.DataFrame, np.ndarray, np.ndarray]:
+    """A number, a category that matters, and targets of every kind that follow from them."""
+    rng = np.random.default_rng(0)
+    x, category = rng.normal(size=n_rows), rng.integers(0, 6, n_rows)
+    signal = x + 2.0 * (category % 2)
+    features = np.stack([np.where(rng.random(n_rows) < 0.05, np.nan, x), category], axis=1)
+    table = pl.DataFrame(
+        {
+            "yes": signal > 1,
+            "value": signal * 10,
+            "other": -signal,
+            "colour": np.array(["red", "green", "blue"])[np.digitize(signal, [0, 2])],
+            "size": np.digitize(signal, [0, 1, 2]),
+            "tags": ["a,b" if s > 1 else "a" if s > 0 else "c" for s in signal],
+        }
+    )
+    missing = pl.Series(rng.random(n_rows) < 0.3)
+    table = table.with_columns(pl.when(~missing).then(pl.col(name)).alias(name) for name in table.columns)
+    return table, features, np.array([False, True])
+
+
+KINDS = [
+    (Binary("yes"), "auroc", 0.95),
+    (Regression("two", ["value", "other"]), "r2", 0.8),
+    (Multiclass("colour"), "accuracy", 0.85),
+    (Ordinal("size"), "quadratic_kappa", 0.85),
+    (Multilabel("tags", separator=","), "auroc", 0.9),
+]
+
+
+@pytest.mark.parametrize(("task", "metric", "least"), KINDS, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize("n_rows", [400, 3000])
+def test_every_kind_is_learned_in_its_own_unit(task: Task, metric: str, least: float, n_rows: int) -> None:
+    table, features, categorical = frame(n_rows)
+    task.fit(table)
+    targets, mask = task.encode(table)
+    cut = n_rows * 3 // 4
+    scores = boosted_trees(
+        task, features[:cut], targets[:cut], mask[:cut], features[cut:], categorical=categorical, max_iter=60
+    )
+    rows = evaluate_scores(task, scores, targets[cut:], mask[cut:])
+    assert {row.metric: row.value for row in rows}[metric] > least
+
+
+def test_unlabelled_rows_change_nothing() -> None:
+    table, features, categorical = frame(400)
+    task = Binary("yes")
+    task.fit(table)
+    targets, mask = task.encode(table)
+    kept = mask[:, 0].numpy()
+    options = {"categorical": categorical, "max_iter": 20}
+    with_them = boosted_trees(task, features, targets, mask, features, **options)
+    without = boosted_trees(task, features[kept], targets[kept], mask[kept], features, **options)
+    np.testing.assert_array_equal(with_them, without)
+
+
+def test_many_categories_and_unknown_ones() -> None:
+    rng = np.random.default_rng(0)
+    category = rng.integers(0, 1000, 4000).astype(float)
+    table = pl.DataFrame({"y": category % 2})
+    task = Binary("y")
+    task.fit(table)
+    test = np.array([[5000.0], [np.nan], [category[0]]])
+    scores = boosted_trees(
+        task, category[:, None], *task.encode(table), test, categorical=np.array([True]), max_iter=20
+    )
+    assert scores.shape == (3, 1)
+    assert np.isfinite(scores).all()
+
+
+def test_one_class_only_and_one_rare_row() -> None:
+    table = pl.DataFrame({"a": [0, 1] + [0] * 1200, "b": [1] * 1202})
+    task = Multilabel("m", ["a", "b"])
+    task.fit(table)
+    x = np.arange(1202.0)[:, None]
+    scores = boosted_trees(task, x, *task.encode(table), x[:5], max_iter=5)
+    assert (scores[:, 1] == 1).all()
+    assert (scores[:, 0] < 0.5).all()
+
+
+def test_shapes_and_labels_are_checked() -> None:
+    table, features, _ = frame(100)
+    task = Binary("yes")
+    task.fit(table)
+    targets, mask = task.encode(table)
+    with pytest.raises(InvalidArgumentError, match=r"features_train has shape \(99, 2\), expected \[100"):
+        boosted_trees(task, features[:99], targets, mask, features)
+    with pytest.raises(InvalidArgumentError, match=r"expected \[M, 2\]"):
+        boosted_trees(task, features, targets, mask, features[:, :1])
+    with pytest.raises(InvalidArgumentError, match="'yes' has no label"):
+        boosted_trees(task, features, targets, mask & False, features)
+
+
+def test_importing_evaluation_does_not_import_scikit_learn() -> None:
+    code = "import sys, cotrain.evaluation; print([m for m in ('sklearn', 'scipy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+def test_adult_reaches_the_figures_known_for_it() -> None:
+    if not ADULT.exists():
+        pytest.skip("the Adult table is not in the shared folder beside the repository")
+    table = pl.read_csv(ADULT)
+    names = table.columns[: table.columns.index("income")]
+    categorical = np.array([table[name].dtype == pl.String for name in names])
+    features = np.stack(
+        [
+            (table[name].rank("dense") if table[name].dtype == pl.String else table[name])
+            .cast(pl.Float64)
+            .fill_null(float("nan"))
+            .to_numpy()
+            for name in names
+        ],
+        axis=1,
+    )
+    test = (table["split"] == "test").to_numpy()
+    found = []
+    for task in (Binary("income"), Regression("hours"), Multilabel("m", ["married", "capgain", "caploss"])):
+        task.fit(table.filter(pl.Series(~test)))
+        targets, mask = task.encode(table)
+        scores = boosted_trees(
+            task, features[~test], targets[~test], mask[~test], features[test], categorical=categorical
+        )
+        rows = evaluate_scores(task, scores, targets[test], mask[test], parts=True)
+        selecting = [row.value for row in rows if row.metric == task.default_metrics()[0]]
+        found += selecting[1:] or selecting
+    income, hours, married, gain, loss = found
+    assert hours < 10.65
+    assert income > 0.843
+    assert married > 0.834
+    assert gain > 0.67
+    assert loss > 0.60
