@@ -60,3 +60,23 @@ def masked_softmax(xp: Any, logits_K: Array, mask_K: Array) -> Array:
     raised_K = xp.where(mask_K, xp.exp(shifted_K), xp.zeros_like(logits_K))
     total = xp.sum(raised_K)
     return raised_K / xp.where(total > 0, total, xp.ones_like(total))
+
+
+def masked_simplex_projection(xp: Any, point_K: Array, mask_K: Array) -> Array:
+    """Nearest point of the simplex over the entries where the mask is true; 0 elsewhere.
+
+    Duchi et al., "Efficient projections onto the l1-ball", 2008, https://doi.org/10.1145/1390156.1390191.
+    """
+    far_below = xp.min(point_K) - 2.0
+    masked_K = xp.where(mask_K, point_K, far_below)
+    descending_K = xp.sort(masked_K, descending=True)
+    excess_K = xp.cumulative_sum(descending_K) - 1.0
+    ones_K = xp.ones_like(point_K)
+    places_K = xp.cumulative_sum(ones_K)
+    kept_K = descending_K * places_K > excess_K
+    n_kept = xp.sum(xp.astype(kept_K, point_K.dtype))
+    # the kept entries are the first n_kept: their excess is what has to be taken off
+    last_excess = xp.sum(xp.where(kept_K, descending_K, xp.zeros_like(ones_K))) - 1.0
+    threshold = last_excess / xp.maximum(n_kept, xp.ones_like(n_kept))
+    zeros_K = xp.zeros_like(point_K)
+    return xp.where(mask_K, xp.maximum(point_K - threshold, zeros_K), zeros_K)

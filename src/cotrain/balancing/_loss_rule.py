@@ -70,3 +70,18 @@ class LossRule(Balancer):
         """Store the state `name`: the new value where the task is active, the old one elsewhere."""
         self.state[name] = xp.where(active_K, new_K, old_K)
         return self.state[name]
+
+    @final
+    def _positive_losses(self, xp: Any, losses_K: Array, active_K: Array) -> Array:
+        """Return the losses in a form that a logarithm can be taken of.
+
+        Losses that were never negative stay as they are, down to 1e-8 of the largest seen. A loss that was
+        is counted from a running lower bound: its lowest value so far less a tenth of its range.
+        """
+        old_lowest_K = self._recall(xp, "lowest", losses_K, 0.0)
+        old_highest_K = self._recall(xp, "highest", losses_K, 0.0)
+        lowest_K = self._keep(xp, "lowest", xp.minimum(old_lowest_K, losses_K), old_lowest_K, active_K)
+        highest_K = self._keep(xp, "highest", xp.maximum(old_highest_K, losses_K), old_highest_K, active_K)
+        bound_K = xp.where(lowest_K < 0, lowest_K - 0.1 * (highest_K - lowest_K), xp.zeros_like(lowest_K))
+        above_K = xp.maximum(losses_K - bound_K, 1e-8 * (highest_K - bound_K))
+        return xp.where(above_K > 0, above_K, xp.ones_like(above_K))

@@ -1,0 +1,77 @@
+"""Gradient normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cotrain.balancing._checks import check_between
+from cotrain.balancing._norm_rule import NormRule
+
+#: No weight may fall below this share of the mean weight.
+LEAST_WEIGHT = 0.01
+
+
+class GradNorm(NormRule):
+    """Weights learned so that weighted gradients have one length, longer for tasks that lag behind.
+
+    w takes gradient steps on Σₖ |wₖnₖ − m·rₖ^α|, with the norms n, m = mean(w·n) held fixed,
+    rₖ = (Lₖ/Lₖ(0)) / mean(L/L(0)), and is then brought back to mean 1. Cost: the gradient norms (of the last
+    shared layer, in the paper). Needs: `NORMS`.
+
+    It fails for losses that start near 0 or are negative: the rate rₖ is then kept at 1. Adaptation is
+    slow: a weight moves by `learning_rate` times its relative norm a step.
+
+    A preference multiplies the target lengths m·rₖ^α.
+
+    Args:
+        alpha: α ≥ 0, strength of the pull towards equal training rates; the paper uses .12 to 1.5.
+        learning_rate: step of the weights, > 0.
+        preference: see `Balancer`.
+
+    Raises:
+        InvalidArgumentError: if an argument is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> balancer = GradNorm(alpha=0.0, learning_rate=0.01)
+        >>> for _ in range(500):
+        ...     weights = balancer.weights(np.ones(2), np.array([9.0, 1.0]))
+        >>> weights.round(1).tolist()
+        [0.5, 1.5]
+
+    Source: Chen et al., "GradNorm: Gradient Normalization for Adaptive Loss Balancing in Deep Multitask
+    Networks", 2018, https://arxiv.org/abs/1711.02257. Different here: plain gradient steps on norms divided
+    by their root mean square, so the learning rate does not depend on their unit; weights stay above .01.
+    """
+
+    def __init__(
+        self, alpha: float = 1.5, learning_rate: float = 0.025, *, preference: Sequence[float] | None = None
+    ) -> None:
+        super().__init__(preference=preference)
+        check_between(self, "alpha", alpha, 0.0)
+        check_between(self, "learning_rate", learning_rate, 0.0, open_low=True)
+        self.alpha = alpha
+        self.learning_rate = learning_rate
+        self.state["weights"] = {}
+        self.state["initial_losses"] = {}
+
+    def _solve(
+        self, norms_A: np.ndarray, losses_A: np.ndarray, preference_A: np.ndarray, index_A: np.ndarray
+    ) -> np.ndarray:
+        kept, initial = self.state["weights"], self.state["initial_losses"]
+        for task, loss in zip(index_A, losses_A, strict=True):
+            initial.setdefault(str(task), float(loss))
+        weights_A = np.array([kept.get(str(task), 1.0) for task in index_A])
+        total = weights_A.sum()
+        initial_A = np.array([initial[str(task)] for task in index_A])
+        usable_A = (initial_A > 0) & (losses_A > 0)
+        progress_A = np.where(usable_A, losses_A / np.where(usable_A, initial_A, 1.0), 1.0)
+        rates_A = progress_A / progress_A.mean()
+        targets_A = (weights_A * norms_A).mean() * rates_A**self.alpha * preference_A
+        weights_A = weights_A - self.learning_rate * norms_A * np.sign(weights_A * norms_A - targets_A)
+        weights_A = np.maximum(weights_A, LEAST_WEIGHT * total / losses_A.size)
+        weights_A = weights_A * (total / weights_A.sum())
+        kept.update({str(task): float(weight) for task, weight in zip(index_A, weights_A, strict=True)})
+        return weights_A
