@@ -176,6 +176,9 @@ def test_loss_in_half_precision_is_float32(kind: type[Task], options: dict) -> N
         loss = task.loss(output, targets, mask)
     assert loss.dtype == torch.float32
     assert float(loss) == pytest.approx(float(task.loss(output.float(), targets, mask)), rel=1e-6)
+    assert torch.equal(task.scores(output), task.scores(output.float()))
+    assert torch.equal(task.confidence(output), task.confidence(output.float()))
+    assert torch.equal(task.pseudo_label(output), task.pseudo_label(output.float()))
 
 
 @pytest.mark.parametrize(("kind", "options"), MADE)

@@ -243,9 +243,7 @@ class Task(ABC):
 
         The loss is computed in float32 at least, under autocast too.
         """
-        if output.dtype in (torch.float16, torch.bfloat16):
-            output = output.float()
-        losses = self.losses(output, target)
+        losses = self.losses(full_precision(output), target)
         kept = torch.where(mask > 0, losses * mask, torch.zeros_like(losses))
         if denominator is None:
             total = mask.sum()
@@ -305,6 +303,11 @@ class Task(ABC):
     def __repr__(self) -> str:
         columns = "" if self.columns == [self.name] else f", {self.columns!r}"
         return f"{type(self).__name__}({self.name!r}{columns})"
+
+
+def full_precision(output: Tensor) -> Tensor:
+    """Return an output in float32 at least: half precision is too coarse for losses and for ranking."""
+    return output.float() if output.dtype in (torch.float16, torch.bfloat16) else output
 
 
 def rows_where(frame: pl.DataFrame, condition: str, task: str) -> Tensor:

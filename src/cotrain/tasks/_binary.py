@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cotrain._base import DataError
-from cotrain.tasks._base import Metric, Task
+from cotrain.tasks._base import Metric, Task, full_precision
 from cotrain.tasks._binary_metrics import BINARY_FIGURES
 from cotrain.tasks._coding import (
     ClassCoding,
@@ -175,7 +175,7 @@ class Binary(Task):
 
     def scores(self, output: Tensor) -> Tensor:
         """Return the probability of the positive value, [B, 1]."""
-        return torch.sigmoid(output)
+        return torch.sigmoid(full_precision(output))
 
     def original(self, targets: Tensor) -> Tensor:
         """Return the targets as they are: 0 or 1."""
@@ -183,13 +183,13 @@ class Binary(Task):
 
     def predict(self, output: Tensor) -> dict[str, Any]:
         """Return `name` with the more probable value, and `name_probability` of the positive one."""
-        probability = self.scores(output.float())[:, 0]
+        probability = self.scores(output)[:, 0]
         values = self._coding.decode((probability > 0.5).long().cpu().numpy())
         return {self.name: values, f"{self.name}_probability": probability.cpu().numpy()}
 
     def confidence(self, output: Tensor) -> Tensor:
         """Return the probability of the more probable value, [B, 1]."""
-        return torch.sigmoid(output.abs())
+        return torch.sigmoid(full_precision(output).abs())
 
     def pseudo_label(self, output: Tensor) -> Tensor:
         """Return 1 where the positive value is more probable, else 0, [B, 1]."""

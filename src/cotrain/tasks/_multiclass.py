@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cotrain._base import DataError, InvalidArgumentError
-from cotrain.tasks._base import Metric, Task
+from cotrain.tasks._base import Metric, Task, full_precision
 from cotrain.tasks._class_metrics import class_metrics
 from cotrain.tasks._coding import (
     ClassCoding,
@@ -230,7 +230,7 @@ class Multiclass(Task):
 
     def scores(self, output: Tensor) -> Tensor:
         """Return the probability of every class, [B, C]."""
-        return torch.softmax(output, dim=-1)
+        return torch.softmax(full_precision(output), dim=-1)
 
     def original(self, targets: Tensor) -> Tensor:
         """Return the class numbers as they are."""
@@ -238,7 +238,7 @@ class Multiclass(Task):
 
     def predict(self, output: Tensor) -> dict[str, Any]:
         """Return `name` with the most probable class and `name_probability[CLASS]` of every class."""
-        probabilities = self.scores(output.float()).cpu().numpy()
+        probabilities = self.scores(output).cpu().numpy()
         columns: dict[str, Any] = {self.name: self._coding.decode(probabilities.argmax(axis=1))}
         for number, part in enumerate(self.parts):
             columns[f"{self.name}_probability[{part}]"] = probabilities[:, number]

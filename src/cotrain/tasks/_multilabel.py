@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cotrain._base import DataError, InvalidArgumentError
-from cotrain.tasks._base import Metric, Task
+from cotrain.tasks._base import Metric, Task, full_precision
 from cotrain.tasks._binary_metrics import BINARY_FIGURES
 from cotrain.tasks._coding import (
     ClassCoding,
@@ -213,7 +213,7 @@ class Multilabel(Task):
 
     def scores(self, output: Tensor) -> Tensor:
         """Return the probability of every label, [B, T]."""
-        return torch.sigmoid(output)
+        return torch.sigmoid(full_precision(output))
 
     def original(self, targets: Tensor) -> Tensor:
         """Return the targets as they are: 0 or 1."""
@@ -225,7 +225,7 @@ class Multilabel(Task):
         With columns: COLUMN with the more probable value and `COLUMN_probability`. With `separator`: `name`
         with the joined tags and `name_probability[TAG]`.
         """
-        probabilities = self.scores(output.float()).cpu().numpy()
+        probabilities = self.scores(output).cpu().numpy()
         chosen = probabilities > 0.5
         columns: dict[str, Any] = {}
         if self.separator is not None:
@@ -242,7 +242,7 @@ class Multilabel(Task):
 
     def confidence(self, output: Tensor) -> Tensor:
         """Return the probability of the more probable value of every label, [B, T]."""
-        return torch.sigmoid(output.abs())
+        return torch.sigmoid(full_precision(output).abs())
 
     def pseudo_label(self, output: Tensor) -> Tensor:
         """Return 1 where a label is more probable than not, else 0, [B, T]."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cotrain._base import DataError, InvalidArgumentError
-from cotrain.tasks._base import Metric, Task
+from cotrain.tasks._base import Metric, Task, full_precision
 from cotrain.tasks._coding import (
     ClassCoding,
     Value,
@@ -167,7 +167,7 @@ class Ordinal(Task):
 
     def scores(self, output: Tensor) -> Tensor:
         """Return the probability of every level, [B, K]."""
-        above = torch.sigmoid(output).cummin(dim=-1).values
+        above = torch.sigmoid(full_precision(output)).cummin(dim=-1).values
         ones = torch.ones_like(above[..., :1])
         return torch.cat([ones, above], dim=-1) - torch.cat([above, torch.zeros_like(ones)], dim=-1)
 
@@ -177,7 +177,7 @@ class Ordinal(Task):
 
     def predict(self, output: Tensor) -> dict[str, Any]:
         """Return `name` with the predicted level and `name_probability[LEVEL]` of every level."""
-        probabilities = self.scores(output.double()).cpu().numpy()
+        probabilities = self.scores(output).cpu().numpy()
         columns: dict[str, Any] = {self.name: self._coding.decode(levels_of(probabilities))}
         for number, part in enumerate(self.parts):
             columns[f"{self.name}_probability[{part}]"] = probabilities[:, number]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cotrain._base import DataError
-from cotrain.tasks._base import Metric, Task
+from cotrain.tasks._base import Metric, Task, full_precision
 from cotrain.tasks._coding import check_choice, check_range, numbers, require_labels
 from cotrain.tasks._metrics import by_column
 from cotrain.tasks._value_metrics import VALUE_FIGURES
@@ -204,11 +204,11 @@ class Regression(Task):
 
     def confidence(self, output: Tensor) -> Tensor:
         """Return 0 for every entry, [B, T]: one value says nothing of its own certainty."""
-        return torch.zeros_like(output)
+        return torch.zeros_like(full_precision(output))
 
     def pseudo_label(self, output: Tensor) -> Tensor:
         """Return the predictions as standardised targets, [B, T]."""
-        return output.detach()
+        return full_precision(output).detach()
 
     @classmethod
     def available_metrics(cls) -> list[Metric]:
