@@ -36,6 +36,8 @@ def encode_tags(column: pl.Series, separator: str, tags: Sequence[str]) -> tuple
     targets = np.zeros((len(column), len(tags)), dtype=np.float32)
     numbers = {tag: t for t, tag in enumerate(tags)}
     known = cells.filter(pl.col("tag").is_in(list(tags)))
+    if known.is_empty():
+        return targets, labelled
     places = known["tag"].replace_strict(numbers, return_dtype=pl.Int64).to_numpy()
     targets[known["row"].to_numpy(), places] = 1
     return targets, labelled
