@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from cotrain.gradients._graph import Node
 from cotrain.gradients._terms import Term, inner, weighted
+
+Settings = tuple[Any, Any, Any, bool, Any, int]
 
 
 class ConvTerm(Term):
@@ -18,16 +22,25 @@ class ConvTerm(Term):
 
     Args:
         parameter: the weight.
-        node: the convolution's autograd node.
+        inputs: [B, I, ...].
+        weight: as it was used, perhaps in another type.
         deltas: gradients of the output, [K, B, O, ...].
+        settings: stride, padding, dilation, transposed, output padding, groups.
     """
 
-    def __init__(self, parameter: Tensor, node: Node, deltas: Tensor) -> None:
+    def __init__(
+        self, parameter: Tensor, inputs: Tensor, weight: Tensor, deltas: Tensor, settings: Settings
+    ) -> None:
         super().__init__(parameter)
-        self.inputs = node._saved_input.detach()
-        self.weight = node._saved_weight.detach()
+        self.inputs = inputs
+        self.weight = weight
         self.deltas = deltas
-        self._settings = (
+        self._settings = settings
+
+    @classmethod
+    def of_node(cls, parameter: Tensor, node: Node, deltas: Tensor) -> ConvTerm:
+        """Make the term of a convolution's autograd node."""
+        settings = (
             node._saved_stride,
             node._saved_padding,
             node._saved_dilation,
@@ -35,6 +48,20 @@ class ConvTerm(Term):
             node._saved_output_padding,
             node._saved_groups,
         )
+        return cls(parameter, node._saved_input.detach(), node._saved_weight.detach(), deltas, settings)
+
+    def n_rows(self) -> int:
+        """Return B."""
+        return self.deltas.shape[1]
+
+    def part(self, rows: Tensor) -> Term:
+        """Return the term of some of the rows."""
+        return ConvTerm(self.parameter, self.inputs[rows], self.weight, self.deltas[:, rows], self._settings)
+
+    def scaled(self, factor_R: Tensor) -> Term:
+        """Return the term with each row of δ multiplied."""
+        deltas = self.deltas * factor_R.view(-1, *[1] * (self.deltas.ndim - 2))
+        return ConvTerm(self.parameter, self.inputs, self.weight, deltas, self._settings)
 
     def gramian(self) -> Tensor:
         """Return the inner products."""

@@ -59,6 +59,13 @@ class Cotangents:
                 handle.remove()
         for (task, leaf), grad in zip(own, grads, strict=False):
             self.heads.hold(task, leaf, grad)
+        #: Entrance -> sum over the tasks, known for free where there is one entrance.
+        self.sums = dict(zip(wanted, grads[len(own) :], strict=True)) if len(wanted) == 1 else {}
+
+    def sum_at(self, edge: Edge) -> Tensor:
+        """Return the sum of what the tasks send into one entrance."""
+        held = self.sums.get(edge)
+        return torch.stack(list(self.entering[edge].values())).sum(0) if held is None else held
 
     def _catcher(self, task: int, edges: list[tuple[int, Edge]]) -> Callable[..., None]:
         def caught(grad_inputs: tuple[Tensor | None, ...], _: Any) -> None:

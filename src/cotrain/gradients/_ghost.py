@@ -11,7 +11,7 @@ from cotrain.gradients._graph import TaskGraph
 from cotrain.gradients._propagate import can_propagate, propagate
 from cotrain.gradients._rows import Asked, HeadGrads, Rows, Source
 from cotrain.gradients._shared import add_grad
-from cotrain.gradients._terms import BiasTerm, LinearTerm, Term
+from cotrain.gradients._terms import BiasTerm, LinearTerm, Term, inner
 
 
 class GhostSource(Source):
@@ -37,16 +37,20 @@ class GhostSource(Source):
         graph = TaskGraph(asked.call.live)
         if not separable(graph, asked.shared.ids) or not can_propagate(graph):
             return self._passes.open(asked)
-        with torch.no_grad():
-            with torch.enable_grad():
-                cotangents = Cotangents(asked, graph)
-            n_tasks = len(asked.call.live)
-            entering = {edge: _stacked(tasks, n_tasks) for edge, tasks in cotangents.entering.items()}
-            terms = propagate(graph, entering, n_tasks)
-        return GhostRows(terms, n_tasks, asked, cotangents.heads)
+        return open_ghost(graph, Cotangents(asked, graph), asked)
 
 
-def _stacked(tasks: dict[int, Tensor], n_tasks: int) -> Tensor:
+def open_ghost(graph: TaskGraph, cotangents: Cotangents, asked: Asked) -> GhostRows:
+    """Take the K gradients through the shared part."""
+    n_tasks = len(asked.call.live)
+    with torch.no_grad():
+        entering = {edge: stacked(tasks, n_tasks) for edge, tasks in cotangents.entering.items()}
+        terms = propagate(graph, entering, n_tasks)
+    return GhostRows(terms, n_tasks, asked, cotangents.heads)
+
+
+def stacked(tasks: dict[int, Tensor], n_tasks: int) -> Tensor:
+    """Return the tasks' gradients [K, ...], 0 for tasks that have none here."""
     if len(tasks) == n_tasks:
         return torch.stack([tasks[task] for task in range(n_tasks)])
     like = next(iter(tasks.values()))
@@ -56,13 +60,33 @@ def _stacked(tasks: dict[int, Tensor], n_tasks: int) -> Tensor:
     return stacked
 
 
+def terms_gramian(terms: list[Term], n_tasks: int, device: torch.device) -> Tensor:
+    """Return the K×K inner products of all terms together; uses of one parameter are added up first."""
+    groups: dict[int, list[Term]] = {}
+    for term in terms:
+        groups.setdefault(id(term.parameter), []).append(term)
+    total = torch.zeros(n_tasks, n_tasks, dtype=torch.float64, device=device)
+    single = [group[0] for group in groups.values() if len(group) == 1]
+    biases = {id(term.deltas_KRO): term for term in single if isinstance(term, BiasTerm)}
+    counted: set[int] = set()
+    for term in single:
+        if isinstance(term, LinearTerm):
+            term.bias = biases.get(id(term.deltas_KRO))
+            counted.add(id(term.bias))
+    for term in single:
+        if id(term) not in counted:
+            total += term.gramian()
+    for group in groups.values():
+        if len(group) > 1:
+            total += inner(torch.stack([term.rows() for term in group]).sum(0))
+    return total
+
+
 class GhostRows(Rows):
     """The K gradients as terms, one per use of a parameter."""
 
     def __init__(self, terms: list[Term], n_tasks: int, asked: Asked, heads: HeadGrads) -> None:
-        self._groups: dict[int, list[Term]] = {}
-        for term in terms:
-            self._groups.setdefault(id(term.parameter), []).append(term)
+        self._terms = terms
         self._n_tasks = n_tasks
         self._device = asked.call.values_A.device
         self._diagonal = asked.diagonal
@@ -70,23 +94,8 @@ class GhostRows(Rows):
 
     @torch.no_grad()
     def gramian(self) -> Tensor:
-        """Return the sum of the terms' inner products; several uses of one parameter are added up first."""
-        total = torch.zeros(self._n_tasks, self._n_tasks, dtype=torch.float64, device=self._device)
-        single = [group[0] for group in self._groups.values() if len(group) == 1]
-        biases = {id(term.deltas_KRO): term for term in single if isinstance(term, BiasTerm)}
-        counted: set[int] = set()
-        for term in single:
-            if isinstance(term, LinearTerm):
-                term.bias = biases.get(id(term.deltas_KRO))
-                counted.add(id(term.bias))
-        for term in single:
-            if id(term) not in counted:
-                total += term.gramian()
-        for group in self._groups.values():
-            if len(group) > 1:
-                grads_K = torch.stack([term.rows() for term in group]).sum(0).flatten(1)
-                grads_K = grads_K.to(torch.promote_types(grads_K.dtype, torch.float32))
-                total += (grads_K @ grads_K.T).double()
+        """Return the sum of the terms' inner products, or its diagonal."""
+        total = terms_gramian(self._terms, self._n_tasks, self._device)
         return total.diagonal() if self._diagonal else total
 
     def heads_finite(self) -> Tensor:
@@ -96,7 +105,6 @@ class GhostRows(Rows):
     @torch.no_grad()
     def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
         """Add each parameter's gradient of the weighted δ."""
-        for group in self._groups.values():
-            for term in group:
-                add_grad(term.parameter, term.combined(weights_A))
+        for term in self._terms:
+            add_grad(term.parameter, term.combined(weights_A))
         self._heads.apply(head_weights_A.tolist())

@@ -7,7 +7,7 @@ from torch import Tensor
 from cotrain.gradients._conv_term import ConvTerm
 from cotrain.gradients._graph import Node
 from cotrain.gradients._node_rules import Emit, Grads, Uses
-from cotrain.gradients._terms import DirectTerm
+from cotrain.gradients._terms import BiasTerm
 
 
 def layer_norm(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:
@@ -17,9 +17,8 @@ def layer_norm(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None
         return None
     normal = (node._saved_input.detach() - node._saved_result1) * node._saved_result2
     n_last = len(node._saved_normalized_shape)
-    rows = tuple(range(1, grad.ndim - n_last))
     along = grad * normal
-    if not _emit_affine(node, uses, emit, _summed(along, rows), _summed(grad, rows)):
+    if not _emit_affine(node, uses, emit, _as_rows(along, n_last), _as_rows(grad, n_last)):
         return None
     result: Grads = [None] * 3
     if uses.children[node][0][0] is not None:
@@ -45,16 +44,17 @@ def batch_norm(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None
         mean = node._saved_running_mean
         inverse_std = (node._saved_running_var + node._saved_eps).rsqrt()
     normal = (inputs - mean.view(per_channel)) * inverse_std.view(per_channel)
-    rows = (1, *range(3, grad.ndim))
-    sums_KC, along_KC = grad.sum(rows), (grad * normal).sum(rows)
-    if not _emit_affine(node, uses, emit, along_KC, sums_KC):
+    along = grad * normal
+    sums_KBC, along_KBC = [v.flatten(3).sum(3) if v.ndim > 3 else v for v in (grad, along)]
+    if not _emit_affine(node, uses, emit, along_KBC, sums_KBC):
         return None
     result: Grads = [None] * 3
     if uses.children[node][0][0] is not None:
         if node._saved_training:
             n_rows = inputs.numel() // inputs.shape[1]
             wide = (len(grad), 1, *per_channel)
-            grad = grad - sums_KC.view(wide) / n_rows - normal * (along_KC.view(wide) / n_rows)
+            means, alongs = sums_KBC.sum(1) / n_rows, along_KBC.sum(1) / n_rows
+            grad = grad - means.view(wide) - normal * alongs.view(wide)
         weight = node._saved_weight
         factor_C = inverse_std if weight is None else inverse_std * weight.detach()
         result[0] = grad * factor_C.view(per_channel)
@@ -71,8 +71,8 @@ def convolution(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | Non
         bias = uses.parameter(node, 2)
         if bias is None:
             return None
-        emit(DirectTerm(bias[0], grad.sum((1, *range(3, grad.ndim)))))
-    term = ConvTerm(weight[0] if weight else node._saved_weight, node, grad)
+        emit(BiasTerm(bias[0], grad.flatten(3).sum(3) if grad.ndim > 3 else grad))
+    term = ConvTerm.of_node(weight[0] if weight else node._saved_weight, node, grad)
     if weight is not None:
         emit(term)
     result: Grads = [None] * len(uses.children[node])
@@ -81,21 +81,21 @@ def convolution(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | Non
     return result
 
 
-def _summed(values: Tensor, axes: tuple[int, ...]) -> Tensor:
-    # An empty tuple would mean all axes.
-    return values.sum(axes) if axes else values
+def _as_rows(values: Tensor, n_last: int) -> Tensor:
+    """Return [K, R, *last]."""
+    return values.reshape(values.shape[0], -1, *values.shape[values.ndim - n_last :])
 
 
 def _emit_affine(node: Node, uses: Uses, emit: Emit, weight_grads: Tensor, bias_grads: Tensor) -> bool:
-    """Emit the terms of weight and bias; say whether both are parameters."""
+    """Emit the terms of weight and bias, gradients by rows; say whether both are parameters."""
     found = []
-    for place, grads_K in ((1, weight_grads), (2, bias_grads)):
+    for place, grads_KR in ((1, weight_grads), (2, bias_grads)):
         if uses.children[node][place][0] is None:
             continue
         parameter = uses.parameter(node, place)
         if parameter is None:
             return False
-        found.append(DirectTerm(parameter[0], grads_K))
+        found.append(BiasTerm(parameter[0], grads_KR))
     for term in found:
         emit(term)
     return True

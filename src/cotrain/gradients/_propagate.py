@@ -14,6 +14,18 @@ from cotrain.gradients._node_rules import Emit, Grads, Uses
 from cotrain.gradients._norm_rules import batch_norm, convolution, layer_norm
 from cotrain.gradients._terms import DirectTerm, Term
 
+#: Nodes without a rule of their own that keep the rows of a batch apart.
+_ROW_BY_ROW = frozenset(
+    {
+        "AdaptiveAvgPool2DBackward0",
+        "AvgPool2DBackward0",
+        "GeluBackward0",
+        "MaxPool2DWithIndicesBackward0",
+        "NativeDropoutBackward0",
+        "ToCopyBackward0",
+    }
+)
+
 Rule = Callable[[Node, Grads, Uses, Emit], Grads | None]
 
 _RULES: dict[str, Rule] = {
@@ -39,7 +51,46 @@ def can_propagate(graph: TaskGraph) -> bool:
     return all(not isinstance(node, torch.autograd.function.BackwardCFunction) for node in graph.owner)
 
 
-def propagate(graph: TaskGraph, entering: dict[Edge, Tensor], n_tasks: int) -> list[Term]:
+def mixing_node(graph: TaskGraph, roots: list[Node], n_rows: int) -> str | None:
+    """Return the name of a node below the roots that may mix the rows of a batch, or `None`.
+
+    A tensor whose first axis is a multiple of the batch, in the same order, keeps its rows apart.
+    """
+    for node in _in_order(graph, roots):
+        name = node.name()
+        if node in graph.leaves or name in ("TBackward0", "ToCopyBackward0"):
+            continue
+        training = name == "NativeBatchNormBackward0" and node._saved_training
+        if training or not (name in _RULES or name in _ROW_BY_ROW):
+            return name
+        for (child, number), read in zip(graph.children[node], _layer_inputs(name, node), strict=False):
+            if child is None or not read:
+                continue
+            shape = (graph.leaves[child] if child in graph.leaves else child._input_metadata[number]).shape
+            if child in graph.leaves or not shape or shape[0] % n_rows:
+                return name
+    return None
+
+
+def _layer_inputs(name: str, node: Node) -> list[bool]:
+    """Return which inputs of a node are rows, not parameters of a layer."""
+    if name == "AddmmBackward0":
+        return [False, True, False]
+    if name in (
+        "MmBackward0",
+        "ConvolutionBackward0",
+        "NativeLayerNormBackward0",
+        "NativeBatchNormBackward0",
+    ):
+        return [True, False, False]
+    if name in ("EmbeddingBackward0", "EmbeddingBagBackward0"):
+        return [False]
+    return [True] * len(node.next_functions)
+
+
+def propagate(
+    graph: TaskGraph, entering: dict[Edge, Tensor], n_tasks: int, only: set[int] | None = None
+) -> list[Term]:
     """Run every node of the shared part once, for K gradients together.
 
     Nodes without a rule of their own run once per task, which is exact for whatever they do.
@@ -48,6 +99,7 @@ def propagate(graph: TaskGraph, entering: dict[Edge, Tensor], n_tasks: int) -> l
         graph: of the losses; its shared leaves are shared parameters.
         entering: gradients [K, *shape] per entrance.
         n_tasks: K, the tasks that are present.
+        only: ids of the parameters that are wanted; the walk goes no further than they need. `None`: all.
 
     Returns:
         One term per use of a parameter.
@@ -57,9 +109,11 @@ def propagate(graph: TaskGraph, entering: dict[Edge, Tensor], n_tasks: int) -> l
     pending: dict[Node, dict[int, Tensor]] = {}
     for (node, number), grad in entering.items():
         _add(pending, node, number, grad)
-    for node in _in_order(graph, [edge[0] for edge in entering]):
+    order = _in_order(graph, [edge[0] for edge in entering])
+    wanted = None if only is None else _leading_to(graph, order, only)
+    for node in order:
         arrived = pending.pop(node, None)
-        if arrived is None:
+        if arrived is None or (wanted is not None and node not in wanted):
             continue
         if node in graph.leaves:
             leaf = graph.leaves[node]
@@ -76,7 +130,17 @@ def propagate(graph: TaskGraph, entering: dict[Edge, Tensor], n_tasks: int) -> l
             if child is not None and result is not None:
                 metadata = child._input_metadata[number] if child not in graph.leaves else graph.leaves[child]
                 _add(pending, child, number, _fitted(result, tuple(metadata.shape), metadata.dtype))
-    return terms
+    return terms if only is None else [term for term in terms if id(term.parameter) in only]
+
+
+def _leading_to(graph: TaskGraph, order: list[Node], only: set[int]) -> set[Node]:
+    """Return the nodes from which one of the wanted parameters is reached."""
+    found: set[Node] = set()
+    for node in reversed(order):
+        leaf = graph.leaves.get(node)
+        if (leaf is not None and id(leaf) in only) or any(c in found for c, _ in graph.children[node]):
+            found.add(node)
+    return found
 
 
 def _add(pending: dict[Node, dict[int, Tensor]], node: Node, number: int, grad: Tensor) -> None:

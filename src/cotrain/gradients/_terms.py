@@ -51,6 +51,29 @@ class Term(ABC):
     def combined(self, weights_K: Tensor) -> Tensor:
         """Return Σ wₖ gradientₖ."""
 
+    # A term of one δ whose rows belong to different tasks gives the K gradients by `part`.
+
+    @abstractmethod
+    def n_rows(self) -> int:
+        """Return R."""
+
+    @abstractmethod
+    def part(self, rows: Tensor) -> Term:
+        """Return the term of some of the rows."""
+
+    @abstractmethod
+    def scaled(self, factor_R: Tensor) -> Term:
+        """Return the term with each row of δ multiplied."""
+
+    def gramian_by_rows(self, owner_R: Tensor, n_tasks: int) -> Tensor:
+        """Return the K×K inner products of the gradients of the rows that each task owns."""
+        return inner(self.rows_by_owner(owner_R, n_tasks))
+
+    def rows_by_owner(self, owner_R: Tensor, n_tasks: int) -> Tensor:
+        """Return the K gradients of the rows that each task owns."""
+        owned = [torch.nonzero(owner_R == task).flatten() for task in range(n_tasks)]
+        return torch.stack([self.part(rows).rows()[0] for rows in owned])
+
 
 class DirectTerm(Term):
     """K gradients as they are."""
@@ -58,6 +81,18 @@ class DirectTerm(Term):
     def __init__(self, parameter: Tensor, grads_K: Tensor) -> None:
         super().__init__(parameter)
         self.grads_K = grads_K
+
+    def n_rows(self) -> int:
+        """Return 1: the rows of the batch are summed up already."""
+        return 1
+
+    def part(self, rows: Tensor) -> Term:
+        """Return itself or nothing."""
+        return DirectTerm(self.parameter, self.grads_K * len(rows))
+
+    def scaled(self, factor_R: Tensor) -> Term:
+        """Return the multiple."""
+        return DirectTerm(self.parameter, self.grads_K * factor_R)
 
     def gramian(self) -> Tensor:
         """Return their inner products."""
@@ -78,6 +113,20 @@ class BiasTerm(Term):
     def __init__(self, parameter: Tensor, deltas_KRO: Tensor) -> None:
         super().__init__(parameter)
         self.deltas_KRO = deltas_KRO
+
+    def n_rows(self) -> int:
+        """Return R."""
+        return self.deltas_KRO.shape[1]
+
+    def part(self, rows: Tensor) -> Term:
+        """Return the term of some of the rows."""
+        return BiasTerm(self.parameter, self.deltas_KRO[:, rows])
+
+    def scaled(self, factor_R: Tensor) -> Term:
+        """Return the term with each row of δ multiplied."""
+        return BiasTerm(
+            self.parameter, self.deltas_KRO * factor_R.view(-1, *[1] * (self.deltas_KRO.ndim - 2))
+        )
 
     def gramian(self) -> Tensor:
         """Return their inner products."""
@@ -114,6 +163,33 @@ class LinearTerm(Term):
         self.transposed = transposed
         #: The bias whose gradient comes from the same δ, if it may be counted here.
         self.bias: BiasTerm | None = None
+
+    def n_rows(self) -> int:
+        """Return R."""
+        return self.deltas_KRO.shape[1]
+
+    def part(self, rows: Tensor) -> Term:
+        """Return the term of some of the rows."""
+        return LinearTerm(self.parameter, self.inputs_RI[rows], self.deltas_KRO[:, rows], self.transposed)
+
+    def scaled(self, factor_R: Tensor) -> Term:
+        """Return the term with each row of δ multiplied."""
+        return LinearTerm(
+            self.parameter, self.inputs_RI, self.deltas_KRO * factor_R[:, None], self.transposed
+        )
+
+    def gramian_by_rows(self, owner_R: Tensor, n_tasks: int) -> Tensor:
+        """Return the sums of (aaᵀ)∘(δδᵀ) over blocks of rows, where that is cheaper than K gradients."""
+        n_rows, n_out = self.deltas_KRO.shape[1:]
+        n_in = self.inputs_RI.shape[1]
+        if n_rows * n_rows * (n_in + n_out) > (n_rows + n_tasks**2) * n_in * n_out:
+            return super().gramian_by_rows(owner_R, n_tasks)
+        inputs_RI, deltas_RO = self.inputs_RI, self.deltas_KRO[0]
+        if inputs_RI.dtype in (torch.float16, torch.bfloat16):
+            inputs_RI, deltas_RO = inputs_RI.float(), deltas_RO.float()
+        products_RR = (inputs_RI @ inputs_RI.T).mul_(deltas_RO @ deltas_RO.T)
+        members_RK = torch.nn.functional.one_hot(owner_R, n_tasks).to(products_RR.dtype)
+        return (members_RK.T @ products_RR @ members_RK).double()
 
     def gramian(self) -> Tensor:
         """Return the inner products by whichever way is cheaper."""
@@ -175,6 +251,26 @@ class EmbeddingTerm(Term):
         super().__init__(parameter)
         self.indices_N = indices_N
         self.deltas_KND = deltas_KND
+
+    def n_rows(self) -> int:
+        """Return R."""
+        return self.deltas_KND.shape[1]
+
+    def part(self, rows: Tensor) -> Term:
+        """Return the term of some of the rows."""
+        return EmbeddingTerm(self.parameter, self.indices_N[rows], self.deltas_KND[:, rows])
+
+    def scaled(self, factor_R: Tensor) -> Term:
+        """Return the term with each row of δ multiplied."""
+        return EmbeddingTerm(self.parameter, self.indices_N, self.deltas_KND * factor_R[:, None])
+
+    def gramian_by_rows(self, owner_R: Tensor, n_tasks: int) -> Tensor:
+        """Return the inner products over the rows of the table that were looked up."""
+        used_U, places_N = torch.unique(self.indices_N, return_inverse=True)
+        deltas_ND = self.deltas_KND[0]
+        sums = deltas_ND.new_zeros(n_tasks * len(used_U), deltas_ND.shape[1])
+        sums.index_add_(0, owner_R * len(used_U) + places_N, deltas_ND)
+        return inner(sums.view(n_tasks, -1))
 
     def gramian(self) -> Tensor:
         """Return the inner products over the rows that were looked up."""

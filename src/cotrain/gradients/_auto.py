@@ -1,0 +1,52 @@
+"""The cheapest exact source for the step at hand."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from cotrain.gradients._cotangents import Cotangents, separable
+from cotrain.gradients._disjoint import disjoint_rows, open_disjoint
+from cotrain.gradients._exact import ExactSource
+from cotrain.gradients._ghost import open_ghost
+from cotrain.gradients._graph import TaskGraph
+from cotrain.gradients._propagate import can_propagate
+from cotrain.gradients._rows import Asked, Rows, Source
+
+
+class AutoSource(Source):
+    """The cheapest exact source for the step at hand; always the Gramian of all shared parameters.
+
+    One pass through the heads is common to all ways. If the rows that enter the shared part belong to one
+    task each, one more pass is enough ("disjoint"); otherwise the K gradients go through together
+    ("ghost"). Graphs that cannot be taken apart get one pass per task ("exact").
+    """
+
+    exact = True
+
+    def __init__(self) -> None:
+        self._passes = ExactSource()
+
+    def open(self, asked: Asked) -> Rows:
+        """Look at the graph, then do the passes."""
+        graph = TaskGraph(asked.call.live)
+        if not separable(graph, asked.shared.ids) or not can_propagate(graph):
+            return self._passes.open(asked)
+        cotangents = Cotangents(asked, graph)
+        n_tasks = len(asked.call.live)
+        if n_tasks > 1 and _first_rows_disjoint(cotangents):
+            owner_B = disjoint_rows(graph, cotangents, n_tasks)
+            if isinstance(owner_B, Tensor):
+                return open_disjoint(graph, cotangents, owner_B, asked)
+        return open_ghost(graph, cotangents, asked)
+
+
+def _first_rows_disjoint(cotangents: Cotangents) -> bool:
+    """Return whether the first row of the batch, at least, belongs to no more than one task.
+
+    One row is cheap to look at, and enough to rule out ordinary batches.
+    """
+    for tasks in cotangents.entering.values():
+        grads = list(tasks.values())
+        if grads[0].ndim == 0 or sum(bool(grad[:1].any()) for grad in grads) > 1:
+            return False
+    return True

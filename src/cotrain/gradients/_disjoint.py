@@ -1,0 +1,121 @@
+"""The exact Gramian from one backward pass where each row of the batch belongs to one task."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cotrain._base import InvalidArgumentError
+from cotrain.gradients._cotangents import Cotangents, Edge, separable
+from cotrain.gradients._graph import TaskGraph
+from cotrain.gradients._propagate import can_propagate, mixing_node, propagate
+from cotrain.gradients._rows import Asked, HeadGrads, Rows, Source
+from cotrain.gradients._shared import add_grad
+from cotrain.gradients._terms import Term, inner
+
+
+class DisjointSource(Source):
+    """The exact Gramian from ONE backward pass, for batches in which no row has labels of two tasks.
+
+    So it is with a batch mixed from several data sets. Each row's δ then belongs to one task, and inner
+    products of rows, summed over the tasks' blocks, are the inner products of the tasks' gradients: the cost
+    hardly depends on K. Whether the rows are disjoint is checked at every step on what enters the shared
+    part; a layer that mixes the rows of a batch (batch normalisation in training) is refused.
+    """
+
+    exact = True
+
+    def open(self, asked: Asked) -> Rows:
+        """Do the pass.
+
+        Raises:
+            InvalidArgumentError: if a row belongs to two tasks, or rows are mixed.
+        """
+        graph = TaskGraph(asked.call.live)
+        if not separable(graph, asked.shared.ids) or not can_propagate(graph):
+            raise InvalidArgumentError(
+                "source='disjoint' cannot tell the tasks' own parts apart here: keep the losses in separate "
+                "tensors and put every parameter that several tasks reach into shared_parameters."
+            )
+        cotangents = Cotangents(asked, graph)
+        found = disjoint_rows(graph, cotangents, len(asked.call.live))
+        if isinstance(found, str):
+            raise InvalidArgumentError(f"source='disjoint' does not fit this batch: {found} Use 'ghost'.")
+        return open_disjoint(graph, cotangents, found, asked)
+
+
+def disjoint_rows(graph: TaskGraph, cotangents: Cotangents, n_tasks: int) -> Tensor | str:
+    """Return the task of each row of the batch, or a sentence why there is no such thing."""
+    entering = cotangents.entering
+    sizes = {grad.shape[:1] for tasks in entering.values() for grad in tasks.values()}
+    if any(edge[0] in graph.leaves for edge in entering) or len(sizes) != 1 or not next(iter(sizes)):
+        return "the tasks do not read one batch."
+    n_rows = next(iter(sizes))[0]
+    device = next(iter(cotangents.entering[next(iter(entering))].values())).device
+    touched_KB = torch.zeros(n_tasks, n_rows, dtype=torch.bool, device=device)
+    for tasks in entering.values():
+        for task, grad in tasks.items():
+            # The largest entry also sees NaN and infinity.
+            touched_KB[task] |= grad.reshape(n_rows, -1).abs().amax(1) != 0
+    several = int((touched_KB.sum(0) > 1).sum())
+    if several:
+        return f"{several} of {n_rows} rows have labels of more than one task."
+    mixing = mixing_node(graph, [edge[0] for edge in entering], n_rows)
+    if mixing is not None:
+        return f"{mixing} may mix the rows of the batch."
+    return touched_KB.int().argmax(0)
+
+
+def open_disjoint(graph: TaskGraph, cotangents: Cotangents, owner_B: Tensor, asked: Asked) -> DisjointRows:
+    """Take the sum of all tasks' gradients through the shared part."""
+    with torch.no_grad():
+        sums: dict[Edge, Tensor] = {edge: cotangents.sum_at(edge)[None] for edge in cotangents.entering}
+        terms = propagate(graph, sums, 1)
+    return DisjointRows(terms, owner_B, asked, cotangents.heads)
+
+
+class DisjointRows(Rows):
+    """One δ per layer whose rows belong to tasks."""
+
+    def __init__(self, terms: list[Term], owner_B: Tensor, asked: Asked, heads: HeadGrads) -> None:
+        self._terms = terms
+        self._owner_B = owner_B
+        self._n_tasks = len(asked.call.live)
+        self._diagonal = asked.diagonal
+        self._heads = heads
+
+    def _owner_of(self, term: Term) -> Tensor:
+        return self._owner_B.repeat_interleave(term.n_rows() // len(self._owner_B))
+
+    @torch.no_grad()
+    def gramian(self) -> Tensor:
+        """Return the K×K inner products, or their diagonal."""
+        groups: dict[int, list[Term]] = {}
+        for term in self._terms:
+            groups.setdefault(id(term.parameter), []).append(term)
+        total = torch.zeros(self._n_tasks, self._n_tasks, dtype=torch.float64, device=self._owner_B.device)
+        for group in groups.values():
+            if len(group) == 1:
+                total += group[0].gramian_by_rows(self._owner_of(group[0]), self._n_tasks)
+            else:
+                parts = [term.rows_by_owner(self._owner_of(term), self._n_tasks) for term in group]
+                total += inner(torch.stack(parts).sum(0))
+        return total.diagonal() if self._diagonal else total
+
+    def heads_finite(self) -> Tensor:
+        """Return which tasks' own gradients are finite."""
+        return self._heads.finite(self._n_tasks, self._owner_B.device)
+
+    @torch.no_grad()
+    def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
+        """Add the gradient of δ with each row multiplied by its task's weight."""
+        weights_A = weights_A.to(self._owner_B.device)
+        for term in self._terms:
+            owner_R = self._owner_of(term)
+            kept = weights_A[owner_R] != 0
+            if not kept.all():  # rows of weight 0 may not be finite
+                rows = torch.nonzero(kept).flatten()
+                term, owner_R = term.part(rows), owner_R[rows]
+            factor_R = weights_A[owner_R].to(term.parameter.dtype)
+            add_grad(term.parameter, term.scaled(factor_R).combined(torch.ones(1)))
+        self._heads.apply(head_weights_A.tolist())
