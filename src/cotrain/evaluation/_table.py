@@ -125,8 +125,11 @@ class EvaluationTable:
                 row.task if row.part is None else f"{row.task}[{row.part}]",
                 row.metric,
                 str(row.n_labelled),
-                figure(row.value),
-                *(figure(row.references.get(name, math.nan)) for name in self.references),
+                figure(row.value, small=row.direction == "min"),
+                *(
+                    figure(row.references.get(name, math.nan), small=row.direction == "min")
+                    for name in self.references
+                ),
             ]
             for row in self.rows
         ]
@@ -141,17 +144,26 @@ class EvaluationTable:
         return "\n".join("  ".join(line).rstrip() for line in aligned)
 
 
-def figure(value: float) -> str:
+def figure(value: float, *, small: bool = False) -> str:
     """Return a value with three to four significant figures, for a table.
 
+    Args:
+        value: any float.
+        small: whether values below 0.001 matter, as for errors in a unit of their own.
+
     Example:
-        >>> [figure(value) for value in (0.84532, 10.5512, 1234.5, float("nan"))]
-        ['0.845', '10.55', '1234', '–']
+        >>> [figure(value) for value in (0.84532, 10.5512, 1234.5, -0.0001, float("nan"))]
+        ['0.845', '10.55', '1234', '0.000', '–']
+        >>> figure(0.00012345, small=True)
+        '0.000123'
     """
     if math.isnan(value):
         return "–"
     size = abs(value)
-    return f"{value:.3f}" if size < 10 else f"{value:.2f}" if size < 100 else f"{value:.4g}"
+    if small and 0 < size < 0.1:
+        return f"{value:.3g}"
+    # Adding zero after rounding takes the sign off a negative zero.
+    return f"{round(value, 3) + 0.0:.3f}" if size < 10 else f"{value:.2f}" if size < 100 else f"{value:.4g}"
 
 
 def _plain(value: float) -> float | None:
