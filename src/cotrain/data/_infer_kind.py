@@ -13,6 +13,8 @@ from cotrain.data.columns._values import text_values
 
 #: Separators of tags, the unambiguous ones first.
 SEPARATORS = ("|", ";", ",", "/")
+#: Up to so many different whole numbers are coded one by one as well.
+FEW = 10
 _ID_NAME = re.compile(r"(?i:(^|[_\W])(id|uuid|guid|key|index|idx)$)|(?<=[a-z])I[Dd]$")
 
 
@@ -29,7 +31,7 @@ class Guess:
     why: str
 
 
-def infer_kind(values: pl.Series, *, bins: int = 32) -> Guess:
+def infer_kind(values: pl.Series, *, bins: int = 0) -> Guess:
     """Guess the kind of a column from its training values.
 
     Args:
@@ -76,9 +78,10 @@ def _infer_number(known: pl.Series, distinct: int, bins: int) -> Guess:
             return Guess(Category(name), f"whole numbers, {distinct} different, named like an identifier")
         if distinct == len(known) and bool((steps == 1).all()):
             return Guess(None, "a row number: each value is one more than the last")
-    few = known.dtype.is_integer() and 2 < distinct <= 10
+    # Few whole numbers may be names of classes, in no order: they get a code each beside the number.
+    few = 2 < distinct <= FEW and known.dtype.is_integer()
     return Guess(
-        Number(name, bins=bins),
+        Number(name, bins=max(bins, FEW) if few else bins),
         f"numbers, {distinct} different" + (" (also coded one by one)" if few else ""),
     )
 

@@ -51,12 +51,12 @@ class Schema:
         notes: what is known about every column, those left out included.
 
     Example:
-        >>> frame = pl.DataFrame({"age": [31, 42, None, 25], "city": ["Rome", "Oslo", "Rome", "Oslo"]})
+        >>> frame = pl.DataFrame({"age": [31.5, 42.0, None, 25.0], "city": ["Rome", "Oslo", "Rome", "Oslo"]})
         >>> schema = Schema.infer(frame).fit(frame)
         >>> schema.spec().n_numbers, schema.spec().cardinalities
-        (2, (4, 4))
+        (2, (4,))
         >>> {name: tuple(tensor.shape) for name, tensor in schema.encode(frame).items()}
-        {'numbers': (4, 2), 'categories': (4, 2)}
+        {'numbers': (4, 2), 'categories': (4, 1)}
     """
 
     def __init__(self, columns: Sequence[Column], notes: Sequence[ColumnNote] = ()) -> None:
@@ -70,7 +70,7 @@ class Schema:
         exclude: Iterable[str] = (),
         overrides: Mapping[str, str] | None = None,
         *,
-        bins: int = 32,
+        bins: int = 0,
     ) -> Self:
         """Choose a kind for every column of the training rows.
 

@@ -101,9 +101,10 @@ def test_every_kind_can_be_declared() -> None:
         assert all(len(tensor) == 3 for tensor in inputs.values())
 
 
-def test_without_bins_numbers_have_no_codes() -> None:
+def test_numbers_have_codes_only_where_asked_for() -> None:
     table = FRAME.select("age", "income")
-    assert Schema.infer(table, bins=0).fit(table).spec() == InputSpec(n_numbers=3)
+    assert Schema.infer(table).fit(table).spec() == InputSpec(n_numbers=3)
+    assert len(Schema.infer(table, bins=8).fit(table).spec().cardinalities) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 
 import numpy as np
 import polars as pl
@@ -53,20 +51,10 @@ def test_long_texts_have_no_parts_and_are_cut() -> None:
     assert fitted.encode(long).tokens.shape == (3, 64)
 
 
-def test_tokens_are_the_same_in_another_process() -> None:
-    code = (
-        "import polars as pl\nfrom cotrain.data.columns import Text\n"
-        "print(Text('t', buckets=1000).fit(pl.Series('t', ['The Third Man'])).encode("
-        "pl.Series('t', ['Third Birds'])).tokens.tolist())"
-    )
-    runs = {
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONHASHSEED": s}
-        ).stdout
-        for s in ("1", "2")
-    }
-    here = Text("t", buckets=1000).fit(pl.Series("t", ["The Third Man"]))
-    assert runs == {f"{here.encode(pl.Series('t', ['Third Birds'])).tokens.tolist()}\n"}
+def test_tokens_are_the_same_in_every_process() -> None:
+    # Known values, because Python's own hash differs from process to process.
+    fitted = Text("t", buckets=1000, ngram=0).fit(pl.Series("t", ["The Third Man"]))
+    assert fitted.encode(pl.Series("t", ["Third Birds"])).tokens.tolist() == [[870, 172, 0]]
 
 
 def test_refuses_options_out_of_range() -> None:
