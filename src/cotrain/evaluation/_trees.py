@@ -111,8 +111,11 @@ def _fit_one(
     if len(classes) == 1:
         scores[:, classes[0]] = 1.0
     else:
-        # The split for early stopping is stratified and needs two rows of each class.
-        options = options | {"early_stopping": options["early_stopping"] and counts.min() >= 2}
+        # The split for early stopping is stratified: two rows of each class, and a tenth of the rows for all.
+        early = options["early_stopping"] and counts.min() >= 2 and len(truth) >= 10 * len(classes)
+        # Every class costs a tree a round; many classes must not cost more than twenty.
+        rounds = max(1, options["max_iter"] * 20 // max(20, len(classes)))
+        options = options | {"early_stopping": early, "max_iter": rounds}
         model = HistGradientBoostingClassifier(**options).fit(train, truth.astype(int))
         scores[:, classes] = model.predict_proba(test)
     return scores if task.coding == "class" else scores[:, 1:]

@@ -95,6 +95,16 @@ def test_one_class_only_and_one_rare_row() -> None:
     assert (scores[:, 0] < 0.5).all()
 
 
+def test_more_classes_than_a_split_can_hold() -> None:
+    table = pl.DataFrame({"y": [i % 150 for i in range(1200)]})
+    task = Multiclass("y")
+    task.fit(table)
+    x = np.arange(1200.0)[:, None] % 150
+    scores = boosted_trees(task, x, *task.encode(table), x[:4], max_iter=5)
+    assert scores.shape == (4, 150)
+    np.testing.assert_allclose(scores.sum(axis=1), 1)
+
+
 def test_shapes_and_labels_are_checked() -> None:
     table, features, _ = frame(100)
     task = Binary("yes")
