@@ -33,12 +33,15 @@ def keys(column: pl.Series) -> pl.Series:
         return text.set(text == "", None)
     if column.dtype.is_float():
         column = column.fill_nan(None)
+    if column.dtype == pl.Object or column.dtype.is_nested():
+        raise DataError(
+            f"Column {column.name!r} holds {column.dtype}, where one value a row was expected: convert it to "
+            "text or numbers first."
+        )
     values = column.unique().drop_nulls()
     old, new = values.to_list(), [key_of(value) or None for value in values.to_list()]
     if column.dtype == pl.Null or not old:
         return pl.Series(column.name, [None] * len(column), dtype=pl.String)
-    if isinstance(old[0], list | dict):
-        raise DataError(f"Column {column.name!r} holds {column.dtype}, where one value a row was expected.")
     return column.replace_strict(
         pl.Series(values, dtype=column.dtype), pl.Series(new, dtype=pl.String), default=None
     )

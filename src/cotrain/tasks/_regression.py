@@ -87,8 +87,13 @@ class Regression(Task):
         for t, column in enumerate(self.columns):
             labelled = values[~np.isnan(values[:, t]), t]
             require_labels(len(labelled), len(values), column, self.name)
-            self._means[t] = labelled.mean()
-            spread = float(labelled.std())
+            with np.errstate(over="ignore", invalid="ignore"):
+                self._means[t], spread = labelled.mean(), float(labelled.std())
+            if not np.isfinite(spread):
+                raise DataError(
+                    f"Task {self.name!r}: the values of {column!r} reach {np.abs(labelled).max():.3g}, too "
+                    "large to be squared: give them in a larger unit, or use transform='log'."
+                )
             # A constant column has no scale of its own; rounding must not give it a tiny one.
             self._scales[t] = spread if spread > 1e-9 * max(1e-30, abs(self._means[t])) else 1.0
 

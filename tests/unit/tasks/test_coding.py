@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cotrain._base import DataError
 from cotrain.tasks._coding import ClassCoding, keys, labelled_classes
 
 
@@ -24,6 +25,16 @@ from cotrain.tasks._coding import ClassCoding, keys, labelled_classes
 )
 def test_keys(series: pl.Series, expected: list) -> None:
     assert keys(series).to_list() == expected
+
+
+@pytest.mark.parametrize(
+    "series",
+    [pl.Series([object()], dtype=pl.Object), pl.Series([[1]]), pl.Series([{"a": 1}])],
+    ids=["object", "list", "struct"],
+)
+def test_columns_without_one_value_a_row_are_refused(series: pl.Series) -> None:
+    with pytest.raises(DataError, match="where one value a row was expected"):
+        keys(series)
 
 
 def test_dates_and_decimals_become_classes_that_json_can_hold() -> None:

@@ -85,6 +85,7 @@ def test_transform_and_back(transform: str) -> None:
         ([1.0, -1.0], {"transform": "log1p"}, "values above -1"),
         ([datetime.date(2020, 1, 1)], {}, "holds Date"),
         ([None], {}, "missing in all 1 rows"),
+        ([1e200, -1e200], {}, r"reach 1e\+200, too large to be squared"),
     ],
 )
 def test_values_that_cannot_be_learned(values: list, options: dict, sentence: str) -> None:
