@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class InputSpec:
-    """Sizes of a table's input tensors.
+    """Sizes of the input tensors.
 
     The inputs of a batch are a dict of tensors whose first axis is B:
 
@@ -17,14 +17,18 @@ class InputSpec:
     - `"bag:NAME"`, one per tags or text column: int64 [B, M] token numbers in [0, bags[NAME]), 0 = padding.
 
     A key is absent where the table has no such columns. Datasets of the user's own bring other keys,
-    which only their encoder knows.
+    for example `"image"`, `"tokens"` or `"waveform"`: `tensors` gives the shapes of their rows.
 
     Args:
         n_numbers: width of `"numbers"`.
         cardinalities: number of codes per categorical column, unknown and missing included.
         bags: number of tokens per bag column, padding included.
+        tensors: shape of one row of every other tensor, for example {"image": (3, 32, 32)}.
+        vocabularies: number of codes of those tensors that hold codes, padding (0) included.
     """
 
     n_numbers: int = 0
     cardinalities: tuple[int, ...] = ()
     bags: Mapping[str, int] = field(default_factory=dict)
+    tensors: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    vocabularies: Mapping[str, int] = field(default_factory=dict)

@@ -1,8 +1,69 @@
 """Encoders, sharing architectures and the multi-task model."""
 
 from cotrain.networks._base import Encoder
+from cotrain.networks._esmm import ESMM
 from cotrain.networks._multi_task import MultiTaskModel
-from cotrain.networks._table_encoder import TableEncoder
-from cotrain.networks.sharing import HardSharing, Sharing
+from cotrain.networks._output_space import OutputSpace
+from cotrain.networks._parameter_groups import parameter_groups
+from cotrain.networks.encoders import (
+    MLP,
+    ConvNet,
+    FTTransformer,
+    GraphEncoder,
+    LogMelConvNet,
+    TableEncoder,
+    Transformer,
+    Wrap,
+)
+from cotrain.networks.sharing import (
+    AITM,
+    CGC,
+    MTAN,
+    NDDR,
+    PLE,
+    AdaTT,
+    CrossStitch,
+    DSelectK,
+    HardSharing,
+    Health,
+    Hierarchical,
+    LowRank,
+    MMoE,
+    Separate,
+    Sharing,
+    Sluice,
+    SoftSharing,
+)
 
-__all__ = ["Encoder", "HardSharing", "MultiTaskModel", "Sharing", "TableEncoder"]
+__all__ = [
+    "AITM",
+    "CGC",
+    "ESMM",
+    "MLP",
+    "MTAN",
+    "NDDR",
+    "PLE",
+    "AdaTT",
+    "ConvNet",
+    "CrossStitch",
+    "DSelectK",
+    "Encoder",
+    "FTTransformer",
+    "GraphEncoder",
+    "HardSharing",
+    "Health",
+    "Hierarchical",
+    "LogMelConvNet",
+    "LowRank",
+    "MMoE",
+    "MultiTaskModel",
+    "OutputSpace",
+    "Separate",
+    "Sharing",
+    "Sluice",
+    "SoftSharing",
+    "TableEncoder",
+    "Transformer",
+    "Wrap",
+    "parameter_groups",
+]

@@ -7,6 +7,8 @@ from typing import final
 
 from torch import Tensor, nn
 
+from cotrain._base import InvalidArgumentError
+from cotrain.networks._output_space import OutputSpace
 from cotrain.networks.sharing._base import Sharing
 
 
@@ -17,6 +19,10 @@ class MultiTaskModel(nn.Module):
     Args:
         sharing: a built architecture.
         heads: one module per task name, from the task's representation to its output.
+        output_space: how the tasks' outputs are made of the heads', such as `ESMM`; `None`: each of its own.
+
+    Raises:
+        InvalidArgumentError: if the heads are not those of the architecture's tasks.
 
     Example:
         >>> import torch
@@ -29,23 +35,38 @@ class MultiTaskModel(nn.Module):
         torch.Size([5, 4])
     """
 
-    def __init__(self, sharing: Sharing, heads: Mapping[str, nn.Module]) -> None:
+    def __init__(
+        self, sharing: Sharing, heads: Mapping[str, nn.Module], output_space: OutputSpace | None = None
+    ) -> None:
         super().__init__()
+        if set(heads) != set(sharing.tasks):
+            raise InvalidArgumentError(
+                f"MultiTaskModel(heads=...) has heads for {sorted(heads)}, but the architecture was built "
+                f"for the tasks {sorted(sharing.tasks)}: give one head per task."
+            )
         self.sharing = sharing
         self.tasks = tuple(heads)
         # A list, because task names may hold characters that module names may not.
         self.heads = nn.ModuleList(heads.values())
+        self.output_space = output_space
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return each task's output."""
         representations = self.sharing(inputs)
-        return {task: head(representations[task]) for task, head in zip(self.tasks, self.heads, strict=True)}
+        outputs = {
+            task: head(representations[task]) for task, head in zip(self.tasks, self.heads, strict=True)
+        }
+        return outputs if self.output_space is None else self.output_space(outputs)
 
     def shared_parameters(self) -> list[nn.Parameter]:
-        """Return the parameters that more than one task can use."""
-        return self.sharing.shared_parameters()
+        """Return the parameters that more than one task can use, those that learn."""
+        own = {id(parameter) for task in self.tasks for parameter in self.task_parameters(task)}
+        return [p for p in self.parameters() if p.requires_grad and id(p) not in own]
 
     def task_parameters(self, task: str) -> list[nn.Parameter]:
         """Return the parameters that only this task uses, its head included."""
+        if self.output_space is not None and any(task in self.output_space.reads(t) for t in self.tasks):
+            # Another task's output is made of this one's head, and so of all that is under it.
+            return []
         head = self.heads[self.tasks.index(task)]
-        return [*self.sharing.task_parameters(task), *head.parameters()]
+        return [*self.sharing.task_parameters(task), *(p for p in head.parameters() if p.requires_grad)]

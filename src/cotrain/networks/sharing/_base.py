@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cotrain.networks._base import Encoder
+from cotrain.networks.sharing._health import Health, Meter
 
 
 class Sharing(nn.Module, ABC):
@@ -47,15 +48,33 @@ class Sharing(nn.Module, ABC):
 
     @final
     def task_parameters(self, task: str) -> list[nn.Parameter]:
-        """Return the parameters that only this task uses."""
-        return [parameter for module in self.task_modules(task) for parameter in module.parameters()]
+        """Return the parameters that only this task uses, those that learn."""
+        parameters = (parameter for module in self.task_modules(task) for parameter in module.parameters())
+        return [parameter for parameter in parameters if parameter.requires_grad]
 
     @final
     def shared_parameters(self) -> list[nn.Parameter]:
-        """Return the parameters that more than one task can use (with one task: all that are not its own)."""
+        """Return the parameters that more than one task can use (with one task: all that are not its own).
+
+        None where nothing is shared. Parameters that are frozen are left out.
+        """
         own = {id(parameter) for task in self.tasks for parameter in self.task_parameters(task)}
-        return [parameter for parameter in self.parameters() if id(parameter) not in own]
+        return [p for p in self.parameters() if p.requires_grad and id(p) not in own]
 
     def penalty(self) -> Tensor:
         """Return a scalar to add to the loss; 0 unless the architecture regularises."""
         return torch.zeros(())
+
+    def set_progress(self, fraction: float) -> None:
+        """Take note of how much of the training is done, in [0, 1]: what a schedule in here goes by."""
+
+    def health(self) -> Health:
+        """Return how gates and experts fared in training since the last `reset_health`; default nothing."""
+        return Health()
+
+    @final
+    def reset_health(self) -> None:
+        """Start counting anew, for example at the start of an epoch."""
+        for module in self.modules():
+            if isinstance(module, Meter):
+                module.reset()

@@ -43,7 +43,7 @@ class HardSharing(Sharing):
 
     def widths(self) -> dict[str, int]:
         """Return the encoder's width for every task."""
-        return {task: self.encoder.width for task in self.tasks}
+        return dict.fromkeys(self.tasks, self.encoder.width)
 
     def task_modules(self, task: str) -> list[nn.Module]:
         """Return nothing: all is shared."""

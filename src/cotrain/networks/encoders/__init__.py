@@ -1,0 +1,21 @@
+"""Encoders, one class in one file each."""
+
+from cotrain.networks.encoders._conv_net import ConvNet
+from cotrain.networks.encoders._ft_transformer import FTTransformer
+from cotrain.networks.encoders._graph_encoder import GraphEncoder
+from cotrain.networks.encoders._log_mel_conv_net import LogMelConvNet
+from cotrain.networks.encoders._mlp import MLP
+from cotrain.networks.encoders._table_encoder import TableEncoder
+from cotrain.networks.encoders._transformer import Transformer
+from cotrain.networks.encoders._wrap import Wrap
+
+__all__ = [
+    "MLP",
+    "ConvNet",
+    "FTTransformer",
+    "GraphEncoder",
+    "LogMelConvNet",
+    "TableEncoder",
+    "Transformer",
+    "Wrap",
+]

@@ -1,0 +1,57 @@
+"""The residual convolution blocks that image and sound encoders are made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import final
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cotrain.networks._positions import mean_over_positions
+
+
+@final
+class ConvBlock(nn.Module):
+    """silu(x' + norm(conv(silu(norm(conv(x)))))), with x' = x, or a 1×1 convolution of it where sizes change.
+
+    Group instead of batch normalisation: a row's output does not depend on the other rows, so that a batch
+    of one and training on several processes give the same numbers.
+    """
+
+    def __init__(self, n_inputs: int, width: int, stride: int) -> None:
+        super().__init__()
+        groups = math.gcd(width, 8)
+        self.first = nn.Conv2d(n_inputs, width, 3, stride=stride, padding=1, bias=False)
+        self.first_norm = nn.GroupNorm(groups, width)
+        self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.second_norm = nn.GroupNorm(groups, width)
+        changed = stride != 1 or n_inputs != width
+        self.shortcut = nn.Conv2d(n_inputs, width, 1, stride=stride, bias=False) if changed else nn.Identity()
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        inner = functional.silu(self.first_norm(self.first(hidden)))
+        return functional.silu(self.shortcut(hidden) + self.second_norm(self.second(inner)))
+
+
+@final
+class MeanPool(nn.Module):
+    """The mean over all positions."""
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return mean_over_positions(hidden)
+
+
+def conv_stages(n_channels: int, channels: Sequence[int], blocks: int, pool: bool) -> list[nn.Module]:
+    """Return one stage per entry of `channels`; each but the first halves height and width."""
+    stages: list[nn.Module] = []
+    before = n_channels
+    for i, width in enumerate(channels):
+        layers: list[nn.Module] = [ConvBlock(before, width, stride=1 if i == 0 else 2)]
+        layers += [ConvBlock(width, width, stride=1) for _ in range(blocks - 1)]
+        if pool and i == len(channels) - 1:
+            layers.append(MeanPool())
+        stages.append(nn.Sequential(*layers))
+        before = width
+    return stages

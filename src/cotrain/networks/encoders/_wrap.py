@@ -1,0 +1,137 @@
+"""Any network of the user's own as an encoder."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any, Self, final
+
+import torch
+from torch import Tensor, nn
+
+from cotrain._base import InputSpec, InvalidArgumentError, did_you_mean
+from cotrain.networks._base import Encoder
+from cotrain.networks.encoders._conv_blocks import MeanPool
+from cotrain.networks.encoders._conv_net import Take
+
+
+@final
+class Wrap(Encoder):
+    """A `torch.nn.Module`, cut at submodules that run one after the other.
+
+    Each entry of `stages` names one submodule, or several that make one stage together. A submodule that
+    returns a tuple, list or dict gives its first value. What the module does outside of the named
+    submodules is left out: name them all, and compare the encoder's output with the module's once.
+
+    Every `build` copies the module, weights included, so that architectures that need several networks
+    start each of them from the same (pretrained) weights. Experts that start equal stay equal: with
+    `fresh=True` each copy draws new initial weights through its layers' `reset_parameters`.
+
+    Args:
+        module: the network; it is copied, never changed.
+        stages: names of the submodules in the order in which they run, each a name or a sequence of
+            names; none: the whole module is one stage.
+        key: name of the tensor that the first stage gets, instead of the dict of inputs.
+        widths: D after each stage; `None`: found by running one row of zeros through the stages, which
+            needs the shape of a row of `key` in the description of the inputs.
+        pool: whether to end with the mean over the positions, [B, D].
+        fresh: whether each copy draws new initial weights.
+
+    Raises:
+        InvalidArgumentError: if there is no such submodule, the widths do not fit the stages, or the shape
+            of a row is not known.
+
+    Example:
+        >>> module = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+        >>> encoder = Wrap(module, stages=[("0", "1"), "2"], key="x", widths=(8, 3)).build(InputSpec())
+        >>> encoder({"x": torch.zeros(5, 4)}).shape, len(encoder.stages)
+        (torch.Size([5, 3]), 2)
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        stages: Sequence[str | Sequence[str]] = (),
+        *,
+        key: str = "inputs",
+        widths: Sequence[int] | None = None,
+        pool: bool = False,
+        fresh: bool = False,
+    ) -> None:
+        super().__init__()
+        # In a tuple, so that the untouched original does not count among this encoder's parameters.
+        self._original = (module,)
+        self._cuts = [(cut,) if isinstance(cut, str) else tuple(cut) for cut in stages] or [("",)]
+        known = dict(module.named_modules())
+        for name in (name for cut in self._cuts for name in cut):
+            if name not in known:
+                raise InvalidArgumentError(
+                    f"Wrap(stages=...): {type(module).__name__} has no submodule {name!r}: "
+                    f"{did_you_mean(name, [n for n in known if n])}"
+                )
+        if widths is not None and len(widths) != len(self._cuts):
+            raise InvalidArgumentError(
+                f"Wrap(widths={widths!r}) has {len(widths)} widths for {len(self._cuts)} stages: "
+                "give one width a stage."
+            )
+        self.key = key
+        self.given_widths = None if widths is None else tuple(widths)
+        self.pool = pool
+        self.fresh = fresh
+
+    @property
+    def module(self) -> nn.Module:
+        """The network that was given, with its own weights."""
+        return self._original[0]
+
+    def build(self, spec: InputSpec) -> Self:
+        """Copy the module and cut the copy into stages."""
+        network = copy.deepcopy(self.module)
+        if self.fresh:
+            for part in network.modules():
+                reset: Any = getattr(part, "reset_parameters", None)
+                if callable(reset):
+                    reset()
+        parts = dict(network.named_modules())
+        stages: list[nn.Module] = [_Chain([parts[name] for name in cut]) for cut in self._cuts]
+        stages[0] = nn.Sequential(Take(self.key), stages[0])
+        if self.pool:
+            stages[-1] = nn.Sequential(stages[-1], MeanPool())
+        self.stages = nn.ModuleList(stages)
+        self.widths = self._probe(spec) if self.given_widths is None else self.given_widths
+        self.width = self.widths[-1]
+        return self
+
+    def _probe(self, spec: InputSpec) -> tuple[int, ...]:
+        if self.key not in spec.tensors:
+            raise InvalidArgumentError(
+                f"Wrap(key={self.key!r}, widths=None) finds the widths by running one row, but the inputs "
+                f"describe no tensor of that name: give widths, or {did_you_mean(self.key, spec.tensors)}"
+            )
+        codes = self.key in spec.vocabularies
+        row = torch.zeros(1, *spec.tensors[self.key], dtype=torch.long if codes else None)
+        was_training = self.training
+        hidden: Any = {self.key: row}
+        widths: list[int] = []
+        with torch.no_grad():
+            for stage in self.stages.eval():
+                hidden = stage(hidden)
+                widths.append(hidden.shape[1 if hidden.dim() == 4 else -1])
+        self.stages.train(was_training)
+        return tuple(widths)
+
+
+class _Chain(nn.Module):
+    """Submodules one after the other, each giving its first value if it gives several."""
+
+    def __init__(self, parts: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        for part in self.parts:
+            value: Any = part(hidden)
+            if isinstance(value, dict):
+                value = next(iter(value.values()))
+            hidden = value[0] if isinstance(value, tuple | list) else value
+        return hidden

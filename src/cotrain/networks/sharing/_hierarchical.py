@@ -1,0 +1,162 @@
+"""Tasks in an order: simple ones read low stages, hard ones high stages, and may read the simple ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, Self, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cotrain._base import InvalidArgumentError, did_you_mean
+from cotrain.networks._base import Encoder
+from cotrain.networks._checks import check_at_least, check_choice
+from cotrain.networks._positions import PositionwiseLinear, concatenate, fit_positions
+from cotrain.networks.sharing._base import Sharing
+
+
+@final
+class Hierarchical(Sharing):
+    """One encoder; task k reads stage sₖ of it, and if asked the representations of the tasks below it.
+
+    hₖ = p^{sₖ}, or with `lower="representations"` hₖ = relu(Tₖ [p^{sₖ}, hⱼ for every task j before k])
+
+    pˡ: what stage l gives, brought to the positions of the last stage; the tasks' order is from low to high.
+    With δ = `successive` the penalty is δ ‖θ − θ'‖², θ' being the encoder's parameters when the progress
+    of the training last passed a multiple of 1 / `snapshots`: what was learned for one task is not lost when
+    the next is learned.
+
+    Source: Søgaard and Goldberg, "Deep multi-task learning with low level tasks supervised at lower layers",
+    2016, https://aclanthology.org/P16-2038; Hashimoto et al., "A Joint Many-Task Model", 2016,
+    https://arxiv.org/abs/1611.01587 (reading lower tasks, successive regularisation). There θ' is taken
+    between the tasks of an epoch; we train all tasks in a step and take it between parts of the training.
+
+    Args:
+        reads: number of the stage, from 0, for each task name; `None`: spread evenly over the stages after
+            the first, the last task reading the last stage.
+        lower: what a task reads of the tasks before it.
+        successive: δ, ≥ 0.
+        snapshots: how often θ' is taken, ≥ 1.
+
+    Raises:
+        InvalidArgumentError: if an option is out of range; in `build`, if `reads` names another task or a
+            stage that is not there, or misses a task.
+
+    Example:
+        >>> from cotrain._base import InputSpec
+        >>> from cotrain.networks import MLP
+        >>> spec = InputSpec(tensors={"inputs": (3,)})
+        >>> sharing = Hierarchical().build(lambda: MLP(hidden=(16, 8)).build(spec), ["a", "b"])
+        >>> sharing.stage_of, sharing.widths()
+        ({'a': 1, 'b': 2}, {'a': 16, 'b': 8})
+    """
+
+    anchored: Tensor
+
+    def __init__(
+        self,
+        reads: Mapping[str, int] | None = None,
+        *,
+        lower: Literal["none", "representations"] = "none",
+        successive: float = 0.0,
+        snapshots: int = 10,
+    ) -> None:
+        super().__init__()
+        check_choice(self, "lower", lower, ("none", "representations"))
+        check_at_least(self, 1, snapshots=snapshots)
+        if not 0 <= successive < math.inf:
+            raise InvalidArgumentError(f"Hierarchical(successive={successive!r}): expected at least 0.")
+        self.reads = reads
+        self.lower = lower
+        self.successive = successive
+        self.snapshots = snapshots
+
+    def build(self, make_encoder: Callable[[], Encoder], tasks: Sequence[str]) -> Self:
+        """Make the encoder, and the tasks' layers if they read one another."""
+        self.tasks = tuple(tasks)
+        self.encoder = make_encoder()
+        #: Number of the stage that each task reads.
+        self.stage_of = self._stages_of(len(self.encoder.stages))
+        self._widths = {task: self.encoder.widths[stage] for task, stage in self.stage_of.items()}
+        self._part = 0
+        self.layers = nn.ModuleList()
+        if self.lower == "representations":
+            widths = list(self._widths.values())
+            self.layers.extend(
+                PositionwiseLinear(sum(widths[: k + 1]), width) for k, width in enumerate(widths)
+            )
+        if self.successive > 0:
+            self.register_buffer("anchored", torch.zeros(()))
+            for i, parameter in enumerate(self.encoder.parameters()):
+                self.register_buffer(f"anchor_{i}", parameter.detach().clone())
+        return self
+
+    def _stages_of(self, n_stages: int) -> dict[str, int]:
+        if self.reads is None:
+            n_tasks = len(self.tasks)
+            first = min(1, n_stages - 1)
+            steps = [first + math.ceil((n_stages - first) * (k + 1) / n_tasks) - 1 for k in range(n_tasks)]
+            return dict(zip(self.tasks, steps, strict=True))
+        for task, stage in self.reads.items():
+            if task not in self.tasks:
+                raise InvalidArgumentError(
+                    f"Hierarchical(reads=...) names the task {task!r}: {did_you_mean(task, self.tasks)}"
+                )
+            if not 0 <= stage < n_stages:
+                raise InvalidArgumentError(
+                    f"Hierarchical(reads={{{task!r}: {stage}}}): {type(self.encoder).__name__} has "
+                    f"{n_stages} stages, numbered from 0 to {n_stages - 1}."
+                )
+        for task in self.tasks:
+            if task not in self.reads:
+                raise InvalidArgumentError(
+                    f"Hierarchical(reads={dict(self.reads)!r}) names no stage for the task {task!r}."
+                )
+        return {task: self.reads[task] for task in self.tasks}
+
+    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return each task's representation."""
+        features: list[Tensor] = []
+        hidden = inputs
+        for stage in self.encoder.stages:
+            hidden = stage(hidden)
+            features.append(hidden)
+        read = {task: fit_positions(features[s], features[-1]) for task, s in self.stage_of.items()}
+        if self.lower == "none":
+            return read
+        given: dict[str, Tensor] = {}
+        for task, layer in zip(self.tasks, self.layers, strict=True):
+            given[task] = functional.relu(layer(concatenate([read[task], *given.values()])))
+        return given
+
+    def widths(self) -> dict[str, int]:
+        """Return the width of the stage that each task reads."""
+        return dict(self._widths)
+
+    def task_modules(self, task: str) -> list[nn.Module]:
+        """Return the last task's layer: every other is read by the tasks after it."""
+        return [self.layers[-1]] if len(self.layers) and task == self.tasks[-1] else []
+
+    def set_progress(self, fraction: float) -> None:
+        """Take θ' whenever another part of the training is done."""
+        part = math.floor(fraction * self.snapshots)
+        if self.successive > 0 and part > self._part:
+            self._part = part
+            self.anchored.fill_(1.0)
+            for anchor, parameter in zip(self._anchors(), self.encoder.parameters(), strict=True):
+                anchor.copy_(parameter.detach())
+
+    def penalty(self) -> Tensor:
+        """Return δ ‖θ − θ'‖², 0 before θ' was first taken."""
+        if self.successive == 0:
+            return torch.zeros(())
+        distances = [
+            (parameter - anchor).square().sum()
+            for anchor, parameter in zip(self._anchors(), self.encoder.parameters(), strict=True)
+        ]
+        return self.successive * self.anchored * torch.stack(distances).sum()
+
+    def _anchors(self) -> list[Tensor]:
+        return [self.get_buffer(f"anchor_{i}") for i, _ in enumerate(self.encoder.parameters())]

@@ -1,0 +1,125 @@
+"""One shared encoder with small low-rank adapters of each task's own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Self, final
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from cotrain._base import InvalidArgumentError
+from cotrain.networks._base import Encoder
+from cotrain.networks._checks import check_at_least
+from cotrain.networks.sharing._base import Sharing
+from cotrain.networks.sharing._parts import Parts
+
+
+@final
+class LowRank(Sharing):
+    """A shared encoder whose linear and convolution layers each task changes by a matrix of low rank.
+
+    Wₖ = W + (α / r) Bₖ Aₖ,  Aₖ of size r × inputs, Bₖ of size outputs × r and 0 at first
+
+    The stages after the shared ones run once per task.
+
+    Source: Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021,
+    https://arxiv.org/abs/2106.09685; a convolution's kernel counts as a matrix outputs × (inputs · height ·
+    width).
+
+    Args:
+        rank: r, ≥ 1.
+        scale: α > 0.
+        frozen: whether the encoder keeps its weights and only adapters (and heads) learn.
+        shared_stages: first stages of the encoder without adapters, ≥ 0.
+
+    Raises:
+        InvalidArgumentError: if an option is out of range; in `build`, if the encoder has too few stages, or
+            no linear or convolution layer in them.
+
+    Example:
+        >>> from cotrain._base import InputSpec
+        >>> from cotrain.networks import MLP
+        >>> spec = InputSpec(tensors={"inputs": (3,)})
+        >>> sharing = LowRank(rank=2).build(lambda: MLP(hidden=(8,)).build(spec), ["a", "b"])
+        >>> sum(parameter.numel() for parameter in sharing.task_parameters("a"))
+        22
+    """
+
+    def __init__(
+        self, rank: int = 4, scale: float = 4.0, *, frozen: bool = False, shared_stages: int = 1
+    ) -> None:
+        super().__init__()
+        check_at_least(self, 1, rank=rank)
+        check_at_least(self, 0, shared_stages=shared_stages)
+        if not 0 < scale < math.inf:
+            raise InvalidArgumentError(f"LowRank(scale={scale!r}): expected a positive number.")
+        self.rank = rank
+        self.scale = scale
+        self.frozen = frozen
+        self.shared_stages = shared_stages
+
+    def build(self, make_encoder: Callable[[], Encoder], tasks: Sequence[str]) -> Self:
+        """Make the encoder, and an adapter per task and layer."""
+        parts = Parts(self, make_encoder, self.shared_stages)
+        self.tasks = tuple(tasks)
+        self.trunk = parts.trunk
+        self.rest = nn.Sequential(*parts.chains(1)[0])
+        self._adapted = [
+            f"{name}.weight"
+            for name, module in self.rest.named_modules()
+            if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d)
+        ]
+        if not self._adapted:
+            raise InvalidArgumentError(
+                "LowRank found no linear or convolution layer in the encoder's stages from number "
+                f"{self.shared_stages} on: lower shared_stages or take another encoder."
+            )
+        weights = dict(self.rest.named_parameters())
+        self.adapters = nn.ModuleList(
+            nn.ModuleList(_Adapter(weights[name], self.rank, self.scale) for name in self._adapted)
+            for _ in tasks
+        )
+        if self.frozen:
+            self.trunk.requires_grad_(False)
+            self.rest.requires_grad_(False)
+        self._width = parts.widths[-1]
+        return self
+
+    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return what the encoder with each task's adapters gives."""
+        hidden = self.trunk(inputs)
+        weights = dict(self.rest.named_parameters())
+        given: dict[str, Tensor] = {}
+        for k, task in enumerate(self.tasks):
+            adapters = self.adapters.get_submodule(str(k)).children()
+            changed = {
+                name: adapter(weights[name]) for name, adapter in zip(self._adapted, adapters, strict=True)
+            }
+            given[task] = functional_call(self.rest, changed, (hidden,))
+        return given
+
+    def widths(self) -> dict[str, int]:
+        """Return the encoder's width for every task."""
+        return dict.fromkeys(self.tasks, self._width)
+
+    def task_modules(self, task: str) -> list[nn.Module]:
+        """Return the task's adapters."""
+        return [self.adapters[self.tasks.index(task)]]
+
+
+@final
+class _Adapter(nn.Module):
+    """W -> W + (α / r) B A."""
+
+    def __init__(self, weight: Tensor, rank: int, scale: float) -> None:
+        super().__init__()
+        self.factor = scale / rank
+        self.down_weight = nn.Parameter(torch.empty(rank, weight[0].numel()))
+        self.up_weight = nn.Parameter(torch.zeros(weight.shape[0], rank))
+        nn.init.kaiming_uniform_(self.down_weight, a=math.sqrt(5))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight + self.factor * (self.up_weight @ self.down_weight).view_as(weight)

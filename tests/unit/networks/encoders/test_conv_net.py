@@ -1,0 +1,48 @@
+import pytest
+import torch
+from torch.nn import functional
+
+from cotrain._base import InputSpec, InvalidArgumentError
+from cotrain.networks import ConvNet
+
+
+def test_equals_its_equations():
+    torch.manual_seed(0)
+    encoder = ConvNet((4, 8), n_channels=3, pool=False).build(InputSpec())
+    image = torch.randn(2, 3, 8, 8)
+    hidden = image
+    for number, stage in enumerate(encoder.stages):
+        block = stage[1][0] if number == 0 else stage[0]
+        stride = 1 if number == 0 else 2
+        inner = functional.conv2d(hidden, block.first.weight, stride=stride, padding=1)
+        inner = functional.silu(
+            functional.group_norm(
+                inner, block.first_norm.num_groups, block.first_norm.weight, block.first_norm.bias
+            )
+        )
+        inner = functional.conv2d(inner, block.second.weight, padding=1)
+        inner = functional.group_norm(
+            inner, block.second_norm.num_groups, block.second_norm.weight, block.second_norm.bias
+        )
+        short = functional.conv2d(hidden, block.shortcut.weight, stride=stride)
+        hidden = functional.silu(short + inner)
+    torch.testing.assert_close(encoder({"image": image}), hidden, rtol=0, atol=1e-6)
+
+
+def test_pooling_is_the_mean_of_the_map():
+    torch.manual_seed(0)
+    inputs = {"image": torch.randn(2, 1, 7, 9)}
+    with torch.random.fork_rng():
+        pooled = ConvNet((4,), n_channels=1).build(InputSpec())
+    plain = ConvNet((4,), n_channels=1, pool=False).build(InputSpec())
+    plain.load_state_dict(pooled.state_dict())
+    torch.testing.assert_close(pooled(inputs), plain(inputs).mean(dim=(2, 3)))
+
+
+def test_bad_options():
+    with pytest.raises(InvalidArgumentError, match="at least one width"):
+        ConvNet(())
+    with pytest.raises(InvalidArgumentError, match=r"channels\[1\]=0"):
+        ConvNet((4, 0))
+    with pytest.raises(InvalidArgumentError, match="row has shape"):
+        ConvNet().build(InputSpec(tensors={"image": (784,)}))

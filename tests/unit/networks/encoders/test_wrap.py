@@ -1,0 +1,125 @@
+from importlib.util import find_spec
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from cotrain._base import InputSpec, InvalidArgumentError
+from cotrain.networks import MMoE, Wrap
+
+
+class Block(nn.Module):
+    def __init__(self, before, after, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(before, after, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(after)
+        self.conv2 = nn.Conv2d(after, after, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(after)
+        self.downsample = nn.Conv2d(before, after, 1, stride, bias=False)
+
+    def forward(self, x):
+        inner = functional.relu(self.bn1(self.conv1(x)))
+        return functional.relu(self.downsample(x) + self.bn2(self.conv2(inner)))
+
+
+class ResNetLike(nn.Module):
+    """The layout and the names of the residual networks of timm and torchvision, in small."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 4, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(4)
+        self.act1 = nn.ReLU()
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        self.layer1 = nn.Sequential(Block(4, 4, 1), Block(4, 4, 1))
+        self.layer2 = Block(4, 8, 2)
+        self.global_pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1))
+        self.fc = nn.Linear(8, 10)
+
+    def forward(self, x):
+        x = self.maxpool(self.act1(self.bn1(self.conv1(x))))
+        return self.fc(self.global_pool(self.layer2(self.layer1(x))))
+
+
+RESNET_STAGES = [("conv1", "bn1", "act1", "maxpool"), "layer1", ("layer2", "global_pool")]
+
+
+def test_a_residual_network_by_its_usual_names():
+    torch.manual_seed(0)
+    network = ResNetLike().eval()
+    spec = InputSpec(tensors={"image": (3, 32, 32)})
+    encoder = Wrap(network, RESNET_STAGES, key="image").build(spec).eval()
+    assert encoder.widths == (4, 4, 8)
+    images = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(network.fc(encoder({"image": images})), network(images))
+
+
+def test_a_timm_network():
+    if find_spec("timm") is None:
+        pytest.skip("timm is not installed; the network of the same layout above stands in for it.")
+    import timm
+
+    network = timm.create_model("resnet10t", pretrained=False, num_classes=0).eval()
+    stages = [("conv1", "bn1", "act1", "maxpool"), "layer1", "layer2", "layer3", ("layer4", "global_pool")]
+    encoder = Wrap(network, stages, key="image").build(InputSpec(tensors={"image": (3, 64, 64)})).eval()
+    images = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(encoder({"image": images}), network(images))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_transformers_network():
+    if find_spec("transformers") is None:
+        pytest.skip("transformers is not installed: run pip install 'cotrain[text]'.")
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=30,
+        hidden_size=8,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+        attn_implementation="eager",
+    )
+    network = BertModel(config, add_pooling_layer=False).eval()
+    spec = InputSpec(tensors={"tokens": (6,)}, vocabularies={"tokens": 30})
+    stages = ["embeddings", "encoder.layer.0", "encoder.layer.1"]
+    encoder = Wrap(network, stages, key="tokens").build(spec).eval()
+    assert encoder.widths == (8, 8, 8)
+    tokens = torch.randint(30, (2, 6))
+    torch.testing.assert_close(encoder({"tokens": tokens}), network(tokens).last_hidden_state)
+    pooled = Wrap(network, stages, key="tokens", pool=True).build(spec).eval()
+    assert pooled({"tokens": tokens}).shape == (2, 8)
+
+
+def test_copies_leave_the_original_alone_and_start_equal_unless_fresh():
+    module = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 8))
+
+    def make(fresh):
+        return Wrap(module, ["0", "1"], widths=(8, 8), fresh=fresh).build(InputSpec())
+
+    first, second = make(False), make(False)
+    x = {"inputs": torch.randn(2, 4)}
+    torch.testing.assert_close(first(x), second(x))
+    first(x).sum().backward()
+    assert module[0].weight.grad is None
+    assert first.module is module
+    assert not torch.equal(make(True)(x), make(True)(x))
+    assert MMoE(2).build(lambda: make(True), ["a"])(x)["a"].shape == (2, 8)
+
+
+def test_a_whole_module_is_one_stage():
+    encoder = Wrap(nn.Linear(4, 3)).build(InputSpec(tensors={"inputs": (4,)}))
+    assert len(encoder.stages) == 1
+    assert encoder.width == 3
+
+
+def test_errors():
+    module = nn.Sequential(nn.Linear(4, 8))
+    with pytest.raises(InvalidArgumentError, match="no submodule 'O'"):
+        Wrap(module, ["O"])
+    with pytest.raises(InvalidArgumentError, match="2 widths for 1 stages"):
+        Wrap(module, ["0"], widths=(1, 2))
+    with pytest.raises(InvalidArgumentError, match="finds the widths"):
+        Wrap(module, ["0"]).build(InputSpec())
