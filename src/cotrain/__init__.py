@@ -11,20 +11,36 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cotrain import balancing, gradients, networks, tasks
+    from cotrain.data import Split
     from cotrain.gradients import Balance
+    from cotrain.learner import Learner
+    from cotrain.training import Training
 
 __version__ = "0.1.0"
 
 #: Public name -> the module that holds it; a module that ends in the name itself is a family.
 _HOMES = {
     "Balance": "cotrain.gradients",
+    "Learner": "cotrain.learner",
+    "Split": "cotrain.data",
+    "Training": "cotrain.training",
     "balancing": "cotrain.balancing",
     "gradients": "cotrain.gradients",
     "networks": "cotrain.networks",
     "tasks": "cotrain.tasks",
 }
 
-__all__ = ["Balance", "__version__", "balancing", "gradients", "networks", "tasks"]
+__all__ = [
+    "Balance",
+    "Learner",
+    "Split",
+    "Training",
+    "__version__",
+    "balancing",
+    "gradients",
+    "networks",
+    "tasks",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ from cotrain._base._errors import (
     require_extra,
 )
 from cotrain._base._inputs import InputSpec
-from cotrain._base._parameters import parameters_of
+from cotrain._base._parameters import constructor_parameters, parameters_of
 from cotrain._base._random import mix_seed, numpy_generator
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "InvalidArgumentError",
     "MissingExtraError",
     "RunError",
+    "constructor_parameters",
     "did_you_mean",
     "mix_seed",
     "numpy_generator",

@@ -6,6 +6,23 @@ import inspect
 from typing import Any
 
 
+def constructor_parameters(cls: type) -> dict[str, inspect.Parameter]:
+    """Return the named parameters of a constructor; `*args` and `**kwargs` are nobody's options.
+
+    Example:
+        >>> class Method:
+        ...     def __init__(self, rate: float = 0.1):
+        ...         self.rate = rate
+        >>> constructor_parameters(Method)["rate"].default
+        0.1
+    """
+    return {
+        name: parameter
+        for name, parameter in inspect.signature(cls).parameters.items()
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    }
+
+
 def parameters_of(obj: object) -> dict[str, Any]:
     """Return the constructor arguments of `obj`, read from the attributes of the same names.
 
@@ -19,9 +36,4 @@ def parameters_of(obj: object) -> dict[str, Any]:
         >>> parameters_of(Method(rate=0.5))
         {'rate': 0.5}
     """
-    names = [
-        parameter.name
-        for parameter in inspect.signature(type(obj)).parameters.values()
-        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    ]
-    return {name: getattr(obj, name) for name in names}
+    return {name: getattr(obj, name) for name in constructor_parameters(type(obj))}

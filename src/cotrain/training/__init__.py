@@ -1,1 +1,34 @@
 """The fit loop, its checkpoints and its history."""
+
+from cotrain.training._best import BestWeights, Weights
+from cotrain.training._checkpoint import Checkpoints, read_checkpoint
+from cotrain.training._examples import Examples
+from cotrain.training._files import remove_leftovers, write_atomically, write_text_atomically
+from cotrain.training._fit import Fit, FitResult, pick_device
+from cotrain.training._loggers import FitStart, JsonLinesLogger, Logger, TensorBoardLogger
+from cotrain.training._predict import outputs_of
+from cotrain.training._progress import ProgressLogger
+from cotrain.training._schedule import warm_cosine
+from cotrain.training._settings import Training
+
+__all__ = [
+    "BestWeights",
+    "Checkpoints",
+    "Examples",
+    "Fit",
+    "FitResult",
+    "FitStart",
+    "JsonLinesLogger",
+    "Logger",
+    "ProgressLogger",
+    "TensorBoardLogger",
+    "Training",
+    "Weights",
+    "outputs_of",
+    "pick_device",
+    "read_checkpoint",
+    "remove_leftovers",
+    "warm_cosine",
+    "write_atomically",
+    "write_text_atomically",
+]

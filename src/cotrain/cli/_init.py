@@ -1,0 +1,54 @@
+"""`cotrain init`: look at a table and write a configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cotrain.cli._output import JSON_OPTION
+
+
+def init(
+    data: Annotated[str, typer.Argument(help="Table: CSV, Parquet, JSONL or SQLite.")],
+    targets: Annotated[str, typer.Option(help="Target columns, separated by commas.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("cotrain.yaml"),
+    query: Annotated[str | None, typer.Option(help="For SQLite: a SELECT statement or a table.")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace the file if it is there.")] = False,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Look at a table, infer what kind of task each target is, and write a configuration file.
+
+    [bold]Example:[/bold]  cotrain init films.parquet --targets genres,certificate,meter
+    """
+    from cotrain.learner import Proposal
+    from cotrain.training import write_text_atomically
+
+    if output.exists() and not overwrite:
+        from cotrain._base import ConfigError
+
+        raise ConfigError(
+            f"{output} is there already: choose another --output, or replace it with --overwrite."
+        )
+    names = [name.strip() for name in targets.split(",") if name.strip()]
+    proposal = Proposal.of_table(data, names, query=query, relative_to=output.parent)
+    write_text_atomically(output, proposal.to_yaml())
+    from cotrain.cli._output import console, print_json, print_table, status
+
+    if as_json:
+        print_json({"output": str(output), "config": proposal.config, "tasks": proposal.tasks,
+                    "columns": proposal.columns})  # fmt: skip
+        return
+    print_table(
+        "Tasks (inferred: change what is wrong in the file)",
+        ["task", "kind", "labelled", "share", "why"],
+        [[t["name"], t["kind"], t["labelled"], f"{t['share']:.0%}", t["why"]] for t in proposal.tasks],
+    )
+    print_table(
+        "Inputs",
+        ["column", "kind", "distinct", "missing", "why"],
+        [[c["column"], c["kind"], c["distinct"], f"{c['missing']:.0%}", c["why"]] for c in proposal.columns],
+    )
+    console().print(f"Wrote {output}.", highlight=False)
+    status(f"Next: cotrain check {output}, then cotrain train {output}")

@@ -1,0 +1,66 @@
+"""How results are printed: tables for people, JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+JSON_OPTION = typer.Option("--json", help="Print machine-readable results on standard output.")
+
+
+def console() -> Console:
+    """Return the console for results: standard output, wide enough for a table when piped."""
+    made = Console()
+    return made if made.is_terminal else Console(width=120, soft_wrap=False)
+
+
+def status(text: str) -> None:
+    """Print a line of what is going on to standard error."""
+    Console(stderr=True).print(Text(text), soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as strict JSON: what is not a finite number is null."""
+    sys.stdout.write(json.dumps(_strict(value), ensure_ascii=False, indent=1) + "\n")
+
+
+def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; names are shown as they are, never read as markup."""
+    table = Table(title=Text(title), title_justify="left", header_style="bold")
+    rows = [[_shown(value) for value in row] for row in rows]
+    for i, name in enumerate(header):
+        numeric = all(isinstance(row[i], str) and _is_number(row[i]) for row in rows)
+        table.add_column(Text(name), justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*[Text(value) for value in row])
+    console().print(table)
+
+
+def _shown(value: object) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) >= 10 or value == 0 else f"{value:.3f}"
+    return str(value)
+
+
+def _is_number(text: str) -> bool:
+    return text == "–" or text.replace(".", "").replace("-", "").replace(",", "").replace("%", "").isdigit()
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {str(key): _strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    return value

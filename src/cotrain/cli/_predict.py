@@ -1,0 +1,48 @@
+"""`cotrain predict`: a run's predictions for a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cotrain.cli._output import JSON_OPTION
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    data: Annotated[str, typer.Argument(help="Table with the input columns; targets are not needed.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write: .csv, .parquet or .jsonl.")
+    ] = None,
+    query: Annotated[str | None, typer.Option(help="For SQLite: a SELECT statement or a table.")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace the file if it is there.")] = False,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Predict every task for every row; without --output as CSV on standard output.
+
+    [bold]Example:[/bold]  cotrain predict runs/films new_films.csv --output predictions.csv
+    """
+    import sys
+
+    from cotrain._base import ConfigError
+    from cotrain.cli._output import print_json, status
+    from cotrain.data import read_table, write_table
+    from cotrain.learner import Learner
+
+    if output is not None and output.exists() and not overwrite:
+        raise ConfigError(
+            f"{output} is there already: choose another --output, or replace it with --overwrite."
+        )
+    predictions = Learner.load(run).predict(read_table(data, query))
+    if output is not None:
+        write_table(predictions, output)
+        if as_json:
+            print_json({"output": str(output), "rows": predictions.height, "columns": predictions.columns})
+        else:
+            status(f"Wrote {predictions.height} rows, {predictions.width} columns to {output}.")
+    elif as_json:
+        print_json(predictions.to_dicts())
+    else:
+        sys.stdout.write(predictions.write_csv())

@@ -1,0 +1,76 @@
+"""`cotrain train`: from a configuration to a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cotrain.cli._output import JSON_OPTION
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="Configuration file, as cotrain init writes it.")],
+    run: Annotated[Path | None, typer.Option(help="Folder for the run; default runs/NAME-OF-CONFIG.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a value; can be repeated."),
+    ] = None,
+    references: Annotated[
+        str | None,
+        typer.Option(help="What to compare with: constant, trees or full (adds single-task networks)."),
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace a run that is in the folder.")] = False,
+    tensorboard: Annotated[bool, typer.Option(help="Also log to RUN/tensorboard (extra 'track').")] = False,
+    quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Train one network for all tasks and compare it on the test rows with honest references.
+
+    [bold]Examples:[/bold]
+
+    cotrain train films.yaml
+
+    cotrain train films.yaml --set training.epochs=40 --set balancer=Equal --run runs/longer
+
+    cotrain train films.yaml --run runs/longer --resume
+    """
+    from cotrain.comparison import run_job
+    from cotrain.learner import Job
+
+    given = list(settings or [])
+    if references is not None:
+        given.append(f"references={references}")
+    job = Job.read(config, given)
+    folder = run or Path("runs") / (config.name if config.is_dir() else config.stem)
+    try:
+        outcome = run_job(
+            job,
+            folder,
+            resume=resume,
+            overwrite=overwrite,
+            tensorboard=tensorboard,
+            progress=False if quiet else None if as_json else True,
+            say=None if quiet or as_json else _say,
+        )
+    except KeyboardInterrupt:
+        typer.secho(
+            f"Interrupted. Go on with: cotrain train {config} --run {folder} --resume", fg="yellow", err=True
+        )
+        raise typer.Exit(130) from None
+    if as_json:
+        from cotrain.cli._output import print_json
+
+        print_json(outcome.to_json())
+    else:
+        from cotrain.cli._verdict import print_outcome
+
+        print_outcome(outcome, folder)
+
+
+def _say(text: str) -> None:
+    from cotrain.cli._output import status
+
+    status(text)

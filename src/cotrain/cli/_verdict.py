@@ -1,0 +1,48 @@
+"""How the figures of a run are printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cotrain.cli._output import console, print_table
+from cotrain.comparison import Outcome
+from cotrain.evaluation import EvaluationTable, figure
+
+#: More parts than these (genres, classes) stay in metrics.json.
+MOST_PARTS = 6
+TITLES = {"constant": "constant", "trees": "trees", "single_task": "alone"}
+
+
+def print_evaluation(table: EvaluationTable, title: str = "Figures on the labelled rows") -> None:
+    """Print a table of figures; a task's parts are shown for its selecting metric if they are few."""
+    rows = []
+    for row in table:
+        selecting = table.row(row.task).metric
+        n_parts = sum(other.task == row.task and other.metric == row.metric and other.part is not None
+                      for other in table)  # fmt: skip
+        if row.part is not None and (row.metric != selecting or n_parts > MOST_PARTS):
+            continue
+        name = row.task if row.part is None else f"  {row.part}"
+        figures = [figure(row.references[reference]) for reference in table.references]
+        rows.append([name, row.metric, str(row.n_labelled), figure(row.value), *figures])
+    references = [TITLES.get(reference, reference) for reference in table.references]
+    print_table(title, ["task", "metric", "labelled", "together", *references], rows)
+
+
+def print_outcome(outcome: Outcome, folder: Path) -> None:
+    """Print what a run came to."""
+    if len(outcome.table):
+        print_evaluation(outcome.table, f"Test figures ({outcome.n_rows['test']} rows)")
+    out = console()
+    for verdict in outcome.verdicts:
+        out.print(f"• {verdict.sentence}", markup=False, highlight=False)
+    if outcome.delta_m_sentence:
+        out.print(outcome.delta_m_sentence, markup=False, highlight=False)
+    for task, steps in outcome.skipped.items():
+        out.print(
+            f"Warning: {task} was left out of {steps} steps, because its loss or gradient was not finite.",
+            markup=False,
+        )
+    took = ", ".join(f"{name.replace('_', '-')} {seconds:.1f} s" for name, seconds in outcome.seconds.items())
+    out.print(f"Took: {took}.", markup=False, highlight=False)
+    out.print(f"The run is in {folder}: model, configuration, history and metrics.json.", markup=False)

@@ -1,0 +1,75 @@
+"""What a run came to, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, final
+
+from cotrain.evaluation import EvaluationTable
+
+
+@final
+@dataclass(frozen=True)
+class TaskVerdict:
+    """What learning together did to one task.
+
+    Args:
+        task: name of the task.
+        metric: its selecting metric, on which the verdict stands.
+        word: "helped", "no clear difference" or "hurt"; "better than a constant" and the like where no
+            single-task network was trained.
+        sentence: the same with figures.
+        difference: value of the joint network minus that of the single-task network, in the metric's unit,
+            positive = joint is better; `None` where there is none.
+        interval: 95 % paired bootstrap interval of the difference over the test rows.
+    """
+
+    task: str
+    metric: str
+    word: str
+    sentence: str
+    difference: float | None = None
+    interval: tuple[float, float] | None = None
+
+
+@final
+@dataclass(frozen=True)
+class Outcome:
+    """What `run_job` returns and writes to metrics.json.
+
+    Args:
+        table: test figures with the references beside them.
+        verdicts: one per task.
+        delta_m: mean relative gain over single-task networks; `None` where there are none.
+        delta_m_sentence: that number with its definition.
+        coverage: task -> part of the split -> labelled rows.
+        n_rows: part of the split -> rows.
+        best_epoch: criterion -> epoch, counted from 1.
+        seconds: what took how long.
+        skipped: task -> steps left out because a loss or gradient was not finite.
+    """
+
+    table: EvaluationTable
+    verdicts: list[TaskVerdict]
+    delta_m: float | None
+    delta_m_sentence: str
+    coverage: dict[str, dict[str, int]]
+    n_rows: dict[str, int]
+    best_epoch: dict[str, int]
+    seconds: dict[str, float]
+    skipped: dict[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain JSON values."""
+        return {
+            "rows": self.table.to_dicts(),
+            "verdicts": [vars(verdict) | {"interval": verdict.interval and list(verdict.interval)}
+                         for verdict in self.verdicts],
+            "delta_m": self.delta_m,
+            "delta_m_sentence": self.delta_m_sentence,
+            "coverage": self.coverage,
+            "n_rows": self.n_rows,
+            "best_epoch": self.best_epoch,
+            "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+            "skipped": self.skipped,
+        }  # fmt: skip

@@ -1,0 +1,143 @@
+"""From the caller's data to tensors: the table's schema and the tasks' codings, learned once, kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, cast, final
+
+import polars as pl
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from cotrain._base import DataError, InputSpec
+from cotrain.data import MapDataset, Schema, dataset_spec, read_table, stack_dataset, table_tensors
+from cotrain.tasks import Task
+from cotrain.training import Examples
+
+
+@final
+class Coding:
+    """What was learned from the training rows about the inputs and the targets.
+
+    Args:
+        tasks: the tasks, with their codings.
+        schema: kinds and statistics of the input columns; `None` where the inputs are tensors already.
+        spec: sizes of the inputs, for the encoder.
+        constants: task -> the best constant output [O] on the training labels.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        schema: Schema | None,
+        spec: InputSpec,
+        constants: Mapping[str, Tensor],
+    ) -> None:
+        self.tasks = list(tasks)
+        self.schema = schema
+        self.spec = spec
+        self.constants = dict(constants)
+
+    @classmethod
+    def fit(
+        cls, train: object, tasks: Sequence[Task], columns: Mapping[str, str], left_out: Sequence[str]
+    ) -> tuple[Self, Examples]:
+        """Learn from the training rows, and return them coded as well.
+
+        Only rows with a label teach the schema its statistics, so that adding a row without any label
+        changes nothing.
+
+        Args:
+            train: a table or a Dataset of dicts.
+            tasks: the tasks; their codings are learned in place.
+            columns: kinds of input columns that the user has chosen.
+            left_out: columns that are neither inputs nor targets, such as the split.
+        """
+        if isinstance(train, Dataset):
+            inputs, targets = stack_dataset(cast(MapDataset, train), _columns(tasks))
+            for task in tasks:
+                task.fit(targets)
+            coding = cls(tasks, None, dataset_spec(inputs), {})
+            examples = Examples(inputs, *coding._labels(targets))
+        else:
+            frame = read_table(train)
+            for task in tasks:
+                task.fit(frame)
+            labelled = torch.stack([task.encode(frame)[1].any(dim=1) for task in tasks]).any(dim=0)
+            rows = frame.filter(pl.Series(labelled.numpy()))
+            schema = Schema.infer(rows, exclude=[*_columns(tasks), *left_out], overrides=columns).fit(rows)
+            coding = cls(tasks, schema, schema.spec(), {})
+            examples = coding.examples(frame)
+        for task in tasks:
+            truth = (examples.targets[task.name], examples.masks[task.name])
+            coding.constants[task.name] = task.reference_output(*truth)
+        return coding, examples
+
+    def inputs(self, data: object) -> dict[str, Tensor]:
+        """Return the input tensors of any data that `fit` would take."""
+        if isinstance(data, Dataset):
+            # Targets may be among the keys; no encoder looks at them.
+            return stack_dataset(_WithoutTargets(data, _columns(self.tasks)), [])[0]
+        return self._schema(data).encode(read_table(data))
+
+    def examples(self, data: object) -> Examples:
+        """Return inputs, coded targets and label masks."""
+        if isinstance(data, Dataset):
+            inputs, targets = stack_dataset(cast(MapDataset, data), _columns(self.tasks))
+            return Examples(inputs, *self._labels(targets))
+        return Examples(**table_tensors(read_table(data), self._schema(data), self.tasks))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain JSON values."""
+        return {
+            "columns": None if self.schema is None else self.schema.to_json(),
+            "tasks": {task.name: task.state_dict() for task in self.tasks},
+            "constants": {name: constant.tolist() for name, constant in self.constants.items()},
+            "tensors": {name: list(shape) for name, shape in self.spec.tensors.items()},
+            "vocabularies": dict(self.spec.vocabularies),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], tasks: Sequence[Task]) -> Self:
+        """Take over what `to_json` gave."""
+        for task in tasks:
+            task.load_state_dict(values["tasks"][task.name])
+        constants = {name: torch.tensor(constant) for name, constant in values["constants"].items()}
+        if values["columns"] is not None:
+            schema = Schema.from_json(values["columns"])
+            return cls(tasks, schema, schema.spec(), constants)
+        shapes = {name: tuple(shape) for name, shape in values["tensors"].items()}
+        return cls(tasks, None, InputSpec(tensors=shapes, vocabularies=values["vocabularies"]), constants)
+
+    def _schema(self, data: object) -> Schema:
+        if self.schema is None:
+            raise DataError(
+                "This model was trained on a Dataset of tensors: give a torch Dataset, not "
+                f"{type(data).__name__}."
+            )
+        return self.schema
+
+    def _labels(self, targets: pl.DataFrame) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        coded = {task.name: task.encode(targets) for task in self.tasks}
+        return {name: pair[0] for name, pair in coded.items()}, {
+            name: pair[1] for name, pair in coded.items()
+        }
+
+
+class _WithoutTargets:
+    """A data set whose rows lack the targets."""
+
+    def __init__(self, dataset: Any, targets: Sequence[str]) -> None:
+        self.dataset = dataset
+        self.targets = set(targets)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {key: value for key, value in self.dataset[index].items() if key not in self.targets}
+
+
+def _columns(tasks: Sequence[Task]) -> list[str]:
+    return [column for task in tasks for column in task.columns]

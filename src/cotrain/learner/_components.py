@@ -1,0 +1,199 @@
+"""Objects from plain values and back: what stands in a YAML file is what stands in a constructor."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any, TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+
+from cotrain import balancing, networks, tasks
+from cotrain._base import ConfigError, CotrainError, constructor_parameters, did_you_mean, parameters_of
+from cotrain.balancing import Balancer
+from cotrain.data import Split
+from cotrain.networks import Encoder, Sharing
+from cotrain.tasks import Task
+from cotrain.training import Training
+
+T = TypeVar("T")
+
+#: Base class -> the package whose exports are its kinds.
+FAMILIES: dict[type, ModuleType] = {
+    Balancer: balancing,
+    Encoder: networks,
+    Sharing: networks,
+    Task: tasks,
+}
+
+#: Classes of which there is one kind only: a mapping of their arguments is enough.
+SETTINGS: tuple[type, ...] = (Training, Split)
+
+
+def kinds_of(base: type[T]) -> dict[str, type[T]]:
+    """Return the exported, usable classes of a family by name.
+
+    Example:
+        >>> "HardSharing" in kinds_of(Sharing)
+        True
+    """
+    package = FAMILIES[base]
+    exported = {name: getattr(package, name) for name in package.__all__}
+    return {
+        name: value
+        for name, value in exported.items()
+        if isinstance(value, type) and issubclass(value, base) and not inspect.isabstract(value)
+    }
+
+
+def construct(base: type[T], spec: object, where: str) -> T:
+    """Make an object of a family from its plain description.
+
+    Args:
+        base: the family's base class.
+        spec: a name, or a mapping with `kind` and the constructor's arguments; a kind of somebody else's
+            is written "package.module:Class". An object of the family is returned as it is.
+        where: the key in the configuration, for errors.
+
+    Raises:
+        ConfigError: an unknown kind or argument, or an argument of the wrong type or range.
+
+    Example:
+        >>> construct(Encoder, {"kind": "TableEncoder", "width": 64}, "encoder").width
+        64
+        >>> construct(Encoder, {"kind": "TableEncoder", "widht": 64}, "encoder")
+        Traceback (most recent call last):
+        cotrain._base._errors.ConfigError: encoder: TableEncoder has no option 'widht': did you mean 'width'?
+    """
+    if isinstance(spec, base):
+        return spec
+    if isinstance(spec, str):
+        spec = {"kind": spec}
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("kind"), str):
+        example = next(iter(kinds_of(base)), base.__name__)
+        raise ConfigError(
+            f"{where}: expected a name or a mapping with a kind, such as {{kind: {example}}}, got {spec!r}."
+        )
+    cls = find_kind(base, spec["kind"], where)
+    return construct_class(cls, {name: value for name, value in spec.items() if name != "kind"}, where)
+
+
+def find_kind(base: type[T], kind: str, where: str) -> type[T]:
+    """Return the class of this name, or the one that "package.module:Class" points to."""
+    known = kinds_of(base)
+    if kind in known:
+        return known[kind]
+    if ":" not in kind:
+        raise ConfigError(
+            f"{where}: there is no {base.__name__.lower()} {kind!r}: {did_you_mean(kind, known)}"
+        )
+    module_name, _, class_name = kind.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"{where}: cannot import {kind!r}: {error}.") from error
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise ConfigError(f"{where}: {kind!r} is not a {base.__name__}.")
+    return found
+
+
+def construct_class(cls: type[T], arguments: Mapping[str, object], where: str) -> T:
+    """Call a constructor with plain values, checked against its signature."""
+    parameters = constructor_parameters(cls)
+    at = f"{where}." if where else ""
+    hints = typing.get_type_hints(cls.__init__)
+    checked: dict[str, Any] = {}
+    for name, value in arguments.items():
+        if name not in parameters:
+            raise ConfigError(
+                f"{_before(where)}{cls.__name__} has no option {name!r}: {did_you_mean(name, parameters)}"
+            )
+        checked[name] = _convert(hints.get(name, Any), value, f"{at}{name}")
+    missing = [
+        name
+        for name, parameter in parameters.items()
+        if parameter.default is parameter.empty and name not in checked
+    ]
+    if missing:
+        raise ConfigError(f"{_before(where)}{cls.__name__} needs {', '.join(missing)}.")
+    try:
+        return cls(**checked)
+    except ConfigError:
+        raise
+    except CotrainError as error:
+        raise ConfigError(f"{_before(where)}{error}") from error
+
+
+def describe(obj: object) -> Any:
+    """Return the plain description from which `construct` makes an equal object.
+
+    Arguments that have their default value are left out.
+
+    Example:
+        >>> from cotrain.balancing import Static
+        >>> describe(Static([1, 2]))
+        {'kind': 'Static', 'weights_per_task': [1.0, 2.0]}
+    """
+    if isinstance(obj, SETTINGS):
+        return changed_parameters(obj)
+    if isinstance(obj, tuple(FAMILIES)):
+        cls = type(obj)
+        base = next(base for base in FAMILIES if isinstance(obj, base))
+        name = (
+            cls.__name__
+            if kinds_of(base).get(cls.__name__) is cls
+            else f"{cls.__module__}:{cls.__qualname__}"
+        )
+        return {"kind": name, **changed_parameters(obj)}
+    if isinstance(obj, Mapping):
+        return {key: describe(value) for key, value in obj.items()}
+    if isinstance(obj, Sequence) and not isinstance(obj, str):
+        return [describe(value) for value in obj]
+    return obj
+
+
+def changed_parameters(obj: object) -> dict[str, Any]:
+    """Return the constructor arguments of `obj` that differ from their defaults, as plain values."""
+    defaults = {name: p.default for name, p in constructor_parameters(type(obj)).items()}
+    values = {name: describe(value) for name, value in parameters_of(obj).items()}
+    return {
+        name: value
+        for name, value in values.items()
+        if value != describe(defaults[name]) and not (defaults[name] is None and value in ({}, []))
+    }
+
+
+def _convert(annotation: Any, value: object, where: str) -> object:
+    """Check a plain value against an annotation; build components where the annotation asks for them."""
+    if isinstance(annotation, type) and isinstance(value, annotation):
+        return value
+    for choice in typing.get_args(annotation) if _is_union(annotation) else (annotation,):
+        if choice in FAMILIES and value is not None:
+            return construct(cast(type, choice), value, where)
+        if choice in SETTINGS and isinstance(value, Mapping):
+            return construct_class(cast(type, choice), value, where)
+        members = typing.get_args(choice)
+        if typing.get_origin(choice) is Sequence and members[0] in FAMILIES:
+            if isinstance(value, str) or not isinstance(value, Sequence):
+                raise ConfigError(f"{where}: expected a list, got {value!r}.")
+            return [construct(members[0], item, f"{where}[{i}]") for i, item in enumerate(value)]
+    try:
+        return TypeAdapter(annotation).validate_python(value)
+    except PydanticUserError:
+        return value  # a type that pydantic cannot describe: the constructor itself will judge
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"{where}: {first['msg']}, got {value!r}.") from error
+
+
+def _before(where: str) -> str:
+    return f"{where}: " if where else ""
+
+
+def _is_union(annotation: Any) -> bool:
+    return typing.get_origin(annotation) in (typing.Union, types.UnionType)

@@ -1,0 +1,349 @@
+"""The facade: from a table to a fitted multi-task network that predicts."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, final
+
+import polars as pl
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from cotrain._base import InvalidArgumentError, RunError, constructor_parameters, mix_seed
+from cotrain.balancing import Balancer, ReferenceScaled
+from cotrain.data import Split, from_polars_like, read_table, split_rows, strata
+from cotrain.evaluation import EvaluationTable, evaluate
+from cotrain.learner._coding import Coding
+from cotrain.learner._components import changed_parameters, construct_class
+from cotrain.learner._run_folder import (
+    CONFIG,
+    HISTORY,
+    STATE,
+    prepare_run_folder,
+    read_config,
+    read_schema,
+    read_weights,
+    write_config,
+    write_schema,
+    write_weights,
+)
+from cotrain.networks import Encoder, HardSharing, MultiTaskModel, Sharing, TableEncoder
+from cotrain.tasks import Task
+from cotrain.training import (
+    Fit,
+    FitResult,
+    JsonLinesLogger,
+    Logger,
+    ProgressLogger,
+    Training,
+    Weights,
+    outputs_of,
+    remove_leftovers,
+)
+
+
+@final
+class Learner:
+    """Learns several tasks together from one table and predicts them.
+
+    A missing label is an unlabelled one: every row teaches the tasks it has labels for.
+
+    Args:
+        tasks: what to learn, with different names.
+        encoder: the network from the inputs to a representation; default `TableEncoder()`.
+        sharing: how the tasks share it; default `HardSharing()`.
+        balancer: how much each task counts in a step; default `ReferenceScaled()`.
+        training: epochs, batch size, learning rate and so on; default `Training()`.
+        head: widths of hidden layers in every task's head; default none.
+        columns: input column -> kind ("number", "category", "tags", "text", "date"), or "drop" to leave a
+            column out; the others are inferred.
+        seed: names every random stream; equal seeds give equal results on equal machines.
+
+    Raises:
+        InvalidArgumentError: no tasks, or two of the same name.
+
+    Example:
+        >>> import cotrain as ct
+        >>> import polars as pl
+        >>> rows = range(40)
+        >>> frame = pl.DataFrame({
+        ...     "x": [i / 40 for i in rows],
+        ...     "big": ["yes" if i >= 20 else "no" for i in rows],
+        ...     "price": [2.0 * i if i % 2 else None for i in rows],
+        ... })
+        >>> learner = ct.Learner(
+        ...     [ct.tasks.Binary("big"), ct.tasks.Regression("price")], training=ct.Training(epochs=2)
+        ... )
+        >>> learner.fit(frame, validation=0.25, progress=False).predict(frame).columns
+        ['big', 'big_probability', 'price']
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        *,
+        encoder: Encoder | None = None,
+        sharing: Sharing | None = None,
+        balancer: Balancer | None = None,
+        training: Training | None = None,
+        head: Sequence[int] = (),
+        columns: Mapping[str, str] | None = None,
+        seed: int = 0,
+    ) -> None:
+        names = [task.name for task in tasks]
+        if not names:
+            raise InvalidArgumentError("A Learner needs at least one task, got none.")
+        if len(set(names)) < len(names):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise InvalidArgumentError(f"Two tasks have the same name {twice[0]!r}: rename one.")
+        self.tasks = list(tasks)
+        self.encoder = encoder or TableEncoder()
+        self.sharing = sharing or HardSharing()
+        self.balancer = balancer or ReferenceScaled()
+        self.training = training or Training()
+        self.head = list(head)
+        self.columns = dict(columns or {})
+        self.seed = seed
+        self._result: FitResult | None = None
+        self._coding: Coding | None = None
+        self._model: MultiTaskModel | None = None
+        self._weights: list[Weights] = []
+        self._weights_of: dict[str, int] = {}
+
+    # -- learning -----------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        data: object,
+        validation: object = 0.1,
+        *,
+        run: str | Path | None = None,
+        resume: bool = False,
+        overwrite: bool = False,
+        progress: bool | None = None,
+        loggers: Iterable[Logger] = (),
+        left_out: Sequence[str] = (),
+        config: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Fit the network.
+
+        Args:
+            data: training rows: a frame (pandas, polars, pyarrow, ...), a path to a table, or a torch
+                `Dataset` of dicts of inputs and targets.
+            validation: share of the labelled rows to choose the best epoch on, in (0, 1); or those rows
+                themselves, as any kind of `data`; or `None`, to train to the last epoch on all rows.
+            run: folder that gets the run while it goes on: configuration, schema, checkpoints, history and
+                at the end the model. `None`: nothing is written.
+            resume: go on with the run in that folder, which ends as if it had never been interrupted.
+            overwrite: replace the run in that folder.
+            progress: show a progress bar; default: if standard error is a terminal.
+            loggers: others who want to follow.
+            left_out: columns that are neither inputs nor targets.
+            config: what to write as the run's configuration, if more than the learner's own arguments.
+
+        Raises:
+            DataError: the data cannot be learned from.
+            RunError: the run folder holds a run already, or none that fits.
+        """
+        folder = None if run is None else Path(run)
+        if resume and folder is None:
+            raise InvalidArgumentError("fit(resume=True) needs run=...: the folder of the interrupted run.")
+        train, validation = self._split(data, validation)
+        coding, examples = Coding.fit(train, copy.deepcopy(self.tasks), self.columns, left_out)
+        followers = list(loggers)
+        if progress or progress is None:
+            shown = ProgressLogger()
+            if progress or shown.console.is_terminal:
+                followers.append(shown)
+        if folder is not None:
+            self._open_run(folder, coding, config or self.config(), resume=resume, overwrite=overwrite)
+            followers.insert(0, JsonLinesLogger(folder / HISTORY))
+        model = self.build_model(coding)
+        for task, head in zip(coding.tasks, model.heads, strict=True):
+            task.start_head(head, examples.targets[task.name], examples.masks[task.name])
+        fit = Fit(
+            model,
+            coding.tasks,
+            copy.deepcopy(self.balancer),
+            self.training,
+            examples,
+            None if validation is None else coding.examples(validation),
+            seed=self.seed,
+            loggers=followers,
+            checkpoint=None if folder is None else folder / STATE,
+        )
+        if resume and folder is not None and (folder / STATE).exists():
+            fit.resume()
+        self._result = fit.run()
+        self._coding = coding
+        self._model = fit.model.cpu()
+        self._weights, self._weights_of = self._result.weights, self._result.weights_of
+        if folder is not None:
+            write_weights(folder, self._weights, self._weights_of)
+        return self
+
+    def outputs(self, data: object) -> dict[str, Tensor]:
+        """Return each task's raw outputs [N, O] for every row, as its head gives them."""
+        return self._outputs(self.coding.inputs(data))
+
+    def build_model(self, coding: Coding) -> MultiTaskModel:
+        """Make a new network with the initial weights that the seed names."""
+        names = [task.name for task in coding.tasks]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(mix_seed(self.seed, "initial weights"))
+            sharing = copy.deepcopy(self.sharing).build(
+                lambda: copy.deepcopy(self.encoder).build(coding.spec), names
+            )
+            widths = sharing.widths()
+            heads = {task.name: task.head(widths[task.name], self.head) for task in coding.tasks}
+            return MultiTaskModel(sharing, heads)
+
+    # -- use ----------------------------------------------------------------------------------------
+
+    def predict(self, data: object) -> Any:
+        """Predict every task for every row.
+
+        Args:
+            data: rows with the input columns of the training table; targets are not needed.
+
+        Returns:
+            A frame of the caller's own kind (polars for paths and datasets), one or more columns a task.
+
+        Raises:
+            DataError: columns are missing or unreadable.
+            RunError: the learner is not fitted.
+        """
+        coding = self.coding
+        outputs = self._outputs(coding.inputs(data))
+        columns: dict[str, Any] = {}
+        for task in coding.tasks:
+            columns |= task.predict(outputs[task.name])
+        return from_polars_like(pl.DataFrame(columns), data)
+
+    def evaluate(self, data: object) -> EvaluationTable:
+        """Evaluate every task on the labelled rows of `data`.
+
+        Returns:
+            A table with a row per task and metric, that prints itself; `reference` is the value of the
+            best constant prediction.
+        """
+        coding = self.coding
+        examples = coding.examples(data)
+        return evaluate(
+            coding.tasks,
+            self._outputs(examples.inputs),
+            examples.targets,
+            examples.masks,
+            constants=coding.constants,
+            parts=True,
+        )
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Write what `load` needs to `folder`.
+
+        Raises:
+            RunError: the folder holds a run already, or the learner is not fitted.
+        """
+        coding = self.coding
+        prepare_run_folder(Path(folder), overwrite=overwrite)
+        write_config(Path(folder), self.config())
+        write_schema(Path(folder), coding.to_json())
+        write_weights(Path(folder), self._weights, self._weights_of)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a fitted learner from a run folder. Nothing in it is unpickled or executed.
+
+        Raises:
+            RunError: the folder is not a finished run, is damaged, or was made by a newer version.
+        """
+        folder = Path(folder)
+        schema = read_schema(folder)
+        try:
+            learner = construct_class(cls, _own_keys(read_config(folder)), f"{folder}/config.yaml")
+            coding = Coding.from_json(schema, copy.deepcopy(learner.tasks))
+        except (KeyError, TypeError) as error:
+            raise RunError(f"{folder} is damaged: config.yaml or schema.json lacks {error}.") from error
+        learner._weights, learner._weights_of = read_weights(folder)
+        learner._model = learner.build_model(coding)
+        learner._coding = coding
+        return learner
+
+    def config(self) -> dict[str, Any]:
+        """Return the constructor's arguments as plain values, as they stand in a configuration file."""
+        return changed_parameters(self)
+
+    # -- parts --------------------------------------------------------------------------------------
+
+    def _split(self, data: object, validation: object) -> tuple[Any, Any]:
+        if isinstance(data, Dataset):
+            if isinstance(validation, float):
+                raise InvalidArgumentError(
+                    f"fit(validation={validation}) cannot split a Dataset: give a second Dataset, or None."
+                )
+            return data, validation
+        frame = read_table(data)
+        if not isinstance(validation, float | int):
+            return frame, None if validation is None else read_table(validation)
+        split = Split(validation=float(validation), test=0.0)
+        parts = split_rows(frame, split, self.seed, strata(frame, self.tasks))
+        return frame[parts["train"]], frame[parts["validation"]]
+
+    def _open_run(
+        self, folder: Path, coding: Coding, config: Mapping[str, Any], *, resume: bool, overwrite: bool
+    ) -> None:
+        """Make the run folder, or see that the one to resume was begun with the same configuration."""
+        if resume and (folder / CONFIG).exists():
+            before = read_config(folder)
+            if before != config:
+                keys = [key for key in {**before, **config} if before.get(key) != config.get(key)]
+                raise RunError(
+                    f"{folder} was begun with another configuration ({', '.join(sorted(keys))}): resume it "
+                    "unchanged, or start anew with --overwrite (overwrite=True)."
+                )
+            remove_leftovers(folder)
+        else:
+            prepare_run_folder(folder, overwrite=overwrite)
+            write_config(folder, config)
+        write_schema(folder, coding.to_json())
+
+    def _outputs(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        model, outputs = self._model, {}
+        if model is None:
+            raise RunError("This learner is not fitted: call fit first, or Learner.load.")
+        for number, weights in enumerate(self._weights):
+            model.load_state_dict(weights)
+            wanted = [task for task, index in self._weights_of.items() if index == number]
+            found = outputs_of(model, inputs)
+            outputs |= {task: found[task] for task in wanted}
+        return outputs
+
+    @property
+    def coding(self) -> Coding:
+        """What was learned about inputs and targets.
+
+        Raises:
+            RunError: the learner is not fitted.
+        """
+        if self._coding is None:
+            raise RunError("This learner is not fitted: call fit first, or Learner.load.")
+        return self._coding
+
+    @property
+    def fitted_result(self) -> FitResult:
+        """How the fit went.
+
+        Raises:
+            RunError: the learner is not fitted, or was loaded.
+        """
+        if self._result is None:
+            raise RunError("This learner was not fitted in this process: there is no fit to tell of.")
+        return self._result
+
+
+def _own_keys(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what a run's configuration says beyond the learner: the data and its split."""
+    return {key: value for key, value in config.items() if key in constructor_parameters(Learner)}

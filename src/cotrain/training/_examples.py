@@ -1,0 +1,61 @@
+"""Rows as tensors that were built once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@final
+@dataclass(frozen=True)
+class Examples:
+    """N rows of inputs, targets and label masks.
+
+    Args:
+        inputs: name -> tensor [N, ...], what the encoder reads.
+        targets: task -> tensor [N, T], coded; 0 where missing.
+        masks: task -> tensor [N, T]; True (or a weight > 0) where there is a label.
+    """
+
+    inputs: Mapping[str, Tensor]
+    targets: Mapping[str, Tensor]
+    masks: Mapping[str, Tensor]
+
+    def __len__(self) -> int:
+        return next(iter(self.inputs.values())).shape[0]
+
+    def take(self, rows: Tensor) -> Examples:
+        """Return these rows, in this order."""
+        return Examples(*(_take(part, rows) for part in (self.inputs, self.targets, self.masks)))
+
+    def to(self, device: torch.device) -> Examples:
+        """Return the same rows on another device."""
+        parts = (self.inputs, self.targets, self.masks)
+        return Examples(*({name: tensor.to(device) for name, tensor in part.items()} for part in parts))
+
+    def parts(self) -> dict[str, Mapping[str, Tensor]]:
+        """Return inputs, targets and masks as one nested dict."""
+        return {"inputs": self.inputs, "targets": self.targets, "masks": self.masks}
+
+    def labelled(self) -> Tensor:
+        """Return [N, K] bool: whether a row has any label of a task."""
+        return torch.stack([(mask > 0).flatten(1).any(dim=1) for mask in self.masks.values()], dim=1)
+
+    def fingerprint(self) -> str:
+        """Return a short hash of all values, to tell whether a resumed run sees the same data."""
+        digest = hashlib.blake2b(digest_size=16)
+        for part in (self.inputs, self.targets, self.masks):
+            for name, tensor in part.items():
+                digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+                digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
+        return digest.hexdigest()
+
+
+def _take(tensors: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
+    return {name: tensor.index_select(0, rows) for name, tensor in tensors.items()}

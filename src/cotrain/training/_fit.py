@@ -1,0 +1,384 @@
+"""The fit loop. It knows no task kind, no balancer and no architecture by name."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from cotrain._base import RunError, mix_seed
+from cotrain.balancing import Balancer
+from cotrain.data import Batches
+from cotrain.gradients import Balance
+from cotrain.networks import MultiTaskModel, parameter_groups
+from cotrain.tasks import Task
+from cotrain.training._best import BestWeights, Weights
+from cotrain.training._checkpoint import Checkpoints, read_checkpoint
+from cotrain.training._examples import Examples
+from cotrain.training._loggers import FitStart, Logger
+from cotrain.training._predict import outputs_of
+from cotrain.training._schedule import warm_cosine
+from cotrain.training._settings import Training
+from cotrain.training._validate import Validator
+
+#: Seconds between two reports of the running losses; each costs one transfer from the device.
+REPORT_SECONDS = 0.2
+
+
+@final
+@dataclass(frozen=True)
+class FitResult:
+    """What a fit leaves.
+
+    Args:
+        weights: distinct sets of weights; one, unless each task keeps its own best epoch.
+        weights_of: task -> index into `weights`.
+        best_epoch: criterion ("combined" or a task) -> epoch, counted from 0.
+        history: one record per epoch, without times, so that equal fits have equal histories.
+        skipped: task -> steps in which its loss or gradient was not finite and was left out.
+    """
+
+    weights: list[Weights]
+    weights_of: dict[str, int]
+    best_epoch: dict[str, int]
+    history: list[dict[str, Any]]
+    skipped: dict[str, int]
+
+
+@final
+class Fit:
+    """Fits a multi-task network to partially labelled rows.
+
+    All randomness is a pure function of the seed and of the number of the epoch or step, and all state is
+    in `state_dict`: a fit that was killed and goes on from its checkpoint ends bit-identical to one that
+    was not. The global random state is as before when the fit returns.
+
+    Args:
+        model: the network; trained in place.
+        tasks: fitted tasks, in the order of the model's.
+        balancer: how the tasks' losses or gradients are weighed.
+        settings: everything else.
+        train: training rows; those without any label are left out.
+        validation: rows to choose the best epoch on; `None`: the last epoch is kept.
+        seed: names every random stream.
+        loggers: who is told how it goes.
+        checkpoint: file for the state; `None`: none is kept.
+    """
+
+    def __init__(
+        self,
+        model: MultiTaskModel,
+        tasks: Sequence[Task],
+        balancer: Balancer,
+        settings: Training,
+        train: Examples,
+        validation: Examples | None,
+        *,
+        seed: int = 0,
+        loggers: Iterable[Logger] = (),
+        checkpoint: Path | None = None,
+    ) -> None:
+        self.tasks = list(tasks)
+        self.settings = settings
+        self.seed = seed
+        self.loggers = list(loggers)
+        self.device = pick_device(settings.device)
+        self.model = model.to(self.device)
+        labelled = train.labelled()
+        with_label = torch.nonzero(labelled.any(dim=1)).flatten()
+        self.labelled = labelled[with_label]
+        self.train = train.take(with_label).to(self.device)
+        self.fingerprint = self.train.fingerprint()
+        self.batches = Batches(self.train.parts(), batch_size=settings.batch_size, seed=seed)
+        self.validator = Validator(self.tasks, train, validation)
+        self.checkpoints = Checkpoints(checkpoint, settings.checkpoint_seconds)
+
+        balancer.start(
+            len(self.tasks),
+            reference_losses=[
+                task.weight * task.reference_loss(train.targets[task.name], train.masks[task.name])
+                for task in self.tasks
+            ],
+            preference=[task.preference for task in self.tasks],
+        )
+        self.balance = Balance(
+            balancer,
+            model.shared_parameters(),
+            tasks=[task.name for task in self.tasks],
+            model=model,
+            source=settings.gradients,
+            every=settings.balance_every,
+        )
+        own_decay = settings.task_weight_decay
+        groups = parameter_groups(
+            model, settings.weight_decay, settings.weight_decay if own_decay is None else own_decay
+        )
+        self.optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, fused=can_fuse(self.device))
+        self.averaged = copy.deepcopy(model) if settings.average else None
+
+        self.steps_per_epoch = len(self.batches)
+        self.n_steps = settings.epochs * self.steps_per_epoch
+        self.epoch = 0
+        self.step_in_epoch = 0
+        self.stale_epochs = 0
+        self.finished = False
+        self.best = BestWeights()
+        self.history: list[str] = []
+        self._loss_sums = torch.zeros(len(self.tasks), device=self.device)
+        self._loss_counts = dict.fromkeys((task.name for task in self.tasks), 0)
+
+    # -- running ------------------------------------------------------------------------------------
+
+    def run(self) -> FitResult:
+        """Train until the last epoch or until nothing gets better, and return the best weights."""
+        devices = [self.device] if self.device.type == "cuda" else []
+        for logger in self.loggers:
+            logger.start(
+                FitStart(
+                    [task.name for task in self.tasks],
+                    self.n_steps,
+                    self.settings.epochs,
+                    self._step,
+                    [json.loads(line) for line in self.history],
+                )
+            )
+        try:
+            with torch.random.fork_rng(devices):
+                while not self.finished:
+                    self._train_epoch()
+                    self._end_epoch()
+        finally:
+            for logger in self.loggers:
+                logger.finish()
+        return self._result()
+
+    def _train_epoch(self) -> None:
+        self.model.train()
+        active = self._active_tasks()
+        reported = time.monotonic()
+        for batch in self.batches.epoch(self.epoch, start=self.step_in_epoch):
+            self._take_step(batch, active[self.step_in_epoch])
+            self.step_in_epoch += 1
+            if time.monotonic() - reported > REPORT_SECONDS and self.loggers:
+                self._report()
+                reported = time.monotonic()
+            if self.step_in_epoch < self.steps_per_epoch and self.checkpoints.due(epoch_ended=False):
+                self.checkpoints.write(self.state_dict())
+
+    def _active_tasks(self) -> list[list[Task]]:
+        """Return the tasks with a label in each batch of the epoch, read once on the host."""
+        shuffled = self.labelled[self.batches.order(self.epoch).cpu()]
+        present = [shuffled[first:last].any(dim=0).tolist() for first, last in self.batches.bounds]
+        return [[task for task, has in zip(self.tasks, row, strict=True) if has] for row in present]
+
+    def _take_step(self, batch: Mapping[str, Any], active: Sequence[Task]) -> None:
+        # Dropout and the like draw from a stream that the step's number names: nothing to restore later.
+        torch.manual_seed(mix_seed(self.seed, "step", self._step))
+        rate = self.settings.learning_rate * warm_cosine(self._step, self.n_steps, self.settings.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.model.sharing.set_progress(self._step / self.n_steps)
+        losses = self._losses(batch, active)
+        self._note_losses(losses, active)
+        self.balance.backward(losses, regulariser=self.model.sharing.penalty())
+        if self.settings.clip is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip, foreach=True)
+        self.optimizer.step()
+        # To None, not to zero: a head whose task is absent next time must not move at all.
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.balance.balancer.observes_update:
+            with torch.no_grad():
+                self.balance.observe_update(self._losses(batch, active))
+        if self.averaged is not None:
+            self._update_average(self.averaged)
+
+    def _losses(self, batch: Mapping[str, Any], active: Sequence[Task]) -> dict[str, Tensor]:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
+            outputs = self.model(batch["inputs"])
+        targets, masks = batch["targets"], batch["masks"]
+        return {
+            task.name: task.weight * task.loss(outputs[task.name], targets[task.name], masks[task.name])
+            for task in active
+        }
+
+    def _note_losses(self, losses: Mapping[str, Tensor], active: Sequence[Task]) -> None:
+        """Add to the epoch's sums on the device; nothing is transferred."""
+        values = torch.stack([loss.detach().float() for loss in losses.values()])
+        if len(active) == len(self.tasks):
+            self._loss_sums += values
+        else:
+            places = torch.tensor([self.tasks.index(task) for task in active]).to(self.device)
+            self._loss_sums.index_add_(0, places, values)
+        for task in active:
+            self._loss_counts[task.name] += 1
+
+    def _update_average(self, averaged: MultiTaskModel) -> None:
+        # A shorter memory at first, so that the average does not remember the initial weights.
+        decay = min(self.settings.average, (self._step + 1) / (self._step + 10))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(averaged.parameters()), list(self.model.parameters()), 1 - decay)
+            for mine, theirs in zip(averaged.buffers(), self.model.buffers(), strict=True):
+                mine.copy_(theirs)
+
+    def _end_epoch(self) -> None:
+        losses = self._mean_losses()
+        if not any(math.isfinite(loss) for loss in losses.values()):
+            raise RunError(
+                f"Training diverged in epoch {self.epoch + 1}: every loss is infinite or not a number. "
+                f"Lower training.learning_rate (now {self.settings.learning_rate:g})."
+            )
+        model = self.averaged or self.model
+        record: dict[str, Any] = {"epoch": self.epoch, "loss": losses}
+        record["weights"] = self._weights()
+        if self.validator.examples is not None:
+            outputs = outputs_of(model, self.validator.examples.inputs, self.settings.batch_size)
+            validation = self.validator.values(outputs)
+            self.balance.observe_validation(self.validator.losses(outputs))
+            record |= {"validation": validation.values, "gain": validation.gains}
+            better = self.best.update(self.epoch, validation.criteria(), lambda: copy_weights(model))
+            self.stale_epochs = 0 if better else self.stale_epochs + 1
+        self.balance.end_epoch()
+        self.history.append(json.dumps(record))
+        self.epoch += 1
+        self.step_in_epoch = 0
+        self._loss_sums.zero_()
+        self._loss_counts = dict.fromkeys(self._loss_counts, 0)
+        patience = self.settings.patience if self.settings.select != "last" else None
+        self.finished = self.epoch == self.settings.epochs or (
+            patience is not None and self.stale_epochs >= patience
+        )
+        for logger in self.loggers:
+            logger.epoch(record)
+        if self.finished or self.checkpoints.due(epoch_ended=True):
+            self.checkpoints.write(self.state_dict())
+
+    # -- state --------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all state as tensors and plain values."""
+        return {
+            "fingerprint": self.fingerprint,
+            "epoch": self.epoch,
+            "step_in_epoch": self.step_in_epoch,
+            "stale_epochs": self.stale_epochs,
+            "finished": self.finished,
+            "history": self.history,
+            "loss_sums": self._loss_sums,
+            "loss_counts": self._loss_counts,
+            "model": self.model.state_dict(),
+            "averaged": None if self.averaged is None else self.averaged.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "balance": self.balance.state_dict(),
+            "best": self.best.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave.
+
+        Raises:
+            RunError: the state belongs to other training rows.
+        """
+        if state["fingerprint"] != self.fingerprint:
+            raise RunError(
+                "The checkpoint belongs to other training rows: the data or the configuration has changed "
+                "since. Train again with --overwrite."
+            )
+        self.epoch = state["epoch"]
+        self.step_in_epoch = state["step_in_epoch"]
+        self.stale_epochs = state["stale_epochs"]
+        self.finished = state["finished"]
+        self.history = list(state["history"])
+        self._loss_sums.copy_(state["loss_sums"])
+        self._loss_counts = dict(state["loss_counts"])
+        self.model.load_state_dict(state["model"])
+        if self.averaged is not None:
+            self.averaged.load_state_dict(state["averaged"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.balance.load_state_dict(state["balance"])
+        self.best.load_state_dict(state["best"])
+
+    def resume(self) -> None:
+        """Go on from the checkpoint file."""
+        if self.checkpoints.path is None:
+            raise RunError("This fit keeps no checkpoint: there is nothing to resume from.")
+        self.load_state_dict(read_checkpoint(self.checkpoints.path))
+
+    # -- small parts --------------------------------------------------------------------------------
+
+    @property
+    def _step(self) -> int:
+        return self.epoch * self.steps_per_epoch + self.step_in_epoch
+
+    def _mean_losses(self) -> dict[str, float]:
+        counts = self._loss_counts.items()
+        sums = self._loss_sums.tolist()
+        return {task: total / n for total, (task, n) in zip(sums, counts, strict=True) if n}
+
+    def _weights(self) -> dict[str, float]:
+        """Return the weights of the epoch's last step."""
+        values = [] if self.balance.weights is None else self.balance.weights.tolist()
+        return {task.name: value for task, value in zip(self.tasks, values, strict=False)}
+
+    def _report(self) -> None:
+        losses = self._mean_losses()
+        for logger in self.loggers:
+            logger.step(self._step, losses)
+
+    def _result(self) -> FitResult:
+        last = copy_weights(self.averaged or self.model)
+        names = [task.name for task in self.tasks]
+        criterion = {
+            name: name if self.settings.select == "per_task" and name in self.best.epochs else "combined"
+            for name in names
+        }
+        kept: dict[int, int] = {}
+        weights: list[Weights] = []
+        weights_of: dict[str, int] = {}
+        for name in names:
+            best = None if self.settings.select == "last" else self.best.weights(criterion[name])
+            epoch = -1 if best is None else self.best.epochs[criterion[name]]
+            if epoch not in kept:
+                kept[epoch] = len(weights)
+                weights.append(last if best is None else best)
+            weights_of[name] = kept[epoch]
+        history = [json.loads(line) for line in self.history]
+        skipped = {name: int(n) for name, n in self.balance.skipped.items() if n}
+        return FitResult(weights, weights_of, dict(self.best.epochs), history, skipped)
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device of this name; "auto" is an accelerator if there is one.
+
+    Raises:
+        RunError: there is no such device here.
+    """
+    if name == "auto":
+        if torch.accelerator.is_available():
+            return torch.accelerator.current_accelerator() or torch.device("cpu")
+        return torch.device("cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise RunError(
+            f"training.device is {name!r}, which cannot be used here: try 'auto' or 'cpu'."
+        ) from error
+    return device
+
+
+def can_fuse(device: torch.device) -> bool:
+    """Say whether AdamW has a fused kernel on this device."""
+    return device.type in ("cpu", "cuda", "xpu", "mps")
+
+
+def copy_weights(model: nn.Module) -> Weights:
+    """Return a copy of a model's parameters and buffers on the host."""
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in model.state_dict().items()}

@@ -1,0 +1,42 @@
+import math
+
+import torch
+
+from cotrain.training import BestWeights
+
+
+def copy_of(value):
+    return lambda: {"w": torch.tensor([float(value)])}
+
+
+def test_keeps_the_weights_of_each_criterion_and_drops_the_others():
+    best = BestWeights()
+    assert best.update(0, {"a": 1.0, "b": 5.0}, copy_of(0))
+    assert best.update(1, {"a": 2.0, "b": 4.0}, copy_of(1))
+    assert not best.update(2, {"a": 2.0, "b": 4.0}, copy_of(2))
+    assert best.epochs == {"a": 1, "b": 0}
+    assert best.weights("a")["w"].item() == 1
+    assert best.weights("b")["w"].item() == 0
+    best.update(3, {"a": 3.0, "b": 6.0}, copy_of(3))
+    assert list(best.copies) == [3]
+
+
+def test_not_a_number_is_never_better():
+    best = BestWeights()
+    assert not best.update(0, {"a": math.nan}, copy_of(0))
+    assert best.weights("a") is None
+
+
+def test_the_weights_are_copied_only_when_something_got_better():
+    best = BestWeights()
+    best.update(0, {"a": 1.0}, copy_of(0))
+    best.update(1, {"a": 0.0}, lambda: 1 / 0)
+
+
+def test_state_round_trip():
+    best = BestWeights()
+    best.update(0, {"a": 1.0, "b": 5.0}, copy_of(0))
+    best.update(1, {"a": 2.0, "b": 4.0}, copy_of(1))
+    other = BestWeights()
+    other.load_state_dict(best.state_dict())
+    assert other.state_dict() == best.state_dict()
