@@ -80,7 +80,7 @@ class Hierarchical(Sharing):
         #: Number of the stage that each task reads.
         self.stage_of = self._stages_of(len(self.encoder.stages))
         self._widths = {task: self.encoder.widths[stage] for task, stage in self.stage_of.items()}
-        self._part = 0
+        self._part: int | None = None
         self.layers = nn.ModuleList()
         if self.lower == "representations":
             widths = list(self._widths.values())
@@ -142,9 +142,14 @@ class Hierarchical(Sharing):
     def set_progress(self, fraction: float) -> None:
         """Take θ' whenever another part of the training is done."""
         part = math.floor(fraction * self.snapshots)
-        if self.successive > 0 and part > self._part:
+        if self.successive == 0:
+            return
+        if self._part is None:
+            # Read once, after a state may have been loaded, and not at every step from the device.
+            self._part = int(self.anchored)
+        if part > self._part:
             self._part = part
-            self.anchored.fill_(1.0)
+            self.anchored.fill_(part)
             for anchor, parameter in zip(self._anchors(), self.encoder.parameters(), strict=True):
                 anchor.copy_(parameter.detach())
 
@@ -156,7 +161,7 @@ class Hierarchical(Sharing):
             (parameter - anchor).square().sum()
             for anchor, parameter in zip(self._anchors(), self.encoder.parameters(), strict=True)
         ]
-        return self.successive * self.anchored * torch.stack(distances).sum()
+        return self.successive * (self.anchored > 0) * torch.stack(distances).sum()
 
     def _anchors(self) -> list[Tensor]:
         return [self.get_buffer(f"anchor_{i}") for i, _ in enumerate(self.encoder.parameters())]

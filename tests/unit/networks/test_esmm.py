@@ -1,0 +1,48 @@
+import pytest
+import torch
+from torch import nn
+
+from cotrain._base import InvalidArgumentError
+from cotrain.networks import ESMM, HardSharing, MultiTaskModel
+
+
+def test_products_of_conditional_probabilities():
+    torch.manual_seed(0)
+    outputs = {task: torch.randn(50, 1, dtype=torch.float64) for task in ("click", "cart", "buy", "other")}
+    given = ESMM(["click", "cart", "buy"])(outputs)
+    p = {task: torch.sigmoid(output) for task, output in outputs.items()}
+    torch.testing.assert_close(torch.sigmoid(given["click"]), p["click"])
+    torch.testing.assert_close(torch.sigmoid(given["cart"]), p["click"] * p["cart"])
+    torch.testing.assert_close(torch.sigmoid(given["buy"]), p["click"] * p["cart"] * p["buy"])
+    assert given["other"] is outputs["other"]
+
+
+@pytest.mark.parametrize("size", [0.0, 20.0, 60.0, 200.0])
+def test_far_logits_keep_finite_values_and_gradients(size):
+    outputs = {
+        task: torch.tensor([[a * size], [b * size]], requires_grad=True)
+        for task, a, b in (("click", 1, -1), ("buy", 1, 1))
+    }
+    given = ESMM(["click", "buy"])(outputs)["buy"]
+    assert bool(given.isfinite().all())
+    given.sum().backward()
+    assert all(bool(output.grad.isfinite().all()) for output in outputs.values())
+
+
+def test_a_head_that_a_later_task_reads_is_shared(recorder):
+    sharing = HardSharing().build(recorder, ["click", "buy"])
+    heads = {task: nn.Linear(4, 1) for task in ("click", "buy")}
+    model = MultiTaskModel(sharing, heads, ESMM(["click", "buy"]))
+    assert model.task_parameters("click") == []
+    assert len(model.task_parameters("buy")) == 2
+    model(recorder.inputs)["buy"].sum().backward()
+    assert all(parameter.grad is not None for parameter in model.shared_parameters())
+    split = [*model.shared_parameters(), *model.task_parameters("buy")]
+    assert {id(p) for p in split} == {id(p) for p in model.parameters()}
+
+
+def test_errors():
+    with pytest.raises(InvalidArgumentError, match="at least two different"):
+        ESMM(["click"])
+    with pytest.raises(InvalidArgumentError, match="did you mean 'click'"):
+        ESMM(["clik", "buy"])({"click": torch.zeros(1, 1), "buy": torch.zeros(1, 1)})
