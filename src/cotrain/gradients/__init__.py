@@ -2,5 +2,6 @@
 
 from cotrain.gradients._balance import Balance
 from cotrain.gradients._monitor import Monitor
+from cotrain.gradients._ranks import global_denominator, global_mean
 
-__all__ = ["Balance", "Monitor"]
+__all__ = ["Balance", "Monitor", "global_denominator", "global_mean"]

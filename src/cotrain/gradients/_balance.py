@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from cotrain._base import InvalidArgumentError, did_you_mean
 from cotrain.balancing import Balancer, CrossBatchRule, Needs
@@ -14,6 +15,7 @@ from cotrain.gradients._call import Call, align
 from cotrain.gradients._choose import choose_source
 from cotrain.gradients._engine import Engine
 from cotrain.gradients._monitor import Monitor
+from cotrain.gradients._ranks import forbid_second_backward, world_size
 from cotrain.gradients._shared import SharedParameters
 from cotrain.gradients._state import from_plain, to_plain
 
@@ -112,7 +114,10 @@ class Balance:
             rescale=rescale,
             monitor=monitor,
             scaler=scaler,
+            model=model,
         )
+        if isinstance(model, DistributedDataParallel):
+            forbid_second_backward(model)
 
     @property
     def weights(self) -> Tensor | None:
@@ -143,7 +148,7 @@ class Balance:
         """
         retain = regulariser is not None and regulariser.requires_grad
         call, *extra = self._calls(losses, extra_batches)
-        if call.live:
+        if call.live or world_size() > 1:
             self._engine.backward(call, extra, self.tasks or (), retain)
         if regulariser is not None and retain:
             self._engine.scaled(regulariser).backward()
@@ -174,7 +179,7 @@ class Balance:
                 f"{type(self.balancer).__name__} combines gradients entry by entry, which weights of losses "
                 "cannot express: use balance.backward(losses)."
             )
-        if call.live:
+        if call.live or world_size() > 1:
             total = self._engine.combine(call, extra, self.tasks or ())
         else:
             total = call.values_A.sum()

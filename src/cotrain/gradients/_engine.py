@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cotrain._base import InvalidArgumentError
 from cotrain.balancing import Balancer, JacobianRule, Needs
@@ -16,7 +16,16 @@ from cotrain.gradients._exact import ExactSource
 from cotrain.gradients._graph import TaskGraph
 from cotrain.gradients._monitor import Monitor
 from cotrain.gradients._one_pass import one_pass_loss, split_pass_loss
+from cotrain.gradients._ranks import (
+    is_ddp,
+    is_sharded,
+    refuse_synchronising,
+    share_call,
+    share_losses,
+    world_size,
+)
 from cotrain.gradients._rows import Asked, Rows, Source
+from cotrain.gradients._sharded import RanksSource, ShardedSource, average_grads
 from cotrain.gradients._shared import SharedParameters, own_leaves
 from cotrain.gradients._weigh import Measured, Rescale, measure, scaled_to_number, weigh
 
@@ -36,10 +45,12 @@ class Engine:
         rescale: Rescale,
         monitor: Monitor | None,
         scaler: torch.amp.GradScaler | None,
+        model: nn.Module | None = None,
     ) -> None:
         self.balancer = balancer
         self.shared = shared
         self.source = source
+        self.model = model
         self.every = every
         self.rescale: Rescale = rescale
         self.monitor = monitor
@@ -57,20 +68,53 @@ class Engine:
 
     def backward(self, call: Call, extra: Sequence[Call], tasks: Sequence[str], retain: bool) -> None:
         """Add the step's gradients to `.grad`."""
+        if world_size() > 1:
+            self._backward_on_ranks(call, extra, tasks, retain)
+        else:
+            self._backward(call, extra, tasks, retain)
+        self.step += 1
+
+    def _backward_on_ranks(
+        self, call: Call, extra: Sequence[Call], tasks: Sequence[str], retain: bool
+    ) -> None:
+        """Do the step of one rank of several, so that all ranks end with the gradient of the joined batch."""
+        parameters = self.shared.trainable()
+        sharded = is_sharded(parameters)
+        if not self.in_one_pass():
+            refuse_synchronising(self.model)
+            self._take_ranks_source()
+            self._by_rows(share_call(call), tasks, retain)
+        elif self.model is None or is_ddp(self.model) or sharded:
+            self._backward(call, extra, tasks, retain)  # the engine averages
+        else:
+            everything = [p for p in self.model.parameters() if p.requires_grad]
+            held = [parameter.grad for parameter in everything]
+            for parameter in everything:
+                parameter.grad = None
+            self._backward(call, extra, tasks, retain)
+            average_grads(everything)
+            for parameter, before in zip(everything, held, strict=True):
+                if before is not None:
+                    parameter.grad = before if parameter.grad is None else before.add_(parameter.grad)
+
+    def _backward(self, call: Call, extra: Sequence[Call], tasks: Sequence[str], retain: bool) -> None:
         if not self.in_one_pass():
             if self.balancer.needs is Needs.CROSS:
                 self._split_pass(call, self._cross_weights(call, extra, tasks), retain)
             else:
                 self._by_rows(call, tasks, retain)
         elif self.balancer.needs is Needs.LOSSES:
-            total = one_pass_loss(call, self._weights_of_losses(call), self._drop)
+            total = self._connected(one_pass_loss(call, self._weights_of_losses(call), self._drop))
             self.scaled(total).backward(retain_graph=retain)
         else:
             self._split_pass(call, self._weights_again(call), retain)
-        self.step += 1
 
     def combine(self, call: Call, extra: Sequence[Call], tasks: Sequence[str]) -> Tensor:
         """Return Σ wₖLₖ."""
+        local = call
+        if world_size() > 1 and not self.in_one_pass():
+            self._take_ranks_source()
+            call = share_call(call)
         if not self.in_one_pass():
             if self.balancer.needs is Needs.CROSS:
                 weights_K = self._cross_weights(call, extra, tasks)
@@ -84,7 +128,7 @@ class Engine:
         else:
             weights_K = self._weights_again(call)
         self.step += 1
-        return one_pass_loss(call, weights_K, self._drop)
+        return self._connected(one_pass_loss(local, weights_K, self._drop))
 
     def in_one_pass(self) -> bool:
         """Return whether this step's weights need no gradients."""
@@ -101,7 +145,8 @@ class Engine:
     # -- weights ------------------------------------------------------------------------------------
 
     def _weights_of_losses(self, call: Call) -> Tensor:
-        weights_K = self.balancer.weights(call.losses_K(), None, call.present_K())
+        losses_K, present_K = share_losses(call)
+        weights_K = self.balancer.weights(losses_K, None, present_K)
         if self.rescale == "weights":
             weights_K = scaled_to_number(weights_K)
         self._count(call, ~call.values_A.isfinite())
@@ -204,6 +249,24 @@ class Engine:
         for weights, inputs, keep in ((weights_K, self.shared.trainable(), True), (heads_K, own, retain)):
             total = one_pass_loss(call, weights, self._drop)
             self.scaled(total).backward(inputs=inputs, retain_graph=keep)
+
+    def _take_ranks_source(self) -> None:
+        """Switch to exact passes that are reduced over the ranks; nothing else can be."""
+        if not self.source.exact or self.balancer.needs is Needs.CROSS:
+            what = "independent batches" if self.source.exact else type(self.source).__name__
+            raise InvalidArgumentError(
+                f"In a process group Gramians come from exact passes that are reduced over the ranks; {what} "
+                "cannot be used there: use source='auto' and a method that takes one batch."
+            )
+        if not isinstance(self.source, (RanksSource, ShardedSource)):
+            sharded = is_sharded(self.shared.trainable())
+            self.source = ShardedSource(self.model) if sharded else RanksSource(self.model)
+
+    def _connected(self, total: Tensor) -> Tensor:
+        """Give a rank without any loss a zero that reaches the parameters, for the others wait for it."""
+        if total.requires_grad or world_size() == 1:
+            return total
+        return total + torch.stack([parameter.sum() for parameter in self.shared.trainable()]).sum() * 0
 
     def _head_weights(self, active_K: np.ndarray) -> np.ndarray:
         """Return the preference with mean 1 over the active tasks, 0 elsewhere."""

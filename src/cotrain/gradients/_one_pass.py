@@ -25,6 +25,8 @@ def one_pass_loss(call: Call, weights_K: Tensor, on_drop: OnDrop) -> Tensor:
         weights_K: K weights beside them.
         on_drop: called with (place among the K, bool scalar "is finite") where a gradient was looked at.
     """
+    if not call.live:
+        return call.values_A.sum()
     finite_A, kept = _kept(call)
     graph = TaskGraph(call.live)
     guard(graph, finite_A, on_drop=_placed(on_drop, call))
