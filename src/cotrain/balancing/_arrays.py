@@ -25,12 +25,12 @@ def widened(xp: Any, array: Array) -> Array:
 
 
 def to_float64(array: Array) -> np.ndarray:
-    """Copy any array to host memory in float64 (also from types that NumPy lacks, such as bfloat16)."""
+    """Bring any array to host memory in float64, from bfloat16 too. May share memory: do not write to it."""
     if isinstance(array, (np.ndarray, list, tuple)):
-        return np.array(array, dtype=np.float64)
+        return np.asarray(array, dtype=np.float64)
     xp = array_namespace(array)
     on_host = array_api_compat.to_device(detached(array), "cpu")
-    return np.array(xp.astype(on_host, xp.float64), dtype=np.float64)
+    return np.asarray(xp.astype(on_host, xp.float64), dtype=np.float64)
 
 
 def count(xp: Any, mask_K: Array, dtype: Any) -> Array:

@@ -64,7 +64,8 @@ class ExcessMTL(JacobianRule):
         weights_K = masked_softmax(xp, log_K, active_K) * self._preference_K(xp, losses_K, active_K)
         total = masked_sum(xp, weights_K, active_K)
         weights_K = weights_K / xp.where(total > 0, total, xp.ones_like(total))
-        self.state["weights"] = weights_K
+        last_K = self._recall(xp, "weights", losses_K, 0.0)
+        self.state["weights"] = xp.where(active_K, weights_K, last_K)
         return xp.sum(weights_K[:, None] * jacobian_KP, axis=0)
 
 

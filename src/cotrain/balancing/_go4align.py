@@ -19,7 +19,8 @@ class GO4Align(LossRule):
     dimension, and wₖ is the centre of the task's group. Cost: k-means on K numbers, on the device. Needs:
     `LOSSES`.
 
-    It depends, through exp(−βL), on the units of the losses, but little at the default β. With M ≥ K every
+    It depends, through exp(−βL), on the units of the losses, little at the default β; it fails for large
+    losses at a large β, where one task takes all. With M ≥ K every
     task is a group of its own. Negative losses are counted from a running lower bound.
 
     A preference multiplies the weights.

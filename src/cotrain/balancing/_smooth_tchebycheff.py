@@ -11,9 +11,9 @@ from cotrain.balancing._loss_rule import LossRule
 
 
 class SmoothTchebycheff(LossRule):
-    """The gradient of a smooth maximum of the relative losses: μ log Σ exp(λₖ log(Lₖ/nₖ)/μ).
+    """The gradient of a smooth maximum of the relative losses: μ log Σ exp(log(λₖLₖ/nₖ)/μ).
 
-    wₖ = K·λₖ·softmax(λ log(L/n)/μ)ₖ / Lₖ. nₖ, the nadir, is the mean loss over the first `warmup` batches
+    wₖ = K·softmax(log(λL/n)/μ)ₖ / Lₖ. nₖ, the nadir, is the mean loss over the first `warmup` batches
     of the task; until it is known wₖ = λₖ/Lₖ, as for `LogLoss`. Unlike a weighted sum, the minima reach
     all of a non-convex Pareto front as λ varies. Cost: nothing beyond the one backward pass. Needs:
     `LOSSES`.
@@ -21,7 +21,7 @@ class SmoothTchebycheff(LossRule):
     It fails for a small μ and noisy losses: whichever task is worst in the batch takes the whole step.
     Negative losses are counted from a running lower bound.
 
-    A preference is λ (with mean 1): it says where on the front to go.
+    A preference is λ (with mean 1): it says where on the front to go, namely to Lₖ ∝ nₖ/λₖ.
 
     Args:
         mu: μ > 0, the smoothing; the paper uses .01, .1, .5 and 1.
@@ -41,7 +41,8 @@ class SmoothTchebycheff(LossRule):
 
     Source: Lin et al., "Smooth Tchebycheff Scalarization for Multi-Objective Optimization", 2024,
     https://arxiv.org/abs/2402.19078. Different here: the logarithmic form of the authors' multi-task code,
-    with a warm-up in batches instead of one epoch, and a factor K.
+    with a warm-up in batches instead of one epoch, a factor K, and λ inside of the logarithm (outside of it,
+    where log(L/n) is negative, a larger λ would mean less weight).
     """
 
     multiplies_preference = False
@@ -66,9 +67,8 @@ class SmoothTchebycheff(LossRule):
         nadir_K = self._keep(xp, "nadir", nadir_K + (positive_K - nadir_K) / safe_seen_K, nadir_K, open_K)
         safe_nadir_K = xp.where(known_K, nadir_K, positive_K)
         direction_K = self._preference_K(xp, losses_K, active_K)
-        relative_K = direction_K * xp.log(positive_K / safe_nadir_K) / self.mu
+        relative_K = xp.log(direction_K * positive_K / safe_nadir_K) / self.mu
         # a task without a nadir counts as one that is where it started
         n_active = count(xp, active_K, losses_K.dtype)
         pull_K = n_active * masked_softmax(xp, relative_K, active_K)
-        pull_K = xp.where(xp.any(known_K & active_K), pull_K, xp.ones_like(pull_K))
-        return direction_K * pull_K / positive_K
+        return xp.where(xp.any(known_K & active_K), pull_K, direction_K) / positive_K

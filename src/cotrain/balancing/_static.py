@@ -17,6 +17,8 @@ class Static(LossRule):
     "Do Current Multi-Task Optimization Methods in Deep Learning Even Help?", 2022,
     https://arxiv.org/abs/2209.11379).
 
+    Cost: nothing beyond the one backward pass.
+
     A preference multiplies the weights.
 
     Args:

@@ -48,7 +48,10 @@ def _newton(matrix_KK: np.ndarray, factors_K: np.ndarray, exponent: float) -> tu
             return z_K, True
         hessian_KK = matrix_KK.copy()
         hessian_KK[diagonal, diagonal] += exponent * barrier_K / z_K
-        step_K = np.linalg.solve(hessian_KK, -gradient_K)
+        try:
+            step_K = np.linalg.solve(hessian_KK, -gradient_K)
+        except np.linalg.LinAlgError:  # z has grown until its barrier vanished beside a singular matrix
+            return z_K, False
         # as for self-concordant functions: stay inside the positive orthant far away, full steps near by
         change = float(np.abs(step_K / z_K).max())
         if change < 1e-15:
