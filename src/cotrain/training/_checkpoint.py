@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import time
+import warnings
 from pathlib import Path
 from typing import Any, final
 
@@ -57,11 +58,14 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise RunError(f"{path} does not exist: there is no checkpoint to resume from.")
     try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
+        with warnings.catch_warnings():
+            # What torch has to say about a foreign file is said by the error below.
+            warnings.simplefilter("ignore")
+            state = torch.load(path, weights_only=True, map_location="cpu")
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise RunError(
             f"{path} is damaged or not a checkpoint of cotrain and was not read "
-            f"({str(error).splitlines()[0][:120]}): delete it and train again."
+            f"({type(error).__name__}): delete it and train again."
         ) from error
     if not isinstance(state, dict) or not isinstance(state.get("version"), int):
         raise RunError(f"{path} is not a checkpoint of cotrain: delete it and train again.")
