@@ -36,14 +36,15 @@ class GramianRule(Balancer):
         weights_K = np.zeros(n_tasks)
         if index_A.size == 0:
             return weights_K
-        gramian_AA = gramian_KK[np.ix_(index_A, index_A)]
+        gramian_AA = gramian_KK[index_A[:, None], index_A]
         preference_A = preference_of(self.preference, n_tasks, index_A)
 
         def solve(nonzero_Z: np.ndarray, scale: float) -> np.ndarray:
-            gramian_ZZ = gramian_AA[np.ix_(nonzero_Z, nonzero_Z)] / scale
-            places_Z = index_A[nonzero_Z]
-            preference_Z = preference_A[nonzero_Z] / preference_A[nonzero_Z].mean()
-            return self._solve((gramian_ZZ + gramian_ZZ.T) / 2, losses_K[places_Z], preference_Z, places_Z)
+            gramian_ZZ = gramian_AA[nonzero_Z[:, None], nonzero_Z]
+            places_Z, preference_Z = index_A[nonzero_Z], preference_A[nonzero_Z]
+            preference_Z = preference_Z / preference_Z.mean()
+            gramian_ZZ = (gramian_ZZ + gramian_ZZ.T) * (0.5 / scale)
+            return self._solve(gramian_ZZ, losses_K[places_Z], preference_Z, places_Z)
 
         weights_K[index_A] = solved_weights(np.diagonal(gramian_AA), preference_A, self._degree(), solve)
         return weights_K

@@ -15,6 +15,8 @@ ZERO_NORM_SHARE = 2.0**-104
 
 def finite_submatrix(gramian_KK: np.ndarray, losses_K: np.ndarray, active: Array | None) -> np.ndarray:
     """Return the places of the tasks that are active and whose loss and inner products are finite."""
+    if active is None and np.isfinite(gramian_KK).all() and np.isfinite(losses_K).all():
+        return np.arange(losses_K.size)
     active_K = np.isfinite(losses_K) & np.isfinite(np.diagonal(gramian_KK))
     if active is not None:
         active_K &= to_float64(active).astype(bool)
@@ -49,6 +51,9 @@ def solved_weights(
     nonzero_A = squared_norms_A > largest * ZERO_NORM_SHARE
     if not largest > 0:
         return preference_A / preference_A.mean()
+    if nonzero_A.all():
+        scale = float(squared_norms_A.mean())
+        return solve(np.arange(squared_norms_A.size), scale) * scale**degree
     scale = float(squared_norms_A[nonzero_A].mean())
     weights_A = np.empty(squared_norms_A.size)
     solved = solve(np.flatnonzero(nonzero_A), scale)

@@ -6,8 +6,10 @@ import numpy as np
 
 from cotrain.balancing._solvers._cosines import lengths_and_cosines
 
-#: Cosine matrices with a smaller reciprocal condition are inverted on their range only.
+#: Eigenvalues of the cosines below this share of the largest count as zero where the matrix is singular.
 RANK_TOLERANCE = 1e-12
+#: Solutions larger than this, relative to the right-hand side, come from a matrix that counts as singular.
+LARGEST = 1e8
 
 
 def equal_cosine_weights(gramian_KK: np.ndarray, cosines_K: np.ndarray) -> np.ndarray:
@@ -22,11 +24,10 @@ def equal_cosine_weights(gramian_KK: np.ndarray, cosines_K: np.ndarray) -> np.nd
     norms_K, matrix_KK = lengths_and_cosines(gramian_KK)
     matrix_KK.flat[:: matrix_KK.shape[0] + 1] = 1.0
     try:
-        lower_KK = np.linalg.cholesky(matrix_KK)
-        pivots_K = np.diagonal(lower_KK)
-        # the smallest pivot bounds the condition well enough to tell singular from harmless
-        if pivots_K.min() ** 2 > RANK_TOLERANCE * 1e3:
-            return np.linalg.solve(matrix_KK, cosines_K) / norms_K
+        solution_K = np.linalg.solve(matrix_KK, cosines_K)
+        # a solution of moderate size is one that no near-singularity has blown up
+        if float(np.abs(solution_K).max()) < LARGEST * float(np.abs(cosines_K).max()):
+            return solution_K / norms_K
     except np.linalg.LinAlgError:
         pass  # singular: go on with the pseudo-inverse
     values_K, vectors_KK = np.linalg.eigh(matrix_KK)
