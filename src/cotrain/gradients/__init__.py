@@ -1,7 +1,8 @@
 """Balancing inside a PyTorch loop: per-task gradients, their Gramian, the weighted backward pass."""
 
 from cotrain.gradients._balance import Balance
+from cotrain.gradients._lightning import lightning_callback
 from cotrain.gradients._monitor import Monitor
 from cotrain.gradients._ranks import global_denominator, global_mean
 
-__all__ = ["Balance", "Monitor", "global_denominator", "global_mean"]
+__all__ = ["Balance", "Monitor", "global_denominator", "global_mean", "lightning_callback"]

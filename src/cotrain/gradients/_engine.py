@@ -207,8 +207,9 @@ class Engine:
             update_P = self._combined(self.balancer, call, rows, measured, scale)
             rows.apply_update(update_P, heads_A)
         else:
-            weights_K = self._weighed(call, measured, tasks)
-            rows.apply(weights_K.double().cpu()[places], heads_A)
+            weights_A = self._weighed(call, measured, tasks).double().cpu()[places]
+            # A losses-only method in a recorded step weighs whole losses, as in every other step.
+            rows.apply(weights_A, weights_A if self.balancer.needs is Needs.LOSSES else heads_A)
 
     def _combined(
         self, rule: JacobianRule, call: Call, rows: Rows, measured: Measured, scale: Tensor | None

@@ -29,8 +29,9 @@ def one_pass_loss(call: Call, weights_K: Tensor, on_drop: OnDrop) -> Tensor:
         return call.values_A.sum()
     finite_A, kept = _kept(call)
     graph = TaskGraph(call.live)
-    guard(graph, finite_A, on_drop=_placed(on_drop, call))
-    return _sum(call, kept, weights_K)
+    upstream: list[Tensor] = []
+    guard(graph, finite_A, on_drop=_placed(on_drop, call), upstream=upstream)
+    return _sum(call, kept, weights_K, upstream)
 
 
 def split_pass_loss(
@@ -53,8 +54,9 @@ def split_pass_loss(
     ratio_K = weights_K / head_weights_K
     scales = [ratio_K[place] for place in call.places]
     own = frozenset(id(leaf) for leaf in graph.leaves.values()) - shared.ids
-    guard(graph, finite_A, scales, own, on_drop=_placed(on_drop, call))
-    return _sum(call, kept, head_weights_K)
+    upstream: list[Tensor] = []
+    guard(graph, finite_A, scales, own, on_drop=_placed(on_drop, call), upstream=upstream)
+    return _sum(call, kept, head_weights_K, upstream)
 
 
 def _kept(call: Call) -> tuple[list[Tensor], Tensor]:
@@ -63,9 +65,13 @@ def _kept(call: Call) -> tuple[list[Tensor], Tensor]:
     return list(finite_A.unbind()), torch.where(finite_A, live_A, torch.zeros_like(call.values_A))
 
 
-def _sum(call: Call, kept_A: Tensor, weights_K: Tensor) -> Tensor:
+def _sum(call: Call, kept_A: Tensor, weights_K: Tensor, upstream: list[Tensor]) -> Tensor:
     weights_A = weights_K if len(call.places) == call.n_tasks else weights_K[call.index()]
-    return (kept_A * weights_A.to(kept_A.dtype)).sum()
+    total = (kept_A * weights_A.to(kept_A.dtype)).sum()
+    if total.requires_grad:
+        # The hook must not return what `append` returns; it only looks.
+        total.register_hook(lambda grad: upstream.append(grad.detach()))
+    return total
 
 
 def _placed(on_drop: OnDrop, call: Call) -> OnDrop:
