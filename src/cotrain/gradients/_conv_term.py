@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cotrain.gradients._graph import Node
-from cotrain.gradients._terms import Term, inner, weighted
+from cotrain.gradients._terms import Term, Weighing, inner
 
 Settings = tuple[Any, Any, Any, bool, Any, int]
 
@@ -71,9 +71,9 @@ class ConvTerm(Term):
         """Return one weight gradient per task."""
         return torch.stack([self._weight_grad(delta) for delta in self.deltas])
 
-    def combined(self, weights_K: Tensor) -> Tensor:
+    def combined(self, weigh: Weighing) -> Tensor:
         """Return the weight gradient of the weighted δ."""
-        return self._weight_grad(weighted(weights_K, self.deltas))
+        return self._weight_grad(weigh(self.deltas))
 
     def to_inputs(self) -> Tensor:
         """Return the gradients of the input, [K, B, I, ...], from one pass over K·B rows."""

@@ -59,22 +59,26 @@ class Cotangents:
                 handle.remove()
         for (task, leaf), grad in zip(own, grads, strict=False):
             self.heads.hold(task, leaf, grad)
-        #: Entrance -> sum over the tasks, known for free where there is one entrance.
-        self.sums = dict(zip(wanted, grads[len(own) :], strict=True)) if len(wanted) == 1 else {}
 
     def sum_at(self, edge: Edge) -> Tensor:
         """Return the sum of what the tasks send into one entrance."""
-        held = self.sums.get(edge)
-        return torch.stack(list(self.entering[edge].values())).sum(0) if held is None else held
+        grads = iter(self.entering[edge].values())
+        total = next(grads).clone()
+        for grad in grads:
+            total += grad
+        return total
 
-    def _catcher(self, task: int, edges: list[tuple[int, Edge]]) -> Callable[..., None]:
-        def caught(grad_inputs: tuple[Tensor | None, ...], _: Any) -> None:
+    def _catcher(self, task: int, edges: list[tuple[int, Edge]]) -> Callable[..., Any]:
+        def caught(grad_inputs: tuple[Tensor | None, ...], _: Any) -> tuple[Tensor | None, ...]:
+            left = list(grad_inputs)
             for place, edge in edges:
-                grad = grad_inputs[place]
+                grad = left[place]
                 if grad is None:
                     continue
                 tasks = self.entering.setdefault(edge, {})
                 tasks[task] = tasks[task] + grad if task in tasks else grad
+                left[place] = None  # nothing goes on below, and nothing is added up there
+            return tuple(left)
 
         return caught
 

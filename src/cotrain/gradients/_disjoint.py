@@ -11,7 +11,7 @@ from cotrain.gradients._graph import TaskGraph
 from cotrain.gradients._propagate import can_propagate, mixing_node, propagate
 from cotrain.gradients._rows import Asked, HeadGrads, Rows, Source
 from cotrain.gradients._shared import add_grad
-from cotrain.gradients._terms import Term, inner
+from cotrain.gradients._terms import Term, Weighing, inner
 
 
 class DisjointSource(Source):
@@ -110,12 +110,13 @@ class DisjointRows(Rows):
     def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
         """Add the gradient of δ with each row multiplied by its task's weight."""
         weights_A = weights_A.to(self._owner_B.device)
+        kept_B = weights_A[self._owner_B] != 0
+        all_kept = bool(kept_B.all())
         for term in self._terms:
             owner_R = self._owner_of(term)
-            kept = weights_A[owner_R] != 0
-            if not kept.all():  # rows of weight 0 may not be finite
-                rows = torch.nonzero(kept).flatten()
+            if not all_kept:  # rows of weight 0 may not be finite
+                rows = torch.nonzero(weights_A[owner_R] != 0).flatten()
                 term, owner_R = term.part(rows), owner_R[rows]
             factor_R = weights_A[owner_R].to(term.parameter.dtype)
-            add_grad(term.parameter, term.scaled(factor_R).combined(torch.ones(1)))
+            add_grad(term.parameter, term.scaled(factor_R).combined(Weighing(torch.ones(1))))
         self._heads.apply(head_weights_A.tolist())

@@ -11,7 +11,7 @@ from cotrain.gradients._graph import TaskGraph
 from cotrain.gradients._propagate import can_propagate, propagate
 from cotrain.gradients._rows import Asked, HeadGrads, Rows, Source
 from cotrain.gradients._shared import add_grad
-from cotrain.gradients._terms import BiasTerm, LinearTerm, Term, inner
+from cotrain.gradients._terms import BiasTerm, LinearTerm, Term, Weighing, inner
 
 
 class GhostSource(Source):
@@ -105,6 +105,7 @@ class GhostRows(Rows):
     @torch.no_grad()
     def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
         """Add each parameter's gradient of the weighted δ."""
+        weigh = Weighing(weights_A)
         for term in self._terms:
-            add_grad(term.parameter, term.combined(weights_A))
+            add_grad(term.parameter, term.combined(weigh))
         self._heads.apply(head_weights_A.tolist())

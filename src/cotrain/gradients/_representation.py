@@ -15,7 +15,7 @@ from cotrain.gradients._graph import TaskGraph
 from cotrain.gradients._propagate import can_propagate, propagate
 from cotrain.gradients._rows import Asked, Rows, Source
 from cotrain.gradients._shared import add_grad
-from cotrain.gradients._terms import inner, weighted
+from cotrain.gradients._terms import Weighing, inner
 
 
 class RepresentationSource(Source):
@@ -118,9 +118,9 @@ class EntranceRows(Rows):
 
     def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
         """Send Σ wₖδₖ through the shared part."""
-        edges, grads = [], []
+        edges, grads, weigh = [], [], Weighing(weights_A)
         for (node, number), rows in self._entering.items():
-            combined = weighted(weights_A, rows)
+            combined = weigh(rows)
             if node in self._graph.leaves:
                 add_grad(self._graph.leaves[node], combined)
             else:

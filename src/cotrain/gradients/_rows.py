@@ -85,10 +85,14 @@ class HeadGrads:
 
     def finite(self, n_present: int, device: torch.device) -> Tensor:
         """Return A booleans."""
-        sums_A = torch.zeros(n_present, dtype=torch.float32, device=device)
-        for task, _, grad in self._held:
-            sums_A[task] += grad.sum(dtype=torch.float32)
-        return sums_A.isfinite()
+        if not self._held:
+            return torch.ones(n_present, dtype=torch.bool, device=device)
+        wide = [torch.promote_types(grad.dtype, torch.float32) for _, _, grad in self._held]
+        sums = [grad.sum(dtype=dtype) for (_, _, grad), dtype in zip(self._held, wide, strict=True)]
+        broken = ~torch.stack([total.to(sums[0]) for total in sums]).isfinite()
+        tasks = torch.tensor([task for task, _, _ in self._held], device=broken.device)
+        counts_A = torch.zeros(n_present, dtype=torch.long, device=broken.device)
+        return (counts_A.index_add_(0, tasks, broken.long()) == 0).to(device)
 
     def apply(self, weights: list[float]) -> None:
         """Add weight × gradient to the parameters; a task of weight 0 leaves no trace."""

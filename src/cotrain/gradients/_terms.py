@@ -20,13 +20,28 @@ def inner(rows: Tensor, others: Tensor | None = None) -> Tensor:
     return (flat @ other.T).double()
 
 
-def weighted(weights_K: Tensor, values: Tensor) -> Tensor:
-    """Return Σ wₖ valuesₖ, tasks of weight 0 left out, for they may not be finite."""
-    kept = weights_K != 0
-    if not kept.all():
-        weights_K, values = weights_K[kept], values[kept.to(values.device)]
-    flat = values.reshape(values.shape[0], -1)
-    return (weights_K.to(flat) @ flat).view(values.shape[1:])
+class Weighing:
+    """Σ wₖ valuesₖ, tasks of weight 0 left out, for they may not be finite; each array is weighed once.
+
+    Args:
+        weights_K: the weights.
+    """
+
+    def __init__(self, weights_K: Tensor) -> None:
+        kept = weights_K != 0
+        self._kept = None if bool(kept.all()) else torch.nonzero(kept).flatten()
+        self._weights = weights_K if self._kept is None else weights_K[self._kept]
+        self._done: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """Return the weighted sum over the first axis."""
+        held = self._done.get(id(values))
+        if held is None:
+            rows = values if self._kept is None else values[self._kept.to(values.device)]
+            total = self._weights.to(values) @ rows.reshape(rows.shape[0], -1)
+            # The array is kept beside its sum, so that its id cannot be given to another.
+            held = self._done[id(values)] = (values, total.view(values.shape[1:]))
+        return held[1]
 
 
 class Term(ABC):
@@ -48,7 +63,7 @@ class Term(ABC):
         """Return the K gradients themselves, [K, *parameter.shape]."""
 
     @abstractmethod
-    def combined(self, weights_K: Tensor) -> Tensor:
+    def combined(self, weigh: Weighing) -> Tensor:
         """Return Σ wₖ gradientₖ."""
 
     # A term of one δ whose rows belong to different tasks gives the K gradients by `part`.
@@ -102,9 +117,9 @@ class DirectTerm(Term):
         """Return them."""
         return self.grads_K
 
-    def combined(self, weights_K: Tensor) -> Tensor:
+    def combined(self, weigh: Weighing) -> Tensor:
         """Return their weighted sum."""
-        return weighted(weights_K, self.grads_K)
+        return weigh(self.grads_K)
 
 
 class BiasTerm(Term):
@@ -136,9 +151,9 @@ class BiasTerm(Term):
         """Return the sums over rows."""
         return self.deltas_KRO.sum(1)
 
-    def combined(self, weights_K: Tensor) -> Tensor:
+    def combined(self, weigh: Weighing) -> Tensor:
         """Return the weighted sum."""
-        return weighted(weights_K, self.deltas_KRO).sum(0)
+        return weigh(self.deltas_KRO).sum(0)
 
 
 class LinearTerm(Term):
@@ -228,9 +243,9 @@ class LinearTerm(Term):
             return self.inputs_RI.T @ self.deltas_KRO
         return self.deltas_KRO.transpose(1, 2) @ self.inputs_RI
 
-    def combined(self, weights_K: Tensor) -> Tensor:
+    def combined(self, weigh: Weighing) -> Tensor:
         """Return the gradient of the weighted δ."""
-        deltas_RO = weighted(weights_K, self.deltas_KRO)
+        deltas_RO = weigh(self.deltas_KRO)
         if self.transposed:
             return self.inputs_RI.T @ deltas_RO
         return deltas_RO.T @ self.inputs_RI
@@ -286,9 +301,9 @@ class EmbeddingTerm(Term):
         """Return the K gradients of the whole table."""
         return self._summed(self.indices_N, self.parameter.shape[0])
 
-    def combined(self, weights_K: Tensor) -> Tensor:
+    def combined(self, weigh: Weighing) -> Tensor:
         """Return the gradient of the weighted δ."""
-        deltas_ND = weighted(weights_K, self.deltas_KND)
+        deltas_ND = weigh(self.deltas_KND)
         return torch.zeros_like(self.parameter, dtype=deltas_ND.dtype).index_add_(
             0, self.indices_N, deltas_ND
         )

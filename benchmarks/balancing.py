@@ -1,0 +1,191 @@
+"""Cost of a balanced step beside a plain sum-of-losses step and beside torchjd.
+
+Every way runs in turn within each repetition, on one thread; what is printed is the median over the
+repetitions of the ratio of CPU times to the plain step of the same repetition. A step is zero_grad, forward,
+backward and one SGD update.
+
+    python benchmarks/balancing.py [--repetitions 15] [--only K]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from cotrain.balancing import Equal, UPGrad
+from cotrain.gradients import Balance
+
+
+class Net(nn.Module):
+    def __init__(self, encoder: nn.Module, width: int, n_tasks: int, x: Tensor, disjoint: bool) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.heads = nn.ModuleList(nn.Linear(width, 1) for _ in range(n_tasks))
+        self.x = x
+        self.y = torch.randn(len(x), n_tasks)
+        owner = torch.arange(len(x)) % n_tasks
+        self.rows = [torch.nonzero(owner == k).flatten() for k in range(n_tasks)] if disjoint else None
+        self.optimizer = torch.optim.SGD(self.parameters(), lr=1e-3)
+
+    def losses(self) -> tuple[Tensor, dict[str, Tensor]]:
+        z = self.encoder(self.x)
+        losses = {}
+        for k, head in enumerate(self.heads):
+            zk, yk = (z, self.y) if self.rows is None else (z[self.rows[k]], self.y[self.rows[k]])
+            losses[str(k)] = (head(zk)[:, 0] - yk[:, k]).square().mean()
+        return z, losses
+
+
+def mlp(width: int) -> nn.Module:
+    layers = [nn.Linear(64, width), nn.ReLU()]
+    for _ in range(2):
+        layers += [nn.Linear(width, width), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+def conv() -> nn.Module:
+    layers: list[nn.Module] = []
+    for n_in, n_out in ((3, 16), (16, 32), (32, 64)):
+        layers += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*layers, nn.Flatten())
+
+
+def plain(net: Net) -> Callable[[], None]:
+    def step() -> None:
+        net.optimizer.zero_grad()
+        _, losses = net.losses()
+        torch.stack(list(losses.values())).sum().backward()
+        net.optimizer.step()
+
+    return step
+
+
+def ours(net: Net, balance: Balance) -> Callable[[], None]:
+    def step() -> None:
+        net.optimizer.zero_grad()
+        _, losses = net.losses()
+        balance.backward(losses)
+        net.optimizer.step()
+
+    return step
+
+
+def torchjd_passes(net: Net, chunk: int | None) -> Callable[[], None]:
+    from torchjd.aggregation import UPGrad as Peer
+    from torchjd.autojac import jac_to_grad, mtl_backward
+
+    aggregator = Peer()
+
+    def step() -> None:
+        net.optimizer.zero_grad()
+        z, losses = net.losses()
+        mtl_backward(list(losses.values()), features=z, parallel_chunk_size=chunk)
+        jac_to_grad(net.encoder.parameters(), aggregator)
+        net.optimizer.step()
+
+    return step
+
+
+def torchjd_gramian(net: Net) -> Callable[[], None]:
+    from torchjd.aggregation import UPGradWeighting
+    from torchjd.autogram import Engine
+
+    weighting, engine = UPGradWeighting(), Engine(net.encoder, batch_dim=None)
+
+    def step() -> None:
+        net.optimizer.zero_grad()
+        _, losses = net.losses()
+        stacked = torch.stack(list(losses.values()))
+        stacked.backward(weighting(engine.compute_gramian(stacked)))
+        net.optimizer.step()
+
+    return step
+
+
+def ways(make: Callable[[bool], Net]) -> dict[str, Callable[[], None]]:
+    def balance(net: Net, **options: object) -> Balance:
+        return Balance(UPGrad(), net.encoder.parameters(), **options)  # type: ignore[arg-type]
+
+    steps = {"plain": plain(make(False))}
+    steps["torchjd default"] = torchjd_passes(make(False), None)
+    steps["torchjd chunk=1"] = torchjd_passes(make(False), 1)
+    steps["torchjd autogram"] = torchjd_gramian(make(False))
+    for name, options in {
+        "exact": {"source": "exact"},
+        "ghost": {"source": "ghost"},
+        "auto": {"source": "auto"},
+        "representation": {"source": "representation"},
+        "every 10": {"source": "auto", "every": 10},
+    }.items():
+        net = make(False)
+        steps[name] = ours(net, balance(net, **options))
+    net = make(False)
+    steps["last layer"] = ours(net, balance(net, source=[list(net.encoder.children())[-2]]))
+    net = make(False)
+    steps["losses only"] = ours(net, Balance(Equal(), net.encoder.parameters()))
+    net = make(True)
+    steps["disjoint: plain"] = plain(make(True))
+    steps["disjoint"] = ours(net, balance(net, source="disjoint"))
+    return steps
+
+
+def measure(steps: dict[str, Callable[[], None]], repetitions: int) -> dict[str, float]:
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for repetition in range(repetitions + 2):
+        for name, step in steps.items():
+            # A step that reuses weights is cheap nine times out of ten: count all ten.
+            n_steps = 10 if name == "every 10" else 1
+            start = time.process_time()
+            for _ in range(n_steps):
+                step()
+            if repetition >= 2:
+                times[name].append((time.process_time() - start) / n_steps)
+    result = {}
+    for name, values in times.items():
+        base = times["disjoint: plain" if name.startswith("disjoint") else "plain"]
+        result[name] = statistics.median(a / b for a, b in zip(values, base, strict=True))
+    result["plain, ms"] = 1e3 * statistics.median(times["plain"])
+    return result
+
+
+CASES: list[tuple[str, int, Callable[[], tuple[nn.Module, int, Tensor]]]] = [
+    *(
+        (f"mlp 3x512, B=256, K={k}", k, lambda: (mlp(512), 512, torch.randn(256, 64)))
+        for k in (2, 4, 8, 16, 40)
+    ),
+    ("mlp 3x512, B=32, K=8", 8, lambda: (mlp(512), 512, torch.randn(32, 64))),
+    ("mlp 3x1024, B=32, K=16", 16, lambda: (mlp(1024), 1024, torch.randn(32, 64))),
+    ("conv 16-32-64, B=32, K=4", 4, lambda: (conv(), 1024, torch.randn(32, 3, 32, 32))),
+    ("conv 16-32-64, B=32, K=8", 8, lambda: (conv(), 1024, torch.randn(32, 3, 32, 32))),
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repetitions", type=int, default=15)
+    parser.add_argument("--only", default="", help="run the cases whose name contains this")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    for name, n_tasks, parts in CASES:
+        if arguments.only not in name:
+            continue
+
+        def make(disjoint: bool, parts=parts, n_tasks=n_tasks) -> Net:  # type: ignore[no-untyped-def]
+            torch.manual_seed(0)
+            encoder, width, x = parts()
+            return Net(encoder, width, n_tasks, x, disjoint)
+
+        result = measure(ways(make), arguments.repetitions)
+        print(f"{name} (plain {result.pop('plain, ms'):.2f} ms)", flush=True)
+        print("   " + "   ".join(f"{way} {ratio:.2f}" for way, ratio in result.items()), flush=True)
+
+
+if __name__ == "__main__":
+    main()
