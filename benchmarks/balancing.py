@@ -125,7 +125,8 @@ def ways(make: Callable[[bool], Net]) -> dict[str, Callable[[], None]]:
         net = make(False)
         steps[name] = ours(net, balance(net, **options))
     net = make(False)
-    steps["last layer"] = ours(net, balance(net, source=[list(net.encoder.children())[-2]]))
+    last = [module for module in net.encoder if isinstance(module, (nn.Linear, nn.Conv2d))][-1]
+    steps["last layer"] = ours(net, balance(net, source=[last]))
     net = make(False)
     steps["losses only"] = ours(net, Balance(Equal(), net.encoder.parameters()))
     net = make(True)

@@ -61,13 +61,23 @@ class Uses:
     Args:
         leaves: shared parameters by their AccumulateGrad node.
         children: of every node.
+        wanted: nodes that lead to a parameter that is asked for; `None`: all do.
     """
 
     def __init__(
-        self, leaves: dict[Node, Tensor], children: dict[Node, tuple[tuple[Node, int], ...]]
+        self,
+        leaves: dict[Node, Tensor],
+        children: dict[Node, tuple[tuple[Node, int], ...]],
+        wanted: set[Node] | None = None,
     ) -> None:
         self.leaves = leaves
         self.children = children
+        self._wanted = wanted
+
+    def goes_on(self, node: Node, place: int) -> bool:
+        """Return whether gradient is needed beyond this input."""
+        child = self.children[node][place][0]
+        return child is not None and (self._wanted is None or child in self._wanted)
 
     def parameter(self, node: Node, place: int) -> tuple[Tensor, bool] | None:
         """Return (parameter, whether it is read transposed), looking through casts and a transpose."""
@@ -105,7 +115,7 @@ def linear(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:
     if weight is not None:
         inputs_RI = (node._saved_mat1 if with_bias else node._saved_self).detach()
         emit(LinearTerm(weight[0], inputs_RI, grad_KRO, transposed=not weight[1]))
-    if children[place][0] is not None:
+    if uses.goes_on(node, place):
         matrix_IO = node._saved_mat2.detach()
         result[place] = (grad_KRO.reshape(-1, grad_KRO.shape[2]) @ matrix_IO.T).view(
             *grad_KRO.shape[:2], matrix_IO.shape[0]

@@ -21,7 +21,7 @@ def layer_norm(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None
     if not _emit_affine(node, uses, emit, _as_rows(along, n_last), _as_rows(grad, n_last)):
         return None
     result: Grads = [None] * 3
-    if uses.children[node][0][0] is not None:
+    if uses.goes_on(node, 0):
         weight = node._saved_weight
         if weight is not None:
             grad, along = grad * weight.detach(), along * weight.detach()
@@ -49,7 +49,7 @@ def batch_norm(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None
     if not _emit_affine(node, uses, emit, along_KBC, sums_KBC):
         return None
     result: Grads = [None] * 3
-    if uses.children[node][0][0] is not None:
+    if uses.goes_on(node, 0):
         if node._saved_training:
             n_rows = inputs.numel() // inputs.shape[1]
             wide = (len(grad), 1, *per_channel)
@@ -76,7 +76,7 @@ def convolution(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | Non
     if weight is not None:
         emit(term)
     result: Grads = [None] * len(uses.children[node])
-    if uses.children[node][0][0] is not None:
+    if uses.goes_on(node, 0):
         result[0] = term.to_inputs()
     return result
 

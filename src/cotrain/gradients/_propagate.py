@@ -105,12 +105,12 @@ def propagate(
         One term per use of a parameter.
     """
     terms: list[Term] = []
-    uses = Uses(graph.leaves, graph.children)
     pending: dict[Node, dict[int, Tensor]] = {}
     for (node, number), grad in entering.items():
         _add(pending, node, number, grad)
     order = _in_order(graph, [edge[0] for edge in entering])
     wanted = None if only is None else _leading_to(graph, order, only)
+    uses = Uses(graph.leaves, graph.children, wanted)
     for node in order:
         arrived = pending.pop(node, None)
         if arrived is None or (wanted is not None and node not in wanted):
