@@ -9,19 +9,17 @@ import numpy as np
 from cotrain.balancing._checks import check_between
 from cotrain.balancing._norm_rule import NormRule
 
-#: No weight may fall below this share of the mean weight.
-LEAST_WEIGHT = 0.01
-
 
 class GradNorm(NormRule):
     """Weights learned so that weighted gradients have one length, longer for tasks that lag behind.
 
-    w takes gradient steps on Σₖ |wₖnₖ − m·rₖ^α|, with the norms n, m = mean(w·n) held fixed,
-    rₖ = (Lₖ/Lₖ(0)) / mean(L/L(0)), and is then brought back to mean 1. Cost: the gradient norms (of the last
+    w descends on Σₖ |wₖnₖ − m·rₖ^α|, with the norms n, m = mean(w·n) held fixed and
+    rₖ = (Lₖ/Lₖ(0)) / mean(L/L(0)), and is then brought back to mean 1. A step multiplies wₖ by
+    exp(−learning_rate·δₖ), δₖ = (wₖnₖ − m·rₖ^α) / (m·rₖ^α), at most 1. Cost: the gradient norms (of the last
     shared layer, in the paper). Needs: `NORMS`.
 
     It fails for losses that start near 0 or are negative: the rate rₖ is then kept at 1. Adaptation is
-    slow: a weight moves by `learning_rate` times its relative norm a step.
+    slow: a weight moves by at most the share `learning_rate` a step.
 
     A preference multiplies the target lengths m·rₖ^α.
 
@@ -42,8 +40,8 @@ class GradNorm(NormRule):
         [0.5, 1.5]
 
     Source: Chen et al., "GradNorm: Gradient Normalization for Adaptive Loss Balancing in Deep Multitask
-    Networks", 2018, https://arxiv.org/abs/1711.02257. Different here: plain gradient steps on norms divided
-    by their root mean square, so the learning rate does not depend on their unit; weights stay above .01.
+    Networks", 2018, https://arxiv.org/abs/1711.02257. Different here: relative steps on the logarithms
+    of the weights, which stay positive and settle even where norms differ by 10,000 (the paper: Adam on w).
     """
 
     def __init__(
@@ -70,8 +68,8 @@ class GradNorm(NormRule):
         progress_A = np.where(usable_A, losses_A / np.where(usable_A, initial_A, 1.0), 1.0)
         rates_A = progress_A / progress_A.mean()
         targets_A = (weights_A * norms_A).mean() * rates_A**self.alpha * preference_A
-        weights_A = weights_A - self.learning_rate * norms_A * np.sign(weights_A * norms_A - targets_A)
-        weights_A = np.maximum(weights_A, LEAST_WEIGHT * total / losses_A.size)
+        gaps_A = np.minimum(weights_A * norms_A / targets_A - 1.0, 1.0)
+        weights_A = weights_A * np.exp(-self.learning_rate * gaps_A)
         weights_A = weights_A * (total / weights_A.sum())
         kept.update({str(task): float(weight) for task, weight in zip(index_A, weights_A, strict=True)})
         return weights_A
