@@ -16,7 +16,7 @@ from cotrain.networks._checks import check_at_least
 from cotrain.networks._positions import mean_over_positions
 from cotrain.networks.sharing._base import Sharing
 from cotrain.networks.sharing._health import GateMeter, Health, Level, UnitMeter, assess
-from cotrain.networks.sharing._held import Held
+from cotrain.networks.sharing._held import Held, exporting
 from cotrain.networks.sharing._mixing import mix
 from cotrain.networks.sharing._parts import ExpertBank, Parts
 
@@ -172,7 +172,7 @@ class SelectorGate(nn.Module):
         codes = logits[:, self.selected :].unflatten(-1, (self.selected, self.n_bits))  # [B, k, M]
         steps = smooth_step(codes, self.gamma).unsqueeze(-2)  # [B, k, 1, M]
         selectors = torch.where(self.bits, steps, 1 - steps).prod(dim=-1)  # [B, k, 2^M]
-        if self.training and not torch.compiler.is_exporting():
+        if self.training and not exporting():
             self.indecision.value = self._indecision(selectors)
         gate = torch.einsum("bk,bke->be", weights, selectors[..., : self.n_experts])
         self.meter(gate)

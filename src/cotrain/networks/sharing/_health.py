@@ -14,6 +14,8 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from cotrain.networks.sharing._held import exporting
+
 #: An expert is dead if the gates give it less than this part of an even share.
 DEAD = 0.1
 #: A shared expert is captured if one task gives it at least this part of all the weight it gets.
@@ -47,7 +49,7 @@ class Meter(nn.Module, ABC):
     @property
     def counting(self) -> bool:
         """Whether to count now: in training, and not while the network is being exported."""
-        return self.training and not torch.compiler.is_exporting()
+        return self.training and not exporting()
 
     @abstractmethod
     def reset(self) -> None:

@@ -8,6 +8,11 @@ import torch
 from torch import Tensor
 
 
+def exporting() -> bool:
+    """Return whether `torch.export` is tracing, which must meet no side effects."""
+    return torch.compiler.is_compiling() and not torch.compiler.is_dynamo_compiling()
+
+
 @final
 class Held:
     """Keeps one tensor; a copy starts empty, because tensors in the middle of a graph cannot be copied."""

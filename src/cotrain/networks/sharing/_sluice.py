@@ -15,7 +15,7 @@ from cotrain.networks._positions import fit_positions
 from cotrain.networks.sharing._base import Sharing
 from cotrain.networks.sharing._columns import Columns
 from cotrain.networks.sharing._cross_stitch import StitchUnit
-from cotrain.networks.sharing._held import Held
+from cotrain.networks.sharing._held import Held, exporting
 from cotrain.networks.sharing._parts import Parts
 
 
@@ -98,7 +98,7 @@ class Sluice(Sharing):
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return each task's mixture of its layers."""
         layers = self.columns(inputs, self.units)
-        if self.orthogonality > 0 and self.training:
+        if self.orthogonality > 0 and self.training and not exporting():
             overlaps = [_overlap(layer, self.subspaces) for layer in layers]
             self._penalty.value = torch.stack(overlaps).sum()
         chosen = [fit_positions_of_tasks(layers[i], layers[-1]) for i in self._mixed] or [layers[-1]]
