@@ -40,15 +40,18 @@ def _newton(matrix_KK: np.ndarray, factors_K: np.ndarray, exponent: float) -> tu
     if pull > 0:  # and the best multiple of it for these ones
         z_K = z_K * min((push / pull) ** (1.0 / (1.0 + exponent)), 1e3)
     diagonal = np.arange(z_K.size)
-    last, bound = np.inf, 1e8 * float(z_K.max())
+    last, idle, bound = np.inf, 0, 1e8 * float(z_K.max())
     for _ in range(ITERATIONS):
         barrier_K = factors_K * z_K**-exponent
         gradient_K = matrix_KK @ z_K - barrier_K
         relative = float(np.abs(gradient_K / barrier_K).max())
         # converged, or as far as rounding lets it come
-        if relative < 1e-14 or (relative < 1e-9 and relative > last / 2):
+        if relative < 1e-14 or (relative < 1e-5 and relative > last / 2):
             return z_K, True
         if float(z_K.max()) > bound:
+            return z_K, False
+        idle += relative > 0.9 * last
+        if idle > 10:  # rounding hides the solution: gradients cancel to half of all digits
             return z_K, False
         last = relative
         hessian_KK = matrix_KK.copy()
@@ -61,4 +64,4 @@ def _newton(matrix_KK: np.ndarray, factors_K: np.ndarray, exponent: float) -> tu
         change = float(np.abs(step_K / z_K).max())
         length = 1.0 if change < 0.5 else 1.0 / (1.0 + change)
         z_K = z_K + length * step_K
-    return z_K, last < 1e-9
+    return z_K, last < 1e-5
