@@ -146,11 +146,12 @@ class Balance:
         Raises:
             InvalidArgumentError: for an unknown task, a loss without a graph, or a wrong number of batches.
         """
-        retain = regulariser is not None and regulariser.requires_grad
+        if regulariser is not None and not regulariser.requires_grad:
+            regulariser = None
         call, *extra = self._calls(losses, extra_batches)
         if call.live or world_size() > 1:
-            self._engine.backward(call, extra, self.tasks or (), retain)
-        if regulariser is not None and retain:
+            self._engine.backward(call, extra, self.tasks or (), regulariser)
+        elif regulariser is not None:
             self._engine.scaled(regulariser).backward()
 
     def combine(

@@ -66,16 +66,18 @@ class Engine:
 
     # -- the two ways to end a step -----------------------------------------------------------------
 
-    def backward(self, call: Call, extra: Sequence[Call], tasks: Sequence[str], retain: bool) -> None:
-        """Add the step's gradients to `.grad`."""
+    def backward(
+        self, call: Call, extra: Sequence[Call], tasks: Sequence[str], regulariser: Tensor | None
+    ) -> None:
+        """Add the step's gradients, and those of a regulariser, to `.grad`."""
         if world_size() > 1:
-            self._backward_on_ranks(call, extra, tasks, retain)
+            self._backward_on_ranks(call, extra, tasks, regulariser)
         else:
-            self._backward(call, extra, tasks, retain)
+            self._backward(call, extra, tasks, regulariser)
         self.step += 1
 
     def _backward_on_ranks(
-        self, call: Call, extra: Sequence[Call], tasks: Sequence[str], retain: bool
+        self, call: Call, extra: Sequence[Call], tasks: Sequence[str], regulariser: Tensor | None
     ) -> None:
         """Do the step of one rank of several, so that all ranks end with the gradient of the joined batch."""
         parameters = self.shared.trainable()
@@ -83,21 +85,25 @@ class Engine:
         if not self.in_one_pass():
             refuse_synchronising(self.model)
             self._take_ranks_source()
-            self._by_rows(share_call(call), tasks, retain)
+            self._by_rows(share_call(call), tasks, regulariser is not None)
+            self._regularise(regulariser)
         elif self.model is None or is_ddp(self.model) or sharded:
-            self._backward(call, extra, tasks, retain)  # the engine averages
+            self._backward(call, extra, tasks, regulariser)  # the engine averages
         else:
             everything = [p for p in self.model.parameters() if p.requires_grad]
             held = [parameter.grad for parameter in everything]
             for parameter in everything:
                 parameter.grad = None
-            self._backward(call, extra, tasks, retain)
+            self._backward(call, extra, tasks, regulariser)
             average_grads(everything)
             for parameter, before in zip(everything, held, strict=True):
                 if before is not None:
                     parameter.grad = before if parameter.grad is None else before.add_(parameter.grad)
 
-    def _backward(self, call: Call, extra: Sequence[Call], tasks: Sequence[str], retain: bool) -> None:
+    def _backward(
+        self, call: Call, extra: Sequence[Call], tasks: Sequence[str], regulariser: Tensor | None
+    ) -> None:
+        retain = regulariser is not None
         if not self.in_one_pass():
             if self.balancer.needs is Needs.CROSS:
                 self._split_pass(call, self._cross_weights(call, extra, tasks), retain)
@@ -105,9 +111,16 @@ class Engine:
                 self._by_rows(call, tasks, retain)
         elif self.balancer.needs is Needs.LOSSES:
             total = self._connected(one_pass_loss(call, self._weights_of_losses(call), self._drop))
-            self.scaled(total).backward(retain_graph=retain)
+            # One pass for both: under DistributedDataParallel a second one would not be averaged.
+            self.scaled(total if regulariser is None else total + regulariser).backward()
+            return
         else:
             self._split_pass(call, self._weights_again(call), retain)
+        self._regularise(regulariser)
+
+    def _regularise(self, regulariser: Tensor | None) -> None:
+        if regulariser is not None:
+            self.scaled(regulariser).backward()
 
     def combine(self, call: Call, extra: Sequence[Call], tasks: Sequence[str]) -> Tensor:
         """Return Σ wₖLₖ."""
