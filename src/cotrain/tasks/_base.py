@@ -63,6 +63,8 @@ class Task(ABC):
     #: What one target is: a number (float, standardised), a label (float, 0 or 1) or a class (int64). Whoever
     #: must treat these differently, such as trees or stratified splits, asks this and never the kind.
     coding: ClassVar[Literal["number", "label", "class"]]
+    #: Whether the classes are levels in order, so that a neighbour of the right one is nearly right.
+    ordered: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -244,11 +246,12 @@ class Task(ABC):
         The loss is computed in float32 at least, under autocast too.
         """
         losses = self.losses(full_precision(output), target)
-        kept = torch.where(mask > 0, losses * mask, torch.zeros_like(losses))
-        if denominator is None:
-            total = mask.sum()
-            denominator = torch.where(total > 0, total, torch.ones_like(total))
-        return kept.sum() / denominator
+        if mask.dtype == torch.bool:
+            kept, total = torch.where(mask, losses, 0.0), mask.sum()
+            # Of rows there is at least one, or the sum is 0: no branch, and nothing divided by 0.
+            return kept.sum() / (total.clamp(min=1) if denominator is None else denominator)
+        kept, total = torch.where(mask > 0, losses * mask, 0.0), mask.sum()
+        return kept.sum() / (torch.where(total > 0, total, 1.0) if denominator is None else denominator)
 
     @abstractmethod
     def reference_output(self, targets: Tensor, mask: Tensor) -> Tensor:

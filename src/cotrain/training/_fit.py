@@ -30,7 +30,7 @@ from cotrain.training._settings import Training
 from cotrain.training._validate import Validator
 
 #: Seconds between two reports of the running losses; each costs one transfer from the device.
-REPORT_SECONDS = 0.2
+REPORT_SECONDS = 0.5
 
 
 @final
@@ -123,6 +123,13 @@ class Fit:
         )
         self.optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, fused=can_fuse(self.device))
         self.averaged = copy.deepcopy(model) if settings.average else None
+        # Listed once: to walk through all modules in every step would cost a tenth of it.
+        self._parameters = list(model.parameters())
+        self._averaged_parameters = [] if self.averaged is None else list(self.averaged.parameters())
+        self._buffer_pairs: list[tuple[Tensor, Tensor]] = []
+        if self.averaged is not None:
+            self._buffer_pairs = list(zip(self.averaged.buffers(), model.buffers(), strict=True))
+        self._generator = default_generator(self.device)
 
         self.steps_per_epoch = len(self.batches)
         self.n_steps = settings.epochs * self.steps_per_epoch
@@ -181,7 +188,7 @@ class Fit:
 
     def _take_step(self, batch: Mapping[str, Any], active: Sequence[Task]) -> None:
         # Dropout and the like draw from a stream that the step's number names: nothing to restore later.
-        torch.manual_seed(mix_seed(self.seed, "step", self._step))
+        self._generator.manual_seed(mix_seed(self.seed, "step", self._step))
         rate = self.settings.learning_rate * warm_cosine(self._step, self.n_steps, self.settings.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -190,7 +197,7 @@ class Fit:
         self._note_losses(losses, active)
         self.balance.backward(losses, regulariser=self.model.sharing.penalty())
         if self.settings.clip is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip, foreach=True)
+            nn.utils.clip_grad_norm_(self._parameters, self.settings.clip, foreach=True)
         self.optimizer.step()
         # To None, not to zero: a head whose task is absent next time must not move at all.
         self.optimizer.zero_grad(set_to_none=True)
@@ -198,14 +205,17 @@ class Fit:
             with torch.no_grad():
                 self.balance.observe_update(self._losses(batch, active))
         if self.averaged is not None:
-            self._update_average(self.averaged)
+            self._update_average()
 
     def _losses(self, batch: Mapping[str, Any], active: Sequence[Task]) -> dict[str, Tensor]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
             outputs = self.model(batch["inputs"])
         targets, masks = batch["targets"], batch["masks"]
+        losses = {
+            task.name: task.loss(outputs[task.name], targets[task.name], masks[task.name]) for task in active
+        }
         return {
-            task.name: task.weight * task.loss(outputs[task.name], targets[task.name], masks[task.name])
+            task.name: losses[task.name] if task.weight == 1 else task.weight * losses[task.name]
             for task in active
         }
 
@@ -220,12 +230,12 @@ class Fit:
         for task in active:
             self._loss_counts[task.name] += 1
 
-    def _update_average(self, averaged: MultiTaskModel) -> None:
+    def _update_average(self) -> None:
         # A shorter memory at first, so that the average does not remember the initial weights.
         decay = min(self.settings.average, (self._step + 1) / (self._step + 10))
         with torch.no_grad():
-            torch._foreach_lerp_(list(averaged.parameters()), list(self.model.parameters()), 1 - decay)
-            for mine, theirs in zip(averaged.buffers(), self.model.buffers(), strict=True):
+            torch._foreach_lerp_(self._averaged_parameters, self._parameters, 1 - decay)
+            for mine, theirs in self._buffer_pairs:
                 mine.copy_(theirs)
 
     def _end_epoch(self) -> None:
@@ -372,6 +382,13 @@ def pick_device(name: str) -> torch.device:
             f"training.device is {name!r}, which cannot be used here: try 'auto' or 'cpu'."
         ) from error
     return device
+
+
+def default_generator(device: torch.device) -> torch.Generator:
+    """Return the generator that a device's modules draw from, such as dropout."""
+    if device.type == "cuda":
+        return torch.cuda.default_generators[device.index or 0]
+    return torch.default_generator
 
 
 def can_fuse(device: torch.device) -> bool:
