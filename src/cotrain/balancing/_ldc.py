@@ -19,9 +19,9 @@ class LDC(LossRule):
     wₖ = σₖ(1/Σσ + λ(sign(σₖLₖ − σₖ₊₁Lₖ₊₁) − sign(σₖ₋₁Lₖ₋₁ − σₖLₖ))), its gradient by ω an Adam step. Cost:
     nothing beyond the one backward pass. Needs: `LOSSES`.
 
-    It fails for losses of different units, whose weighted values it makes meet, and depends on the order of the tasks (neighbours
-    are compared). A weight
-    may become negative when λ exceeds about 1/(2K): such a loss is pushed up towards its neighbours.
+    It fails for losses of different units, whose weighted values it makes meet, and depends on the order
+    of the tasks (neighbours are compared). A weight may become negative when λ exceeds about 1/(2K): such
+    a loss is pushed up towards its neighbours.
 
     A preference multiplies the weights.
 

@@ -16,8 +16,9 @@ class UncertaintySoft(LossRule):
     1/Lₖ is the optimum of `Uncertainty`; the softmax bounds it. Cost: nothing beyond the one backward
     pass. Needs: `LOSSES`.
 
-    It fails without tuning: it depends on the units of the losses, and the temperature must be tuned to them: for T far below 1/L
-    one task takes all the weight. Negative losses are counted from a running lower bound.
+    It fails without tuning: it depends on the units of the losses, and the temperature must be tuned to
+    them: for T far below 1/L one task takes all the weight. Negative losses are counted from a running
+    lower bound.
 
     A preference multiplies the weights.
 
