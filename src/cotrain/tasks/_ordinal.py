@@ -64,6 +64,7 @@ class Ordinal(Task):
     """
 
     coding = "class"
+    ordered = True
 
     def __init__(
         self,

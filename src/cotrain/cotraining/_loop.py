@@ -1,0 +1,327 @@
+"""The loop. It knows no strategy, no selector, no kind of peer and no kind of task by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import final
+
+import torch
+from torch import Tensor
+
+from cotrain._base import DataError
+from cotrain.cotraining._beliefs import Belief, n_classes, prior_of
+from cotrain.cotraining._guards import choose_round, drift, rows_seen_in, sampling_drift, shares_of
+from cotrain.cotraining._holdout import Licence, licences
+from cotrain.cotraining._labelling import Labelled, Labeller
+from cotrain.cotraining._pseudo_labels import PseudoLabels, with_pseudo_labels
+from cotrain.cotraining._records import Outcome, RoundRecord, TaskRound, answers
+from cotrain.cotraining._settings import CoTraining
+from cotrain.cotraining._store import Store
+from cotrain.cotraining.peers import Fitted, Peer
+from cotrain.cotraining.strategies import Kit, Strategy
+from cotrain.tasks import Task
+from cotrain.training import Examples
+
+Beliefs = dict[str, Belief]
+
+
+@final
+class Loop:
+    """Rounds of labelling and fitting, from a supervised start to a choice per task.
+
+    Args:
+        tasks: fitted tasks.
+        examples: N training rows; a row without any label is part of the unlabelled pool, and so is every
+            unlabelled cell of a labelled row. They are read and never written to.
+        validation: rows to choose rounds on; they get no pseudo-labels, nor do training rows with the very
+            same inputs. `None`: only the guards that need no labels are left.
+        settings: rounds, guards, weights.
+        strategy: who teaches whom.
+        kit: makes the peers.
+        seed: names every random stream.
+        store: remembers finished fits.
+        follow: gets the record of every round when it ends.
+        truth: all the training rows' labels, to measure the accuracy of what was accepted; never used for
+            anything else.
+
+    Raises:
+        DataError: a task has no label at all.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        examples: Examples,
+        validation: Examples | None,
+        settings: CoTraining,
+        strategy: Strategy,
+        kit: Kit,
+        *,
+        seed: int = 0,
+        store: Store | None = None,
+        follow: Callable[[RoundRecord], None] | None = None,
+        truth: Examples | None = None,
+    ) -> None:
+        self.tasks = list(tasks)
+        self.examples = examples
+        self.validation = validation
+        self.settings = settings
+        self.seed = seed
+        self.store = store or Store()
+        self.follow = follow
+        self.truth = truth
+        self.strategy = strategy
+        self.priors: dict[str, Tensor] = {}
+        for task in self.tasks:
+            if not bool((examples.masks[task.name] > 0).any()):
+                raise DataError(
+                    f"Task {task.name!r} has no label among the {len(examples)} training rows: co-training "
+                    "completes labels and cannot begin without one. Label some rows, or leave the task out."
+                )
+            self.priors[task.name] = prior_of(task, examples.targets[task.name], examples.masks[task.name])
+        self.true_rows = examples.labelled().any(dim=1)
+        open_rows = torch.ones(len(examples), dtype=torch.bool)
+        if validation is not None:
+            open_rows = ~rows_seen_in(examples.inputs, validation.inputs)
+        self.labeller = Labeller(settings, strategy, examples, open_rows, self.priors)
+        self.peers = strategy.peers(kit)
+        self.answering = strategy.answering(len(self.peers))
+        self.refused: dict[str, set[int]] = {task.name: set() for task in self.tasks}
+        self.licences: list[dict[str, Licence]] = []
+
+    # -- the loop -----------------------------------------------------------------------------------
+
+    def run(self) -> Outcome:
+        """Label, fit and check until a rule says stop; then choose a round for every task."""
+        fitted = [self._fit(number, peer, {}, 0) for number, peer in enumerate(self.peers)]
+        self.licences = [self._licences(number, fitted[number]) for number in range(len(self.peers))]
+        rounds, checked, records = [fitted], [self._checked(fitted)], []
+        taught: list[dict[str, Labelled]] = []
+        stale, stopped = 0, f"all {self.settings.max_rounds} rounds are done"
+        for round_ in range(1, self.settings.max_rounds + 1):
+            taught = self._teach(rounds[-1], round_)
+            if not any(one.labels.n_accepted for labels in taught for one in labels.values()):
+                stopped = self._nothing_accepted(taught)
+                break
+            rounds.append(self._learn(rounds[-1], taught, round_))
+            checked.append(self._checked(rounds[-1]))
+            self._refuse_collapsed(rounds, round_)
+            records.append(self._record(taught, rounds[-1], checked, round_))
+            if self.follow is not None:
+                self.follow(records[-1])
+            stale = 0 if self._is_better(checked) else stale + 1
+            if self.validation is not None and stale >= self.settings.patience:
+                stopped = f"no task's validation got better in {stale} rounds"
+                break
+        return self._outcome(rounds, checked, records, stopped)
+
+    def _teach(self, fitted: Sequence[Fitted], round_: int) -> list[dict[str, Labelled]]:
+        """Return for each peer what it is taught, per task."""
+        n = len(self.peers)
+        beliefs = [one.beliefs(self.examples.inputs) for one in fitted]
+        return [
+            {
+                task.name: self._label(task, self.strategy.teachers(learner, n), beliefs, round_)
+                for task in peer.tasks
+            }
+            if self.strategy.teachers(learner, n)
+            else {}
+            for learner, peer in enumerate(self.peers)
+        ]
+
+    def _label(
+        self, task: Task, teachers: Sequence[int], beliefs: Sequence[Beliefs], round_: int
+    ) -> Labelled:
+        able = [n for n in teachers if task.name in beliefs[n] and self.licences[n][task.name].teaches]
+        calibrated = [self.licences[n][task.name].calibrated(beliefs[n][task.name]) for n in able]
+        return self.labeller.label(task, calibrated, [self.peers[n].name for n in able], round_)
+
+    def _learn(
+        self, before: Sequence[Fitted], taught: Sequence[dict[str, Labelled]], round_: int
+    ) -> list[Fitted]:
+        """Fit anew every peer that was taught something; the others stay as they are."""
+        fitted = list(before)
+        for number, peer in enumerate(self.peers):
+            labels = {task: one.labels for task, one in taught[number].items() if one.labels.n_accepted}
+            if labels:
+                fitted[number] = self._fit(number, peer, labels, round_)
+        return fitted
+
+    def _fit(self, number: int, peer: Peer, labels: dict[str, PseudoLabels], round_: int) -> Fitted:
+        rows = with_pseudo_labels(self.examples, peer.tasks, labels)
+        key = f"round-{round_}-peer-{number}"
+        return peer.fit(rows, self.validation, key, self.store, self.true_rows)
+
+    # -- guards -------------------------------------------------------------------------------------
+
+    def _licences(self, number: int, fitted: Fitted) -> dict[str, Licence]:
+        settings = self.settings
+        return licences(
+            self.peers[number],
+            fitted,
+            self.examples,
+            self.validation,
+            settings.calibration,
+            settings.folds,
+            self.seed,
+            self.store,
+            f"peer-{number}",
+        )
+
+    def _checked(self, fitted: Sequence[Fitted]) -> Beliefs:
+        """Return the joint answer on the validation rows."""
+        if self.validation is None:
+            return {}
+        return answers(fitted, self.answering, self.validation.inputs)
+
+    def _refuse_collapsed(self, rounds: Sequence[Sequence[Fitted]], round_: int) -> None:
+        """Refuse a round whose predictions have left the labelled class shares farther than the start's."""
+        start = answers(rounds[0], self.answering, self.examples.inputs)
+        now = answers(rounds[-1], self.answering, self.examples.inputs)
+        for task in self.tasks:
+            if task.coding == "number":
+                continue
+            prior, free = self.priors[task.name], self.labeller.free(task)
+            moved = [
+                drift(shares_of(belief[task.name].classes(), free, n_classes(task)), prior)
+                for belief in (start, now)
+            ]
+            n_labels = int((self.examples.masks[task.name] > 0).sum(dim=0).max())
+            bound = max(moved[0], sampling_drift(prior, n_labels)) + self.settings.max_drift
+            if moved[1] > bound:
+                self.refused[task.name].add(round_)
+
+    def _value(self, task: Task, beliefs: Beliefs) -> float:
+        rows = self.validation
+        if rows is None or task.name not in beliefs:
+            return math.nan
+        mask = (rows.masks[task.name] > 0).numpy()
+        if not mask.any():
+            return math.nan
+        scores = beliefs[task.name].scores(task).double().numpy()
+        targets = task.original(rows.targets[task.name]).double().numpy()
+        return task.chosen_metrics()[0].compute(scores, targets, mask)
+
+    def _is_better(self, checked: Sequence[Beliefs]) -> bool:
+        """Say whether any task's validation value is the best so far."""
+        for task in self.tasks:
+            sign = 1 if task.chosen_metrics()[0].direction == "max" else -1
+            values = [sign * self._value(task, beliefs) for beliefs in checked]
+            if values[-1] > max(values[:-1]):
+                return True
+        return False
+
+    def _nothing_accepted(self, taught: Sequence[dict[str, Labelled]]) -> str:
+        notes = {
+            f"{task}: {one.note}" + ("" if math.isnan(one.surest) else f" (surest {one.surest:.2f})")
+            for labels in taught
+            for task, one in labels.items()
+        }
+        return "nothing was accepted: " + "; ".join(sorted(notes))
+
+    # -- telling ------------------------------------------------------------------------------------
+
+    def _record(
+        self,
+        taught: Sequence[dict[str, Labelled]],
+        fitted: Sequence[Fitted],
+        checked: Sequence[Beliefs],
+        round_: int,
+    ) -> RoundRecord:
+        tasks = []
+        for task in self.tasks:
+            found = [labels[task.name] for labels in taught if task.name in labels]
+            values = [self._value(task, beliefs) for beliefs in (checked[0], checked[-2], checked[-1])]
+            tasks.append(self._task_round(task, found, values, round_))
+        return RoundRecord(round_, tasks, [one.updates for one in fitted])
+
+    def _task_round(
+        self, task: Task, found: Sequence[Labelled], values: Sequence[float], round_: int
+    ) -> TaskRound:
+        accepted = [one.labels.accepted for one in found]
+        total = sum(int(where.sum()) for where in accepted)
+        per_class: dict[str, int] = {}
+        if task.coding == "class":
+            for number, name in enumerate(task.parts):
+                hits = sum(int((one.labels.accepted & (one.labels.values == number)).sum()) for one in found)
+                per_class[name] = round(hits / max(1, len(found)))
+        sure = sum(float(one.labels.confidence.sum()) for one in found)
+        notes = sorted({one.note for one in found if one.note})
+        if round_ in self.refused[task.name]:
+            notes.append("refused: its predictions left the labelled class shares")
+        n_free = int(self.labeller.free(task).sum())
+        surest = [one.surest for one in found if not math.isnan(one.surest)]
+        return TaskRound(
+            task=task.name,
+            accepted=round(total / max(1, len(found))),
+            coverage=total / max(1, len(found) * n_free),
+            per_class=per_class,
+            estimated_accuracy=sure / total if total else math.nan,
+            true_accuracy=self._true_accuracy(task, found),
+            surest=max(surest, default=math.nan),
+            start=values[0],
+            before=values[1],
+            after=values[2],
+            note="; ".join(notes),
+        )
+
+    def _true_accuracy(self, task: Task, found: Sequence[Labelled]) -> float:
+        if self.truth is None or task.coding == "number":
+            return math.nan
+        truth, known = self.truth.targets[task.name], self.truth.masks[task.name] > 0
+        right = total = 0
+        for one in found:
+            where = one.labels.accepted & known
+            right += int((one.labels.values == truth)[where].sum())
+            total += int(where.sum())
+        return right / total if total else math.nan
+
+    def _outcome(
+        self,
+        rounds: Sequence[Sequence[Fitted]],
+        checked: Sequence[Beliefs],
+        records: Sequence[RoundRecord],
+        stopped: str,
+    ) -> Outcome:
+        chosen, verdicts, labels = {}, {}, {}
+        for task in self.tasks:
+            if self.validation is None:
+                allowed = [n for n in range(1, len(rounds)) if n not in self.refused[task.name]]
+                chosen[task.name] = allowed[-1] if allowed else 0
+            else:
+                beliefs = [belief[task.name] for belief in checked]
+                chosen[task.name] = choose_round(task, beliefs, self.validation, self.refused[task.name])
+            verdicts[task.name] = self._verdict(task, chosen[task.name], len(rounds) - 1)
+            labels[task.name] = self._final_labels(task, chosen[task.name], rounds)
+        return Outcome(
+            records=records,
+            chosen=chosen,
+            stopped=stopped,
+            verdicts=verdicts,
+            peers=[peer.name for peer in self.peers],
+            fitted=rounds,
+            answering=self.answering,
+            labels=labels,
+            licences=self.licences,
+        )
+
+    def _verdict(self, task: Task, chosen: int, last: int) -> str:
+        if chosen:
+            return f"round {chosen} of {last}"
+        if not last:
+            return "supervised start: there was no round"
+        if self.refused[task.name] >= set(range(1, last + 1)):
+            return "supervised start: every round left the labelled class shares"
+        return "supervised start: no round was better on the validation rows"
+
+    def _final_labels(self, task: Task, chosen: int, rounds: Sequence[Sequence[Fitted]]) -> PseudoLabels:
+        """Return the labels that the answering peers of the chosen round would give at full progress."""
+        nothing = PseudoLabels.none(self.examples.targets[task.name])
+        if not chosen:
+            return nothing
+        beliefs = [
+            one.beliefs(self.examples.inputs) if number in self.answering else {}
+            for number, one in enumerate(rounds[chosen])
+        ]
+        return self._label(task, self.answering, beliefs, self.settings.max_rounds).labels

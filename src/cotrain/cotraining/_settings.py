@@ -1,0 +1,99 @@
+"""Everything that co-training can be told, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, final
+
+from cotrain._base import InvalidArgumentError
+from cotrain.cotraining.calibration import Calibrator, Temperature
+from cotrain.cotraining.strategies import LeaveOneOut, Strategy
+
+
+@final
+class CoTraining:
+    """How the tasks label for one another: who teaches whom, how often, and what is guarded.
+
+    In each round the peers of the strategy predict the unlabelled cells, the surest predictions become
+    pseudo-labels with a weight, and fresh peers learn from true labels and pseudo-labels together. All
+    pseudo-labels are decided anew each round. A task for which this made the validation worse gets its
+    supervised start back.
+
+    The class bears the name of the whole thing, as in `Learner(cotraining=CoTraining(max_rounds=5))`. The
+    strategy of two views that label for each other, which the literature also calls co-training, is
+    `CrossLabelling`.
+
+    Args:
+        strategy: who teaches whom, and what is accepted; default `LeaveOneOut()`. "auto" tries several and
+            keeps the best on the validation rows.
+        max_rounds: rounds at most, ≥ 1.
+        calibration: how confidences are corrected on held-out labels; default `Temperature()`.
+        pseudo_weight: weight of a pseudo-label of confidence 1 beside a true label, in (0, 1].
+        by_confidence: whether the weight falls with the confidence.
+        max_drift: how far the class shares may move away from those of the true labels, as half the sum
+            of the absolute differences, beyond what the small number of labels explains, in (0, 1]; a
+            round that moves them farther is refused for that task.
+        patience: rounds without a better validation value of any task before it stops, ≥ 1.
+        updates: optimiser steps of every fit, the supervised start included, ≥ 1; `None`: as many as
+            `training.epochs` passes over the rows with a true label.
+        true_per_batch: rows with a true label in every batch, on average and at least, ≥ 0.
+        folds: where a task has fewer than 20 validation labels, its calibration is cross-fitted with so
+            many folds of the training labels, ≥ 2.
+        views: name of a view -> input columns, for strategies that name views.
+
+    Raises:
+        InvalidArgumentError: a value is out of its range.
+
+    Example:
+        >>> CoTraining(max_rounds=5).max_rounds
+        5
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy | Literal["auto"] | None = None,
+        max_rounds: int = 5,
+        *,
+        calibration: Calibrator | None = None,
+        pseudo_weight: float = 0.5,
+        by_confidence: bool = True,
+        max_drift: float = 0.15,
+        patience: int = 3,
+        updates: int | None = None,
+        true_per_batch: int = 16,
+        folds: int = 3,
+        views: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.strategy: Strategy | Literal["auto"] = LeaveOneOut() if strategy is None else strategy
+        self.max_rounds = max_rounds
+        self.calibration = calibration or Temperature()
+        self.pseudo_weight = pseudo_weight
+        self.by_confidence = by_confidence
+        self.max_drift = max_drift
+        self.patience = patience
+        self.updates = updates
+        self.true_per_batch = true_per_batch
+        self.folds = folds
+        self.views = {name: list(columns) for name, columns in (views or {}).items()}
+        self._check()
+
+    def _check(self) -> None:
+        ranges: list[tuple[str, bool, str]] = [
+            (
+                "strategy",
+                self.strategy == "auto" or isinstance(self.strategy, Strategy),
+                "a strategy, or 'auto'",
+            ),
+            ("max_rounds", self.max_rounds >= 1, "at least 1"),
+            ("pseudo_weight", 0 < self.pseudo_weight <= 1, "a number in (0, 1]"),
+            ("max_drift", 0 < self.max_drift <= 1, "a number in (0, 1]"),
+            ("patience", self.patience >= 1, "at least 1"),
+            ("updates", self.updates is None or self.updates >= 1, "at least 1, or null"),
+            ("true_per_batch", self.true_per_batch >= 0, "at least 0"),
+            ("folds", self.folds >= 2, "at least 2"),
+        ]
+        for name, right, expected in ranges:
+            if not right:
+                raise InvalidArgumentError(
+                    f"cotraining.{name} is {getattr(self, name)!r}: expected {expected}."
+                )

@@ -1,0 +1,25 @@
+"""How a confidence becomes an estimate of being right."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+
+class Calibrator(ABC):
+    """Maps probabilities to such as held-out labels bear out. One is made for each task and peer."""
+
+    @abstractmethod
+    def fit(self, probabilities: Tensor, classes: Tensor, mask: Tensor) -> Calibrator:
+        """Return a fitted copy.
+
+        Args:
+            probabilities: [n, T, C] of rows that the peer did not learn from.
+            classes: [n, T] int64, the truth.
+            mask: [n, T] bool: where there is a truth.
+        """
+
+    @abstractmethod
+    def apply(self, probabilities: Tensor) -> Tensor:
+        """Return calibrated probabilities [N, T, C]; the order of the classes of a row may change."""

@@ -1,0 +1,7 @@
+"""Peers: one file per kind of model that can teach and learn."""
+
+from cotrain.cotraining.peers._base import Fitted, Peer
+from cotrain.cotraining.peers._estimator import EstimatorPeer
+from cotrain.cotraining.peers._network import NetworkPeer
+
+__all__ = ["EstimatorPeer", "Fitted", "NetworkPeer", "Peer"]

@@ -1,0 +1,159 @@
+"""Any scikit-learn estimator as a peer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cotrain._base import InvalidArgumentError
+from cotrain.cotraining._beliefs import Belief, class_targets, n_classes
+from cotrain.cotraining._store import Store
+from cotrain.cotraining._view import View
+from cotrain.cotraining.peers._base import Fitted, Peer
+from cotrain.tasks import Task
+from cotrain.training import Examples
+
+
+@final
+class EstimatorPeer(Peer):
+    """A classifier and a regressor of scikit-learn's kind, one clone per target.
+
+    Its columns of probabilities are put in the order of the task's classes by the estimator's `classes_`; a
+    class that it did not see has probability 0.
+
+    Args:
+        name: see `Peer`.
+        tasks: see `Peer`.
+        classifier: for labels and classes; it must have `predict_proba`.
+        regressor: for numbers.
+        view: what it sees; `None`: everything.
+        transductive: whether it is given the unlabelled rows too, with the label −1, as scikit-learn's
+            semi-supervised classifiers want.
+
+    Raises:
+        InvalidArgumentError: a task needs an estimator that was not given, or that has no probabilities.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        tasks: Sequence[Task],
+        classifier: Any = None,
+        regressor: Any = None,
+        *,
+        view: View | None = None,
+        transductive: bool = False,
+    ) -> None:
+        super().__init__(name, tasks)
+        self.classifier = classifier
+        self.regressor = regressor
+        self.view = view
+        self.transductive = transductive
+        for task in tasks:
+            of, what = (regressor, "regressor") if task.coding == "number" else (classifier, "classifier")
+            if of is None:
+                raise InvalidArgumentError(f"Peer {name!r} needs {what}=... for the task {task.name!r}.")
+            if what == "classifier" and not callable(getattr(of, "predict_proba", None)):
+                raise InvalidArgumentError(
+                    f"Peer {name!r}: {type(of).__name__} has no predict_proba: give a classifier that says "
+                    "how sure it is."
+                )
+
+    def fit(
+        self,
+        examples: Examples,
+        validation: Examples | None,
+        key: str,
+        store: Store,
+        true: Tensor | None = None,
+    ) -> Fitted:
+        """Fit clones, one per target."""
+        widths = {
+            name: int(bag.max()) + 1 for name, bag in examples.inputs.items() if name.startswith("bag:")
+        }
+        rows = matrix_of(examples.inputs if self.view is None else self.view(examples.inputs), widths)
+        fitted: dict[str, list[Any]] = {}
+        for task in self.tasks:
+            targets, mask = examples.targets[task.name], examples.masks[task.name]
+            coded = targets if task.coding == "number" else class_targets(task, targets)
+            fitted[task.name] = [
+                self._fit_target(task, rows, coded[:, t].numpy(), mask[:, t].double().numpy())
+                for t in range(coded.shape[1])
+            ]
+        return FittedEstimators(self.tasks, fitted, self.view, widths)
+
+    def _fit_target(self, task: Task, rows: np.ndarray, target: np.ndarray, weight: np.ndarray) -> Any:
+        from sklearn.base import clone
+        from sklearn.utils.validation import has_fit_parameter
+
+        number = task.coding == "number"
+        labelled = weight > 0
+        if not labelled.any() or (not number and len(np.unique(target[labelled])) < 2):
+            return float(target[labelled][0]) if labelled.any() else 0.0
+        estimator = clone(self.regressor if number else self.classifier)
+        if self.transductive and not number:
+            return estimator.fit(rows, np.where(labelled, target, -1))
+        if has_fit_parameter(estimator, "sample_weight"):
+            return estimator.fit(rows[labelled], target[labelled], sample_weight=weight[labelled])
+        return estimator.fit(rows[labelled], target[labelled])
+
+
+@final
+class FittedEstimators(Fitted):
+    """Estimators after a fit; a target with one class only has that class instead."""
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        fitted: Mapping[str, list[Any]],
+        view: View | None,
+        widths: Mapping[str, int],
+    ) -> None:
+        self.tasks = list(tasks)
+        self.fitted = fitted
+        self.view = view
+        self.widths = widths
+        self.updates = 0
+
+    def beliefs(self, inputs: Mapping[str, Tensor]) -> dict[str, Belief]:
+        """Return the estimators' probabilities or values."""
+        rows = matrix_of(inputs if self.view is None else self.view(inputs), self.widths)
+        return {task.name: self._belief(task, rows) for task in self.tasks}
+
+    def _belief(self, task: Task, rows: np.ndarray) -> Belief:
+        if task.coding == "number":
+            columns = [
+                np.full(len(rows), model) if isinstance(model, float) else model.predict(rows)
+                for model in self.fitted[task.name]
+            ]
+            values = torch.from_numpy(np.stack(columns, axis=1)).float()
+            return Belief(values=values, spread=torch.zeros_like(values))
+        found = np.zeros((len(rows), len(self.fitted[task.name]), n_classes(task)))
+        for t, model in enumerate(self.fitted[task.name]):
+            if isinstance(model, float):
+                found[:, t, int(model)] = 1.0
+            else:
+                found[:, t, model.classes_.astype(int)] = model.predict_proba(rows)
+        return Belief(probabilities=torch.from_numpy(found).float(), ordered=task.ordered)
+
+
+def matrix_of(inputs: Mapping[str, Tensor], widths: Mapping[str, int]) -> np.ndarray:
+    """Return all inputs side by side, [N, D] float64: codes as they are, bags as 0 and 1 per token.
+
+    Args:
+        inputs: name -> [N, ...].
+        widths: number of tokens of every bag; others count as padding.
+    """
+    parts = []
+    for name, tensor in inputs.items():
+        if name in widths:
+            known = torch.where(tensor < widths[name], tensor, torch.zeros_like(tensor))
+            bag = torch.zeros(len(tensor), widths[name], dtype=torch.float64).scatter_(1, known, 1.0)
+            parts.append(bag[:, 1:].numpy())
+        else:
+            parts.append(tensor.flatten(1).double().numpy())
+    return np.concatenate(parts, axis=1)

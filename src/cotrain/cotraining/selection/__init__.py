@@ -1,0 +1,18 @@
+"""Selectors: one file per way of choosing what becomes a label."""
+
+from cotrain.cotraining.selection._adaptive_threshold import AdaptiveThreshold
+from cotrain.cotraining.selection._agreement import Agreement
+from cotrain.cotraining.selection._base import Candidates, Selector
+from cotrain.cotraining.selection._curriculum import Curriculum
+from cotrain.cotraining.selection._k_best import KBest
+from cotrain.cotraining.selection._threshold import Threshold
+
+__all__ = [
+    "AdaptiveThreshold",
+    "Agreement",
+    "Candidates",
+    "Curriculum",
+    "KBest",
+    "Selector",
+    "Threshold",
+]

@@ -1,0 +1,53 @@
+"""A threshold per class that follows how well the class is learned."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+from torch import Tensor
+
+from cotrain.cotraining.selection._base import Candidates, Selector
+from cotrain.cotraining.selection._checks import check_share
+
+
+@final
+class AdaptiveThreshold(Selector):
+    """Ask less confidence of classes that are seldom predicted surely.
+
+    σ_c = number of free rows predicted as c with confidence ≥ τ
+    τ_c = τ · β_c / (2 - β_c),  β_c = σ_c / max_c' σ_c'
+
+    Args:
+        threshold: τ in (0, 1], what the best learned class needs.
+        least: floor of every τ_c, in [0, 1].
+
+    Raises:
+        InvalidArgumentError: an argument is out of range.
+
+    Source: Zhang et al., "FlexMatch", 2021, https://arxiv.org/abs/2110.08263. The floor is ours: with few
+    labels a class without any sure row would otherwise be accepted at any confidence.
+
+    Example:
+        >>> AdaptiveThreshold(0.9).threshold
+        0.9
+    """
+
+    def __init__(self, threshold: float = 0.9, *, least: float = 0.5) -> None:
+        check_share(self, threshold=threshold)
+        check_share(self, zero=True, least=least)
+        self.threshold = threshold
+        self.least = least
+
+    def select(self, candidates: Candidates) -> Tensor:
+        """Return where the confidence reaches the threshold of the predicted class."""
+        sure = candidates.free & (candidates.confidence >= self.threshold)
+        n_classes = candidates.prior.shape[1]
+        one_hot = torch.nn.functional.one_hot(candidates.classes, n_classes) * sure[..., None]
+        counts = one_hot.sum(dim=0).float()
+        beta = counts / counts.amax(dim=1, keepdim=True).clamp(min=1.0)
+        least = (self.threshold * beta / (2 - beta)).clamp(min=min(self.least, self.threshold))
+        of_entry = torch.gather(
+            least[None].expand(len(candidates.classes), -1, -1), -1, candidates.classes[..., None]
+        )[..., 0]
+        return candidates.free & (candidates.confidence >= of_entry)

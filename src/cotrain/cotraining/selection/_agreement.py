@@ -1,0 +1,31 @@
+"""Only what all teachers say alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import final
+
+from torch import Tensor
+
+from cotrain.cotraining.selection._base import Candidates, Selector
+from cotrain.cotraining.selection._threshold import Threshold
+
+
+@final
+class Agreement(Selector):
+    """Accept what another selector accepts among the rows that all teachers predict alike.
+
+    Args:
+        selector: chooses among those rows; default `Threshold(0.8)`.
+
+    Example:
+        >>> Agreement().selector.threshold
+        0.8
+    """
+
+    def __init__(self, selector: Selector | None = None) -> None:
+        self.selector = selector or Threshold(0.8)
+
+    def select(self, candidates: Candidates) -> Tensor:
+        """Return the inner selector's choice among the rows of one mind."""
+        return self.selector.select(replace(candidates, free=candidates.free & candidates.agree))

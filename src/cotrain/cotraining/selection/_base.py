@@ -1,0 +1,37 @@
+"""What is accepted as a label."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What the peers would label, and what a selector may go by.
+
+    Args:
+        classes: [N, T] int64 predicted classes; 0 for numbers.
+        confidence: [N, T] in [0, 1], calibrated.
+        free: [N, T] bool: entries that may get a label; those with a true label never do.
+        agree: [N, T] bool: whether all teachers predict the same.
+        prior: [T, C] shares of the classes among the true labels.
+        progress: round / max_rounds, in (0, 1].
+    """
+
+    classes: Tensor
+    confidence: Tensor
+    free: Tensor
+    agree: Tensor
+    prior: Tensor
+    progress: float
+
+
+class Selector(ABC):
+    """Chooses which candidates become pseudo-labels. It has no memory: each round decides anew."""
+
+    @abstractmethod
+    def select(self, candidates: Candidates) -> Tensor:
+        """Return where a pseudo-label is accepted, bool [N, T], within `candidates.free`."""

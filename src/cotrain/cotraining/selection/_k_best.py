@@ -1,0 +1,50 @@
+"""The k surest of each class."""
+
+from __future__ import annotations
+
+from typing import final
+
+from torch import Tensor
+
+from cotrain.cotraining.selection._base import Candidates, Selector
+from cotrain.cotraining.selection._checks import check_share
+from cotrain.cotraining.selection._ranks import surest_per_class
+
+
+@final
+class KBest(Selector):
+    """Accept the surest of each class, as many as the class has among the true labels.
+
+    k_c = ⌊progress · share · n_free · prior_c + ½⌋
+
+    A quota counts among the rows predicted as c; what a class does not fill stays unlabelled, so that a
+    common class never takes a rare one's place. The quotas grow from round to round up to `share` of the
+    free rows: the last and least sure rows are never labelled.
+
+    Args:
+        share: of the free rows that the last round may label, in (0, 1].
+        least: confidence below which nothing is accepted all the same, in [0, 1].
+
+    Raises:
+        InvalidArgumentError: an argument is out of range.
+
+    Source: Blum & Mitchell, "Combining Labeled and Unlabeled Data with Co-Training", 1998,
+    https://doi.org/10.1145/279943.279962, take fixed p positives and n negatives a round and keep them for
+    ever; here the labels are decided anew each round.
+
+    Example:
+        >>> KBest(share=0.5).share
+        0.5
+    """
+
+    def __init__(self, share: float = 0.8, *, least: float = 0.0) -> None:
+        check_share(self, share=share)
+        check_share(self, zero=True, least=least)
+        self.share = share
+        self.least = least
+
+    def select(self, candidates: Candidates) -> Tensor:
+        """Return the surest of each class."""
+        n_free = candidates.free.sum(dim=0).to(candidates.prior.dtype)
+        quotas = (candidates.progress * self.share * n_free[:, None] * candidates.prior).round()
+        return surest_per_class(candidates, quotas) & (candidates.confidence >= self.least)

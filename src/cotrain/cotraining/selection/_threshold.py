@@ -1,0 +1,48 @@
+"""Everything that is sure enough."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+from torch import Tensor
+
+from cotrain.cotraining.selection._base import Candidates, Selector
+from cotrain.cotraining.selection._checks import check_share
+
+
+@final
+class Threshold(Selector):
+    """Accept what has at least this calibrated confidence.
+
+    accept = confidence ≥ τ, for the positive value of a label τ₊ if given
+
+    For numbers, whose confidence is the share of rows with a larger spread, τ = .8 accepts the fifth of
+    the rows that the peers agree on best.
+
+    Args:
+        threshold: τ in (0, 1].
+        positive: τ₊ in (0, 1] for the second class of every target, the "yes" of a label: a rare "yes"
+            seldom reaches what a common "no" does; `None`: τ.
+
+    Raises:
+        InvalidArgumentError: a threshold is out of range.
+
+    Example:
+        >>> Threshold(0.9).threshold
+        0.9
+    """
+
+    def __init__(self, threshold: float = 0.95, *, positive: float | None = None) -> None:
+        check_share(self, threshold=threshold)
+        if positive is not None:
+            check_share(self, positive=positive)
+        self.threshold = threshold
+        self.positive = positive
+
+    def select(self, candidates: Candidates) -> Tensor:
+        """Return where the confidence reaches the threshold."""
+        least = torch.full_like(candidates.confidence, self.threshold)
+        if self.positive is not None and candidates.prior.shape[1] == 2:
+            least[candidates.classes == 1] = self.positive
+        return candidates.free & (candidates.confidence >= least)

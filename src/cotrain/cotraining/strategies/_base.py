@@ -1,0 +1,59 @@
+"""Who teaches whom."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Protocol
+
+from cotrain.cotraining._view import View
+from cotrain.cotraining.peers import Peer
+from cotrain.cotraining.selection import Selector
+from cotrain.tasks import Task
+
+
+class Kit(Protocol):
+    """Makes the peers that a strategy asks for, from what the user has chosen otherwise."""
+
+    @property
+    def tasks(self) -> list[Task]:
+        """All tasks."""
+
+    def network(
+        self,
+        name: str,
+        tasks: Sequence[Task] | None = None,
+        view: View | None = None,
+        *,
+        bootstrap: bool = False,
+    ) -> Peer:
+        """Make a network of the user's architecture, for all tasks by default, with weights of its own."""
+
+    def estimator(self, name: str, classifier: str, regressor: str) -> Peer:
+        """Make a peer from scikit-learn estimators, written "package.module:Class"."""
+
+    def views(self, names: Sequence[str], n_random: int) -> list[View]:
+        """Return the views of these names, or as many random ones where none is named."""
+
+
+class Strategy(ABC):
+    """Which peers there are, and from whose predictions each learns.
+
+    Every strategy has a `selector` and says whether the teachers' probabilities are brought to the class
+    shares of the true labels (`align`) before it chooses.
+    """
+
+    selector: Selector
+    align: bool
+
+    @abstractmethod
+    def peers(self, kit: Kit) -> list[Peer]:
+        """Make the peers."""
+
+    @abstractmethod
+    def teachers(self, learner: int, n_peers: int) -> list[int]:
+        """Return the numbers of the peers that label for this one together; empty: it does not learn."""
+
+    @abstractmethod
+    def answering(self, n_peers: int) -> list[int]:
+        """Return the numbers of the peers whose joint belief is the answer."""

@@ -1,0 +1,63 @@
+"""Several networks, of which all others label for each."""
+
+from __future__ import annotations
+
+from typing import final
+
+from cotrain._base import InvalidArgumentError
+from cotrain.cotraining.peers import Peer
+from cotrain.cotraining.selection import KBest, Selector
+from cotrain.cotraining.strategies._base import Kit, Strategy
+
+
+@final
+class LeaveOneOut(Strategy):
+    """Networks that differ in their initial weights and sample; for each one all others label.
+
+    No network is taught its own mistakes, and the mean of the others is better calibrated than any of
+    them. Probabilities are aligned with the class shares of the true labels, and each class has its quota:
+    of all strategies here the one that lost on no set we measured, therefore the default.
+
+    Args:
+        networks: how many, ≥ 2.
+        selector: what is kept; default `KBest(0.8)`.
+        align: see `Strategy`.
+        bootstrap: whether each network learns from a bootstrap sample of the true labels.
+
+    Raises:
+        InvalidArgumentError: fewer than two networks.
+
+    Source: a committee as in Zhou & Li, "Tri-Training", 2005, https://doi.org/10.1109/TKDE.2005.186, with the
+    distribution alignment of Berthelot et al., "ReMixMatch", 2020, https://arxiv.org/abs/1911.09785.
+
+    Example:
+        >>> LeaveOneOut().teachers(1, 3)
+        [0, 2]
+    """
+
+    def __init__(
+        self,
+        networks: int = 3,
+        *,
+        selector: Selector | None = None,
+        align: bool = True,
+        bootstrap: bool = False,
+    ) -> None:
+        if networks < 2:
+            raise InvalidArgumentError(f"LeaveOneOut(networks={networks!r}): expected at least 2.")
+        self.networks = networks
+        self.selector = selector or KBest(0.8)
+        self.align = align
+        self.bootstrap = bootstrap
+
+    def peers(self, kit: Kit) -> list[Peer]:
+        """Make the networks."""
+        return [kit.network(f"network {i + 1}", bootstrap=self.bootstrap) for i in range(self.networks)]
+
+    def teachers(self, learner: int, n_peers: int) -> list[int]:
+        """Return all but the learner."""
+        return [number for number in range(n_peers) if number != learner]
+
+    def answering(self, n_peers: int) -> list[int]:
+        """Return all."""
+        return list(range(n_peers))

@@ -1,0 +1,77 @@
+"""Specialists label for one network that learns everything."""
+
+from __future__ import annotations
+
+from typing import Literal, final
+
+from cotrain._base import InvalidArgumentError
+from cotrain.cotraining.peers import Peer
+from cotrain.cotraining.selection import Curriculum, Selector
+from cotrain.cotraining.strategies._base import Kit, Strategy
+
+
+@final
+class TeacherStudent(Strategy):
+    """Teachers complete the table, a joint student learns from it; the student is the answer.
+
+    Teachers are fitted to true labels only, so that there is one round of labels, which the later rounds
+    extend to rows that the teachers are less sure of.
+
+    Args:
+        teachers_are: "single": a network per task (MuST); "joint": a network for all tasks (noisy
+            student); "both"; "estimators": a classifier and a regressor of scikit-learn's kind.
+        classifier: for "estimators", as "package.module:Class"; it is made with its defaults.
+        regressor: the same for numbers.
+        selector: what is kept; default `Curriculum(1.0)`: everything in the end, as the papers do.
+        align: see `Strategy`.
+
+    Raises:
+        InvalidArgumentError: there is no such kind of teacher.
+
+    Source: Ghiasi et al., "Multi-Task Self-Training for Learning General Representations", 2021,
+    https://arxiv.org/abs/2108.11353; Xie et al., "Self-Training with Noisy Student", 2020,
+    https://arxiv.org/abs/1911.04252.
+
+    Example:
+        >>> TeacherStudent().teachers(4, 5)
+        [0, 1, 2, 3]
+    """
+
+    def __init__(
+        self,
+        teachers_are: Literal["single", "joint", "both", "estimators"] = "both",
+        *,
+        classifier: str = "sklearn.ensemble:HistGradientBoostingClassifier",
+        regressor: str = "sklearn.ensemble:HistGradientBoostingRegressor",
+        selector: Selector | None = None,
+        align: bool = False,
+    ) -> None:
+        kinds = ("single", "joint", "both", "estimators")
+        if teachers_are not in kinds:
+            raise InvalidArgumentError(
+                f"TeacherStudent(teachers_are={teachers_are!r}): expected one of {', '.join(kinds)}."
+            )
+        self.teachers_are = teachers_are
+        self.classifier = classifier
+        self.regressor = regressor
+        self.selector = selector or Curriculum(1.0)
+        self.align = align
+
+    def peers(self, kit: Kit) -> list[Peer]:
+        """Make the teachers, and the student last."""
+        peers: list[Peer] = []
+        if self.teachers_are in ("single", "both"):
+            peers += [kit.network(f"teacher of {task.name}", [task]) for task in kit.tasks]
+        if self.teachers_are in ("joint", "both"):
+            peers.append(kit.network("joint teacher"))
+        if self.teachers_are == "estimators":
+            peers.append(kit.estimator("estimators", self.classifier, self.regressor))
+        return [*peers, kit.network("student")]
+
+    def teachers(self, learner: int, n_peers: int) -> list[int]:
+        """Return all teachers for the student, nobody for a teacher."""
+        return list(range(n_peers - 1)) if learner == n_peers - 1 else []
+
+    def answering(self, n_peers: int) -> list[int]:
+        """Return the student."""
+        return [n_peers - 1]

@@ -1,0 +1,119 @@
+"""Small problems, and peers that are fitted in a millisecond."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from cotrain import tasks as kinds
+from cotrain.cotraining import CoTraining, EstimatorPeer, Loop, Outcome, Peer, Strategy, View, random_views
+from cotrain.tasks import Task
+from cotrain.training import Examples
+
+
+@dataclass
+class LinearKit:
+    """Gives a linear model where a strategy asks for a network."""
+
+    tasks: list[Task]
+    named: dict[str, View] = field(default_factory=dict)
+    classifier: Any = field(default_factory=lambda: LogisticRegression(C=10.0))
+
+    def network(
+        self,
+        name: str,
+        tasks: Sequence[Task] | None = None,
+        view: View | None = None,
+        *,
+        bootstrap: bool = False,
+    ) -> Peer:
+        return EstimatorPeer(name, tasks or self.tasks, self.classifier, Ridge(), view=view)
+
+    def estimator(self, name: str, classifier: str, regressor: str) -> Peer:
+        return EstimatorPeer(name, self.tasks, self.classifier, Ridge())
+
+    def views(self, names: Sequence[str], n_random: int) -> list[View]:
+        if names:
+            return [self.named[name] for name in names]
+        return random_views({"inputs": (4,)}, n_random, 0)
+
+
+@dataclass
+class Problem:
+    tasks: list[Task]
+    train: Examples
+    truth: Examples
+    validation: Examples
+    kit: LinearKit
+
+    def run(self, settings: CoTraining, *, validation: bool = True, **more: Any) -> Outcome:
+        strategy = settings.strategy
+        assert isinstance(strategy, Strategy)
+        held = self.validation if validation else None
+        return Loop(
+            self.tasks, self.train, held, settings, strategy, self.kit, truth=self.truth, **more
+        ).run()
+
+
+def coded(tasks: Sequence[Task], x: np.ndarray, frame: pl.DataFrame) -> Examples:
+    pairs = {task.name: task.encode(frame) for task in tasks}
+    return Examples(
+        {"inputs": torch.from_numpy(x).float()},
+        {name: pair[0] for name, pair in pairs.items()},
+        {name: pair[1] for name, pair in pairs.items()},
+    )
+
+
+def with_masks(examples: Examples, masks: dict[str, torch.Tensor]) -> Examples:
+    return Examples(examples.inputs, examples.targets, {**examples.masks, **masks})
+
+
+@pytest.fixture
+def make_problem() -> Callable[..., Problem]:
+    """Return a maker of problems: three blobs in four columns, with labels for the first rows only."""
+
+    def make(
+        n: int = 200, labelled: int = 40, held: int = 80, seed: int = 0, kinds_: Sequence[str] = ("class",)
+    ) -> Problem:
+        generator = np.random.default_rng(seed)
+        blob = generator.integers(0, 3, n + held)
+        centres = np.array([[2.0, 0, 2, 0], [0, 2, 0, 2], [-2, -2, -2, -2]])
+        x = centres[blob] + generator.normal(size=(n + held, 4))
+        frame = pl.DataFrame(
+            {
+                "class": np.array(["a", "b", "c"])[blob],
+                "yes": (blob == 1).astype(int),
+                "size": blob + 0.1 * generator.normal(size=n + held),
+                "level": blob,
+                "tags": [",".join(t for t, on in (("p", b > 0), ("q", b < 2)) if on) for b in blob],
+            }
+        )
+        every: dict[str, Task] = {
+            "class": kinds.Multiclass("class"),
+            "yes": kinds.Binary("yes"),
+            "size": kinds.Regression("size"),
+            "level": kinds.Ordinal("level"),
+            "tags": kinds.Multilabel("tags", separator=","),
+        }
+        tasks = [every[kind] for kind in kinds_]
+        for task in tasks:
+            task.fit(frame[:n])
+        truth = coded(tasks, x[:n], frame[:n])
+        known = torch.arange(n)[:, None] < labelled
+        masks = {task.name: truth.masks[task.name] & known for task in tasks}
+        return Problem(
+            tasks,
+            with_masks(truth, masks),
+            truth,
+            coded(tasks, x[n:], frame[n:]),
+            LinearKit(tasks),
+        )
+
+    return make
