@@ -23,7 +23,7 @@ class PlainFeatures:
         n_tokens: 0/1 columns per tags or text column at most, ≥ 0.
     """
 
-    def __init__(self, schema: Schema, n_tokens: int = 32) -> None:
+    def __init__(self, schema: Schema, n_tokens: int = 16) -> None:
         self.n_tokens = n_tokens
         self.bags = dict(schema.spec().bags)
         sizes = schema.spec().cardinalities

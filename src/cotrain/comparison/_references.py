@@ -44,6 +44,8 @@ def trees_table(learner: Learner, train: pl.DataFrame, test: pl.DataFrame) -> Ev
             fitted.masks[task.name],
             features_test,
             categorical=categorical,
+            # A model per label: with many of them fewer rounds each, or the trees outlast all networks.
+            max_iter=300 if len(task.labels) <= 8 else 100,
             seed=learner.seed,
         )
         rows += evaluate_scores(

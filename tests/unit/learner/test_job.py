@@ -1,0 +1,109 @@
+import pytest
+import yaml
+
+from cotrain._base import ConfigError
+from cotrain.learner import Job
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "job.yaml"
+    path.write_text(
+        "data: table.csv\n"
+        "split: {validation: 0.2, test: 0.1}\n"
+        "tasks:\n"
+        "  - {kind: Binary, name: big}\n"
+        "  - {kind: Regression, name: price, weight: 2}\n"
+        "sharing: HardSharing\n"
+        "training: {epochs: 3}\n"
+    )
+    return path
+
+
+def test_reads_a_file_and_finds_the_data_beside_it(config):
+    job = Job.read(config)
+    assert job.data == str(config.parent / "table.csv")
+    assert [task.name for task in job.learner.tasks] == ["big", "price"]
+    assert job.learner.training.epochs == 3
+    assert job.split.test == 0.1
+
+
+def test_the_resolved_configuration_makes_an_equal_job(config):
+    resolved = Job.read(config).config()
+    again = Job.from_config(yaml.safe_load(yaml.safe_dump(resolved)))
+    assert again.config() == resolved
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("training.epochs=7", lambda job: job.learner.training.epochs == 7),
+        ("training.clip=null", lambda job: job.learner.training.clip is None),
+        ("balancer=Equal", lambda job: type(job.learner.balancer).__name__ == "Equal"),
+        ("encoder.width=32", lambda job: False),
+        ("tasks.price.weight=5", lambda job: job.learner.tasks[1].weight == 5),
+        ("tasks.0.preference=3", lambda job: job.learner.tasks[0].preference == 3),
+        ("seed=9", lambda job: job.learner.seed == 9),
+        ("head=[8, 4]", lambda job: job.learner.head == [8, 4]),
+    ],
+)
+def test_set_overrides_one_value(config, setting, value):
+    if setting.startswith("encoder"):
+        with pytest.raises(ConfigError, match="encoder: expected a name or a mapping with a kind"):
+            Job.read(config, [setting])
+        job = Job.read(config, ["encoder=TableEncoder", setting])
+        assert job.learner.encoder.width == 32
+        return
+    assert value(Job.read(config, [setting]))
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("epochs", "expected key=value"),
+        ("training.epochs=[", "not valid YAML"),
+        ("training.epoch=3", "did you mean 'epochs'?"),
+        ("trainin.epochs=3", "did you mean 'training'?"),
+        ("tasks.prise.weight=3", "did you mean 'price'?"),
+        ("seed.x=3", None),
+        ("training.epochs.x=3", "is 3 and has no parts"),
+        ("training.epochs=many", "integer"),
+        ("training.epochs=0", "training.epochs is 0: expected at least 1"),
+    ],
+)
+def test_a_wrong_setting_gets_one_sentence(config, setting, sentence):
+    with pytest.raises(ConfigError) as error:
+        Job.read(config, [setting])
+    if sentence is not None:
+        assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("- a\n- b\n", "must hold keys and values"),
+        ("", "must hold keys and values"),
+        ("a: [", "not valid YAML"),
+        ("data: x.csv\n", "The key 'tasks' is missing"),
+        ("tasks: []\ndata: x.csv\n", "at least one task"),
+        ("data: x.csv\ntasks: Binary\n", "expected a list"),
+        ("data: x.csv\ntasks: [{kind: Binary, name: a}, {kind: Binary, name: a}]\n", "same name 'a'"),
+        ("data: x.csv\ntasks: [{kind: Binery, name: a}]\n", "did you mean 'Binary'?"),
+        ("data: x.csv\ntasks: [{kind: Binary, name: a}]\nreferences: all\n", "references"),
+        ("data: x.csv\ntasks: [{kind: Binary, name: a}]\nsplit: {tset: 0.1}\n", "did you mean 'test'?"),
+        ("data: x.csv\ntasks: [{kind: Binary, name: a}]\nsplit: {test: 1.5}\n", "1.5"),
+    ],
+)
+def test_a_wrong_file_gets_one_sentence_with_its_name(tmp_path, text, sentence):
+    path = tmp_path / "job.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as error:
+        Job.read(path)
+    assert sentence in str(error.value)
+    assert "job.yaml" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_points_to_its_neighbours(config):
+    with pytest.raises(ConfigError, match=r"did you mean 'job.yaml'\?"):
+        Job.read(config.parent / "jop.yaml")

@@ -1,0 +1,209 @@
+import copy
+import math
+
+import polars as pl
+import pytest
+import torch
+
+import cotrain as ct
+from cotrain._base import InputSpec, RunError
+from cotrain.training import Examples, Fit
+
+
+class Counting(ct.balancing.LossRule):
+    """Counts how often each task took part."""
+
+    def _rule(self, xp, losses_K, active_K):
+        counts = self.state.get("counts", [0] * losses_K.shape[0])
+        self.state["counts"] = [n + int(a) for n, a in zip(counts, active_K.tolist(), strict=True)]
+        return xp.ones_like(losses_K)
+
+
+def examples(n_rows, labelled_b, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(n_rows, 3, generator=generator)
+    mask_b = torch.zeros(n_rows, 1, dtype=torch.bool)
+    mask_b[labelled_b] = True
+    mask_a = torch.ones(n_rows, 1, dtype=torch.bool)
+    targets = {"a": x[:, :1].clone(), "b": torch.where(mask_b, x[:, 1:2], 0.0)}
+    return Examples({"numbers": x}, targets, {"a": mask_a, "b": mask_b})
+
+
+def tasks():
+    made = [ct.tasks.Regression("a"), ct.tasks.Regression("b")]
+    for task in made:
+        task.fit(pl.DataFrame({task.name: [-1.0, 0.0, 1.0, 0.5]}))
+    return made
+
+
+def fit(train, validation=None, balancer=None, checkpoint=None, model=None, **settings):
+    if model is None:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            encoder = ct.networks.TableEncoder(width=8, depth=1)
+            sharing = ct.networks.HardSharing().build(
+                lambda: encoder.build(InputSpec(n_numbers=3)), ["a", "b"]
+            )
+            heads = {name: torch.nn.Linear(8, 1) for name in ("a", "b")}
+            model = ct.networks.MultiTaskModel(sharing, heads)
+    settings = ct.Training(**({"epochs": 1, "batch_size": 8, "average": 0.0} | settings))
+    return Fit(
+        model, tasks(), balancer or ct.balancing.Equal(), settings, train, validation, checkpoint=checkpoint
+    )
+
+
+def head(made, task):
+    return torch.cat([p.detach().flatten() for p in made.model.task_parameters(task)])
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.5])
+def test_a_task_without_a_label_in_a_batch_keeps_head_and_balancer_as_they_are(weight_decay):
+    # The optimiser has momentum and weight decay by then: a gradient of zero would still move the head.
+    first = examples(8, range(8))
+    made = fit(first, balancer=Counting(), epochs=9, weight_decay=weight_decay)
+    made._take_step(first.parts(), made.tasks)
+    before_a, before_b = head(made, "a"), head(made, "b")
+    made._take_step(first.parts(), [made.tasks[0]])
+    assert torch.equal(head(made, "b"), before_b)
+    assert not torch.equal(head(made, "a"), before_a)
+    assert made.balance.balancer.state["counts"] == [2, 1]
+
+
+def test_batches_know_which_tasks_have_labels():
+    train = examples(24, [3])
+    made = fit(train, balancer=Counting(), epochs=4)
+    made.run()
+    assert made.balance.balancer.state["counts"] == [12, 4]
+
+
+def test_rows_without_any_label_are_left_out():
+    train = examples(24, range(24))
+    for mask in train.masks.values():
+        mask[10:20] = False
+    assert len(fit(train).train) == 14
+
+
+def test_equals_a_plain_loop_step_by_step():
+    """The defining equation: AdamW on the sum of the losses, with the warm-up and cosine rates."""
+    train = examples(16, range(16))
+    made = fit(train, epochs=3, batch_size=8, warmup=0.0, clip=None, weight_decay=0.0, select="last")
+    for module in made.model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    plain = copy.deepcopy(made.model)
+    optimizer = torch.optim.AdamW(plain.parameters(), lr=2e-3, weight_decay=0.0)
+    step = 0
+    for epoch in range(3):
+        order = made.batches.order(epoch)
+        for rows in (order[:8], order[8:]):
+            for group in optimizer.param_groups:
+                group["lr"] = 2e-3 * 0.5 * (1 + math.cos(math.pi * step / 6))
+            outputs = plain({"numbers": train.inputs["numbers"][rows]})
+            loss = sum(((outputs[t] - train.targets[t][rows]) ** 2).mean() for t in ("a", "b"))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            step += 1
+    made.run()
+    for ours, theirs in zip(made.model.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-7)
+
+
+def test_the_average_of_the_weights_follows_its_equation():
+    train = examples(16, range(16))
+    made = fit(train, epochs=2, average=0.5, select="last")
+    seen = [[p.detach().clone() for p in made.model.parameters()]]
+    expected = seen[0]
+    step = made._take_step
+
+    def spied(batch, active):
+        step(batch, active)
+        nonlocal expected
+        decay = min(0.5, (made._step + 1) / (made._step + 10))
+        expected = [
+            decay * old + (1 - decay) * new.detach()
+            for old, new in zip(expected, made.model.parameters(), strict=True)
+        ]
+
+    made._take_step = spied
+    result = made.run()
+    for (name, kept), value in zip(result.weights[0].items(), expected, strict=True):
+        torch.testing.assert_close(kept, value, msg=name)
+
+
+def test_stops_early_and_keeps_the_best_epoch():
+    train, validation = examples(64, range(64)), examples(32, range(32), seed=1)
+    made = fit(train, validation, epochs=300, patience=2, learning_rate=0.05)
+    result = made.run()
+    assert len(result.history) < 300
+    assert len(result.history) - 1 - max(result.best_epoch.values()) == 2
+    best = max(range(len(result.history)), key=lambda e: sum(result.history[e]["gain"].values()))
+    assert result.best_epoch["combined"] == best
+
+
+def test_each_task_may_keep_its_own_best_weights():
+    train, validation = examples(64, range(64)), examples(32, range(32), seed=1)
+    result = fit(train, validation, epochs=30, patience=None, learning_rate=0.1, select="per_task").run()
+    for task in ("a", "b"):
+        gains = [record["gain"][task] for record in result.history]
+        assert result.best_epoch[task] == gains.index(max(gains))
+    if result.best_epoch["a"] != result.best_epoch["b"]:
+        assert result.weights_of["a"] != result.weights_of["b"]
+
+
+def test_a_broken_loss_is_left_out_and_counted():
+    train = examples(16, range(16))
+    train.targets["b"][:] = math.inf
+    made = fit(train, epochs=2)
+    result = made.run()
+    assert result.skipped == {"b": 4}
+    assert all(torch.isfinite(p).all() for p in made.model.parameters())
+
+
+def test_divergence_is_told_with_the_learning_rate():
+    train = examples(16, range(16))
+    for target in train.targets.values():
+        target[:] = math.nan
+    with pytest.raises(RunError, match=r"diverged in epoch 1: .*learning_rate \(now 0\.002\)"):
+        fit(train, learning_rate=0.002).run()
+
+
+def test_interrupted_within_an_epoch_it_ends_bit_identical(tmp_path):
+    train, validation = examples(80, range(0, 80, 3)), examples(32, range(32), seed=1)
+    options = {"epochs": 4, "average": 0.9, "select": "per_task", "patience": None}
+    whole = fit(train, validation, balancer=ct.balancing.DWA(), **options).run()
+
+    path = tmp_path / "state.pt"
+    broken = fit(train, validation, balancer=ct.balancing.DWA(), checkpoint=path, **options)
+    broken.checkpoints.due = lambda *, epoch_ended: True
+    step, taken = broken._take_step, 0
+
+    def interrupted(batch, active):
+        nonlocal taken
+        if taken == 23:
+            raise KeyboardInterrupt
+        taken += 1
+        step(batch, active)
+
+    broken._take_step = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        broken.run()
+
+    again = fit(train, validation, balancer=ct.balancing.DWA(), checkpoint=path, **options)
+    again.resume()
+    assert again._step == 23
+    result = again.run()
+    assert result.history == whole.history
+    assert result.weights_of == whole.weights_of
+    for mine, theirs in zip(result.weights, whole.weights, strict=True):
+        assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
+
+
+def test_bfloat16_learns_too():
+    result = fit(examples(32, range(32)), epochs=5, precision="bfloat16", learning_rate=0.02).run()
+    assert result.history[-1]["loss"]["a"] < result.history[0]["loss"]["a"]
+
+
+def test_an_unknown_device_gets_a_sentence():
+    with pytest.raises(RunError, match="'abacus'"):
+        fit(examples(8, range(8)), device="abacus")
