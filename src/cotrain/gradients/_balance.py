@@ -43,7 +43,8 @@ class Balance:
 
     Args:
         balancer: the method.
-        shared_parameters: parameters on which the tasks compete; read once.
+        shared_parameters: parameters on which the tasks compete; read once. An empty list: nothing is
+            shared, so a gradient method has nothing to weigh and every weight is the preference.
         tasks: the K task names in the order of the balancer's per-task arguments. `None`: the names of the
             first call.
         model: the network, for sources that look at its layers and for distributed training.
@@ -205,8 +206,7 @@ class Balance:
         """How often each task was left out because a loss or gradient was not finite (waits for it)."""
         if self.tasks is None:
             return {}
-        self._engine.flush()
-        counts_K = self._engine.skipped_K
+        counts_K = self._engine.skipped.counts_K
         counts = [0] * len(self.tasks) if counts_K is None else counts_K.tolist()
         return dict(zip(self.tasks, counts, strict=True))
 
@@ -215,7 +215,6 @@ class Balance:
     def state_dict(self) -> dict[str, Any]:
         """Return the state: tensors, numbers, strings, lists and dicts, as `weights_only=True` wants them."""
         engine = self._engine
-        engine.flush()
         return to_plain(
             {
                 "balancer": self.balancer.state_dict(),
@@ -223,7 +222,7 @@ class Balance:
                 "step": engine.step,
                 "weights": engine.weights_K,
                 "reused": engine.reused_K,
-                "skipped": engine.skipped_K,
+                "skipped": engine.skipped.counts_K,
             }
         )
 
@@ -246,7 +245,7 @@ class Balance:
         engine.step = plain["step"]
         engine.weights_K = plain["weights"]
         engine.reused_K = plain["reused"]
-        engine.skipped_K = plain["skipped"]
+        engine.skipped.counts_K = plain["skipped"]
 
     # -- inside -------------------------------------------------------------------------------------
 
@@ -263,8 +262,7 @@ class Balance:
                     "The first call has no losses, so the tasks are unknown: pass Balance(tasks=[...])."
                 )
             self.tasks = tuple(losses)
-        device = self._shared.all[0].device
-        return [align(batch, self.tasks, device) for batch in (losses, *extra)]
+        return [align(batch, self.tasks, self._engine.device()) for batch in (losses, *extra)]
 
     def _values(self, losses: Mapping[str, Tensor | float]) -> Tensor:
         """Return K values in the order of the tasks, NaN where absent."""

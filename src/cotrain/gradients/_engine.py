@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from cotrain._base import InvalidArgumentError
-from cotrain.balancing import Balancer, JacobianRule, Needs
+from cotrain.balancing import Balancer, Equal, JacobianRule, Needs
 from cotrain.gradients._call import Call
 from cotrain.gradients._exact import ExactSource
 from cotrain.gradients._graph import TaskGraph
@@ -27,9 +26,8 @@ from cotrain.gradients._ranks import (
 from cotrain.gradients._rows import Asked, Rows, Source
 from cotrain.gradients._sharded import RanksSource, ShardedSource, average_grads
 from cotrain.gradients._shared import SharedParameters, own_leaves
+from cotrain.gradients._skipped import Skipped
 from cotrain.gradients._weigh import Measured, Rescale, measure, scaled_to_number, weigh
-
-_log = logging.getLogger("cotrain")
 
 
 class Engine:
@@ -58,9 +56,7 @@ class Engine:
         self.step = 0
         self.weights_K: Tensor | None = None
         self.reused_K: Tensor | None = None
-        self.skipped_K: Tensor | None = None
-        self._broken_K: Tensor | None = None
-        self._warned: set[str] = set()
+        self.skipped = Skipped()
         # The two batches of a cross Gramian are held at once, so they need buffers of their own.
         self._cross = (ExactSource(), ExactSource())
 
@@ -80,8 +76,7 @@ class Engine:
         self, call: Call, extra: Sequence[Call], tasks: Sequence[str], regulariser: Tensor | None
     ) -> None:
         """Do the step of one rank of several, so that all ranks end with the gradient of the joined batch."""
-        parameters = self.shared.trainable()
-        sharded = is_sharded(parameters)
+        sharded = is_sharded(self._reached())
         if not self.in_one_pass():
             refuse_synchronising(self.model)
             self._take_ranks_source()
@@ -109,8 +104,8 @@ class Engine:
                 self._split_pass(call, self._cross_weights(call, extra, tasks), retain)
             else:
                 self._by_rows(call, tasks, retain)
-        elif self.balancer.needs is Needs.LOSSES:
-            total = self._connected(one_pass_loss(call, self._weights_of_losses(call), self._drop))
+        elif self.balancer.needs is Needs.LOSSES or self._nothing_shared():
+            total = self._connected(one_pass_loss(call, self._weights_of_losses(call), self.skipped.drop))
             # One pass for both: under DistributedDataParallel a second one would not be averaged.
             self.scaled(total if regulariser is None else total + regulariser).backward()
             return
@@ -136,15 +131,17 @@ class Engine:
                 rows = self.source.open(asked)
                 measured = measure(call, rows.gramian(), rows.heads_finite())
                 weights_K = self._weighed(call, measured, tasks)
-        elif self.balancer.needs is Needs.LOSSES:
+        elif self.balancer.needs is Needs.LOSSES or self._nothing_shared():
             weights_K = self._weights_of_losses(call)
         else:
             weights_K = self._weights_again(call)
         self.step += 1
-        return self._connected(one_pass_loss(local, weights_K, self._drop))
+        return self._connected(one_pass_loss(local, weights_K, self.skipped.drop))
 
     def in_one_pass(self) -> bool:
         """Return whether this step's weights need no gradients."""
+        if self._nothing_shared():
+            return True
         if self.monitor is not None and self.monitor.due(self.step):
             return False
         if self.balancer.needs in (Needs.LOSSES, Needs.JACOBIAN):
@@ -159,17 +156,20 @@ class Engine:
 
     def _weights_of_losses(self, call: Call) -> Tensor:
         losses_K, present_K = share_losses(call)
-        weights_K = self.balancer.weights(losses_K, None, present_K)
+        rule = self.balancer
+        if rule.needs is not Needs.LOSSES:  # nothing is shared: no gradients meet
+            rule = Equal(preference=rule.preference)
+        weights_K = rule.weights(losses_K, None, present_K)
         if self.rescale == "weights":
             weights_K = scaled_to_number(weights_K)
-        self._count(call, ~call.values_A.isfinite())
+        self.skipped.start(call, ~call.values_A.isfinite())
         self.weights_K = weights_K.to(call.values_A.dtype)
         return self.weights_K
 
     def _weights_again(self, call: Call) -> Tensor:
         if self.reused_K is None:
             raise InvalidArgumentError("There are no weights to use again before the first step.")
-        self._count(call, ~call.values_A.isfinite())
+        self.skipped.start(call, ~call.values_A.isfinite())
         self.weights_K = self.reused_K.to(call.values_A) * call.present_K()
         return self.weights_K
 
@@ -255,13 +255,13 @@ class Engine:
         """Weigh the shared part by `weights_K` and the heads by the preference, in one pass if possible."""
         heads_K = torch.from_numpy(self._head_weights(np.isin(np.arange(call.n_tasks), call.places)))
         heads_K = heads_K.to(call.values_A)
-        total = split_pass_loss(call, weights_K, heads_K, self.shared, self._drop)
+        total = split_pass_loss(call, weights_K, heads_K, self.shared, self.skipped.drop)
         if total is not None:
             self.scaled(total).backward(retain_graph=retain)
             return
         own = own_leaves(TaskGraph(call.live).leaves.values(), self.shared.ids)
         for weights, inputs, keep in ((weights_K, self.shared.trainable(), True), (heads_K, own, retain)):
-            total = one_pass_loss(call, weights, self._drop)
+            total = one_pass_loss(call, weights, self.skipped.drop)
             self.scaled(total).backward(inputs=inputs, retain_graph=keep)
 
     def _take_ranks_source(self) -> None:
@@ -280,7 +280,21 @@ class Engine:
         """Give a rank without any loss a zero that reaches the parameters, for the others wait for it."""
         if total.requires_grad or world_size() == 1:
             return total
-        return total + torch.stack([parameter.sum() for parameter in self.shared.trainable()]).sum() * 0
+        return total + torch.stack([parameter.sum() for parameter in self._reached()]).sum() * 0
+
+    def _nothing_shared(self) -> bool:
+        return not any(parameter.requires_grad for parameter in self.shared.all)
+
+    def _reached(self) -> list[Tensor]:
+        """Return parameters that a backward pass reaches: the shared ones, or whatever the network has."""
+        if self.model is None or not self._nothing_shared():
+            return self.shared.trainable()
+        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+
+    def device(self) -> torch.device:
+        """Return where the parameters are."""
+        parameters = self.shared.all or ([] if self.model is None else list(self.model.parameters()))
+        return parameters[0].device if parameters else torch.device("cpu")
 
     def _head_weights(self, active_K: np.ndarray) -> np.ndarray:
         """Return the preference with mean 1 over the active tasks, 0 elsewhere."""
@@ -304,42 +318,10 @@ class Engine:
             parameter.grad = torch.full_like(parameter, float("inf"))
 
     def _note(self, call: Call, measured: Measured, weights_K: np.ndarray, tasks: Sequence[str]) -> None:
-        self._count(call, torch.from_numpy(measured.broken_K)[list(call.places)])
+        self.skipped.start(call, torch.from_numpy(measured.broken_K)[list(call.places)])
         for place in np.flatnonzero(measured.broken_K):
-            self._warn(tasks[place])
+            self.skipped.warn(tasks[place])
         if self.monitor is not None and self._due():
             kept = np.outer(measured.active_K, measured.active_K)
             gramian_KK = np.where(kept, measured.gramian_KK, np.nan)
             self.monitor.record(self.step, tasks, measured.losses_K, weights_K, gramian_KK)
-
-    def _warn(self, task: str) -> None:
-        if task not in self._warned:
-            self._warned.add(task)
-            _log.warning(
-                "The loss or gradient of task %r is not finite: the task is left out of such steps, which "
-                "balance.skipped counts.",
-                task,
-            )
-
-    def _count(self, call: Call, broken_A: Tensor) -> None:
-        """Start the step's record of broken tasks; hooks may add to it until the next step."""
-        self.flush()
-        broken_A = broken_A.to(call.values_A.device)
-        if len(call.places) == call.n_tasks:
-            self._broken_K = broken_A
-        else:
-            none_K = torch.zeros(call.n_tasks, dtype=torch.bool, device=broken_A.device)
-            self._broken_K = none_K.index_copy_(0, call.index(), broken_A)
-
-    def flush(self) -> None:
-        """Add the last step's broken tasks to the counts; nothing waits for the device."""
-        if self._broken_K is None:
-            return
-        counts_K = self._broken_K.long()
-        self.skipped_K = counts_K if self.skipped_K is None else self.skipped_K + counts_K
-        self._broken_K = None
-
-    def _drop(self, place: int, finite: Tensor) -> None:
-        """Take note of a gradient that a hook looked at in a one-pass step."""
-        if self._broken_K is not None:
-            self._broken_K[place] |= ~finite

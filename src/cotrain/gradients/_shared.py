@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -15,10 +15,10 @@ class SharedParameters:
 
     Args:
         parameters: parameters or tensors; the frozen ones are left out at every step, so that freezing and
-            unfreezing during training works.
+            unfreezing during training works. There may be none: then nothing is shared.
 
     Raises:
-        InvalidArgumentError: if there are none, or one is no tensor.
+        InvalidArgumentError: if one is no tensor, or an iterator has nothing (left) to give.
     """
 
     def __init__(self, parameters: Iterable[Tensor]) -> None:
@@ -33,10 +33,10 @@ class SharedParameters:
             if id(parameter) not in seen:  # tied weights count once
                 seen.add(id(parameter))
                 self.all.append(parameter)
-        if not self.all:
+        if not self.all and isinstance(parameters, Iterator):
             raise InvalidArgumentError(
-                "shared_parameters is empty: pass the parameters that several tasks use (an iterator can be "
-                "read only once)."
+                "shared_parameters is an iterator with nothing left (it can be read only once): pass the "
+                "parameters that several tasks use, or an empty list if they share none."
             )
         self.ids = frozenset(seen)
 

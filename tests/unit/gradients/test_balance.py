@@ -8,7 +8,7 @@ import torch
 import cotrain
 from cotrain._base import InvalidArgumentError
 from cotrain.balancing import Equal, Static
-from cotrain.gradients import Balance
+from cotrain.gradients import Balance, Monitor
 
 from .networks import CrossRow, Inverse, Net, SignSum, UnitLength, flat, grads, jacobian, values
 
@@ -227,8 +227,8 @@ def test_errors_are_sentences():
         balance.backward({"t0": net.encoder(net.x)})
     with pytest.raises(InvalidArgumentError, match="does not depend on any trainable"):
         balance.backward({"t0": torch.zeros(())})
-    with pytest.raises(InvalidArgumentError, match="shared_parameters is empty"):
-        Balance(Equal(), [])
+    with pytest.raises(InvalidArgumentError, match="an iterator with nothing left"):
+        Balance(Equal(), iter([]))
     with pytest.raises(InvalidArgumentError, match="every"):
         Balance(Equal(), parameters, every=0)
     with pytest.raises(InvalidArgumentError, match="rescale"):
@@ -262,3 +262,33 @@ def test_one_backward_for_losses_only():
     net.encoder[0].weight.register_hook(lambda grad: passes.append(1))
     Balance(Static([1, 2, 3]), net.encoder.parameters()).backward(net.losses())
     assert passes == [1]
+
+
+@pytest.mark.parametrize("rule", [Inverse, UnitLength, SignSum, Equal])
+@pytest.mark.parametrize("how", ["backward", "combine"])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_nothing_shared_leaves_every_task_its_preference(rule, how, frozen):
+    net, plain = Net(), Net()
+    for module in (net, plain):
+        module.encoder.requires_grad_(False)
+    shared = list(net.encoder.parameters()) if frozen else []
+    balance = Balance(rule(preference=[1, 2, 3]), shared, monitor=Monitor(every=1))
+    losses = net.losses()
+    losses["t2"] = losses["t2"] * float("nan")
+    if how == "backward" or rule is SignSum:
+        balance.backward(losses, regulariser=net.heads[0].bias.sum())
+    else:
+        balance.combine(losses, regulariser=net.heads[0].bias.sum()).backward()
+    (sum(plain.losses().values()) + plain.heads[0].bias.sum() * 1.5).backward()
+    torch.testing.assert_close(balance.weights, torch.tensor([2 / 3, 4 / 3, 0], dtype=torch.float64))
+    assert balance.skipped == {"t0": 0, "t1": 0, "t2": 1}
+    for k, weight in enumerate([2 / 3, 4 / 3]):
+        torch.testing.assert_close(net.heads[k].weight.grad, weight * plain.heads[k].weight.grad)
+    torch.testing.assert_close(net.heads[0].bias.grad, 2 / 3 * plain.heads[0].bias.grad)
+    assert net.heads[2].weight.grad is None or not net.heads[2].weight.grad.any()
+
+
+def test_absent_losses_where_nothing_is_shared():
+    balance = Balance(Inverse(), [], tasks=["a"])
+    balance.backward({})
+    assert balance.combine({}) == 0
