@@ -17,7 +17,7 @@ from cotrain import balancing, networks, tasks
 from cotrain._base import ConfigError, CotrainError, constructor_parameters, did_you_mean, parameters_of
 from cotrain.balancing import Balancer
 from cotrain.data import Split
-from cotrain.networks import Encoder, Sharing
+from cotrain.networks import Encoder, OutputSpace, Sharing
 from cotrain.tasks import Task
 from cotrain.training import Training
 
@@ -27,6 +27,7 @@ T = TypeVar("T")
 FAMILIES: dict[type, ModuleType] = {
     Balancer: balancing,
     Encoder: networks,
+    OutputSpace: networks,
     Sharing: networks,
     Task: tasks,
 }

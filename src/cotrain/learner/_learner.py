@@ -30,7 +30,7 @@ from cotrain.learner._run_folder import (
     write_schema,
     write_weights,
 )
-from cotrain.networks import Encoder, HardSharing, MultiTaskModel, Sharing, TableEncoder
+from cotrain.networks import Encoder, HardSharing, MultiTaskModel, OutputSpace, Sharing, TableEncoder
 from cotrain.tasks import Task
 from cotrain.training import (
     Fit,
@@ -58,6 +58,7 @@ class Learner:
         balancer: how much each task counts in a step; default `ReferenceScaled()`.
         training: epochs, batch size, learning rate and so on; default `Training()`.
         head: widths of hidden layers in every task's head; default none.
+        output_space: how outputs are made of the heads', such as `ESMM`; default: each of its own.
         columns: input column -> kind ("number", "category", "tags", "text", "date"), or "drop" to leave a
             column out; the others are inferred.
         seed: names every random stream; equal seeds give equal results on equal machines.
@@ -90,6 +91,7 @@ class Learner:
         balancer: Balancer | None = None,
         training: Training | None = None,
         head: Sequence[int] = (),
+        output_space: OutputSpace | None = None,
         columns: Mapping[str, str] | None = None,
         seed: int = 0,
     ) -> None:
@@ -105,6 +107,9 @@ class Learner:
         self.balancer = balancer or ReferenceScaled()
         self.training = training or Training()
         self.head = list(head)
+        self.output_space = output_space
+        if output_space is not None:
+            output_space.check(self.tasks)
         self.columns = dict(columns or {})
         self.seed = seed
         self._result: FitResult | None = None
@@ -191,15 +196,14 @@ class Learner:
 
     def build_model(self, coding: Coding) -> MultiTaskModel:
         """Make a new network with the initial weights that the seed names."""
-        names = [task.name for task in coding.tasks]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(mix_seed(self.seed, "initial weights"))
             sharing = copy.deepcopy(self.sharing).build(
-                lambda: copy.deepcopy(self.encoder).build(coding.spec), names
+                lambda: copy.deepcopy(self.encoder).build(coding.spec), [task.name for task in coding.tasks]
             )
             widths = sharing.widths()
             heads = {task.name: task.head(widths[task.name], self.head) for task in coding.tasks}
-            return MultiTaskModel(sharing, heads)
+            return MultiTaskModel(sharing, heads, copy.deepcopy(self.output_space))
 
     # -- use ----------------------------------------------------------------------------------------
 
@@ -262,8 +266,10 @@ class Learner:
         """
         folder = Path(folder)
         schema = read_schema(folder)
+        # A run's configuration also says what is beyond the learner: the data and its split.
+        config = {k: v for k, v in read_config(folder).items() if k in constructor_parameters(cls)}
         try:
-            learner = construct_class(cls, _own_keys(read_config(folder)), f"{folder}/config.yaml")
+            learner = construct_class(cls, config, f"{folder}/config.yaml")
             coding = Coding.from_json(schema, copy.deepcopy(learner.tasks))
         except (KeyError, TypeError) as error:
             raise RunError(f"{folder} is damaged: config.yaml or schema.json lacks {error}.") from error
@@ -342,8 +348,3 @@ class Learner:
         if self._result is None:
             raise RunError("This learner was not fitted in this process: there is no fit to tell of.")
         return self._result
-
-
-def _own_keys(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what a run's configuration says beyond the learner: the data and its split."""
-    return {key: value for key, value in config.items() if key in constructor_parameters(Learner)}

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from cotrain._base import InvalidArgumentError, did_you_mean
 from cotrain.networks._output_space import OutputSpace
+from cotrain.tasks import Binary, Task
 
 
 @final
@@ -60,6 +61,26 @@ class ESMM(OutputSpace):
             if task != self.chain[0]:
                 given[task] = log_probability - _log_one_minus_exp(log_probability)
         return given
+
+    def check(self, tasks: Sequence[Task]) -> None:
+        """Raise unless every task of the chain is there, is binary, and is labelled on the entire space."""
+        known = {task.name: task for task in tasks}
+        for name in self.chain:
+            if name not in known:
+                raise InvalidArgumentError(
+                    f"ESMM(chain=...) names the task {name!r}: {did_you_mean(name, known)}"
+                )
+            task = known[name]
+            if not isinstance(task, Binary):
+                raise InvalidArgumentError(
+                    f"ESMM(chain=...) is a chain of yes-or-no events, but the task {name!r} is "
+                    f"{type(task).__name__}: leave it out of the chain, or make it Binary."
+                )
+            if task.when is not None:
+                raise InvalidArgumentError(
+                    f"ESMM(chain=...) learns the task {name!r} from all rows, but it has when={task.when!r}: "
+                    "drop the condition, and label the rows where the earlier event did not happen with 0."
+                )
 
     def reads(self, task: str) -> tuple[str, ...]:
         """Return the tasks before this one in the chain."""

@@ -49,13 +49,16 @@ class MultiTaskModel(nn.Module):
         # A list, because task names may hold characters that module names may not.
         self.heads = nn.ModuleList(heads.values())
         self.output_space = output_space
+        sharing.attach(heads)
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return each task's output."""
         representations = self.sharing(inputs)
-        outputs = {
-            task: head(representations[task]) for task, head in zip(self.tasks, self.heads, strict=True)
-        }
+        heads = dict(zip(self.tasks, self.heads, strict=True))
+        outputs: dict[str, Tensor] = {}
+        # In the architecture's order, in which a task may read the outputs of those before it.
+        for task in self.sharing.tasks:
+            outputs[task] = heads[task](self.sharing.refine(task, representations[task], outputs))
         return outputs if self.output_space is None else self.output_space(outputs)
 
     def shared_parameters(self) -> list[nn.Parameter]:

@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, final
 
@@ -22,35 +22,17 @@ from cotrain.networks import MultiTaskModel, parameter_groups
 from cotrain.tasks import Task
 from cotrain.training._best import BestWeights, Weights
 from cotrain.training._checkpoint import Checkpoints, read_checkpoint
+from cotrain.training._device import can_fuse, default_generator, pick_device
 from cotrain.training._examples import Examples
 from cotrain.training._loggers import FitStart, Logger
 from cotrain.training._predict import outputs_of
+from cotrain.training._result import FitResult
 from cotrain.training._schedule import warm_cosine
 from cotrain.training._settings import Training
 from cotrain.training._validate import Validator
 
 #: Seconds between two reports of the running losses; each costs one transfer from the device.
 REPORT_SECONDS = 0.5
-
-
-@final
-@dataclass(frozen=True)
-class FitResult:
-    """What a fit leaves.
-
-    Args:
-        weights: distinct sets of weights; one, unless each task keeps its own best epoch.
-        weights_of: task -> index into `weights`.
-        best_epoch: criterion ("combined" or a task) -> epoch, counted from 0.
-        history: one record per epoch, without times, so that equal fits have equal histories.
-        skipped: task -> steps in which its loss or gradient was not finite and was left out.
-    """
-
-    weights: list[Weights]
-    weights_of: dict[str, int]
-    best_epoch: dict[str, int]
-    history: list[dict[str, Any]]
-    skipped: dict[str, int]
 
 
 @final
@@ -248,6 +230,10 @@ class Fit:
         model = self.averaged or self.model
         record: dict[str, Any] = {"epoch": self.epoch, "loss": losses}
         record["weights"] = self._weights()
+        health = self.model.sharing.health()
+        if health.sentence:
+            record["health"] = asdict(health)
+        self.model.sharing.reset_health()
         if self.validator.examples is not None:
             outputs = outputs_of(model, self.validator.examples.inputs, self.settings.batch_size)
             validation = self.validator.values(outputs)
@@ -287,6 +273,7 @@ class Fit:
             "averaged": None if self.averaged is None else self.averaged.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "balance": self.balance.state_dict(),
+            "health": self.model.sharing.health_state(),
             "best": self.best.state_dict(),
         }
 
@@ -313,6 +300,7 @@ class Fit:
             self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.balance.load_state_dict(state["balance"])
+        self.model.sharing.load_health_state(state["health"])
         self.best.load_state_dict(state["best"])
 
     def resume(self) -> None:
@@ -362,38 +350,6 @@ class Fit:
         history = [json.loads(line) for line in self.history]
         skipped = {name: int(n) for name, n in self.balance.skipped.items() if n}
         return FitResult(weights, weights_of, dict(self.best.epochs), history, skipped)
-
-
-def pick_device(name: str) -> torch.device:
-    """Return the device of this name; "auto" is an accelerator if there is one.
-
-    Raises:
-        RunError: there is no such device here.
-    """
-    if name == "auto":
-        if torch.accelerator.is_available():
-            return torch.accelerator.current_accelerator() or torch.device("cpu")
-        return torch.device("cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise RunError(
-            f"training.device is {name!r}, which cannot be used here: try 'auto' or 'cpu'."
-        ) from error
-    return device
-
-
-def default_generator(device: torch.device) -> torch.Generator:
-    """Return the generator that a device's modules draw from, such as dropout."""
-    if device.type == "cuda":
-        return torch.cuda.default_generators[device.index or 0]
-    return torch.default_generator
-
-
-def can_fuse(device: torch.device) -> bool:
-    """Say whether AdamW has a fused kernel on this device."""
-    return device.type in ("cpu", "cuda", "xpu", "mps")
 
 
 def copy_weights(model: nn.Module) -> Weights:

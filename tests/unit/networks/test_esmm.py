@@ -1,9 +1,13 @@
+import numpy as np
+import polars as pl
 import pytest
 import torch
 from torch import nn
 
+import cotrain as ct
 from cotrain._base import InvalidArgumentError
 from cotrain.networks import ESMM, HardSharing, MultiTaskModel
+from cotrain.tasks import Binary, Regression
 
 
 def test_products_of_conditional_probabilities():
@@ -46,3 +50,30 @@ def test_errors():
         ESMM(["click"])
     with pytest.raises(InvalidArgumentError, match="did you mean 'click'"):
         ESMM(["clik", "buy"])({"click": torch.zeros(1, 1), "buy": torch.zeros(1, 1)})
+
+
+def test_unsuitable_tasks_are_refused():
+    space = ESMM(["click", "buy"])
+    space.check([Binary("click"), Binary("buy"), Regression("price")])
+    with pytest.raises(InvalidArgumentError, match="did you mean 'buyy'"):
+        space.check([Binary("click"), Binary("buyy")])
+    with pytest.raises(InvalidArgumentError, match="'buy' is Regression"):
+        space.check([Binary("click"), Regression("buy")])
+    with pytest.raises(InvalidArgumentError, match="when='click == 1'"):
+        space.check([Binary("click"), Binary("buy", when="click == 1")])
+
+
+def test_a_learner_predicts_the_later_event_less_often_than_the_earlier(tmp_path):
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=200)
+    click = x + generator.normal(size=200) > 0
+    frame = pl.DataFrame({"x": x, "click": click, "buy": click & (generator.random(200) < 0.5)})
+    tasks = [Binary("click"), Binary("buy")]
+    learner = ct.Learner(tasks, output_space=ESMM(["click", "buy"]), training=ct.Training(epochs=2))
+    given = learner.fit(frame, validation=0.2, progress=False).predict(frame)
+    assert (given["buy_probability"] <= given["click_probability"] + 1e-6).all()
+    assert learner.config()["output_space"] == {"kind": "ESMM", "chain": ["click", "buy"]}
+    learner.save(tmp_path / "run")
+    assert ct.Learner.load(tmp_path / "run").predict(frame).equals(given)
+    with pytest.raises(InvalidArgumentError, match="names the task 'by'"):
+        ct.Learner(tasks, output_space=ESMM(["click", "by"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self, final
 
 import torch
@@ -71,6 +71,29 @@ class Sharing(nn.Module, ABC):
     def health(self) -> Health:
         """Return how gates and experts fared in training since the last `reset_health`; default nothing."""
         return Health()
+
+    def attach(self, heads: Mapping[str, nn.Module]) -> None:
+        """Take note of the tasks' heads, for an architecture in which a task reads others' predictions."""
+
+    def refine(self, task: str, representation: Tensor, outputs: Mapping[str, Tensor]) -> Tensor:
+        """Return what the task's head reads, given the outputs of the tasks before it; default: as it is."""
+        return representation
+
+    @final
+    def health_state(self) -> dict[str, Tensor]:
+        """Return what was counted so far, so that a fit that is resumed counts on."""
+        return {
+            f"{name}.{key}": value.clone()
+            for name, module in self.named_modules()
+            if isinstance(module, Meter)
+            for key, value in module.named_buffers()
+        }
+
+    @final
+    def load_health_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on counting from what `health_state` gave."""
+        for name, value in state.items():
+            self.get_buffer(name).copy_(value)
 
     @final
     def reset_health(self) -> None:

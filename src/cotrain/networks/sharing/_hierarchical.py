@@ -19,11 +19,14 @@ from cotrain.networks.sharing._base import Sharing
 
 @final
 class Hierarchical(Sharing):
-    """One encoder; task k reads stage sₖ of it, and if asked the representations of the tasks below it.
+    """One encoder; task k reads stage sₖ of it, and if asked what was found for the tasks below it.
 
-    hₖ = p^{sₖ}, or with `lower="representations"` hₖ = relu(Tₖ [p^{sₖ}, hⱼ for every task j before k])
+    hₖ = p^{sₖ},
+    with `lower="representations"`  hₖ = relu(Tₖ [p^{sₖ}, hⱼ for every task j before k]),
+    with `lower="predictions"`  hₖ = relu(Tₖ [p^{sₖ}, oⱼ for every task j before k]) for the second task on
 
-    pˡ: what stage l gives, brought to the positions of the last stage; the tasks' order is from low to high.
+    pˡ: what stage l gives, brought to the positions of the last stage; oⱼ: the output of task j's head, such
+    as its logits, through which task k's loss does not reach task j; the tasks' order is from low to high.
     With δ = `successive` the penalty is δ ‖θ − θ'‖², θ' being the encoder's parameters when the progress
     of the training last passed a multiple of 1 / `snapshots`: what was learned for one task is not lost when
     the next is learned.
@@ -32,11 +35,14 @@ class Hierarchical(Sharing):
     2016, https://aclanthology.org/P16-2038; Hashimoto et al., "A Joint Many-Task Model", 2016,
     https://arxiv.org/abs/1611.01587 (reading lower tasks, successive regularisation). There θ' is taken
     between the tasks of an epoch; we train all tasks in a step and take it between parts of the training.
+    There predictions are read as embeddings weighted by probabilities, through which gradients flow; we read
+    them as the heads give them, which suits every kind of task, and keep a head to its own task's loss.
 
     Args:
         reads: number of the stage, from 0, for each task name; `None`: spread evenly over the stages after
             the first, the last task reading the last stage.
-        lower: what a task reads of the tasks before it.
+        lower: what a task reads of the tasks before it: "none", their "representations", or their
+            "predictions" (inside a `MultiTaskModel`, which has the heads).
         successive: δ, ≥ 0.
         snapshots: how often θ' is taken, ≥ 1.
 
@@ -59,12 +65,12 @@ class Hierarchical(Sharing):
         self,
         reads: Mapping[str, int] | None = None,
         *,
-        lower: Literal["none", "representations"] = "none",
+        lower: Literal["none", "representations", "predictions"] = "none",
         successive: float = 0.0,
         snapshots: int = 10,
     ) -> None:
         super().__init__()
-        check_choice(self, "lower", lower, ("none", "representations"))
+        check_choice(self, "lower", lower, ("none", "representations", "predictions"))
         check_at_least(self, 1, snapshots=snapshots)
         if not 0 <= successive < math.inf:
             raise InvalidArgumentError(f"Hierarchical(successive={successive!r}): expected at least 0.")
@@ -124,7 +130,7 @@ class Hierarchical(Sharing):
             hidden = stage(hidden)
             features.append(hidden)
         read = {task: fit_positions(features[s], features[-1]) for task, s in self.stage_of.items()}
-        if self.lower == "none":
+        if self.lower != "representations":
             return read
         given: dict[str, Tensor] = {}
         for task, layer in zip(self.tasks, self.layers, strict=True):
@@ -136,8 +142,28 @@ class Hierarchical(Sharing):
         return dict(self._widths)
 
     def task_modules(self, task: str) -> list[nn.Module]:
-        """Return the last task's layer: every other is read by the tasks after it."""
-        return [self.layers[-1]] if len(self.layers) and task == self.tasks[-1] else []
+        """Return the task's layer, unless the tasks after it read what it gives."""
+        if not len(self.layers) or (self.lower == "representations" and task != self.tasks[-1]):
+            return []
+        return [self.layers[self.tasks.index(task)]]
+
+    def attach(self, heads: Mapping[str, nn.Module]) -> None:
+        """Make the layers by which tasks read the predictions of those before them."""
+        if self.lower != "predictions":
+            return
+        sizes = [_output_size(heads[task], self._widths[task]) for task in self.tasks]
+        layers: list[nn.Module] = [nn.Identity()]
+        for k, width in list(enumerate(self._widths.values()))[1:]:
+            layers.append(PositionwiseLinear(width + sum(sizes[:k]), width))
+        self.layers = nn.ModuleList(layers)
+
+    def refine(self, task: str, representation: Tensor, outputs: Mapping[str, Tensor]) -> Tensor:
+        """Return the representation joined with the predictions of the tasks before, if those are read."""
+        number = self.tasks.index(task)
+        if self.lower != "predictions" or number == 0:
+            return representation
+        lower = [_beside(outputs[before].detach(), representation) for before in self.tasks[:number]]
+        return functional.relu(self.layers[number](concatenate([representation, *lower])))
 
     def set_progress(self, fraction: float) -> None:
         """Take θ' whenever another part of the training is done."""
@@ -165,3 +191,19 @@ class Hierarchical(Sharing):
 
     def _anchors(self) -> list[Tensor]:
         return [self.get_buffer(f"anchor_{i}") for i, _ in enumerate(self.encoder.parameters())]
+
+
+def _output_size(head: nn.Module, width: int) -> int:
+    """Return how many outputs a head has: known by asking, whatever it is made of."""
+    with torch.no_grad():
+        parameter = next(head.parameters(), torch.zeros(()))
+        return head(torch.zeros(1, width, dtype=parameter.dtype, device=parameter.device)).shape[-1]
+
+
+def _beside(output: Tensor, representation: Tensor) -> Tensor:
+    """Return outputs [B, O] or [B, S, O] at every position of a representation."""
+    if output.dim() < representation.dim():
+        if representation.dim() == 4:
+            return output[:, :, None, None].expand(-1, -1, *representation.shape[2:])
+        return output[:, None].expand(-1, representation.shape[1], -1)
+    return output

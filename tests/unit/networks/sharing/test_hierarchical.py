@@ -1,8 +1,9 @@
 import pytest
 import torch
+from torch import nn
 
 from cotrain._base import InputSpec, InvalidArgumentError
-from cotrain.networks import ConvNet, Hierarchical
+from cotrain.networks import ConvNet, Hierarchical, MultiTaskModel
 
 
 def test_tasks_read_their_stages(recorder, close):
@@ -25,6 +26,41 @@ def test_tasks_read_lower_tasks(recorder, close, count):
     close(outputs["b"], b)
     assert sharing.task_parameters("a") == []  # b reads it
     assert count(sharing.task_parameters("b")) == (4 + 6) * 4 + 4
+
+
+def test_tasks_read_lower_predictions(recorder, close, count):
+    sharing = Hierarchical(lower="predictions").build(recorder, ["a", "b"])
+    heads = {"b": nn.Linear(4, 2), "a": nn.Linear(6, 3)}
+    model = MultiTaskModel(sharing, heads)
+    outputs = model(recorder.inputs)
+    p1 = recorder.layer(0, 1, recorder.x)
+    a = p1 @ heads["a"].weight.T + heads["a"].bias
+    layer = sharing.layers[1]
+    read = torch.cat([recorder.layer(0, 2, p1), a], dim=1)
+    close(outputs["a"], a)
+    hidden = (read @ layer.weight.T + layer.bias).clamp(min=0)
+    close(outputs["b"], hidden @ heads["b"].weight.T + heads["b"].bias)
+    assert count(sharing.task_parameters("b")) == (4 + 3) * 4 + 4
+    outputs["b"].sum().backward()
+    assert heads["a"].weight.grad is None  # a head learns from its own task only
+    split = [model.shared_parameters(), model.task_parameters("a"), model.task_parameters("b")]
+    ids = [id(parameter) for part in split for parameter in part]
+    assert sorted(ids) == sorted({id(parameter) for parameter in model.parameters()})
+
+
+def test_predictions_are_read_at_every_position_of_a_map():
+    sharing = Hierarchical(lower="predictions")
+    sharing.build(lambda: ConvNet((4, 8, 8), n_channels=1).build(InputSpec()), ["a", "b"])
+    model = MultiTaskModel(sharing, {task: _MeanHead(8) for task in ("a", "b")})
+    assert model({"image": torch.randn(2, 1, 8, 8)})["b"].shape == (2, 3)
+
+
+class _MeanHead(nn.Linear):
+    def __init__(self, width):
+        super().__init__(width, 3)
+
+    def forward(self, hidden):
+        return super().forward(hidden.flatten(2).mean(2) if hidden.dim() > 2 else hidden)
 
 
 @pytest.mark.parametrize(("n_tasks", "stages"), [(1, [2]), (2, [1, 2]), (4, [1, 1, 2, 2])])

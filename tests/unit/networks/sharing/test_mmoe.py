@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 
@@ -61,3 +63,17 @@ def test_bad_options(recorder):
         MMoE(0)
     with pytest.raises(InvalidArgumentError, match="at least 4 stages"):
         MMoE(2, shared_stages=3).build(recorder, ["a"])
+
+
+def test_counting_goes_on_from_a_kept_state(recorder):
+    first, whole = (MMoE(2).build(recorder, ["a", "b"]) for _ in range(2))
+    whole.load_state_dict(first.state_dict())
+    first(recorder.inputs)
+    resumed = copy.deepcopy(first)
+    resumed.reset_health()
+    assert resumed.health().sentence == ""
+    resumed.load_health_state(first.health_state())
+    resumed({"inputs": 2 * recorder.x})
+    whole(recorder.inputs)
+    whole({"inputs": 2 * recorder.x})
+    assert resumed.health() == whole.health()
