@@ -20,6 +20,7 @@ def single_task_learners(learner: Learner) -> dict[str, Learner]:
         single = copy.deepcopy(learner)
         single.tasks = [copy.deepcopy(task)]
         single.sharing = HardSharing()
+        single.output_space = None
         # The other targets are no inputs: they are not there at prediction time.
         single.columns = {**learner.columns, **{c: "drop" for c in others if c not in task.columns}}
         singles[task.name] = single
