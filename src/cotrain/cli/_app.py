@@ -12,6 +12,7 @@ from cotrain.cli._demo import demo
 from cotrain.cli._evaluate import evaluate
 from cotrain.cli._init import init
 from cotrain.cli._predict import predict
+from cotrain.cli._report import report
 from cotrain.cli._train import train
 
 app = typer.Typer(
@@ -23,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, check, train, evaluate, predict, demo):
+for command in (init, check, train, evaluate, predict, report, demo):
     app.command()(command)
 
 

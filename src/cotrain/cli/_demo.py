@@ -46,6 +46,7 @@ def demo(
         resume=False,
         overwrite=overwrite,
         tensorboard=False,
+        report=True,
         quiet=as_json,
         as_json=as_json,
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cotrain.cli._output import JSON_OPTION
+from cotrain.cli._output import JSON_OPTION, console
 
 
 def train(
@@ -24,6 +24,9 @@ def train(
     resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace a run that is in the folder.")] = False,
     tensorboard: Annotated[bool, typer.Option(help="Also log to RUN/tensorboard (extra 'track').")] = False,
+    report: Annotated[
+        bool, typer.Option(help="Write RUN/report.html if the extra 'report' is installed.")
+    ] = True,
     quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
@@ -60,6 +63,7 @@ def train(
             f"Interrupted. Go on with: cotrain train {config} --run {folder} --resume", fg="yellow", err=True
         )
         raise typer.Exit(130) from None
+    written = _write_report(folder) if report else None
     if as_json:
         from cotrain.cli._output import print_json
 
@@ -68,6 +72,22 @@ def train(
         from cotrain.cli._verdict import print_outcome
 
         print_outcome(outcome, folder)
+        if written is not None:
+            console().print(f"The report is in {written}: open it in a browser.", markup=False)
+
+
+def _write_report(folder: Path) -> Path | None:
+    """Write the report and return its path; `None` where the extra is not installed."""
+    from cotrain._base import MissingExtraError
+    from cotrain.reporting import REPORT, report_of_folder
+    from cotrain.training import write_text_atomically
+
+    try:
+        text = report_of_folder(folder)
+    except MissingExtraError:
+        return None
+    write_text_atomically(folder / REPORT, text)
+    return folder / REPORT
 
 
 def _say(text: str) -> None:

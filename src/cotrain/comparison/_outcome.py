@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, final
 
 from cotrain.evaluation import EvaluationTable
@@ -47,6 +47,8 @@ class Outcome:
         best_epoch: criterion -> epoch, counted from 1.
         seconds: what took how long.
         skipped: task -> steps left out because a loss or gradient was not finite.
+        diagnostics: task -> calibration, confusion or residuals on the test rows.
+        versions: package -> version that the run was made with.
     """
 
     table: EvaluationTable
@@ -58,6 +60,8 @@ class Outcome:
     best_epoch: dict[str, int]
     seconds: dict[str, float]
     skipped: dict[str, int]
+    diagnostics: dict[str, dict[str, Any]] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values."""
@@ -72,4 +76,6 @@ class Outcome:
             "best_epoch": self.best_epoch,
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
             "skipped": self.skipped,
+            "diagnostics": self.diagnostics,
+            "versions": self.versions,
         }  # fmt: skip

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import copy
 import json
+import platform
 import time
 from collections.abc import Callable, Mapping
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import polars as pl
 
 from cotrain._base import DataError
 from cotrain.comparison._outcome import Outcome
 from cotrain.comparison._references import single_task_learners, trees_table
 from cotrain.comparison._verdict import verdicts
 from cotrain.data import read_table, split_rows, strata
-from cotrain.evaluation import EvaluationTable, delta_m_of
+from cotrain.evaluation import EvaluationTable, delta_m_of, diagnostics
 from cotrain.learner import METRICS, Job, Learner
 from cotrain.training import Logger, ProgressLogger, TensorBoardLogger, write_text_atomically
 
@@ -117,11 +121,32 @@ def run_job(
         best_epoch={name: epoch + 1 for name, epoch in learner.fitted_result.best_epoch.items()},
         seconds=clock.laps,
         skipped=learner.fitted_result.skipped,
+        diagnostics=_diagnostics(learner, test) if test.height else {},
+        versions=versions(),
     )
     write_text_atomically(
         folder / METRICS, json.dumps(outcome.to_json(), ensure_ascii=False, indent=1) + "\n"
     )
     return outcome
+
+
+def versions() -> dict[str, str]:
+    """Return what a result was made with: Python and the packages that figures depend on."""
+    packages = ("cotrain", "torch", "numpy", "polars", "scikit-learn")
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in packages}
+
+
+def _diagnostics(learner: Learner, test: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    examples, outputs = learner.coding.examples(test), learner.outputs(test)
+    return {
+        task.name: diagnostics(
+            task,
+            task.scores(outputs[task.name]).double().numpy(),
+            task.original(examples.targets[task.name]).double().numpy(),
+            (examples.masks[task.name] > 0).numpy(),
+        )
+        for task in learner.coding.tasks
+    }
 
 
 def label_coverage(

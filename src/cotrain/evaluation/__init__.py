@@ -1,6 +1,7 @@
 """Figures per task, and what they say together."""
 
 from cotrain.evaluation._delta_m import DeltaM, delta_m, delta_m_of
+from cotrain.evaluation._diagnostics import calibration_error, diagnostics
 from cotrain.evaluation._evaluate import evaluate, evaluate_scores, evaluate_task
 from cotrain.evaluation._paired_bootstrap import Difference, paired_bootstrap
 from cotrain.evaluation._relative_gain import relative_gain
@@ -13,8 +14,10 @@ __all__ = [
     "EvaluationRow",
     "EvaluationTable",
     "boosted_trees",
+    "calibration_error",
     "delta_m",
     "delta_m_of",
+    "diagnostics",
     "evaluate",
     "evaluate_scores",
     "evaluate_task",

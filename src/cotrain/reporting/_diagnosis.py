@@ -1,0 +1,151 @@
+"""Calibration, confusion matrices and residuals as pictures and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cotrain.reporting._draw import Pen, faint, style
+from cotrain.reporting._page import Block, Cell, Picture, Section, Table
+from cotrain.reporting._pieces import short, shown
+
+
+def diagnosis_sections(diagnostics: Mapping[str, Mapping[str, Any]], pen: Pen) -> list[Section]:
+    """Return the sections about where predictions go wrong, those that there are figures for."""
+    calibrations = [
+        _calibration(task, found["calibration"], pen)
+        for task, found in diagnostics.items()
+        if found.get("calibration")
+    ]
+    residuals: list[Block] = [
+        _residuals(task, part, len(found["residuals"]), pen)
+        for task, found in diagnostics.items()
+        for part in found.get("residuals", [])
+    ]
+    tables: list[Block] = []
+    for task, found in diagnostics.items():
+        if "confusion" in found:
+            tables.append(_confusion(task, found["confusion"]))
+        if "labels" in found:
+            tables.append(_labels(task, found["labels"]))
+    sections = []
+    if calibrations:
+        text = "A point on the dotted line comes true as often as the network says."
+        sections.append(Section(_calibration_title(diagnostics), calibrations, text))
+    if tables:
+        sections.append(Section("What is mistaken for what on the test rows", tables))
+    if residuals:
+        sections.append(Section("Predicted and true values on the test rows", residuals))
+    return sections
+
+
+def calibration_gap(bins: Sequence[Mapping[str, Any]]) -> float:
+    """Return by how much confidence exceeds the share that came true, over all rows; negative = too shy."""
+    rows = sum(part["n"] for part in bins)
+    return sum(part["n"] * (part["confidence"] - part["right"]) for part in bins) / rows if rows else 0.0
+
+
+def calibration_distance(bins: Sequence[Mapping[str, Any]]) -> float:
+    """Return the mean distance between confidence and the share that came true."""
+    rows = sum(part["n"] for part in bins)
+    return sum(part["n"] * abs(part["confidence"] - part["right"]) for part in bins) / rows if rows else 0.0
+
+
+def _calibration_title(diagnostics: Mapping[str, Mapping[str, Any]]) -> str:
+    distances = {
+        task: calibration_distance(found["calibration"])
+        for task, found in diagnostics.items()
+        if found.get("calibration")
+    }
+    worst = max(distances, key=lambda task: distances[task])
+    if distances[worst] < 0.03:
+        return "Probabilities come true: every task is within 3 points of what it says"
+    return f"Trust probabilities least for {short(worst)}: they are {distances[worst]:.0%} off on average"
+
+
+def _calibration(task: str, bins: Sequence[Mapping[str, Any]], pen: Pen) -> Picture:
+    distance, gap = calibration_distance(bins), calibration_gap(bins)
+    manner = "well calibrated" if distance < 0.03 else "too sure" if gap > 0 else "not sure enough"
+    if distance >= 0.03 and abs(gap) < distance / 2:
+        manner = "too sure here, not sure enough there"
+    title = f"{short(task)}: {manner} ({distance:.1%} off on average)"
+    confidence, right = [part["confidence"] for part in bins], [part["right"] for part in bins]
+    largest = max(part["n"] for part in bins)
+
+    def paint(axes: Any) -> None:
+        axes.plot([0, 1], [0, 1], **faint())
+        axes.plot(confidence, right, **style(0))
+        sizes = [12 + 60 * part["n"] / largest for part in bins]
+        axes.scatter(confidence, right, s=sizes, color=style(0)["color"], zorder=3)
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="predicted probability", ylabel="share that came true")
+
+    points = "; ".join(f"said {part['confidence']:.2f}, came true {part['right']:.2f}" for part in bins)
+    return Picture(title, pen.draw(f"Calibration of {task}. {points}.", paint))
+
+
+def _confusion(task: str, confusion: Mapping[str, Any]) -> Table:
+    names, counts = confusion["names"], confusion["counts"]
+    rows = []
+    worst, most = None, 0
+    for i, name in enumerate(names):
+        total = max(1, sum(counts[i]))
+        cells = [
+            Cell(str(n), "plus" if i == j else "minus", n / total if n else 0.0)
+            for j, n in enumerate(counts[i])
+        ]
+        rows.append([Cell(name), *cells])
+        for j, n in enumerate(counts[i]):
+            if i != j and n > most:
+                worst, most = (name, names[j]), n
+    right = sum(counts[i][i] for i in range(len(names)))
+    total = max(1, sum(map(sum, counts)))
+    mistake = ""
+    if worst is not None:
+        mistake = f"; most often {short(worst[0])} is taken for {short(worst[1])} ({most} rows)"
+    return Table(
+        ["true \\ predicted", *names],
+        rows,
+        title=f"{short(task)}: {right / total:.0%} right{mistake}",
+        note="Rows are true classes, columns predicted ones; colours are shares of the row.",
+    )
+
+
+def _labels(task: str, labels: Sequence[Mapping[str, Any]]) -> Table:
+    rows = []
+    misses: dict[str, float] = {}
+    for label in labels:
+        found, missed = label["true_positive"], label["false_negative"]
+        false, total = label["false_positive"], found + missed
+        recall = found / total if total else None
+        precision = found / (found + false) if found + false else None
+        if recall is not None:
+            misses[label["name"]] = 1 - recall
+        counts = [Cell(str(n)) for n in (total, found, missed, false)]
+        rows.append([Cell(label["name"]), *counts, Cell(shown(precision)), Cell(shown(recall))])
+    title = f"{short(task)}: found and missed"
+    if misses:
+        worst = max(misses, key=lambda name: misses[name])
+        which = "" if len(labels) == 1 else f" of {short(worst)}"
+        title = f"{short(task)}: {misses[worst]:.0%} of the positive rows{which} are missed"
+    header = ["label", "positive", "found", "missed", "false alarms", "precision", "recall"]
+    return Table(header, rows, title=title, note="At probability 0.5, on labelled test rows.")
+
+
+def _residuals(task: str, part: Mapping[str, Any], n_parts: int, pen: Pen) -> Picture:
+    name = task if n_parts == 1 else f"{task}, {part['name']}"
+    error = part["mean_error"]
+    lean = "too high" if error > 0 else "too low"
+    title = (
+        f"{short(name)}: half of the predictions are within {shown(part['half_within'])}; on average "
+        f"{shown(abs(error))} {lean}"
+    )
+    true, predicted = part["true"], part["predicted"]
+
+    def paint(axes: Any) -> None:
+        low, high = min(true + predicted), max(true + predicted)
+        axes.plot([low, high], [low, high], **faint())
+        axes.scatter(true, predicted, s=10, color=style(0)["color"], alpha=0.55, linewidths=0)
+        axes.set(xlabel="true value (unit of the column)", ylabel="predicted value")
+
+    alternative = f"{len(true)} of {part['n']} test rows of {name}: predicted against true values. {title}."
+    return Picture(title, pen.draw(alternative, paint))

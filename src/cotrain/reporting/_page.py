@@ -1,0 +1,166 @@
+"""What a report consists of, and how it becomes one HTML file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, final
+
+from cotrain._base import require_extra
+
+#: Embeddings, overrides and isolates of Unicode's bidirectional algorithm.
+TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@final
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table.
+
+    Args:
+        text: what it says.
+        tone: "good", "bad", "plus", "minus", "bar" or "": how it looks; the text alone says it all.
+        shade: strength of a "plus", "minus" or "bar" colour, in [0, 1].
+        detail: a second, smaller line, such as an interval.
+    """
+
+    text: str
+    tone: str = ""
+    shade: float | None = None
+    detail: str = ""
+
+
+@final
+@dataclass(frozen=True)
+class Table:
+    """A table; wide ones scroll in their own frame.
+
+    Args:
+        header: names of the columns.
+        rows: cells; the first of each row names it.
+        title: states what it shows.
+        note: what one has to know to read it.
+        folded: whether it waits behind its title until it is opened.
+    """
+
+    template: ClassVar[str] = "table.html"
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    title: str = ""
+    note: str = ""
+    folded: bool = False
+
+
+@final
+@dataclass(frozen=True)
+class LegendEntry:
+    """A line in a picture: name, number of its colour, dashes."""
+
+    name: str
+    number: int
+    dash: str
+
+
+@final
+@dataclass(frozen=True)
+class Picture:
+    """An inline SVG.
+
+    Args:
+        title: states the finding.
+        svg: made by `draw`, which escapes; it holds no name of the user's.
+        legend: names of the lines; in HTML, so that any script and length is shown by the browser.
+    """
+
+    template: ClassVar[str] = "picture.html"
+
+    title: str
+    svg: str
+    legend: Sequence[LegendEntry] = ()
+
+
+@final
+@dataclass(frozen=True)
+class Text:
+    """Text as it is, behind a line that opens it."""
+
+    template: ClassVar[str] = "text.html"
+
+    title: str
+    text: str
+    open: bool = False
+
+
+Block = Table | Picture | Text
+
+
+@final
+@dataclass(frozen=True)
+class Section:
+    """A part of the report under a title that states its finding."""
+
+    title: str
+    blocks: Sequence[Block]
+    text: str = ""
+
+
+@final
+@dataclass(frozen=True)
+class Verdict:
+    """A line of the verdict: a word with its sign and colour, and the sentence."""
+
+    word: str
+    sentence: str
+    tone: str = ""
+    sign: str = "="
+
+
+@final
+@dataclass(frozen=True)
+class Page:
+    """A report: the verdict first, then what it rests on."""
+
+    title: str
+    lead: str
+    verdict_title: str
+    verdicts: Sequence[Verdict]
+    sections: Sequence[Section]
+    notes: Sequence[str] = field(default_factory=tuple)
+
+
+def neutral(text: Any) -> Any:
+    """Return text with the marks that turn the direction of what follows shown by their numbers.
+
+    A name with such a mark would turn the rest of its sentence around; letters of scripts that run from
+    right to left need none of them.
+
+    Example:
+        >>> neutral("a\u202eb")
+        'a[U+202E]b'
+    """
+    return TURNING.sub(lambda found: f"[U+{ord(found[0]):04X}]", text) if type(text) is str else text
+
+
+def render(page: Page) -> str:
+    """Return the page as one HTML file that loads nothing.
+
+    Every text goes through the template engine's escaping; only pictures are markup already.
+
+    Raises:
+        MissingExtraError: the extra `report` is not installed.
+    """
+    jinja2 = require_extra("jinja2", "report", "A report")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=neutral,
+    )
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    return environment.get_template("page.html").render(page=page, style=style) + "\n"

@@ -1,0 +1,55 @@
+"""Small parts that several sections use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from cotrain.reporting._draw import N_STYLES, dash_attribute
+from cotrain.reporting._page import Cell, LegendEntry, Verdict
+
+LONGEST_NAME = 60
+
+
+def shown(value: float | None, *, signed: bool = False) -> str:
+    """Return a figure with three to four significant digits; what is missing is a dash."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    size = abs(value)
+    text = f"{value:.3f}" if 1e-3 <= size < 10 or value == 0 else f"{value:.4g}"
+    return f"+{text}" if signed and value > 0 else text
+
+
+def short(name: str) -> str:
+    """Return a name that fits into a sentence; tables show it whole."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """Return names as a list in a sentence."""
+    names = [short(name) for name in names]
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def legend(names: Sequence[str]) -> list[LegendEntry]:
+    """Return the legend of lines drawn with `style(0)`, `style(1)`, ..."""
+    return [LegendEntry(name, number % N_STYLES, dash_attribute(number)) for number, name in enumerate(names)]
+
+
+def signed_cell(value: float | None, largest: float) -> Cell:
+    """Return a cell of a heat map: the figure, and a colour for its sign and size."""
+    if value is None or not math.isfinite(value):
+        return Cell("–")
+    strength = min(1.0, abs(value) / largest) if largest > 0 else 0.0
+    return Cell(shown(value), "plus" if value > 0 else "minus", strength)
+
+
+def word_verdict(word: str, sentence: str) -> Verdict:
+    """Return a line of the verdict with the tone that its word has."""
+    if word == "helped" or word.startswith("better"):
+        return Verdict(word, sentence, "good", "▲")
+    if word == "hurt" or word.startswith("no better"):
+        return Verdict(word, sentence, "bad", "▼")
+    return Verdict(word, sentence, "", "?" if word == "unknown" else "≈")

@@ -1,0 +1,189 @@
+"""The report on one training run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cotrain.reporting._curves import curve_section, weight_section
+from cotrain.reporting._diagnosis import diagnosis_sections
+from cotrain.reporting._draw import Pen
+from cotrain.reporting._page import Block, Cell, Page, Section, Table, Text, render
+from cotrain.reporting._pieces import listed, short, shown, word_verdict
+
+NAMES = {"single_task": "alone", "trees": "boosted trees", "constant": "constant"}
+#: Rows of the folded table; the rest stays in metrics.json.
+MOST_ROWS = 80
+
+
+def run_report(
+    name: str,
+    metrics: Mapping[str, Any],
+    history: Sequence[Mapping[str, Any]],
+    config: Mapping[str, Any],
+    config_text: str,
+) -> str:
+    """Return the report on a run as one HTML file.
+
+    Args:
+        name: what the run is called.
+        metrics: content of its metrics.json.
+        history: records of its history.jsonl.
+        config: its resolved configuration.
+        config_text: the same as it stands in config.yaml.
+
+    Raises:
+        MissingExtraError: the extra `report` is not installed.
+    """
+    pen = Pen()
+    selecting = selecting_rows(metrics["rows"])
+    select = config.get("training", {}).get("select", "combined")
+    balancer = config.get("balancer", {"kind": "ReferenceScaled"})["kind"]
+    sections = [
+        _figures(metrics["rows"], metrics["verdicts"]),
+        curve_section(history, selecting, metrics["best_epoch"], select, pen),
+        weight_section(history, balancer, pen),
+        coverage_section(metrics["coverage"], metrics["n_rows"]),
+        *diagnosis_sections(metrics.get("diagnostics", {}), pen),
+        settings_section(config_text, metrics.get("versions", {}), metrics["seconds"]),
+    ]
+    verdicts = [word_verdict(verdict["word"], verdict["sentence"]) for verdict in metrics["verdicts"]]
+    notes = [metrics["delta_m_sentence"]] if metrics["delta_m_sentence"] else []
+    if any(verdict["interval"] for verdict in metrics["verdicts"]):
+        notes.append(
+            "One seed: the intervals are about these networks on other rows. cotrain compare repeats."
+        )
+    notes += [
+        f"{task} was left out of {steps} steps, because its loss or gradient was not finite."
+        for task, steps in metrics["skipped"].items()
+    ]
+    n_rows = metrics["n_rows"]
+    lead = (
+        f"{len(metrics['coverage'])} tasks, {n_rows['train']} training rows, {n_rows['validation']} "
+        f"validation rows, {n_rows['test']} test rows."
+    )
+    page = Page(
+        title=name,
+        lead=lead,
+        verdict_title=_headline(metrics["verdicts"]),
+        verdicts=verdicts,
+        notes=notes,
+        sections=[section for section in sections if section is not None],
+    )
+    return render(page)
+
+
+def selecting_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return each task's row by which its best epoch was chosen: the first without a part."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        if row["part"] is None:
+            found.setdefault(row["task"], row)
+    return found
+
+
+def _headline(verdicts: Sequence[Mapping[str, Any]]) -> str:
+    by_word: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        by_word.setdefault(verdict["word"], []).append(verdict["task"])
+    if not by_word:
+        return "No verdict: there are no test rows"
+    compared = {"helped", "hurt", "no clear difference"} & set(by_word)
+    if not compared:
+        parts = [f"{word}: {listed(tasks)}" for word, tasks in by_word.items()]
+        return "; ".join(parts)[:1].upper() + "; ".join(parts)[1:]
+    parts = [f"{word} {listed(by_word[word])}" for word in ("helped", "hurt") if word in by_word]
+    if not parts:
+        return "Learning together made no clear difference"
+    return f"Learning together {' and '.join(parts)}"
+
+
+def _figures(rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapping[str, Any]]) -> Section | None:
+    if not rows:
+        return None
+    present = list(dict.fromkeys(name for row in rows for name in row["references"]))
+    references = [*(name for name in NAMES if name in present), *(n for n in present if n not in NAMES)]
+    against = {verdict["task"]: verdict for verdict in verdicts if verdict["interval"]}
+    header = ["task", "together", *(NAMES.get(name, name) for name in references)]
+    selecting = selecting_rows(rows)
+    main = []
+    for task, row in selecting.items():
+        cells = _figure_cells(row, task, references)
+        main.append([*cells, _difference_cell(against.get(task))] if against else cells)
+    beaten = _beaten_by_trees(selecting)
+    title = f"Boosted trees are ahead on {listed(beaten)}" if beaten else "Test figures of every task"
+    note = "↑ larger is better, ↓ smaller is better; the best of a row is bold. On labelled test rows."
+    if against:
+        note += " The last column: by how much together is better than alone, with its 95 % interval."
+    shown_header = [*header, "better than alone by"] if against else header
+    blocks: list[Block] = [Table(shown_header, main, note=note)]
+    others = [row for row in rows if row not in selecting.values()]
+    if others:
+        names = [row["task"] if row["part"] is None else f"{row['task']} · {row['part']}" for row in others]
+        more = [_figure_cells(row, name, references) for row, name in zip(others, names, strict=True)]
+        left = len(more) - MOST_ROWS
+        note = f"{left} more are in metrics.json." if left > 0 else ""
+        table = Table(header, more[:MOST_ROWS], "Other metrics, and parts of tasks", note, folded=True)
+        blocks.append(table)
+    return Section(title, blocks)
+
+
+def _figure_cells(row: Mapping[str, Any], name: str, references: Sequence[str]) -> list[Cell]:
+    values = [row["value"], *(row["references"].get(reference) for reference in references)]
+    numbers = [value for value in values if value is not None]
+    best = (max if row["direction"] == "max" else min)(numbers) if numbers else None
+    arrow = "↑" if row["direction"] == "max" else "↓"
+    task = Cell(name, detail=f"{row['metric']} {arrow} · {row['n_labelled']} rows")
+    return [
+        task,
+        *(Cell(shown(value), "good" if value is not None and value == best else "") for value in values),
+    ]
+
+
+def _difference_cell(verdict: Mapping[str, Any] | None) -> Cell:
+    if verdict is None:
+        return Cell("–")
+    low, high = verdict["interval"]
+    tone = {"helped": "good", "hurt": "bad"}.get(verdict["word"], "")
+    interval = f"{shown(low, signed=True)} to {shown(high, signed=True)}"
+    return Cell(shown(verdict["difference"], signed=True), tone, detail=interval)
+
+
+def _beaten_by_trees(selecting: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    beaten = []
+    for task, row in selecting.items():
+        trees, value = row["references"].get("trees"), row["value"]
+        sign = 1 if row["direction"] == "max" else -1
+        if trees is not None and value is not None and sign * (trees - value) > 0:
+            beaten.append(task)
+    return beaten
+
+
+def coverage_section(coverage: Mapping[str, Mapping[str, int]], n_rows: Mapping[str, int]) -> Section:
+    """Return how many rows of each part of the split have a label."""
+    parts = [part for part in ("train", "validation", "test") if n_rows.get(part)]
+    share = {task: counts.get("train", 0) / max(1, n_rows["train"]) for task, counts in coverage.items()}
+    least = min(share, key=lambda task: share[task])
+    rows = []
+    for task, counts in coverage.items():
+        cells = []
+        for part in parts:
+            filled = counts.get(part, 0) / n_rows[part]
+            cells.append(Cell(str(counts.get(part, 0)), "bar", filled, detail=f"{filled:.0%}"))
+        rows.append([Cell(task), *cells])
+    header = ["task", *(f"{part} ({n_rows[part]} rows)" for part in parts)]
+    if share[least] > 0.995:
+        title = "Every task has labels on all training rows"
+    else:
+        title = f"{short(least)} has the fewest labels: {share[least]:.0%} of the training rows"
+    return Section(title, [Table(header, rows, note="Labelled rows in each part of the split.")])
+
+
+def settings_section(config_text: str, versions: Mapping[str, str], seconds: Mapping[str, float]) -> Section:
+    """Return what was asked for, with what it was made, and how long it took."""
+    total = sum(seconds.values())
+    laps = ", ".join(f"{name.replace('_', ' ')} {value:.1f} s" for name, value in seconds.items())
+    made = ", ".join(f"{name} {version}" for name, version in versions.items())
+    blocks: list[Block] = [Text("Configuration (YAML)", config_text)]
+    origin = f" Made with {made}." if made else ""
+    return Section("Configuration and versions", blocks, f"Took {total:.0f} s ({laps}).{origin}")

@@ -1,0 +1,73 @@
+"""The report as a browser shows it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from browser import chromium, visit
+
+from cotrain.comparison import run_job
+from cotrain.learner import Job
+from cotrain.reporting import report_of_folder
+
+pytest.importorskip("matplotlib", reason="the extra 'report' is not installed")
+pytest.importorskip("jinja2", reason="the extra 'report' is not installed")
+
+HOSTILE = ["<script>alert(1)</script>", "\"q\" & 'u' \u202eשלום", "🎬 票房", "x" * 300]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run on a little table with hostile names."""
+    chromium()
+    folder = tmp_path_factory.mktemp("run")
+    rows = range(400)
+    yes, kind, size, many = HOSTILE
+    pl.DataFrame(
+        {
+            "x": [(7 * i % 400) / 400 for i in rows],
+            yes: [int(7 * i % 400 > 200) if i % 3 else None for i in rows],
+            kind: [["<b>bold</b>", "普通", "y" * 200][(7 * i % 400) // 134] for i in rows],
+            size: [float(7 * i % 400) if i % 2 else None for i in rows],
+            many: ["a;b" if 7 * i % 400 > 100 else "b;<i>" for i in rows],
+        }
+    ).write_parquet(folder / "t.parquet")
+    config = {
+        "data": str(folder / "t.parquet"),
+        "tasks": [
+            {"kind": "Binary", "name": yes},
+            {"kind": "Multiclass", "name": kind},
+            {"kind": "Regression", "name": size},
+            {"kind": "Multilabel", "name": many, "separator": ";"},
+        ],
+        "training": {"epochs": 3, "batch_size": 32},
+        "references": "full",
+    }
+    run_job(Job.from_config(config), folder / "run", progress=False)
+    (folder / "run" / "report.html").write_text(report_of_folder(folder / "run"), encoding="utf-8")
+    return folder / "run"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_report_opens_in_a_browser(run: Path, tmp_path: Path, width: int, dark: bool) -> None:
+    seen = visit(run / "report.html", tmp_path, width, dark=dark)
+    assert seen.console == []
+    assert seen.inside["requests"] == []
+    verdicts = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["verdicts"]
+    assert seen.inside["words"] == [verdict["word"] for verdict in verdicts]
+    for shown, verdict in zip(seen.inside["sentences"], verdicts, strict=True):
+        assert " ".join(shown.split()) == " ".join(verdict["sentence"].replace("\u202e", "[U+202E]").split())
+    assert seen.inside["scroll"] <= seen.inside["width"]
+    assert seen.inside["wide"] == 0
+    assert seen.inside["paper"] == ("rgb(15, 19, 25)" if dark else "rgb(255, 255, 255)")
+    assert (run / "report.html").stat().st_size < 2_000_000
+    assert list(tmp_path.glob("*.png"))

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cotrain._base import RunError
+from cotrain.reporting import report_of_folder, run_report
+
+pytest.importorskip("matplotlib", reason="the extra 'report' is not installed")
+pytest.importorskip("jinja2", reason="the extra 'report' is not installed")
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "\"quoted\" & 'so' </title>",
+    "\u202eright to left\u202c שלום",
+    "x" * 300,
+    "🎬🍿",
+    "票房收入",
+    "{{ 7 * 7 }} $\\frac{1}{2}$ url(http://example.invalid/x)",
+]
+
+
+def metrics(names: list[str]) -> dict[str, Any]:
+    words = ["helped", "hurt", "no clear difference", "unknown"]
+    bins = [{"confidence": 0.3, "right": 0.1, "n": 10}, {"confidence": 0.9, "right": 0.7, "n": 30}]
+    kinds = [
+        {"confusion": {"names": names, "counts": [[3] * len(names)] * len(names)}, "calibration": bins},
+        {"labels": [{"name": name, "true_positive": 3, "false_positive": 0, "false_negative": 2,
+                     "true_negative": 9} for name in names], "calibration": bins},
+        {"residuals": [{"name": names[0], "n": 9, "mean_error": -0.2, "half_within": 0.5,
+                        "true": [1.0, 2.0, 3.0], "predicted": [1.5, 2.0, 2.0]}]},
+    ]  # fmt: skip
+    return {
+        "rows": [
+            {"task": name, "metric": "auroc", "direction": "max", "part": None, "n_labelled": 9, "value": 0.7,
+             "references": {"constant": 0.5, "trees": 0.8, "single_task": None}}
+            for name in names
+        ] + [
+            {"task": names[0], "metric": "f1", "direction": "max", "part": name, "n_labelled": 9,
+             "value": None, "references": {"constant": None}} for name in names
+        ],
+        "verdicts": [
+            {"task": name, "metric": "auroc", "word": words[i % 4],
+             "sentence": f"{name}: {words[i % 4]} (so).", "difference": 0.1,
+             "interval": [0.05, 0.15] if i % 4 < 3 else None}
+            for i, name in enumerate(names)
+        ],
+        "delta_m": 0.01,
+        "delta_m_sentence": "delta_m = +1.00% over 7 tasks.",
+        "coverage": {name: {"train": 5 + i, "validation": 1, "test": 9} for i, name in enumerate(names)},
+        "n_rows": {"train": 20, "validation": 4, "test": 9, "unlabelled": 0, "unused": 0},
+        "best_epoch": {"combined": 2},
+        "seconds": {"train": 1.0},
+        "skipped": {names[0]: 3},
+        "diagnostics": {name: kinds[i % 3] for i, name in enumerate(names)},
+        "versions": {"python": "3.11"},
+    }  # fmt: skip
+
+
+def history(names: list[str], n_epochs: int = 3) -> list[dict[str, Any]]:
+    return [
+        {"epoch": i, "loss": dict.fromkeys(names, 1.0 - 0.1 * i),
+         "weights": {n: k + 1 for k, n in enumerate(names)},
+         "validation": dict.fromkeys(names, 0.5 + 0.1 * i)}
+        for i in range(n_epochs)
+    ]  # fmt: skip
+
+
+def report(names: list[str]) -> str:
+    config = {"tasks": [{"kind": "Binary", "name": name} for name in names]}
+    return run_report(names[0], metrics(names), history(names), config, yaml.safe_dump(config))
+
+
+class Reader(HTMLParser):
+    """Collects tags, attributes and text as a browser would see them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def read(markup: str) -> Reader:
+    reader = Reader()
+    reader.feed(markup)
+    return reader
+
+
+def test_hostile_names_are_text() -> None:
+    page = read(report(HOSTILE))
+    for name in HOSTILE:
+        assert name.replace("\u202e", "[U+202E]").replace("\u202c", "[U+202C]") in page.text
+    tags = [tag for tag, _ in page.tags]
+    assert "script" not in tags
+    assert tags.count("title") == 1
+    assert "{{ 7 * 7 }}" in page.text
+
+
+def test_nothing_is_loaded_and_nothing_runs() -> None:
+    for tag, attributes in read(report(HOSTILE)).tags:
+        assert tag not in ("script", "iframe", "img", "object", "embed", "base")
+        for name, value in attributes.items():
+            assert not name.startswith("on")
+            if name in ("src", "href", "xlink:href"):
+                assert (value or "").startswith(("#", "data:"))
+    style = re.search(r"<style>(.*?)</style>", report(["a", "b"]), re.DOTALL)
+    assert style is not None
+    assert "url(" not in style[1]
+    assert "@import" not in style[1]
+
+
+def test_the_verdict_comes_first_in_the_words_of_the_figures() -> None:
+    names = ["a", "b", "c", "d"]
+    markup = report(names)
+    found = re.findall(r'<span class="word [^"]*">. ([^<]+)</span>', markup)
+    assert found == [verdict["word"] for verdict in metrics(names)["verdicts"]]
+    assert markup.index('id="verdict"') < markup.index("<table") < markup.index("<svg")
+    assert "Learning together helped a and hurt b" in markup
+
+
+def test_every_picture_has_a_title_and_a_text_alternative_and_ids_of_its_own() -> None:
+    page = read(report(["a", "b", "c"]))
+    pictures = [attributes for tag, attributes in page.tags if tag == "svg" and "role" in attributes]
+    assert len(pictures) >= 5
+    assert all(len(attributes["aria-label"] or "") > 20 for attributes in pictures)
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_colours_follow_the_page() -> None:
+    markup = report(["a", "b", "c"])
+    svg = "".join(re.findall(r"<svg role.*?</svg>", markup, re.DOTALL))
+    assert not re.findall(
+        r"#[0-9a-f]{6}\b(?![^<]*>.*clip)", re.sub(r'(id|href)="[^"]*"|url\([^)]*\)', "", svg)
+    )
+    assert "prefers-color-scheme:dark" in markup
+    assert "@media print" in markup
+
+
+def test_equal_results_give_equal_files_and_many_tasks_stay_small() -> None:
+    names = [f"task {i}" for i in range(25)]
+    first, second = report(names), report(names)
+    assert first == second
+    assert len(first.encode()) < 2_000_000
+
+
+def test_a_run_without_test_rows_or_references_has_a_report() -> None:
+    found = metrics(["a", "b"]) | {"rows": [], "verdicts": [], "delta_m_sentence": "", "diagnostics": {}}
+    found["n_rows"] = found["n_rows"] | {"test": 0}
+    markup = run_report("r", found, [{"epoch": 0, "loss": {"a": 1.0}, "weights": {}}], {}, "")
+    assert "No verdict: there are no test rows" in markup
+
+
+def test_a_folder_that_is_no_finished_run_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"metrics\.json does not exist\. The run has not finished"):
+        report_of_folder(tmp_path)
+    with pytest.raises(RunError, match="There is no folder"):
+        report_of_folder(tmp_path / "nothing")
+    (tmp_path / "metrics.json").write_text("{")
+    with pytest.raises(RunError, match="damaged"):
+        report_of_folder(tmp_path)
+
+
+def test_a_folder_becomes_a_report(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics(["a", "b"])))
+    (tmp_path / "history.jsonl").write_text("".join(json.dumps(r) + "\n" for r in history(["a", "b"])))
+    (tmp_path / "config.yaml").write_text("seed: 1\n")
+    assert "seed: 1" in report_of_folder(tmp_path)
