@@ -2,12 +2,14 @@
 
 from cotrain.training._best import BestWeights, Weights
 from cotrain.training._checkpoint import Checkpoints, read_checkpoint
+from cotrain.training._device import pick_device
 from cotrain.training._examples import Examples
 from cotrain.training._files import remove_leftovers, write_atomically, write_text_atomically
-from cotrain.training._fit import Fit, FitResult, pick_device
+from cotrain.training._fit import Fit
 from cotrain.training._loggers import FitStart, JsonLinesLogger, Logger, TensorBoardLogger
 from cotrain.training._predict import outputs_of
 from cotrain.training._progress import ProgressLogger
+from cotrain.training._result import FitResult
 from cotrain.training._schedule import warm_cosine
 from cotrain.training._settings import Training
 

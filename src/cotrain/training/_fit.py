@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import time
@@ -20,6 +19,7 @@ from cotrain.data import Batches
 from cotrain.gradients import Balance
 from cotrain.networks import MultiTaskModel, parameter_groups
 from cotrain.tasks import Task
+from cotrain.training._average import WeightAverage
 from cotrain.training._best import BestWeights, Weights
 from cotrain.training._checkpoint import Checkpoints, read_checkpoint
 from cotrain.training._device import can_fuse, default_generator, pick_device
@@ -104,13 +104,8 @@ class Fit:
             model, settings.weight_decay, settings.weight_decay if own_decay is None else own_decay
         )
         self.optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, fused=can_fuse(self.device))
-        self.averaged = copy.deepcopy(model) if settings.average else None
-        # Listed once: to walk through all modules in every step would cost a tenth of it.
+        self.average = WeightAverage(model, settings.average) if settings.average else None
         self._parameters = list(model.parameters())
-        self._averaged_parameters = [] if self.averaged is None else list(self.averaged.parameters())
-        self._buffer_pairs: list[tuple[Tensor, Tensor]] = []
-        if self.averaged is not None:
-            self._buffer_pairs = list(zip(self.averaged.buffers(), model.buffers(), strict=True))
         self._generator = default_generator(self.device)
 
         self.steps_per_epoch = len(self.batches)
@@ -186,8 +181,8 @@ class Fit:
         if self.balance.balancer.observes_update:
             with torch.no_grad():
                 self.balance.observe_update(self._losses(batch, active))
-        if self.averaged is not None:
-            self._update_average()
+        if self.average is not None:
+            self.average.update(self._step)
 
     def _losses(self, batch: Mapping[str, Any], active: Sequence[Task]) -> dict[str, Tensor]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
@@ -212,14 +207,6 @@ class Fit:
         for task in active:
             self._loss_counts[task.name] += 1
 
-    def _update_average(self) -> None:
-        # A shorter memory at first, so that the average does not remember the initial weights.
-        decay = min(self.settings.average, (self._step + 1) / (self._step + 10))
-        with torch.no_grad():
-            torch._foreach_lerp_(self._averaged_parameters, self._parameters, 1 - decay)
-            for mine, theirs in self._buffer_pairs:
-                mine.copy_(theirs)
-
     def _end_epoch(self) -> None:
         losses = self._mean_losses()
         if not any(math.isfinite(loss) for loss in losses.values()):
@@ -227,7 +214,7 @@ class Fit:
                 f"Training diverged in epoch {self.epoch + 1}: every loss is infinite or not a number. "
                 f"Lower training.learning_rate (now {self.settings.learning_rate:g})."
             )
-        model = self.averaged or self.model
+        model = self._kept_model
         record: dict[str, Any] = {"epoch": self.epoch, "loss": losses}
         record["weights"] = self._weights()
         health = self.model.sharing.health()
@@ -270,7 +257,7 @@ class Fit:
             "loss_sums": self._loss_sums,
             "loss_counts": self._loss_counts,
             "model": self.model.state_dict(),
-            "averaged": None if self.averaged is None else self.averaged.state_dict(),
+            "averaged": None if self.average is None else self.average.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "balance": self.balance.state_dict(),
             "health": self.model.sharing.health_state(),
@@ -296,8 +283,8 @@ class Fit:
         self._loss_sums.copy_(state["loss_sums"])
         self._loss_counts = dict(state["loss_counts"])
         self.model.load_state_dict(state["model"])
-        if self.averaged is not None:
-            self.averaged.load_state_dict(state["averaged"])
+        if self.average is not None:
+            self.average.model.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.balance.load_state_dict(state["balance"])
         self.model.sharing.load_health_state(state["health"])
@@ -315,6 +302,11 @@ class Fit:
     def _step(self) -> int:
         return self.epoch * self.steps_per_epoch + self.step_in_epoch
 
+    @property
+    def _kept_model(self) -> MultiTaskModel:
+        """The network that is validated and kept."""
+        return self.model if self.average is None else self.average.model
+
     def _mean_losses(self) -> dict[str, float]:
         counts = self._loss_counts.items()
         sums = self._loss_sums.tolist()
@@ -331,7 +323,7 @@ class Fit:
             logger.step(self._step, losses)
 
     def _result(self) -> FitResult:
-        last = copy_weights(self.averaged or self.model)
+        last = copy_weights(self._kept_model)
         names = [task.name for task in self.tasks]
         criterion = {
             name: name if self.settings.select == "per_task" and name in self.best.epochs else "combined"

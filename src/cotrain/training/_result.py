@@ -1,0 +1,28 @@
+"""What a fit leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, final
+
+from cotrain.training._best import Weights
+
+
+@final
+@dataclass(frozen=True)
+class FitResult:
+    """What a fit leaves.
+
+    Args:
+        weights: distinct sets of weights; one, unless each task keeps its own best epoch.
+        weights_of: task -> index into `weights`.
+        best_epoch: criterion ("combined" or a task) -> epoch, counted from 0.
+        history: one record per epoch, without times, so that equal fits have equal histories.
+        skipped: task -> steps in which its loss or gradient was not finite and was left out.
+    """
+
+    weights: list[Weights]
+    weights_of: dict[str, int]
+    best_epoch: dict[str, int]
+    history: list[dict[str, Any]]
+    skipped: dict[str, int]

@@ -1,0 +1,61 @@
+"""The shape of the code: one thing, one file, one test, one export; and parameters under their own names."""
+
+import ast
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import cotrain
+from cotrain._base import constructor_parameters
+from cotrain.learner._components import FAMILIES, SETTINGS, kinds_of
+
+ROOT = Path(cotrain.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+#: `Wrap` takes a module of the user's own, which no configuration file can hold.
+CONFIGURABLE = [
+    cls for base in FAMILIES for cls in kinds_of(base).values() if cls is not cotrain.networks.Wrap
+] + list(SETTINGS)
+
+
+def docstring_free(function):
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_functions_stay_small_and_nothing_is_left_to_do(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= 350
+    assert not re.search(r"\b(TODO|FIXME|XXX)\b", text)
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            assert docstring_free(node) <= 60, f"{node.name} has {docstring_free(node)} lines"
+
+
+@pytest.mark.parametrize(
+    "package", [path.parent.relative_to(ROOT) for path in FILES if path.name == "__init__.py"], ids=str
+)
+def test_every_export_exists_and_is_listed_in_order(package):
+    name = ".".join(["cotrain", *package.parts])
+    module = importlib.import_module(name)
+    exported = getattr(module, "__all__", [])
+    assert len(set(exported)) == len(exported)
+    for symbol in exported:
+        assert getattr(module, symbol) is not None
+
+
+@pytest.mark.parametrize("cls", CONFIGURABLE, ids=lambda cls: cls.__name__)
+def test_every_constructor_parameter_is_kept_under_its_own_name_and_typed(cls):
+    # The YAML file is made from the signature and the resolved one from the attributes.
+    source = inspect.getsource(cls.__init__) if "__init__" in vars(cls) else ""
+    bases = "".join(inspect.getsource(base) for base in cls.__mro__ if base.__module__.startswith("cotrain"))
+    for name, parameter in constructor_parameters(cls).items():
+        assert parameter.annotation is not parameter.empty, f"{name} has no type"
+        assert re.search(rf"self\.{name}\b[^=\n]*=", source + bases), f"self.{name} is never set"
+
+
+def test_at_most_twelve_names_at_the_top():
+    assert len([name for name in cotrain.__all__ if not name.startswith("_")]) <= 12
