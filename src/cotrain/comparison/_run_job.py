@@ -88,6 +88,8 @@ def run_job(
 
     learner = fit(copy.deepcopy(job.learner), "all tasks", folder)
     clock.lap("train")
+    if learner.fitted_result.health:
+        say(f"Experts in the last epoch: {learner.fitted_result.health}")
 
     singles: dict[str, Learner] = {}
     if job.references == "full":
