@@ -62,7 +62,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             # What torch has to say about a foreign file is said by the error below.
             warnings.simplefilter("ignore")
             state = torch.load(path, weights_only=True, map_location="cpu")
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    # A damaged file can fail anywhere in the reader.
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, AttributeError) as error:
         raise RunError(
             f"{path} is damaged or not a checkpoint of cotrain and was not read "
             f"({type(error).__name__}): delete it and train again."
