@@ -80,4 +80,5 @@ def test_epochs_tell_how_the_experts_fare():
         assert sum(loads) == pytest.approx(1)
     plain = learner_with(None).fit(frame, validation=0.2, progress=False)
     assert all("health" not in record for record in plain.fitted_result.history)
-    assert learner.fitted_result.health and not plain.fitted_result.health
+    assert learner.fitted_result.health
+    assert not plain.fitted_result.health

@@ -26,3 +26,8 @@ class FitResult:
     best_epoch: dict[str, int]
     history: list[dict[str, Any]]
     skipped: dict[str, int]
+
+    @property
+    def health(self) -> str:
+        """What the last epoch says of gates and experts, in a sentence; empty if there are none."""
+        return self.history[-1].get("health", {}).get("sentence", "") if self.history else ""
