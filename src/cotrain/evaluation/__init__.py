@@ -3,6 +3,8 @@
 from cotrain.evaluation._delta_m import DeltaM, delta_m, delta_m_of
 from cotrain.evaluation._diagnostics import calibration_error, diagnostics
 from cotrain.evaluation._evaluate import evaluate, evaluate_scores, evaluate_task
+from cotrain.evaluation._holm import holm
+from cotrain.evaluation._judge import Judgement, judge, mean_ranks
 from cotrain.evaluation._paired_bootstrap import Difference, paired_bootstrap
 from cotrain.evaluation._relative_gain import relative_gain
 from cotrain.evaluation._table import EvaluationRow, EvaluationTable, figure
@@ -13,6 +15,7 @@ __all__ = [
     "Difference",
     "EvaluationRow",
     "EvaluationTable",
+    "Judgement",
     "boosted_trees",
     "calibration_error",
     "delta_m",
@@ -22,6 +25,9 @@ __all__ = [
     "evaluate_scores",
     "evaluate_task",
     "figure",
+    "holm",
+    "judge",
+    "mean_ranks",
     "paired_bootstrap",
     "relative_gain",
 ]
