@@ -11,6 +11,7 @@ from cotrain.gradients._ghost import open_ghost
 from cotrain.gradients._graph import TaskGraph
 from cotrain.gradients._propagate import can_propagate
 from cotrain.gradients._rows import Asked, Rows, Source
+from cotrain.gradients._workspace import Workspace
 
 
 class AutoSource(Source):
@@ -27,6 +28,7 @@ class AutoSource(Source):
 
     def __init__(self) -> None:
         self._passes = ExactSource()
+        self._workspace = Workspace()
 
     def open(self, asked: Asked) -> Rows:
         """Look at the graph, then do the passes."""
@@ -38,10 +40,10 @@ class AutoSource(Source):
         if n_tasks > 1 and _first_rows_disjoint(cotangents):
             owner_B = disjoint_rows(graph, cotangents, n_tasks)
             if isinstance(owner_B, Tensor):
-                return open_disjoint(graph, cotangents, owner_B, asked)
+                return open_disjoint(graph, cotangents, owner_B, asked, self._workspace)
         if n_tasks > 1 and asked.call.values_A.device.type == "cpu" and _convolves(graph):
             return self._passes.open(asked)
-        return open_ghost(graph, cotangents, asked)
+        return open_ghost(graph, cotangents, asked, self._workspace)
 
 
 def _convolves(graph: TaskGraph) -> bool:

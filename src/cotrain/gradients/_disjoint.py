@@ -12,6 +12,7 @@ from cotrain.gradients._propagate import can_propagate, mixing_node, propagate
 from cotrain.gradients._rows import Asked, HeadGrads, Rows, Source
 from cotrain.gradients._shared import add_grad
 from cotrain.gradients._terms import Term, Weighing, inner
+from cotrain.gradients._workspace import Workspace
 
 
 class DisjointSource(Source):
@@ -24,6 +25,9 @@ class DisjointSource(Source):
     """
 
     exact = True
+
+    def __init__(self) -> None:
+        self._workspace = Workspace()
 
     def open(self, asked: Asked) -> Rows:
         """Do the pass.
@@ -41,7 +45,7 @@ class DisjointSource(Source):
         found = disjoint_rows(graph, cotangents, len(asked.call.live))
         if isinstance(found, str):
             raise InvalidArgumentError(f"source='disjoint' does not fit this batch: {found} Use 'ghost'.")
-        return open_disjoint(graph, cotangents, found, asked)
+        return open_disjoint(graph, cotangents, found, asked, self._workspace)
 
 
 def disjoint_rows(graph: TaskGraph, cotangents: Cotangents, n_tasks: int) -> Tensor | str:
@@ -67,11 +71,16 @@ def disjoint_rows(graph: TaskGraph, cotangents: Cotangents, n_tasks: int) -> Ten
     return touched_KB.int().argmax(0)
 
 
-def open_disjoint(graph: TaskGraph, cotangents: Cotangents, owner_B: Tensor, asked: Asked) -> DisjointRows:
+def open_disjoint(
+    graph: TaskGraph, cotangents: Cotangents, owner_B: Tensor, asked: Asked, workspace: Workspace
+) -> DisjointRows:
     """Take the sum of all tasks' gradients through the shared part."""
+    workspace.start()
     with torch.no_grad():
-        sums: dict[Edge, Tensor] = {edge: cotangents.sum_at(edge)[None] for edge in cotangents.entering}
-        terms = propagate(graph, sums, 1)
+        sums: dict[Edge, Tensor] = {
+            edge: workspace.own(cotangents.sum_at(edge)[None]) for edge in cotangents.entering
+        }
+        terms = propagate(graph, sums, 1, workspace)
     return DisjointRows(terms, owner_B, asked, cotangents.heads)
 
 

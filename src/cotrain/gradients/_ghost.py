@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from cotrain.gradients._cotangents import Cotangents, separable
+from cotrain.gradients._cotangents import Cotangents, Edge, separable
 from cotrain.gradients._exact import ExactSource
 from cotrain.gradients._graph import TaskGraph
 from cotrain.gradients._propagate import can_propagate, propagate
 from cotrain.gradients._rows import Asked, HeadGrads, Rows, Source
 from cotrain.gradients._shared import add_grad
 from cotrain.gradients._terms import BiasTerm, LinearTerm, Term, Weighing, inner
+from cotrain.gradients._workspace import Workspace
 
 
 class GhostSource(Source):
@@ -31,33 +32,44 @@ class GhostSource(Source):
 
     def __init__(self) -> None:
         self._passes = ExactSource()
+        self._workspace = Workspace()
 
     def open(self, asked: Asked) -> Rows:
         """Take the K gradients to every layer."""
         graph = TaskGraph(asked.call.live)
         if not separable(graph, asked.shared.ids) or not can_propagate(graph):
             return self._passes.open(asked)
-        return open_ghost(graph, Cotangents(asked, graph), asked)
+        return open_ghost(graph, Cotangents(asked, graph), asked, self._workspace)
 
 
-def open_ghost(graph: TaskGraph, cotangents: Cotangents, asked: Asked) -> GhostRows:
+def open_ghost(graph: TaskGraph, cotangents: Cotangents, asked: Asked, workspace: Workspace) -> GhostRows:
     """Take the K gradients through the shared part."""
     n_tasks = len(asked.call.live)
     with torch.no_grad():
-        entering = {edge: stacked(tasks, n_tasks) for edge, tasks in cotangents.entering.items()}
-        terms = propagate(graph, entering, n_tasks)
+        entering = stacked(cotangents, n_tasks, workspace)
+        terms = propagate(graph, entering, n_tasks, workspace)
     return GhostRows(terms, n_tasks, asked, cotangents.heads)
 
 
-def stacked(tasks: dict[int, Tensor], n_tasks: int) -> Tensor:
-    """Return the tasks' gradients [K, ...], 0 for tasks that have none here."""
-    if len(tasks) == n_tasks:
-        return torch.stack([tasks[task] for task in range(n_tasks)])
-    like = next(iter(tasks.values()))
-    stacked = like.new_zeros(n_tasks, *like.shape)
-    for task, grad in tasks.items():
-        stacked[task] = grad
-    return stacked
+def stacked(cotangents: Cotangents, n_tasks: int, workspace: Workspace) -> dict[Edge, Tensor]:
+    """Return the tasks' gradients [K, ...] at every entrance, 0 for tasks that have none there.
+
+    They are owned by the workspace and may be written over.
+    """
+    workspace.start()
+    result = {}
+    for edge, tasks in cotangents.entering.items():
+        like = next(iter(tasks.values()))
+        rows = workspace.take((n_tasks, *like.shape), like)
+        if len(tasks) == n_tasks:
+            torch.stack([tasks[task] for task in range(n_tasks)], out=rows)
+        else:
+            rows.zero_()
+            for task, grad in tasks.items():
+                rows[task] = grad
+        tasks.clear()
+        result[edge] = workspace.own(rows)
+    return result
 
 
 def terms_gramian(terms: list[Term], n_tasks: int, device: torch.device) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from cotrain.gradients._graph import Node
 from cotrain.gradients._terms import BiasTerm, EmbeddingTerm, LinearTerm, Term
+from cotrain.gradients._workspace import Workspace
 
 Grads = list[Tensor | None]
 Emit = Callable[[Term], None]
@@ -61,6 +62,7 @@ class Uses:
     Args:
         leaves: shared parameters by their AccumulateGrad node.
         children: of every node.
+        workspace: memory for what the rules make.
         wanted: nodes that lead to a parameter that is asked for; `None`: all do.
     """
 
@@ -68,10 +70,12 @@ class Uses:
         self,
         leaves: dict[Node, Tensor],
         children: dict[Node, tuple[tuple[Node, int], ...]],
+        workspace: Workspace,
         wanted: set[Node] | None = None,
     ) -> None:
         self.leaves = leaves
         self.children = children
+        self.workspace = workspace
         self._wanted = wanted
 
     def goes_on(self, node: Node, place: int) -> bool:
@@ -114,12 +118,12 @@ def linear(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:
         emit(BiasTerm(bias[0], grad_KRO))
     if weight is not None:
         inputs_RI = (node._saved_mat1 if with_bias else node._saved_self).detach()
-        emit(LinearTerm(weight[0], inputs_RI, grad_KRO, transposed=not weight[1]))
+        emit(LinearTerm(weight[0], inputs_RI, grad_KRO, uses.workspace, transposed=not weight[1]))
     if uses.goes_on(node, place):
         matrix_IO = node._saved_mat2.detach()
-        result[place] = (grad_KRO.reshape(-1, grad_KRO.shape[2]) @ matrix_IO.T).view(
-            *grad_KRO.shape[:2], matrix_IO.shape[0]
-        )
+        into = uses.workspace.take((*grad_KRO.shape[:2], matrix_IO.shape[0]), grad_KRO)
+        torch.mm(grad_KRO.reshape(-1, grad_KRO.shape[2]), matrix_IO.T, out=into.view(-1, matrix_IO.shape[0]))
+        result[place] = uses.workspace.own(into)
     return result
 
 
@@ -173,6 +177,15 @@ def elementwise(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | Non
     """Entry by entry: the node itself broadcasts over the K gradients."""
     grad = grads[0]
     return None if grad is None else listed(node(grad))
+
+
+def rectified(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:
+    """ReLU: written over what arrives where nobody else reads it."""
+    grad = grads[0]
+    if grad is None or not uses.workspace.owned(grad):
+        return elementwise(node, grads, uses, emit)
+    torch.ops.aten.threshold_backward.grad_input(grad, node._saved_result.detach(), 0, grad_input=grad)
+    return [grad]
 
 
 def add(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:

@@ -13,6 +13,7 @@ from cotrain.gradients._graph import Node, TaskGraph
 from cotrain.gradients._node_rules import Emit, Grads, Uses
 from cotrain.gradients._norm_rules import batch_norm, convolution, layer_norm
 from cotrain.gradients._terms import DirectTerm, Term
+from cotrain.gradients._workspace import Workspace
 
 #: Nodes without a rule of their own that keep the rows of a batch apart.
 _ROW_BY_ROW = frozenset(
@@ -40,6 +41,7 @@ _RULES: dict[str, Rule] = {
     "ConvolutionBackward0": convolution,
     **dict.fromkeys(rules.ELEMENTWISE, rules.elementwise),
     **dict.fromkeys(rules.RESHAPES, rules.reshaped),
+    "ReluBackward0": rules.rectified,
 }
 
 
@@ -89,7 +91,11 @@ def _layer_inputs(name: str, node: Node) -> list[bool]:
 
 
 def propagate(
-    graph: TaskGraph, entering: dict[Edge, Tensor], n_tasks: int, only: set[int] | None = None
+    graph: TaskGraph,
+    entering: dict[Edge, Tensor],
+    n_tasks: int,
+    workspace: Workspace,
+    only: set[int] | None = None,
 ) -> list[Term]:
     """Run every node of the shared part once, for K gradients together.
 
@@ -99,6 +105,7 @@ def propagate(
         graph: of the losses; its shared leaves are shared parameters.
         entering: gradients [K, *shape] per entrance.
         n_tasks: K, the tasks that are present.
+        workspace: memory for the gradients; what enters may be written over if it is owned there.
         only: ids of the parameters that are wanted; the walk goes no further than they need. `None`: all.
 
     Returns:
@@ -107,10 +114,10 @@ def propagate(
     terms: list[Term] = []
     pending: dict[Node, dict[int, Tensor]] = {}
     for (node, number), grad in entering.items():
-        _add(pending, node, number, grad)
+        _add(pending, node, number, grad, workspace)
     order = _in_order(graph, [edge[0] for edge in entering])
     wanted = None if only is None else _leading_to(graph, order, only)
-    uses = Uses(graph.leaves, graph.children, wanted)
+    uses = Uses(graph.leaves, graph.children, workspace, wanted)
     for node in order:
         arrived = pending.pop(node, None)
         if arrived is None or (wanted is not None and node not in wanted):
@@ -121,6 +128,9 @@ def propagate(
             continue
         grads: Grads = [arrived.get(number) for number in range(max(len(node._input_metadata), 1))]
         rule = _RULES.get(node.name())
+        if rule is not rules.rectified:
+            for grad in grads:
+                workspace.release(grad)
         emitted: list[Term] = []
         results = None if rule is None else rule(node, grads, uses, emitted.append)
         if results is None:
@@ -129,7 +139,8 @@ def propagate(
         for (child, number), result in zip(graph.children[node], results, strict=True):
             if child is not None and result is not None:
                 metadata = child._input_metadata[number] if child not in graph.leaves else graph.leaves[child]
-                _add(pending, child, number, _fitted(result, tuple(metadata.shape), metadata.dtype))
+                fitted = _fitted(result, tuple(metadata.shape), metadata.dtype)
+                _add(pending, child, number, fitted, workspace)
     return terms if only is None else [term for term in terms if id(term.parameter) in only]
 
 
@@ -143,9 +154,16 @@ def _leading_to(graph: TaskGraph, order: list[Node], only: set[int]) -> set[Node
     return found
 
 
-def _add(pending: dict[Node, dict[int, Tensor]], node: Node, number: int, grad: Tensor) -> None:
+def _add(
+    pending: dict[Node, dict[int, Tensor]], node: Node, number: int, grad: Tensor, workspace: Workspace
+) -> None:
     held = pending.setdefault(node, {})
-    held[number] = held[number] + grad if number in held else grad
+    if number in held:
+        workspace.release(grad)
+        workspace.release(held[number])
+        held[number] = held[number] + grad
+    else:
+        held[number] = grad
 
 
 def _fitted(grad: Tensor, shape: torch.Size | tuple[int, ...], dtype: torch.dtype) -> Tensor:

@@ -16,6 +16,7 @@ from cotrain.gradients._propagate import can_propagate, propagate
 from cotrain.gradients._rows import Asked, Rows, Source
 from cotrain.gradients._shared import add_grad
 from cotrain.gradients._terms import Weighing, inner
+from cotrain.gradients._workspace import Workspace
 
 
 class RepresentationSource(Source):
@@ -28,13 +29,15 @@ class RepresentationSource(Source):
 
     exact = False
 
+    def __init__(self) -> None:
+        self._workspace = Workspace()
+
     def open(self, asked: Asked) -> Rows:
         """Take the K gradients to the representation."""
         graph = checked_graph(asked, "representation")
         with torch.enable_grad():
             cotangents = Cotangents(asked, graph)
-        n_tasks = len(asked.call.live)
-        entering = {edge: stacked(tasks, n_tasks) for edge, tasks in cotangents.entering.items()}
+        entering = stacked(cotangents, len(asked.call.live), self._workspace)
         values = [grads for edge, grads in entering.items() if edge[0] not in graph.leaves]
         if not values:
             raise InvalidArgumentError(
@@ -59,6 +62,7 @@ class ModulesSource(Source):
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
         self.modules = list(modules)
+        self._workspace = Workspace()
         if not self.modules or any(not isinstance(module, nn.Module) for module in self.modules):
             raise InvalidArgumentError(
                 f"Balance(source=[...]) must be a list of modules of the shared part, got {modules!r}."
@@ -72,9 +76,11 @@ class ModulesSource(Source):
             raise InvalidArgumentError("Balance(source=[...]): none of the modules holds a shared parameter.")
         cotangents = Cotangents(asked, graph)
         n_tasks = len(asked.call.live)
-        entering = {edge: stacked(tasks, n_tasks) for edge, tasks in cotangents.entering.items()}
+        entering = stacked(cotangents, n_tasks, self._workspace)
+        for rows in entering.values():
+            self._workspace.release(rows)  # they are weighed afterwards
         with torch.no_grad():
-            terms = propagate(graph, entering, n_tasks, only=chosen)
+            terms = propagate(graph, entering, n_tasks, self._workspace, only=chosen)
             gramian = terms_gramian(terms, n_tasks, asked.call.values_A.device)
         return EntranceRows(gramian, entering, graph, asked, cotangents)
 

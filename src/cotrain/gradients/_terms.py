@@ -11,6 +11,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from cotrain.gradients._workspace import Workspace
+
 
 def inner(rows: Tensor, others: Tensor | None = None) -> Tensor:
     """Return the K×K inner products of K arrays in float64, multiplied in float32 at least."""
@@ -166,15 +168,22 @@ class LinearTerm(Term):
         parameter: the weight; O×I as in `torch.nn.Linear`, or I×O if `transposed`.
         inputs_RI: a.
         deltas_KRO: δ.
+        workspace: memory for intermediate results.
         transposed: whether the parameter is stored I×O.
     """
 
     def __init__(
-        self, parameter: Tensor, inputs_RI: Tensor, deltas_KRO: Tensor, transposed: bool = False
+        self,
+        parameter: Tensor,
+        inputs_RI: Tensor,
+        deltas_KRO: Tensor,
+        workspace: Workspace,
+        transposed: bool = False,
     ) -> None:
         super().__init__(parameter)
         self.inputs_RI = inputs_RI
         self.deltas_KRO = deltas_KRO
+        self.workspace = workspace
         self.transposed = transposed
         #: The bias whose gradient comes from the same δ, if it may be counted here.
         self.bias: BiasTerm | None = None
@@ -185,12 +194,18 @@ class LinearTerm(Term):
 
     def part(self, rows: Tensor) -> Term:
         """Return the term of some of the rows."""
-        return LinearTerm(self.parameter, self.inputs_RI[rows], self.deltas_KRO[:, rows], self.transposed)
+        return LinearTerm(
+            self.parameter, self.inputs_RI[rows], self.deltas_KRO[:, rows], self.workspace, self.transposed
+        )
 
     def scaled(self, factor_R: Tensor) -> Term:
         """Return the term with each row of δ multiplied."""
         return LinearTerm(
-            self.parameter, self.inputs_RI, self.deltas_KRO * factor_R[:, None], self.transposed
+            self.parameter,
+            self.inputs_RI,
+            self.deltas_KRO * factor_R[:, None],
+            self.workspace,
+            self.transposed,
         )
 
     def gramian_by_rows(self, owner_R: Tensor, n_tasks: int) -> Tensor:
@@ -214,7 +229,9 @@ class LinearTerm(Term):
         direct = n_tasks * n_rows * n_in * n_out + n_tasks**2 * n_in * n_out
         if direct <= ghost:
             bias = 0 if self.bias is None else self.bias.gramian()
-            return inner(self.rows()) + bias
+            into = self.workspace.scratch("rows", (n_tasks, n_out, n_in), self.deltas_KRO)
+            inputs_KRI = self.inputs_RI.expand(n_tasks, -1, -1)
+            return inner(torch.bmm(self.deltas_KRO.transpose(1, 2), inputs_KRI, out=into)) + bias
         return self._ghost(n_rows)
 
     def _ghost(self, n_rows: int) -> Tensor:
@@ -225,9 +242,11 @@ class LinearTerm(Term):
         if self.bias is not None:
             products_RR += 1
         if n_rows < 96:
-            return inner(deltas_KRO, products_RR @ deltas_KRO)
+            along = self.workspace.scratch("half", deltas_KRO.shape, deltas_KRO)
+            torch.bmm(products_RR.expand(len(deltas_KRO), -1, -1), deltas_KRO, out=along)
+            return inner(deltas_KRO, along)
         # aaᵀ is symmetric: its lower blocks and half its diagonal ones are enough, and G = M + Mᵀ.
-        half = torch.empty_like(deltas_KRO)
+        half = self.workspace.scratch("half", deltas_KRO.shape, deltas_KRO)
         n_blocks = 4
         cuts = [round(block * n_rows / n_blocks) for block in range(n_blocks + 1)]
         for start, stop in itertools.pairwise(cuts):
