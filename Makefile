@@ -15,7 +15,7 @@ $(BIN)/python:
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing cotrain into $(VENV) (once; about two minutes) ..."
-	$(PIP_INSTALL) -e '.[demo]'
+	$(PIP_INSTALL) -e '.[demo,report]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python

@@ -49,7 +49,9 @@ def synthetic_table(n_rows: int) -> pl.DataFrame:
     return pl.DataFrame({**columns, **targets})
 
 
-def lean_epoch(model: torch.nn.Module, examples: Examples, optimizer: torch.optim.Optimizer, size: int) -> None:
+def lean_epoch(
+    model: torch.nn.Module, examples: Examples, optimizer: torch.optim.Optimizer, size: int
+) -> None:
     """One epoch of the loop that one would write by hand for exactly this table."""
     model.train()
     inputs, targets, masks = examples.inputs, examples.targets, examples.masks
@@ -72,7 +74,9 @@ def lean_epoch(model: torch.nn.Module, examples: Examples, optimizer: torch.opti
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--width", type=int, default=128)
@@ -85,11 +89,13 @@ def main() -> None:
     coding, examples = Coding.fit(frame, tasks, {}, [])
     validation = coding.examples(held_out)
     labelled = examples.take(torch.nonzero(examples.labelled().any(dim=1)).flatten())
-    print(f"{arguments.rows} rows, {len(labelled)} with a label, one thread, medians of {arguments.repeats} runs")
+    shown = f"{arguments.rows} rows, {len(labelled)} with a label"
+    print(f"{shown}, one thread, medians of {arguments.repeats} runs")
     print(f"{'batch':>6} {'lean rows/s':>12} {'cotrain rows/s':>15} {'ratio':>6}")
     for size in (1024, 4096):
         settings = ct.Training(epochs=1, batch_size=size)
-        learner = ct.Learner(tasks, encoder=ct.networks.TableEncoder(width=arguments.width), training=settings)
+        encoder = ct.networks.TableEncoder(width=arguments.width)
+        learner = ct.Learner(tasks, encoder=encoder, training=settings)
         seconds: dict[str, list[float]] = {"lean": [], "cotrain": []}
         for _ in range(arguments.repeats):
             model = learner.build_model(coding)

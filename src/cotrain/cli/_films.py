@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from cotrain._base import numpy_generator, require_extra
@@ -62,7 +63,7 @@ def film_table() -> pl.DataFrame:
             certificate=pl.when(pl.col("certificate").is_in(CERTIFICATES)).then(pl.col("certificate")),
             box_office=pl.when(pl.col("box_office") > 0).then(pl.col("box_office").log10()),
             oscar=(pl.col("oscars") > 0),
-            split=pl.Series(parts).cut([0.7, 0.8], labels=["train", "validation", "test"]).cast(pl.String),
+            split=pl.Series(np.where(parts <= 0.7, "train", np.where(parts <= 0.8, "validation", "test"))),
         )
         .drop("oscars")
     )
