@@ -10,7 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cotrain import balancing, gradients, networks, tasks
+    from cotrain import balancing, cotraining, gradients, networks, tasks
+    from cotrain.cotraining import CoTraining
     from cotrain.data import Split
     from cotrain.gradients import Balance
     from cotrain.learner import Learner
@@ -21,10 +22,12 @@ __version__ = "0.1.0"
 #: Public name -> the module that holds it; a module that ends in the name itself is a family.
 _HOMES = {
     "Balance": "cotrain.gradients",
+    "CoTraining": "cotrain.cotraining",
     "Learner": "cotrain.learner",
     "Split": "cotrain.data",
     "Training": "cotrain.training",
     "balancing": "cotrain.balancing",
+    "cotraining": "cotrain.cotraining",
     "gradients": "cotrain.gradients",
     "networks": "cotrain.networks",
     "tasks": "cotrain.tasks",
@@ -32,11 +35,13 @@ _HOMES = {
 
 __all__ = [
     "Balance",
+    "CoTraining",
     "Learner",
     "Split",
     "Training",
     "__version__",
     "balancing",
+    "cotraining",
     "gradients",
     "networks",
     "tasks",

@@ -21,6 +21,7 @@ def single_task_learners(learner: Learner) -> dict[str, Learner]:
         single.tasks = [copy.deepcopy(task)]
         single.sharing = HardSharing()
         single.output_space = None
+        single.cotraining = None
         # The other targets are no inputs: they are not there at prediction time.
         single.columns = {**learner.columns, **{c: "drop" for c in others if c not in task.columns}}
         singles[task.name] = single

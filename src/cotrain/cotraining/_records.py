@@ -64,6 +64,20 @@ class RoundRecord:
         tasks = {task.task: task.to_json() for task in self.tasks}
         return {"round": self.round, "updates": list(self.updates), "tasks": tasks}
 
+    def lines(self) -> list[str]:
+        """Return the round as lines of text, one per task."""
+        lines = []
+        for task in self.tasks:
+            parts = [f"{task.accepted} accepted ({task.coverage:.0%})"]
+            if task.estimated_accuracy == task.estimated_accuracy:
+                parts.append(f"estimated accuracy {task.estimated_accuracy:.2f}")
+            if task.after == task.after:
+                parts.append(f"validation {task.before:.3g} -> {task.after:.3g} (start {task.start:.3g})")
+            lines.append(
+                f"round {self.round}  {task.task}: " + ", ".join([*parts, task.note] if task.note else parts)
+            )
+        return lines
+
 
 @final
 @dataclass(frozen=True)
@@ -100,8 +114,19 @@ class Outcome:
 
     @property
     def updates(self) -> int:
-        """Optimiser steps of the longest-taught peer from first to last: those of a single fit count once."""
-        return max(sum(record.updates) for record in self.records) if self.records else 0
+        """Largest number of optimiser steps of any single fit."""
+        return max(one.updates for fitted in self.fitted for one in fitted)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what there is to tell as plain values."""
+        return {
+            "peers": list(self.peers),
+            "stopped": self.stopped,
+            "chosen": dict(self.chosen),
+            "verdicts": dict(self.verdicts),
+            "accepted": {task: labels.n_accepted for task, labels in self.labels.items()},
+            "rounds": [record.to_json() for record in self.records],
+        }
 
 
 def answers(

@@ -56,14 +56,21 @@ class Store:
         under_way.unlink(missing_ok=True)
         return result
 
+    def part(self, name: str) -> Store:
+        """Return a store of its own within this one."""
+        return Store(None if self.folder is None else self.folder / name)
+
     def clear(self) -> None:
         """Delete all stored fits: the run has ended and its result is kept elsewhere."""
         if self.folder is not None and self.folder.is_dir():
-            for pattern in ("*.fit.pt", "*.state.pt"):
-                for path in self.folder.glob(pattern):
+            for pattern in ("**/*.fit.pt", "**/*.state.pt"):
+                for path in list(self.folder.glob(pattern)):
                     path.unlink()
-            if not any(self.folder.iterdir()):
-                self.folder.rmdir()
+            for folder in sorted(
+                [*(p for p in self.folder.rglob("*") if p.is_dir()), self.folder], reverse=True
+            ):
+                if not any(folder.iterdir()):
+                    folder.rmdir()
 
 
 def _parts(result: FitResult) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from typing import Any, TypeVar, cast
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
-from cotrain import balancing, networks, tasks
+from cotrain import balancing, cotraining, networks, tasks
 from cotrain._base import ConfigError, CotrainError, constructor_parameters, did_you_mean, parameters_of
 from cotrain.balancing import Balancer
+from cotrain.cotraining import Calibrator, CoTraining, Selector, Strategy
 from cotrain.data import Split
 from cotrain.networks import Encoder, OutputSpace, Sharing
 from cotrain.tasks import Task
@@ -26,14 +27,17 @@ T = TypeVar("T")
 #: Base class -> the package whose exports are its kinds.
 FAMILIES: dict[type, ModuleType] = {
     Balancer: balancing,
+    Calibrator: cotraining,
     Encoder: networks,
     OutputSpace: networks,
+    Selector: cotraining,
     Sharing: networks,
+    Strategy: cotraining,
     Task: tasks,
 }
 
 #: Classes of which there is one kind only: a mapping of their arguments is enough.
-SETTINGS: tuple[type, ...] = (Training, Split)
+SETTINGS: tuple[type, ...] = (Training, Split, CoTraining)
 
 
 def kinds_of(base: type[T]) -> dict[str, type[T]]:
@@ -172,6 +176,11 @@ def changed_parameters(obj: object) -> dict[str, Any]:
 def _convert(annotation: Any, value: object, where: str) -> object:
     """Check a plain value against an annotation; build components where the annotation asks for them."""
     if isinstance(annotation, type) and isinstance(value, annotation):
+        return value
+    if any(
+        typing.get_origin(choice) is typing.Literal and value in typing.get_args(choice)
+        for choice in typing.get_args(annotation)
+    ):
         return value
     for choice in typing.get_args(annotation) if _is_union(annotation) else (annotation,):
         if choice in FAMILIES and value is not None:

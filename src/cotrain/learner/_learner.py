@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, final
 
 import polars as pl
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from cotrain._base import InvalidArgumentError, RunError, constructor_parameters, mix_seed
 from cotrain.balancing import Balancer, ReferenceScaled
-from cotrain.data import Split, from_polars_like, read_table, split_rows, strata
+from cotrain.cotraining import CoTraining
+from cotrain.data import from_polars_like
 from cotrain.evaluation import EvaluationTable, evaluate
 from cotrain.learner._coding import Coding
 from cotrain.learner._components import changed_parameters, construct_class
+from cotrain.learner._cotraining import CoTrainingRun
+from cotrain.learner._divide import divide
 from cotrain.learner._run_folder import (
-    CONFIG,
     HISTORY,
     STATE,
+    open_run,
     prepare_run_folder,
     read_config,
     read_schema,
@@ -41,7 +44,6 @@ from cotrain.training import (
     Training,
     Weights,
     outputs_of,
-    remove_leftovers,
 )
 
 
@@ -56,6 +58,7 @@ class Learner:
         encoder: the network from the inputs to a representation; default `TableEncoder()`.
         sharing: how the tasks share it; default `HardSharing()`.
         balancer: how much each task counts in a step; default `ReferenceScaled()`.
+        cotraining: how the tasks label unlabelled cells for one another after that; default not at all.
         training: epochs, batch size, learning rate and so on; default `Training()`.
         head: widths of hidden layers in every task's head; default none.
         output_space: how outputs are made of the heads', such as `ESMM`; default: each of its own.
@@ -89,6 +92,7 @@ class Learner:
         encoder: Encoder | None = None,
         sharing: Sharing | None = None,
         balancer: Balancer | None = None,
+        cotraining: CoTraining | None = None,
         training: Training | None = None,
         head: Sequence[int] = (),
         output_space: OutputSpace | None = None,
@@ -105,6 +109,7 @@ class Learner:
         self.encoder = encoder or TableEncoder()
         self.sharing = sharing or HardSharing()
         self.balancer = balancer or ReferenceScaled()
+        self.cotraining = cotraining
         self.training = training or Training()
         self.head = list(head)
         self.output_space = output_space
@@ -156,7 +161,9 @@ class Learner:
         folder = None if run is None else Path(run)
         if resume and folder is None:
             raise InvalidArgumentError("fit(resume=True) needs run=...: the folder of the interrupted run.")
-        train, validation = self._split(data, validation)
+        train, validation = divide(
+            data, validation, self.tasks, self.seed, with_unlabelled=self.cotraining is not None
+        )
         coding, examples = Coding.fit(train, copy.deepcopy(self.tasks), self.columns, left_out)
         followers = list(loggers)
         if progress or progress is None:
@@ -164,18 +171,24 @@ class Learner:
             if progress or shown.console.is_terminal:
                 followers.append(shown)
         if folder is not None:
-            self._open_run(folder, coding, config or self.config(), resume=resume, overwrite=overwrite)
+            given = config or self.config()
+            open_run(folder, coding.to_json(), given, resume=resume, overwrite=overwrite)
             followers.insert(0, JsonLinesLogger(folder / HISTORY))
         model = self.build_model(coding)
         for task, head in zip(coding.tasks, model.heads, strict=True):
             task.start_head(head, examples.targets[task.name], examples.masks[task.name])
+        held = None if validation is None else coding.examples(validation)
+        rounds = None
+        if self.cotraining is not None:
+            build = partial(self.build_model, coding)
+            rounds = CoTrainingRun(self, self.cotraining, coding, build, folder, followers)
         fit = Fit(
             model,
             coding.tasks,
             copy.deepcopy(self.balancer),
             self.training,
             examples,
-            None if validation is None else coding.examples(validation),
+            held,
             seed=self.seed,
             loggers=followers,
             checkpoint=None if folder is None else folder / STATE,
@@ -186,6 +199,8 @@ class Learner:
         self._coding = coding
         self._model = fit.model.cpu()
         self._weights, self._weights_of = self._result.weights, self._result.weights_of
+        if rounds is not None:
+            self._weights, self._weights_of = rounds.improve(self._result, examples, held)
         if folder is not None:
             write_weights(folder, self._weights, self._weights_of)
         return self
@@ -194,16 +209,27 @@ class Learner:
         """Return each task's raw outputs [N, O] for every row, as its head gives them."""
         return self._outputs(self.coding.inputs(data))
 
-    def build_model(self, coding: Coding) -> MultiTaskModel:
-        """Make a new network with the initial weights that the seed names."""
+    def build_model(
+        self, coding: Coding, name: str = "initial weights", tasks: Sequence[Task] | None = None
+    ) -> MultiTaskModel:
+        """Make a new network with the initial weights that the seed and a name choose.
+
+        Args:
+            coding: of the inputs and the tasks.
+            name: of the network; networks of different names begin differently.
+            tasks: fitted tasks; default all. For one alone there is nothing to share.
+        """
+        whole = tasks is None or len(tasks) == len(coding.tasks)
+        tasks = coding.tasks if tasks is None else list(tasks)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(mix_seed(self.seed, "initial weights"))
-            sharing = copy.deepcopy(self.sharing).build(
-                lambda: copy.deepcopy(self.encoder).build(coding.spec), [task.name for task in coding.tasks]
+            torch.manual_seed(mix_seed(self.seed, name))
+            sharing = copy.deepcopy(self.sharing) if whole else HardSharing()
+            sharing.build(
+                lambda: copy.deepcopy(self.encoder).build(coding.spec), [task.name for task in tasks]
             )
             widths = sharing.widths()
-            heads = {task.name: task.head(widths[task.name], self.head) for task in coding.tasks}
-            return MultiTaskModel(sharing, heads, copy.deepcopy(self.output_space))
+            heads = {task.name: task.head(widths[task.name], self.head) for task in tasks}
+            return MultiTaskModel(sharing, heads, copy.deepcopy(self.output_space) if whole else None)
 
     # -- use ----------------------------------------------------------------------------------------
 
@@ -283,38 +309,6 @@ class Learner:
         return changed_parameters(self)
 
     # -- parts --------------------------------------------------------------------------------------
-
-    def _split(self, data: object, validation: object) -> tuple[Any, Any]:
-        if isinstance(data, Dataset):
-            if isinstance(validation, float):
-                raise InvalidArgumentError(
-                    f"fit(validation={validation}) cannot split a Dataset: give a second Dataset, or None."
-                )
-            return data, validation
-        frame = read_table(data)
-        if not isinstance(validation, float | int):
-            return frame, None if validation is None else read_table(validation)
-        split = Split(validation=float(validation), test=0.0)
-        parts = split_rows(frame, split, self.seed, strata(frame, self.tasks))
-        return frame[parts["train"]], frame[parts["validation"]]
-
-    def _open_run(
-        self, folder: Path, coding: Coding, config: Mapping[str, Any], *, resume: bool, overwrite: bool
-    ) -> None:
-        """Make the run folder, or see that the one to resume was begun with the same configuration."""
-        if resume and (folder / CONFIG).exists():
-            before = read_config(folder)
-            if before != config:
-                keys = [key for key in {**before, **config} if before.get(key) != config.get(key)]
-                raise RunError(
-                    f"{folder} was begun with another configuration ({', '.join(sorted(keys))}): resume it "
-                    "unchanged, or start anew with --overwrite (overwrite=True)."
-                )
-            remove_leftovers(folder)
-        else:
-            prepare_run_folder(folder, overwrite=overwrite)
-            write_config(folder, config)
-        write_schema(folder, coding.to_json())
 
     def _outputs(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         model, outputs = self._model, {}

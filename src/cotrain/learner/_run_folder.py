@@ -14,14 +14,16 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from cotrain._base import RunError
-from cotrain.training import Weights, write_atomically, write_text_atomically
+from cotrain.training import Weights, remove_leftovers, write_atomically, write_text_atomically
 
 #: Rises when a run folder can no longer be read by older code.
 VERSION = 1
 
 CONFIG, SCHEMA, MODEL = "config.yaml", "schema.json", "model.safetensors"
 STATE, HISTORY, METRICS = "state.pt", "history.jsonl", "metrics.json"
-FILES = (CONFIG, SCHEMA, MODEL, STATE, HISTORY, METRICS, "report.html")
+#: What co-training did, and the folder of its fits while it goes on.
+COTRAINING, ROUNDS = "cotraining.json", "rounds"
+FILES = (CONFIG, SCHEMA, MODEL, STATE, HISTORY, METRICS, COTRAINING, "report.html")
 
 
 def prepare_run_folder(folder: Path, *, overwrite: bool) -> None:
@@ -45,10 +47,33 @@ def prepare_run_folder(folder: Path, *, overwrite: bool) -> None:
         )
     for name in present:
         (folder / name).unlink()
-    tensorboard = folder / "tensorboard"
-    if overwrite and tensorboard.is_dir():
-        shutil.rmtree(tensorboard)
+    for name in ("tensorboard", ROUNDS):
+        if overwrite and (folder / name).is_dir():
+            shutil.rmtree(folder / name)
     folder.mkdir(parents=True, exist_ok=True)
+
+
+def open_run(
+    folder: Path, schema: Mapping[str, Any], config: Mapping[str, Any], *, resume: bool, overwrite: bool
+) -> None:
+    """Make the run folder, or see that the one to resume was begun with the same configuration.
+
+    Raises:
+        RunError: it holds another run.
+    """
+    if resume and (folder / CONFIG).exists():
+        before = read_config(folder)
+        if before != config:
+            keys = [key for key in {**before, **config} if before.get(key) != config.get(key)]
+            raise RunError(
+                f"{folder} was begun with another configuration ({', '.join(sorted(keys))}): resume it "
+                "unchanged, or start anew with --overwrite (overwrite=True)."
+            )
+        remove_leftovers(folder)
+    else:
+        prepare_run_folder(folder, overwrite=overwrite)
+        write_config(folder, config)
+    write_schema(folder, schema)
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:

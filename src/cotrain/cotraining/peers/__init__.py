@@ -2,6 +2,6 @@
 
 from cotrain.cotraining.peers._base import Fitted, Peer
 from cotrain.cotraining.peers._estimator import EstimatorPeer
-from cotrain.cotraining.peers._network import NetworkPeer
+from cotrain.cotraining.peers._network import FittedNetwork, NetworkPeer
 
-__all__ = ["EstimatorPeer", "Fitted", "NetworkPeer", "Peer"]
+__all__ = ["EstimatorPeer", "Fitted", "FittedNetwork", "NetworkPeer", "Peer"]

@@ -1,0 +1,44 @@
+"""Which rows train and which choose the epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from cotrain._base import InvalidArgumentError
+from cotrain.data import Split, read_table, split_rows, strata
+from cotrain.tasks import Task
+
+
+def divide(
+    data: object, validation: object, tasks: Sequence[Task], seed: int, *, with_unlabelled: bool
+) -> tuple[Any, Any]:
+    """Return training and validation rows.
+
+    Args:
+        data: a table, or a Dataset of dicts.
+        validation: a share of the labelled rows, validation rows, or `None`.
+        tasks: whose labels are divided evenly.
+        seed: names the random stream.
+        with_unlabelled: whether rows without any label are among the training rows; they never are among
+            the validation rows.
+
+    Raises:
+        InvalidArgumentError: a share of a Dataset is asked for.
+    """
+    if isinstance(data, Dataset):
+        if isinstance(validation, float):
+            raise InvalidArgumentError(
+                f"fit(validation={validation}) cannot split a Dataset: give a second Dataset, or None."
+            )
+        return data, validation
+    frame = read_table(data)
+    if not isinstance(validation, float | int):
+        return frame, None if validation is None else read_table(validation)
+    split = Split(validation=float(validation), test=0.0)
+    parts = split_rows(frame, split, seed, strata(frame, tasks))
+    train = np.concatenate([parts["train"], parts["unlabelled"]]) if with_unlabelled else parts["train"]
+    return frame[train], frame[parts["validation"]]

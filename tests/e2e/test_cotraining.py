@@ -1,0 +1,146 @@
+"""Co-training from a table: the learner, the configuration, the run folder, and the completed table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import cotrain as ct
+from cotrain._base import ConfigError
+from cotrain.learner import Job
+from cotrain.training import Fit
+
+
+def table(n: int = 240, seed: int = 0) -> pl.DataFrame:
+    generator = np.random.default_rng(seed)
+    x = generator.normal(size=(n, 4))
+    side = x[:, 0] + x[:, 1] > 0
+    known = generator.random((n, 2)) < 0.35
+    size = x[:, 2] + x[:, 3] + 0.1 * generator.normal(size=n)
+    return pl.DataFrame(
+        {
+            **{f"x{i}": x[:, i] for i in range(4)},
+            "side": [
+                ("right" if s else "left") if k else None for s, k in zip(side, known[:, 0], strict=True)
+            ],
+            "size": [float(v) if k else None for v, k in zip(size, known[:, 1], strict=True)],
+        }
+    )
+
+
+def learner(**more) -> ct.Learner:
+    settings = ct.CoTraining(ct.cotraining.LeaveOneOut(2), 2, updates=30)
+    return ct.Learner(
+        [ct.tasks.Binary("side"), ct.tasks.Regression("size")],
+        encoder=ct.networks.TableEncoder(16, 1),
+        cotraining=more.pop("cotraining", settings),
+        training=ct.Training(epochs=6, batch_size=64),
+        **more,
+    )
+
+
+def test_a_learner_co_trains_and_comes_back_from_its_folder(tmp_path: Path):
+    frame = table()
+    fitted = learner().fit(frame, 0.25, run=tmp_path / "run", progress=False)
+    loaded = ct.Learner.load(tmp_path / "run")
+    assert fitted.predict(frame).equals(loaded.predict(frame))
+    told = json.loads((tmp_path / "run" / "cotraining.json").read_text())
+    assert told["peers"] == ["network 1", "network 2"]
+    assert set(told["verdicts"]) == {"side", "size"}
+    history = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
+    rounds = [record["cotraining"] for record in history if "cotraining" in record]
+    assert [record["round"] for record in rounds] == list(range(1, len(rounds) + 1))
+    assert rounds
+    assert rounds[0]["tasks"]["side"]["accepted"] > 0
+    assert not (tmp_path / "run" / "rounds").exists()
+
+
+def test_no_task_is_worse_on_validation_than_without(tmp_path: Path):
+    frame, held = table(), table(80, seed=1)
+    alone = learner(cotraining=None).fit(frame, held, progress=False)
+    together = learner().fit(frame, held, progress=False)
+    for task, better in (("side", max), ("size", min)):
+        values = [
+            next(row.value for row in one.evaluate(held) if row.task == task) for one in (alone, together)
+        ]
+        assert better(values) == values[1]
+
+
+def test_the_configuration_says_the_same():
+    config = {
+        "data": "table.csv",
+        "tasks": [{"kind": "Binary", "name": "side"}],
+        "cotraining": {
+            "strategy": {
+                "kind": "CrossLabelling",
+                "views": ["a", "b"],
+                "selector": {"kind": "KBest", "share": 0.5},
+            },
+            "max_rounds": 3,
+            "views": {"a": ["x0"], "b": ["x1"]},
+        },
+    }
+    job = Job.from_config(config)
+    resolved = job.config()
+    assert {key: resolved["cotraining"][key] for key in config["cotraining"]} == config["cotraining"]
+    assert Job.from_config(resolved).config() == resolved
+    job = Job.from_config({**config, "cotraining": {"strategy": "auto"}})
+    assert job.learner.cotraining is not None
+    assert job.learner.cotraining.strategy == "auto"
+    assert job.config()["cotraining"]["strategy"] == "auto"
+
+
+def test_a_view_of_no_column_is_an_error():
+    settings = ct.CoTraining(ct.cotraining.CrossLabelling(["a", "b"]), views={"a": ["x0", "x1"], "b": ["x9"]})
+    with pytest.raises(ConfigError, match="'b' names 'x9', which is no input column"):
+        learner(cotraining=settings).fit(table(), progress=False)
+
+
+def test_views_of_a_table_and_auto_run():
+    settings = ct.CoTraining("auto", 1, updates=10, views={"a": ["x0", "x2"], "b": ["x1", "x3"]})
+    fitted = learner(cotraining=settings).fit(table(), 0.3, progress=False)
+    assert fitted.predict(table()).height == 240
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("after", [1, 3, 5, 7])
+def test_a_run_killed_between_or_within_rounds_ends_the_same(tmp_path: Path, monkeypatch, after: int):
+    frame = table()
+    learner().fit(frame, 0.25, run=tmp_path / "whole", progress=False)
+    fits = []
+    end_epoch = Fit._end_epoch
+
+    def dying(self: Fit) -> None:
+        end_epoch(self)
+        self.checkpoints.write(self.state_dict())
+        if self.epoch == 2:
+            fits.append(self)
+            if len(fits) == after:
+                raise Killed
+
+    monkeypatch.setattr(Fit, "_end_epoch", dying)
+    with pytest.raises(Killed):
+        learner().fit(frame, 0.25, run=tmp_path / "killed", progress=False)
+    monkeypatch.undo()
+    learner().fit(frame, 0.25, run=tmp_path / "killed", resume=True, progress=False)
+    for name in ("history.jsonl", "cotraining.json"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes()
+    whole, resumed = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "killed"))
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_co_training_leaves_the_global_random_state_alone():
+    torch.manual_seed(0)
+    before = torch.random.get_rng_state()
+    learner().fit(table(), progress=False)
+    assert torch.equal(before, torch.random.get_rng_state())
