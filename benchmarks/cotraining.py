@@ -14,6 +14,7 @@ read from --data.
 from __future__ import annotations
 
 import argparse
+import re
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -69,7 +70,7 @@ class Problem:
     views: dict[str, View]
     hidden: tuple[int, ...] = (128,)
     training: Training | None = None
-    dropout: float = 0.2
+    dropout: float = 0.5
 
 
 def classes_task(name: str, y: np.ndarray) -> Task:
@@ -117,12 +118,12 @@ def few_labelled(rows: np.ndarray, y: np.ndarray, n: int, seed: int) -> tuple[np
 
 def halves(seed: int) -> Problem:
     digits = load_digits()
-    x = digits.images.reshape(-1, 8, 8) / 16.0
+    x = digits.images.reshape(-1, 8, 8) / 4.0
     x = np.concatenate([x[:, :, :4].reshape(-1, 32), x[:, :, 4:].reshape(-1, 32)], axis=1)
     y = digits.target
     train, test = train_test_split(np.arange(len(y)), test_size=540, stratify=y, random_state=seed)
     labelled, rest = few_labelled(train, y, 63, seed)
-    return one_task_problem(x, y, (labelled, rest, test), 32, training=plain(60))
+    return one_task_problem(x, y, (labelled, rest, test), 32, training=plain())
 
 
 def mfeat_table(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -137,7 +138,7 @@ def mfeat_views(seed: int, folder: Path) -> Problem:
     train, test = train_test_split(np.arange(len(y)), test_size=0.3, stratify=y, random_state=seed)
     x = (x - x[train].mean(0)) / x[train].std(0)
     labelled, rest = few_labelled(train, y, 70, seed)
-    return one_task_problem(x, y, (labelled, rest, test), fou.shape[1], training=plain(60))
+    return one_task_problem(x, y, (labelled, rest, test), fou.shape[1], training=plain())
 
 
 def cancer(seed: int) -> Problem:
@@ -145,7 +146,7 @@ def cancer(seed: int) -> Problem:
     train, test = train_test_split(np.arange(len(y)), test_size=0.3, stratify=y, random_state=seed)
     x = (x - x[train].mean(0)) / x[train].std(0)
     labelled, rest = few_labelled(train, y, 20, seed)
-    return one_task_problem(x, y, (labelled, rest, test), 15, training=plain(60))
+    return one_task_problem(x, y, (labelled, rest, test), 15, training=plain())
 
 
 def webpages(seed: int, folder: Path) -> Problem:
@@ -163,7 +164,7 @@ def webpages(seed: int, folder: Path) -> Problem:
         ]
     )
     rest = np.setdiff1d(train, labelled)
-    return one_task_problem(x, y, (labelled, rest, test), 3000, hidden=(64,), training=plain(60), dropout=0.0)
+    return one_task_problem(x, y, (labelled, rest, test), 3000, hidden=(64,), training=plain(3e-3), dropout=0.0)
 
 
 def four_tasks(seed: int, folder: Path) -> Problem:
@@ -198,14 +199,12 @@ def four_tasks(seed: int, folder: Path) -> Problem:
         tested,
         {},
         hidden=(128,),
-        training=plain(80),
+        training=plain(),
     )
 
 
-def plain(epochs: int) -> Training:
-    return Training(
-        epochs, batch_size=128, learning_rate=3e-3, select="last", average=0.95, weight_decay=1e-2
-    )
+def plain(learning_rate: float = 1e-2) -> Training:
+    return Training(1, batch_size=128, learning_rate=learning_rate, select="last", average=0.95)
 
 
 def run(problem: Problem, settings: CoTraining, strategy: Strategy, seed: int) -> Outcome:
@@ -219,7 +218,7 @@ def run(problem: Problem, settings: CoTraining, strategy: Strategy, seed: int) -
             return MultiTaskModel(sharing, {task.name: task.head(problem.hidden[-1]) for task in tasks})
 
     balancer = Equal() if len(problem.tasks) == 1 else ReferenceScaled()
-    training = problem.training or plain(60)
+    training = problem.training or plain()
     shapes = {"inputs": tuple(problem.train.inputs["inputs"].shape[1:])}
     kit = Toolbox(
         problem.tasks, build, balancer, training, settings, shapes=shapes, views=problem.views, seed=seed
@@ -335,10 +334,10 @@ def main() -> None:
     )
     parser.add_argument("problem", choices=PROBLEMS)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--updates", type=int, default=200)
-    parser.add_argument("--weight", type=float, default=0.5)
-    parser.add_argument("--only", default="", help="part of the names of the contenders to run")
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--updates", type=int, default=300)
+    parser.add_argument("--weight", type=float, default=1.0)
+    parser.add_argument("--only", default="", help="regular expression of the contenders to run")
     parser.add_argument("--data", type=Path, default=DATA)
     given = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -348,7 +347,7 @@ def main() -> None:
     seconds: dict[str, float] = {}
     for seed in range(given.seeds):
         for name, contender in contenders(given.problem, given.rounds, given.updates, given.weight).items():
-            if not any(part in name for part in given.only.split("|")):
+            if given.only and not re.fullmatch(given.only, name):
                 continue
             began = time.process_time()
             for what, (values, steps) in contender(PROBLEMS[given.problem](seed, given.data), seed).items():

@@ -10,9 +10,11 @@ import polars as pl
 import pytest
 import torch
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
 import cotrain as ct
 from cotrain._base import ConfigError
+from cotrain.cli._app import app
 from cotrain.learner import Job
 from cotrain.training import Fit
 
@@ -144,3 +146,44 @@ def test_co_training_leaves_the_global_random_state_alone():
     before = torch.random.get_rng_state()
     learner().fit(table(), progress=False)
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_the_command_line_trains_and_completes_a_table(tmp_path: Path):
+    frame = table()
+    frame.write_csv(tmp_path / "table.csv")
+    (tmp_path / "job.yaml").write_text(
+        "data: table.csv\n"
+        "tasks:\n  - {kind: Binary, name: side}\n  - {kind: Regression, name: size}\n"
+        "encoder: {kind: TableEncoder, width: 16, depth: 1}\n"
+        "training: {epochs: 4, batch_size: 64}\n"
+        "cotraining: {strategy: {kind: LeaveOneOut, networks: 2}, max_rounds: 2, updates: 20}\n"
+        "references: constant\n"
+    )
+    run = tmp_path / "run"
+    runner = CliRunner()
+    done = runner.invoke(app, ["train", str(tmp_path / "job.yaml"), "--run", str(run)])
+    assert done.exit_code == 0, done.output
+    assert "round 1  side:" in done.output
+    assert "co-training ended:" in done.output
+    told = json.loads((run / "cotraining.json").read_text())
+    without = frame.filter(pl.col("side").is_null() & pl.col("size").is_null()).height
+    # Rows without any label are in the pool: more cells are free than the labelled rows leave open.
+    assert told["rounds"][0]["tasks"]["side"]["accepted"] > 0
+    assert told["pool"] >= without
+    output = tmp_path / "full.csv"
+    done = runner.invoke(app, ["complete", str(run), str(tmp_path / "table.csv"), "-o", str(output)])
+    assert done.exit_code == 0, done.output
+    full = pl.read_csv(output)
+    assert full["side"].null_count() == full["size"].null_count() == 0
+    assert (full["side_source"] == "given").sum() == frame["side"].count()
+
+
+def test_further_unlabelled_rows_join_the_pool():
+    frame = table()
+    labelled = frame.filter(pl.col("side").is_not_null() | pl.col("size").is_not_null())
+    more = frame.filter(pl.col("side").is_null() & pl.col("size").is_null()).select(
+        pl.exclude("side", "size")
+    )
+    a = learner().fit(labelled, labelled[:50], unlabelled=more, progress=False)
+    b = learner().fit(labelled, labelled[:50], progress=False)
+    assert not a.predict(frame).equals(b.predict(frame))

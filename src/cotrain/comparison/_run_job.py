@@ -77,6 +77,7 @@ def run_job(
         return learner.fit(
             train,
             chosen_on,
+            unlabelled=frame[parts["unlabelled"]],
             run=run,
             resume=resume and run is not None,
             overwrite=overwrite,

@@ -304,6 +304,7 @@ class Loop:
             answering=self.answering,
             labels=labels,
             licences=self.licences,
+            pool=int((~self.true_rows).sum()),
         )
 
     def _verdict(self, task: Task, chosen: int, last: int) -> str:

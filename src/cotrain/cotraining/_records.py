@@ -94,6 +94,7 @@ class Outcome:
         answering: numbers of the peers that answer.
         labels: task -> pseudo-labels of the answering peers in the chosen round; none after a fall-back.
         licences: peer -> task -> whether and how it may teach.
+        pool: rows without any label that were looked at.
     """
 
     records: Sequence[RoundRecord]
@@ -105,6 +106,7 @@ class Outcome:
     answering: Sequence[int]
     labels: Mapping[str, PseudoLabels]
     licences: Sequence[Mapping[str, Licence]] = field(default=())
+    pool: int = 0
 
     def beliefs(self, inputs: Mapping[str, Tensor]) -> dict[str, Belief]:
         """Return the joint answer for every task, each from its chosen round."""
@@ -121,6 +123,7 @@ class Outcome:
         """Return what there is to tell as plain values."""
         return {
             "peers": list(self.peers),
+            "pool": self.pool,
             "stopped": self.stopped,
             "chosen": dict(self.chosen),
             "verdicts": dict(self.verdicts),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import polars as pl
 from torch.utils.data import Dataset
 
 from cotrain._base import InvalidArgumentError
@@ -14,7 +15,13 @@ from cotrain.tasks import Task
 
 
 def divide(
-    data: object, validation: object, tasks: Sequence[Task], seed: int, *, with_unlabelled: bool
+    data: object,
+    validation: object,
+    tasks: Sequence[Task],
+    seed: int,
+    *,
+    with_unlabelled: bool,
+    unlabelled: object = None,
 ) -> tuple[Any, Any]:
     """Return training and validation rows.
 
@@ -25,6 +32,7 @@ def divide(
         seed: names the random stream.
         with_unlabelled: whether rows without any label are among the training rows; they never are among
             the validation rows.
+        unlabelled: a further table of such rows; target columns may be absent.
 
     Raises:
         InvalidArgumentError: a share of a Dataset is asked for.
@@ -34,11 +42,24 @@ def divide(
             raise InvalidArgumentError(
                 f"fit(validation={validation}) cannot split a Dataset: give a second Dataset, or None."
             )
+        if unlabelled is not None:
+            raise InvalidArgumentError(
+                "fit(unlabelled=...) joins tables: put unlabelled items into the Dataset itself."
+            )
         return data, validation
     frame = read_table(data)
     if not isinstance(validation, float | int):
-        return frame, None if validation is None else read_table(validation)
+        held = None if validation is None else read_table(validation)
+        return _with_more(frame, unlabelled, with_unlabelled), held
     split = Split(validation=float(validation), test=0.0)
     parts = split_rows(frame, split, seed, strata(frame, tasks))
     train = np.concatenate([parts["train"], parts["unlabelled"]]) if with_unlabelled else parts["train"]
-    return frame[train], frame[parts["validation"]]
+    return _with_more(frame[train], unlabelled, with_unlabelled), frame[parts["validation"]]
+
+
+def _with_more(frame: pl.DataFrame, unlabelled: object, wanted: bool) -> pl.DataFrame:
+    if unlabelled is None or not wanted:
+        return frame
+    more = read_table(unlabelled)
+    kept = [column for column in more.columns if column in frame.columns]
+    return pl.concat([frame, more.select(kept)], how="diagonal_relaxed")

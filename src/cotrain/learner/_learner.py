@@ -130,6 +130,7 @@ class Learner:
         data: object,
         validation: object = 0.1,
         *,
+        unlabelled: object = None,
         run: str | Path | None = None,
         resume: bool = False,
         overwrite: bool = False,
@@ -145,6 +146,7 @@ class Learner:
                 `Dataset` of dicts of inputs and targets.
             validation: share of the labelled rows to choose the best epoch on, in (0, 1); or those rows
                 themselves, as any kind of `data`; or `None`, to train to the last epoch on all rows.
+            unlabelled: a further table for co-training, beside the unlabelled rows of `data`.
             run: folder that gets the run while it goes on: configuration, schema, checkpoints, history and
                 at the end the model. `None`: nothing is written.
             resume: go on with the run in that folder, which ends as if it had never been interrupted.
@@ -162,7 +164,12 @@ class Learner:
         if resume and folder is None:
             raise InvalidArgumentError("fit(resume=True) needs run=...: the folder of the interrupted run.")
         train, validation = divide(
-            data, validation, self.tasks, self.seed, with_unlabelled=self.cotraining is not None
+            data,
+            validation,
+            self.tasks,
+            self.seed,
+            with_unlabelled=self.cotraining is not None,
+            unlabelled=unlabelled,
         )
         coding, examples = Coding.fit(train, copy.deepcopy(self.tasks), self.columns, left_out)
         followers = list(loggers)
@@ -178,10 +185,8 @@ class Learner:
         for task, head in zip(coding.tasks, model.heads, strict=True):
             task.start_head(head, examples.targets[task.name], examples.masks[task.name])
         held = None if validation is None else coding.examples(validation)
-        rounds = None
-        if self.cotraining is not None:
-            build = partial(self.build_model, coding)
-            rounds = CoTrainingRun(self, self.cotraining, coding, build, folder, followers)
+        build = partial(self.build_model, coding)
+        rounds = self.cotraining and CoTrainingRun(self, self.cotraining, coding, build, folder, followers)
         fit = Fit(
             model,
             coding.tasks,

@@ -25,7 +25,8 @@ def report_of_folder(folder: Path) -> str:
     text = _text(folder / "config.yaml", "It is not a run folder.")
     lines = _text(folder / "history.jsonl", "The run has not finished.").splitlines()
     try:
-        history = [json.loads(line) for line in lines]
+        # The rounds of co-training stand there too; the curves are of epochs.
+        history = [record for record in map(json.loads, lines) if "epoch" in record]
         return run_report(folder.resolve().name, metrics, history, yaml.safe_load(text), text)
     except (json.JSONDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
         raise RunError(

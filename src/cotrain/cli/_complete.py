@@ -1,0 +1,56 @@
+"""`cotrain complete`: a table with its empty target cells filled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cotrain.cli._output import JSON_OPTION
+
+
+def complete(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    data: Annotated[str, typer.Argument(help="Table with the input columns and half-empty targets.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write: .csv, .parquet or .jsonl.")
+    ] = None,
+    least: Annotated[float, typer.Option(help="Leave cells empty of which the run is less sure.")] = 0.0,
+    query: Annotated[str | None, typer.Option(help="For SQLite: a SELECT statement or a table.")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace the file if it is there.")] = False,
+    as_json: Annotated[bool, JSON_OPTION] = False,
+) -> None:
+    """Fill the empty target cells of a table; without --output as CSV on standard output.
+
+    Given labels stay. Beside each target stand its confidence and its source: given, predicted or open.
+
+    [bold]Example:[/bold]  cotrain complete runs/films films.csv --least 0.9 --output completed.csv
+    """
+    import sys
+
+    from cotrain._base import ConfigError
+    from cotrain.cli._output import print_json, status
+    from cotrain.data import read_table, write_table
+    from cotrain.learner import Learner, complete
+
+    if output is not None and output.exists() and not overwrite:
+        raise ConfigError(
+            f"{output} is there already: choose another --output, or replace it with --overwrite."
+        )
+    table = complete(Learner.load(run), read_table(data, query), least=least)
+    sources = {c: dict(table[c].value_counts().iter_rows()) for c in table.columns if c.endswith("_source")}
+    counts = {column.removesuffix("_source"): found for column, found in sources.items()}
+    if output is not None:
+        write_table(table, output)
+        if as_json:
+            print_json({"output": str(output), "rows": table.height, "cells": counts})
+        else:
+            status(f"Wrote {table.height} rows to {output}.")
+            for column, found in counts.items():
+                told = ", ".join(f"{number} {source}" for source, number in sorted(found.items()))
+                status(f"  {column}: {told}")
+    elif as_json:
+        print_json(table.to_dicts())
+    else:
+        sys.stdout.write(table.write_csv())
