@@ -10,7 +10,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from cotrain._base import DataError
 from cotrain.cotraining import (
@@ -287,3 +287,40 @@ def test_any_pattern_of_missing_labels(make_problem, pattern, copies):
         assert not bool((outcome.labels[task].accepted & (masks[task] > 0)).any())
         belief = outcome.beliefs(problem.validation.inputs)[task].probabilities
         assert bool(torch.isfinite(belief).all())
+
+
+def test_a_collapse_of_the_predictions_is_refused(make_problem):
+    """A student that says one class everywhere has the start's answer, validation or not."""
+    problem = make_problem(labelled=60, n=300)
+
+    class Collapsing(EstimatorPeer):
+        def fit(self, examples, validation, key, store, true=None):
+            if not key.startswith("round-1"):
+                return super().fit(examples, validation, key, store, true)
+            masks = {"class": examples.masks["class"] * (examples.targets["class"] == 0)}
+            return super().fit(Examples(examples.inputs, examples.targets, masks), validation, key, store)
+
+    collapsing = Collapsing("linear", problem.tasks, problem.kit.classifier)
+    problem.kit.network = lambda name, tasks=None, view=None, *, bootstrap=False: collapsing
+    outcome = problem.run(CoTraining(SelfTraining(Threshold(0.8)), 1), validation=False)
+    assert outcome.records
+    assert outcome.chosen["class"] == 0
+    assert outcome.verdicts["class"] == "supervised start: every round left the labelled class shares"
+
+
+def test_predictions_that_are_nan_teach_nobody(make_problem):
+    problem = make_problem(kinds_=["class", "size"], labelled=12, n=60)
+
+    class Broken(EstimatorPeer):
+        def fit(self, examples, validation, key, store, true=None):
+            fitted = super().fit(examples, validation, key, store, true)
+            fitted.fitted["size"] = [float("nan")]
+            return fitted
+
+    broken = Broken("linear", problem.tasks, problem.kit.classifier, Ridge())
+    problem.kit.network = lambda name, tasks=None, view=None, *, bootstrap=False: broken
+    outcome = problem.run(CoTraining(SelfTraining(Curriculum(1.0)), 1), validation=False)
+    record = {task.task: task for task in outcome.records[0].tasks}
+    assert record["size"].accepted == 0
+    assert "not finite" in record["size"].note
+    assert record["class"].accepted > 0
