@@ -8,6 +8,7 @@ import typer
 
 from cotrain._base import CotrainError
 from cotrain.cli._check import check
+from cotrain.cli._compare import compare
 from cotrain.cli._complete import complete
 from cotrain.cli._demo import demo
 from cotrain.cli._evaluate import evaluate
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, check, train, evaluate, predict, complete, report, demo):
+for command in (init, check, train, evaluate, predict, complete, compare, report, demo):
     app.command()(command)
 
 

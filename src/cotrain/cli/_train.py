@@ -63,7 +63,7 @@ def train(
             f"Interrupted. Go on with: cotrain train {config} --run {folder} --resume", fg="yellow", err=True
         )
         raise typer.Exit(130) from None
-    written = _write_report(folder) if report else None
+    written = write_report(folder) if report else None
     if as_json:
         from cotrain.cli._output import print_json
 
@@ -76,7 +76,7 @@ def train(
             console().print(f"The report is in {written}: open it in a browser.", markup=False)
 
 
-def _write_report(folder: Path) -> Path | None:
+def write_report(folder: Path) -> Path | None:
     """Write the report and return its path; `None` where the extra is not installed."""
     from cotrain._base import MissingExtraError
     from cotrain.reporting import REPORT, report_of_folder

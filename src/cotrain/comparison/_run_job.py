@@ -59,7 +59,7 @@ def run_job(
     labels = strata(frame, job.learner.tasks)
     parts = split_rows(frame, job.split, job.learner.seed, labels)
     coverage = label_coverage(labels, parts)
-    _require_labels(coverage)
+    require_labels(coverage)
     n_rows = {name: len(rows) for name, rows in parts.items()}
     say(_coverage_line(coverage, n_rows, frame.height))
     clock.lap("read")
@@ -170,7 +170,8 @@ def label_coverage(
     }
 
 
-def _require_labels(coverage: Mapping[str, Mapping[str, int]]) -> None:
+def require_labels(coverage: Mapping[str, Mapping[str, int]]) -> None:
+    """Raise `DataError` if a task has no label to learn from."""
     for task, counts in coverage.items():
         if counts["train"] == 0:
             raise DataError(

@@ -14,8 +14,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
         p̃₍ᵢ₎ = max over j ≤ i of  min(1, (K - j + 1) p₍ⱼ₎),     p₍₁₎ ≤ … ≤ p₍ₖ₎
 
     With the corrected values compared with α, the chance of one or more false alarms among all K is at most
-    α, however the tests depend on each other. Holm, "A Simple Sequentially Rejective Multiple Test Procedure",
-    1979, https://www.jstor.org/stable/4615733. A NaN stays one and does not count among the K.
+    α, however the tests depend on each other. Holm, "A Simple Sequentially Rejective Multiple Test
+    Procedure", 1979, https://www.jstor.org/stable/4615733. A NaN stays one and does not count among the K.
 
     Args:
         p_values: K values in [0, 1], or NaN.

@@ -33,6 +33,7 @@ class Job:
         references: what the test figures are shown beside. "constant": the best constant prediction;
             "trees": that and gradient-boosted trees per target; "full": these and one network per task
             under the same budget.
+        compare: the section of `cotrain compare`, so that one file serves both; not looked at here.
 
     Example:
         >>> job = Job.from_config({"data": "films.csv", "tasks": [{"kind": "Binary", "name": "oscar"}]})
@@ -51,12 +52,14 @@ class Job:
         query: str | None = None,
         split: Split | None = None,
         references: References = "trees",
+        compare: Mapping[str, object] | None = None,
     ) -> None:
         self.learner = learner
         self.data = data
         self.query = query
         self.split = split or Split()
         self.references = references
+        self.compare = dict(compare or {})
 
     @classmethod
     def read(cls, path: str | Path, settings: Sequence[str] = ()) -> Self:
@@ -110,7 +113,7 @@ class Job:
     def config(self) -> dict[str, Any]:
         """Return all arguments as plain values, from which an equal job can be made."""
         own = {"data": os.path.abspath(self.data), "query": self.query, "split": describe(self.split)}
-        own["references"] = self.references
+        own |= {"references": self.references, "compare": describe(self.compare)}
         return {**{k: v for k, v in own.items() if v not in (None, {})}, **self.learner.config()}
 
 

@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from cotrain._base import RunError
+from cotrain.reporting._compare_report import comparison_report
 from cotrain.reporting._run_report import run_report
 
 REPORT = "report.html"
 
 
 def report_of_folder(folder: Path) -> str:
-    """Return the report on a run folder as one HTML file.
+    """Return the report on a run folder, or on the folder of a comparison, as one HTML file.
 
     Raises:
         RunError: the folder is not a finished run, or is damaged.
         MissingExtraError: the extra `report` is not installed.
     """
+    if (folder / "results.json").is_file():
+        results = _json(folder / "results.json", "")
+        text = _text(folder / "config.yaml", "It is not the folder of a comparison.")
+        with _explained(folder):
+            return comparison_report(folder.resolve().name, results, text)
     metrics = _json(folder / "metrics.json", "The run has not finished: go on with cotrain train --resume.")
     text = _text(folder / "config.yaml", "It is not a run folder.")
     lines = _text(folder / "history.jsonl", "The run has not finished.").splitlines()
-    try:
+    with _explained(folder):
         # The rounds of co-training stand there too; the curves are of epochs.
         history = [record for record in map(json.loads, lines) if "epoch" in record]
         return run_report(folder.resolve().name, metrics, history, yaml.safe_load(text), text)
+
+
+@contextmanager
+def _explained(folder: Path) -> Generator[None]:
+    try:
+        yield
     except (json.JSONDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
         raise RunError(
             f"{folder} is damaged or of another version ({type(error).__name__}: {error}): train again."

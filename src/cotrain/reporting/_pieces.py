@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cotrain.reporting._draw import N_STYLES, dash_attribute
 from cotrain.reporting._page import Cell, LegendEntry, Verdict
@@ -16,7 +17,7 @@ def shown(value: float | None, *, signed: bool = False) -> str:
     if value is None or not math.isfinite(value):
         return "–"
     size = abs(value)
-    text = f"{value:.3f}" if 1e-3 <= size < 10 or value == 0 else f"{value:.4g}"
+    text = f"{value:.3f}" if 1e-3 <= size < 10 or value == 0 else f"{value:.{4 if size >= 10 else 2}g}"
     return f"+{text}" if signed and value > 0 else text
 
 
@@ -53,3 +54,20 @@ def word_verdict(word: str, sentence: str) -> Verdict:
     if word == "hurt" or word.startswith("no better"):
         return Verdict(word, sentence, "bad", "▼")
     return Verdict(word, sentence, "", "?" if word == "unknown" else "≈")
+
+
+def headline(verdicts: Sequence[Mapping[str, Any]]) -> str:
+    """Return the verdict in a title."""
+    by_word: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        by_word.setdefault(verdict["word"], []).append(verdict["task"])
+    if not by_word:
+        return "No verdict: there are no test rows"
+    compared = {"helped", "hurt", "no clear difference"} & set(by_word)
+    if not compared:
+        parts = [f"{word}: {listed(tasks)}" for word, tasks in by_word.items()]
+        return "; ".join(parts)[:1].upper() + "; ".join(parts)[1:]
+    parts = [f"{word} {listed(by_word[word])}" for word in ("helped", "hurt") if word in by_word]
+    if not parts:
+        return "Learning together made no clear difference"
+    return f"Learning together {' and '.join(parts)}"

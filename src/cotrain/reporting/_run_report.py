@@ -9,7 +9,7 @@ from cotrain.reporting._curves import curve_section, weight_section
 from cotrain.reporting._diagnosis import diagnosis_sections
 from cotrain.reporting._draw import Pen
 from cotrain.reporting._page import Block, Cell, Page, Section, Table, Text, render
-from cotrain.reporting._pieces import listed, short, shown, word_verdict
+from cotrain.reporting._pieces import headline, listed, short, shown, word_verdict
 
 NAMES = {"single_task": "alone", "trees": "boosted trees", "constant": "constant"}
 #: Rows of the folded table; the rest stays in metrics.json.
@@ -65,7 +65,7 @@ def run_report(
     page = Page(
         title=name,
         lead=lead,
-        verdict_title=_headline(metrics["verdicts"]),
+        verdict_title=headline(metrics["verdicts"]),
         verdicts=verdicts,
         notes=notes,
         sections=[section for section in sections if section is not None],
@@ -80,22 +80,6 @@ def selecting_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, 
         if row["part"] is None:
             found.setdefault(row["task"], row)
     return found
-
-
-def _headline(verdicts: Sequence[Mapping[str, Any]]) -> str:
-    by_word: dict[str, list[str]] = {}
-    for verdict in verdicts:
-        by_word.setdefault(verdict["word"], []).append(verdict["task"])
-    if not by_word:
-        return "No verdict: there are no test rows"
-    compared = {"helped", "hurt", "no clear difference"} & set(by_word)
-    if not compared:
-        parts = [f"{word}: {listed(tasks)}" for word, tasks in by_word.items()]
-        return "; ".join(parts)[:1].upper() + "; ".join(parts)[1:]
-    parts = [f"{word} {listed(by_word[word])}" for word in ("helped", "hurt") if word in by_word]
-    if not parts:
-        return "Learning together made no clear difference"
-    return f"Learning together {' and '.join(parts)}"
 
 
 def _figures(rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapping[str, Any]]) -> Section | None:

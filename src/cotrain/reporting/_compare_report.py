@@ -1,0 +1,218 @@
+"""The report on a comparison of ways of training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cotrain.reporting._draw import Pen, faint, style
+from cotrain.reporting._page import Block, Cell, Page, Picture, Section, Table, Text, Verdict, render
+from cotrain.reporting._pieces import headline, listed, short, shown, word_verdict
+from cotrain.reporting._run_report import NAMES, coverage_section
+
+Results = Mapping[str, Any]
+
+
+def comparison_report(name: str, results: Results, config_text: str) -> str:
+    """Return the report on a comparison as one HTML file.
+
+    Args:
+        name: what the comparison is called.
+        results: content of its results.json.
+        config_text: its configuration as it stands in config.yaml.
+
+    Raises:
+        MissingExtraError: the extra `report` is not installed.
+    """
+    pen = Pen()
+    chosen, n_seeds = results["chosen"], len(results["seeds"])
+    verdicts = results["verdicts"].get(chosen, [])
+    n_rows = results["n_rows"]
+    joint = [method["name"] for method in results["methods"] if method["name"] in results["verdicts"]]
+    lead = (
+        f"{len(joint)} ways of learning {len(results['tasks'])} tasks together, {n_seeds} seeds, "
+        f"{n_rows['train']} training rows, {n_rows['validation']} validation rows, "
+        f"{n_rows['test']} test rows."
+    )
+    sections = [
+        _figures(results),
+        _differences(results, joint, pen),
+        _summary(results),
+        coverage_section(results["coverage"], n_rows),
+        _fairness(results, config_text),
+    ]
+    page = Page(
+        title=name,
+        lead=lead,
+        verdict_title=headline(verdicts),
+        verdicts=[word_verdict(verdict["word"], verdict["sentence"]) for verdict in verdicts]
+        or [Verdict("unknown", "There is nothing to compare with: see the failures below.", "", "?")],
+        notes=_notes(results, chosen),
+        sections=[section for section in sections if section is not None],
+    )
+    return render(page)
+
+
+def _notes(results: Results, chosen: str | None) -> list[str]:
+    notes = [f"The verdict is on {chosen}, which is the best on the validation rows."] if chosen else []
+    for method in results["methods"]:
+        if method["name"] == chosen and method["delta_m"] is not None:
+            worst = method["worst_task"]
+            gain = method["gain_per_task"].get(worst)
+            notes.append(
+                f"delta_m = {method['delta_m']:+.2%} by the selecting metric of each task; worst task: "
+                f"{short(worst)} ({shown_share(gain)}). {results['definition']}"
+            )
+    notes.append(
+        "Helped and hurt hold after Holm's correction over the tasks: without any true difference, one or "
+        "more such words would appear in at most 5 % of comparisons. Intervals are those of each task by "
+        "itself."
+    )
+    failed = [method for method in results["methods"] if method["failed"]]
+    notes += [f"{method['name']} has failed and has no figures: {method['failed']}" for method in failed]
+    return notes
+
+
+def _figures(results: Results) -> Section:
+    """Return the table task × method, a method in a row, so that it fits a narrow screen."""
+    rows = []
+    best = {task["name"]: _best(task) for task in results["tasks"]}
+    for method in results["methods"]:
+        name = method["name"]
+        words = {verdict["task"]: verdict for verdict in results["verdicts"].get(name, [])}
+        chosen = "best on validation" if name == results["chosen"] else ""
+        cells = [Cell(NAMES.get(name, name), detail=chosen)]
+        for task in results["tasks"]:
+            found = task["figures"].get(name)
+            if found is None:
+                cells.append(Cell("–"))
+                continue
+            mark = " ★" if best[task["name"]] == name else ""
+            cells.append(_figure(found, words.get(task["name"]), mark))
+        rows.append(cells)
+    header = ["method"]
+    for task in results["tasks"]:
+        header.append(f"{task['name']} ({task['metric']} {'↑' if task['direction'] == 'max' else '↓'})")
+    ahead = [task for task, name in best.items() if name == "trees"]
+    title = f"Boosted trees are the best on {listed(ahead)}" if ahead else _leader(best)
+    note = (
+        "Mean over the seeds on labelled test rows; below it the difference to alone with its 95 % interval, "
+        "positive = better than alone. ▲ helped, ▼ hurt, ★ best of the column."
+    )
+    return Section(title, [Table(header, rows, note=note)])
+
+
+def _figure(found: Mapping[str, Any], verdict: Mapping[str, Any] | None, mark: str) -> Cell:
+    text = shown(found["mean"]) + mark
+    if verdict is None or not verdict["interval"]:
+        return Cell(text, detail="" if found["deviation"] is None else f"± {shown(found['deviation'])}")
+    sign = {"helped": " ▲", "hurt": " ▼"}.get(verdict["word"], "")
+    tone = {"helped": "good", "hurt": "bad"}.get(verdict["word"], "")
+    low, high = (shown(end, signed=True) for end in verdict["interval"])
+    return Cell(text + sign, tone, detail=f"{shown(verdict['difference'], signed=True)} [{low}, {high}]")
+
+
+def _best(task: Mapping[str, Any]) -> str | None:
+    means = {name: found["mean"] for name, found in task["figures"].items() if found["mean"] is not None}
+    choose = max if task["direction"] == "max" else min
+    return choose(means, key=lambda name: means[name]) if means else None
+
+
+def _leader(best: Mapping[str, str | None]) -> str:
+    names = [name for name in best.values() if name is not None]
+    if not names:
+        return "Test figures"
+    leader = max(names, key=names.count)
+    if len(names) > 1 and names.count(leader) == 1:
+        return "Every task has a leader of its own"
+    return f"{NAMES.get(leader, leader)} leads on {names.count(leader)} of {len(names)} tasks"
+
+
+def _differences(results: Results, joint: Sequence[str], pen: Pen) -> Section | None:
+    """Return a picture per task: every method's difference to alone with its interval."""
+    pictures: list[Block] = []
+    clear = 0
+    for task in results["tasks"]:
+        found = {}
+        for name in joint:
+            of_task = [v for v in results["verdicts"][name] if v["task"] == task["name"] and v["interval"]]
+            if of_task:
+                found[name] = of_task[0]
+        if found:
+            pictures.append(_forest(task, joint, found, pen))
+            clear += len({v["word"] for v in found.values()} & {"helped", "hurt"}) > 0
+    if not pictures:
+        return None
+    title = f"A clear difference to alone on {clear} of {len(pictures)} tasks"
+    names = ", ".join(f"{number} {name}" for number, name in enumerate(joint, start=1))
+    return Section(title, pictures, f"Right of the dotted line is better than alone. Methods: {names}.")
+
+
+def _forest(
+    task: Mapping[str, Any], joint: Sequence[str], found: Mapping[str, Mapping[str, Any]], pen: Pen
+) -> Picture:
+    words = [verdict["word"] for verdict in found.values()]
+    counts = [f"{words.count(word)} {word}" for word in ("helped", "hurt") if word in words]
+    summary = " and ".join(counts) if counts else "no clear difference"
+    title = f"{short(task['name'])}: {summary} of {len(words)} methods" if counts else (
+        f"{short(task['name'])}: {summary} with any of {len(words)} methods"
+    )  # fmt: skip
+
+    def paint(axes: Any) -> None:
+        axes.axvline(0, **faint())
+        for place, name in enumerate(joint, start=1):
+            if name in found:
+                verdict = found[name]
+                number = {"helped": 0, "hurt": 1}.get(verdict["word"], 6)
+                colour = style(number)["color"]
+                axes.plot(verdict["interval"], [place, place], color=colour)
+                marker = {"helped": "^", "hurt": "v"}.get(verdict["word"], "o")
+                axes.plot([verdict["difference"]], [place], marker=marker, color=colour, markersize=6)
+        axes.set_yticks(range(1, len(joint) + 1))
+        axes.set_ylim(len(joint) + 0.6, 0.4)
+        axes.set(xlabel="difference to alone (unit of the metric)", ylabel="method")
+
+    alternative = "; ".join(f"{name}: {verdict['sentence']}" for name, verdict in found.items())
+    height = max(2.0, 0.9 + 0.25 * len(joint))
+    return Picture(title, pen.draw(alternative, paint, height=height))
+
+
+def _summary(results: Results) -> Section:
+    rows = []
+    for method in results["methods"]:
+        rates = list(method["learning_rates"].values())
+        shown_rates = ", ".join(f"{rate:g}" for rate in sorted(set(rates))) or "–"
+        rows.append(
+            [
+                Cell(NAMES.get(method["name"], method["name"])),
+                Cell(shown_share(method["delta_m"])),
+                Cell("–" if method["worst_task"] is None else short(method["worst_task"])),
+                Cell(shown(method["mean_rank"])),
+                Cell(shown(method["validation"])),
+                Cell(shown_rates),
+                Cell(f"{method['seconds']:.0f} s" if method["seconds"] else "–"),
+            ]
+        )
+    header = ["method", "delta_m", "worst task", "mean rank", "validation score", "learning rate", "took"]
+    ranked = [method for method in results["methods"] if method["mean_rank"] is not None]
+    leader = min(ranked, key=lambda method: method["mean_rank"])["name"] if ranked else "none"
+    note = "Mean rank over the tasks, 1 = best. Validation score: mean gain over a constant, 1 = perfect."
+    title = f"{NAMES.get(leader, leader)} has the best mean rank"
+    return Section(title[:1].upper() + title[1:], [Table(header, rows, note=note)])
+
+
+def _fairness(results: Results, config_text: str) -> Section:
+    made = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    rates = ", ".join(f"{rate:g}" for rate in results["learning_rates"])
+    text = (
+        f"Every network got the same epochs, split and seeds ({', '.join(map(str, results['seeds']))}), and "
+        f"of the learning rates {rates} the one that was best on the validation rows at the first seed. "
+        "Boosted trees have one seed and their own early stopping. The test rows were read once, after all "
+        f"fits. Took {results['seconds']:.0f} s in all. Made with {made}."
+    )
+    return Section("The same budget for all", [Text("Configuration (YAML)", config_text)], text)
+
+
+def shown_share(value: float | None) -> str:
+    """Return a share as a signed percentage."""
+    return "–" if value is None else f"{value:+.2%}"
