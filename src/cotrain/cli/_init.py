@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from cotrain.cli._output import JSON_OPTION
 
@@ -16,6 +17,9 @@ def init(
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("cotrain.yaml"),
     query: Annotated[str | None, typer.Option(help="For SQLite: a SELECT statement or a table.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace the file if it is there.")] = False,
+    probe: Annotated[
+        bool, typer.Option(help="Train for some seconds to see whether the tasks get along.")
+    ] = True,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Look at a table, infer what kind of task each target is, and write a configuration file.
@@ -32,13 +36,13 @@ def init(
             f"{output} is there already: choose another --output, or replace it with --overwrite."
         )
     names = [name.strip() for name in targets.split(",") if name.strip()]
-    proposal = Proposal.of_table(data, names, query=query, relative_to=output.parent)
+    proposal = Proposal.of_table(data, names, query=query, relative_to=output.parent, probe=probe)
     write_text_atomically(output, proposal.to_yaml())
     from cotrain.cli._output import console, print_json, print_table, status
 
     if as_json:
         print_json({"output": str(output), "config": proposal.config, "tasks": proposal.tasks,
-                    "columns": proposal.columns})  # fmt: skip
+                    "columns": proposal.columns, "why": proposal.why})  # fmt: skip
         return
     print_table(
         "Tasks (inferred: change what is wrong in the file)",
@@ -50,5 +54,6 @@ def init(
         ["column", "kind", "distinct", "missing", "why"],
         [[c["column"], c["kind"], c["distinct"], f"{c['missing']:.0%}", c["why"]] for c in proposal.columns],
     )
+    console().print(Text(proposal.why))
     console().print(f"Wrote {output}.", highlight=False)
     status(f"Next: cotrain check {output}, then cotrain train {output}")

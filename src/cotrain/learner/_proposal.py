@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +12,11 @@ from typing import Any, Self, final
 import polars as pl
 import yaml
 
+from cotrain._base import DataError
 from cotrain.data import Schema, infer_tasks, read_table
+from cotrain.learner._advice import sharing, sizes, sizes_sentence
+from cotrain.learner._job import Job
+from cotrain.learner._probe import Probe
 
 _SPLIT_NAMES = ("split", "fold", "part", "set")
 _SPLIT_VALUES = {"train", "training", "val", "valid", "validation", "dev", "test"}
@@ -26,15 +31,23 @@ class Proposal:
         config: a complete configuration as plain values.
         tasks: one record per target: name, kind, why, labelled rows and their share.
         columns: one record per other column: column, kind, why, distinct, missing, example.
+        why: two sentences on the way of sharing and the sizes.
     """
 
     config: dict[str, Any]
     tasks: list[dict[str, Any]]
     columns: list[dict[str, Any]]
+    why: str
 
     @classmethod
     def of_table(
-        cls, data: str, targets: Sequence[str], *, query: str | None = None, relative_to: Path = Path()
+        cls,
+        data: str,
+        targets: Sequence[str],
+        *,
+        query: str | None = None,
+        relative_to: Path = Path(),
+        probe: bool = True,
     ) -> Self:
         """Look at a table.
 
@@ -43,22 +56,14 @@ class Proposal:
             targets: names of the target columns.
             query: for a database: a SELECT statement or the name of a table.
             relative_to: folder of the configuration file, from which it will name the table.
+            probe: whether to train for some steps, seconds, and see whether the tasks get along.
 
         Raises:
             DataError: the table cannot be read, or a target cannot be learned.
         """
         frame = read_table(data, query)
         guesses = infer_tasks(frame, targets)
-        split = next(
-            (
-                name
-                for name in frame.columns
-                if name.lower() in _SPLIT_NAMES
-                and set(frame[name].drop_nulls().cast(pl.String, strict=False).str.to_lowercase())
-                <= _SPLIT_VALUES
-            ),
-            None,
-        )
+        split = _split_column(frame)
         left_out = [*targets, *([split] if split else [])]
         notes = Schema.infer(frame, exclude=left_out).describe()
         config: dict[str, Any] = {"data": os.path.relpath(data, relative_to)}
@@ -67,8 +72,18 @@ class Proposal:
         config["split"] = {"column": split} if split else {"validation": 0.1, "test": 0.2}
         config["tasks"] = [{"kind": guess.kind, "name": guess.name, **guess.options} for guess in guesses]
         config["columns"] = {note.column: note.kind for note in notes}
-        config |= {"sharing": "HardSharing", "balancer": "ReferenceScaled"}
-        config |= {"training": {"epochs": 20}, "references": "trees", "seed": 0}
+        train = (
+            frame
+            if split is None
+            else frame.filter(pl.col(split).str.to_lowercase().str.starts_with("train"))
+        )
+        n_labelled = train.filter(pl.any_horizontal(pl.col(list(targets)).is_not_null())).height
+        options = sizes(n_labelled)
+        config |= {"encoder": options["encoder"], "sharing": "HardSharing", "balancer": "ReferenceScaled"}
+        config |= {"training": options["training"], "references": "trees", "seed": 0}
+        seen = _probed(config, train, [split] if split else []) if probe and len(guesses) > 1 else None
+        config["sharing"], why = sharing(guesses, seen)
+        why = f"{why} {sizes_sentence(guesses, frame.height, n_labelled, options)}"
         tasks = [
             {
                 "name": guess.name,
@@ -79,7 +94,7 @@ class Proposal:
             }
             for guess in guesses
         ]
-        return cls(config, tasks, [asdict(note) for note in notes])
+        return cls(config, tasks, [asdict(note) for note in notes], " ".join(why.split()))
 
     def to_yaml(self) -> str:
         """Return the configuration file, with a comment beside every task."""
@@ -100,8 +115,26 @@ class Proposal:
             "# Kinds of input columns: number, category, tags, text, date, boolean; drop leaves one out."
         )
         lines.append(_dump({"columns": rest.pop("columns")}))
+        lines += textwrap.wrap(self.why, 108, initial_indent="# ", subsequent_indent="# ")
         lines.append(_dump(rest))
         return "\n".join(lines)
+
+
+def _split_column(frame: pl.DataFrame) -> str | None:
+    """Return the column that says which rows are for training, if there is one."""
+    for name in frame.columns:
+        named = name.lower() in _SPLIT_NAMES and frame.schema[name] == pl.String
+        if named and set(frame[name].drop_nulls().str.to_lowercase()) <= _SPLIT_VALUES:
+            return name
+    return None
+
+
+def _probed(config: dict[str, Any], train: pl.DataFrame, left_out: Sequence[str]) -> Probe | None:
+    try:
+        return Probe.of(Job.from_config(config).learner, train, left_out=left_out)
+    except DataError:
+        # Too few labels in the sample: training, on all rows, will say what is wrong if anything is.
+        return None
 
 
 def _dump(values: dict[str, Any]) -> str:
