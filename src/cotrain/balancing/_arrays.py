@@ -10,16 +10,34 @@ from array_api_compat import array_namespace
 
 Array = Any  # an array of any array-API namespace
 
+#: Array-API namespaces by type of array; the search takes longer than a loss rule.
+_NAMESPACES: dict[type, Any] = {}
+
+
+def namespace_of(array: Array) -> Any:
+    """Return the array-API namespace of an array."""
+    xp = _NAMESPACES.get(type(array))
+    if xp is None:
+        xp = _NAMESPACES[type(array)] = array_namespace(array)
+    return xp
+
 
 def detached(array: Array) -> Array:
     """Cut an array off the graph that computed it, where its framework keeps one."""
     return array.detach() if array_api_compat.is_torch_array(array) else array
 
 
+#: Types of arrays that are wide enough already; asked once, for the answer takes longer than a loss rule.
+_WIDE: set[Any] = set()
+
+
 def widened(xp: Any, array: Array) -> Array:
     """Bring half precision and integers to float32; wider floats stay as they are."""
+    if array.dtype in _WIDE:
+        return array
     floating = xp.isdtype(array.dtype, "real floating")
     if floating and xp.finfo(array.dtype).bits >= 32:
+        _WIDE.add(array.dtype)
         return array
     return xp.astype(array, xp.float32)
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, ClassVar, final
 
-from array_api_compat import array_namespace
-
 from cotrain._base import InvalidArgumentError
-from cotrain.balancing._arrays import Array, detached, widened
+from cotrain.balancing._arrays import Array, detached, namespace_of, widened
 from cotrain.balancing._base import Balancer, Needs
 
 
@@ -30,7 +28,7 @@ class LossRule(Balancer):
     @final
     def weights(self, losses: Array, gramian: Array | None = None, active: Array | None = None) -> Array:
         """Return the K weights of this step on the losses' own device; see `Balancer.weights`."""
-        xp = array_namespace(losses)
+        xp = namespace_of(losses)
         self._check_losses(losses)
         losses_K, active_K = self._prepared(xp, losses, active)
         weights_K = self._rule(xp, losses_K, active_K)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import torch
 from torch import Tensor
@@ -58,25 +59,32 @@ def align(losses: Mapping[str, Tensor], tasks: Sequence[str], device: torch.devi
         InvalidArgumentError: for an unknown task, a loss that is no scalar, or one without a graph.
     """
     for name, loss in losses.items():
-        if name not in tasks:
-            raise InvalidArgumentError(f"There is no task {name!r}: {did_you_mean(name, tasks)}")
-        if not isinstance(loss, Tensor) or loss.numel() != 1:
-            shown = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
-            raise InvalidArgumentError(
-                f"The loss of task {name!r} must be a scalar tensor, got {shown}: take the mean over its "
-                "labelled rows."
-            )
-        if not loss.requires_grad:
-            raise InvalidArgumentError(
-                f"The loss of task {name!r} does not depend on any trainable parameter: leave the task out "
-                "of the dict when the batch has no label for it."
-            )
-    places = tuple(place for place, name in enumerate(tasks) if name in losses)
-    live = tuple(losses[tasks[place]].reshape(()) for place in places)
+        if name not in tasks or not isinstance(loss, Tensor) or loss.numel() != 1 or not loss.requires_grad:
+            _refuse(name, loss, tasks)
+    places = tuple([place for place, name in enumerate(tasks) if name in losses])
+    live = tuple([losses[tasks[place]] for place in places])
     if not live:
         return Call(len(tasks), (), (), torch.zeros(0, device=device))
+    if any(loss.ndim for loss in live):
+        live = tuple([loss.reshape(()) for loss in live])
     dtype = torch.float32
-    for loss in live:
-        dtype = torch.promote_types(dtype, loss.dtype)
-    values_A = torch.stack([loss.detach().to(dtype) for loss in live])
+    for kind in {loss.dtype for loss in live}:
+        dtype = torch.promote_types(dtype, kind)
+    with torch.no_grad():
+        values_A = torch.stack([loss if loss.dtype == dtype else loss.to(dtype) for loss in live])
     return Call(len(tasks), places, live, values_A)
+
+
+def _refuse(name: str, loss: object, tasks: Sequence[str]) -> NoReturn:
+    if name not in tasks:
+        raise InvalidArgumentError(f"There is no task {name!r}: {did_you_mean(name, tasks)}")
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
+        shown = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else repr(loss)
+        raise InvalidArgumentError(
+            f"The loss of task {name!r} must be a scalar tensor, got {shown}: take the mean over its "
+            "labelled rows."
+        )
+    raise InvalidArgumentError(
+        f"The loss of task {name!r} does not depend on any trainable parameter: leave the task out of the "
+        "dict when the batch has no label for it."
+    )

@@ -13,6 +13,7 @@ from cotrain.balancing import Balancer, Equal, JacobianRule, Needs
 from cotrain.gradients._call import Call
 from cotrain.gradients._exact import ExactSource
 from cotrain.gradients._graph import TaskGraph
+from cotrain.gradients._host_pass import HostPass
 from cotrain.gradients._monitor import Monitor
 from cotrain.gradients._one_pass import one_pass_loss, split_pass_loss
 from cotrain.gradients._ranks import (
@@ -105,7 +106,10 @@ class Engine:
             else:
                 self._by_rows(call, tasks, retain)
         elif self.balancer.needs is Needs.LOSSES or self._nothing_shared():
-            total = self._connected(one_pass_loss(call, self._weights_of_losses(call), self.skipped.drop))
+            weights_K = self._weights_of_losses(call)
+            if regulariser is None and self._passed_on_host(call, weights_K, None):
+                return
+            total = self._connected(one_pass_loss(call, weights_K, self.skipped.drop))
             # One pass for both: under DistributedDataParallel a second one would not be averaged.
             self.scaled(total if regulariser is None else total + regulariser).backward()
             return
@@ -162,14 +166,21 @@ class Engine:
         weights_K = rule.weights(losses_K, None, present_K)
         if self.rescale == "weights":
             weights_K = scaled_to_number(weights_K)
-        self.skipped.start(call, ~call.values_A.isfinite())
+        self._look_at(call)
         self.weights_K = weights_K.to(call.values_A.dtype)
         return self.weights_K
+
+    def _look_at(self, call: Call) -> None:
+        values_A = call.values_A
+        if values_A.device.type == "cpu" and np.isfinite(values_A.numpy()).all():
+            self.skipped.start_clean(call)
+        else:
+            self.skipped.start(call, ~values_A.isfinite())
 
     def _weights_again(self, call: Call) -> Tensor:
         if self.reused_K is None:
             raise InvalidArgumentError("There are no weights to use again before the first step.")
-        self.skipped.start(call, ~call.values_A.isfinite())
+        self._look_at(call)
         self.weights_K = self.reused_K.to(call.values_A) * call.present_K()
         return self.weights_K
 
@@ -253,8 +264,15 @@ class Engine:
 
     def _split_pass(self, call: Call, weights_K: Tensor, retain: bool) -> None:
         """Weigh the shared part by `weights_K` and the heads by the preference, in one pass if possible."""
-        heads_K = torch.from_numpy(self._head_weights(np.isin(np.arange(call.n_tasks), call.places)))
-        heads_K = heads_K.to(call.values_A)
+        wanted_K = self._head_weights(np.isin(np.arange(call.n_tasks), call.places))
+        heads_K = torch.from_numpy(wanted_K).to(call.values_A)
+        if not retain and call.values_A.device.type == "cpu":
+            given_K = weights_K.double().numpy()
+            # Own gradients can be brought from w to p only if w is not 0.
+            if np.all(np.abs(given_K[list(call.places)]) > 1e-12):
+                factors_K = np.divide(wanted_K, given_K, out=np.zeros_like(wanted_K), where=given_K != 0)
+                if self._passed_on_host(call, weights_K, factors_K.tolist()):
+                    return
         total = split_pass_loss(call, weights_K, heads_K, self.shared, self.skipped.drop)
         if total is not None:
             self.scaled(total).backward(retain_graph=retain)
@@ -263,6 +281,16 @@ class Engine:
         for weights, inputs, keep in ((weights_K, self.shared.trainable(), True), (heads_K, own, retain)):
             total = one_pass_loss(call, weights, self.skipped.drop)
             self.scaled(total).backward(inputs=inputs, retain_graph=keep)
+
+    def _passed_on_host(self, call: Call, weights_K: Tensor, factors_K: Sequence[float] | None) -> bool:
+        """Do a pass in host memory; `False`: it cannot be done there."""
+        if not call.live or call.values_A.device.type != "cpu" or world_size() > 1 or is_ddp(self.model):
+            return False
+        host = HostPass(call, self.shared.ids, self.skipped, self.scaler is not None)
+        if not host.possible():
+            return False
+        host.run(weights_K, factors_K, self.scaled)
+        return True
 
     def _take_ranks_source(self) -> None:
         """Switch to exact passes that are reduced over the ranks; nothing else can be."""

@@ -59,10 +59,13 @@ class TaskGraph:
                     if state != task and state != SHARED:
                         stack.append(child)
 
-    def crossings(self) -> list[tuple[Node, int, tuple[int, ...]]]:
+    def crossings(self, *, with_own_leaves: bool = True) -> list[tuple[Node, int, tuple[int, ...]]]:
         """Return (node, owner, places) where a node of one task hands gradient to a shared node or a leaf.
 
         `places` are the inputs of the node over which it does so.
+
+        Args:
+            with_own_leaves: also where it hands gradient to a leaf that the task alone reaches.
         """
         owner, leaves = self.owner, self.leaves
         found = []
@@ -70,13 +73,12 @@ class TaskGraph:
             task = owner[node]
             if task == SHARED:
                 continue
-            places = tuple(
-                place
-                for place, (child, _) in enumerate(edges)
-                if child is not None and (owner[child] == SHARED or child in leaves)
-            )
+            places: list[int] = []
+            for place, (child, _) in enumerate(edges):
+                if child is not None and (owner[child] == SHARED or (with_own_leaves and child in leaves)):
+                    places.append(place)
             if places:
-                found.append((node, task, places))
+                found.append((node, task, tuple(places)))
         return found
 
     def leaves_of(self, task: int) -> list[Tensor]:

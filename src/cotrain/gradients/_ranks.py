@@ -60,13 +60,14 @@ def global_mean(values: Tensor, mask: Tensor) -> Tensor:
     return kept.sum() / global_denominator(mask.sum().to(values.dtype))
 
 
-def share_losses(call: Call) -> tuple[Tensor, Tensor]:
-    """Return K losses, averaged over the ranks, and which tasks any rank has; nothing waits."""
+def share_losses(call: Call) -> tuple[Tensor, Tensor | None]:
+    """Return K losses, averaged over the ranks, and which tasks any rank has (`None`: all); nothing waits."""
     n_ranks = world_size()
+    if n_ranks == 1:
+        return call.losses_K(), call.present_K() if len(call.places) < call.n_tasks else None
     # float64 on every rank, also on one that has no loss whose type it could take
     packed = torch.cat([call.losses_K().double(), call.present_K().double()])
-    if n_ranks > 1:
-        dist.all_reduce(packed)
+    dist.all_reduce(packed)
     losses_K, count_K = packed.view(2, call.n_tasks)
     return (losses_K / n_ranks).to(call.values_A.dtype), count_K > 0
 
@@ -74,6 +75,8 @@ def share_losses(call: Call) -> tuple[Tensor, Tensor]:
 def share_call(call: Call) -> Call:
     """Return a call with the tasks that any rank has; those of other ranks are zeros without a graph here."""
     losses_K, present_K = share_losses(call)
+    if present_K is None:
+        return call
     places = tuple(torch.nonzero(present_K).flatten().tolist())
     held = dict(zip(call.places, call.live, strict=True))
     zero = call.values_A.new_zeros(())

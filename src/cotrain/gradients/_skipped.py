@@ -36,15 +36,22 @@ class Skipped:
     def start(self, call: Call, broken_A: Tensor) -> None:
         """Start the record of a step; hooks may add to it until the next one."""
         self._counts_K = self.counts_K
-        broken_A = broken_A.to(call.values_A.device)
         if len(call.places) == call.n_tasks:
-            self._broken_K = broken_A
+            self._broken_K = broken_A.to(call.values_A.device)
         else:
-            none_K = torch.zeros(call.n_tasks, dtype=torch.bool, device=broken_A.device)
-            self._broken_K = none_K.index_copy_(0, call.index(), broken_A)
+            none_K = torch.zeros(call.n_tasks, dtype=torch.bool, device=call.values_A.device)
+            self._broken_K = none_K.index_copy_(0, call.index(), broken_A.to(none_K.device))
+
+    def start_clean(self, call: Call) -> None:
+        """Start the record of a step in which no loss is broken, in host memory."""
+        self._counts_K = self.counts_K
+        if self._counts_K is None:
+            self._counts_K = torch.zeros(call.n_tasks, dtype=torch.long)
 
     def drop(self, place: int, finite: Tensor) -> None:
         """Take note of a gradient that a hook looked at."""
+        if self._broken_K is None and self._counts_K is not None:
+            self._broken_K = torch.zeros_like(self._counts_K, dtype=torch.bool)
         if self._broken_K is not None:
             self._broken_K[place] |= ~finite
 
