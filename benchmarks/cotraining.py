@@ -6,7 +6,7 @@
     python benchmarks/cotraining.py mfeat-views --seeds 5
     python benchmarks/cotraining.py cancer --seeds 10
 
-Test figures are those of the last round or of what the guards chose; nothing is chosen on test rows. The peers
+Test figures are those of what the guards chose; nothing is chosen on test rows. The peers
 sslearn and mvlearn take part where they are installed. Data sets that are not bundled with scikit-learn are
 read from --data.
 """
@@ -156,7 +156,7 @@ def webpages(seed: int, folder: Path) -> Problem:
     x[data["page_row"], data["page_col"]] = data["page_value"]
     x[data["link_row"], 3000 + data["link_col"]] = data["link_value"]
     train, test = train_test_split(np.arange(len(y)), test_size=0.25, random_state=seed)
-    draw = np.random.RandomState(seed)  # noqa: NPY002 - the split that the published figures are of
+    draw = np.random.RandomState(seed)  # the split that the published figures are of
     labelled = np.concatenate(
         [
             draw.choice(train[y[train] == 1], 3, replace=False),
@@ -164,7 +164,8 @@ def webpages(seed: int, folder: Path) -> Problem:
         ]
     )
     rest = np.setdiff1d(train, labelled)
-    return one_task_problem(x, y, (labelled, rest, test), 3000, hidden=(64,), training=plain(3e-3), dropout=0.0)
+    sizes = {"hidden": (64,), "training": plain(3e-3), "dropout": 0.0}
+    return one_task_problem(x, y, (labelled, rest, test), 3000, **sizes)
 
 
 def four_tasks(seed: int, folder: Path) -> Problem:
@@ -314,11 +315,17 @@ def contenders(name: str, rounds: int, updates: int, weight: float) -> dict[str,
         "TriTraining": lambda p: TriTraining(),
         "Agreement of three": lambda p: LeaveOneOut(selector=Agreement(), align=False),
         "TeacherStudent": lambda p: TeacherStudent(),
+        "TeacherStudent(LabelSpreading)": lambda p: TeacherStudent(
+            "estimators",
+            classifier="sklearn.semi_supervised:LabelSpreading",
+            options={"kernel": "knn", "n_neighbors": 7},
+            transductive=True,
+        ),
     }
     found = {key: ours(strategy, rounds, updates, weight) for key, strategy in made.items()}
     if name == "mfeat":
         return found
-    base = (lambda: MultinomialNB()) if name == "webpages" else (lambda: LogisticRegression(max_iter=1000))
+    base = MultinomialNB if name == "webpages" else (lambda: LogisticRegression(max_iter=1000))
     found["scikit-learn, supervised"] = supervised(base)
     found["scikit-learn SelfTraining"] = estimator(lambda: SelfTrainingClassifier(base()))
     found["scikit-learn SelfTraining, k best"] = estimator(

@@ -74,9 +74,23 @@ class Toolbox:
             true_per_batch=self.settings.true_per_batch,
         )
 
-    def estimator(self, name: str, classifier: str, regressor: str) -> Peer:
-        """Make a peer of scikit-learn estimators with their defaults and the run's seed."""
-        return EstimatorPeer(name, self.tasks, _made(classifier, self.seed), _made(regressor, self.seed))
+    def estimator(
+        self,
+        name: str,
+        classifier: str,
+        regressor: str,
+        options: Mapping[str, int | float | str | bool],
+        *,
+        transductive: bool,
+    ) -> Peer:
+        """Make a peer of scikit-learn estimators with the run's seed."""
+        return EstimatorPeer(
+            name,
+            self.tasks,
+            _made(classifier, options, self.seed),
+            _made(regressor, {}, self.seed),
+            transductive=transductive,
+        )
 
     def views(self, names: Sequence[str], n_random: int) -> list[View]:
         """Return named views, or random ones.
@@ -94,13 +108,14 @@ class Toolbox:
         return [self.named_views[name] for name in names]
 
 
-def _made(path: str, seed: int) -> Any:
+def _made(path: str, options: Mapping[str, Any], seed: int) -> Any:
     module, _, name = path.partition(":")
     try:
-        estimator = getattr(importlib.import_module(module), name)()
-    except (ImportError, AttributeError, ValueError) as error:
+        estimator = getattr(importlib.import_module(module), name)(**options)
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise InvalidArgumentError(
-            f"Cannot import the estimator {path!r} ({error}): write it as 'package.module:Class'."
+            f"Cannot make the estimator {path!r} ({error}): write it as 'package.module:Class', with options "
+            "that its constructor has."
         ) from error
     if "random_state" in estimator.get_params():
         estimator.set_params(random_state=seed % 2**32)

@@ -36,7 +36,9 @@ class LinearKit:
     ) -> Peer:
         return EstimatorPeer(name, tasks or self.tasks, self.classifier, Ridge(), view=view)
 
-    def estimator(self, name: str, classifier: str, regressor: str) -> Peer:
+    def estimator(
+        self, name: str, classifier: str, regressor: str, options: dict[str, Any], *, transductive: bool
+    ) -> Peer:
         return EstimatorPeer(name, self.tasks, self.classifier, Ridge())
 
     def views(self, names: Sequence[str], n_random: int) -> list[View]:

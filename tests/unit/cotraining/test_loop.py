@@ -137,7 +137,7 @@ def test_a_task_that_got_worse_gets_its_start_back(make_problem):
     problem = make_problem(labelled=28, held=25, n=300)
     guess = DummyClassifier(strategy="stratified", random_state=0)
     teacher = EstimatorPeer("guesser", problem.tasks, guess)
-    problem.kit.estimator = lambda name, classifier, regressor: teacher
+    problem.kit.estimator = lambda *args, **options: teacher
     strategy = TeacherStudent("estimators")
     settings_ = CoTraining(strategy, 2, pseudo_weight=1.0, by_confidence=False, max_drift=1.0)
     outcome = problem.run(settings_)

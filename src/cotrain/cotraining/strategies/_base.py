@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from cotrain.cotraining._view import View
@@ -29,8 +29,24 @@ class Kit(Protocol):
     ) -> Peer:
         """Make a network of the user's architecture, for all tasks by default, with weights of its own."""
 
-    def estimator(self, name: str, classifier: str, regressor: str) -> Peer:
-        """Make a peer from scikit-learn estimators, written "package.module:Class"."""
+    def estimator(
+        self,
+        name: str,
+        classifier: str,
+        regressor: str,
+        options: Mapping[str, int | float | str | bool],
+        *,
+        transductive: bool,
+    ) -> Peer:
+        """Make a peer from scikit-learn estimators, written "package.module:Class".
+
+        Args:
+            name: of the peer.
+            classifier: for labels and classes; made with the options.
+            regressor: for numbers; made with its defaults.
+            options: of the classifier.
+            transductive: whether the classifier is given the unlabelled rows too.
+        """
 
     def views(self, names: Sequence[str], n_random: int) -> list[View]:
         """Return the views of these names, or as many random ones where none is named."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, final
 
 from cotrain._base import InvalidArgumentError
@@ -20,8 +21,11 @@ class TeacherStudent(Strategy):
     Args:
         teachers_are: "single": a network per task (MuST); "joint": a network for all tasks (noisy
             student); "both"; "estimators": a classifier and a regressor of scikit-learn's kind.
-        classifier: for "estimators", as "package.module:Class"; it is made with its defaults.
-        regressor: the same for numbers.
+        classifier: for "estimators", as "package.module:Class".
+        regressor: the same for numbers; made with its defaults.
+        options: of the classifier's constructor.
+        transductive: whether the classifier is given the unlabelled rows too, with the label −1, as
+            scikit-learn's LabelSpreading wants.
         selector: what is kept; default `Curriculum(1.0)`: everything in the end, as the papers do.
         align: see `Strategy`.
 
@@ -43,6 +47,8 @@ class TeacherStudent(Strategy):
         *,
         classifier: str = "sklearn.ensemble:HistGradientBoostingClassifier",
         regressor: str = "sklearn.ensemble:HistGradientBoostingRegressor",
+        options: Mapping[str, int | float | str | bool] | None = None,
+        transductive: bool = False,
         selector: Selector | None = None,
         align: bool = False,
     ) -> None:
@@ -54,6 +60,8 @@ class TeacherStudent(Strategy):
         self.teachers_are = teachers_are
         self.classifier = classifier
         self.regressor = regressor
+        self.options = dict(options or {})
+        self.transductive = transductive
         self.selector = selector or Curriculum(1.0)
         self.align = align
 
@@ -65,7 +73,14 @@ class TeacherStudent(Strategy):
         if self.teachers_are in ("joint", "both"):
             peers.append(kit.network("joint teacher"))
         if self.teachers_are == "estimators":
-            peers.append(kit.estimator("estimators", self.classifier, self.regressor))
+            made = kit.estimator(
+                "estimators",
+                self.classifier,
+                self.regressor,
+                self.options,
+                transductive=self.transductive,
+            )
+            peers.append(made)
         return [*peers, kit.network("student")]
 
     def teachers(self, learner: int, n_peers: int) -> list[int]:

@@ -1,0 +1,116 @@
+"""What every exported strategy, selector and calibrator keeps to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+import torch
+
+from cotrain import tasks as kinds
+from cotrain._base import InputSpec, InvalidArgumentError
+from cotrain.balancing import Equal
+from cotrain.cotraining import Calibrator, CoTraining, Loop, Selector, Strategy, Toolbox
+from cotrain.learner import construct, describe, kinds_of
+from cotrain.networks import MLP, HardSharing, MultiTaskModel
+from cotrain.tasks import Task
+from cotrain.training import Examples, Training
+
+STRATEGIES = list(kinds_of(Strategy).values())
+
+
+def kit_and_rows() -> tuple[Toolbox, Examples, list[Task]]:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(60, 4, generator=generator)
+    frame = pl.DataFrame({"a": (x[:, 0] > 0).int().numpy(), "b": x[:, 1].numpy()})
+    tasks: list[Task] = [kinds.Binary("a"), kinds.Regression("b")]
+    for task in tasks:
+        task.fit(frame)
+    coded = {task.name: task.encode(frame) for task in tasks}
+    known = torch.arange(60)[:, None] < 24
+    rows = Examples(
+        {"inputs": x},
+        {name: pair[0] for name, pair in coded.items()},
+        {name: pair[1] & known for name, pair in coded.items()},
+    )
+
+    def build(name: str, some: Any) -> MultiTaskModel:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(len(name))
+            sharing = HardSharing().build(
+                lambda: MLP((8,), n_inputs=4).build(InputSpec()), [t.name for t in some]
+            )
+            return MultiTaskModel(sharing, {t.name: t.head(8) for t in some})
+
+    training = Training(epochs=2, batch_size=32, select="last")
+    settings = CoTraining(updates=6)
+    return Toolbox(tasks, build, Equal(), training, settings, shapes={"inputs": (4,)}), rows, tasks
+
+
+@pytest.mark.parametrize("kind", STRATEGIES)
+def test_teachers_and_answers_are_among_the_peers(kind: type[Strategy]):
+    kit, _, tasks = kit_and_rows()
+    strategy = kind()
+    n = len(strategy.peers(kit))
+    answering = strategy.answering(n)
+    assert answering
+    assert set(answering) <= set(range(n))
+    for learner in range(n):
+        teachers = strategy.teachers(learner, n)
+        assert set(teachers) <= set(range(n))
+        assert len(set(teachers)) == len(teachers)
+    known = {task.name for number in answering for task in strategy.peers(kit)[number].tasks}
+    assert known == {task.name for task in tasks}
+
+
+@pytest.mark.parametrize("kind", STRATEGIES)
+def test_peers_have_names_of_their_own(kind: type[Strategy]):
+    names = [peer.name for peer in kind().peers(kit_and_rows()[0])]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("kind", STRATEGIES)
+def test_equal_seeds_give_equal_rounds(kind: type[Strategy]):
+    kit, rows, tasks = kit_and_rows()
+    settings = CoTraining(kind(), 1, updates=6)
+    answers = [Loop(tasks, rows, None, settings, kind(), kit).run().beliefs(rows.inputs) for _ in range(2)]
+    assert torch.equal(answers[0]["a"].probabilities, answers[1]["a"].probabilities)
+    assert torch.equal(answers[0]["b"].values, answers[1]["b"].values)
+
+
+@pytest.mark.parametrize("base", [Strategy, Selector, Calibrator])
+def test_plain_values_make_an_equal_object(base: type):
+    for kind in kinds_of(base).values():
+        plain = describe(kind())
+        assert describe(construct(base, plain, "cotraining")) == plain
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("strategy", "best"),
+        ("max_rounds", 0),
+        ("pseudo_weight", 0.0),
+        ("max_drift", 2.0),
+        ("patience", 0),
+        ("updates", 0),
+        ("true_per_batch", -1),
+        ("folds", 1),
+    ],
+)
+def test_settings_out_of_range_are_refused(name: str, value: Any):
+    with pytest.raises(InvalidArgumentError, match=rf"cotraining\.{name} is {value!r}: expected"):
+        CoTraining(**{name: value})
+
+
+def test_an_unknown_estimator_is_named():
+    kit, _, _ = kit_and_rows()
+    with pytest.raises(InvalidArgumentError, match="Cannot make the estimator 'sklearn.tree:Oak'"):
+        kit.estimator("trees", "sklearn.tree:Oak", "sklearn.linear_model:Ridge", {}, transductive=False)
+
+
+def test_an_unknown_view_is_named():
+    kit, _, _ = kit_and_rows()
+    with pytest.raises(InvalidArgumentError, match="There is no view 'left'"):
+        kit.views(["left"], 2)
