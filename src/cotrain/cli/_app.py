@@ -7,6 +7,7 @@ import sys
 import typer
 
 from cotrain._base import CotrainError
+from cotrain.cli._analyze import analyze
 from cotrain.cli._check import check
 from cotrain.cli._compare import compare
 from cotrain.cli._complete import complete
@@ -26,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, check, train, evaluate, predict, complete, compare, report, demo):
+for command in (init, check, train, evaluate, predict, complete, compare, analyze, report, demo):
     app.command()(command)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from cotrain._base import RunError
+from cotrain.reporting._analysis import analysis_of
 from cotrain.reporting._compare_report import comparison_report
 from cotrain.reporting._run_report import run_report
 
@@ -29,13 +30,28 @@ def report_of_folder(folder: Path) -> str:
         text = _text(folder / "config.yaml", "It is not the folder of a comparison.")
         with _explained(folder):
             return comparison_report(folder.resolve().name, results, text)
+    metrics, history, config, text = _read_run(folder)
+    with _explained(folder):
+        return run_report(folder.resolve().name, metrics, history, config, text)
+
+
+def analysis_of_folder(folder: Path) -> dict[str, Any]:
+    """Return what can be said of a run: see `analysis_of`.
+
+    Raises:
+        RunError: the folder is not a finished run, or is damaged.
+    """
+    metrics, history, config, _ = _read_run(folder)
+    with _explained(folder):
+        return analysis_of(history, metrics, config)
+
+
+def _read_run(folder: Path) -> tuple[Any, list[Any], Any, str]:
     metrics = _json(folder / "metrics.json", "The run has not finished: go on with cotrain train --resume.")
     text = _text(folder / "config.yaml", "It is not a run folder.")
     lines = _text(folder / "history.jsonl", "The run has not finished.").splitlines()
     with _explained(folder):
-        # The rounds of co-training stand there too; the curves are of epochs.
-        history = [record for record in map(json.loads, lines) if "epoch" in record]
-        return run_report(folder.resolve().name, metrics, history, yaml.safe_load(text), text)
+        return metrics, [json.loads(line) for line in lines], yaml.safe_load(text) or {}, text
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cotrain.reporting._analysis import analysis_of
+from cotrain.reporting._analysis_section import analysis_section
 from cotrain.reporting._curves import curve_section, weight_section
 from cotrain.reporting._diagnosis import diagnosis_sections
 from cotrain.reporting._draw import Pen
@@ -43,6 +45,7 @@ def run_report(
         _figures(metrics["rows"], metrics["verdicts"]),
         curve_section(history, selecting, metrics["best_epoch"], select, pen),
         weight_section(history, balancer, pen),
+        analysis_section(analysis_of(history, metrics, config)),
         coverage_section(metrics["coverage"], metrics["n_rows"]),
         *diagnosis_sections(metrics.get("diagnostics", {}), pen),
         settings_section(config_text, metrics.get("versions", {}), metrics["seconds"]),

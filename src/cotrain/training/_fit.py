@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from cotrain._base import RunError, mix_seed
 from cotrain.balancing import Balancer
 from cotrain.data import Batches
-from cotrain.gradients import Balance
+from cotrain.gradients import Balance, Monitor
 from cotrain.networks import MultiTaskModel, parameter_groups
 from cotrain.tasks import Task
 from cotrain.training._average import WeightAverage
@@ -25,6 +25,7 @@ from cotrain.training._checkpoint import Checkpoints, read_checkpoint
 from cotrain.training._device import can_fuse, default_generator, pick_device
 from cotrain.training._examples import Examples
 from cotrain.training._loggers import FitStart, Logger
+from cotrain.training._mean_record import mean_record
 from cotrain.training._predict import outputs_of
 from cotrain.training._result import FitResult
 from cotrain.training._schedule import warm_cosine
@@ -91,6 +92,7 @@ class Fit:
             ],
             preference=[task.preference for task in self.tasks],
         )
+        self.monitor = Monitor(settings.monitor or 1)
         self.balance = Balance(
             balancer,
             model.shared_parameters(),
@@ -98,6 +100,7 @@ class Fit:
             model=model,
             source=settings.gradients,
             every=settings.balance_every,
+            monitor=self.monitor if settings.monitor else None,
         )
         own_decay = settings.task_weight_decay
         groups = parameter_groups(
@@ -215,8 +218,8 @@ class Fit:
                 f"Lower training.learning_rate (now {self.settings.learning_rate:g})."
             )
         model = self._kept_model
-        record: dict[str, Any] = {"epoch": self.epoch, "loss": losses}
-        record["weights"] = self._weights()
+        record: dict[str, Any] = {"epoch": self.epoch, "loss": losses, "weights": self._weights()}
+        record |= mean_record(self.monitor.take())
         health = self.model.sharing.health()
         if health.sentence:
             record["health"] = asdict(health)
@@ -243,8 +246,6 @@ class Fit:
         if self.finished or self.checkpoints.due(epoch_ended=True):
             self.checkpoints.write(self.state_dict())
 
-    # -- state --------------------------------------------------------------------------------------
-
     def state_dict(self) -> dict[str, Any]:
         """Return all state as tensors and plain values."""
         return {
@@ -260,6 +261,7 @@ class Fit:
             "averaged": None if self.average is None else self.average.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "balance": self.balance.state_dict(),
+            "monitor": self.monitor.records,
             "health": self.model.sharing.health_state(),
             "best": self.best.state_dict(),
         }
@@ -287,6 +289,7 @@ class Fit:
             self.average.model.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.balance.load_state_dict(state["balance"])
+        self.monitor.records = list(state["monitor"])
         self.model.sharing.load_health_state(state["health"])
         self.best.load_state_dict(state["best"])
 
@@ -295,8 +298,6 @@ class Fit:
         if self.checkpoints.path is None:
             raise RunError("This fit keeps no checkpoint: there is nothing to resume from.")
         self.load_state_dict(read_checkpoint(self.checkpoints.path))
-
-    # -- small parts --------------------------------------------------------------------------------
 
     @property
     def _step(self) -> int:

@@ -32,6 +32,8 @@ class Training:
         gradients: which gradients a balancer gets if it asks for any: "auto", "exact", "ghost",
             "disjoint" or "representation" (an approximation).
         balance_every: steps for which a balancer's weights are used again, ≥ 1.
+        monitor: steps between two records of how the tasks' gradients relate, ≥ 1, for `cotrain analyze`;
+            each costs a step of a gradient method. `None`: none are kept.
         precision: "float32", or "bfloat16" for autocast.
         device: "auto" (an accelerator if there is one), or a torch device name.
         checkpoint_seconds: time between two checkpoints within an epoch, > 0.
@@ -59,6 +61,7 @@ class Training:
         average: float = 0.99,
         gradients: Literal["auto", "exact", "ghost", "disjoint", "representation"] = "auto",
         balance_every: int = 1,
+        monitor: int | None = None,
         precision: Literal["float32", "bfloat16"] = "float32",
         device: str = "auto",
         checkpoint_seconds: float = 30.0,
@@ -75,6 +78,7 @@ class Training:
         self.average = average
         self.gradients = gradients
         self.balance_every = balance_every
+        self.monitor = monitor
         self.precision = precision
         self.device = device
         self.checkpoint_seconds = checkpoint_seconds
@@ -98,6 +102,7 @@ class Training:
             ("select", self.select in ("combined", "per_task", "last"), "combined, per_task or last"),
             ("average", 0 <= self.average < 1, "a decay in [0, 1)"),
             ("balance_every", self.balance_every >= 1, "at least 1"),
+            ("monitor", self.monitor is None or self.monitor >= 1, "at least 1, or null"),
             ("precision", self.precision in ("float32", "bfloat16"), "float32 or bfloat16"),
             ("checkpoint_seconds", self.checkpoint_seconds > 0, "a positive number of seconds"),
         ]

@@ -1,0 +1,159 @@
+"""What the tasks did to each other during a run, in figures and in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cotrain.reporting._diagnosis import calibration_distance
+from cotrain.reporting._pieces import short, shown
+
+#: From here on a difference in length decides where the shared parameters go.
+LOUD = 5.0
+#: Below this share of the training rows a task hardly speaks.
+RARE = 0.1
+NO_RECORDS = (
+    "No gradients were recorded, so that nothing can be said of conflicts: train with "
+    "--set training.monitor=20."
+)
+
+
+def analysis_of(
+    history: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any], config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what can be said of a run, as plain JSON values.
+
+    Args:
+        history: records of history.jsonl; with `training.monitor` they hold the mean over each epoch of what
+            the gradients of the tasks were on the shared parameters.
+        metrics: content of metrics.json.
+        config: of the run.
+
+    Returns:
+        `tasks`; `gradients` (`None` without records): mean over the epochs of `norms`, `pull` (weight times
+        norm), `share` (of the sum of all pulls), `cosines`, `opposed`, `affinity[i][j]` (i helps j) and
+        `update`; `coverage`; `calibration`: task -> mean distance; `sentences`, the gravest first.
+    """
+    tasks = list(metrics["coverage"])
+    gradients = _gradients(history)
+    rows = metrics["n_rows"]["train"]
+    coverage = {task: counts["train"] / max(1, rows) for task, counts in metrics["coverage"].items()}
+    calibration = {
+        task: calibration_distance(found["calibration"])
+        for task, found in metrics.get("diagnostics", {}).items()
+        if found.get("calibration")
+    }
+    best = {task: _best_gain(history, task) for task in tasks}
+    sentences: list[str] = []
+    if gradients is None:
+        sentences.append(NO_RECORDS)
+    else:
+        balancer = config.get("balancer", {"kind": "ReferenceScaled"})["kind"]
+        sentences += _about_lengths(gradients, best, balancer)
+        sentences += _about_directions(gradients)
+    sentences += [
+        f"{short(task)} has labels on {share:.1%} of the training rows only: co-training could label more."
+        for task, share in coverage.items()
+        if share < RARE
+    ]
+    sentences += [
+        f"The probabilities of {short(task)} are {distance:.0%} off on average: do not trust them as such."
+        for task, distance in calibration.items()
+        if distance > 0.1
+    ]
+    return {
+        "tasks": tasks,
+        "gradients": gradients,
+        "coverage": coverage,
+        "calibration": calibration,
+        "best_gain": best,
+        "sentences": sentences or ["Nothing stands out: lengths and directions of the gradients agree."],
+    }
+
+
+def _gradients(history: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    records = [record["gradients"] for record in history if "gradients" in record]
+    if not records:
+        return None
+    found: dict[str, Any] = {"tasks": records[0]["tasks"], "n": sum(record["n"] for record in records)}
+    for name in ("norms", "weights", "cosines", "opposed", "affinity", "update", "update_of_sum"):
+        found[name] = _mean([record[name] for record in records])
+    pulls = [_product(n, w) for n, w in zip(found["norms"], found["weights"], strict=True)]
+    total = sum(pull for pull in pulls if pull is not None)
+    found["pull"] = pulls
+    found["share"] = [None if pull is None or not total else pull / total for pull in pulls]
+    return found
+
+
+def _mean(values: Sequence[Any]) -> Any:
+    array = np.array(values, dtype=float)  # None becomes NaN
+    finite = np.isfinite(array)
+    counts = finite.sum(axis=0)
+    means = np.where(counts > 0, np.where(finite, array, 0).sum(axis=0) / np.maximum(counts, 1), np.nan)
+    return _plain(means.tolist())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value if math.isfinite(value) else None
+
+
+def _product(norm: float | None, weight: float | None) -> float | None:
+    """Return how strongly a task pulls; where a method has no weights per task, its norm."""
+    return None if norm is None else norm * (1.0 if weight is None else weight)
+
+
+def _best_gain(history: Sequence[Mapping[str, Any]], task: str) -> float | None:
+    gains = [record.get("gain", {}).get(task) for record in history]
+    known = [gain for gain in gains if gain is not None and math.isfinite(gain)]
+    return max(known) if known else None
+
+
+def _about_lengths(
+    gradients: Mapping[str, Any], best: Mapping[str, float | None], balancer: str
+) -> list[str]:
+    pulls = {t: pull for t, pull in zip(gradients["tasks"], gradients["pull"], strict=True) if pull}
+    if len(pulls) < 2:
+        return []
+    loud, quiet = max(pulls, key=lambda task: pulls[task]), min(pulls, key=lambda task: pulls[task])
+    ratio = pulls[loud] / pulls[quiet]
+    if ratio < LOUD:
+        return []
+    share = pulls[loud] / sum(pulls.values())
+    other = "UPGrad" if balancer == "ReferenceScaled" else "ReferenceScaled"
+    sentences = [
+        f"{short(loud)}'s gradient is {ratio:.3g} times {short(quiet)}'s after weighing by {balancer}, and "
+        f"{share:.0%} of all pull on the shared parameters: try {other}."
+    ]
+    gain = best.get(loud)
+    if gain is not None and gain < 0.02:
+        sentences.insert(
+            0,
+            f"{short(loud)} drowns the other tasks and learns nothing itself (gain over a constant "
+            f"{shown(gain, signed=True)}): look at its labels, and leave it out or give it less weight.",
+        )
+    return sentences
+
+
+def _about_directions(gradients: Mapping[str, Any]) -> list[str]:
+    tasks, sentences = gradients["tasks"], []
+    for i in range(len(tasks)):
+        for j in range(i):
+            cosine, opposed = gradients["cosines"][i][j], gradients["opposed"][i][j]
+            if cosine is None:
+                continue
+            pair = f"{short(tasks[j])} and {short(tasks[i])}"
+            if cosine < -0.1:
+                sentences.append(
+                    f"{pair} pull against each other (mean cosine {cosine:.2f}, opposed in {opposed:.0%} of "
+                    "the records): try UPGrad, or an architecture that shares less, such as MMoE."
+                )
+            elif cosine > 0.95:
+                sentences.append(
+                    f"{pair} pull the same way (mean cosine {cosine:.2f}): one adds little to the other."
+                )
+    return sentences

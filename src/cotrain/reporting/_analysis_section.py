@@ -1,0 +1,56 @@
+"""The analysis of a run as sections of its report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cotrain.reporting._page import Cell, Section, Table
+from cotrain.reporting._pieces import shown, signed_cell
+
+
+def analysis_section(analysis: Mapping[str, Any]) -> Section | None:
+    """Return lengths, directions and affinities of the tasks' gradients; `None` without records."""
+    gradients = analysis["gradients"]
+    if gradients is None:
+        return None
+    tasks = gradients["tasks"]
+    lengths = [
+        [
+            Cell(task),
+            Cell(shown(gradients["norms"][k])),
+            Cell(shown(gradients["weights"][k])),
+            Cell(_percent(gradients["share"][k]), "bar", gradients["share"][k] or 0.0),
+        ]
+        for k, task in enumerate(tasks)
+    ]
+    largest = max((abs(v) for row in gradients["affinity"] for v in row if v is not None), default=0.0)
+    tables = [
+        Table(
+            ["task", "gradient length", "weight", "share of the pull"],
+            lengths,
+            "Who moves the shared parameters",
+            "Pull = weight times length of the gradient on the shared parameters, mean over the run.",
+        ),
+        _matrix(tasks, gradients["cosines"], 1.0, "Cosines between gradients",
+                "Positive = the same way, negative = against each other."),
+        _matrix(tasks, gradients["affinity"], largest, "Affinity: the row's task helps the column's",
+                "Share by which a small step along the row's gradient lowers the column's loss, at learning "
+                "rate 1; negative = it raises it."),
+    ]  # fmt: skip
+    title = analysis["sentences"][0]
+    return Section(title, tables, " ".join(analysis["sentences"][1:]))
+
+
+def _matrix(
+    tasks: Sequence[str], values: Sequence[Sequence[float | None]], largest: float, title: str, note: str
+) -> Table:
+    rows = [
+        [Cell(task), *(signed_cell(value, largest) for value in row)]
+        for task, row in zip(tasks, values, strict=True)
+    ]
+    return Table(["task", *tasks], rows, title, note)
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.0%}"

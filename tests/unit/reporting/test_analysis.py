@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from typing import Any
+
+from cotrain.reporting import analysis_of
+
+METRICS: dict[str, Any] = {
+    "coverage": {"a": {"train": 90}, "b": {"train": 5}},
+    "n_rows": {"train": 100},
+    "diagnostics": {"a": {"calibration": [{"confidence": 0.9, "right": 0.5, "n": 10}]}},
+}
+
+
+def record(norms: list[float | None], cosine: float | None, gain: float = 0.5) -> dict[str, Any]:
+    return {
+        "epoch": 0, "gain": {"a": 0.5, "b": gain},
+        "gradients": {
+            "tasks": ["a", "b"], "n": 4, "norms": norms, "weights": [1.0, 1.0], "update": 1.0,
+            "update_of_sum": 1.0, "cosines": [[1.0, cosine], [cosine, 1.0]],
+            "opposed": [[0.0, 0.9], [0.9, 0.0]], "affinity": [[1.0, -2.0], [-2.0, 1.0]],
+        },
+    }  # fmt: skip
+
+
+def test_the_culprit_is_named_first() -> None:
+    found = analysis_of([record([1.0, 40.0], -0.3, gain=0.0)], METRICS, {"balancer": {"kind": "Equal"}})
+    assert found["sentences"][0].startswith("b drowns the other tasks and learns nothing itself")
+    assert "b's gradient is 40 times a's after weighing by Equal, and 98%" in found["sentences"][1]
+    assert found["sentences"][1].endswith("try ReferenceScaled.")
+    assert "a and b pull against each other (mean cosine -0.30, opposed in 90%" in found["sentences"][2]
+
+
+def test_coverage_and_calibration_are_told() -> None:
+    sentences = analysis_of([record([1.0, 1.0], 0.1)], METRICS, {})["sentences"]
+    assert sentences == [
+        "b has labels on 5.0% of the training rows only: co-training could label more.",
+        "The probabilities of a are 40% off on average: do not trust them as such.",
+    ]
+
+
+def test_tasks_that_say_the_same_are_told_and_an_absent_one_is_not_guessed() -> None:
+    assert "pull the same way" in analysis_of([record([1.0, 1.0], 0.99)], METRICS, {})["sentences"][0]
+    found = analysis_of([record([1.0, None], None)], METRICS, {})
+    assert found["gradients"]["share"] == [1.0, None]
+
+
+def test_without_records_it_says_how_to_get_them() -> None:
+    found = analysis_of([{"epoch": 0, "gain": {}}], METRICS, {})
+    assert found["gradients"] is None
+    assert "--set training.monitor=20" in found["sentences"][0]
+    assert analysis_of([], METRICS | {"coverage": {"a": {"train": 100}}, "diagnostics": {}}, {})["sentences"]
