@@ -101,11 +101,13 @@ def markdown(fits: list[dict[str, Any]]) -> str:
     base = by_kind[BASE]
     for kind, runs in by_kind.items():
         values = [[run["figures"][task][-1] for run in runs.values()] for task in first]
-        gains = [100 * gain(run["figures"], base[seed]["figures"]) for seed, run in runs.items() if seed in base]
+        paired = [(run, base[seed]) for seed, run in runs.items() if seed in base]
+        gains = [100 * gain(run["figures"], other["figures"]) for run, other in paired]
         cells = [
             f"{statistics.mean(v):.4f}" if abs(v[0]) < 10 else f"{statistics.mean(v):.2f}" for v in values
         ]
         figure = f"{statistics.mean(gains):+.2f} ± {statistics.pstdev(gains):.2f}" if kind != BASE else "0"
+        kind = kind if len(runs) == len(SEEDS) else f"{kind} ({len(runs)} seeds)"
         count = f"{next(iter(runs.values()))['parameters']:,}"
         seconds = f"{statistics.median(run['seconds'] for run in runs.values()):.1f}"
         ranked.append((-statistics.mean(gains), [kind, *cells, figure, count, seconds]))
