@@ -83,6 +83,28 @@ def open_disjoint(
     return DisjointRows(terms, owner_B, asked, cotangents.heads)
 
 
+class RowWeighing(Weighing):
+    """One δ with each row multiplied by its task's weight, none of them 0.
+
+    Args:
+        weights_A: the weights.
+        owner_B: the task of each row of the batch.
+    """
+
+    def __init__(self, weights_A: Tensor, owner_B: Tensor) -> None:
+        super().__init__(torch.ones(1))
+        self._factor_B = weights_A[owner_B]
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """Return the rows, [R, ...]."""
+        held = self._done.get(id(values))
+        if held is None:
+            factor_R = self._factor_B.to(values).repeat_interleave(values.shape[1] // len(self._factor_B))
+            scaled = values[0] * factor_R.view(-1, *[1] * (values.ndim - 2))
+            held = self._done[id(values)] = (values, scaled)
+        return held[1]
+
+
 class DisjointRows(Rows):
     """One δ per layer whose rows belong to tasks."""
 
@@ -94,7 +116,8 @@ class DisjointRows(Rows):
         self._heads = heads
 
     def _owner_of(self, term: Term) -> Tensor:
-        return self._owner_B.repeat_interleave(term.n_rows() // len(self._owner_B))
+        repeats = term.n_rows() // len(self._owner_B)
+        return self._owner_B if repeats == 1 else self._owner_B.repeat_interleave(repeats)
 
     @torch.no_grad()
     def gramian(self) -> Tensor:
@@ -119,13 +142,18 @@ class DisjointRows(Rows):
     def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
         """Add the gradient of δ with each row multiplied by its task's weight."""
         weights_A = weights_A.to(self._owner_B.device)
-        kept_B = weights_A[self._owner_B] != 0
-        all_kept = bool(kept_B.all())
+        if bool((weights_A[self._owner_B] != 0).all()):
+            weigh = RowWeighing(weights_A, self._owner_B)
+            for term in self._terms:
+                add_grad(term.parameter, term.combined(weigh))
+        else:
+            self._apply_some(weights_A)
+        self._heads.apply(head_weights_A.tolist())
+
+    def _apply_some(self, weights_A: Tensor) -> None:
+        """Leave out the rows of weight 0, which may not be finite."""
         for term in self._terms:
             owner_R = self._owner_of(term)
-            if not all_kept:  # rows of weight 0 may not be finite
-                rows = torch.nonzero(weights_A[owner_R] != 0).flatten()
-                term, owner_R = term.part(rows), owner_R[rows]
-            factor_R = weights_A[owner_R].to(term.parameter.dtype)
-            add_grad(term.parameter, term.scaled(factor_R).combined(Weighing(torch.ones(1))))
-        self._heads.apply(head_weights_A.tolist())
+            rows = torch.nonzero(weights_A[owner_R] != 0).flatten()
+            factor_R = weights_A[owner_R[rows]].to(term.parameter.dtype)
+            add_grad(term.parameter, term.part(rows).scaled(factor_R).combined(Weighing(torch.ones(1))))

@@ -153,6 +153,11 @@ class BiasTerm(Term):
         """Return the sums over rows."""
         return self.deltas_KRO.sum(1)
 
+    def rows_by_owner(self, owner_R: Tensor, n_tasks: int) -> Tensor:
+        """Return the sums over the rows of each task."""
+        deltas = self.deltas_KRO[0]
+        return deltas.new_zeros(n_tasks, *deltas.shape[1:]).index_add_(0, owner_R, deltas)
+
     def combined(self, weigh: Weighing) -> Tensor:
         """Return the weighted sum."""
         return weigh(self.deltas_KRO).sum(0)
@@ -218,8 +223,9 @@ class LinearTerm(Term):
         if inputs_RI.dtype in (torch.float16, torch.bfloat16):
             inputs_RI, deltas_RO = inputs_RI.float(), deltas_RO.float()
         products_RR = (inputs_RI @ inputs_RI.T).mul_(deltas_RO @ deltas_RO.T)
-        members_RK = torch.nn.functional.one_hot(owner_R, n_tasks).to(products_RR.dtype)
-        return (members_RK.T @ products_RR @ members_RK).double()
+        # Sums by index, not products with a mask: 0 · NaN would carry a broken task into all others.
+        sums_KR = products_RR.new_zeros(n_tasks, n_rows).index_add_(0, owner_R, products_RR)
+        return products_RR.new_zeros(n_tasks, n_tasks).index_add_(1, owner_R, sums_KR).double()
 
     def gramian(self) -> Tensor:
         """Return the inner products by whichever way is cheaper."""

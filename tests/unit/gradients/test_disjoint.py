@@ -80,6 +80,26 @@ def test_a_broken_task_leaves_no_trace():
         torch.testing.assert_close(p.grad, q.grad)
 
 
+def test_a_broken_task_leaves_no_trace_where_rows_are_multiplied():
+    """Few rows and wide layers: the Gramian comes from products of rows, 0 · NaN among them."""
+    x, y = torch.randn(9, 40, generator=torch.Generator().manual_seed(0)).double(), torch.arange(9.0).double()
+    found = []
+    for source in ("disjoint", "exact"):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            body = nn.Sequential(nn.Linear(40, 40), nn.ReLU(), nn.Linear(40, 1)).double()
+        z = body(x)
+        rows = [slice(3 * k, 3 * k + 3) for k in range(3)]
+        losses = {f"t{k}": (z[own, 0] - y[own]).square().mean() for k, own in enumerate(rows)}
+        losses["t1"] = losses["t1"] * float("nan")
+        balance = Balance(UPGrad(), body.parameters(), source=source)
+        balance.backward(losses)
+        assert balance.skipped == {"t0": 0, "t1": 1, "t2": 0}
+        found.append(torch.cat([p.grad.flatten() for p in body.parameters()]))
+    assert found[0].any()
+    torch.testing.assert_close(*found)
+
+
 def test_rows_of_two_tasks_are_refused():
     body = nn.Linear(4, 4)
     z = body(torch.ones(3, 4))
