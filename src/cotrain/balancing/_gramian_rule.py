@@ -9,7 +9,14 @@ import numpy as np
 
 from cotrain.balancing._arrays import Array, to_float64
 from cotrain.balancing._base import Balancer, Needs
-from cotrain.balancing._host import checked_gramian, finite_submatrix, preference_of, solved_weights
+from cotrain.balancing._host import (
+    ZERO_NORM_SHARE,
+    all_finite,
+    checked_gramian,
+    finite_submatrix,
+    preference_of,
+    solved_weights,
+)
 
 
 class GramianRule(Balancer):
@@ -32,6 +39,30 @@ class GramianRule(Balancer):
         self._check_losses(losses_K)
         n_tasks = losses_K.shape[0]
         gramian_KK = checked_gramian(type(self).__name__, gramian, n_tasks)
+        if active is None and all_finite(gramian_KK) and all_finite(losses_K):
+            squared_norms_K = gramian_KK.diagonal()
+            if squared_norms_K.min() > squared_norms_K.max() * ZERO_NORM_SHARE:
+                return self._weights_of_all(gramian_KK, losses_K)
+        return self._weights_of_some(gramian_KK, losses_K, active)
+
+    def _weights_of_all(self, gramian_KK: np.ndarray, losses_K: np.ndarray) -> np.ndarray:
+        """Return the weights where every task takes part: nothing has to be picked out or put back."""
+        n_tasks = losses_K.shape[0]
+        places_K = np.arange(n_tasks)
+        scale = float(gramian_KK.trace()) / n_tasks
+        preference_K = np.ones(n_tasks)
+        if self.preference is not None:
+            preference_K = preference_of(self.preference, n_tasks, places_K)
+        gramian_KK = (gramian_KK + gramian_KK.T) * (0.5 / scale)
+        weights_K = self._solve(gramian_KK, losses_K, preference_K, places_K)
+        degree = self._degree()
+        return weights_K * scale**degree if degree else weights_K
+
+    def _weights_of_some(
+        self, gramian_KK: np.ndarray, losses_K: np.ndarray, active: Array | None
+    ) -> np.ndarray:
+        """Return the weights where tasks are inactive, or their numbers not finite or zero."""
+        n_tasks = losses_K.shape[0]
         index_A = finite_submatrix(gramian_KK, losses_K, active)
         weights_K = np.zeros(n_tasks)
         if index_A.size == 0:

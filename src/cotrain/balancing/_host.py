@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -11,6 +12,14 @@ from cotrain.balancing._arrays import Array, to_float64
 
 #: A squared norm below this share of the largest is a zero gradient (a norm ratio of float64's epsilon).
 ZERO_NORM_SHARE = 2.0**-104
+
+
+def all_finite(values: np.ndarray) -> bool:
+    """Say whether all entries are finite and no larger than the root of the largest number.
+
+    The sum of squares answers in one call and without a warning.
+    """
+    return math.isfinite(np.vdot(values, values))
 
 
 def finite_submatrix(gramian_KK: np.ndarray, losses_K: np.ndarray, active: Array | None) -> np.ndarray:

@@ -62,6 +62,8 @@ class MGDA(GramianRule):
     def _solve(
         self, gramian_AA: np.ndarray, losses_A: np.ndarray, preference_A: np.ndarray, index_A: np.ndarray
     ) -> np.ndarray:
+        if self.normalization == "none" and self.preference is None:
+            return least_norm_weights(gramian_AA)
         scales_A = preference_A.copy()
         if self.normalization in ("loss", "loss+"):
             if (losses_A <= 0).any():

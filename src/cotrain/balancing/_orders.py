@@ -21,5 +21,5 @@ def random_orders(n_tasks: int, generator: Callable[[], np.random.Generator]) ->
     if n_tasks <= 2:
         return np.arange(n_tasks)[::-1].reshape(n_tasks, -1)[:, : n_tasks - 1]
     keys_KK = generator().random((n_tasks, n_tasks))
-    np.fill_diagonal(keys_KK, 2.0)  # a task is no neighbour of itself: it sorts last and is cut off
-    return np.argsort(keys_KK, axis=1)[:, :-1]
+    keys_KK.flat[:: n_tasks + 1] = 2.0  # a task is no neighbour of itself: it sorts last and is cut off
+    return keys_KK.argsort(axis=1)[:, :-1]

@@ -49,12 +49,16 @@ class PCGrad(GramianRule):
         step = self.state["step"]
         self.state["step"] = step + 1
         orders_AO = random_orders(n_tasks, lambda: numpy_generator(self.seed, "pcgrad", step))
-        rows_A = np.arange(n_tasks)
-        coefficients_AA = np.diag(preference_A)
+        orders_OA = orders_AO.T
+        squared_norms_A = gramian_AA.diagonal()
+        if n_tasks == 1 or gramian_AA.min() >= 0:  # no conflict, and none can arise
+            return preference_A
         products_AA = preference_A[:, None] * gramian_AA  # ⟨projected gradient i, gradient j⟩
-        squared_norms_A = np.diagonal(gramian_AA)
-        for others_A in orders_AO.T:
-            overlap_A = np.minimum(products_AA[rows_A, others_A], 0.0) / squared_norms_A[others_A]
-            coefficients_AA[rows_A, others_A] -= overlap_A
-            products_AA -= overlap_A[:, None] * gramian_AA[others_A]
-        return coefficients_AA.sum(axis=0)
+        steps_AA = gramian_AA / squared_norms_A[:, None]
+        places_OA = orders_OA + np.arange(0, n_tasks * n_tasks, n_tasks)
+        overlaps_OA = np.empty(orders_OA.shape)
+        for others_A, places_A, overlap_A in zip(orders_OA, places_OA, overlaps_OA, strict=True):
+            np.minimum(products_AA.take(places_A), 0.0, out=overlap_A)
+            products_AA -= overlap_A[:, None] * steps_AA.take(others_A, axis=0)
+        removed_A = np.bincount(orders_OA.ravel(), overlaps_OA.ravel(), n_tasks)
+        return preference_A - removed_A / squared_norms_A

@@ -36,4 +36,10 @@ class UPGrad(GramianRule):
     def _solve(
         self, gramian_AA: np.ndarray, losses_A: np.ndarray, preference_A: np.ndarray, index_A: np.ndarray
     ) -> np.ndarray:
-        return dual_cone_weights(gramian_AA, np.diag(preference_A)).sum(axis=0) / losses_A.size
+        n_tasks = losses_A.size
+        if n_tasks == 2:  # at most one of two entries has to rise: see `dual_cone_weights`
+            (first, cross), (_, second) = gramian_AA.tolist()
+            p, q = preference_A.tolist()
+            rise = max(-cross, 0.0)
+            return np.array([(p + rise / first * q) / 2, (q + rise / second * p) / 2])
+        return np.add.reduce(dual_cone_weights(gramian_AA, np.diag(preference_A)), axis=0) / n_tasks

@@ -10,5 +10,5 @@ def lengths_and_cosines(gramian_KK: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
     Solving in C keeps a problem well posed when the tasks' units differ by many orders of magnitude.
     """
-    norms_K = np.sqrt(np.diagonal(gramian_KK))
+    norms_K = np.sqrt(gramian_KK.diagonal())
     return norms_K, gramian_KK / (norms_K[:, None] * norms_K)

@@ -20,7 +20,7 @@ def dual_cone_weights(gramian_KK: np.ndarray, floors_NK: np.ndarray) -> np.ndarr
     Returns:
         v, N×K.
     """
-    if not (gramian_KK < 0).any():  # no conflict, nothing to project
+    if gramian_KK.min() >= 0:  # no conflict, nothing to project
         return floors_NK.copy()
     if gramian_KK.shape[0] == 2:  # at most one of two entries has to rise, until that task is left in peace
         rise = -gramian_KK[0, 1] / np.diagonal(gramian_KK)

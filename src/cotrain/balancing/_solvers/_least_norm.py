@@ -31,7 +31,7 @@ def least_norm_weights(gramian_KK: np.ndarray) -> np.ndarray:
 
 
 def _of_two(gramian_22: np.ndarray) -> np.ndarray:
-    first, cross, second = float(gramian_22[0, 0]), float(gramian_22[0, 1]), float(gramian_22[1, 1])
+    (first, cross), (_, second) = gramian_22.tolist()
     if cross >= min(first, second):  # the shorter gradient itself is the nearest point
         tie = first == second
         return np.array([0.5, 0.5]) if tie else np.array([float(first < second), float(second < first)])

@@ -10,6 +10,8 @@ RIDGE = 1e-13
 TOLERANCE = 1e-12
 #: Rounds of exchanging all wrong signs without fewer of them, before one entry is freed at a time.
 PATIENCE = 5
+#: From this many tasks on, small systems one by one are cheaper than one batch of systems of full size.
+ONE_BY_ONE = 24
 
 
 def complementary(matrix_KK: np.ndarray, offsets_NK: np.ndarray) -> np.ndarray:
@@ -28,29 +30,59 @@ def complementary(matrix_KK: np.ndarray, offsets_NK: np.ndarray) -> np.ndarray:
     Returns:
         x, N×K.
     """
+    if offsets_NK.shape[0] == 1:
+        return _complementary_of_one(matrix_KK, offsets_NK[0])[None, :]
     n_problems, n_tasks = offsets_NK.shape
     free_NK = offsets_NK < 0
     solution_NK = np.zeros_like(offsets_NK)
     fewest_N = np.full(n_problems, n_tasks + 1)
     patience_N = np.full(n_problems, PATIENCE)
-    open_M = np.flatnonzero(free_NK.any(axis=1))  # with q ≥ 0 the answer is 0
+    largest_q_N1 = np.maximum.reduce(np.abs(offsets_NK), axis=1, keepdims=True)
+    open_M = free_NK.any(axis=1).nonzero()[0]  # with q ≥ 0 the answer is 0
     while open_M.size:
         free_MK, offsets_MK = free_NK[open_M], offsets_NK[open_M]
         x_MK = _solve_on_free(matrix_KK, offsets_MK, free_MK)
         solution_NK[open_M] = x_MK
-        y_MK = x_MK @ matrix_KK + offsets_MK
-        largest_x_M1 = np.abs(x_MK).max(axis=1, keepdims=True)
-        largest_y_M1 = np.abs(offsets_MK).max(axis=1, keepdims=True) + largest_x_M1
-        wrong_MK = np.where(free_MK, x_MK < -TOLERANCE * largest_x_M1, y_MK < -TOLERANCE * largest_y_M1)
-        n_wrong_M = wrong_MK.sum(axis=1)
-        patience_N[open_M] = np.where(n_wrong_M < fewest_N[open_M], PATIENCE, patience_N[open_M] - 1)
-        fewest_N[open_M] = np.minimum(fewest_N[open_M], n_wrong_M)
-        free_NK[open_M] = free_MK ^ wrong_MK
-        open_M = open_M[n_wrong_M > 0]
-        for problem in open_M[patience_N[open_M] < 0]:
+        checked_MK = np.where(free_MK, x_MK, x_MK @ matrix_KK + offsets_MK)
+        if checked_MK.min() >= 0:
+            break
+        allowed_MK = np.maximum.reduce(np.abs(x_MK), axis=1, keepdims=True)
+        allowed_MK = np.where(free_MK, allowed_MK, allowed_MK + largest_q_N1[open_M])
+        wrong_MK = checked_MK < -TOLERANCE * allowed_MK
+        n_wrong_M = np.add.reduce(wrong_MK, axis=1)
+        free_MK ^= wrong_MK
+        free_NK[open_M] = free_MK
+        fewest_M = fewest_N[open_M]
+        patience_M = np.where(n_wrong_M < fewest_M, PATIENCE, patience_N[open_M] - 1)
+        patience_N[open_M] = patience_M
+        fewest_N[open_M] = np.minimum(fewest_M, n_wrong_M)
+        cycling_M = (patience_M < 0) & (n_wrong_M > 0)
+        for problem in open_M[cycling_M]:
             solution_NK[problem] = _active_set(matrix_KK, offsets_NK[problem])
-        open_M = open_M[patience_N[open_M] >= 0]
+        open_M = open_M[(n_wrong_M > 0) & (patience_M >= 0)]
     return np.maximum(solution_NK, 0.0)
+
+
+def _complementary_of_one(matrix_KK: np.ndarray, offset_K: np.ndarray) -> np.ndarray:
+    """Do the same for one problem, without the bookkeeping of many."""
+    free_K = offset_K < 0
+    largest_q = float(np.abs(offset_K).max())
+    fewest, patience = offset_K.size + 1, PATIENCE
+    while True:
+        x_K = _solve_on_one(matrix_KK, offset_K, free_K)
+        checked_K = np.where(free_K, x_K, matrix_KK @ x_K + offset_K)
+        if checked_K.min() >= 0:
+            return x_K
+        largest_x = float(np.abs(x_K).max())
+        wrong_K = checked_K < np.where(free_K, -TOLERANCE * largest_x, -TOLERANCE * (largest_q + largest_x))
+        n_wrong = int(np.count_nonzero(wrong_K))
+        if n_wrong == 0:
+            return np.maximum(x_K, 0.0)
+        patience = PATIENCE if n_wrong < fewest else patience - 1
+        if patience < 0:
+            return np.maximum(_active_set(matrix_KK, offset_K), 0.0)
+        fewest = min(fewest, n_wrong)
+        free_K ^= wrong_K
 
 
 def _active_set(matrix_KK: np.ndarray, offset_K: np.ndarray) -> np.ndarray:
@@ -66,7 +98,7 @@ def _active_set(matrix_KK: np.ndarray, offset_K: np.ndarray) -> np.ndarray:
             break
         free_K[best] = True
         while True:
-            goal_K = _solve_on_free(matrix_KK, offset_K[None, :], free_K[None, :])[0]
+            goal_K = _solve_on_one(matrix_KK, offset_K, free_K)
             blocked_K = free_K & (goal_K <= 0)
             if not blocked_K.any():
                 x_K = goal_K
@@ -81,17 +113,23 @@ def _active_set(matrix_KK: np.ndarray, offset_K: np.ndarray) -> np.ndarray:
 
 def _solve_on_free(matrix_KK: np.ndarray, offsets_MK: np.ndarray, free_MK: np.ndarray) -> np.ndarray:
     """Solve M x = −q on the free entries of each row, x = 0 on the others."""
-    x_MK = np.zeros_like(offsets_MK)
-    if offsets_MK.shape[0] <= 2:
-        for row, free_K in enumerate(free_MK):
-            free_F = np.flatnonzero(free_K)
-            if free_F.size:
-                x_MK[row, free_F] = np.linalg.solve(
-                    matrix_KK[free_F[:, None], free_F], -offsets_MK[row, free_F]
-                )
+    n_problems, n_tasks = offsets_MK.shape
+    if n_problems <= 2 or n_tasks >= ONE_BY_ONE:
+        x_MK = np.empty_like(offsets_MK)
+        for row in range(n_problems):
+            x_MK[row] = _solve_on_one(matrix_KK, offsets_MK[row], free_MK[row])
         return x_MK
-    n_tasks = matrix_KK.shape[0]
-    systems_MKK = matrix_KK * (free_MK[:, :, None] & free_MK[:, None, :])
-    systems_MKK[:, np.arange(n_tasks), np.arange(n_tasks)] = np.where(free_MK, np.diagonal(matrix_KK), 1.0)
-    right_MK1 = np.where(free_MK, -offsets_MK, 0.0)[:, :, None]
-    return np.linalg.solve(systems_MKK, right_MK1)[:, :, 0]
+    # the other rows read x = 0; rounding in them is cut off at the end
+    systems_MKK = np.where(free_MK[:, :, None], matrix_KK, np.eye(n_tasks))
+    return np.linalg.solve(systems_MKK, (offsets_MK * -1.0 * free_MK)[:, :, None])[:, :, 0] * free_MK
+
+
+def _solve_on_one(matrix_KK: np.ndarray, offset_K: np.ndarray, free_K: np.ndarray) -> np.ndarray:
+    """Solve M x = −q on the free entries, x = 0 on the others."""
+    free_F = free_K.nonzero()[0]
+    if free_F.size == offset_K.size:
+        return np.linalg.solve(matrix_KK, -offset_K)
+    x_K = np.zeros(offset_K.size)
+    if free_F.size:
+        x_K[free_F] = np.linalg.solve(matrix_KK[free_F[:, None], free_F], -offset_K[free_F])
+    return x_K
