@@ -23,7 +23,8 @@ class EstimatorPeer(Peer):
     """A classifier and a regressor of scikit-learn's kind, one clone per target.
 
     Its columns of probabilities are put in the order of the task's classes by the estimator's `classes_`; a
-    class that it did not see has probability 0.
+    class that it did not see has probability 0. A row of which it says nothing (NaN or only zeros) gets equal
+    probabilities.
 
     Args:
         name: see `Peer`.
@@ -137,7 +138,11 @@ class FittedEstimators(Fitted):
             if isinstance(model, float):
                 found[:, t, int(model)] = 1.0
             else:
-                found[:, t, model.classes_.astype(int)] = model.predict_proba(rows)
+                # Label spreading divides 0 by 0 for a row that no label has reached.
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    found[:, t, model.classes_.astype(int)] = model.predict_proba(rows)
+        nothing = ~(np.isfinite(found).all(axis=-1) & (found.sum(axis=-1) > 0))
+        found[nothing] = 1 / found.shape[-1]
         return Belief(probabilities=torch.from_numpy(found).float(), ordered=task.ordered)
 
 

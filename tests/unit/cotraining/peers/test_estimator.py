@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.semi_supervised import LabelSpreading
 from sklearn.svm import LinearSVC
 
 from cotrain import tasks as kinds
@@ -67,3 +68,15 @@ def test_a_missing_or_mute_estimator_is_refused(task):
         EstimatorPeer("linear", [task], regressor=Ridge())
     with pytest.raises(InvalidArgumentError, match="LinearSVC has no predict_proba"):
         EstimatorPeer("linear", [task], LinearSVC())
+
+
+def test_a_row_of_which_the_estimator_says_nothing_is_open(task):
+    # The last row has no neighbour that a label could reach it by.
+    spreading = LabelSpreading(kernel="rbf", gamma=20.0)
+    peer = EstimatorPeer("spreading", [task], spreading, transductive=True)
+    examples = rows([1, 3, 1, 3], [True, True, False, False])
+    fitted = peer.fit(examples, None, "key", Store())
+    belief = fitted.beliefs({"inputs": torch.tensor([[3.0], [9.0], [1e4]])})["c"]
+    assert belief.classes().flatten().tolist()[:2] == [1, 3]
+    assert belief.probabilities is not None
+    assert belief.probabilities[2, 0].tolist() == [0.25] * 4
