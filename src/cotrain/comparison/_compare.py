@@ -30,7 +30,7 @@ from cotrain.learner import Job, construct_class
 from cotrain.training import remove_leftovers, write_atomically, write_text_atomically
 
 RESULTS = "results.json"
-PARTS = ("train", "validation", "test")
+PARTS = ("train", "validation", "test", "unlabelled")
 
 
 class Progress(Protocol):

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from cotrain._base import DataError
-from cotrain.comparison._outcome import Outcome
+from cotrain.comparison._outcome import Outcome, TaskVerdict
 from cotrain.comparison._references import single_task_learners, trees_table
 from cotrain.comparison._verdict import verdicts
 from cotrain.data import read_table, split_rows, strata
@@ -66,23 +66,17 @@ def run_job(
 
     train, validation, test = (frame[parts[name]] for name in ("train", "validation", "test"))
     left_out = [column for column in (job.split.column, job.split.group) if column is not None]
-    chosen_on = validation if validation.height else None
 
     def fit(learner: Learner, title: str, run: Path | None) -> Learner:
-        loggers: list[Logger] = []
-        if progress is not False:
-            loggers.append(ProgressLogger(title=title))
-        if tensorboard and run is not None:
-            loggers.append(TensorBoardLogger(run / "tensorboard"))
         return learner.fit(
             train,
-            chosen_on,
+            validation if validation.height else None,
             unlabelled=frame[parts["unlabelled"]],
             run=run,
             resume=resume and run is not None,
             overwrite=overwrite,
             progress=False,
-            loggers=loggers,
+            loggers=_loggers(title, progress, run if tensorboard else None),
             left_out=left_out,
             config=job.config() if run is not None else None,
         )
@@ -92,27 +86,16 @@ def run_job(
     if learner.fitted_result.health:
         say(f"Experts in the last epoch: {learner.fitted_result.health}")
 
-    singles: dict[str, Learner] = {}
-    if job.references == "full":
-        for i, (task, single) in enumerate(single_task_learners(job.learner).items()):
-            say(f"Reference {i + 1} of {len(job.learner.tasks)}: a network for {task} alone, same budget.")
-            singles[task] = fit(single, task, None)
+    singles = _singles(job, fit, say) if job.references == "full" else {}
+    if singles:
         clock.lap("single_task")
 
     table, judged = EvaluationTable([]), []
     if test.height:
-        table = learner.evaluate(test)
-        if job.references != "constant" and learner.coding.schema is not None:
-            say("Reference: gradient-boosted trees per target.")
-            table = table.with_reference("trees", trees_table(learner, train, test))
+        trees = _trees(job, learner, train, test, say)
+        if len(trees):
             clock.lap("trees")
-        alone = {task: single.outputs(test)[task] for task, single in singles.items()}
-        if singles:
-            rows = [row for single in singles.values() for row in single.evaluate(test)]
-            table = table.with_reference("single_task", EvaluationTable(rows))
-        judged = verdicts(
-            learner.coding.tasks, learner.coding.examples(test), table, learner.outputs(test), alone
-        )
+        table, judged = _tested(learner, singles, trees, test)
     gain = delta_m_of(table) if singles and test.height else None
     outcome = Outcome(
         table=table,
@@ -127,10 +110,47 @@ def run_job(
         diagnostics=_diagnostics(learner, test) if test.height else {},
         versions=versions(),
     )
-    write_text_atomically(
-        folder / METRICS, json.dumps(outcome.to_json(), ensure_ascii=False, indent=1) + "\n"
-    )
+    text = json.dumps(outcome.to_json(), ensure_ascii=False, indent=1)
+    write_text_atomically(folder / METRICS, text + "\n")
     return outcome
+
+
+def _loggers(title: str, progress: bool | None, run: Path | None) -> list[Logger]:
+    """Return who follows a fit: a bar if it is wanted, and TensorBoard for a run folder."""
+    loggers: list[Logger] = [] if progress is False else [ProgressLogger(title=title)]
+    return loggers if run is None else [*loggers, TensorBoardLogger(run / "tensorboard")]
+
+
+def _singles(job: Job, fit: Callable[[Learner, str, Path | None], Learner], say: Say) -> dict[str, Learner]:
+    """Fit a network for each task alone."""
+    singles: dict[str, Learner] = {}
+    for i, (task, single) in enumerate(single_task_learners(job.learner).items()):
+        say(f"Reference {i + 1} of {len(job.learner.tasks)}: a network for {task} alone, same budget.")
+        singles[task] = fit(single, task, None)
+    return singles
+
+
+def _trees(job: Job, learner: Learner, train: pl.DataFrame, test: pl.DataFrame, say: Say) -> EvaluationTable:
+    """Return the test figures of boosted trees; nothing where they are not asked for or not possible."""
+    if job.references == "constant" or learner.coding.schema is None:
+        return EvaluationTable([])
+    say("Reference: gradient-boosted trees per target.")
+    return trees_table(learner, train, test)
+
+
+def _tested(
+    learner: Learner, singles: Mapping[str, Learner], trees: EvaluationTable, test: pl.DataFrame
+) -> tuple[EvaluationTable, list[TaskVerdict]]:
+    """Return the test figures with the references beside them, and what follows for each task."""
+    table = learner.evaluate(test)
+    if len(trees):
+        table = table.with_reference("trees", trees)
+    alone = {task: single.outputs(test)[task] for task, single in singles.items()}
+    if singles:
+        rows = [row for single in singles.values() for row in single.evaluate(test)]
+        table = table.with_reference("single_task", EvaluationTable(rows))
+    tasks, examples = learner.coding.tasks, learner.coding.examples(test)
+    return table, verdicts(tasks, examples, table, learner.outputs(test), alone)
 
 
 def versions() -> dict[str, str]:

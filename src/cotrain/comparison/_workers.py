@@ -46,15 +46,17 @@ def train_cell(parts: str, folder: str, config: Mapping[str, Any], left_out: Seq
     """Fit one network and keep it, with its score on the validation rows. The test rows are not looked at.
 
     Args:
-        parts: folder with train.parquet and validation.parquet.
+        parts: folder with train.parquet, validation.parquet and unlabelled.parquet.
         folder: gets the model and, at the very end, cell.json.
         config: of the learner.
         left_out: columns that are neither inputs nor targets.
     """
     started = time.monotonic()
     learner = construct_class(Learner, config, "")
-    train, validation = (pl.read_parquet(Path(parts) / f"{name}.parquet") for name in ("train", "validation"))
-    learner.fit(train, validation, progress=False, left_out=left_out)
+    train, validation, unlabelled = (
+        pl.read_parquet(Path(parts) / f"{name}.parquet") for name in ("train", "validation", "unlabelled")
+    )
+    learner.fit(train, validation, unlabelled=unlabelled, progress=False, left_out=left_out)
     learner.save(Path(folder) / "model", overwrite=True)
     result = learner.fitted_result
     record = {
