@@ -164,7 +164,8 @@ class Balance:
         """Return one scalar, Σₖ wₖ Lₖ, whose `backward` an engine can call.
 
         Unlike `backward` it weighs the heads too: a scalar has one weight per loss. Gradient methods take
-        their passes here and leave the graph alive.
+        their passes here and leave the graph alive. Under FSDP2 they are refused: FSDP2 reduces what each
+        of their passes leaves in `.grad` and frees what it gathered, so `backward` has to do them.
 
         Args:
             losses: as for `backward`.
@@ -198,8 +199,14 @@ class Balance:
         self.balancer.observe_validation(self._values(losses))
 
     def end_epoch(self) -> None:
-        """Tell the balancer that an epoch has ended."""
+        """Tell the balancer that an epoch has ended, and say once which tasks were left out of steps.
+
+        Steps on losses only do not wait for the device, so that they cannot say it themselves.
+        """
         self.balancer.end_epoch()
+        for task, count in self.skipped.items():
+            if count:
+                self._engine.skipped.warn(task)
 
     @property
     def skipped(self) -> dict[str, int]:

@@ -50,7 +50,10 @@ class Cotangents:
                     wanted[child, number] = GradientEdge(child, number)
         inputs: list[Any] = [leaf for _, leaf in own]
         inputs += list(wanted.values())
-        total = torch.stack([loss.reshape(()).double() for loss in asked.call.live]).sum()
+        live = asked.call.live
+        if any(loss.dtype != live[0].dtype for loss in live):
+            live = tuple(loss.double() for loss in live)
+        total = torch.stack(live).sum()
         try:
             # The shared part must stay alive: its saved tensors are read afterwards.
             grads = torch.autograd.grad(total, inputs, retain_graph=True, allow_unused=True)

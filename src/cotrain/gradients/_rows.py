@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
@@ -87,6 +88,8 @@ class HeadGrads:
         """Return A booleans."""
         if not self._held:
             return torch.ones(n_present, dtype=torch.bool, device=device)
+        if _all_finite_on_host([grad for _, _, grad in self._held]):
+            return torch.ones(n_present, dtype=torch.bool, device=device)
         wide = [torch.promote_types(grad.dtype, torch.float32) for _, _, grad in self._held]
         sums = [grad.sum(dtype=dtype) for (_, _, grad), dtype in zip(self._held, wide, strict=True)]
         broken = ~torch.stack([total.to(sums[0]) for total in sums]).isfinite()
@@ -96,6 +99,31 @@ class HeadGrads:
 
     def apply(self, weights: list[float]) -> None:
         """Add weight × gradient to the parameters; a task of weight 0 leaves no trace."""
+        given: set[int] = set()
         for task, parameter, grad in self._held:
-            if weights[task]:
+            if weights[task] == 1 and grad.layout == torch.strided:
+                # Two parameters that are added get one tensor, and a sum repeats one number: copy those.
+                if parameter.grad is None and (
+                    grad.data_ptr() in given or grad.stride() != parameter.stride()
+                ):
+                    grad = torch.empty_like(parameter, dtype=grad.dtype).copy_(grad)
+                given.add(grad.data_ptr())
+                add_grad(parameter, grad)
+            elif weights[task]:
                 add_grad(parameter, grad if weights[task] == 1 else grad * weights[task])
+
+
+#: Up to so many numbers a copy into one array is quicker than one look per array.
+_FEW = 100_000
+
+
+def _all_finite_on_host(grads: list[Tensor]) -> bool:
+    """Return whether one look says that all is finite; False also where it cannot say."""
+    first = grads[0]
+    same = all(grad.dtype == first.dtype and grad.layout == torch.strided for grad in grads)
+    if first.device.type != "cpu" or not same or sum(grad.numel() for grad in grads) > _FEW:
+        return False
+    total = torch._utils._flatten_dense_tensors(grads).sum(
+        dtype=torch.promote_types(first.dtype, torch.float32)
+    )
+    return math.isfinite(total.numpy())

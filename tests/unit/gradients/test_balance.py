@@ -292,3 +292,30 @@ def test_absent_losses_where_nothing_is_shared():
     balance = Balance(Inverse(), [], tasks=["a"])
     balance.backward({})
     assert balance.combine({}) == 0
+
+
+@pytest.mark.parametrize("source", ["exact", "ghost"])
+def test_no_two_parameters_get_one_gradient(source):
+    net = Net()
+    a, b = (torch.zeros(7, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    losses = net.losses()
+    losses["t0"] = losses["t0"] + (a + b).sum()
+    Balance(Inverse(), net.encoder.parameters(), source=source).backward(losses)
+    a.grad.mul_(2)  # also: it is no single number that was repeated
+    assert a.grad.tolist() == [2] * 7
+    assert b.grad.tolist() == [1] * 7
+
+
+def test_an_epoch_ends_with_a_word_on_what_was_left_out(caplog):
+    net = Net()
+    balance = Balance(Equal(), net.encoder.parameters())
+    balance.end_epoch()
+    for _ in range(2):
+        losses = net.losses()
+        losses["t1"] = losses["t1"] * float("nan")
+        balance.backward(losses)
+        assert not caplog.records or balance.skipped["t1"] > 1
+        balance.end_epoch()
+    assert [record.getMessage().split("is not finite")[0] for record in caplog.records] == [
+        "The loss or gradient of task 't1' "
+    ]
