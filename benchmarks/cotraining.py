@@ -175,7 +175,7 @@ def four_tasks(seed: int, folder: Path) -> Problem:
     tasks: list[Task] = [
         kinds.Multiclass("digit"),
         kinds.Multiclass("holes"),
-        kinds.Multiclass("ends"),
+        kinds.Multiclass("ends", rare="merge"),
         kinds.Regression("shape", ["s3", "s4", "s5"], metrics=["r2", "rmse"]),
     ]
     frame = pl.DataFrame(
@@ -183,7 +183,8 @@ def four_tasks(seed: int, folder: Path) -> Problem:
         | {f"s{i}": mor[:, i] for i in (3, 4, 5)}
     )
     for task in tasks:
-        task.fit(frame[train])
+        # Some classes are so rare that a split can miss them: their names are known all the same.
+        task.fit(frame[train] if task.coding == "number" else frame)
     truth, tested = (
         rows_of(pixels[train] / 6, tasks, frame[train]),
         rows_of(pixels[test] / 6, tasks, frame[test]),

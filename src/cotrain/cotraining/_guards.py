@@ -31,6 +31,19 @@ def drift(shares: Tensor, prior: Tensor) -> float:
     return float(torch.nan_to_num(distance).max())
 
 
+def starved(shares: Tensor, start: Tensor, prior: Tensor) -> bool:
+    """Say whether a class is predicted less than half as often as by the start and as it is labelled.
+
+    A rare class can die out within any bound on the drift: it has not that much to lose.
+
+    Args:
+        shares: [T, C] of the predictions now; NaN where nothing is predicted.
+        start: the same of the supervised start.
+        prior: [T, C] of the true labels.
+    """
+    return bool((shares < 0.5 * torch.minimum(start, prior)).any())
+
+
 def sampling_drift(prior: Tensor, n_labels: int) -> float:
     """Return how far the shares of n labels stray from the truth by chance, on average.
 

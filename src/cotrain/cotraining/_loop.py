@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cotrain._base import DataError
 from cotrain.cotraining._beliefs import Belief, n_classes, prior_of
-from cotrain.cotraining._guards import choose_round, drift, rows_seen_in, sampling_drift, shares_of
+from cotrain.cotraining._guards import choose_round, drift, rows_seen_in, sampling_drift, shares_of, starved
 from cotrain.cotraining._holdout import Licence, licences
 from cotrain.cotraining._labelling import Labelled, Labeller
 from cotrain.cotraining._pseudo_labels import PseudoLabels, with_pseudo_labels
@@ -183,13 +183,13 @@ class Loop:
             if task.coding == "number":
                 continue
             prior, free = self.priors[task.name], self.labeller.free(task)
-            moved = [
-                drift(shares_of(belief[task.name].classes(), free, n_classes(task)), prior)
-                for belief in (start, now)
+            shares = [
+                shares_of(belief[task.name].classes(), free, n_classes(task)) for belief in (start, now)
             ]
+            moved = [drift(share, prior) for share in shares]
             n_labels = int((self.examples.masks[task.name] > 0).sum(dim=0).max())
             bound = max(moved[0], sampling_drift(prior, n_labels)) + self.settings.max_drift
-            if moved[1] > bound:
+            if moved[1] > bound or starved(shares[1], shares[0], prior):
                 self.refused[task.name].add(round_)
 
     def _value(self, task: Task, beliefs: Beliefs) -> float:
