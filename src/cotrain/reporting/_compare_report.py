@@ -44,7 +44,7 @@ def comparison_report(name: str, results: Results, config_text: str) -> str:
     page = Page(
         title=name,
         lead=lead,
-        verdict_title=headline(verdicts),
+        verdict_title=headline(verdicts) if verdicts else "No verdict",
         verdicts=[word_verdict(verdict["word"], verdict["sentence"]) for verdict in verdicts]
         or [Verdict("unknown", "There is nothing to compare with: see the failures below.", "", "?")],
         notes=_notes(results, chosen),

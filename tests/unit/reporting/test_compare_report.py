@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cotrain._base import RunError
+from cotrain.reporting import comparison_report, report_of_folder
+
+pytest.importorskip("matplotlib", reason="the extra 'report' is not installed")
+pytest.importorskip("jinja2", reason="the extra 'report' is not installed")
+
+NAME = "<b>票房</b>"
+
+
+def method(name: str, **others: Any) -> dict[str, Any]:
+    return {
+        "name": name, "reference": False, "failed": None, "learning_rates": {"": 0.002}, "sweeps": {},
+        "validation": 0.5, "delta_m": 0.1, "gain_per_task": {NAME: 0.1}, "worst_task": NAME, "mean_rank": 1.0,
+        "seconds": 3.0, **others,
+    }  # fmt: skip
+
+
+def figures(mean: float) -> dict[str, Any]:
+    return {"mean": mean, "deviation": 0.01, "values": [mean] * 3}
+
+
+def results() -> dict[str, Any]:
+    verdict = {
+        "task": NAME, "word": "helped", "sentence": f"{NAME}: helped (so).", "difference": 0.1,
+        "interval": [0.05, 0.15], "p_value": 0.001,
+    }  # fmt: skip
+    return {
+        "kind": "comparison", "seeds": [0, 1, 2], "learning_rates": [0.001, 0.002], "chosen": "S + B",
+        "methods": [
+            method("S + B"),
+            method("S + C", failed="RuntimeError: <no>", delta_m=None, mean_rank=None, validation=None),
+            method("single_task", reference=True, delta_m=None, worst_task=None, mean_rank=2.0),
+        ],
+        "tasks": [{"name": NAME, "metric": "auroc", "direction": "max", "n_labelled": 9,
+                   "figures": {"S + B": figures(0.9), "single_task": figures(0.8)}}],
+        "verdicts": {"S + B": [verdict]},
+        "definition": "delta_m: a mean.",
+        "coverage": {NAME: {"train": 10, "validation": 2, "test": 3}},
+        "n_rows": {"train": 10, "validation": 2, "test": 3},
+        "seconds": 9.0, "versions": {"python": "3.11"},
+    }  # fmt: skip
+
+
+def test_the_verdict_on_the_chosen_method_comes_first() -> None:
+    markup = comparison_report("c", results(), "seed: 0\n")
+    assert "Learning together helped &lt;b&gt;票房&lt;/b&gt;" in markup
+    assert markup.index("▲ helped") < markup.index("<table")
+    assert "<b>票房" not in markup
+    assert "+0.100 [+0.050, +0.150]" in markup
+    assert markup.count('role="img"') == 1
+
+
+def test_what_failed_says_why_as_text() -> None:
+    markup = comparison_report("c", results(), "")
+    assert "S + C has failed and has no figures: RuntimeError: &lt;no&gt;" in markup
+
+
+def test_a_comparison_without_verdicts_still_has_a_report(tmp_path: Path) -> None:
+    bare = results() | {"chosen": None, "verdicts": {}}
+    (tmp_path / "results.json").write_text(json.dumps(bare))
+    (tmp_path / "config.yaml").write_text("seed: 0\n")
+    assert "There is nothing to compare with" in report_of_folder(tmp_path)
+    (tmp_path / "results.json").write_text("{}")
+    with pytest.raises(RunError, match="damaged or of another version"):
+        report_of_folder(tmp_path)
