@@ -24,13 +24,19 @@ WIDTH, HIDDEN, EXPERTS = 100, 16, 8
 BOTTOM = 113
 
 
-def make_data(correlation: float, seed: int, rows: int) -> tuple[Tensor, Tensor]:
-    """Return x [rows, 100] and y [rows, 2] = w_k·x + Σ sin(α_i w_k·x + β_i) + noise."""
+def make_data(
+    correlation: float, seed: int, rows: int, scale: float = 0.3, frequency: float = 5.0
+) -> tuple[Tensor, Tensor]:
+    """Return x [rows, 100] and y [rows, 2] = w_k·x + Σ sin(α_i w_k·x + β_i) + noise.
+
+    `scale` is the length of w_k, and α_i lies between 1 and `frequency`: their product says how often a sine
+    turns within the data, and so how hard the functions are.
+    """
     generator = np.random.default_rng([seed, 7])
     basis, _ = np.linalg.qr(generator.standard_normal((WIDTH, 2)))
-    first, second = 0.3 * basis.T
+    first, second = scale * basis.T
     weights = np.stack([first, correlation * first + np.sqrt(1 - correlation**2) * second])
-    alpha, beta = generator.uniform(1, 5, 5), generator.uniform(0, 2 * np.pi, 5)
+    alpha, beta = generator.uniform(1, frequency, 5), generator.uniform(0, 2 * np.pi, 5)
     x = generator.standard_normal((rows, WIDTH))
     z = x @ weights.T
     y = z + np.sin(z[..., None] * alpha + beta).sum(-1) + 0.1 * generator.standard_normal(z.shape)
@@ -49,10 +55,18 @@ def make_model(kind: str) -> MultiTaskModel:
     return MultiTaskModel(sharing, heads)
 
 
-def train(kind: str, correlation: float, seed: int, rows: int, epochs: int) -> float:
+def train(
+    kind: str,
+    correlation: float,
+    seed: int,
+    rows: int,
+    epochs: int,
+    scale: float = 0.3,
+    frequency: float = 5.0,
+) -> float:
     """Return the mean squared error over both tasks on fresh rows, at the epoch that validates best."""
     torch.manual_seed(seed)
-    x, y = make_data(correlation, seed, rows + 2000)
+    x, y = make_data(correlation, seed, rows + 2000, scale, frequency)
     valid, test = slice(rows, rows + 1000), slice(rows + 1000, rows + 2000)
     model = make_model(kind)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
@@ -77,14 +91,22 @@ def error(model: MultiTaskModel, x: Tensor, y: Tensor) -> Tensor:
 
 
 def main(
-    seeds: int = 5, rows: int = 10000, epochs: int = 15, correlations: Sequence[float] = CORRELATIONS
+    seeds: int = 5,
+    rows: int = 10000,
+    epochs: int = 15,
+    correlations: Sequence[float] = CORRELATIONS,
+    scale: float = 0.3,
+    frequency: float = 5.0,
 ) -> dict[float, np.ndarray]:
     """Print the errors, and return for each correlation [seeds, 2]: shared bottom and MMoE."""
     print(f"{'correlation':>12}{'shared bottom':>15}{'MMoE':>10}{'gain':>10}  (mean ± deviation over seeds)")
     table: dict[float, np.ndarray] = {}
     for correlation in correlations:
         runs = [
-            [train(kind, correlation, seed, rows, epochs) for kind in ("shared bottom", "MMoE")]
+            [
+                train(kind, correlation, seed, rows, epochs, scale, frequency)
+                for kind in ("shared bottom", "MMoE")
+            ]
             for seed in range(seeds)
         ]
         table[correlation] = np.array(runs)
@@ -120,6 +142,8 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--rows", type=int, default=10000)
     parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--scale", type=float, default=0.3, help="length of the weight vectors")
+    parser.add_argument("--frequency", type=float, default=5.0, help="highest frequency of the sines")
     parser.add_argument("--draw", type=Path, help="file to draw the gains into, needs matplotlib")
     arguments = vars(parser.parse_args())
     target = arguments.pop("draw")
