@@ -107,7 +107,7 @@ def markdown(fits: list[dict[str, Any]]) -> str:
             f"{statistics.mean(v):.4f}" if abs(v[0]) < 10 else f"{statistics.mean(v):.2f}" for v in values
         ]
         figure = f"{statistics.mean(gains):+.2f} ± {statistics.pstdev(gains):.2f}" if kind != BASE else "0"
-        kind = kind if len(runs) == len(SEEDS) else f"{kind} ({len(runs)} seeds)"
+        kind = kind if len(runs) == len(SEEDS) else f"{kind} ({len(runs)} of {len(SEEDS)} seeds)"
         count = f"{next(iter(runs.values()))['parameters']:,}"
         seconds = f"{statistics.median(run['seconds'] for run in runs.values()):.1f}"
         ranked.append((-statistics.mean(gains), [kind, *cells, figure, count, seconds]))
