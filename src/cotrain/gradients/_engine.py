@@ -28,7 +28,7 @@ from cotrain.gradients._rows import Asked, Rows, Source
 from cotrain.gradients._sharded import RanksSource, ShardedSource, average_grads
 from cotrain.gradients._shared import SharedParameters, own_leaves
 from cotrain.gradients._skipped import Skipped
-from cotrain.gradients._weigh import Measured, Rescale, measure, scaled_to_number, weigh
+from cotrain.gradients._weigh import Measured, Rescale, head_weights, measure, scaled_to_number, weigh
 
 
 class Engine:
@@ -225,7 +225,7 @@ class Engine:
             self._poison()
             return
         places = list(call.places)
-        heads_A = torch.from_numpy(self._head_weights(measured.active_K))[places]
+        heads_A = torch.from_numpy(head_weights(self.balancer.preference, measured.active_K))[places]
         if isinstance(self.balancer, JacobianRule):
             self._note(call, measured, np.full(call.n_tasks, np.nan), tasks)
             update_P = self._combined(self.balancer, call, rows, measured, scale)
@@ -264,7 +264,7 @@ class Engine:
 
     def _split_pass(self, call: Call, weights_K: Tensor, retain: bool) -> None:
         """Weigh the shared part by `weights_K` and the heads by the preference, in one pass if possible."""
-        wanted_K = self._head_weights(np.isin(np.arange(call.n_tasks), call.places))
+        wanted_K = head_weights(self.balancer.preference, np.isin(np.arange(call.n_tasks), call.places))
         heads_K = torch.from_numpy(wanted_K).to(call.values_A)
         if not retain and call.values_A.device.type == "cpu":
             given_K = weights_K.double().numpy()
@@ -323,13 +323,6 @@ class Engine:
         """Return where the parameters are."""
         parameters = self.shared.all or ([] if self.model is None else list(self.model.parameters()))
         return parameters[0].device if parameters else torch.device("cpu")
-
-    def _head_weights(self, active_K: np.ndarray) -> np.ndarray:
-        """Return the preference with mean 1 over the active tasks, 0 elsewhere."""
-        weights_K = np.ones(len(active_K)) if self.balancer.preference is None else self.balancer.preference
-        weights_K = np.where(active_K, weights_K, 0.0)
-        total = weights_K.sum()
-        return weights_K * (active_K.sum() / total) if total > 0 else weights_K
 
     # -- what went wrong ----------------------------------------------------------------------------
 

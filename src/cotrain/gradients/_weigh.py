@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,6 +77,13 @@ def weigh(balancer: Balancer, measured: Measured, call: Call, rescale: Rescale) 
     else:
         weights_K = np.asarray(balancer.weights(np.nan_to_num(measured.losses_K), safe_KK, active_K))
     return weights_K * rescaling(weights_K, safe_KK, active_K, rescale)
+
+
+def head_weights(preference: Sequence[float] | None, active_K: np.ndarray) -> np.ndarray:
+    """Return the preference with mean 1 over the active tasks, 0 elsewhere."""
+    weights_K = np.where(active_K, np.ones(len(active_K)) if preference is None else preference, 0.0)
+    total = weights_K.sum()
+    return weights_K * (active_K.sum() / total) if total > 0 else weights_K
 
 
 def rescaling(weights_K: np.ndarray, gramian_KK: np.ndarray, active_K: np.ndarray, rescale: Rescale) -> float:
