@@ -133,9 +133,16 @@ class Loop:
     def _label(
         self, task: Task, teachers: Sequence[int], beliefs: Sequence[Beliefs], round_: int
     ) -> Labelled:
+        if task.coding == "number" and not self._is_validated(task):
+            # That peers agree on a number is no evidence that they are right, and nothing would show it.
+            nothing = PseudoLabels.none(self.examples.targets[task.name])
+            return Labelled(nothing, math.nan, "numbers are labelled only where validation rows can judge it")
         able = [n for n in teachers if task.name in beliefs[n] and self.licences[n][task.name].teaches]
         calibrated = [self.licences[n][task.name].calibrated(beliefs[n][task.name]) for n in able]
         return self.labeller.label(task, calibrated, [self.peers[n].name for n in able], round_)
+
+    def _is_validated(self, task: Task) -> bool:
+        return self.validation is not None and bool((self.validation.masks[task.name] > 0).any())
 
     def _learn(
         self, before: Sequence[Fitted], taught: Sequence[dict[str, Labelled]], round_: int

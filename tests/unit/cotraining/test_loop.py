@@ -322,8 +322,20 @@ def test_predictions_that_are_nan_teach_nobody(make_problem):
 
     broken = Broken("linear", problem.tasks, problem.kit.classifier, Ridge())
     problem.kit.network = lambda name, tasks=None, view=None, *, bootstrap=False: broken
-    outcome = problem.run(CoTraining(SelfTraining(Curriculum(1.0)), 1), validation=False)
+    problem.validation = problem.validation.take(torch.arange(10))
+    outcome = problem.run(CoTraining(SelfTraining(Curriculum(1.0)), 1))
     record = {task.task: task for task in outcome.records[0].tasks}
     assert record["size"].accepted == 0
     assert "not finite" in record["size"].note
     assert record["class"].accepted > 0
+
+
+def test_numbers_are_not_labelled_where_nothing_could_show_that_they_are_wrong(make_problem):
+    problem = make_problem(kinds_=["class", "size"], labelled=30)
+    settings_ = CoTraining(LeaveOneOut(), 1)
+    with_, without = (problem.run(settings_, validation=held) for held in (True, False))
+    notes = [{one.task: one for one in outcome.records[0].tasks} for outcome in (with_, without)]
+    assert notes[0]["size"].accepted > 0
+    assert notes[1]["size"].accepted == 0
+    assert "validation rows" in notes[1]["size"].note
+    assert notes[1]["class"].accepted > 0
