@@ -61,7 +61,7 @@ OURS = (
 
 
 def timed(function: Callable[[], object]) -> float:
-    """Return the CPU time of one call in microseconds: one to warm the caches, then a millisecond of calls."""
+    """Return the CPU time of one call in microseconds: one warms up, then a millisecond of calls."""
     began = time.process_time()
     function()
     calls = max(1, min(30, int(1e-3 / max(time.process_time() - began, 1e-6))))

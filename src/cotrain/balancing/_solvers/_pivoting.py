@@ -8,10 +8,12 @@ import numpy as np
 RIDGE = 1e-13
 #: Entries down to this share of the largest count as non-negative.
 TOLERANCE = 1e-12
-#: Rounds of exchanging all wrong signs without fewer of them, before one entry is freed at a time.
-PATIENCE = 5
-#: From this many tasks on, small systems one by one are cheaper than one batch of systems of full size.
-ONE_BY_ONE = 24
+#: Rounds of exchanging all wrong signs, before one entry is freed at a time. Well-posed problems take 2 to 6.
+ROUNDS = 12
+#: From this many tasks on, systems are cut down to their free entries, which takes longer than small systems.
+CUT_DOWN = 12
+#: From this many tasks on, systems are solved one by one, each at its own size.
+ONE_BY_ONE = 48
 
 
 def complementary(matrix_KK: np.ndarray, offsets_NK: np.ndarray) -> np.ndarray:
@@ -20,7 +22,7 @@ def complementary(matrix_KK: np.ndarray, offsets_NK: np.ndarray) -> np.ndarray:
     x is the minimiser of ½xᵀMx + qᵀx over x ≥ 0. Block principal pivoting (Júdice and Pires, 1994; Kim
     and Park, "Fast nonnegative matrix factorization", 2011, https://doi.org/10.1137/110821172): guess
     which x are free, solve, exchange every entry of the wrong sign. It ends after a few rounds, but may
-    cycle on nearly singular matrices; such problems go over to an active set method, which always ends.
+    cycle on nearly singular matrices; what is left then goes over to an active set method, which always ends.
     All N problems are solved together, because one by one the time goes into overhead.
 
     Args:
@@ -32,34 +34,29 @@ def complementary(matrix_KK: np.ndarray, offsets_NK: np.ndarray) -> np.ndarray:
     """
     if offsets_NK.shape[0] == 1:
         return _complementary_of_one(matrix_KK, offsets_NK[0])[None, :]
-    n_problems, n_tasks = offsets_NK.shape
-    free_NK = offsets_NK < 0
     solution_NK = np.zeros_like(offsets_NK)
-    fewest_N = np.full(n_problems, n_tasks + 1)
-    patience_N = np.full(n_problems, PATIENCE)
-    largest_q_N1 = np.maximum.reduce(np.abs(offsets_NK), axis=1, keepdims=True)
-    open_M = free_NK.any(axis=1).nonzero()[0]  # with q ≥ 0 the answer is 0
-    while open_M.size:
-        free_MK, offsets_MK = free_NK[open_M], offsets_NK[open_M]
+    free_MK = offsets_NK < 0
+    open_M = np.flatnonzero(free_MK.any(axis=1))  # with q ≥ 0 the answer is 0
+    free_MK, offsets_MK = free_MK[open_M], offsets_NK[open_M]
+    largest_q_M1 = np.maximum.reduce(np.abs(offsets_MK), axis=1, keepdims=True, initial=0.0)
+    for _ in range(ROUNDS):
+        if not open_M.size:
+            break
         x_MK = _solve_on_free(matrix_KK, offsets_MK, free_MK)
         solution_NK[open_M] = x_MK
         checked_MK = np.where(free_MK, x_MK, x_MK @ matrix_KK + offsets_MK)
         if checked_MK.min() >= 0:
-            break
-        allowed_MK = np.maximum.reduce(np.abs(x_MK), axis=1, keepdims=True)
-        allowed_MK = np.where(free_MK, allowed_MK, allowed_MK + largest_q_N1[open_M])
+            return np.maximum(solution_NK, 0.0)
+        largest_x_M1 = np.maximum.reduce(np.abs(x_MK), axis=1, keepdims=True)
+        allowed_MK = largest_x_M1 + np.where(free_MK, 0.0, largest_q_M1)
         wrong_MK = checked_MK < -TOLERANCE * allowed_MK
-        n_wrong_M = np.add.reduce(wrong_MK, axis=1)
+        wrong_M = wrong_MK.any(axis=1)
         free_MK ^= wrong_MK
-        free_NK[open_M] = free_MK
-        fewest_M = fewest_N[open_M]
-        patience_M = np.where(n_wrong_M < fewest_M, PATIENCE, patience_N[open_M] - 1)
-        patience_N[open_M] = patience_M
-        fewest_N[open_M] = np.minimum(fewest_M, n_wrong_M)
-        cycling_M = (patience_M < 0) & (n_wrong_M > 0)
-        for problem in open_M[cycling_M]:
-            solution_NK[problem] = _active_set(matrix_KK, offsets_NK[problem])
-        open_M = open_M[(n_wrong_M > 0) & (patience_M >= 0)]
+        if not wrong_M.all():
+            open_M, largest_q_M1 = open_M[wrong_M], largest_q_M1[wrong_M]
+            free_MK, offsets_MK = free_MK[wrong_M], offsets_MK[wrong_M]
+    for problem in open_M:
+        solution_NK[problem] = _active_set(matrix_KK, offsets_NK[problem])
     return np.maximum(solution_NK, 0.0)
 
 
@@ -67,22 +64,17 @@ def _complementary_of_one(matrix_KK: np.ndarray, offset_K: np.ndarray) -> np.nda
     """Do the same for one problem, without the bookkeeping of many."""
     free_K = offset_K < 0
     largest_q = float(np.abs(offset_K).max())
-    fewest, patience = offset_K.size + 1, PATIENCE
-    while True:
+    for _ in range(ROUNDS):
         x_K = _solve_on_one(matrix_KK, offset_K, free_K)
         checked_K = np.where(free_K, x_K, matrix_KK @ x_K + offset_K)
         if checked_K.min() >= 0:
             return x_K
         largest_x = float(np.abs(x_K).max())
         wrong_K = checked_K < np.where(free_K, -TOLERANCE * largest_x, -TOLERANCE * (largest_q + largest_x))
-        n_wrong = int(np.count_nonzero(wrong_K))
-        if n_wrong == 0:
+        if not wrong_K.any():
             return np.maximum(x_K, 0.0)
-        patience = PATIENCE if n_wrong < fewest else patience - 1
-        if patience < 0:
-            return np.maximum(_active_set(matrix_KK, offset_K), 0.0)
-        fewest = min(fewest, n_wrong)
         free_K ^= wrong_K
+    return np.maximum(_active_set(matrix_KK, offset_K), 0.0)
 
 
 def _active_set(matrix_KK: np.ndarray, offset_K: np.ndarray) -> np.ndarray:
@@ -119,9 +111,21 @@ def _solve_on_free(matrix_KK: np.ndarray, offsets_MK: np.ndarray, free_MK: np.nd
         for row in range(n_problems):
             x_MK[row] = _solve_on_one(matrix_KK, offsets_MK[row], free_MK[row])
         return x_MK
-    # the other rows read x = 0; rounding in them is cut off at the end
-    systems_MKK = np.where(free_MK[:, :, None], matrix_KK, np.eye(n_tasks))
-    return np.linalg.solve(systems_MKK, (offsets_MK * -1.0 * free_MK)[:, :, None])[:, :, 0] * free_MK
+    # rows that are not free read x = 0; rounding in them is cut off at the end
+    if n_tasks < CUT_DOWN:
+        systems_MKK = np.where(free_MK[:, :, None], matrix_KK, np.eye(n_tasks))
+        right_MK1 = np.where(free_MK, -offsets_MK, 0.0)[:, :, None]
+        return np.linalg.solve(systems_MKK, right_MK1)[:, :, 0] * free_MK
+    width = int(np.add.reduce(free_MK, axis=1).max())
+    places_MF = (~free_MK).argsort(axis=1, kind="stable")[:, :width]
+    rows_M1 = np.arange(n_problems)[:, None]
+    free_MF = free_MK[rows_M1, places_MF]
+    systems_MFF = matrix_KK.take(places_MF[:, :, None] * n_tasks + places_MF[:, None, :])
+    systems_MFF = np.where(free_MF[:, :, None], systems_MFF, np.eye(width))
+    right_MF1 = np.where(free_MF, -offsets_MK[rows_M1, places_MF], 0.0)[:, :, None]
+    x_MK = np.zeros_like(offsets_MK)
+    x_MK[rows_M1, places_MF] = np.linalg.solve(systems_MFF, right_MF1)[:, :, 0] * free_MF
+    return x_MK
 
 
 def _solve_on_one(matrix_KK: np.ndarray, offset_K: np.ndarray, free_K: np.ndarray) -> np.ndarray:
