@@ -4,8 +4,8 @@
     python examples/toys/gradnorm.py --plot weights.png
 
 y_i = s_i tanh((B + E_i) x) with x of 250 and y of 100 numbers, B ~ N(0, 10), E_i ~ N(0, 3.5) (variances),
-s = (1, 100), and a network of four layers of width 100. The criterion is the mean
-of L_i(test) / L_i(test, start).
+s = (1, 100), and a network of shared layers of width 100 (four; --layers 3 counts the output layer as the
+fourth) with one linear output layer per task. The criterion is the mean of L_i(test) / L_i(test, start).
 """
 
 from __future__ import annotations
@@ -37,19 +37,21 @@ def train(
     scales: tuple[float, ...] = (1.0, 100.0),
     rows: int = 10_000,
     width: int = 100,
+    layers: int = 4,
+    batch: int = 100,
 ) -> tuple[float, np.ndarray]:
     """Return the mean relative test loss, and the weights of each step."""
     n_tasks = len(scales)
     inputs, targets = make_data(seed, rows + rows // 10, scales)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        layers: list[torch.nn.Module] = []
-        for n_in in (250, width, width, width):
-            layers += [torch.nn.Linear(n_in, width), torch.nn.ReLU()]
-        trunk = torch.nn.Sequential(*layers)
+        modules: list[torch.nn.Module] = []
+        for n_in in [250] + [width] * (layers - 1):
+            modules += [torch.nn.Linear(n_in, width), torch.nn.ReLU()]
+        trunk = torch.nn.Sequential(*modules)
         heads = torch.nn.ModuleList(torch.nn.Linear(width, 100) for _ in scales)
     adam = torch.optim.Adam([*trunk.parameters(), *heads.parameters()], lr=1e-3)
-    last_shared = [parameter for parameter in layers[-2].parameters() if parameter.ndim == 2]
+    last_shared = [parameter for parameter in modules[-2].parameters() if parameter.ndim == 2]
     generator = torch.Generator().manual_seed(seed + 1)
 
     def losses_of(chosen: torch.Tensor) -> list[torch.Tensor]:
@@ -61,7 +63,7 @@ def train(
         start = np.array([float(loss) for loss in losses_of(test)])
     history = []
     for _ in range(steps):
-        losses = losses_of(torch.randint(rows, (100,), generator=generator))
+        losses = losses_of(torch.randint(rows, (batch,), generator=generator))
         squared = None
         if balancer.needs is Needs.NORMS:
             gradients = [torch.autograd.grad(loss, last_shared, retain_graph=True) for loss in losses]
@@ -85,12 +87,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--alpha", type=float, default=0.12)
+    parser.add_argument("--layers", type=int, default=4, help="shared layers")
+    parser.add_argument("--batch", type=int, default=100)
     parser.add_argument("--plot", default=None, help="file for the weights by step (needs matplotlib)")
     arguments = parser.parse_args()
     history = None
     for seed in range(arguments.seeds):
-        equal, _ = train(Equal(), seed, arguments.steps)
-        normed, history = train(GradNorm(alpha=arguments.alpha), seed, arguments.steps)
+        sizes = {"steps": arguments.steps, "layers": arguments.layers, "batch": arguments.batch}
+        equal, _ = train(Equal(), seed, **sizes)
+        normed, history = train(GradNorm(alpha=arguments.alpha), seed, **sizes)
         print(f"seed {seed}: mean relative test loss {equal:.3f} equal, {normed:.3f} GradNorm", flush=True)
     if arguments.plot and history is not None:
         import matplotlib as mpl

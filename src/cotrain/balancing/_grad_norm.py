@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cotrain.balancing._adam import adam_step
 from cotrain.balancing._checks import check_between
 from cotrain.balancing._norm_rule import NormRule
 
@@ -13,19 +14,19 @@ from cotrain.balancing._norm_rule import NormRule
 class GradNorm(NormRule):
     """Weights learned so that weighted gradients have one length, longer for tasks that lag behind.
 
-    w descends on Σₖ |wₖnₖ − m·rₖ^α|, with the norms n, m = mean(w·n) held fixed and
-    rₖ = (Lₖ/Lₖ(0)) / mean(L/L(0)), and is then brought back to mean 1. A step multiplies wₖ by
-    exp(−learning_rate·δₖ), δₖ = (wₖnₖ − m·rₖ^α) / (m·rₖ^α), at most 1. Cost: the gradient norms (of the last
+    w descends by Adam on Σₖ |wₖnₖ − m·rₖ^α|, with the norms n, m = mean(w·n) held fixed and
+    rₖ = (Lₖ/Lₖ(0)) / mean(L/L(0)), and is then brought back to mean 1. Cost: the gradient norms (of the last
     shared layer, in the paper). Needs: `NORMS`.
 
-    It fails for losses that start near 0 or are negative: the rate rₖ is then kept at 1. Adaptation is
-    slow: a weight moves by at most the share `learning_rate` a step.
+    It fails for losses that start near 0 or are negative: the rate rₖ is then kept at 1. A step of Adam is
+    about `learning_rate` whatever the distance, so a weight that should be smaller than that swings around
+    its goal: use a smaller rate where gradients differ a hundredfold or more.
 
     A preference multiplies the target lengths m·rₖ^α.
 
     Args:
         alpha: α ≥ 0, strength of the pull towards equal training rates; the paper uses .12 to 1.5.
-        learning_rate: step of the weights, > 0.
+        learning_rate: of Adam on the weights, > 0; the paper uses .025.
         preference: see `Balancer`.
 
     Raises:
@@ -40,8 +41,9 @@ class GradNorm(NormRule):
         [0.5, 1.5]
 
     Source: Chen et al., "GradNorm: Gradient Normalization for Adaptive Loss Balancing in Deep Multitask
-    Networks", 2018, https://arxiv.org/abs/1711.02257. Different here: relative steps on the logarithms
-    of the weights, which stay positive and settle even where norms differ by 10,000 (the paper: Adam on w).
+    Networks", 2018, https://arxiv.org/abs/1711.02257. Different here: the norms are brought to root mean
+    square 1 at every step, so that their unit cannot matter; a step at most halves a weight, so that it stays
+    positive; the step that measures the norms already takes the new weights.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class GradNorm(NormRule):
         self.learning_rate = learning_rate
         self.state["weights"] = {}
         self.state["initial_losses"] = {}
+        self.state["moments"] = {}
 
     def _solve(
         self, norms_A: np.ndarray, losses_A: np.ndarray, preference_A: np.ndarray, index_A: np.ndarray
@@ -67,9 +70,22 @@ class GradNorm(NormRule):
         usable_A = (initial_A > 0) & (losses_A > 0)
         progress_A = np.where(usable_A, losses_A / np.where(usable_A, initial_A, 1.0), 1.0)
         rates_A = progress_A / progress_A.mean()
-        targets_A = (weights_A * norms_A).mean() * rates_A**self.alpha * preference_A
-        gaps_A = np.minimum(weights_A * norms_A / targets_A - 1.0, 1.0)
-        weights_A = weights_A * np.exp(-self.learning_rate * gaps_A)
+        lengths_A = weights_A * norms_A
+        targets_A = lengths_A.mean() * rates_A**self.alpha * preference_A
+        gaps_A = lengths_A - targets_A
+        # rounding must not look like a gap: its sign alone would make a whole step
+        signs_A = np.where(np.abs(gaps_A) > 1e-12 * targets_A, np.sign(gaps_A), 0.0)
+        weights_A = np.maximum(weights_A + self._step(signs_A * norms_A, index_A), weights_A / 2)
         weights_A = weights_A * (total / weights_A.sum())
         kept.update({str(task): float(weight) for task, weight in zip(index_A, weights_A, strict=True)})
         return weights_A
+
+    def _step(self, gradient_A: np.ndarray, index_A: np.ndarray) -> np.ndarray:
+        """Return Adam's change of the weights; each task has its own moments and clock."""
+        kept = self.state["moments"]
+        first_A, second_A, steps_A = np.array([kept.get(str(task), (0.0, 0.0, 0.0)) for task in index_A]).T
+        change_A, moments = adam_step(np, gradient_A, (first_A, second_A, steps_A), self.learning_rate)
+        kept.update(
+            {str(task): list(row) for task, row in zip(index_A, np.stack(moments, 1).tolist(), strict=True)}
+        )
+        return change_A
