@@ -51,7 +51,9 @@ def _read_run(folder: Path) -> tuple[Any, list[Any], Any, str]:
     text = _text(folder / "config.yaml", "It is not a run folder.")
     lines = _text(folder / "history.jsonl", "The run has not finished.").splitlines()
     with _explained(folder):
-        return metrics, [json.loads(line) for line in lines], yaml.safe_load(text) or {}, text
+        # The rounds of co-training stand there too; the curves are of epochs.
+        history = [record for record in map(json.loads, lines) if "epoch" in record]
+        return metrics, history, yaml.safe_load(text) or {}, text
 
 
 @contextmanager
