@@ -124,7 +124,8 @@ def write_weights(folder: Path, weights: list[Weights], weights_of: Mapping[str,
     tensors = {
         f"{i}.{name}": tensor.contiguous() for i, one in enumerate(weights) for name, tensor in one.items()
     }
-    metadata = {"version": str(VERSION), "weights_of": json.dumps(weights_of)}
+    # One entry: the format writes several in an order that changes from process to process.
+    metadata = {"cotrain": json.dumps({"version": VERSION, "weights_of": weights_of})}
     # Shared memory between names (tied weights) is not allowed in the format: each name gets its own copy.
     unique = {name: tensor.clone() for name, tensor in tensors.items()}
     write_atomically(folder / MODEL, lambda temporary: save_file(unique, temporary, metadata))
@@ -142,7 +143,7 @@ def read_weights(folder: Path) -> tuple[list[Weights], dict[str, int]]:
         raise RunError(f"{path} does not exist.{hint}")
     try:
         with safe_open(path, framework="pt") as file:
-            weights_of = json.loads((file.metadata() or {})["weights_of"])
+            weights_of = json.loads((file.metadata() or {})["cotrain"])["weights_of"]
             weights: list[dict[str, Tensor]] = [{} for _ in range(max(weights_of.values()) + 1)]
             for key in file.keys():  # noqa: SIM118 - not a dict
                 number, _, name = key.partition(".")

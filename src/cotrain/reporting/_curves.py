@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cotrain.reporting._draw import N_STYLES, Pen, faint, finite, style, whole_ticks
+from cotrain.reporting._draw import N_STYLES, Pen, faint, finite, plain_log_axis, style, whole_ticks
 from cotrain.reporting._page import Picture, Section
 from cotrain.reporting._pieces import legend, listed, short, shown
 
@@ -97,7 +97,7 @@ def weight_section(history: History, balancer: str, pen: Pen) -> Section | None:
             for number, task in enumerate(some):
                 axes.plot(epochs, weights[task], **style(number))
             if positive and last[heavy] > 8 * last[light]:
-                axes.set_yscale("log")
+                plain_log_axis(axes)
             axes.set(xlabel="epoch", ylabel="weight (a factor)")
             whole_ticks(axes)
 

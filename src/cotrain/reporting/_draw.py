@@ -111,6 +111,19 @@ def dash_attribute(number: int) -> str:
     return " ".join(f"{length * 1.5:g}" for length in DASHES[number % N_STYLES]) or "none"
 
 
+def plain_log_axis(axes: Any) -> None:
+    """Make the y axis logarithmic, labelled with plain numbers.
+
+    Powers of ten would come as mathematical markup, which text in an SVG shows as it stands.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
 def whole_ticks(axes: Any) -> None:
     """Put the ticks of the x axis at whole numbers, as for epochs."""
     from matplotlib.ticker import MaxNLocator

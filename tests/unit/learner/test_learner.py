@@ -248,3 +248,12 @@ def test_tiny_tables_and_a_last_batch_of_one_row(n_rows):
     frame = films(n_rows).with_columns(big=pl.Series(["yes" if i % 2 else "no" for i in range(n_rows)]))
     fitted = learner(training={"batch_size": 8, "epochs": 1}).fit(frame, None, progress=False)
     assert fitted.predict(frame).height == n_rows
+
+
+def test_equal_networks_are_equal_files(tmp_path):
+    # Several entries of metadata would be written in an order that changes from process to process.
+    from safetensors import safe_open
+
+    learner().fit(films(), 0.2, run=tmp_path, progress=False)
+    with safe_open(tmp_path / "model.safetensors", framework="pt") as file:
+        assert list(file.metadata()) == ["cotrain"]

@@ -178,3 +178,13 @@ def test_a_folder_becomes_a_report(tmp_path: Path) -> None:
     (tmp_path / "history.jsonl").write_text("".join(json.dumps(r) + "\n" for r in history(["a", "b"])))
     (tmp_path / "config.yaml").write_text("seed: 1\n")
     assert "seed: 1" in report_of_folder(tmp_path)
+
+
+def test_a_logarithmic_axis_is_labelled_with_plain_numbers() -> None:
+    # Mathematical markup such as 10^{1} would stand in the picture as it is written.
+    apart = [{"epoch": 0, "loss": {"a": 1.0, "b": 1.0}, "weights": {"a": 100.0, "b": 1.0}}] * 3
+    html = run_report(
+        "r", metrics(["a", "b"]), [record | {"epoch": i} for i, record in enumerate(apart)], {}, ""
+    )
+    assert ">100<" in html.replace("\n", "").replace(" ", "")
+    assert "mathdefault" not in html
