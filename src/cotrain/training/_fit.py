@@ -69,9 +69,7 @@ class Fit:
         loggers: Iterable[Logger] = (),
         checkpoint: Path | None = None,
     ) -> None:
-        self.tasks = list(tasks)
-        self.settings = settings
-        self.seed = seed
+        self.tasks, self.settings, self.seed = list(tasks), settings, seed
         self.loggers = list(loggers)
         self.device = pick_device(settings.device)
         self.model = model.to(self.device)
