@@ -6,9 +6,8 @@
     python benchmarks/cotraining.py mfeat-views --seeds 5
     python benchmarks/cotraining.py cancer --seeds 10
 
-Test figures are those of what the guards chose; nothing is chosen on test rows. The peers
-sslearn and mvlearn take part where they are installed. Data sets that are not bundled with scikit-learn are
-read from --data.
+Test figures are those of what the guards chose; nothing is chosen on test rows. The peers are those of
+scikit-learn. Data sets that are not bundled with it are read from --data.
 """
 
 from __future__ import annotations
