@@ -41,7 +41,7 @@ def train(path, run, resume):
         [ct.tasks.Binary("big"), ct.tasks.Regression("price"), ct.tasks.Multiclass("kind")],
         encoder=ct.networks.TableEncoder(width=32, depth=1, dropout=0.2),
         training=ct.Training(
-            epochs=60,
+            epochs=100,
             batch_size=16,
             patience=None,
             select="per_task",
@@ -82,10 +82,11 @@ def kill_again_and_again(folder):
         if kills >= N_KILLS:
             process.join()
         elif kills % 4 == 0:
-            process.join(draw.uniform(0.0, duration / 4))  # at any moment, the very first ones too
+            process.join(draw.uniform(0.0, duration / 8))  # at any moment, the very first ones too
         else:
-            wait_for_training(process, killed)
-            process.join(draw.uniform(0.0, duration / 20))
+            # Every other time a few epochs further, however fast the machine is.
+            wait_for_training(process, killed, epochs=4 if kills % 2 else 0)
+            process.join(draw.uniform(0.0, duration / 30))
         if process.exitcode is not None:
             assert process.exitcode == 0
             return kills, len(epochs_seen)
@@ -99,12 +100,19 @@ def kill_again_and_again(folder):
             epochs_seen.add(len([json.loads(line) for line in lines]))
 
 
-def wait_for_training(process, folder):
-    """Wait until the process writes the history, as it does when it begins to train."""
+def wait_for_training(process, folder, epochs):
+    """Wait until the process has written the history, as it does when it begins, and so many epochs more."""
     history = folder / "history.jsonl"
-    before = history.stat().st_mtime_ns if history.exists() else 0
-    while process.exitcode is None and (not history.exists() or history.stat().st_mtime_ns == before):
-        time.sleep(0.005)
+
+    def file():
+        return history.stat().st_ino if history.exists() else 0
+
+    before = file()
+    while process.exitcode is None and file() == before:
+        time.sleep(0.002)
+    wanted = epochs + (len(history.read_text().splitlines()) if history.exists() else 0)
+    while process.exitcode is None and len(history.read_text().splitlines()) < wanted:
+        time.sleep(0.002)
 
 
 @pytest.mark.slow
