@@ -14,7 +14,7 @@ from cotrain.learner._components import FAMILIES, SETTINGS, kinds_of
 
 ROOT = Path(cotrain.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
-#: `Wrap` takes a module of the user's own, which no configuration file can hold.
+#: `Wrap.module` is a property: it must not count among the encoder's own submodules.
 CONFIGURABLE = [
     cls for base in FAMILIES for cls in kinds_of(base).values() if cls is not cotrain.networks.Wrap
 ] + list(SETTINGS)

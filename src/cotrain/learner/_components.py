@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
+from torch import nn
 
 from cotrain import balancing, cotraining, networks, tasks
 from cotrain._base import ConfigError, CotrainError, constructor_parameters, did_you_mean, parameters_of
@@ -159,6 +160,8 @@ def describe(obj: object) -> Any:
         return {key: describe(value) for key, value in obj.items()}
     if isinstance(obj, Sequence) and not isinstance(obj, str):
         return [describe(value) for value in obj]
+    if isinstance(obj, nn.Module):
+        return f"a {type(obj).__name__} given in Python"  # for the reader: it cannot be made again from this
     return obj
 
 

@@ -229,9 +229,8 @@ class Learner:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(mix_seed(self.seed, name))
             sharing = copy.deepcopy(self.sharing) if whole else HardSharing()
-            sharing.build(
-                lambda: copy.deepcopy(self.encoder).build(coding.spec), [task.name for task in tasks]
-            )
+            names = [task.name for task in tasks]
+            sharing.build(lambda: copy.deepcopy(self.encoder).build(coding.spec), names)
             widths = sharing.widths()
             heads = {task.name: task.head(widths[task.name], self.head) for task in tasks}
             return MultiTaskModel(sharing, heads, copy.deepcopy(self.output_space) if whole else None)
@@ -267,13 +266,9 @@ class Learner:
         """
         coding = self.coding
         examples = coding.examples(data)
+        outputs, constants = self._outputs(examples.inputs), coding.constants
         return evaluate(
-            coding.tasks,
-            self._outputs(examples.inputs),
-            examples.targets,
-            examples.masks,
-            constants=coding.constants,
-            parts=True,
+            coding.tasks, outputs, examples.targets, examples.masks, constants=constants, parts=True
         )
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
@@ -289,8 +284,12 @@ class Learner:
         write_weights(Path(folder), self._weights, self._weights_of)
 
     @classmethod
-    def load(cls, folder: str | Path) -> Self:
+    def load(cls, folder: str | Path, *, encoder: Encoder | None = None) -> Self:
         """Read a fitted learner from a run folder. Nothing in it is unpickled or executed.
+
+        Args:
+            folder: what `save` or `cotrain train` wrote.
+            encoder: instead of the configuration's, for a `Wrap` around a network given in Python.
 
         Raises:
             RunError: the folder is not a finished run, is damaged, or was made by a newer version.
@@ -299,6 +298,7 @@ class Learner:
         schema = read_schema(folder)
         # A run's configuration also says what is beyond the learner: the data and its split.
         config = {k: v for k, v in read_config(folder).items() if k in constructor_parameters(cls)}
+        config |= {} if encoder is None else {"encoder": encoder}
         try:
             learner = construct_class(cls, config, f"{folder}/config.yaml")
             coding = Coding.from_json(schema, copy.deepcopy(learner.tasks))

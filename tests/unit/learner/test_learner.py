@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import cotrain as ct
-from cotrain._base import DataError, InvalidArgumentError, RunError
+from cotrain._base import ConfigError, DataError, InvalidArgumentError, RunError
 
 
 def films(n_rows=120, seed=0):
@@ -99,6 +99,24 @@ def test_saved_and_loaded_in_another_process_it_predicts_the_same(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == json.loads(fitted.predict(frame).write_json())
+
+
+class Rows(torch.utils.data.Dataset):
+    def __len__(self):
+        return 40
+
+    def __getitem__(self, row):
+        return {"x": torch.full((4,), row / 40), "big": float(row > 20)}
+
+
+def test_a_network_given_in_python_is_saved_and_given_again_to_load(tmp_path):
+    encoder = ct.networks.Wrap(torch.nn.Linear(4, 3), key="x")
+    fitted = ct.Learner([ct.tasks.Binary("big")], encoder=encoder, training=ct.Training(epochs=1))
+    fitted.fit(Rows(), None, run=tmp_path / "run", progress=False)
+    again = ct.Learner.load(tmp_path / "run", encoder=encoder)
+    assert again.predict(Rows()).equals(fitted.predict(Rows()))
+    with pytest.raises(ConfigError, match=r"a Linear given in Python.*Learner.load\(folder, encoder="):
+        ct.Learner.load(tmp_path / "run")
 
 
 def test_a_run_folder_holds_its_files_and_no_pickle_that_executes(tmp_path):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import importlib
+from collections.abc import Mapping, Sequence
 from typing import Any, Self, final
 
 import torch
@@ -28,45 +29,54 @@ class Wrap(Encoder):
     `fresh=True` each copy draws new initial weights through its layers' `reset_parameters`.
 
     Args:
-        module: the network; it is copied, never changed.
+        module: the network, which is copied, never changed; or the name of its class,
+            "package.module:Class", as it stands in a configuration file. A run with a network given in
+            Python needs it again: `Learner.load(folder, encoder=Wrap(module, ...))`.
         stages: names of the submodules in the order in which they run, each a name or a sequence of
-            names; none: the whole module is one stage.
+            names; none: the whole module is one stage. After `build` the attribute holds the stages.
         key: name of the tensor that the first stage gets, instead of the dict of inputs.
         widths: D after each stage; `None`: found by running one row of zeros through the stages, which
-            needs the shape of a row of `key` in the description of the inputs.
+            needs the shape of a row of `key` in the description of the inputs. After `build` the
+            attribute holds them.
         pool: whether to end with the mean over the positions, [B, D].
         fresh: whether each copy draws new initial weights.
+        arguments: what the class gets, where `module` is a name.
 
     Raises:
-        InvalidArgumentError: if there is no such submodule, the widths do not fit the stages, or the shape
-            of a row is not known.
+        InvalidArgumentError: if there is no such class or submodule, the widths do not fit the stages, or
+            the shape of a row is not known.
 
     Example:
         >>> module = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
         >>> encoder = Wrap(module, stages=[("0", "1"), "2"], key="x", widths=(8, 3)).build(InputSpec())
         >>> encoder({"x": torch.zeros(5, 4)}).shape, len(encoder.stages)
         (torch.Size([5, 3]), 2)
+        >>> Wrap("torch.nn:Linear", arguments={"in_features": 4, "out_features": 3}).network
+        Linear(in_features=4, out_features=3, bias=True)
     """
 
     def __init__(
         self,
-        module: nn.Module,
+        module: nn.Module | str,
         stages: Sequence[str | Sequence[str]] = (),
         *,
         key: str = "inputs",
         widths: Sequence[int] | None = None,
         pool: bool = False,
         fresh: bool = False,
+        arguments: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        network = _make(module, arguments or {}) if isinstance(module, str) else module
         # In a tuple, so that the untouched original does not count among this encoder's parameters.
-        self._original = (module,)
+        self._original = (module, network)
         self._cuts = [(cut,) if isinstance(cut, str) else tuple(cut) for cut in stages] or [("",)]
-        known = dict(module.named_modules())
+        self.stages: Any = tuple(stages)
+        known = dict(network.named_modules())
         for name in (name for cut in self._cuts for name in cut):
             if name not in known:
                 raise InvalidArgumentError(
-                    f"Wrap(stages=...): {type(module).__name__} has no submodule {name!r}: "
+                    f"Wrap(stages=...): {type(network).__name__} has no submodule {name!r}: "
                     f"{did_you_mean(name, [n for n in known if n])}"
                 )
         if widths is not None and len(widths) != len(self._cuts):
@@ -75,18 +85,24 @@ class Wrap(Encoder):
                 "give one width a stage."
             )
         self.key = key
-        self.given_widths = None if widths is None else tuple(widths)
+        self.widths: Any = None if widths is None else tuple(widths)
         self.pool = pool
         self.fresh = fresh
+        self.arguments = None if arguments is None else dict(arguments)
 
     @property
-    def module(self) -> nn.Module:
-        """The network that was given, with its own weights."""
+    def module(self) -> nn.Module | str:
+        """The network or the name that was given."""
         return self._original[0]
+
+    @property
+    def network(self) -> nn.Module:
+        """The network with its own weights, never changed."""
+        return self._original[1]
 
     def build(self, spec: InputSpec) -> Self:
         """Copy the module and cut the copy into stages."""
-        network = copy.deepcopy(self.module)
+        network = copy.deepcopy(self.network)
         if self.fresh:
             for part in network.modules():
                 reset: Any = getattr(part, "reset_parameters", None)
@@ -98,7 +114,7 @@ class Wrap(Encoder):
         if self.pool:
             stages[-1] = nn.Sequential(stages[-1], MeanPool())
         self.stages = nn.ModuleList(stages)
-        self.widths = self._probe(spec) if self.given_widths is None else self.given_widths
+        self.widths = self._probe(spec) if self.widths is None else self.widths
         self.width = self.widths[-1]
         return self
 
@@ -119,6 +135,29 @@ class Wrap(Encoder):
                 widths.append(hidden.shape[1 if hidden.dim() == 4 else -1])
         self.stages.train(was_training)
         return tuple(widths)
+
+
+def _make(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """Return an object of the named class, which must be a `torch.nn.Module`: nothing else is called."""
+    module_name, colon, class_name = name.partition(":")
+    if not colon:
+        raise InvalidArgumentError(
+            f"Wrap(module={name!r}): expected a torch.nn.Module or the name of its class, "
+            "'package.module:Class'. A run that was made with a network given in Python is read with "
+            "Learner.load(folder, encoder=Wrap(...))."
+        )
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError) as error:
+        raise InvalidArgumentError(f"Wrap(module={name!r}): cannot import it: {error}.") from error
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        raise InvalidArgumentError(f"Wrap(module={name!r}): expected a class derived from torch.nn.Module.")
+    try:
+        return found(**arguments)
+    except TypeError as error:
+        raise InvalidArgumentError(
+            f"Wrap(module={name!r}, arguments={dict(arguments)!r}): {class_name} does not take them: {error}."
+        ) from error
 
 
 class _Chain(nn.Module):

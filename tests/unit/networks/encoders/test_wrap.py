@@ -6,7 +6,8 @@ from torch import nn
 from torch.nn import functional
 
 from cotrain._base import InputSpec, InvalidArgumentError
-from cotrain.networks import MMoE, Wrap
+from cotrain.learner import construct, describe
+from cotrain.networks import Encoder, MMoE, Wrap
 
 
 class Block(nn.Module):
@@ -113,6 +114,34 @@ def test_a_whole_module_is_one_stage():
     encoder = Wrap(nn.Linear(4, 3)).build(InputSpec(tensors={"inputs": (4,)}))
     assert len(encoder.stages) == 1
     assert encoder.width == 3
+
+
+def test_a_class_by_its_name_can_be_written_down_and_made_again():
+    encoder = Wrap("torch.nn:Linear", key="x", widths=[3], arguments={"in_features": 4, "out_features": 3})
+    described = describe(encoder)
+    assert described == {
+        "kind": "Wrap",
+        "module": "torch.nn:Linear",
+        "key": "x",
+        "widths": [3],
+        "arguments": {"in_features": 4, "out_features": 3},
+    }
+    again = construct(Encoder, described, "encoder").build(InputSpec())
+    assert again({"x": torch.zeros(2, 4)}).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("Linear", {}, "expected a torch.nn.Module or the name of its class"),
+        ("torch.nn:Linaer", {}, "cannot import it"),
+        ("os:system", {"command": "true"}, "expected a class derived from torch.nn.Module"),
+        ("torch.nn:Linear", {"widht": 3}, "Linear does not take them"),
+    ],
+)
+def test_names_of_classes_that_cannot_be_made(name, arguments, message):
+    with pytest.raises(InvalidArgumentError, match=message):
+        Wrap(name, arguments=arguments)
 
 
 def test_errors():
