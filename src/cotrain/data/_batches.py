@@ -82,6 +82,16 @@ class Batches:
         """Rows in an epoch."""
         return len(self.rows)
 
+    def replace(self, tensors: Nested) -> None:
+        """Put other values in the place of some tensors, for all batches that are given from now on.
+
+        The tensors that were given at first are read only and stay as they are.
+
+        Args:
+            tensors: nested dict of a part of the names, each with the shape and type it had.
+        """
+        self._source.replace({path: tensor[self.rows] for path, tensor in _flatten(tensors).items()})
+
     def order(self, epoch: int) -> Tensor:
         """Return the order of an epoch: positions in `rows`, [number of rows]."""
         if not self.shuffle:
@@ -136,6 +146,16 @@ class _Packed:
     ) -> None:
         self.matrices.append(tensor if rows is None else tensor.index_select(0, rows))
         self.places.append(places)
+
+    def replace(self, leaves: Mapping[tuple[str, ...], Tensor]) -> None:
+        for path, tensor in leaves.items():
+            number = next(i for i, places in enumerate(self.places) if path in places)
+            place = self.places[number][path]
+            if place is None:
+                # The matrix may be the caller's own tensor: it is exchanged, not written to.
+                self.matrices[number] = tensor
+            else:
+                self.matrices[number][:, place[0] : place[1]] = tensor
 
     def gather(self, index: Tensor) -> dict[tuple[str, ...], Tensor]:
         return self._views([matrix.index_select(0, index) for matrix in self.matrices])

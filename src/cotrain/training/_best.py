@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, final
 
-from torch import Tensor
+from torch import Tensor, nn
 
 Weights = dict[str, Tensor]
 
@@ -52,6 +52,29 @@ class BestWeights:
         epoch = self.epochs.get(criterion)
         return None if epoch is None else self.copies[epoch]
 
+    def choose(
+        self, tasks: Sequence[str], last: Weights, select: Literal["combined", "per_task", "last"]
+    ) -> tuple[list[Weights], dict[str, int]]:
+        """Return the distinct sets of weights that are kept, and task -> which of them.
+
+        Args:
+            tasks: names.
+            last: weights at the end, for whatever has no best epoch.
+            select: see `Training`.
+        """
+        kept: dict[int, int] = {}
+        weights: list[Weights] = []
+        weights_of: dict[str, int] = {}
+        for name in tasks:
+            criterion = name if select == "per_task" and name in self.epochs else "combined"
+            best = None if select == "last" else self.weights(criterion)
+            epoch = -1 if best is None else self.epochs[criterion]
+            if epoch not in kept:
+                kept[epoch] = len(weights)
+                weights.append(last if best is None else best)
+            weights_of[name] = kept[epoch]
+        return weights, weights_of
+
     def state_dict(self) -> dict[str, Any]:
         """Return everything as plain values and tensors."""
         return {"values": self.values, "epochs": self.epochs, "copies": self.copies}
@@ -61,3 +84,8 @@ class BestWeights:
         self.values = dict(state["values"])
         self.epochs = dict(state["epochs"])
         self.copies = dict(state["copies"])
+
+
+def copy_weights(model: nn.Module) -> Weights:
+    """Return a copy of a model's parameters and buffers on the host."""
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in model.state_dict().items()}

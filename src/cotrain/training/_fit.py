@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, final
@@ -20,11 +20,12 @@ from cotrain.gradients import Balance, Monitor
 from cotrain.networks import MultiTaskModel, parameter_groups
 from cotrain.tasks import Task
 from cotrain.training._average import WeightAverage
-from cotrain.training._best import BestWeights, Weights
+from cotrain.training._best import BestWeights, copy_weights
 from cotrain.training._checkpoint import Checkpoints, read_checkpoint
 from cotrain.training._device import can_fuse, default_generator, pick_device
 from cotrain.training._examples import Examples
 from cotrain.training._loggers import FitStart, Logger
+from cotrain.training._loss_sums import LossSums
 from cotrain.training._mean_record import mean_record
 from cotrain.training._predict import outputs_of
 from cotrain.training._result import FitResult
@@ -49,11 +50,13 @@ class Fit:
         tasks: fitted tasks, in the order of the model's.
         balancer: how the tasks' losses or gradients are weighed.
         settings: everything else.
-        train: training rows; those without any label are left out.
+        train: training rows; those without any label are left out, unless `keep_all`.
         validation: rows to choose the best epoch on; `None`: the last epoch is kept.
         seed: names every random stream.
         loggers: who is told how it goes.
         checkpoint: file for the state; `None`: none is kept.
+        keep_all: keep rows without any label, for labels that `relabel` gives them later.
+        augment: changes the inputs of a training batch; its random draws are the step's own.
     """
 
     def __init__(
@@ -68,13 +71,16 @@ class Fit:
         seed: int = 0,
         loggers: Iterable[Logger] = (),
         checkpoint: Path | None = None,
+        keep_all: bool = False,
+        augment: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None,
     ) -> None:
         self.tasks, self.settings, self.seed = list(tasks), settings, seed
         self.loggers = list(loggers)
         self.device = pick_device(settings.device)
         self.model = model.to(self.device)
         labelled = train.labelled()
-        with_label = torch.nonzero(labelled.any(dim=1)).flatten()
+        with_label = torch.nonzero(labelled.any(dim=1) | keep_all).flatten()
+        self.augment = augment
         self.labelled = labelled[with_label]
         self.train = train.take(with_label).to(self.device)
         self.fingerprint = self.train.fingerprint()
@@ -117,8 +123,7 @@ class Fit:
         self.finished = False
         self.best = BestWeights()
         self.history: list[str] = []
-        self._loss_sums = torch.zeros(len(self.tasks), device=self.device)
-        self._loss_counts = dict.fromkeys((task.name for task in self.tasks), 0)
+        self._loss_sums = LossSums([task.name for task in self.tasks], self.device)
 
     # -- running ------------------------------------------------------------------------------------
 
@@ -145,12 +150,32 @@ class Fit:
                 logger.finish()
         return self._result()
 
+    def run_epoch(self) -> None:
+        """Train for one epoch, the loggers not being told: for loops that do something in between."""
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            self._train_epoch()
+            self._end_epoch()
+
+    def relabel(self, targets: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> None:
+        """Give the kept training rows other labels, from the next epoch on.
+
+        The validation and the reference losses remain those of the first labels.
+
+        Args:
+            targets: task -> [N, T], of the types that the first ones had.
+            masks: task -> [N, T].
+        """
+        rows = Examples(self.train.inputs, dict(targets), dict(masks)).to(self.device)
+        self.batches.replace({"targets": rows.targets, "masks": rows.masks})
+        self.train, self.labelled = rows, rows.labelled().cpu()
+
     def _train_epoch(self) -> None:
         self.model.train()
         active = self._active_tasks()
         reported = time.monotonic()
         for batch in self.batches.epoch(self.epoch, start=self.step_in_epoch):
-            self._take_step(batch, active[self.step_in_epoch])
+            if active[self.step_in_epoch]:
+                self._take_step(batch, active[self.step_in_epoch])
             self.step_in_epoch += 1
             if time.monotonic() - reported > REPORT_SECONDS and self.loggers:
                 self._report()
@@ -171,8 +196,10 @@ class Fit:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.model.sharing.set_progress(self._step / self.n_steps)
+        if self.augment is not None:
+            batch = {**batch, "inputs": self.augment(batch["inputs"])}
         losses = self._losses(batch, active)
-        self._note_losses(losses, active)
+        self._loss_sums.add(losses)
         self.balance.backward(losses, regulariser=self.model.sharing.penalty())
         if self.settings.clip is not None:
             nn.utils.clip_grad_norm_(self._parameters, self.settings.clip, foreach=True)
@@ -197,19 +224,8 @@ class Fit:
             for task in active
         }
 
-    def _note_losses(self, losses: Mapping[str, Tensor], active: Sequence[Task]) -> None:
-        """Add to the epoch's sums on the device; nothing is transferred."""
-        values = torch.stack([loss.detach().float() for loss in losses.values()])
-        if len(active) == len(self.tasks):
-            self._loss_sums += values
-        else:
-            places = torch.tensor([self.tasks.index(task) for task in active]).to(self.device)
-            self._loss_sums.index_add_(0, places, values)
-        for task in active:
-            self._loss_counts[task.name] += 1
-
     def _end_epoch(self) -> None:
-        losses = self._mean_losses()
+        losses = self._loss_sums.means()
         if not any(math.isfinite(loss) for loss in losses.values()):
             raise RunError(
                 f"Training diverged in epoch {self.epoch + 1}: every loss is infinite or not a number. "
@@ -233,8 +249,7 @@ class Fit:
         self.history.append(json.dumps(record))
         self.epoch += 1
         self.step_in_epoch = 0
-        self._loss_sums.zero_()
-        self._loss_counts = dict.fromkeys(self._loss_counts, 0)
+        self._loss_sums.clear()
         patience = self.settings.patience if self.settings.select != "last" else None
         self.finished = self.epoch == self.settings.epochs or (
             patience is not None and self.stale_epochs >= patience
@@ -253,8 +268,7 @@ class Fit:
             "stale_epochs": self.stale_epochs,
             "finished": self.finished,
             "history": self.history,
-            "loss_sums": self._loss_sums,
-            "loss_counts": self._loss_counts,
+            "losses": self._loss_sums.state_dict(),
             "model": self.model.state_dict(),
             "averaged": None if self.average is None else self.average.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -280,8 +294,7 @@ class Fit:
         self.stale_epochs = state["stale_epochs"]
         self.finished = state["finished"]
         self.history = list(state["history"])
-        self._loss_sums.copy_(state["loss_sums"])
-        self._loss_counts = dict(state["loss_counts"])
+        self._loss_sums.load_state_dict(state["losses"])
         self.model.load_state_dict(state["model"])
         if self.average is not None:
             self.average.model.load_state_dict(state["averaged"])
@@ -306,43 +319,19 @@ class Fit:
         """The network that is validated and kept."""
         return self.model if self.average is None else self.average.model
 
-    def _mean_losses(self) -> dict[str, float]:
-        counts = self._loss_counts.items()
-        sums = self._loss_sums.tolist()
-        return {task: total / n for total, (task, n) in zip(sums, counts, strict=True) if n}
-
     def _weights(self) -> dict[str, float]:
         """Return the weights of the epoch's last step."""
         values = [] if self.balance.weights is None else self.balance.weights.tolist()
         return {task.name: value for task, value in zip(self.tasks, values, strict=False)}
 
     def _report(self) -> None:
-        losses = self._mean_losses()
+        losses = self._loss_sums.means()
         for logger in self.loggers:
             logger.step(self._step, losses)
 
     def _result(self) -> FitResult:
         last = copy_weights(self._kept_model)
-        names = [task.name for task in self.tasks]
-        criterion = {
-            name: name if self.settings.select == "per_task" and name in self.best.epochs else "combined"
-            for name in names
-        }
-        kept: dict[int, int] = {}
-        weights: list[Weights] = []
-        weights_of: dict[str, int] = {}
-        for name in names:
-            best = None if self.settings.select == "last" else self.best.weights(criterion[name])
-            epoch = -1 if best is None else self.best.epochs[criterion[name]]
-            if epoch not in kept:
-                kept[epoch] = len(weights)
-                weights.append(last if best is None else best)
-            weights_of[name] = kept[epoch]
+        weights, weights_of = self.best.choose([task.name for task in self.tasks], last, self.settings.select)
         history = [json.loads(line) for line in self.history]
         skipped = {name: int(n) for name, n in self.balance.skipped.items() if n}
         return FitResult(weights, weights_of, dict(self.best.epochs), history, skipped)
-
-
-def copy_weights(model: nn.Module) -> Weights:
-    """Return a copy of a model's parameters and buffers on the host."""
-    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in model.state_dict().items()}

@@ -112,3 +112,24 @@ def test_refuses_what_is_no_table(table: dict, message: str) -> None:
 def test_refuses_a_batch_of_nothing() -> None:
     with pytest.raises(InvalidArgumentError, match="batch_size.*0"):
         Batches(tensors(3), batch_size=0)
+
+
+@pytest.mark.parametrize("rows", [None, [4, 1, 3]])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_replaced_tensors_come_in_all_batches_and_the_given_ones_stay(rows, shuffle) -> None:
+    x, row = torch.arange(6.0)[:, None], torch.arange(6)[:, None]
+    given_tensors = {"x": x, "pair": {"a": x.clone(), "b": x.clone()}, "row": row}
+    for names in ({"x": x + 10}, {"pair": {"b": x + 10}}, {"row": row + 10}):
+        batches = Batches(given_tensors, rows, batch_size=2, shuffle=shuffle)
+        batches.replace(names)
+        seen = 0
+        for batch in batches:
+            assert torch.equal(batch["x"] % 10, batch["pair"]["b"] % 10)
+            assert torch.equal(batch["x"] % 10, batch["row"] % 10)
+            changed = {"x": batch["x"], "pair": batch["pair"]["b"], "row": batch["row"]}[next(iter(names))]
+            assert bool((changed >= 10).all())
+            assert bool((batch["pair"]["a"] < 10).all())
+            seen += len(batch["x"])
+        assert seen == (6 if rows is None else 3)
+    assert torch.equal(x, torch.arange(6.0)[:, None])
+    assert torch.equal(row[:, 0], torch.arange(6))

@@ -40,3 +40,19 @@ def test_state_round_trip():
     other = BestWeights()
     other.load_state_dict(best.state_dict())
     assert other.state_dict() == best.state_dict()
+
+
+def test_tasks_that_were_best_in_one_epoch_share_their_weights():
+    best, last = BestWeights(), copy_of(9)()
+    best.update(0, {"a": 1.0, "b": 5.0, "c": 1.0, "combined": 1.0}, copy_of(0))
+    best.update(1, {"a": 2.0, "b": 4.0, "c": 2.0, "combined": 2.0}, copy_of(1))
+
+    def values(select):
+        weights, weights_of = best.choose(["a", "b", "c", "d"], last, select)
+        assert len(weights) == len(set(weights_of.values()))
+        return [weights[number]["w"].item() for number in weights_of.values()]
+
+    assert values("per_task") == [1, 0, 1, 1]
+    assert values("combined") == [1, 1, 1, 1]
+    assert values("last") == [9, 9, 9, 9]
+    assert BestWeights().choose(["a"], last, "combined") == ([last], {"a": 0})

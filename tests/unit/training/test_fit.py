@@ -207,3 +207,46 @@ def test_bfloat16_learns_too():
 def test_an_unknown_device_gets_a_sentence():
     with pytest.raises(RunError, match="'abacus'"):
         fit(examples(8, range(8)), device="abacus")
+
+
+def test_other_labels_count_from_the_next_epoch_on_for_rows_that_had_none():
+    train = examples(24, range(8))
+    first = {name: mask.float() * (torch.arange(24)[:, None] < 8) for name, mask in train.masks.items()}
+    made = Fit(
+        (plain := fit(train)).model,
+        plain.tasks,
+        Counting(),
+        ct.Training(epochs=2, batch_size=8),
+        Examples(train.inputs, train.targets, first),
+        None,
+        keep_all=True,
+    )
+    assert len(made.train) == 24
+    made.run_epoch()
+    before = made.balance.balancer.state["counts"][0]
+    assert 1 <= before <= 3
+    everywhere = {name: torch.ones(24, 1) for name in train.masks}
+    made.relabel({name: torch.zeros(24, 1) for name in train.targets}, everywhere)
+    made.run_epoch()
+    assert made.balance.balancer.state["counts"] == [before + 3] * 2
+    assert made.finished
+
+
+def test_augmentation_is_for_training_only_and_its_draws_are_the_steps_own():
+    shown = []
+
+    def augment(inputs):
+        shown.append(inputs["numbers"])
+        return {name: x + torch.rand_like(x) for name, x in inputs.items()}
+
+    def weights(n_used):
+        made = fit(examples(24, range(24)), examples(8, range(8)), epochs=2)
+        made.augment = augment
+        torch.manual_seed(n_used)
+        made.run_epoch()
+        torch.rand(n_used)
+        made.run_epoch()
+        return head(made, "a")
+
+    assert torch.equal(weights(1), weights(2))
+    assert len(shown) == 2 * 2 * 3
