@@ -64,13 +64,16 @@ class HostPass:
         """
         if not self._rows:
             return
-        self._watch()
+        hooks = self._watch()
         held = [leaf.grad for _, leaf in self._own]
         for _, leaf in self._own:
             leaf.grad = None
         try:
             scaled(self._total(weights_K)).backward()
         finally:
+            # A hook leads to the losses and they lead to its node: a ring that no collector sees through.
+            for hook in hooks:
+                hook.remove()
             self._put_back(held, factors_K)
 
     def _total(self, weights_K: Tensor) -> Tensor:
@@ -83,9 +86,11 @@ class HostPass:
             weights = weights[[call.places[row] for row in self._rows]]
         return torch.stack(live).dot(weights)
 
-    def _watch(self) -> None:
-        for node, task, places in self._graph.crossings(with_own_leaves=False):
+    def _watch(self) -> list[Any]:
+        return [
             node.register_hook(self._looker(task, places))
+            for node, task, places in self._graph.crossings(with_own_leaves=False)
+        ]
 
     def _looker(self, task: int, places: tuple[int, ...]) -> Callable[..., Any]:
         def look(grad_inputs: tuple[Tensor | None, ...], _: Any) -> tuple[Tensor | None, ...] | None:

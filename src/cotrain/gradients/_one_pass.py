@@ -75,4 +75,5 @@ def _sum(call: Call, kept_A: Tensor, weights_K: Tensor, upstream: list[Tensor]) 
 
 
 def _placed(on_drop: OnDrop, call: Call) -> OnDrop:
-    return lambda row, finite: on_drop(call.places[row], finite)
+    places = call.places  # not the call: a hook that leads to the losses would keep their graph for ever
+    return lambda row, finite: on_drop(places[row], finite)
