@@ -1,7 +1,17 @@
-"""Co-training: tasks, views and networks label for one another."""
+"""Co-training: tasks, views and networks label for one another.
+
+`CoTrainingClassifier` and `CoTrainingRegressor`, the same in scikit-learn's form, are imported when they are
+first used, because scikit-learn takes its time.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from cotrain.cotraining._auto import run_rounds
 from cotrain.cotraining._beliefs import Belief
+from cotrain.cotraining._column_view import column_view
 from cotrain.cotraining._loop import Loop
 from cotrain.cotraining._pseudo_labels import PseudoLabels
 from cotrain.cotraining._records import Outcome, RoundRecord, TaskRound
@@ -30,6 +40,16 @@ from cotrain.cotraining.strategies import (
     TeacherStudent,
     TriTraining,
 )
+
+if TYPE_CHECKING:
+    from cotrain.cotraining._classifier import CoTrainingClassifier as CoTrainingClassifier
+    from cotrain.cotraining._regressor import CoTrainingRegressor as CoTrainingRegressor
+
+#: Name -> its module. They are no part of `__all__`: whoever looks through it needs no scikit-learn.
+_LATE = {
+    "CoTrainingClassifier": "cotrain.cotraining._classifier",
+    "CoTrainingRegressor": "cotrain.cotraining._regressor",
+}
 
 __all__ = [
     "AdaptiveThreshold",
@@ -63,7 +83,18 @@ __all__ = [
     "Toolbox",
     "TriTraining",
     "View",
+    "column_view",
     "fit_student",
     "random_views",
     "run_rounds",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LATE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_LATE])

@@ -95,6 +95,8 @@ class Loop:
     def run(self) -> Outcome:
         """Label, fit and check until a rule says stop; then choose a round for every task."""
         fitted = [self._fit(number, peer, {}, 0) for number, peer in enumerate(self.peers)]
+        if not any(bool(self.labeller.free(task).any()) for task in self.tasks):
+            return self._outcome([fitted], [self._checked(fitted)], [], "there is no unlabelled cell")
         self.licences = [self._licences(number, fitted[number]) for number in range(len(self.peers))]
         rounds, checked, records = [fitted], [self._checked(fitted)], []
         taught: list[dict[str, Labelled]] = []

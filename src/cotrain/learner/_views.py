@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from cotrain._base import ConfigError, InputSpec, did_you_mean
-from cotrain.cotraining import View
+from cotrain.cotraining import View, column_view
 from cotrain.data import Schema
 
 
@@ -39,7 +37,7 @@ def named_views(
             name: View({tensor: torch.tensor(tensor in shown) for tensor in known})
             for name, shown in views.items()
         }
-    return {name: _of_columns(schema, set(shown)) for name, shown in views.items()}
+    return {name: column_view(schema, set(shown)) for name, shown in views.items()}
 
 
 def row_shapes(spec: InputSpec) -> dict[str, tuple[int, ...]]:
@@ -48,17 +46,3 @@ def row_shapes(spec: InputSpec) -> dict[str, tuple[int, ...]]:
     if spec.n_numbers:
         shapes["numbers"] = (spec.n_numbers,)
     return shapes
-
-
-def _of_columns(schema: Schema, shown: set[str]) -> View:
-    values = [column.name in shown for column in schema.columns for _ in range(column.n_numbers)]
-    flags = [column.name in shown for column in schema.columns for _ in range(column.n_indicators)]
-    codes = [column.name in shown for column in schema.columns for _ in column.cardinalities]
-    seen: dict[str, Tensor] = {"numbers": torch.tensor(values + flags, dtype=torch.bool)}
-    seen["categories"] = torch.tensor(codes, dtype=torch.bool)
-    for column in schema.columns:
-        if column.n_tokens:
-            seen[f"bag:{column.name}"] = torch.tensor(column.name in shown)
-    sizes = np.array(schema.spec().cardinalities, dtype=np.int64)
-    # The first code of a column, shifted to where the column begins, is that of unknown values.
-    return View(seen, {"categories": torch.from_numpy(np.cumsum(sizes) - sizes)})

@@ -14,6 +14,7 @@ from cotrain.cotraining._beliefs import Belief, class_targets, n_classes
 from cotrain.cotraining._store import Store
 from cotrain.cotraining._view import View
 from cotrain.cotraining.peers._base import Fitted, Peer
+from cotrain.cotraining.peers._exposure import bootstrapped
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
@@ -34,6 +35,7 @@ class EstimatorPeer(Peer):
         view: what it sees; `None`: everything.
         transductive: whether it is given the unlabelled rows too, with the label −1, as scikit-learn's
             semi-supervised classifiers want.
+        bootstrap: a seed, to learn from a bootstrap sample of the true labels; `None`: from all.
 
     Raises:
         InvalidArgumentError: a task needs an estimator that was not given, or that has no probabilities.
@@ -48,12 +50,14 @@ class EstimatorPeer(Peer):
         *,
         view: View | None = None,
         transductive: bool = False,
+        bootstrap: int | None = None,
     ) -> None:
         super().__init__(name, tasks)
         self.classifier = classifier
         self.regressor = regressor
         self.view = view
         self.transductive = transductive
+        self.bootstrap = bootstrap
         for task in tasks:
             of, what = (regressor, "regressor") if task.coding == "number" else (classifier, "classifier")
             if of is None:
@@ -73,6 +77,8 @@ class EstimatorPeer(Peer):
         true: Tensor | None = None,
     ) -> Fitted:
         """Fit clones, one per target."""
+        if self.bootstrap is not None:
+            examples = bootstrapped(examples, self.bootstrap, self.name)
         widths = {
             name: int(bag.max()) + 1 for name, bag in examples.inputs.items() if name.startswith("bag:")
         }

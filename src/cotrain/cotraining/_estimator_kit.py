@@ -1,0 +1,66 @@
+"""Estimators of scikit-learn's kind in the place of networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+from cotrain.cotraining._toolbox import Toolbox
+from cotrain.cotraining._view import View
+from cotrain.cotraining.peers import EstimatorPeer, Peer
+from cotrain.tasks import Task
+
+
+@final
+class EstimatorKit:
+    """Gives clones of one estimator wherever a strategy asks for a network: a `Kit` of the loop.
+
+    Args:
+        toolbox: makes everything else.
+        classifier: for classes and labels; `None`: there is no such task.
+        regressor: for numbers; `None`: there is no such task.
+    """
+
+    def __init__(self, toolbox: Toolbox, classifier: Any = None, regressor: Any = None) -> None:
+        self.toolbox = toolbox
+        self.classifier = classifier
+        self.regressor = regressor
+
+    @property
+    def tasks(self) -> list[Task]:
+        """All tasks."""
+        return self.toolbox.tasks
+
+    def network(
+        self,
+        name: str,
+        tasks: Sequence[Task] | None = None,
+        view: View | None = None,
+        *,
+        bootstrap: bool = False,
+    ) -> Peer:
+        """Make clones of the estimator for these tasks."""
+        return EstimatorPeer(
+            name,
+            self.tasks if tasks is None else tasks,
+            self.classifier,
+            self.regressor,
+            view=view,
+            bootstrap=self.toolbox.seed if bootstrap else None,
+        )
+
+    def estimator(
+        self,
+        name: str,
+        classifier: str,
+        regressor: str,
+        options: Mapping[str, int | float | str | bool],
+        *,
+        transductive: bool,
+    ) -> Peer:
+        """Make a peer of the estimators that the strategy names."""
+        return self.toolbox.estimator(name, classifier, regressor, options, transductive=transductive)
+
+    def views(self, names: Sequence[str], n_random: int) -> list[View]:
+        """Return named views, or random ones."""
+        return self.toolbox.views(names, n_random)
