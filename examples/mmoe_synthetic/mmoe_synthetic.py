@@ -99,7 +99,7 @@ def main(
     frequency: float = 5.0,
 ) -> dict[float, np.ndarray]:
     """Print the errors, and return for each correlation [seeds, 2]: shared bottom and MMoE."""
-    print(f"{'correlation':>12}{'shared bottom':>15}{'MMoE':>10}{'gain':>10}  (mean ± deviation over seeds)")
+    print("correlation  shared bottom    MMoE     gain               change of the gain from the first")
     table: dict[float, np.ndarray] = {}
     for correlation in correlations:
         runs = [
@@ -111,12 +111,22 @@ def main(
         ]
         table[correlation] = np.array(runs)
         bottom, gated = table[correlation].mean(axis=0)
-        gain = table[correlation][:, 0] - table[correlation][:, 1]
-        print(
-            f"{correlation:12.2f}{bottom:15.4f}{gated:10.4f}{gain.mean():10.4f} ± {gain.std():.4f}",
-            flush=True,
-        )
+        print(f"{correlation:11.2f}{bottom:15.4f}{gated:8.4f}", end="   ")
+        # Seed by seed: a seed has the same noise and the same start at every correlation.
+        gain = gains(table[correlation])
+        print(mean_and_error(gain), mean_and_error(gain - gains(next(iter(table.values())))), flush=True)
     return table
+
+
+def gains(runs: np.ndarray) -> np.ndarray:
+    """Return [seeds], by how much the error of MMoE is below that of the shared bottom."""
+    return runs[:, 0] - runs[:, 1]
+
+
+def mean_and_error(values: np.ndarray) -> str:
+    """Return the mean over the seeds and its standard error."""
+    error_of_mean = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return f"{values.mean():+.4f} ± {error_of_mean:.4f}"
 
 
 def draw(table: dict[float, np.ndarray], path: Path) -> None:
@@ -128,12 +138,13 @@ def draw(table: dict[float, np.ndarray], path: Path) -> None:
 
     figure, axes = pyplot.subplots(figsize=(5, 3.2))
     for correlation, runs in table.items():
-        axes.plot([correlation] * len(runs), runs[:, 0] - runs[:, 1], "o", color="0.6", markersize=4)
-    axes.plot(list(table), [(runs[:, 0] - runs[:, 1]).mean() for runs in table.values()], "k-o")
+        axes.plot([correlation] * len(runs), gains(runs), "o", color="0.6", markersize=4)
+    axes.plot(list(table), [gains(runs).mean() for runs in table.values()], "k-o")
+    axes.axhline(0, color="0.8", linewidth=1, zorder=0)
     axes.invert_xaxis()
     axes.set(xlabel="correlation of the tasks", ylabel="error of shared bottom − MMoE")
     figure.tight_layout()
-    figure.savefig(path)
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     pyplot.close(figure)
 
 
