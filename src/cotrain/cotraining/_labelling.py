@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from cotrain.cotraining._beliefs import Belief, joined
+from cotrain.cotraining._error_bound import ErrorBounds
 from cotrain.cotraining._guards import accepted_drift, sampling_drift
 from cotrain.cotraining._pseudo_labels import PseudoLabels
 from cotrain.cotraining._settings import CoTraining
@@ -54,6 +55,7 @@ class Labeller:
         self.examples = examples
         self.open_rows = open_rows
         self.priors = priors
+        self.bounds = ErrorBounds(examples) if strategy.bounded else None
 
     def free(self, task: Task) -> Tensor:
         """Return where a pseudo-label may stand, bool [N, T]: never where there is a true one."""
@@ -83,6 +85,9 @@ class Labeller:
         progress = round_ / self.settings.max_rounds
         candidates = Candidates(classes, confidence, free, agree, prior, progress)
         accepted = self.strategy.selector.select(candidates) & free
+        offered = bool(accepted.any())
+        if self.bounds is not None:
+            accepted = self.bounds.limit(task, beliefs, names, accepted, round_)
         surest = float(confidence[free].max()) if bool(free.any()) else float("nan")
         note = self._objection(task, classes, accepted)
         if note:
@@ -92,7 +97,9 @@ class Labeller:
             weight = weight * confidence
         values = torch.where(accepted, belief.pseudo_labels(targets.dtype), torch.zeros_like(targets))
         labels = PseudoLabels(values, confidence * accepted, weight, round_, ", ".join(names))
-        if not labels.n_accepted:
+        if offered and not labels.n_accepted:
+            note = "the teachers' error has not fallen enough for more labels"
+        elif not labels.n_accepted:
             note = "nothing was sure enough" if bool(free.any()) else "no unlabelled cell"
         return Labelled(labels, surest, note)
 

@@ -61,6 +61,8 @@ class Strategy(ABC):
 
     selector: Selector
     align: bool
+    #: Whether the number of labels is held against the teachers' measured error, as `TriTraining` does.
+    bounded: bool = False
 
     @abstractmethod
     def peers(self, kit: Kit) -> list[Peer]:
