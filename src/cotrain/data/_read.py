@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from cotrain._base import DataError, did_you_mean
+from cotrain.data._decimal_comma import parse_decimal_commas
 from cotrain.data._frames import require_unique, to_polars
 
 #: What counts as missing in a CSV file, besides nothing at all.
@@ -24,7 +25,8 @@ def read_table(source: Any, query: str | None = None) -> pl.DataFrame:
     """Return a table from a frame, a file or a SQLite database as polars.
 
     The ending of the path says what the file is: .csv, .tsv (also .gz), .parquet, .jsonl or .ndjson,
-    .json, .db or .sqlite. A CSV file's separator (comma, semicolon, tab, bar) is read off its first line.
+    .json, .db or .sqlite. A CSV file's separator (comma, semicolon, tab, bar) is read off its first line;
+    where it is no comma, columns of numbers like 1.234,56 are read as numbers.
 
     Args:
         source: any frame that narwhals reads, or a path; `"sqlite:///films.db"` is a path as well.
@@ -74,6 +76,8 @@ def _read_path(source: str, query: str | None) -> pl.DataFrame:
         return _read_sqlite(path, query) if reader is _read_sqlite else reader(path, None)
     except (pl.exceptions.PolarsError, sqlite3.Error, OSError, UnicodeDecodeError) as error:
         reason = str(error).strip().splitlines()[0]
+        if "utf-8" in reason.lower() or "utf8" in reason.lower():
+            reason = f"{reason}. Save it as UTF-8, for example: iconv -f latin1 -t utf-8 {path.name}"
         raise DataError(f"Cannot read {source} as {suffix}: {reason}") from error
 
 
@@ -84,7 +88,8 @@ def _read_csv(path: Path, query: str | None) -> pl.DataFrame:
         separator = max("\t,;|", key=line.count) if path.suffix.lower() != ".tsv" else "\t"
         file.seek(0)
         require_unique(next(csv.reader(file, delimiter=separator)), str(path))
-    return pl.read_csv(path, separator=separator, null_values=MISSING, infer_schema_length=None)
+    frame = pl.read_csv(path, separator=separator, null_values=MISSING, infer_schema_length=None)
+    return frame if separator == "," else parse_decimal_commas(frame)
 
 
 def _read_parquet(path: Path, query: str | None) -> pl.DataFrame:

@@ -101,6 +101,7 @@ def test_says_what_is_wrong_with_a_file(tmp_path: Path) -> None:
     (tmp_path / "broken.db").write_text("no database, but long enough to be looked at")
     (tmp_path / "ragged.csv").write_text("a,b\n1,2\n1,2,3\n")
     (tmp_path / "latin.csv").write_bytes("a\nm\xfcde\n".encode("latin-1"))
+    (tmp_path / "late.csv").write_bytes(("a\n" + "x\n" * 20_000 + "m\xfcde\n").encode("latin-1"))
     (tmp_path / "sheet.xlsx").write_text("x")
     for name, message in {
         "tabel.csv": "did you mean 'table.csv'",
@@ -110,7 +111,8 @@ def test_says_what_is_wrong_with_a_file(tmp_path: Path) -> None:
         "broken.parquet": "Cannot read",
         "broken.db": "Cannot read",
         "ragged.csv": "Cannot read",
-        "latin.csv": "Cannot read",
+        "latin.csv": "Cannot read.*Save it as UTF-8",
+        "late.csv": "Cannot read.*Save it as UTF-8",
         "sheet.xlsx": r"ending.*'\.csv'",
         "": "is a folder",
     }.items():
