@@ -42,7 +42,7 @@ class AutoSource(Source):
             if isinstance(owner_B, Tensor):
                 return open_disjoint(graph, cotangents, owner_B, asked, self._workspace)
         if n_tasks > 1 and asked.call.values_A.device.type == "cpu" and _convolves(graph):
-            return self._passes.open(asked)
+            return self._passes.open_below(asked, graph, cotangents)
         return open_ghost(graph, cotangents, asked, self._workspace)
 
 

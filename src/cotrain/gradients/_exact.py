@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+from torch.autograd.graph import GradientEdge
 
+from cotrain.gradients._cotangents import Cotangents
 from cotrain.gradients._graph import TaskGraph
 from cotrain.gradients._rows import Asked, HeadGrads, Rows, Source
 from cotrain.gradients._shared import add_flat, fill_row, flat_dtype, own_leaves
@@ -40,6 +44,29 @@ class ExactSource(Source):
             for leaf, grad in zip(own, grads[len(parameters) :], strict=True):
                 heads.hold(row, leaf, grad)
         return ExactRows(jacobian_AP, parameters, reached, heads, asked.diagonal)
+
+    def open_below(self, asked: Asked, graph: TaskGraph, cotangents: Cotangents) -> ExactRows:
+        """Do one pass per present task through the shared part alone, from what the heads have sent there."""
+        if any(edge[0] in graph.leaves for edge in cotangents.entering):
+            return self.open(asked)  # a pass has to start above a parameter
+        parameters = asked.shared.trainable()
+        n_present = len(asked.call.live)
+        jacobian_AP = self._rows_for(n_present, parameters)
+        reached = [False] * len(parameters)
+        for row in range(n_present):
+            sent = {edge: tasks[row] for edge, tasks in cotangents.entering.items() if row in tasks}
+            grads: Sequence[Tensor | None] = [None] * len(parameters)
+            if sent:
+                grads = torch.autograd.grad(
+                    [GradientEdge(*edge) for edge in sent],
+                    parameters,
+                    list(sent.values()),
+                    retain_graph=asked.retain or row < n_present - 1,
+                    allow_unused=True,
+                )
+            fill_row(jacobian_AP[row], grads, parameters)
+            reached = [seen or grad is not None for seen, grad in zip(reached, grads, strict=True)]
+        return ExactRows(jacobian_AP, parameters, reached, cotangents.heads, asked.diagonal)
 
     def _rows_for(self, n_present: int, parameters: list[Tensor]) -> Tensor:
         width = sum(parameter.numel() for parameter in parameters)
