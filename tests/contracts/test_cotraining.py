@@ -97,6 +97,7 @@ def test_plain_values_make_an_equal_object(base: type):
         ("updates", 0),
         ("true_per_batch", -1),
         ("folds", 1),
+        ("division", "even"),
     ],
 )
 def test_settings_out_of_range_are_refused(name: str, value: Any):

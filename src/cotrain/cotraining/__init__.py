@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cotrain.cotraining._auto import run_rounds
 from cotrain.cotraining._beliefs import Belief
 from cotrain.cotraining._column_view import column_view
+from cotrain.cotraining._dependence import independent_views
 from cotrain.cotraining._loop import Loop
 from cotrain.cotraining._pseudo_labels import PseudoLabels
 from cotrain.cotraining._records import Outcome, RoundRecord, TaskRound
@@ -85,6 +86,7 @@ __all__ = [
     "View",
     "column_view",
     "fit_student",
+    "independent_views",
     "random_views",
     "run_rounds",
 ]

@@ -31,7 +31,8 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
         estimator: a classifier with `predict_proba`, clones of which take the place of the networks;
             `None`: networks.
         encoder: the network from the inputs to a representation; `None`: `TableEncoder(64, 0)`.
-        views: lists of columns (numbers, or names of a frame's columns), one list per view.
+        views: lists of columns (numbers, or names of a frame's columns), one list per view; or "random" or
+            "independent" for two views that divide all columns, see `CoTraining`.
         max_rounds: rounds at most, ≥ 1.
         validation_fraction: share of the labelled rows to choose rounds on, in [0, 1). Where that is less
             than five rows none are held out, and only the guards that need no labels are left.

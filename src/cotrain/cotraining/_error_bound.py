@@ -35,8 +35,10 @@ def allowed_labels(error: float, before: float, n_labels: int, n_before: int) ->
     https://doi.org/10.1109/TKDE.2005.186.
 
     Example:
-        >>> allowed_labels(0.1, 0.2, 100, 60), allowed_labels(0.1, 0.2, 200, 60), allowed_labels(0.3, 0.2, 9, 5)
-        ((100, 60), (119, 60), (0, 5))
+        >>> allowed_labels(0.1, 0.2, 100, 60), allowed_labels(0.1, 0.2, 200, 60)
+        ((100, 60), (119, 60))
+        >>> allowed_labels(0.3, 0.2, 9, 5)
+        (0, 5)
     """
     if not error < before:
         return 0, n_before

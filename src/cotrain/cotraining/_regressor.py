@@ -29,7 +29,7 @@ class CoTrainingRegressor(RegressorMixin, SemiSupervised):
         strategy: see `CoTrainingClassifier`, as all that follow.
         estimator: a regressor, clones of which take the place of the networks; `None`: networks.
         encoder: the network from the inputs to a representation.
-        views: lists of columns.
+        views: lists of columns, "random" or "independent".
         max_rounds: rounds at most, ≥ 1.
         validation_fraction: share of the labelled rows to choose rounds on, in [0, 1).
         pseudo_weight: weight of a pseudo-label beside a true label, in (0, 1].

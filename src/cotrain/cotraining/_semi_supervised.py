@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Self
@@ -125,7 +125,8 @@ class SemiSupervised(BaseEstimator, ABC):
         held = None if not len(held_rows) else rows.take(torch.from_numpy(held_rows))
         train = rows.take(torch.from_numpy(train_rows))
         settings = self._settings()
-        outcome = run_rounds(tasks, train, held, settings, self._kit(tasks, settings, seed), seed=seed)
+        kit = self._kit(tasks, settings, seed, train.inputs)
+        outcome = run_rounds(tasks, train, held, settings, kit, seed=seed)
         # Of the rounds only those that answer are needed from now on.
         needed = set(outcome.chosen.values())
         kept = [one if number in needed else [] for number, one in enumerate(outcome.fitted)]
@@ -161,10 +162,11 @@ class SemiSupervised(BaseEstimator, ABC):
     def _settings(self) -> CoTraining:
         named = {f"view {i + 1}": [str(c) for c in view] for i, view in enumerate(self._view_columns())}
         strategy = self.strategy
-        if strategy is None:
+        if strategy is None and self.views is not None:
+            strategy = CrossLabelling(list(named) or None)
+        elif strategy is None:
             # Equal estimators on equal rows would be of one mind: each gets a sample of its own.
-            alike = self.estimator is not None
-            strategy = CrossLabelling(list(named)) if named else LeaveOneOut(bootstrap=alike)
+            strategy = LeaveOneOut(bootstrap=self.estimator is not None)
         elif not (strategy == "auto" or isinstance(strategy, Strategy)):
             raise InvalidArgumentError(
                 f"{type(self).__name__}(strategy={strategy!r}): expected a strategy such as LeaveOneOut(), "
@@ -176,12 +178,13 @@ class SemiSupervised(BaseEstimator, ABC):
             pseudo_weight=self.pseudo_weight,
             updates=self.updates,
             views=named,
+            division=self.views if isinstance(self.views, str) else "random",
         )
 
     def _view_columns(self) -> list[list[str]]:
         columns = [column.name for column in self._schema.columns]
         found = []
-        for view in self.views or []:
+        for view in [] if isinstance(self.views, str) else self.views or []:
             names = [columns[c] if isinstance(c, int | np.integer) and c < len(columns) else c for c in view]
             unknown = [name for name in names if name not in columns]
             if unknown:
@@ -192,7 +195,9 @@ class SemiSupervised(BaseEstimator, ABC):
             found.append([str(name) for name in names])
         return found
 
-    def _kit(self, tasks: Sequence[Task], settings: CoTraining, seed: int) -> Any:
+    def _kit(
+        self, tasks: Sequence[Task], settings: CoTraining, seed: int, inputs: Mapping[str, torch.Tensor]
+    ) -> Any:
         training = Training(
             1, self.batch_size, self.learning_rate, select="last", average=0.95, patience=None, device="cpu"
         )
@@ -202,7 +207,15 @@ class SemiSupervised(BaseEstimator, ABC):
         shapes = {"numbers": (self._schema.spec().n_numbers,)} if self._schema.spec().n_numbers else {}
         build = partial(_network, self._schema.spec(), self.encoder, seed)
         toolbox = Toolbox(
-            tasks, build, ReferenceScaled(), training, settings, shapes=shapes, views=views, seed=seed
+            tasks,
+            build,
+            ReferenceScaled(),
+            training,
+            settings,
+            shapes=shapes,
+            views=views,
+            inputs=inputs,
+            seed=seed,
         )
         if self.estimator is None:
             return toolbox

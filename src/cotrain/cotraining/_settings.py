@@ -40,6 +40,8 @@ class CoTraining:
         folds: where a task has fewer than 20 validation labels, its calibration is cross-fitted with so
             many folds of the training labels, ≥ 2.
         views: name of a view -> input columns, for strategies that name views.
+        division: how columns are divided among views where none is named: "random", or "independent", so that
+            columns that say the same stay in one view.
 
     Raises:
         InvalidArgumentError: a value is out of its range.
@@ -63,6 +65,7 @@ class CoTraining:
         true_per_batch: int = 16,
         folds: int = 3,
         views: Mapping[str, Sequence[str]] | None = None,
+        division: Literal["random", "independent"] = "random",
     ) -> None:
         self.strategy: Strategy | Literal["auto"] = LeaveOneOut() if strategy is None else strategy
         self.max_rounds = max_rounds
@@ -75,6 +78,7 @@ class CoTraining:
         self.true_per_batch = true_per_batch
         self.folds = folds
         self.views = {name: list(columns) for name, columns in (views or {}).items()}
+        self.division = division
         self._check()
 
     def _check(self) -> None:
@@ -91,6 +95,7 @@ class CoTraining:
             ("updates", self.updates is None or self.updates >= 1, "at least 1, or null"),
             ("true_per_batch", self.true_per_batch >= 0, "at least 0"),
             ("folds", self.folds >= 2, "at least 2"),
+            ("division", self.division in ("random", "independent"), "random or independent"),
         ]
         for name, right, expected in ranges:
             if not right:

@@ -6,8 +6,11 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any, final
 
+from torch import Tensor
+
 from cotrain._base import InvalidArgumentError, did_you_mean
 from cotrain.balancing import Balancer
+from cotrain.cotraining._dependence import independent_views
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining._view import View, random_views
 from cotrain.cotraining.peers import EstimatorPeer, NetworkPeer, Peer
@@ -28,6 +31,7 @@ class Toolbox:
         settings: of co-training.
         shapes: name of an input tensor -> shape of one row, for random views.
         views: named views.
+        inputs: the training rows, for views of low dependence.
         seed: of the run.
     """
 
@@ -41,6 +45,7 @@ class Toolbox:
         *,
         shapes: Mapping[str, tuple[int, ...]],
         views: Mapping[str, View] | None = None,
+        inputs: Mapping[str, Tensor] | None = None,
         seed: int = 0,
     ) -> None:
         self.tasks = list(tasks)
@@ -50,6 +55,7 @@ class Toolbox:
         self.settings = settings
         self.shapes = dict(shapes)
         self.named_views = dict(views or {})
+        self.inputs = inputs
         self.seed = seed
 
     def network(
@@ -93,11 +99,14 @@ class Toolbox:
         )
 
     def views(self, names: Sequence[str], n_random: int) -> list[View]:
-        """Return named views, or random ones.
+        """Return named views, or such as divide the columns as the settings say.
 
         Raises:
-            InvalidArgumentError: there is no view of a name.
+            InvalidArgumentError: there is no view of a name, or too few columns to divide.
         """
+        if not names and self.settings.division == "independent" and self.inputs is not None:
+            # Codes are shown to every view, as they are to random ones: the blank of a code is not 0.
+            return independent_views({name: self.inputs[name] for name in self.shapes}, n_random)
         if not names:
             return random_views(self.shapes, n_random, self.seed)
         for name in names:

@@ -79,6 +79,7 @@ class CoTrainingRun:
             train: training rows, those without any label included.
             validation: validation rows.
         """
+        self.kit.inputs = train.inputs
         store = Store(None if self.folder is None else self.folder / ROUNDS)
         outcome = run_rounds(
             self.coding.tasks,

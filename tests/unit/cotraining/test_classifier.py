@@ -111,6 +111,15 @@ def test_views_are_lists_of_columns():
     assert bool((a == b).all())
 
 
+def test_views_can_be_found():
+    x, _, few = blobs()
+    doubled = np.concatenate([x, x + 0.01], axis=1)
+    model = linear(views="independent").fit(doubled, few)
+    assert len(model.history_["peers"]) == 2
+    views = [peer.view.seen["numbers"] for peer in model._outcome.fitted[0] or model._outcome.fitted[-1]]
+    assert all(bool((view[:4] == view[4:]).all()) for view in views)
+
+
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame])
 def test_frames_with_words_and_empty_cells(kind):
     x, y, few = blobs()

@@ -17,9 +17,9 @@ class TriTraining(Strategy):
         selector: what is kept; default `Agreement(Threshold(0.5))`.
         align: see `Strategy`.
 
-    A round's labels are used if they are more than the last round's and yet fewer of them are wrong, as far as
-    the two teachers' error on the true labels tells: e_t l_t < e_{t-1} l_{t-1}. Otherwise some are left out,
-    or all, and the third network stays as it is. Without an error on the true labels a pair of teachers
+    A round's labels are used if they are more than the last round's and yet fewer of them are wrong, as far
+    as the two teachers' error on the true labels tells: e_t l_t < e_{t-1} l_{t-1}. Otherwise some are left
+    out, or all, and the third network stays as it is. Without an error on the true labels a pair of teachers
     labels once.
 
     Source: Zhou & Li, "Tri-Training: Exploiting Unlabeled Data Using Three Classifiers", 2005,
