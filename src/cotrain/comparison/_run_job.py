@@ -149,8 +149,8 @@ def _tested(
     if singles:
         rows = [row for single in singles.values() for row in single.evaluate(test)]
         table = table.with_reference("single_task", EvaluationTable(rows))
-    tasks, examples = learner.coding.tasks, learner.coding.examples(test)
-    return table, verdicts(tasks, examples, table, learner.outputs(test), alone)
+    coding, outputs = learner.coding, learner.outputs(test)
+    return table, verdicts(coding.tasks, coding.examples(test), table, outputs, alone, coding.constants)
 
 
 def versions() -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from cotrain.comparison._outcome import TaskVerdict
-from cotrain.evaluation import EvaluationTable, figure, paired_bootstrap
+from cotrain.evaluation import Difference, EvaluationTable, figure, paired_bootstrap
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
@@ -19,11 +19,13 @@ def verdicts(
     table: EvaluationTable,
     joint: Mapping[str, Tensor],
     alone: Mapping[str, Tensor],
+    constants: Mapping[str, Tensor],
 ) -> list[TaskVerdict]:
     """Say for each task what can be said.
 
-    "helped" and "hurt" need a 95 % interval of the difference to the single-task network that leaves out 0.
-    With one seed that interval is about these two networks; `cotrain compare` repeats with several seeds.
+    "helped" and "hurt" need a 95 % interval of the difference to the single-task network that leaves out 0,
+    "better" and "worse than a constant" one of the difference to the constant. With one seed that interval
+    is about these two predictors; `cotrain compare` repeats with several seeds.
 
     Args:
         tasks: fitted tasks.
@@ -31,55 +33,57 @@ def verdicts(
         table: test figures with the references.
         joint: task -> outputs [N, O] of the joint network on the test rows.
         alone: task -> outputs of the single-task networks; tasks may be missing.
+        constants: task -> [O], the best constant output on the training labels.
     """
     return [
         _against_single_task(task, test, table, joint[task.name], alone[task.name])
         if task.name in alone
-        else _against_references(task, table)
+        else _against_references(task, test, table, joint[task.name], constants[task.name])
         for task in tasks
     ]
+
+
+def _difference(task: Task, test: Examples, first: Tensor, second: Tensor) -> Difference:
+    return paired_bootstrap(
+        task.chosen_metrics()[0],
+        [task.scores(first).double().numpy()],
+        [task.scores(second).double().numpy()],
+        task.original(test.targets[task.name]).double().numpy(),
+        (test.masks[task.name] > 0).numpy(),
+    )
 
 
 def _against_single_task(
     task: Task, test: Examples, table: EvaluationTable, joint: Tensor, alone: Tensor
 ) -> TaskVerdict:
-    row = table.row(task.name)
-    metric = task.chosen_metrics()[0]
-    found = paired_bootstrap(
-        metric,
-        [task.scores(joint).double().numpy()],
-        [task.scores(alone).double().numpy()],
-        task.original(test.targets[task.name]).double().numpy(),
-        (test.masks[task.name] > 0).numpy(),
-    )
+    row, found = table.row(task.name), _difference(task, test, joint, alone)
     if math.isnan(found.low):
-        return TaskVerdict(task.name, metric.name, "unknown", f"{task.name}: too few test labels to tell.")
+        return TaskVerdict(task.name, row.metric, "unknown", f"{task.name}: too few test labels to tell.")
     word = "helped" if found.low > 0 else "hurt" if found.high < 0 else "no clear difference"
     sentence = (
-        f"{task.name}: {word} ({metric.name} {figure(row.value)} together, "
+        f"{task.name}: {word} ({row.metric} {figure(row.value)} together, "
         f"{figure(row.references['single_task'])} alone; difference {found.value:+.3g} "
         f"[{found.low:+.3g}, {found.high:+.3g}], positive = together is better)."
     )
-    return TaskVerdict(task.name, metric.name, word, sentence, found.value, (found.low, found.high))
+    return TaskVerdict(task.name, row.metric, word, sentence, found.value, (found.low, found.high))
 
 
-def _against_references(task: Task, table: EvaluationTable) -> TaskVerdict:
+def _against_references(
+    task: Task, test: Examples, table: EvaluationTable, joint: Tensor, constant: Tensor
+) -> TaskVerdict:
     name = task.name
     if name not in table.tasks:
         return TaskVerdict(name, task.chosen_metrics()[0].name, "unknown", f"{name}: there is no test row.")
-    row = table.row(name)
-    if math.isnan(row.value):
+    row, found = table.row(name), _difference(task, test, joint, constant.expand(len(joint), -1))
+    if math.isnan(found.low):
         return TaskVerdict(name, row.metric, "unknown", f"{name}: too few test labels to tell.")
+    word = "no clear difference from a constant"
+    if found.low > 0 or found.high < 0:
+        word = "better than a constant" if found.low > 0 else "worse than a constant"
+    trees = row.references.get("trees", math.nan)
     sign = 1 if row.direction == "max" else -1
-    beaten = [
-        reference
-        for reference, value in row.references.items()
-        if not math.isnan(value) and sign * (row.value - value) > 0
-    ]
-    lost = [reference for reference in row.references if reference not in beaten]
-    word = "better than a constant" if "constant" in beaten else "no better than a constant"
+    behind = ", behind the trees" if sign * (trees - row.value) > 0 else ""
     shown = ", ".join(f"{reference} {figure(value)}" for reference, value in row.references.items())
-    behind = ", behind the trees" if "trees" in lost else ""
     return TaskVerdict(
         name, row.metric, word, f"{name}: {word}{behind} ({row.metric} {figure(row.value)}; {shown})."
     )
