@@ -80,6 +80,16 @@ def _bytes(name: str, tensor: Tensor) -> list[bytes]:
     return [np.ascontiguousarray(row).tobytes() for row in rows]
 
 
+def value_on(task: Task, belief: Belief, rows: Examples) -> float:
+    """Return the selecting metric of a belief on rows; NaN without any label."""
+    mask = (rows.masks[task.name] > 0).numpy()
+    if not mask.any():
+        return math.nan
+    scores = belief.scores(task).double().numpy()
+    targets = task.original(rows.targets[task.name]).double().numpy()
+    return task.chosen_metrics()[0].compute(scores, targets, mask)
+
+
 def choose_round(
     task: Task, beliefs: Sequence[Belief], validation: Examples | None, refused: set[int]
 ) -> int:

@@ -93,7 +93,9 @@ class Labeller:
         if note:
             return Labelled(nothing, surest, note)
         weight = self.settings.pseudo_weight * accepted.float()
-        if self.settings.by_confidence and belief.probabilities is not None:
+        if belief.probabilities is None:
+            weight = weight * self.strategy.number_weight
+        elif self.settings.by_confidence:
             weight = weight * confidence
         values = torch.where(accepted, belief.pseudo_labels(targets.dtype), torch.zeros_like(targets))
         labels = PseudoLabels(values, confidence * accepted, weight, round_, ", ".join(names))
@@ -114,6 +116,19 @@ class Labeller:
         if moved <= bound:
             return ""
         return f"refused: the class shares would move by {moved:.2f}, more than {bound:.2f}"
+
+
+def true_accuracy(task: Task, found: Sequence[Labelled], truth: Examples | None) -> float:
+    """Return the share of right pseudo-labels; NaN for numbers, and where the truth is not known."""
+    if truth is None or task.coding == "number":
+        return float("nan")
+    targets, known = truth.targets[task.name], truth.masks[task.name] > 0
+    right = total = 0
+    for one in found:
+        where = one.labels.accepted & known
+        right += int((one.labels.values == targets)[where].sum())
+        total += int(where.sum())
+    return right / total if total else float("nan")
 
 
 def _is_finite(belief: Belief) -> bool:

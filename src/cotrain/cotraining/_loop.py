@@ -11,14 +11,23 @@ from torch import Tensor
 
 from cotrain._base import DataError
 from cotrain.cotraining._beliefs import Belief, n_classes, prior_of
-from cotrain.cotraining._guards import choose_round, drift, rows_seen_in, sampling_drift, shares_of, starved
+from cotrain.cotraining._course import Course, underway
+from cotrain.cotraining._guards import (
+    choose_round,
+    drift,
+    rows_seen_in,
+    sampling_drift,
+    shares_of,
+    starved,
+    value_on,
+)
 from cotrain.cotraining._holdout import Licence, licences
-from cotrain.cotraining._labelling import Labelled, Labeller
+from cotrain.cotraining._labelling import Labelled, Labeller, true_accuracy
 from cotrain.cotraining._pseudo_labels import PseudoLabels, with_pseudo_labels
 from cotrain.cotraining._records import Outcome, RoundRecord, TaskRound, answers
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining._store import Store
-from cotrain.cotraining.peers import Fitted, Peer
+from cotrain.cotraining.peers import Fitted, Online, Peer
 from cotrain.cotraining.strategies import Kit, Strategy
 from cotrain.tasks import Task
 from cotrain.training import Examples
@@ -89,6 +98,7 @@ class Loop:
         self.answering = strategy.answering(len(self.peers))
         self.refused: dict[str, set[int]] = {task.name: set() for task in self.tasks}
         self.licences: list[dict[str, Licence]] = []
+        self.course: Course | None = None
 
     # -- the loop -----------------------------------------------------------------------------------
 
@@ -139,6 +149,9 @@ class Loop:
             # That peers agree on a number is no evidence that they are right, and nothing would show it.
             nothing = PseudoLabels.none(self.examples.targets[task.name])
             return Labelled(nothing, math.nan, "numbers are labelled only where validation rows can judge it")
+        if task.coding == "number" and not self.strategy.number_weight:
+            nothing = PseudoLabels.none(self.examples.targets[task.name])
+            return Labelled(nothing, math.nan, "the strategy does not label numbers")
         able = [n for n in teachers if task.name in beliefs[n] and self.licences[n][task.name].teaches]
         calibrated = [self.licences[n][task.name].calibrated(beliefs[n][task.name]) for n in able]
         return self.labeller.label(task, calibrated, [self.peers[n].name for n in able], round_)
@@ -150,12 +163,26 @@ class Loop:
         self, before: Sequence[Fitted], taught: Sequence[dict[str, Labelled]], round_: int
     ) -> list[Fitted]:
         """Fit anew every peer that was taught something; the others stay as they are."""
+        if self.strategy.online is not None:
+            return self._go_on(self.strategy.online, before, round_)
         fitted = list(before)
         for number, peer in enumerate(self.peers):
             labels = {task: one.labels for task, one in taught[number].items() if one.labels.n_accepted}
             if labels:
                 fitted[number] = self._fit(number, peer, labels, round_)
         return fitted
+
+    def _go_on(self, online: Online, start: Sequence[Fitted], round_: int) -> list[Fitted]:
+        if self.course is None:
+            self.course = Course(
+                underway(self.peers, self.examples, start, online, self.settings.max_rounds, self.true_rows),
+                self.peers,
+                self.examples,
+                self.settings.max_rounds,
+                self._teach,
+                self.store.path("online"),
+            )
+        return self.course.round(round_)
 
     def _fit(self, number: int, peer: Peer, labels: dict[str, PseudoLabels], round_: int) -> Fitted:
         rows = with_pseudo_labels(self.examples, peer.tasks, labels)
@@ -202,15 +229,9 @@ class Loop:
                 self.refused[task.name].add(round_)
 
     def _value(self, task: Task, beliefs: Beliefs) -> float:
-        rows = self.validation
-        if rows is None or task.name not in beliefs:
+        if self.validation is None or task.name not in beliefs:
             return math.nan
-        mask = (rows.masks[task.name] > 0).numpy()
-        if not mask.any():
-            return math.nan
-        scores = beliefs[task.name].scores(task).double().numpy()
-        targets = task.original(rows.targets[task.name]).double().numpy()
-        return task.chosen_metrics()[0].compute(scores, targets, mask)
+        return value_on(task, beliefs[task.name], self.validation)
 
     def _is_better(self, checked: Sequence[Beliefs]) -> bool:
         """Say whether any task's validation value is the best so far."""
@@ -267,24 +288,13 @@ class Loop:
             coverage=total / max(1, len(found) * n_free),
             per_class=per_class,
             estimated_accuracy=sure / total if total else math.nan,
-            true_accuracy=self._true_accuracy(task, found),
+            true_accuracy=true_accuracy(task, found, self.truth),
             surest=max(surest, default=math.nan),
             start=values[0],
             before=values[1],
             after=values[2],
             note="; ".join(notes),
         )
-
-    def _true_accuracy(self, task: Task, found: Sequence[Labelled]) -> float:
-        if self.truth is None or task.coding == "number":
-            return math.nan
-        truth, known = self.truth.targets[task.name], self.truth.masks[task.name] > 0
-        right = total = 0
-        for one in found:
-            where = one.labels.accepted & known
-            right += int((one.labels.values == truth)[where].sum())
-            total += int(where.sum())
-        return right / total if total else math.nan
 
     def _outcome(
         self,

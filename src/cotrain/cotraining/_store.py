@@ -56,6 +56,13 @@ class Store:
         under_way.unlink(missing_ok=True)
         return result
 
+    def path(self, key: str) -> Path | None:
+        """Return the file for the state of something that is no single fit; `None`: nothing is kept."""
+        if self.folder is None:
+            return None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder / f"{key}.state.pt"
+
     def part(self, name: str) -> Store:
         """Return a store of its own within this one."""
         return Store(None if self.folder is None else self.folder / name)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from cotrain.cotraining._beliefs import Belief
+from cotrain.cotraining._guards import value_on
 from cotrain.cotraining._pseudo_labels import with_pseudo_labels
 from cotrain.cotraining._records import Outcome
 from cotrain.cotraining._store import Store
@@ -59,10 +60,5 @@ def fit_student(
 
 def _value(task: Task, belief: Belief, rows: Examples) -> float:
     """Return the selecting metric, larger = better; NaN without any label."""
-    mask = (rows.masks[task.name] > 0).numpy()
-    if not mask.any():
-        return math.nan
-    metric = task.chosen_metrics()[0]
-    targets = task.original(rows.targets[task.name]).double().numpy()
-    value = metric.compute(belief.scores(task).double().numpy(), targets, mask)
-    return value if metric.direction == "max" else -value
+    value = value_on(task, belief, rows)
+    return value if task.chosen_metrics()[0].direction == "max" else -value

@@ -1,6 +1,6 @@
 """The fit loop, its checkpoints and its history."""
 
-from cotrain.training._best import BestWeights, Weights
+from cotrain.training._best import BestWeights, Weights, copy_weights
 from cotrain.training._checkpoint import Checkpoints, read_checkpoint
 from cotrain.training._device import pick_device
 from cotrain.training._examples import Examples
@@ -26,6 +26,7 @@ __all__ = [
     "TensorBoardLogger",
     "Training",
     "Weights",
+    "copy_weights",
     "outputs_of",
     "pick_device",
     "read_checkpoint",

@@ -231,7 +231,7 @@ class Fit:
                 f"Training diverged in epoch {self.epoch + 1}: every loss is infinite or not a number. "
                 f"Lower training.learning_rate (now {self.settings.learning_rate:g})."
             )
-        model = self._kept_model
+        model = self.kept_model
         record: dict[str, Any] = {"epoch": self.epoch, "loss": losses, "weights": self._weights()}
         record |= mean_record(self.monitor.take())
         health = self.model.sharing.health()
@@ -315,7 +315,7 @@ class Fit:
         return self.epoch * self.steps_per_epoch + self.step_in_epoch
 
     @property
-    def _kept_model(self) -> MultiTaskModel:
+    def kept_model(self) -> MultiTaskModel:
         """The network that is validated and kept."""
         return self.model if self.average is None else self.average.model
 
@@ -330,7 +330,7 @@ class Fit:
             logger.step(self._step, losses)
 
     def _result(self) -> FitResult:
-        last = copy_weights(self._kept_model)
+        last = copy_weights(self.kept_model)
         weights, weights_of = self.best.choose([task.name for task in self.tasks], last, self.settings.select)
         history = [json.loads(line) for line in self.history]
         skipped = {name: int(n) for name, n in self.balance.skipped.items() if n}

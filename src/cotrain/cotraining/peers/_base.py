@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, final
 
 from torch import Tensor
 
@@ -53,4 +55,69 @@ class Peer(ABC):
             key: names this fit among all of a run; equal keys see equal examples.
             store: remembers finished fits.
             true: [N] bool: which rows have a true label; default all that have a label.
+        """
+
+
+@final
+@dataclass(frozen=True)
+class Online:
+    """How peers learn while their labels change with them.
+
+    Args:
+        gaussian: noise on the learners' numbers, in standard deviations, ≥ 0.
+        swap: share of the learners' inputs that come from another row, in [0, 1).
+        average: decay per step of the averaged weights that teach and answer, in (0, 1).
+        true_share: of a batch that has true labels, in (0, ½].
+    """
+
+    gaussian: float
+    swap: float
+    average: float
+    true_share: float
+
+
+class Underway(Fitted):
+    """A peer that learns pass by pass; between two passes it says what it believes."""
+
+    #: Passes that it can take.
+    n_passes: int
+    #: Passes that it has taken.
+    passes: int
+
+    @abstractmethod
+    def learn(self, examples: Examples) -> None:
+        """Take a pass with the targets and masks of these N rows."""
+
+    @abstractmethod
+    def snapshot(self) -> dict[str, Any]:
+        """Return what it is now as tensors and plain values."""
+
+    @abstractmethod
+    def fitted(self, snapshot: Mapping[str, Any]) -> Fitted:
+        """Return the peer as it was at a snapshot."""
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Return all state as tensors and plain values."""
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+
+
+class OnlinePeer(Peer):
+    """A peer that can go on learning while its labels change."""
+
+    @abstractmethod
+    def begin(
+        self, examples: Examples, start: Fitted, online: Online, n_rounds: int, true: Tensor
+    ) -> Underway:
+        """Make a peer that goes on from its supervised start.
+
+        Args:
+            examples: N rows with true labels.
+            start: what `fit` gave.
+            online: noise, average and batches.
+            n_rounds: rounds, each of as many steps as a fit has.
+            true: [N] bool: which rows have a true label.
         """

@@ -19,22 +19,23 @@ def with_updates(settings: Training, n_rows: int, updates: int) -> Training:
     return changed
 
 
-def repeated(examples: Examples, true: torch.Tensor, batch_size: int, at_least: int) -> Examples:
+def repeated_rows(true: torch.Tensor, batch_size: int, at_least: int) -> torch.Tensor:
     """Repeat the rows with true labels so that a batch holds `at_least` of them on average.
 
     Args:
-        examples: N rows, those with a true or a pseudo-label.
-        true: [N] bool: which have a true label.
+        true: [N] bool: which rows have a true label.
         batch_size: rows of a batch.
         at_least: rows with a true label per batch, at most half of the batch are asked for.
+
+    Returns:
+        numbers of rows, those with a true label first.
     """
     n_true, n_rest = int(true.sum()), int((~true).sum())
     if not n_true or not n_rest:
-        return examples
+        return torch.arange(len(true))
     share = min(0.5, at_least / batch_size)
     times = max(1, math.ceil(share / (1 - share) * n_rest / n_true))
-    rows = torch.nonzero(true).flatten().repeat(times)
-    return examples.take(torch.cat([rows, torch.nonzero(~true).flatten()]))
+    return torch.cat([torch.nonzero(true).flatten().repeat(times), torch.nonzero(~true).flatten()])
 
 
 def bootstrapped(examples: Examples, *names: int | str) -> Examples:

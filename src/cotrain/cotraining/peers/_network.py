@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import final
 
 import torch
 from torch import Tensor
 
-from cotrain._base import mix_seed
+from cotrain._base import InvalidArgumentError, mix_seed
 from cotrain.balancing import Balancer
-from cotrain.cotraining._beliefs import Belief, belief_of_output
+from cotrain.cotraining._noise import Noise
 from cotrain.cotraining._store import Store
 from cotrain.cotraining._view import View
-from cotrain.cotraining.peers._base import Fitted, Peer
-from cotrain.cotraining.peers._exposure import bootstrapped, repeated, with_updates
-from cotrain.networks import MultiTaskModel
+from cotrain.cotraining.peers._base import Fitted, Online, OnlinePeer
+from cotrain.cotraining.peers._exposure import bootstrapped, repeated_rows, with_updates
+from cotrain.cotraining.peers._fitted_network import FittedNetwork
+from cotrain.cotraining.peers._online_network import OnlineNetwork
+from cotrain.networks import Encoder, MultiTaskModel
 from cotrain.tasks import Task
-from cotrain.training import Examples, Fit, FitResult, Training, outputs_of
+from cotrain.training import Examples, Fit, Training
 
-#: Makes a fresh network for these tasks, with initial weights that the name chooses.
-Build = Callable[[str, Sequence[Task]], MultiTaskModel]
+#: Makes a fresh network for these tasks, with initial weights that the name chooses. A third argument, given
+#: only where a strategy has encoders of its own, is the encoder to use.
+Build = Callable[..., MultiTaskModel]
 
 
 @final
-class NetworkPeer(Peer):
+class NetworkPeer(OnlinePeer):
     """A network for one, several or all tasks that sees all inputs or a view of them.
 
     Every fit starts from the same initial weights and takes the same number of optimiser steps, so that a
@@ -44,6 +47,7 @@ class NetworkPeer(Peer):
         updates: optimiser steps of each fit, ≥ 1; `None`: as many as `settings.epochs` passes over the
             rows with a true label.
         true_per_batch: rows with a true label in a batch, on average and at least, ≥ 0.
+        encoder: in the place of what `build` uses otherwise.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class NetworkPeer(Peer):
         bootstrap: bool = False,
         updates: int | None = None,
         true_per_batch: int = 16,
+        encoder: Encoder | None = None,
     ) -> None:
         super().__init__(name, tasks)
         self.build = build
@@ -69,7 +74,7 @@ class NetworkPeer(Peer):
         self.bootstrap = bootstrap
         self.updates = updates
         self.true_per_batch = true_per_batch
-        self._n_true = 0
+        self.encoder = encoder
 
     def fit(
         self,
@@ -88,13 +93,10 @@ class NetworkPeer(Peer):
         true = labelled if true is None else true & labelled
         rows = torch.nonzero(labelled).flatten()
         shown = self._shown(examples.take(rows))
-        shown = repeated(shown, true[rows], self.settings.batch_size, self.true_per_batch)
-        updates = self.updates or self.settings.epochs * max(
-            1, -(-int(true.sum()) // self.settings.batch_size)
-        )
-        settings = with_updates(self.settings, len(shown), updates)
+        shown = shown.take(repeated_rows(true[rows], self.settings.batch_size, self.true_per_batch))
+        settings = with_updates(self.settings, len(shown), self._steps(true))
         checked = None if validation is None else self._shown(_only(validation, own))
-        model = self.build(self.name, self.tasks)
+        model = self.build(self.name, self.tasks, *([] if self.encoder is None else [self.encoder]))
         for task, head in zip(self.tasks, model.heads, strict=True):
             task.start_head(head, shown.targets[task.name], shown.masks[task.name])
 
@@ -114,38 +116,45 @@ class NetworkPeer(Peer):
         steps = len(result.history) * max(1, -(-len(shown) // self.settings.batch_size))
         return FittedNetwork(self.tasks, model, result, self.view, steps)
 
+    def begin(
+        self, examples: Examples, start: Fitted, online: Online, n_rounds: int, true: Tensor
+    ) -> OnlineNetwork:
+        """Make a network that goes on from the start's weights, over all rows."""
+        if not isinstance(start, FittedNetwork):
+            raise InvalidArgumentError(f"Peer {self.name!r} goes on from a fitted network, got {start!r}.")
+        examples = _only(examples, [task.name for task in self.tasks])
+        true = true & examples.labelled().any(dim=1)
+        batch_size = self.settings.batch_size
+        rows = repeated_rows(true, batch_size, round(online.true_share * batch_size))
+        settings = with_updates(self.settings, len(rows), self._steps(true))
+        settings.epochs *= n_rounds
+        settings.select, settings.average = "last", online.average
+        model = self.build(self.name, self.tasks)
+        model.load_state_dict(start.result.weights[0])
+        shown = self._shown(examples)
+        fit = Fit(
+            model,
+            self.tasks,
+            copy.deepcopy(self.balancer),
+            settings,
+            _with_weights(shown.take(rows)),
+            None,
+            seed=mix_seed(self.seed, self.name, "online"),
+            keep_all=True,
+            augment=Noise(online.gaussian, online.swap, shown.inputs),
+        )
+        return OnlineNetwork(
+            self.tasks, fit, rows, self.view, start.updates, lambda: self.build(self.name, self.tasks)
+        )
+
+    def _steps(self, true: Tensor) -> int:
+        per_pass = max(1, -(-int(true.sum()) // self.settings.batch_size))
+        return self.updates or self.settings.epochs * per_pass
+
     def _shown(self, examples: Examples) -> Examples:
         if self.view is None:
             return examples
         return Examples(self.view(examples.inputs), examples.targets, examples.masks)
-
-
-@final
-class FittedNetwork(Fitted):
-    """A network with the weights that a fit chose, for each task those of its epoch."""
-
-    def __init__(
-        self, tasks: Sequence[Task], model: MultiTaskModel, result: FitResult, view: View | None, updates: int
-    ) -> None:
-        self.tasks = list(tasks)
-        self.model = model
-        self.result = result
-        self.view = view
-        self.updates = updates
-
-    def beliefs(self, inputs: Mapping[str, Tensor]) -> dict[str, Belief]:
-        """Return what the network's outputs say."""
-        shown = dict(inputs) if self.view is None else self.view(inputs)
-        found: dict[str, Belief] = {}
-        for number, weights in enumerate(self.result.weights):
-            self.model.load_state_dict(weights)
-            outputs = outputs_of(self.model, shown)
-            found |= {
-                task.name: belief_of_output(task, outputs[task.name])
-                for task in self.tasks
-                if self.result.weights_of[task.name] == number
-            }
-        return found
 
 
 def _only(examples: Examples, tasks: Sequence[str]) -> Examples:
@@ -153,4 +162,10 @@ def _only(examples: Examples, tasks: Sequence[str]) -> Examples:
         examples.inputs,
         {name: examples.targets[name] for name in tasks},
         {name: examples.masks[name] for name in tasks},
+    )
+
+
+def _with_weights(examples: Examples) -> Examples:
+    return Examples(
+        examples.inputs, examples.targets, {name: mask.float() for name, mask in examples.masks.items()}
     )

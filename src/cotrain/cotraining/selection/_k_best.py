@@ -24,6 +24,7 @@ class KBest(Selector):
     Args:
         share: of the free rows that the last round may label, in (0, 1].
         least: confidence below which nothing is accepted all the same, in [0, 1].
+        grow: whether the quotas grow from round to round; if not, progress counts as 1 from the first on.
 
     Raises:
         InvalidArgumentError: an argument is out of range.
@@ -37,14 +38,16 @@ class KBest(Selector):
         0.5
     """
 
-    def __init__(self, share: float = 0.8, *, least: float = 0.0) -> None:
+    def __init__(self, share: float = 0.8, *, least: float = 0.0, grow: bool = True) -> None:
         check_share(self, share=share)
         check_share(self, zero=True, least=least)
         self.share = share
         self.least = least
+        self.grow = grow
 
     def select(self, candidates: Candidates) -> Tensor:
         """Return the surest of each class."""
         n_free = candidates.free.sum(dim=0).to(candidates.prior.dtype)
-        quotas = (candidates.progress * self.share * n_free[:, None] * candidates.prior).round()
+        progress = candidates.progress if self.grow else 1.0
+        quotas = (progress * self.share * n_free[:, None] * candidates.prior).round()
         return surest_per_class(candidates, quotas) & (candidates.confidence >= self.least)

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from cotrain.cotraining._view import View
-from cotrain.cotraining.peers import Peer
+from cotrain.cotraining.peers import Online, Peer
 from cotrain.cotraining.selection import Selector
+from cotrain.networks import Encoder
 from cotrain.tasks import Task
 
 
@@ -26,8 +27,17 @@ class Kit(Protocol):
         view: View | None = None,
         *,
         bootstrap: bool = False,
+        encoder: Encoder | None = None,
     ) -> Peer:
-        """Make a network of the user's architecture, for all tasks by default, with weights of its own."""
+        """Make a network of the user's architecture, for all tasks by default, with weights of its own.
+
+        Args:
+            name: of the peer.
+            tasks: what it learns.
+            view: what it sees; `None`: everything.
+            bootstrap: whether it learns from a bootstrap sample of the true labels.
+            encoder: in the place of the user's; `None`: the user's.
+        """
 
     def estimator(
         self,
@@ -63,6 +73,11 @@ class Strategy(ABC):
     align: bool
     #: Whether the number of labels is held against the teachers' measured error, as `TriTraining` does.
     bounded: bool = False
+    #: How the peers go on learning while their labels change with them; `None`: each round they are fitted
+    #: anew to labels that stay as they are.
+    online: Online | None = None
+    #: Weight of a pseudo-label that is a number, beside that of a class, in [0, 1]; 0: numbers get none.
+    number_weight: float = 1.0
 
     @abstractmethod
     def peers(self, kit: Kit) -> list[Peer]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cotrain.cotraining.peers._exposure import bootstrapped, repeated, with_updates
+from cotrain.cotraining.peers._exposure import bootstrapped, repeated_rows, with_updates
 from cotrain.training import Examples, Training
 
 
@@ -28,7 +28,7 @@ def test_the_users_settings_stay_as_they_are():
 
 def test_true_labels_are_not_drowned():
     examples, true = rows(1000, 10)
-    more = repeated(examples, true, 128, 16)
+    more = examples.take(repeated_rows(true, 128, 16))
     share = float((more.inputs["x"][:, 0] < 10).float().mean())
     assert share * 128 >= 16
     assert set(more.inputs["x"][:, 0].tolist()) == set(range(1000))

@@ -1,0 +1,89 @@
+"""A network under way, whose labels change from pass to pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, final
+
+from torch import Tensor
+
+from cotrain.cotraining._beliefs import Belief, belief_of_output
+from cotrain.cotraining._view import View
+from cotrain.cotraining.peers._base import Underway
+from cotrain.cotraining.peers._fitted_network import FittedNetwork
+from cotrain.networks import MultiTaskModel
+from cotrain.tasks import Task
+from cotrain.training import Examples, Fit, FitResult, copy_weights, outputs_of
+
+
+@final
+class OnlineNetwork(Underway):
+    """Learns pass by pass, and says in between what the average of its weights believes.
+
+    Args:
+        tasks: its tasks.
+        fit: over all rows, those with true labels repeated.
+        rows: for each row of the fit the row of the examples.
+        view: what it sees; `None`: everything.
+        before: optimiser steps that its weights had behind them at the start.
+        spare: a network of the same kind, for the snapshots.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        fit: Fit,
+        rows: Tensor,
+        view: View | None,
+        before: int,
+        spare: Callable[[], MultiTaskModel],
+    ) -> None:
+        self.tasks = list(tasks)
+        self.fit = fit
+        self.rows = rows
+        self.view = view
+        self.before = before
+        self.spare = spare
+        self.n_passes = fit.settings.epochs
+        self._count()
+
+    def beliefs(self, inputs: Mapping[str, Tensor]) -> dict[str, Belief]:
+        """Return what the averaged weights say now."""
+        outputs = outputs_of(self.fit.kept_model, dict(inputs) if self.view is None else self.view(inputs))
+        return {task.name: belief_of_output(task, outputs[task.name]) for task in self.tasks}
+
+    def learn(self, examples: Examples) -> None:
+        """Learn for one pass from true labels and pseudo-labels.
+
+        Args:
+            examples: the N rows; only their targets and masks are looked at.
+        """
+        names = [task.name for task in self.tasks]
+        targets = {name: examples.targets[name][self.rows] for name in names}
+        masks = {name: examples.masks[name].float()[self.rows] for name in names}
+        self.fit.relabel(targets, masks)
+        self.fit.run_epoch()
+        self._count()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the averaged weights and the number of steps."""
+        return {"weights": copy_weights(self.fit.kept_model), "updates": self.updates}
+
+    def fitted(self, snapshot: Mapping[str, Any]) -> FittedNetwork:
+        """Return the network of a snapshot."""
+        weights_of = {task.name: 0 for task in self.tasks}
+        result = FitResult([snapshot["weights"]], weights_of, {}, [], {})
+        return FittedNetwork(self.tasks, self.spare(), result, self.view, snapshot["updates"])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of the fit."""
+        return self.fit.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self.fit.load_state_dict(state)
+        self._count()
+
+    def _count(self) -> None:
+        self.passes = self.fit.epoch
+        self.updates = self.before + self.fit.epoch * self.fit.steps_per_epoch

@@ -1,0 +1,84 @@
+"""The average of a network's weights labels for the network."""
+
+from __future__ import annotations
+
+from typing import final
+
+from cotrain.cotraining.peers import Online, Peer
+from cotrain.cotraining.selection import KBest, Selector
+from cotrain.cotraining.strategies._base import Kit, Strategy
+from cotrain.cotraining.strategies._checks import check_online
+
+
+@final
+class MeanTeacher(Strategy):
+    """One joint network learns from noisy inputs what the average of its weights says of clean ones.
+
+    Labels are decided anew before every pass over the rows. The network begins at the supervised start and
+    goes on through all rounds; a round is a checkpoint of it, from which the guards choose as they do among
+    the rounds of other strategies.
+
+        θ̄ ← a θ̄ + (1 - a) θ,   ŷ = select(align(f(x; θ̄))),   loss of f(x + noise; θ) against y and ŷ
+
+    Args:
+        selector: what is kept in each pass; default `KBest(1.0)`.
+        align: see `Strategy`.
+        gaussian: noise on the learners' numbers, in standard deviations of the column, ≥ 0.
+        swap: share of the learners' inputs that are taken from other rows, in [0, 1).
+        average: decay per step of the average of the weights that teaches and answers, in (0, 1).
+        true_share: of a batch that has true labels, in (0, ½].
+        number_weight: weight of a pseudo-label that is a number, in [0, 1]; default 0: numbers learn from
+            their true labels only, because a consistency loss on them was seen to ruin them.
+
+    Raises:
+        InvalidArgumentError: a value is out of its range.
+
+    Source: Tarvainen & Valpola, "Mean teachers are better role models", 2017,
+    https://arxiv.org/abs/1703.01780, with hard labels above a threshold as in Sohn et al., "FixMatch", 2020,
+    https://arxiv.org/abs/2001.07685. There labels follow every step, here every pass, which lets quotas and
+    alignment look at all rows: without quotas a rare class dies out when labels are few.
+
+    Example:
+        >>> MeanTeacher().teachers(0, 1)
+        [0]
+    """
+
+    def __init__(
+        self,
+        selector: Selector | None = None,
+        *,
+        align: bool = True,
+        gaussian: float = 0.3,
+        swap: float = 0.2,
+        average: float = 0.99,
+        true_share: float = 0.5,
+        number_weight: float = 0.0,
+    ) -> None:
+        check_online(
+            self,
+            gaussian=gaussian,
+            swap=swap,
+            average=average,
+            true_share=true_share,
+            number_weight=number_weight,
+        )
+        self.selector = selector or KBest(1.0)
+        self.align = align
+        self.gaussian = gaussian
+        self.swap = swap
+        self.average = average
+        self.true_share = true_share
+        self.number_weight = number_weight
+        self.online = Online(gaussian, swap, average, true_share)
+
+    def peers(self, kit: Kit) -> list[Peer]:
+        """Make the network."""
+        return [kit.network("network")]
+
+    def teachers(self, learner: int, n_peers: int) -> list[int]:
+        """Return the network itself, of which the average speaks."""
+        return [learner]
+
+    def answering(self, n_peers: int) -> list[int]:
+        """Return the network."""
+        return [0]
