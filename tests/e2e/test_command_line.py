@@ -73,6 +73,16 @@ def test_from_a_table_to_predictions(run, config, tmp_path):
     assert pl.read_csv(tmp_path / "p.csv").height == 200
     status, out, _ = run("predict", "r", "table.csv", "--json")
     assert len(json.loads(out)) == 200
+    status, out, _ = run("predict", "r", "table.csv", "--keep", "city", "--keep", "x")
+    assert status == 0
+    assert out.startswith("city,x,")
+    for column, message in {
+        "town": "no such column",
+        "big": "the predictions have a column of that name",
+    }.items():
+        status, _, err = run("predict", "r", "table.csv", "--keep", column)
+        assert status == 2
+        assert message in err
 
 
 def test_train_prints_what_metrics_json_holds(run, config, tmp_path):

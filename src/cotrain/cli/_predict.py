@@ -16,17 +16,22 @@ def predict(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write: .csv, .parquet or .jsonl.")
     ] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option(help="Column of the table to put before the predictions; repeatable.")
+    ] = None,
     query: Annotated[str | None, typer.Option(help="For SQLite: a SELECT statement or a table.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace the file if it is there.")] = False,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Predict every task for every row; without --output as CSV on standard output.
 
-    [bold]Example:[/bold]  cotrain predict runs/films new_films.csv --output predictions.csv
+    [bold]Example:[/bold]  cotrain predict runs/films new_films.csv --keep title --output predictions.csv
     """
     import sys
 
-    from cotrain._base import ConfigError
+    import polars as pl
+
+    from cotrain._base import ConfigError, DataError, did_you_mean
     from cotrain.cli._output import print_json, status
     from cotrain.data import read_table, write_table
     from cotrain.learner import Learner
@@ -35,7 +40,17 @@ def predict(
         raise ConfigError(
             f"{output} is there already: choose another --output, or replace it with --overwrite."
         )
-    predictions = Learner.load(run).predict(read_table(data, query))
+    table = read_table(data, query)
+    for name in keep or ():
+        if name not in table.columns:
+            raise DataError(f"--keep {name}: {data} has no such column; {did_you_mean(name, table.columns)}")
+    predictions = Learner.load(run).predict(table)
+    for name in keep or ():
+        if name in predictions.columns:
+            raise ConfigError(
+                f"--keep {name}: the predictions have a column of that name; rename it in {data}."
+            )
+    predictions = pl.concat([table.select(dict.fromkeys(keep or ()).keys()), predictions], how="horizontal")
     if output is not None:
         write_table(predictions, output)
         if as_json:
