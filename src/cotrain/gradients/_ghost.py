@@ -8,10 +8,11 @@ from torch import Tensor
 from cotrain.gradients._cotangents import Cotangents, Edge, separable
 from cotrain.gradients._exact import ExactSource
 from cotrain.gradients._graph import TaskGraph
+from cotrain.gradients._linear_term import LinearTerm
 from cotrain.gradients._propagate import can_propagate, propagate
 from cotrain.gradients._rows import Asked, HeadGrads, Rows, Source
 from cotrain.gradients._shared import add_grad
-from cotrain.gradients._terms import BiasTerm, LinearTerm, Term, Weighing, inner
+from cotrain.gradients._terms import BiasTerm, Term, Weighing, inner
 from cotrain.gradients._workspace import Workspace
 
 

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from cotrain.gradients._graph import Node
-from cotrain.gradients._terms import BiasTerm, EmbeddingTerm, LinearTerm, Term
+from cotrain.gradients._linear_term import LinearTerm
+from cotrain.gradients._terms import BiasTerm, EmbeddingTerm, Term
 from cotrain.gradients._workspace import Workspace
 
 Grads = list[Tensor | None]

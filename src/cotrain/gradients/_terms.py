@@ -5,13 +5,10 @@ Shapes: K tasks, R rows (batch times positions), I inputs and O outputs of a lay
 
 from __future__ import annotations
 
-import itertools
 from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor
-
-from cotrain.gradients._workspace import Workspace
 
 
 def inner(rows: Tensor, others: Tensor | None = None) -> Tensor:
@@ -130,6 +127,8 @@ class BiasTerm(Term):
     def __init__(self, parameter: Tensor, deltas_KRO: Tensor) -> None:
         super().__init__(parameter)
         self.deltas_KRO = deltas_KRO
+        #: Their sums over rows, once somebody has made them.
+        self.sums_KO: Tensor | None = None
 
     def n_rows(self) -> int:
         """Return R."""
@@ -151,7 +150,9 @@ class BiasTerm(Term):
 
     def rows(self) -> Tensor:
         """Return the sums over rows."""
-        return self.deltas_KRO.sum(1)
+        if self.sums_KO is None:
+            self.sums_KO = self.deltas_KRO.sum(1)
+        return self.sums_KO
 
     def rows_by_owner(self, owner_R: Tensor, n_tasks: int) -> Tensor:
         """Return the sums over the rows of each task."""
@@ -160,120 +161,7 @@ class BiasTerm(Term):
 
     def combined(self, weigh: Weighing) -> Tensor:
         """Return the weighted sum."""
-        return weigh(self.deltas_KRO).sum(0)
-
-
-class LinearTerm(Term):
-    """A matrix applied to every row: gradientₖ = δₖᵀa.
-
-    ⟨δₛᵀa, δₜᵀa⟩ = ⟨δₛ, (aaᵀ) δₜ⟩, which never forms a gradient of the weight; with a bias on the same rows
-    aaᵀ + 1 counts both. Where R is large against I·O/(I+O) the gradients themselves are cheaper.
-
-    Args:
-        parameter: the weight; O×I as in `torch.nn.Linear`, or I×O if `transposed`.
-        inputs_RI: a.
-        deltas_KRO: δ.
-        workspace: memory for intermediate results.
-        transposed: whether the parameter is stored I×O.
-    """
-
-    def __init__(
-        self,
-        parameter: Tensor,
-        inputs_RI: Tensor,
-        deltas_KRO: Tensor,
-        workspace: Workspace,
-        transposed: bool = False,
-    ) -> None:
-        super().__init__(parameter)
-        self.inputs_RI = inputs_RI
-        self.deltas_KRO = deltas_KRO
-        self.workspace = workspace
-        self.transposed = transposed
-        #: The bias whose gradient comes from the same δ, if it may be counted here.
-        self.bias: BiasTerm | None = None
-
-    def n_rows(self) -> int:
-        """Return R."""
-        return self.deltas_KRO.shape[1]
-
-    def part(self, rows: Tensor) -> Term:
-        """Return the term of some of the rows."""
-        return LinearTerm(
-            self.parameter, self.inputs_RI[rows], self.deltas_KRO[:, rows], self.workspace, self.transposed
-        )
-
-    def scaled(self, factor_R: Tensor) -> Term:
-        """Return the term with each row of δ multiplied."""
-        return LinearTerm(
-            self.parameter,
-            self.inputs_RI,
-            self.deltas_KRO * factor_R[:, None],
-            self.workspace,
-            self.transposed,
-        )
-
-    def gramian_by_rows(self, owner_R: Tensor, n_tasks: int) -> Tensor:
-        """Return the sums of (aaᵀ)∘(δδᵀ) over blocks of rows, where that is cheaper than K gradients."""
-        n_rows, n_out = self.deltas_KRO.shape[1:]
-        n_in = self.inputs_RI.shape[1]
-        if n_rows * n_rows * (n_in + n_out) > (n_rows + n_tasks**2) * n_in * n_out:
-            return super().gramian_by_rows(owner_R, n_tasks)
-        inputs_RI, deltas_RO = self.inputs_RI, self.deltas_KRO[0]
-        if inputs_RI.dtype in (torch.float16, torch.bfloat16):
-            inputs_RI, deltas_RO = inputs_RI.float(), deltas_RO.float()
-        products_RR = (inputs_RI @ inputs_RI.T).mul_(deltas_RO @ deltas_RO.T)
-        # Sums by index, not products with a mask: 0 · NaN would carry a broken task into all others.
-        sums_KR = products_RR.new_zeros(n_tasks, n_rows).index_add_(0, owner_R, products_RR)
-        return products_RR.new_zeros(n_tasks, n_tasks).index_add_(1, owner_R, sums_KR).double()
-
-    def gramian(self) -> Tensor:
-        """Return the inner products by whichever way is cheaper."""
-        n_tasks, n_rows, n_out = self.deltas_KRO.shape
-        n_in = self.inputs_RI.shape[1]
-        ghost = n_rows * n_rows * (n_in + 0.625 * n_tasks * n_out) + n_tasks**2 * n_rows * n_out
-        direct = n_tasks * n_rows * n_in * n_out + n_tasks**2 * n_in * n_out
-        if direct <= ghost:
-            bias = 0 if self.bias is None else self.bias.gramian()
-            into = self.workspace.scratch("rows", (n_tasks, n_out, n_in), self.deltas_KRO)
-            inputs_KRI = self.inputs_RI.expand(n_tasks, -1, -1)
-            return inner(torch.bmm(self.deltas_KRO.transpose(1, 2), inputs_KRI, out=into)) + bias
-        return self._ghost(n_rows)
-
-    def _ghost(self, n_rows: int) -> Tensor:
-        inputs_RI, deltas_KRO = self.inputs_RI, self.deltas_KRO
-        if inputs_RI.dtype in (torch.float16, torch.bfloat16):
-            inputs_RI, deltas_KRO = inputs_RI.float(), deltas_KRO.float()
-        products_RR = inputs_RI @ inputs_RI.T
-        if self.bias is not None:
-            products_RR += 1
-        if n_rows < 96:
-            along = self.workspace.scratch("half", deltas_KRO.shape, deltas_KRO)
-            torch.bmm(products_RR.expand(len(deltas_KRO), -1, -1), deltas_KRO, out=along)
-            return inner(deltas_KRO, along)
-        # aaᵀ is symmetric: its lower blocks and half its diagonal ones are enough, and G = M + Mᵀ.
-        half = self.workspace.scratch("half", deltas_KRO.shape, deltas_KRO)
-        n_blocks = 4
-        cuts = [round(block * n_rows / n_blocks) for block in range(n_blocks + 1)]
-        for start, stop in itertools.pairwise(cuts):
-            block = products_RR[start:stop, :stop]
-            block[:, start:] *= 0.5
-            torch.matmul(block, deltas_KRO[:, :stop], out=half[:, start:stop])
-        gramian_KK = inner(half, deltas_KRO)
-        return gramian_KK + gramian_KK.T
-
-    def rows(self) -> Tensor:
-        """Return the K gradients of the weight."""
-        if self.transposed:
-            return self.inputs_RI.T @ self.deltas_KRO
-        return self.deltas_KRO.transpose(1, 2) @ self.inputs_RI
-
-    def combined(self, weigh: Weighing) -> Tensor:
-        """Return the gradient of the weighted δ."""
-        deltas_RO = weigh(self.deltas_KRO)
-        if self.transposed:
-            return self.inputs_RI.T @ deltas_RO
-        return deltas_RO.T @ self.inputs_RI
+        return weigh(self.deltas_KRO).sum(0) if self.sums_KO is None else weigh(self.sums_KO)
 
 
 class EmbeddingTerm(Term):

@@ -22,6 +22,7 @@ class Workspace:
         self._taken = 0
         self._scratch: dict[str, Tensor] = {}
         self._fresh: dict[int, Tensor] = {}
+        self._gradients: dict[int, Tensor] = {}
 
     def start(self) -> None:
         """Begin a step: what was taken in the step before may be written over."""
@@ -46,6 +47,20 @@ class Workspace:
         self._scratch[name], array = _room(like.new_empty(0) if held is None else held, shape, like)
         return array
 
+    def gradient(self, parameter: Tensor) -> Tensor:
+        """Return an array, not initialised, for what is going to be the parameter's gradient or added to it.
+
+        It is that of the step before, unless somebody still holds that gradient or a view of it.
+        """
+        if parameter.device.type != "cpu" or not parameter.is_contiguous():
+            return torch.empty_like(parameter, requires_grad=False)
+        if parameter.grad is not None:
+            return self.scratch("gradient", parameter.shape, parameter.detach())
+        held = self._gradients.get(id(parameter))
+        if held is None or held.shape != parameter.shape or held.dtype != parameter.dtype or _shared(held):
+            held = self._gradients[id(parameter)] = torch.empty_like(parameter, requires_grad=False)
+        return held
+
     def own(self, array: Tensor) -> Tensor:
         """Note that one consumer alone will read this array, so that it may write over it."""
         self._fresh[id(array)] = array
@@ -58,6 +73,12 @@ class Workspace:
     def release(self, array: Tensor | None) -> None:
         """Note that the array is going to be used in a way that lets others see it."""
         self._fresh.pop(id(array), None)
+
+
+def _shared(array: Tensor) -> bool:
+    """Return whether another tensor looks at this memory."""
+    # One count for the array, one for the storage object that is asked.
+    return torch._C._storage_Use_Count(array.untyped_storage()._cdata) > 2
 
 
 def _room(held: Tensor, shape: Sequence[int], like: Tensor) -> tuple[Tensor, Tensor]:
