@@ -22,7 +22,7 @@ from cotrain.cotraining._student import fit_student
 from cotrain.cotraining._toolbox import Toolbox
 from cotrain.cotraining._view import View, random_views
 from cotrain.cotraining.calibration import Calibrator, Isotonic, Temperature
-from cotrain.cotraining.peers import EstimatorPeer, Fitted, NetworkPeer, Peer
+from cotrain.cotraining.peers import EstimatorPeer, Fitted, FittedNetwork, MappingPeer, NetworkPeer, Peer
 from cotrain.cotraining.selection import (
     AdaptiveThreshold,
     Agreement,
@@ -72,11 +72,13 @@ __all__ = [
     "DifferentEncoders",
     "EstimatorPeer",
     "Fitted",
+    "FittedNetwork",
     "Isotonic",
     "KBest",
     "Kit",
     "LeaveOneOut",
     "Loop",
+    "MappingPeer",
     "MeanTeacher",
     "NetworkPeer",
     "Outcome",

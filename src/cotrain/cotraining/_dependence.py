@@ -21,8 +21,8 @@ def independent_views(inputs: Mapping[str, Tensor], n_views: int = 2) -> list[Vi
     The dependence of two columns is the absolute rank correlation |ρ|, and that of a division is the mean |ρ|
     over pairs of columns of different views. It is made small by spectral bisection (the second eigenvector
     of the Laplacian of |ρ| puts columns in order, the order is cut into parts of equal size), then by
-    exchanging two columns as long as that lessens it. Equal inputs give equal views. A tensor of codes or tokens
-    (int64) goes by the rank of its codes and stays whole if it is a bag.
+    exchanging two columns as long as that lessens it. Equal inputs give equal views. Codes
+    (int64) go by their rank; a bag stays whole.
 
     Args:
         inputs: name -> tensor [N, ...] of the training rows; no label is looked at.

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, final
 
+from cotrain._base import InvalidArgumentError
 from cotrain.cotraining._toolbox import Toolbox
 from cotrain.cotraining._view import View
 from cotrain.cotraining.peers import EstimatorPeer, Peer
+from cotrain.networks import Encoder
 from cotrain.tasks import Task
 
 
@@ -38,8 +40,18 @@ class EstimatorKit:
         view: View | None = None,
         *,
         bootstrap: bool = False,
+        encoder: Encoder | None = None,
     ) -> Peer:
-        """Make clones of the estimator for these tasks."""
+        """Make clones of the estimator for these tasks; an encoder is none of theirs.
+
+        Raises:
+            InvalidArgumentError: there is an encoder.
+        """
+        if encoder is not None:
+            raise InvalidArgumentError(
+                f"{type(encoder).__name__} is given for the peer {name!r}, which is an estimator: choose "
+                "estimators or encoders."
+            )
         return EstimatorPeer(
             name,
             self.tasks if tasks is None else tasks,

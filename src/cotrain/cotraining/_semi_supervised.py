@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from cotrain._base import DataError, InvalidArgumentError, mix_seed
+from cotrain._base import DataError, InputSpec, InvalidArgumentError, mix_seed
 from cotrain.balancing import ReferenceScaled
 from cotrain.cotraining._auto import run_rounds
 from cotrain.cotraining._beliefs import Belief
@@ -254,11 +254,16 @@ class SemiSupervised(BaseEstimator, ABC):
 
 
 def _network(
-    spec: Any, encoder: Encoder | None, seed: int, name: str, tasks: Sequence[Task]
+    spec: InputSpec,
+    usual: Encoder | None,
+    seed: int,
+    name: str,
+    tasks: Sequence[Task],
+    encoder: Encoder | None = None,
 ) -> MultiTaskModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(mix_seed(seed, name))
-        made = TableEncoder(64, 0) if encoder is None else encoder
+        made = encoder or usual or TableEncoder(64, 0)
         sharing = HardSharing().build(lambda: copy.deepcopy(made).build(spec), [task.name for task in tasks])
         widths = sharing.widths()
         return MultiTaskModel(sharing, {task.name: task.head(widths[task.name]) for task in tasks})

@@ -15,6 +15,7 @@ from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining._view import View, random_views
 from cotrain.cotraining.peers import EstimatorPeer, NetworkPeer, Peer
 from cotrain.cotraining.peers._network import Build
+from cotrain.networks import Encoder
 from cotrain.tasks import Task
 from cotrain.training import Training
 
@@ -25,7 +26,8 @@ class Toolbox:
 
     Args:
         tasks: fitted tasks.
-        build: (name, tasks) -> a fresh network with initial weights that the name chooses.
+        build: (name, tasks) or (name, tasks, encoder) -> a fresh network with initial weights that the name
+            chooses.
         balancer: how tasks are weighed within a network.
         training: how networks are fitted.
         settings: of co-training.
@@ -65,6 +67,7 @@ class Toolbox:
         view: View | None = None,
         *,
         bootstrap: bool = False,
+        encoder: Encoder | None = None,
     ) -> Peer:
         """Make a network of the user's architecture."""
         return NetworkPeer(
@@ -78,6 +81,7 @@ class Toolbox:
             bootstrap=bootstrap,
             updates=self.settings.updates,
             true_per_batch=self.settings.true_per_batch,
+            encoder=encoder,
         )
 
     def estimator(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from cotrain.cotraining import CoTraining, Outcome, RoundRecord, Store, Toolbox,
 from cotrain.learner._coding import Coding
 from cotrain.learner._run_folder import COTRAINING, ROUNDS
 from cotrain.learner._views import named_views, row_shapes
-from cotrain.networks import MultiTaskModel
+from cotrain.networks import Encoder, MultiTaskModel
 from cotrain.tasks import Task
 from cotrain.training import (
     Examples,
@@ -58,9 +59,17 @@ class CoTrainingRun:
         self.seed = learner.seed
         self.folder = folder
         self.followers = list(followers)
+
+        def build_with(name: str, tasks: Sequence[Task], encoder: Encoder | None = None) -> MultiTaskModel:
+            if encoder is None:
+                return build(name, tasks)
+            changed = copy.copy(learner)
+            changed.encoder = encoder
+            return changed.build_model(coding, name, tasks)
+
         self.kit = Toolbox(
             coding.tasks,
-            build,
+            build_with,
             learner.balancer,
             learner.training,
             settings,

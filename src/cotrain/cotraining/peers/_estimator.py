@@ -78,7 +78,8 @@ class EstimatorPeer(Peer):
     ) -> Fitted:
         """Fit clones, one per target."""
         if self.bootstrap is not None:
-            examples = bootstrapped(examples, self.bootstrap, self.name)
+            numbers = [task.name for task in self.tasks if task.coding == "number"]
+            examples = bootstrapped(examples, self.bootstrap, self.name, numbers=numbers)
         widths = {
             name: int(bag.max()) + 1 for name, bag in examples.inputs.items() if name.startswith("bag:")
         }

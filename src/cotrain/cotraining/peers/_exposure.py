@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Collection
 
 import torch
 
@@ -38,12 +39,13 @@ def repeated_rows(true: torch.Tensor, batch_size: int, at_least: int) -> torch.T
     return torch.cat([torch.nonzero(true).flatten().repeat(times), torch.nonzero(~true).flatten()])
 
 
-def bootstrapped(examples: Examples, *names: int | str) -> Examples:
+def bootstrapped(examples: Examples, *names: int | str, numbers: Collection[str] = ()) -> Examples:
     """Weigh the labels as if as many rows had been drawn with replacement; a class never loses its last.
 
     Args:
         examples: N rows with label masks.
         names: of the random stream.
+        numbers: tasks whose targets are numbers: every value is one of its kind, and none is kept for it.
     """
     draws = numpy_generator(*names, "bootstrap").poisson(1.0, len(examples))
     times = torch.from_numpy(draws).float()
@@ -51,8 +53,14 @@ def bootstrapped(examples: Examples, *names: int | str) -> Examples:
     for task, mask in examples.masks.items():
         weighted = mask.float() * times[:, None]
         for t in range(mask.shape[1]):
-            for value in examples.targets[task][:, t][mask[:, t] > 0].unique():
-                rows = torch.nonzero((mask[:, t] > 0) & (examples.targets[task][:, t] == value)).flatten()
+            # Of numbers all labels are one group.
+            group = (
+                torch.zeros_like(examples.targets[task][:, t])
+                if task in numbers
+                else examples.targets[task][:, t]
+            )
+            for value in group[mask[:, t] > 0].unique():
+                rows = torch.nonzero((mask[:, t] > 0) & (group == value)).flatten()
                 if len(rows) and not (weighted[rows, t] > 0).any():
                     weighted[rows[0], t] = 1.0
         masks[task] = weighted

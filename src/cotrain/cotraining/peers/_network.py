@@ -88,7 +88,8 @@ class NetworkPeer(OnlinePeer):
         own = [task.name for task in self.tasks]
         examples = _only(examples, own)
         if self.bootstrap:
-            examples = bootstrapped(examples, self.seed, self.name)
+            numbers = [task.name for task in self.tasks if task.coding == "number"]
+            examples = bootstrapped(examples, self.seed, self.name, numbers=numbers)
         labelled = examples.labelled().any(dim=1)
         true = labelled if true is None else true & labelled
         rows = torch.nonzero(labelled).flatten()

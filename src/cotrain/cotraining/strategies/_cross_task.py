@@ -15,10 +15,10 @@ class CrossTask(Strategy):
     """Label where a task's own prediction and the one made from the other tasks' predictions agree.
 
     A joint network predicts every task from the inputs; beside it, a mapping per task predicts that task from
-    another joint network's outputs for the *other* tasks. A cell is labelled with the mean of both, where both
-    name the same class with enough confidence, or, for numbers, where they lie closest together. This asks
-    more than self-training does as far as the tasks say something of one another; where they do not, the
-    mapping is seen to know nothing on held-out labels and does not teach, and self-training is left.
+    another joint network's outputs for the *other* tasks. A cell is labelled with the mean of both, where
+    both name the same class with enough confidence, or, for numbers, where they lie closest together. This
+    asks more than self-training does as far as the tasks say something of one another; where they do not,
+    the mapping is seen to know nothing on held-out labels and does not teach, and self-training is left.
 
     Args:
         selector: what is kept; default `Agreement(Threshold(0.8))`.
@@ -29,9 +29,9 @@ class CrossTask(Strategy):
 
     Source: Zamir et al., "Robust Learning Through Cross-Task Consistency", 2020,
     https://arxiv.org/abs/2006.04096, and Li, Liu & Bilen, "Learning Multiple Dense Prediction Tasks from
-    Partially Annotated Data", 2022, https://arxiv.org/abs/2111.14893. There the disagreement is a loss on every
-    pixel, and the mappings are networks trained along; here, for the outputs of table tasks, linear mappings
-    are fitted each round and their agreement decides what becomes a label.
+    Partially Annotated Data", 2022, https://arxiv.org/abs/2111.14893. There the disagreement is a loss on
+    every pixel, and the mappings are networks trained along; here, for the outputs of table tasks, linear
+    mappings are fitted each round and their agreement decides what becomes a label.
 
     Example:
         >>> CrossTask().teachers(0, 2)
@@ -46,8 +46,8 @@ class CrossTask(Strategy):
         """Make the network, and the mappings with the network that they start from."""
         if len(kit.tasks) < 2:
             raise InvalidArgumentError(
-                f"CrossTask maps tasks to one another, and there is only {kit.tasks[0].name!r}: choose another "
-                "strategy, such as LeaveOneOut."
+                f"CrossTask maps tasks to one another, and there is only {kit.tasks[0].name!r}: choose "
+                "another strategy, such as LeaveOneOut."
             )
         return [kit.network("network"), MappingPeer("mappings", kit.network("network behind the mappings"))]
 

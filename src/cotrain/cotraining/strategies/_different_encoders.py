@@ -21,7 +21,7 @@ class DifferentEncoders(Strategy):
     two views where the input cannot be divided, and otherwise as `LeaveOneOut`.
 
     Args:
-        encoders: two or more; `None` stands for the run's own encoder, and default is that one twice.
+        encoders: two or more; `None`: the run's own, twice.
         selector: what is kept; default `KBest(0.8)`.
         align: see `Strategy`.
 
@@ -39,16 +39,16 @@ class DifferentEncoders(Strategy):
 
     def __init__(
         self,
-        encoders: Sequence[Encoder | None] = (None, None),
+        encoders: Sequence[Encoder] | None = None,
         *,
         selector: Selector | None = None,
         align: bool = True,
     ) -> None:
-        if len(encoders) < 2:
+        if encoders is not None and len(encoders) < 2:
             raise InvalidArgumentError(
-                f"DifferentEncoders(encoders={list(encoders)!r}): expected at least two."
+                f"DifferentEncoders got {len(encoders)} encoders: expected at least two."
             )
-        self.encoders = list(encoders)
+        self.encoders = None if encoders is None else list(encoders)
         self.selector = selector or KBest(0.8)
         self.align = align
 
@@ -56,7 +56,7 @@ class DifferentEncoders(Strategy):
         """Make a network per encoder."""
         return [
             kit.network(f"network {number + 1}", encoder=encoder)
-            for number, encoder in enumerate(self.encoders)
+            for number, encoder in enumerate(self.encoders or [None, None])
         ]
 
     def teachers(self, learner: int, n_peers: int) -> list[int]:

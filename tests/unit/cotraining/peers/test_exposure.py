@@ -41,3 +41,12 @@ def test_a_bootstrap_sample_keeps_every_class():
         assert mask[0] > 0
         assert mask[1] > 0
         assert float(mask[2:].sum()) == 0
+
+
+def test_a_bootstrap_sample_of_numbers_leaves_rows_out():
+    x = torch.arange(40)[:, None].float()
+    examples = Examples({"x": x}, {"a": x / 7}, {"a": torch.ones(40, 1)})
+    mask = bootstrapped(examples, 0, "peer", numbers=["a"]).masks["a"]
+    assert 8 <= int((mask == 0).sum()) <= 22
+    one = Examples({"x": x}, {"a": x / 7}, {"a": (x == 3).float()})
+    assert all(bootstrapped(one, seed, numbers=["a"]).masks["a"][3] > 0 for seed in range(10))
