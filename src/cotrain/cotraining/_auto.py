@@ -1,39 +1,59 @@
-"""The strategy that the validation rows prefer."""
+"""The strategies that the validation rows prefer, answering together."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from cotrain._base import InvalidArgumentError
+from cotrain.cotraining._beliefs import Belief
+from cotrain.cotraining._guards import ONE_SIGMA, value_on
+from cotrain.cotraining._joint import Joint
 from cotrain.cotraining._loop import Loop
+from cotrain.cotraining._pseudo_labels import PseudoLabels
 from cotrain.cotraining._records import Outcome, RoundRecord
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining._store import Store
+from cotrain.cotraining.peers import OnlinePeer
 from cotrain.cotraining.selection import KBest
 from cotrain.cotraining.strategies import (
     CrossLabelling,
     Kit,
     LeaveOneOut,
+    MeanTeacher,
     SelfTraining,
     Strategy,
     TeacherStudent,
 )
-from cotrain.evaluation import relative_gain
+from cotrain.evaluation import paired_bootstrap
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
+#: Most rows for which "auto" tries label spreading, which compares all rows with one another.
+MOST_TO_SPREAD = 10_000
 
-def candidates(settings: CoTraining, n_tasks: int) -> list[Strategy]:
-    """Return what "auto" tries: the robust default first, so that a tie is its."""
-    tried: list[Strategy] = [LeaveOneOut(), SelfTraining(), SelfTraining(KBest(0.8), align=True)]
+
+def candidates(settings: CoTraining, kit: Kit, n_rows: int) -> list[Strategy]:
+    """Return what "auto" tries, the robust default first."""
+    tried: list[Strategy] = [LeaveOneOut(), SelfTraining(KBest(0.8), align=True), MeanTeacher()]
     if len(settings.views) >= 2:
         tried.append(CrossLabelling(list(settings.views)))
-    if n_tasks > 1:
-        tried.append(TeacherStudent())
-    return tried
+    if n_rows <= MOST_TO_SPREAD and any(task.coding != "number" for task in kit.tasks):
+        tried.append(
+            TeacherStudent(
+                "estimators",
+                classifier="sklearn.semi_supervised:LabelSpreading",
+                options={"kernel": "knn", "n_neighbors": 7},
+                transductive=True,
+            )
+        )
+    return [one for one in tried if one.online is None or _can_go_on(one, kit)]
+
+
+def _can_go_on(strategy: Strategy, kit: Kit) -> bool:
+    return all(isinstance(peer, OnlinePeer) for peer in strategy.peers(kit))
 
 
 def run_rounds(
@@ -49,8 +69,8 @@ def run_rounds(
 ) -> Outcome:
     """Run the loop with the strategy of the settings, or with each candidate, and keep the best.
 
-    The best is that of the largest mean over the tasks of the relative gain over the best constant
-    prediction, of what its guards chose, on the validation rows.
+    With "auto" each task is answered by all candidates whose validation value is within one standard error
+    of the best one's, together: what the validation rows cannot tell apart is averaged, not drawn lots for.
 
     Args:
         tasks: see `Loop`, as all that follow.
@@ -78,26 +98,82 @@ def run_rounds(
             "cotraining.strategy is 'auto', which chooses by validation rows, and there are none: give "
             "validation rows, or name a strategy such as LeaveOneOut."
         )
-    outcomes = [
-        loop(strategy, store.part(f"strategy-{number}") if store is not None else None)
-        for number, strategy in enumerate(candidates(settings, len(tasks)))
-    ]
-    scores = [_gain(tasks, outcome, examples, validation) for outcome in outcomes]
-    return outcomes[int(np.argmax(scores))]
+    outcomes = {
+        type(strategy).__name__: loop(
+            strategy, store.part(f"strategy-{number}") if store is not None else None
+        )
+        for number, strategy in enumerate(candidates(settings, kit, len(examples)))
+    }
+    return together(tasks, outcomes, validation)
 
 
-def _gain(tasks: Sequence[Task], outcome: Outcome, train: Examples, rows: Examples) -> float:
-    gains = []
-    beliefs = outcome.beliefs(rows.inputs)
+def together(tasks: Sequence[Task], outcomes: Mapping[str, Outcome], validation: Examples) -> Outcome:
+    """Return the outcome in which each task is answered by the best strategies on the validation rows.
+
+    Args:
+        tasks: the tasks.
+        outcomes: name of a strategy -> what it left.
+        validation: rows to choose on; a task without a label there is answered by all.
+    """
+    beliefs = {name: outcome.beliefs(validation.inputs) for name, outcome in outcomes.items()}
+    best, kept = {}, {}
     for task in tasks:
-        mask = (rows.masks[task.name] > 0).numpy()
-        if not mask.any():
-            continue
-        metric = task.chosen_metrics()[0]
-        targets = task.original(rows.targets[task.name]).double().numpy()
-        constant = task.reference_output(train.targets[task.name], train.masks[task.name])
-        reference = task.scores(constant.expand(len(rows), -1)).double().numpy()
-        value = metric.compute(beliefs[task.name].scores(task).double().numpy(), targets, mask)
-        gain = relative_gain(value, metric.compute(reference, targets, mask), metric)
-        gains.append(0.0 if math.isnan(gain) else gain)
-    return float(np.mean(gains)) if gains else 0.0
+        of_task = {name: belief[task.name] for name, belief in beliefs.items()}
+        best[task.name], kept[task.name] = _as_good_as_the_best(task, of_task, validation)
+    first = outcomes[next(iter(outcomes))]
+    fitted = [
+        [
+            Joint(outcome, [task.name for task in tasks if name in kept[task.name]], started=started)
+            for name, outcome in outcomes.items()
+        ]
+        for started in (True, False)
+    ]
+    improved = {
+        task: [name for name in names if outcomes[name].chosen[task] > 0] for task, names in kept.items()
+    }
+    return Outcome(
+        records=[record for outcome in outcomes.values() for record in outcome.records],
+        chosen={task: int(bool(names)) for task, names in improved.items()},
+        stopped="; ".join(f"{name}: {outcome.stopped}" for name, outcome in outcomes.items()),
+        verdicts={
+            task: f"{' and '.join(kept[task])} together"
+            if names
+            else "supervised start: no strategy was better"
+            for task, names in improved.items()
+        },
+        peers=list(outcomes),
+        fitted=fitted,
+        answering=list(range(len(outcomes))),
+        labels={task: _labels(task, outcomes, best[task], names) for task, names in improved.items()},
+        pool=first.pool,
+    )
+
+
+def _labels(task: str, outcomes: Mapping[str, Outcome], best: str, improved: Sequence[str]) -> PseudoLabels:
+    """Return the labels of the best strategy, or of the first that improved where the best did not."""
+    name = best if best in improved or not improved else improved[0]
+    return outcomes[name].labels[task]
+
+
+def _as_good_as_the_best(
+    task: Task, beliefs: Mapping[str, Belief], validation: Examples
+) -> tuple[str, list[str]]:
+    """Return the best strategy's name, and those within one standard error of it, itself included."""
+    metric = task.chosen_metrics()[0]
+    sign = 1.0 if metric.direction == "max" else -1.0
+    values = {name: sign * value_on(task, belief, validation) for name, belief in beliefs.items()}
+    known = {name: value for name, value in values.items() if not math.isnan(value)}
+    if not known:
+        return next(iter(beliefs)), list(beliefs)
+    best = max(known, key=lambda name: known[name])
+    targets = task.original(validation.targets[task.name]).double().numpy()
+    mask = (validation.masks[task.name] > 0).numpy()
+    scores: dict[str, np.ndarray] = {name: beliefs[name].scores(task).double().numpy() for name in known}
+    kept = []
+    for name in known:
+        gap = paired_bootstrap(
+            metric, [scores[best]], [scores[name]], targets, mask, level=ONE_SIGMA, n_resamples=200
+        )
+        if name == best or gap.value <= (gap.high - gap.low) / 2:
+            kept.append(name)
+    return best, kept
