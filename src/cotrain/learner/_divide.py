@@ -58,7 +58,8 @@ def divide(
 
 
 def _with_more(frame: pl.DataFrame, unlabelled: object, wanted: bool) -> pl.DataFrame:
-    if unlabelled is None or not wanted:
+    if unlabelled is None or not wanted or (isinstance(unlabelled, pl.DataFrame) and unlabelled.is_empty()):
+        # A split leaves no such rows where every row has a label of some task.
         return frame
     more = read_table(unlabelled)
     kept = [column for column in more.columns if column in frame.columns]

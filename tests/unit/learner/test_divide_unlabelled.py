@@ -1,0 +1,10 @@
+import polars as pl
+
+from cotrain.learner._divide import divide
+from cotrain.tasks import Binary
+
+
+def test_a_split_without_unlabelled_rows_leaves_the_training_rows_as_they_are() -> None:
+    frame = pl.DataFrame({"x": [0.0, 1.0], "y": [0, 1]})
+    train, _ = divide(frame, None, [Binary("y")], 0, with_unlabelled=True, unlabelled=frame[:0])
+    assert train.equals(frame)
