@@ -2,6 +2,7 @@
 
 from cotrain.evaluation._delta_m import DeltaM, delta_m, delta_m_of
 from cotrain.evaluation._diagnostics import calibration_error, diagnostics
+from cotrain.evaluation._diagnostics_by_group import errors_by_group
 from cotrain.evaluation._evaluate import evaluate, evaluate_scores, evaluate_task
 from cotrain.evaluation._holm import holm
 from cotrain.evaluation._judge import Judgement, judge, mean_ranks
@@ -21,6 +22,7 @@ __all__ = [
     "delta_m",
     "delta_m_of",
     "diagnostics",
+    "errors_by_group",
     "evaluate",
     "evaluate_scores",
     "evaluate_task",
