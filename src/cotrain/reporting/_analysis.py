@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 
 from cotrain.reporting._diagnosis import calibration_distance
+from cotrain.reporting._experts import ALL_USED, expert_sentences, health_of
 from cotrain.reporting._pieces import short, shown
+from cotrain.reporting._rounds import rounds_sentences
 
 #: From here on a difference in length decides where the shared parameters go.
 LOUD = 5.0
+#: From here on, and below one part of it, the step is of another length than that of the plain sum.
+LONG = 3.0
 #: Below this share of the training rows a task hardly speaks.
 RARE = 0.1
 NO_RECORDS = (
@@ -22,7 +26,10 @@ NO_RECORDS = (
 
 
 def analysis_of(
-    history: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any], config: Mapping[str, Any]
+    history: Sequence[Mapping[str, Any]],
+    metrics: Mapping[str, Any],
+    config: Mapping[str, Any],
+    cotraining: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what can be said of a run, as plain JSON values.
 
@@ -31,11 +38,14 @@ def analysis_of(
             the gradients of the tasks were on the shared parameters.
         metrics: content of metrics.json.
         config: of the run.
+        cotraining: content of cotraining.json; `None` for a run without co-training.
 
     Returns:
         `tasks`; `gradients` (`None` without records): mean over the epochs of `norms`, `pull` (weight times
-        norm), `share` (of the sum of all pulls), `cosines`, `opposed`, `affinity[i][j]` (i helps j) and
-        `update`; `coverage`; `calibration`: task -> mean distance; `sentences`, the gravest first.
+        norm), `share` (of the sum of all pulls), `cosines`, `opposed`, `affinity[i][j]` (i helps j), `update`
+        and `update_of_sum`; `losses`: task -> training loss in the first and the last epoch; `coverage`;
+        `calibration`: task -> mean distance; `experts`: of the last epoch, `None` without gates;
+        `cotraining`: as given; `sentences`, the gravest first.
     """
     tasks = list(metrics["coverage"])
     gradients = _gradients(history)
@@ -47,13 +57,18 @@ def analysis_of(
         if found.get("calibration")
     }
     best = {task: _best_gain(history, task) for task in tasks}
+    losses = {task: _ends(history, task) for task in tasks}
     sentences: list[str] = []
+    balancer = config.get("balancer", {"kind": "ReferenceScaled"})["kind"]
     if gradients is None:
         sentences.append(NO_RECORDS)
     else:
-        balancer = config.get("balancer", {"kind": "ReferenceScaled"})["kind"]
         sentences += _about_lengths(gradients, best, balancer)
         sentences += _about_directions(gradients)
+        sentences += _about_updates(gradients)
+    sentences += _about_losses(losses, balancer)
+    sentences += [found for found in expert_sentences(history) if found != ALL_USED]
+    sentences += rounds_sentences(cotraining)
     sentences += [
         f"{short(task)} has labels on {share:.1%} of the training rows only: co-training could label more."
         for task, share in coverage.items()
@@ -70,6 +85,9 @@ def analysis_of(
         "coverage": coverage,
         "calibration": calibration,
         "best_gain": best,
+        "losses": losses,
+        "experts": health_of(history),
+        "cotraining": cotraining,
         "sentences": sentences or ["Nothing stands out: lengths and directions of the gradients agree."],
     }
 
@@ -137,6 +155,39 @@ def _about_lengths(
             f"{shown(gain, signed=True)}): look at its labels, and leave it out or give it less weight.",
         )
     return sentences
+
+
+def _ends(history: Sequence[Mapping[str, Any]], task: str) -> list[float] | None:
+    """Return a task's training loss in the first and the last epoch in which it has one."""
+    known = [loss for record in history if (loss := record.get("loss", {}).get(task)) is not None]
+    known = [loss for loss in known if math.isfinite(loss)]
+    return [known[0], known[-1]] if known else None
+
+
+def _about_losses(losses: Mapping[str, Sequence[float] | None], balancer: str) -> list[str]:
+    """Say which loss outweighs the others, where nothing takes the units out."""
+    first = {task: ends[0] for task, ends in losses.items() if ends is not None and ends[0] > 0}
+    if balancer != "Equal" or len(first) < 2:
+        return []
+    large, small = max(first, key=lambda task: first[task]), min(first, key=lambda task: first[task])
+    times = first[large] / first[small]
+    if times < LOUD:
+        return []
+    return [
+        f"The loss of {short(large)} is {times:.3g} times that of {short(small)}, and under Equal it counts "
+        "as much more: ReferenceScaled takes the units out."
+    ]
+
+
+def _about_updates(gradients: Mapping[str, Any]) -> list[str]:
+    """Say how long a step is beside that of the plain sum: one learning rate means another step length."""
+    length, plain = gradients["update"], gradients["update_of_sum"]
+    if not length or not plain or 1 / LONG < length / plain < LONG:
+        return []
+    return [
+        f"The weighted update is {length / plain:.2g} times as long as that of the plain sum: sweep the "
+        "learning rate for each method before you compare it with another."
+    ]
 
 
 def _about_directions(gradients: Mapping[str, Any]) -> list[str]:

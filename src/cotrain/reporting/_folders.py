@@ -16,6 +16,7 @@ from cotrain.reporting._compare_report import comparison_report
 from cotrain.reporting._run_report import run_report
 
 REPORT = "report.html"
+COTRAINING = "cotraining.json"
 
 
 def report_of_folder(folder: Path) -> str:
@@ -30,9 +31,9 @@ def report_of_folder(folder: Path) -> str:
         text = _text(folder / "config.yaml", "It is not the folder of a comparison.")
         with _explained(folder):
             return comparison_report(folder.resolve().name, results, text)
-    metrics, history, config, text = _read_run(folder)
+    metrics, history, config, text, cotraining = _read_run(folder)
     with _explained(folder):
-        return run_report(folder.resolve().name, metrics, history, config, text)
+        return run_report(folder.resolve().name, metrics, history, config, text, cotraining)
 
 
 def analysis_of_folder(folder: Path) -> dict[str, Any]:
@@ -41,19 +42,20 @@ def analysis_of_folder(folder: Path) -> dict[str, Any]:
     Raises:
         RunError: the folder is not a finished run, or is damaged.
     """
-    metrics, history, config, _ = _read_run(folder)
+    metrics, history, config, _, cotraining = _read_run(folder)
     with _explained(folder):
-        return analysis_of(history, metrics, config)
+        return analysis_of(history, metrics, config, cotraining)
 
 
-def _read_run(folder: Path) -> tuple[Any, list[Any], Any, str]:
+def _read_run(folder: Path) -> tuple[Any, list[Any], Any, str, Any]:
     metrics = _json(folder / "metrics.json", "The run has not finished: go on with cotrain train --resume.")
     text = _text(folder / "config.yaml", "It is not a run folder.")
     lines = _text(folder / "history.jsonl", "The run has not finished.").splitlines()
+    cotraining = _json(folder / COTRAINING, "") if (folder / COTRAINING).is_file() else None
     with _explained(folder):
         # The rounds of co-training stand there too; the curves are of epochs.
         history = [record for record in map(json.loads, lines) if "epoch" in record]
-        return metrics, history, yaml.safe_load(text) or {}, text
+        return metrics, history, yaml.safe_load(text) or {}, text, cotraining
 
 
 @contextmanager

@@ -10,8 +10,10 @@ from cotrain.reporting._analysis_section import analysis_section
 from cotrain.reporting._curves import curve_section, weight_section
 from cotrain.reporting._diagnosis import diagnosis_sections
 from cotrain.reporting._draw import Pen
+from cotrain.reporting._experts import expert_section
 from cotrain.reporting._page import Block, Cell, Page, Section, Table, Text, render
 from cotrain.reporting._pieces import headline, listed, short, shown, word_verdict
+from cotrain.reporting._rounds import rounds_section
 
 NAMES = {"single_task": "alone", "trees": "boosted trees", "constant": "constant"}
 #: Rows of the folded table; the rest stays in metrics.json.
@@ -24,6 +26,7 @@ def run_report(
     history: Sequence[Mapping[str, Any]],
     config: Mapping[str, Any],
     config_text: str,
+    cotraining: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the report on a run as one HTML file.
 
@@ -33,6 +36,7 @@ def run_report(
         history: records of its history.jsonl.
         config: its resolved configuration.
         config_text: the same as it stands in config.yaml.
+        cotraining: content of its cotraining.json; `None` for a run without co-training.
 
     Raises:
         MissingExtraError: the extra `report` is not installed.
@@ -45,7 +49,9 @@ def run_report(
         _figures(metrics["rows"], metrics["verdicts"]),
         curve_section(history, selecting, metrics["best_epoch"], select, pen),
         weight_section(history, balancer, pen),
-        analysis_section(analysis_of(history, metrics, config)),
+        analysis_section(analysis_of(history, metrics, config, cotraining)),
+        expert_section(history, pen),
+        rounds_section(cotraining, pen),
         coverage_section(metrics["coverage"], metrics["n_rows"]),
         *diagnosis_sections(metrics.get("diagnostics", {}), pen),
         settings_section(config_text, metrics.get("versions", {}), metrics["seconds"]),

@@ -49,3 +49,19 @@ def test_without_records_it_says_how_to_get_them() -> None:
     assert found["gradients"] is None
     assert "--set training.monitor=20" in found["sentences"][0]
     assert analysis_of([], METRICS | {"coverage": {"a": {"train": 100}}, "diagnostics": {}}, {})["sentences"]
+
+
+def test_units_and_lengths_of_steps_are_told_with_what_to_try() -> None:
+    loud = record([1.0, 1.0], 0.1) | {"loss": {"a": 1.0, "b": 300.0}}
+    found = analysis_of([loud], METRICS, {"balancer": {"kind": "Equal"}})
+    assert "The loss of b is 300 times that of a" in found["sentences"][0]
+    assert found["losses"] == {"a": [1.0, 1.0], "b": [300.0, 300.0]}
+    long = record([1.0, 1.0], 0.1)
+    long["gradients"]["update"] = 9.0
+    assert "The weighted update is 9 times as long" in analysis_of([long], METRICS, {})["sentences"][0]
+
+
+def test_experts_and_co_training_are_part_of_it() -> None:
+    found = analysis_of([{"epoch": 0}], METRICS, {}, {"kept": {"a": False}, "chosen": {"a": 0}, "rounds": []})
+    assert found["experts"] is None
+    assert any(sentence.startswith("Co-training: no task is better") for sentence in found["sentences"])

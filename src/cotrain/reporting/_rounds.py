@@ -1,0 +1,150 @@
+"""The rounds of co-training: what was accepted, how right it was, and what it did to each task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cotrain.reporting._draw import Pen, faint, finite, style, whole_ticks
+from cotrain.reporting._page import Block, Cell, Picture, Section, Table
+from cotrain.reporting._pieces import LegendEntry, legend, listed, short, shown
+
+Rounds = Sequence[Mapping[str, Any]]
+
+
+def rounds_section(cotraining: Mapping[str, Any] | None, pen: Pen) -> Section | None:
+    """Return what co-training did; `None` for a run without it.
+
+    Args:
+        cotraining: content of cotraining.json.
+        pen: draws.
+    """
+    if cotraining is None:
+        return None
+    rounds, chosen, kept = cotraining["rounds"], cotraining["chosen"], cotraining["kept"]
+    text = f"{len(rounds)} rounds of {', '.join(map(short, cotraining['peers']))}. It ended: "
+    text += f"{cotraining['stopped']}. The dotted line is the round that answers."
+    blocks: list[Block] = [
+        picture
+        for task in chosen
+        for picture in (_validation(task, rounds, chosen[task], pen), _accuracy(task, rounds, pen))
+        if picture is not None
+    ]
+    verdicts = [[Cell(task), Cell(cotraining["verdicts"][task], _tone(kept[task]))] for task in chosen]
+    blocks.append(Table(["task", "which network answers"], verdicts, "What became of each task"))
+    rows = [
+        _row(record["round"], task, found) for record in rounds for task, found in record["tasks"].items()
+    ]
+    if rows:
+        header = ["round", "task", "accepted", "accuracy", "validation", "note"]
+        note = (
+            "Accepted: pseudo-labels per learner, below it their share of the unlabelled cells. Accuracy: as "
+            "the calibrated confidence estimates it, below it the true one where the labels are known. "
+            "Validation: after the round, below it the one before."
+        )
+        blocks.append(Table(header, rows, "Every round", note, folded=True))
+    return Section(_title(kept), blocks, text)
+
+
+def rounds_sentences(cotraining: Mapping[str, Any] | None) -> list[str]:
+    """Return what co-training came to and what to try, in sentences."""
+    if cotraining is None:
+        return []
+    sentences = [f"Co-training: {_title(cotraining['kept'])}."]
+    for task in cotraining["chosen"]:
+        found = [record["tasks"][task] for record in cotraining["rounds"] if task in record["tasks"]]
+        gaps = [r["estimated_accuracy"] - r["true_accuracy"] for r in found if _has_truth(r)]
+        if gaps and max(gaps) > 0.1:
+            sentences.append(
+                f"The pseudo-labels of {short(task)} were up to {max(gaps):.0%} less often right than "
+                "estimated: accept fewer (selector Agreement, or KBest with a smaller share)."
+            )
+        if found and not any(record["accepted"] for record in found):
+            surest = max((record.get("surest", 0.0) for record in found), default=0.0)
+            sentences.append(
+                f"No pseudo-label of {short(task)} was accepted (surest {surest:.2f}): give it more "
+                "labels, or a selector with quotas such as KBest."
+            )
+    return sentences
+
+
+def _title(kept: Mapping[str, bool]) -> str:
+    better = [task for task, is_kept in kept.items() if is_kept]
+    if not better:
+        return "no task is better for it on the validation rows; all keep their supervised start"
+    others = len(kept) - len(better)
+    rest = f"; {others} keep the supervised start" if others > 1 else "; 1 keeps its supervised start"
+    return f"{listed(better)} learned from pseudo-labels{rest if others else ''}"
+
+
+def _validation(task: str, rounds: Rounds, chosen: int, pen: Pen) -> Picture | None:
+    """Return the validation value over the rounds, the supervised start at 0."""
+    found = [(record["round"], record["tasks"][task]) for record in rounds if task in record["tasks"]]
+    if not any("after" in record for _, record in found):
+        return None
+    start = next(record["start"] for _, record in found if "start" in record)
+    places = [0, *(number for number, _ in found)]
+    values = finite([start, *(record.get("after") for _, record in found)])
+    at_choice = values[places.index(chosen)] if chosen in places else start
+    title = f"{short(task)}: validation {shown(start)} at the start, {shown(at_choice)} in round {chosen}"
+    if not chosen:
+        title = f"{short(task)}: no round is better than the start ({shown(start)})"
+
+    def paint(axes: Any) -> None:
+        axes.plot(places, values, marker="o", markersize=4, **style(0))
+        axes.axvline(chosen, **faint())
+        axes.set(xlabel="round (0 = supervised start)", ylabel="first metric (validation)")
+        whole_ticks(axes)
+
+    said = ", ".join(f"round {n} {shown(value)}" for n, value in zip(places, values, strict=True))
+    return Picture(title, pen.draw(f"{title}. {said}.", paint))
+
+
+def _accuracy(task: str, rounds: Rounds, pen: Pen) -> Picture | None:
+    """Return how many pseudo-labels there were, and how right they were estimated to be and are."""
+    found = [(record["round"], record["tasks"][task]) for record in rounds if task in record["tasks"]]
+    if not any(record["accepted"] for _, record in found):
+        return None
+    places = [number for number, _ in found]
+    lines = {
+        "share of the unlabelled cells": finite([record["coverage"] for _, record in found]),
+        "estimated accuracy": finite([record.get("estimated_accuracy") for _, record in found]),
+    }
+    if any(_has_truth(record) for _, record in found):
+        lines["true accuracy"] = finite([record.get("true_accuracy") for _, record in found])
+    last = found[-1][1]
+    title = f"{short(task)}: {last['accepted']} pseudo-labels in the last round"
+    if "estimated_accuracy" in last:
+        title += f", {last['estimated_accuracy']:.0%} of them right by estimate"
+    if _has_truth(last):
+        title += f", {last['true_accuracy']:.0%} in truth"
+
+    def paint(axes: Any) -> None:
+        for number, values in enumerate(lines.values()):
+            axes.plot(places, values, marker="o", markersize=4, **style(number))
+        axes.set(xlabel="round", ylabel="share", ylim=(0, 1.03))
+        whole_ticks(axes)
+
+    entries: list[LegendEntry] = legend(list(lines))
+    said = "; ".join(f"{name}: {', '.join(map(shown, values))}" for name, values in lines.items())
+    return Picture(title, pen.draw(f"{title}. By round: {said}.", paint), entries)
+
+
+def _row(number: int, task: str, found: Mapping[str, Any]) -> list[Cell]:
+    truth = f"{found['true_accuracy']:.3f} in truth" if _has_truth(found) else ""
+    return [
+        Cell(str(number)),
+        Cell(task),
+        Cell(str(found["accepted"]), "bar", found["coverage"], detail=f"{found['coverage']:.0%}"),
+        Cell(shown(found.get("estimated_accuracy")), detail=truth),
+        Cell(shown(found.get("after")), detail=shown(found.get("before"))),
+        Cell(found["note"] or "–", "long"),
+    ]
+
+
+def _has_truth(record: Mapping[str, Any]) -> bool:
+    return record.get("true_accuracy") is not None and record.get("estimated_accuracy") is not None
+
+
+def _tone(is_kept: bool) -> str:
+    return "good long" if is_kept else "long"
