@@ -1,0 +1,94 @@
+"""The test rows of a run, divided by what stands in a column."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+#: A column of numbers with more values than this is cut into quarters of its rows.
+MOST_VALUES = 12
+
+
+def errors_by_column(run: Path, column: str) -> dict[str, Any]:
+    """Return the errors of a run's network on its test rows, by the groups of a column.
+
+    Args:
+        run: a finished run folder; its table must still be where it was.
+        column: of the table; it need not be an input.
+
+    Returns:
+        `column`, `tasks`: task -> records of `errors_by_group`, and `sentences` about what stands out.
+
+    Raises:
+        DataError: the table has no such column, or no test rows.
+        RunError: the folder is not a finished run.
+    """
+    from cotrain._base import DataError, did_you_mean
+    from cotrain.data import read_table, split_rows, strata
+    from cotrain.evaluation import errors_by_group
+    from cotrain.learner import Job, Learner
+
+    job, learner = Job.read(run), Learner.load(run)
+    frame = read_table(job.data, job.query)
+    if column not in frame.columns:
+        raise DataError(f"--by {column}: the table has no such column; {did_you_mean(column, frame.columns)}")
+    parts = split_rows(frame, job.split, job.learner.seed, strata(frame, job.learner.tasks))
+    test = frame[parts["test"]]
+    if not test.height:
+        raise DataError(f"--by {column}: {run} has no test rows, because its split has none.")
+    groups = groups_of(test[column])
+    examples, outputs = learner.coding.examples(test), learner.outputs(test)
+    tasks = {
+        task.name: errors_by_group(
+            task,
+            task.scores(outputs[task.name]).double().numpy(),
+            task.original(examples.targets[task.name]).double().numpy(),
+            (examples.masks[task.name] > 0).numpy(),
+            groups,
+        )
+        for task in learner.coding.tasks
+    }
+    return {"column": column, "tasks": tasks, "sentences": _sentences(column, tasks)}
+
+
+def groups_of(values: pl.Series) -> list[str | None]:
+    """Return a name for the group of every value: itself, its year, or the quarter of rows it falls into.
+
+    Example:
+        >>> groups_of(pl.Series([float(i) for i in range(16)]))[::5]
+        ['up to 3.75', '3.75 to 7.5', '7.5 to 11.25', 'above 11.25']
+        >>> groups_of(pl.Series(["a", None]))
+        ['a', None]
+    """
+    if values.dtype.is_temporal() and values.dtype not in (pl.Time, pl.Duration):
+        values = values.dt.year()
+    if not values.dtype.is_numeric() or values.n_unique() <= MOST_VALUES:
+        return [None if value is None else str(value) for value in values.to_list()]
+    known = values.drop_nulls().drop_nans() if values.dtype.is_float() else values.drop_nulls()
+    ends = sorted({float(known.quantile(q, "linear") or 0.0) for q in (0.25, 0.5, 0.75)})
+    names = [f"up to {ends[0]:.6g}", *(f"{a:.6g} to {b:.6g}" for a, b in pairwise(ends))]
+    names.append(f"above {ends[-1]:.6g}")
+    return [
+        None if value is None or value != value else names[sum(value > end for end in ends)]
+        for value in values.to_list()
+    ]
+
+
+def _sentences(column: str, tasks: dict[str, list[dict[str, Any]]]) -> list[str]:
+    from cotrain.evaluation import figure
+
+    sentences = []
+    for task, records in tasks.items():
+        sentences += [
+            f"{task} is worse where {column} is {record['group']}: {record['metric']} "
+            f"{figure(record['value'])} on {record['n_labelled']} rows, {figure(record['rest'])} on the "
+            "others. Look at these rows and at how many of them there are in training."
+            for record in records
+            if record["word"] == "worse"
+        ]
+    if not any(tasks.values()):
+        return [f"{column} has one value only on the labelled test rows: there are no groups to compare."]
+    return sentences or [f"No task is clearly worse on any group of {column}."]
