@@ -23,7 +23,8 @@ def complete(
 ) -> None:
     """Fill the empty target cells of a table; without --output as CSV on standard output.
 
-    Given labels stay. Beside each target stand its confidence and its source: given, predicted or open.
+    Given labels stay. Beside each target stand its confidence and its source: given, pseudo (a label that
+    co-training made, with its round and teacher), predicted or open.
 
     [bold]Example:[/bold]  cotrain complete runs/films films.csv --least 0.9 --output completed.csv
     """

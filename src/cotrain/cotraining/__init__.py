@@ -10,9 +10,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from cotrain.cotraining._auto import run_rounds
-from cotrain.cotraining._beliefs import Belief
+from cotrain.cotraining._beliefs import Belief, belief_of_output
 from cotrain.cotraining._column_view import column_view
 from cotrain.cotraining._dependence import independent_views
+from cotrain.cotraining._guards import row_keys
 from cotrain.cotraining._loop import Loop
 from cotrain.cotraining._pseudo_labels import PseudoLabels
 from cotrain.cotraining._records import Outcome, RoundRecord, TaskRound
@@ -96,10 +97,12 @@ __all__ = [
     "Toolbox",
     "TriTraining",
     "View",
+    "belief_of_output",
     "column_view",
     "fit_student",
     "independent_views",
     "random_views",
+    "row_keys",
     "run_rounds",
 ]
 

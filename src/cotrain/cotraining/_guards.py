@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 
@@ -63,13 +64,15 @@ def accepted_drift(task: Task, examples: Examples, prior: Tensor, classes: Tenso
 
 def rows_seen_in(inputs: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> Tensor:
     """Return which rows have exactly the inputs of a row of `others`, bool [N]."""
-    known = set(_keys(others))
-    return torch.tensor([key in known for key in _keys(inputs)], dtype=torch.bool)
+    known = set(row_keys(others))
+    return torch.tensor([key in known for key in row_keys(inputs)], dtype=torch.bool)
 
 
-def _keys(inputs: Mapping[str, Tensor]) -> list[bytes]:
+def row_keys(inputs: Mapping[str, Tensor]) -> list[str]:
+    """Return a short hash of each row's inputs; equal inputs have equal ones, however far bags are padded."""
     parts = [_bytes(name, tensor) for name, tensor in sorted(inputs.items())]
-    return [b"|".join(row) for row in zip(*parts, strict=True)]
+    rows = (b"|".join(row) for row in zip(*parts, strict=True))
+    return [hashlib.blake2b(row, digest_size=12).hexdigest() for row in rows]
 
 
 def _bytes(name: str, tensor: Tensor) -> list[bytes]:

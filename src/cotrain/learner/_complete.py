@@ -6,29 +6,38 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-import torch
 
 from cotrain._base import InvalidArgumentError
+from cotrain.cotraining import belief_of_output
 from cotrain.data import read_table
+from cotrain.tasks import Task
 
 if TYPE_CHECKING:
+    from cotrain.cotraining import Belief
     from cotrain.learner._learner import Learner
 
-GIVEN, PREDICTED, OPEN = "given", "predicted", "open"
+GIVEN, PSEUDO, PREDICTED, OPEN = "given", "pseudo", "predicted", "open"
 
 
 def complete(learner: Learner, data: object, *, least: float = 0.0) -> pl.DataFrame:
     """Fill the empty target cells of a table with what the learner predicts.
 
-    Cells with a value stay as they are. Beside each target column stand COLUMN_confidence, the estimated
-    probability that a predicted cell is right (empty for given cells and for numbers, of which one network
-    cannot say how sure it is), and COLUMN_source: "given", "predicted", or "open" for a cell that stays empty
-    because the prediction is not sure enough.
+    Cells with a value stay as they are. Beside each target column stand
+
+    - COLUMN_confidence: the estimated probability that a filled cell is right, corrected on the validation
+      rows of the training; a number counts as right within half a standard deviation of the training labels,
+      and then all cells of the column have the same. Empty for given cells, and for numbers without at least
+      ten held-out labels;
+    - COLUMN_source: "given"; "pseudo": co-training made a label of it, from which the network has learned;
+      "predicted"; or "open": the cell stays empty, because the prediction is not sure enough;
+    - after co-training also COLUMN_round and COLUMN_teacher: which round labelled a "pseudo" cell, and the
+      names of the peers that did. Its confidence is theirs. Rows are known again by their inputs.
 
     Args:
         learner: fitted.
         data: rows with the input columns; a target column may be absent.
-        least: confidence below which a cell stays empty, in [0, 1].
+        least: confidence below which a cell stays empty, in [0, 1]; where nothing is known of the confidence
+            the cell is filled.
 
     Raises:
         DataError: input columns are missing or unreadable.
@@ -37,29 +46,53 @@ def complete(learner: Learner, data: object, *, least: float = 0.0) -> pl.DataFr
     if not 0 <= least <= 1:
         raise InvalidArgumentError(f"complete(least={least!r}): expected a number in [0, 1].")
     frame = read_table(data)
+    inputs = learner.coding.inputs(frame)
     outputs = learner.outputs(frame)
     filled = frame
     for task in learner.coding.tasks:
+        belief = belief_of_output(task, outputs[task.name])
+        sure = learner.assurance.sure(task, belief)
+        made = learner.assurance.pseudo_labels(task, inputs)
+        if made is not None:
+            sure, made = _with_teachers(task, belief, sure, made)
         predicted = task.predict(outputs[task.name])
-        confidence = task.confidence(outputs[task.name]).double().numpy()
         for place, column in enumerate(task.columns):
             values = pl.Series(column, predicted[column if column in predicted else task.name])
-            sure = (
-                confidence[:, place] if len(task.columns) == confidence.shape[1] else confidence.min(axis=1)
-            )
-            filled = _with_column(filled, column, values, None if task.coding == "number" else sure, least)
+            # The labels of a column of several are right together: the least sure one speaks for all.
+            one = place if len(task.columns) == sure.shape[1] else int(sure.sum(axis=0).argmin())
+            mine = sure[:, place] if len(task.columns) == sure.shape[1] else sure.min(axis=1)
+            told = None if made is None else made.filter(pl.col("target") == one)
+            filled = _with_column(filled, column, values, mine, least, told)
     return filled
 
 
+def _with_teachers(
+    task: Task, belief: Belief, sure: np.ndarray, made: pl.DataFrame
+) -> tuple[np.ndarray, pl.DataFrame]:
+    """Put in the teachers' confidence where the network says what they did; elsewhere they have no part."""
+    if task.coding == "number":
+        return sure, made
+    said = belief.classes().double().numpy().reshape(-1)
+    value, confidence = (made[name].to_numpy() for name in ("value", "confidence"))
+    alike = said == value  # a cell without a pseudo-label has NaN
+    sure = np.where(alike, confidence, sure.reshape(-1)).reshape(sure.shape)
+    kept = [pl.when(pl.Series(alike)).then(pl.col(name)).alias(name) for name in ("round", "teacher")]
+    return sure, made.with_columns(kept)
+
+
 def _with_column(
-    frame: pl.DataFrame, column: str, values: pl.Series, sure: np.ndarray | None, least: float
+    frame: pl.DataFrame,
+    column: str,
+    values: pl.Series,
+    sure: np.ndarray,
+    least: float,
+    made: pl.DataFrame | None,
 ) -> pl.DataFrame:
     given = frame[column] if column in frame.columns else pl.Series(column, [None] * frame.height)
     empty = given.is_null().to_numpy()
     if given.dtype.is_float():
         empty = empty | given.is_nan().fill_null(True).to_numpy()
-    enough = np.ones(len(empty), dtype=bool) if sure is None else sure >= least
-    fill = empty & enough
+    fill = empty & ~(sure < least)
     kind = values.dtype if given.dtype == pl.Null else given.dtype
     if kind.is_integer() and values.dtype.is_float():
         kind = values.dtype
@@ -69,11 +102,12 @@ def _with_column(
         .otherwise(given.cast(kind, strict=False))
     ).to_series()
     source = np.where(fill, PREDICTED, np.where(empty, OPEN, GIVEN))
-    shown = pl.Series([None] * len(empty), dtype=pl.Float64)
-    if sure is not None:
-        shown = pl.Series(torch.from_numpy(sure).tolist()).set(pl.Series(~empty), None)
-    return frame.with_columns(
-        joined.alias(column),
-        shown.alias(f"{column}_confidence"),
-        pl.Series(f"{column}_source", source.tolist()),
-    )
+    shown = pl.Series(np.where(empty, sure, np.nan), dtype=pl.Float64).fill_nan(None)
+    columns = {column: joined, f"{column}_confidence": shown}
+    if made is not None:
+        labelled = fill & made["round"].is_not_null().to_numpy()
+        source = np.where(labelled, PSEUDO, source)
+        for name in ("round", "teacher"):
+            columns[f"{column}_{name}"] = made[name].set(pl.Series(~labelled), None)
+    columns[f"{column}_source"] = pl.Series(source.tolist())
+    return frame.with_columns(**columns)

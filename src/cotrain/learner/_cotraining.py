@@ -8,7 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
+import polars as pl
+
 from cotrain.cotraining import CoTraining, Outcome, RoundRecord, Store, Toolbox, fit_student, run_rounds
+from cotrain.learner._assurance import cells_of
 from cotrain.learner._coding import Coding
 from cotrain.learner._run_folder import COTRAINING, ROUNDS
 from cotrain.learner._views import named_views, row_shapes
@@ -59,6 +62,8 @@ class CoTrainingRun:
         self.seed = learner.seed
         self.folder = folder
         self.followers = list(followers)
+        #: The pseudo-labels that the weights have learned from, as a table.
+        self.cells: pl.DataFrame | None = None
 
         def build_with(name: str, tasks: Sequence[Task], encoder: Encoder | None = None) -> MultiTaskModel:
             if encoder is None:
@@ -81,7 +86,7 @@ class CoTrainingRun:
     def improve(
         self, start: FitResult, train: Examples, validation: Examples | None
     ) -> tuple[list[Weights], dict[str, int]]:
-        """Return the weights that answer, and which of them each task uses.
+        """Return the weights that answer, and which of them each task uses; keep what they learned from.
 
         Args:
             start: the supervised fit.
@@ -105,6 +110,8 @@ class CoTrainingRun:
         store.clear()
         if student is None:
             return start.weights, start.weights_of
+        learned = {task: labels for task, labels in outcome.labels.items() if kept[task]}
+        self.cells = cells_of(train, learned, outcome.chosen)
         weights = [*start.weights, *student.weights]
         weights_of = {
             task: len(start.weights) + student.weights_of[task] if kept[task] else start.weights_of[task]

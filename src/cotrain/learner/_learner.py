@@ -17,6 +17,7 @@ from cotrain.balancing import Balancer, ReferenceScaled
 from cotrain.cotraining import CoTraining
 from cotrain.data import from_polars_like
 from cotrain.evaluation import EvaluationTable, evaluate
+from cotrain.learner._assurance import Assurance
 from cotrain.learner._coding import Coding
 from cotrain.learner._components import changed_parameters, construct_class
 from cotrain.learner._cotraining import CoTrainingRun
@@ -122,6 +123,7 @@ class Learner:
         self._model: MultiTaskModel | None = None
         self._weights: list[Weights] = []
         self._weights_of: dict[str, int] = {}
+        self.assurance = Assurance()
 
     # -- learning -----------------------------------------------------------------------------------
 
@@ -172,11 +174,7 @@ class Learner:
             unlabelled=unlabelled,
         )
         coding, examples = Coding.fit(train, copy.deepcopy(self.tasks), self.columns, left_out)
-        followers = list(loggers)
-        if progress or progress is None:
-            shown = ProgressLogger()
-            if progress or shown.console.is_terminal:
-                followers.append(shown)
+        followers = [*loggers, *ProgressLogger.wanted(progress)]
         if folder is not None:
             given = config or self.config()
             open_run(folder, coding.to_json(), given, resume=resume, overwrite=overwrite)
@@ -200,13 +198,14 @@ class Learner:
         )
         if resume and folder is not None and (folder / STATE).exists():
             fit.resume()
-        self._result = fit.run()
-        self._coding = coding
-        self._model = fit.model.cpu()
+        self._result, self._coding, self._model = fit.run(), coding, fit.model.cpu()
         self._weights, self._weights_of = self._result.weights, self._result.weights_of
         if rounds is not None:
             self._weights, self._weights_of = rounds.improve(self._result, examples, held)
+        outputs = {} if held is None else self._outputs(held.inputs)
+        self.assurance = Assurance.learn(coding.tasks, outputs, held, rounds)
         if folder is not None:
+            self.assurance.write(folder)
             write_weights(folder, self._weights, self._weights_of)
         return self
 
@@ -281,6 +280,7 @@ class Learner:
         prepare_run_folder(Path(folder), overwrite=overwrite)
         write_config(Path(folder), self.config())
         write_schema(Path(folder), coding.to_json())
+        self.assurance.write(Path(folder))
         write_weights(Path(folder), self._weights, self._weights_of)
 
     @classmethod
@@ -305,6 +305,7 @@ class Learner:
         except (KeyError, TypeError) as error:
             raise RunError(f"{folder} is damaged: config.yaml or schema.json lacks {error}.") from error
         learner._weights, learner._weights_of = read_weights(folder)
+        learner.assurance = Assurance.read(folder, learner.cotraining and learner.cotraining.calibration)
         learner._model = learner.build_model(coding)
         learner._coding = coding
         return learner

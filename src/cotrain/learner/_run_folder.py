@@ -23,7 +23,12 @@ CONFIG, SCHEMA, MODEL = "config.yaml", "schema.json", "model.safetensors"
 STATE, HISTORY, METRICS = "state.pt", "history.jsonl", "metrics.json"
 #: What co-training did, and the folder of its fits while it goes on.
 COTRAINING, ROUNDS = "cotraining.json", "rounds"
-FILES = (CONFIG, SCHEMA, MODEL, STATE, HISTORY, METRICS, COTRAINING, "report.html")
+#: What is known of the learner's confidence, and the cells that it labelled itself.
+CONFIDENCE, PSEUDO_LABELS = "confidence.json", "pseudo_labels.parquet"
+FILES = (
+    *(CONFIG, SCHEMA, MODEL, STATE, HISTORY, METRICS, COTRAINING, CONFIDENCE, PSEUDO_LABELS),
+    "report.html",
+)
 
 
 def prepare_run_folder(folder: Path, *, overwrite: bool) -> None:

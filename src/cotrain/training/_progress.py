@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, final
+from typing import Any, Self, final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -27,6 +27,12 @@ class ProgressLogger:
         self._bar_task = TaskID(0)
         self._n_epochs = 0
         self._epoch = 0
+
+    @classmethod
+    def wanted(cls, progress: bool | None) -> list[Self]:
+        """Return one logger or none: `None` asks for one if standard error is a terminal."""
+        shown = cls()
+        return [shown] if progress or (progress is None and shown.console.is_terminal) else []
 
     def start(self, start: FitStart) -> None:
         """Draw the bar at where the fit stands."""

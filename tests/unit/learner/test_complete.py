@@ -39,7 +39,10 @@ def test_given_cells_stay_and_empty_ones_are_filled(fitted):
         assert table[f"{column}_source"].to_list() == ["given" if g else "predicted" for g in given]
     assert table["side_confidence"].filter(frame["side"].is_not_null()).null_count() == 100
     assert table["side_confidence"].filter(frame["side"].is_null()).min() >= 0.5
-    assert table["size_confidence"].null_count() == 200
+    # Of all numbers the same: how many of the held-out ones were predicted within half a standard deviation.
+    assert table["size_confidence"].null_count() == 100
+    assert table["size_confidence"].drop_nulls().n_unique() == 1
+    assert table["size_confidence"].max() > 0.8
     truth = (frame["x"] > 0).to_numpy()
     assert ((table["side"] == "right").to_numpy() == truth).mean() > 0.9
 
@@ -63,3 +66,80 @@ def test_a_target_column_may_be_absent(fitted):
 def test_a_share_out_of_range_is_refused(fitted):
     with pytest.raises(InvalidArgumentError, match="expected a number"):
         complete(*fitted, least=1.5)
+
+
+def half_known(n: int = 300, seed: int = 0, flipped: float = 0.0) -> tuple[pl.DataFrame, np.ndarray]:
+    """Return a table with a quarter of the labels, and the truth; some labels are the wrong way round."""
+    generator = np.random.default_rng(seed)
+    x = generator.normal(size=(n, 4))
+    truth = x.sum(axis=1) > 0
+    said = truth ^ (generator.random(n) < flipped)
+    known = np.arange(n) % 4 == 0
+    frame = pl.DataFrame({f"x{i}": x[:, i] for i in range(4)}).with_columns(
+        pl.Series(
+            "side", [("right" if v else "left") if k else None for v, k in zip(said, known, strict=True)]
+        ),
+        pl.Series("size", [float(v) if k else None for v, k in zip(x.sum(axis=1), known, strict=True)]),
+    )
+    return frame, truth
+
+
+@pytest.fixture(scope="module")
+def co_trained(tmp_path_factory) -> tuple[ct.Learner, pl.DataFrame]:
+    frame, _ = half_known()
+    learner = ct.Learner(
+        [ct.tasks.Binary("side"), ct.tasks.Regression("size")],
+        encoder=ct.networks.TableEncoder(16, 1),
+        cotraining=ct.CoTraining(ct.cotraining.LeaveOneOut(2), 2, updates=40),
+        training=ct.Training(epochs=6, batch_size=64),
+    )
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    learner.fit(frame, half_known(100, seed=1)[0], run=folder, progress=False)
+    return ct.Learner.load(folder), frame
+
+
+def test_cells_that_co_training_labelled_say_when_and_by_whom(co_trained):
+    learner, frame = co_trained
+    table = complete(learner, frame)
+    pseudo = table.filter(pl.col("side_source") == "pseudo")
+    assert pseudo.height > 20
+    assert set(table["side_source"]) <= {"given", "pseudo", "predicted"}
+    assert set(pseudo["side_round"]) <= {1, 2}
+    assert set(pseudo["side_teacher"]) == {"network 1, network 2"}
+    others = table.filter(pl.col("side_source") != "pseudo")
+    assert others["side_round"].null_count() == others["side_teacher"].null_count() == others.height
+    assert pseudo["side_confidence"].min() >= 0.5
+    # The same rows in another order, without their labels, are known by their inputs.
+    again = complete(learner, frame.reverse().drop("side", "size")).reverse()
+    known = table["side_source"] == "pseudo"
+    assert again.filter(known)["side_source"].to_list() == ["pseudo"] * pseudo.height
+    assert again.filter(known)["side_confidence"].equals(pseudo["side_confidence"])
+
+
+def test_rows_that_were_not_in_the_training_are_predicted(co_trained):
+    learner, _ = co_trained
+    strange = half_known(50, seed=7)[0].drop("side", "size")
+    assert set(complete(learner, strange)["side_source"]) == {"predicted"}
+
+
+def test_the_confidence_is_that_which_held_out_rows_bear_out():
+    """A fifth of the labels is wrong: a network that has learned the rest by heart must not claim .99."""
+    frame, _ = half_known(400, flipped=0.2)
+    learner = ct.Learner([ct.tasks.Binary("side")], training=ct.Training(60, 64, select="last", average=0.0))
+    learner.fit(frame.drop("size"), half_known(400, seed=1, flipped=0.2)[0].drop("size"), progress=False)
+    held, truth = half_known(400, seed=2, flipped=0.2)
+    table = complete(learner, held.drop("side", "size"))
+    flips = np.random.default_rng(5).random(400) < 0.2
+    right = float(((table["side"] == "right").to_numpy() == (truth ^ flips)).mean())
+    claimed = float(table["side_confidence"].mean())
+    raw = float(learner.coding.tasks[0].confidence(learner.outputs(held)["side"]).mean())
+    assert abs(claimed - right) < 0.08 < raw - right
+
+
+def test_without_held_out_rows_numbers_say_nothing_of_their_confidence():
+    frame, _ = half_known(80)
+    learner = ct.Learner([ct.tasks.Regression("size")], training=ct.Training(epochs=1))
+    learner.fit(frame.drop("side"), None, progress=False)
+    table = complete(learner, frame, least=0.9)
+    assert table["size_confidence"].null_count() == 80
+    assert table["size"].null_count() == 0

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
 
 class Calibrator(ABC):
     """Maps probabilities to such as held-out labels bear out. One is made for each task and peer."""
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `fit` learned as plain JSON values."""
+
+    @abstractmethod
+    def restored(self, state: Mapping[str, Any]) -> Calibrator:
+        """Return a copy that has learned this."""
 
     @abstractmethod
     def fit(self, probabilities: Tensor, classes: Tensor, mask: Tensor) -> Calibrator:

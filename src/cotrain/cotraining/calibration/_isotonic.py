@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import final
+from collections.abc import Mapping
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -32,6 +33,18 @@ class Isotonic(Calibrator):
 
     def __init__(self) -> None:
         self._knots: tuple[np.ndarray, np.ndarray] | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the knots of the curve; none if it is the identity."""
+        return {"knots": None if self._knots is None else [knots.tolist() for knots in self._knots]}
+
+    def restored(self, state: Mapping[str, Any]) -> Isotonic:
+        """Return a copy with this curve."""
+        made = Isotonic()
+        if state["knots"] is not None:
+            x, y = state["knots"]
+            made._knots = (np.array(x), np.array(y))
+        return made
 
     def fit(self, probabilities: Tensor, classes: Tensor, mask: Tensor) -> Isotonic:
         """Return a copy with the curve that fits best."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import final
+from collections.abc import Mapping
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -36,6 +37,16 @@ class Temperature(Calibrator):
 
     def __init__(self) -> None:
         self.temperature = 1.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the temperature."""
+        return {"temperature": self.temperature}
+
+    def restored(self, state: Mapping[str, Any]) -> Temperature:
+        """Return a copy with this temperature."""
+        made = Temperature()
+        made.temperature = float(state["temperature"])
+        return made
 
     def fit(self, probabilities: Tensor, classes: Tensor, mask: Tensor) -> Temperature:
         """Return a copy with the temperature of least log-loss."""
