@@ -56,7 +56,7 @@ def _first_rows_disjoint(cotangents: Cotangents) -> bool:
     One row is cheap to look at, and enough to rule out ordinary batches.
     """
     for tasks in cotangents.entering.values():
-        grads = list(tasks.values())
-        if grads[0].ndim == 0 or sum(bool(grad[:1].any()) for grad in grads) > 1:
+        sent = list(tasks.values())
+        if not sent[0].shape or sum(part.touches_first_row() for part in sent) > 1:
             return False
     return True

@@ -11,6 +11,8 @@ from torch.autograd.graph import GradientEdge
 
 from cotrain.gradients._graph import SHARED, Node, TaskGraph
 from cotrain.gradients._rows import Asked, HeadGrads
+from cotrain.gradients._sent import Sent, Whole, total_of
+from cotrain.gradients._stops import find_stops, stopped
 
 #: Where a gradient enters: a node and the number of its output.
 Edge = tuple[Node, int]
@@ -30,25 +32,25 @@ class Cotangents:
 
     def __init__(self, asked: Asked, graph: TaskGraph) -> None:
         #: Entrance -> task -> gradient.
-        self.entering: dict[Edge, dict[int, Tensor]] = {}
+        self.entering: dict[Edge, dict[int, Sent]] = {}
         self.heads = HeadGrads()
-        own: list[tuple[int, Tensor]] = []
-        for node, leaf in graph.leaves.items():
-            if id(leaf) not in asked.shared.ids:
-                own.append((graph.owner[node], leaf))
+        borders = _borders(graph, asked.shared.ids)
+        single = [(node, task, edges[0][0]) for node, task, edges in borders if len(edges) == 1]
+        stops = find_stops(graph, single, asked.shared.ids)
+        done = {id(leaf) for stop in stops.values() for _, leaf in stop.leaves}
+        own = [
+            (graph.owner[node], leaf)
+            for node, leaf in graph.leaves.items()
+            if id(leaf) not in asked.shared.ids and id(leaf) not in done
+        ]
         handles, wanted = [], dict[Edge, GradientEdge]()
-        for node, task, places in graph.crossings():
-            edges = [(place, graph.children[node][place]) for place in places]
-            edges = [
-                (place, child)
-                for place, child in edges
-                if child[0] not in graph.leaves or id(graph.leaves[child[0]]) in asked.shared.ids
-            ]
-            if edges:
+        for node, task, edges in borders:
+            if node not in stops:
                 handles.append(node.register_hook(self._catcher(task, edges)))
                 for _, (child, number) in edges:
                     wanted[child, number] = GradientEdge(child, number)
         inputs: list[Any] = [leaf for _, leaf in own]
+        inputs += [GradientEdge(node, 0) for node in stops]
         inputs += list(wanted.values())
         live = asked.call.live
         if any(loss.dtype != live[0].dtype for loss in live):
@@ -62,14 +64,19 @@ class Cotangents:
                 handle.remove()
         for (task, leaf), grad in zip(own, grads, strict=False):
             self.heads.hold(task, leaf, grad)
+        with torch.no_grad():
+            at_stops = stopped(list(stops.values()), grads[len(own) : len(own) + len(stops)], self.heads)
+        for stop, sent in zip(stops.values(), at_stops, strict=True):
+            if sent is not None:
+                self._add(graph.children[stop.node][stop.place], stop.task, sent)
 
     def sum_at(self, edge: Edge) -> Tensor:
         """Return the sum of what the tasks send into one entrance."""
-        grads = iter(self.entering[edge].values())
-        total = next(grads).clone()
-        for grad in grads:
-            total += grad
-        return total
+        return total_of(self.entering[edge])
+
+    def _add(self, edge: Edge, task: int, sent: Sent) -> None:
+        tasks = self.entering.setdefault(edge, {})
+        tasks[task] = Whole(tasks[task].whole() + sent.whole()) if task in tasks else sent
 
     def _catcher(self, task: int, edges: list[tuple[int, Edge]]) -> Callable[..., Any]:
         def caught(grad_inputs: tuple[Tensor | None, ...], _: Any) -> tuple[Tensor | None, ...]:
@@ -78,12 +85,26 @@ class Cotangents:
                 grad = left[place]
                 if grad is None:
                     continue
-                tasks = self.entering.setdefault(edge, {})
-                tasks[task] = tasks[task] + grad if task in tasks else grad
+                self._add(edge, task, Whole(grad))
                 left[place] = None  # nothing goes on below, and nothing is added up there
             return tuple(left)
 
         return caught
+
+
+def _borders(graph: TaskGraph, shared_ids: frozenset[int]) -> list[tuple[Node, int, list[tuple[int, Edge]]]]:
+    """Return (node, task, its inputs over which it hands gradient to the shared part, and to what)."""
+    found = []
+    for node, task, places in graph.crossings():
+        edges = [(place, graph.children[node][place]) for place in places]
+        edges = [
+            (place, child)
+            for place, child in edges
+            if child[0] not in graph.leaves or id(graph.leaves[child[0]]) in shared_ids
+        ]
+        if edges:
+            found.append((node, task, edges))
+    return found
 
 
 def separable(graph: TaskGraph, shared_ids: frozenset[int]) -> bool:

@@ -51,16 +51,15 @@ class DisjointSource(Source):
 def disjoint_rows(graph: TaskGraph, cotangents: Cotangents, n_tasks: int) -> Tensor | str:
     """Return the task of each row of the batch, or a sentence why there is no such thing."""
     entering = cotangents.entering
-    sizes = {grad.shape[:1] for tasks in entering.values() for grad in tasks.values()}
+    sizes = {sent.shape[:1] for tasks in entering.values() for sent in tasks.values()}
     if any(edge[0] in graph.leaves for edge in entering) or len(sizes) != 1 or not next(iter(sizes)):
         return "the tasks do not read one batch."
     n_rows = next(iter(sizes))[0]
-    device = next(iter(cotangents.entering[next(iter(entering))].values())).device
+    device = next(iter(entering[next(iter(entering))].values())).like.device
     touched_KB = torch.zeros(n_tasks, n_rows, dtype=torch.bool, device=device)
     for tasks in entering.values():
-        for task, grad in tasks.items():
-            # The largest entry is NaN where any is; one reduction would take ten times as long as two steps.
-            touched_KB[task] |= grad.reshape(n_rows, -1).abs().amax(1) != 0
+        for task, sent in tasks.items():
+            touched_KB[task] |= sent.touched_B()
     several = int((touched_KB.sum(0) > 1).sum())
     if several:
         return f"{several} of {n_rows} rows have labels of more than one task."

@@ -60,7 +60,7 @@ class ExactSource(Source):
                 grads = torch.autograd.grad(
                     [GradientEdge(*edge) for edge in sent],
                     parameters,
-                    list(sent.values()),
+                    [part.whole() for part in sent.values()],
                     retain_graph=asked.retain or row < n_present - 1,
                     allow_unused=True,
                 )

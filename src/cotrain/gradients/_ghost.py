@@ -60,14 +60,13 @@ def stacked(cotangents: Cotangents, n_tasks: int, workspace: Workspace) -> dict[
     workspace.start()
     result = {}
     for edge, tasks in cotangents.entering.items():
-        like = next(iter(tasks.values()))
-        rows = workspace.take((n_tasks, *like.shape), like)
-        if len(tasks) == n_tasks:
-            torch.stack([tasks[task] for task in range(n_tasks)], out=rows)
-        else:
-            rows.zero_()
-            for task, grad in tasks.items():
-                rows[task] = grad
+        first = next(iter(tasks.values()))
+        rows = workspace.take((n_tasks, *first.shape), first.like)
+        for task in range(n_tasks):
+            if task in tasks:
+                tasks[task].write(rows[task])
+            else:
+                rows[task].zero_()
         tasks.clear()
         result[edge] = workspace.own(rows)
     return result

@@ -14,6 +14,7 @@ from cotrain.gradients._ghost import stacked, terms_gramian
 from cotrain.gradients._graph import TaskGraph
 from cotrain.gradients._propagate import can_propagate, propagate
 from cotrain.gradients._rows import Asked, Rows, Source
+from cotrain.gradients._sent import Products, products_of
 from cotrain.gradients._shared import add_grad
 from cotrain.gradients._terms import Weighing, inner
 from cotrain.gradients._workspace import Workspace
@@ -37,15 +38,23 @@ class RepresentationSource(Source):
         graph = checked_graph(asked, "representation")
         with torch.enable_grad():
             cotangents = Cotangents(asked, graph)
-        entering = stacked(cotangents, len(asked.call.live), self._workspace)
-        values = [grads for edge, grads in entering.items() if edge[0] not in graph.leaves]
-        if not values:
+        n_tasks = len(asked.call.live)
+        products = {}
+        for edge, parts in list(cotangents.entering.items()):
+            found = products_of(parts)
+            if found is not None and edge[0] not in graph.leaves and found.cheap(n_tasks):
+                products[edge] = found
+                del cotangents.entering[edge]
+        entering = stacked(cotangents, n_tasks, self._workspace)
+        grams = [part.gramian(n_tasks) for part in products.values()]
+        grams += [inner(grads) for edge, grads in entering.items() if edge[0] not in graph.leaves]
+        if not grams:
             raise InvalidArgumentError(
                 "source='representation' needs a representation that several tasks read, but every task has "
                 "its own forward pass here: use source='ghost'."
             )
-        gramian = torch.stack([inner(grads) for grads in values]).sum(0)
-        return EntranceRows(gramian, entering, graph, asked, cotangents)
+        gramian = torch.stack(grams).sum(0)
+        return EntranceRows(gramian, entering, graph, asked, cotangents, products)
 
 
 class ModulesSource(Source):
@@ -107,7 +116,9 @@ class EntranceRows(Rows):
         graph: TaskGraph,
         asked: Asked,
         cotangents: Cotangents,
+        products: dict[Edge, Products] | None = None,
     ) -> None:
+        self._products = products or {}
         self._gramian_AA = gramian_AA
         self._entering = entering
         self._graph = graph
@@ -125,6 +136,9 @@ class EntranceRows(Rows):
     def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
         """Send Σ wₖδₖ through the shared part."""
         edges, grads, weigh = [], [], Weighing(weights_A)
+        for edge, products in self._products.items():
+            edges.append(GradientEdge(*edge))
+            grads.append(products.combined(weights_A))
         for (node, number), rows in self._entering.items():
             combined = weigh(rows)
             if node in self._graph.leaves:
