@@ -21,7 +21,8 @@ class MeanTeacher(Strategy):
         θ̄ ← a θ̄ + (1 - a) θ,   ŷ = select(align(f(x; θ̄))),   loss of f(x + noise; θ) against y and ŷ
 
     Args:
-        selector: what is kept in each pass; default `KBest(1.0)`.
+        selector: what is kept in each pass; default `KBest(1.0, least=0.8, grow=False)`: what is
+            sure, within the quotas of the classes.
         align: see `Strategy`.
         gaussian: noise on the learners' numbers, in standard deviations of the column, ≥ 0.
         swap: share of the learners' inputs that are taken from other rows, in [0, 1).
@@ -62,7 +63,7 @@ class MeanTeacher(Strategy):
             true_share=true_share,
             number_weight=number_weight,
         )
-        self.selector = selector or KBest(1.0)
+        self.selector = selector or KBest(1.0, least=0.8, grow=False)
         self.align = align
         self.gaussian = gaussian
         self.swap = swap

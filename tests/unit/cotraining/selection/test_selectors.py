@@ -127,6 +127,13 @@ def test_the_least_sure_rows_are_never_labelled():
     assert len(chosen(Curriculum(), given_)) == 90
 
 
+def test_quotas_that_do_not_grow_are_full_from_the_first_round_on():
+    early = candidates([0, 1] * 10, [0.9] * 20, progress=0.1)
+    assert len(chosen(KBest(1.0), early)) == 2
+    assert len(chosen(KBest(1.0, grow=False), early)) == 20
+    assert chosen(KBest(1.0, least=0.95, grow=False), early) == []
+
+
 def test_curriculum_takes_the_surest_whatever_their_class():
     assert chosen(Curriculum(0.5), candidates([0, 0, 1, 1], [0.9, 0.8, 0.7, 0.6])) == [0, 1]
 
