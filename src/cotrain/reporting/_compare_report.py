@@ -109,7 +109,7 @@ def _figure(found: Mapping[str, Any], verdict: Mapping[str, Any] | None, mark: s
     sign = {"helped": " ▲", "hurt": " ▼"}.get(verdict["word"], "")
     tone = {"helped": "good", "hurt": "bad"}.get(verdict["word"], "")
     low, high = (shown(end, signed=True) for end in verdict["interval"])
-    return Cell(text + sign, tone, detail=f"{shown(verdict['difference'], signed=True)} [{low}, {high}]")
+    return Cell(text + sign, tone, detail=f"{shown(verdict['difference'], signed=True)} [{low},\u00a0{high}]")
 
 
 def _best(task: Mapping[str, Any]) -> str | None:
@@ -170,6 +170,7 @@ def _forest(
                 axes.plot([verdict["difference"]], [place], marker=marker, color=colour, markersize=6)
         axes.set_yticks(range(1, len(joint) + 1))
         axes.set_ylim(len(joint) + 0.6, 0.4)
+        axes.locator_params(axis="x", nbins=5)
         axes.set(xlabel="difference to alone (unit of the metric)", ylabel="method")
 
     alternative = "; ".join(f"{name}: {verdict['sentence']}" for name, verdict in found.items())
@@ -195,9 +196,11 @@ def _summary(results: Results) -> Section:
         )
     header = ["method", "delta_m", "worst task", "mean rank", "validation score", "learning rate", "took"]
     ranked = [method for method in results["methods"] if method["mean_rank"] is not None]
-    leader = min(ranked, key=lambda method: method["mean_rank"])["name"] if ranked else "none"
+    least = min((method["mean_rank"] for method in ranked), default=None)
+    leaders = [NAMES.get(m["name"], m["name"]) for m in ranked if m["mean_rank"] == least]
     note = "Mean rank over the tasks, 1 = best. Validation score: mean gain over a constant, 1 = perfect."
-    title = f"{NAMES.get(leader, leader)} has the best mean rank"
+    has = "have" if len(leaders) > 1 else "has"
+    title = f"{listed(leaders)} {has} the best mean rank" if leaders else "No method could be ranked"
     return Section(title[:1].upper() + title[1:], [Table(header, rows, note=note)])
 
 

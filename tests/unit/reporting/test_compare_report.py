@@ -54,7 +54,7 @@ def test_the_verdict_on_the_chosen_method_comes_first() -> None:
     assert "Learning together helped &lt;b&gt;票房&lt;/b&gt;" in markup
     assert markup.index("▲ helped") < markup.index("<table")
     assert "<b>票房" not in markup
-    assert "+0.100 [+0.050, +0.150]" in markup
+    assert "+0.100 [+0.050,\u00a0+0.150]" in markup
     assert markup.count('role="img"') == 1
 
 
