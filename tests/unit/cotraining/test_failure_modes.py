@@ -1,0 +1,269 @@
+"""What co-training is known to go wrong by, and the guard against each.
+
+Every test fails when its guard is taken out.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from cotrain._base import InputSpec
+from cotrain.balancing import Equal
+from cotrain.cotraining import (
+    Belief,
+    CoTraining,
+    Curriculum,
+    EstimatorPeer,
+    KBest,
+    LeaveOneOut,
+    Loop,
+    SelfTraining,
+    TeacherStudent,
+    Threshold,
+    Toolbox,
+)
+from cotrain.cotraining._guards import choose_round
+from cotrain.networks import MLP, HardSharing, MultiTaskModel
+from cotrain.training import Examples, Training
+
+
+def replaced(problem, peer) -> None:
+    """Let a kit give this peer wherever a network is asked for."""
+    problem.kit.network = lambda name, tasks=None, view=None, *, bootstrap=False: peer
+
+
+class Forgetting(EstimatorPeer):
+    """Learns nothing of one class as soon as there are pseudo-labels."""
+
+    forgotten = 0
+
+    def fit(self, examples, validation, key, store, true=None):
+        if key.startswith("round-") and not key.startswith("round-0"):
+            kept = examples.targets["class"] != self.forgotten
+            masks = {**examples.masks, "class": examples.masks["class"] * kept}
+            examples = Examples(examples.inputs, examples.targets, masks)
+        return super().fit(examples, validation, key, store, true)
+
+
+# -- classes starve and collapse ------------------------------------------------------------------------
+
+
+def test_a_rare_class_that_starves_is_noticed_though_the_shares_hardly_move(make_problem):
+    """As in self-training of random forests: nearly all pseudo-labels are right, and a class dies out."""
+    problem = make_problem(labelled=100, n=400)
+    kept = (problem.truth.targets["class"][:, 0] != 0) | (torch.arange(400) % 6 == 0)
+    for name in ("train", "truth"):
+        setattr(problem, name, getattr(problem, name).take(torch.nonzero(kept).flatten()))
+    assert 0.05 < float((problem.truth.targets["class"] == 0).float().mean()) < 0.1
+    replaced(problem, Forgetting("linear", problem.tasks, problem.kit.classifier))
+    outcome = problem.run(CoTraining(SelfTraining(Threshold(0.6)), 1), validation=False)
+    assert outcome.records[0].tasks[0].true_accuracy > 0.9
+    assert outcome.chosen["class"] == 0
+    assert outcome.verdicts["class"] == "supervised start: every round left the labelled class shares"
+
+
+def test_quotas_keep_the_shares_of_what_is_accepted(make_problem):
+    problem = make_problem(labelled=40, n=400)
+    inputs = problem.train.inputs["inputs"].clone()
+    # The unlabelled rows of one class lie far out: it is the one that is sure.
+    inputs[40:][problem.truth.targets["class"][40:, 0] == 0] *= 3.0
+    problem.train = Examples({"inputs": inputs}, problem.train.targets, problem.train.masks)
+    settings = {"max_drift": 1.0}
+    shares = {}
+    for selector in (KBest(0.4), Curriculum(0.4)):
+        outcome = problem.run(CoTraining(SelfTraining(selector), 1, **settings))
+        accepted = outcome.records[0].tasks[0].per_class
+        shares[type(selector)] = accepted["a"] / sum(accepted.values())
+    assert shares[KBest] < 0.45 < 0.6 < shares[Curriculum]
+
+
+# -- confirmation, no gain, drift by chance --------------------------------------------------------------
+
+
+def beliefs_right_in(problem, counts: list[int]) -> list[Belief]:
+    """Return for each count a belief on the validation rows that is right in so many."""
+    truth = problem.validation.targets["class"][:, 0]
+    found = []
+    for count in counts:
+        said = torch.where(torch.arange(len(truth)) < count, truth, (truth + 1) % 3)
+        found.append(Belief(probabilities=torch.nn.functional.one_hot(said, 3).float()[:, None]))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("counts", "chosen"),
+    [
+        ([60, 50, 40], 0),  # worse and worse: the start
+        ([50, 70, 40], 1),  # far below the best: by no chance
+        ([50, 70, 69], 2),  # a row less than the best is chance: the later round has seen more labels
+        ([70, 72, 69], 1),  # within chance of the best, but below the start
+        ([60, 60, 60], 2),  # as good as the start
+    ],
+)
+def test_validation_chooses_the_round_and_chance_does_not(make_problem, counts, chosen):
+    problem = make_problem()
+    beliefs = beliefs_right_in(problem, counts)
+    assert choose_round(problem.tasks[0], beliefs, problem.validation, set()) == chosen
+
+
+def test_a_refused_round_is_not_chosen_however_good(make_problem):
+    problem = make_problem()
+    beliefs = beliefs_right_in(problem, [50, 60, 79])
+    assert choose_round(problem.tasks[0], beliefs, problem.validation, {2}) == 1
+    assert choose_round(problem.tasks[0], beliefs, problem.validation, {1, 2}) == 0
+
+
+def test_labelling_to_the_bitter_end_falls_back_to_the_start(make_problem):
+    """A teacher that guesses labels everything; whoever learns that loses, and gets the start back."""
+    problem = make_problem(labelled=28, held=25, n=300)
+    teacher = EstimatorPeer("guesser", problem.tasks, DummyClassifier(strategy="stratified", random_state=1))
+    problem.kit.estimator = lambda *args, **options: teacher
+    settings = CoTraining(
+        TeacherStudent("estimators"), 2, pseudo_weight=1.0, by_confidence=False, max_drift=1.0
+    )
+    outcome = problem.run(settings)
+    last = outcome.records[-1].tasks[0]
+    assert last.after < last.start
+    assert outcome.chosen["class"] == 0
+    assert outcome.verdicts["class"].startswith("supervised start")
+
+
+# -- overconfidence --------------------------------------------------------------------------------------
+
+
+class Boasting(LogisticRegression):
+    """A linear classifier that claims to be all but certain."""
+
+    def predict_proba(self, X):
+        p = super().predict_proba(X) ** 30
+        return p / p.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("validation", [True, False])
+def test_thresholds_are_held_against_calibrated_confidence(make_problem, validation: bool):
+    """Where a fifth of the labels is wrong nothing can be .95 sure, whatever a network says of itself."""
+    problem = make_problem(labelled=200, n=500, held=200)
+    generator = torch.Generator().manual_seed(0)
+    for name in ("train", "truth", "validation"):
+        rows = getattr(problem, name)
+        wrong = torch.rand(len(rows), 1, generator=generator) < 0.3
+        spoiled = torch.where(wrong, (rows.targets["class"] + 1) % 3, rows.targets["class"])
+        setattr(problem, name, Examples(rows.inputs, {"class": spoiled}, rows.masks))
+    problem.kit.classifier = Boasting()
+    outcome = problem.run(CoTraining(SelfTraining(Threshold(0.95)), 1), validation=validation)
+    assert not outcome.records
+    assert outcome.stopped.startswith("nothing was accepted")
+    low = problem.run(CoTraining(SelfTraining(Threshold(0.5)), 1), validation=validation)
+    record = low.records[0].tasks[0]
+    assert record.accepted > 100
+    assert abs(record.estimated_accuracy - record.true_accuracy) < 0.1
+
+
+def test_estimated_stands_beside_true_accuracy_for_rows_from_elsewhere(make_problem):
+    problem = make_problem(labelled=60, n=300)
+    inputs = problem.train.inputs["inputs"].clone()
+    inputs[60:] = inputs[60:].roll(1, dims=1) * 4.0
+    problem.train = Examples({"inputs": inputs}, problem.train.targets, problem.train.masks)
+    record = problem.run(CoTraining(SelfTraining(KBest(0.5)), 1)).records[0].tasks[0]
+    assert record.true_accuracy < record.estimated_accuracy - 0.2
+
+
+# -- one task poisons another ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("poison", ["permuted", "constant", "nan", "failing"])
+def test_a_broken_task_leaves_the_others_rounds_untouched(make_problem, poison: str):
+    """With a network per task, the good task's rounds are the very same as without the broken one."""
+    alone = make_problem(kinds_=["class"], labelled=60)
+    both = make_problem(kinds_=["class", "size"], labelled=60)
+    size = both.train.targets["size"].clone()
+    if poison == "permuted":
+        size[:60] = size[:60][torch.randperm(60, generator=torch.Generator().manual_seed(0))]
+    elif poison == "constant":
+        size[:] = 0.7
+    both.train = Examples(both.train.inputs, {**both.train.targets, "size": size}, both.train.masks)
+
+    class Broken(Ridge):
+        def predict(self, X):
+            values = super().predict(X)
+            if poison == "nan":
+                return np.full(len(X), np.nan)
+            return values * 1e30 if poison == "failing" else values
+
+    kit = copy.copy(both.kit)
+
+    def network(name, tasks=None, view=None, *, bootstrap=False):
+        return EstimatorPeer(name, tasks or both.tasks, kit.classifier, Broken(), view=view)
+
+    both.kit.network = network
+    settings = CoTraining(SelfTraining(KBest(), separate=True), 3)
+    a, b = alone.run(settings), both.run(settings)
+    assert [r.tasks[0].accepted for r in a.records] == [r.tasks[0].accepted for r in b.records]
+    x, y = (o.beliefs(alone.validation.inputs)["class"].probabilities for o in (a, b))
+    assert torch.equal(x, y)
+    if poison in ("nan", "failing"):
+        assert all(record.tasks[1].accepted == 0 for record in b.records)
+
+
+# -- the same rows again, flipped labels ----------------------------------------------------------------
+
+
+def test_each_cell_is_labelled_once_and_with_what_the_teacher_said(make_problem):
+    problem = make_problem(kinds_=["yes"], labelled=30)
+    seen: list[tuple[Examples, str]] = []
+
+    class Watched(EstimatorPeer):
+        def fit(self, examples, validation, key, store, true=None):
+            seen.append((examples, key))
+            return super().fit(examples, validation, key, store, true)
+
+    replaced(problem, Watched("linear", problem.tasks, problem.kit.classifier))
+    outcome = problem.run(CoTraining(SelfTraining(KBest(0.8)), 3, patience=9))
+    rounds = [one for one in seen if one[1].startswith("round-")]
+    assert len(rounds) == 4
+    for number, (examples, _) in enumerate(rounds[1:], 1):
+        # No row stands there twice, and each pseudo-label is the last round's prediction: "no" stays "no".
+        assert len(examples) == 200
+        said = outcome.fitted[number - 1][0].beliefs(problem.train.inputs)["yes"].classes()
+        added = (examples.masks["yes"] > 0) & ~(problem.train.masks["yes"] > 0)
+        assert torch.equal(examples.targets["yes"][added].long(), said[added])
+        assert outcome.records[number - 1].tasks[0].accepted == int(added.sum())
+        assert int((said[added] == 0).sum()) > 0
+
+
+# -- unequal exposure -----------------------------------------------------------------------------------
+
+
+def test_every_fit_takes_as_many_updates_as_the_start(make_problem):
+    problem = make_problem(labelled=20, n=300)
+
+    def build(name, tasks):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(1)
+            sharing = HardSharing().build(
+                lambda: MLP((8,), n_inputs=4).build(InputSpec()), [task.name for task in tasks]
+            )
+            return MultiTaskModel(sharing, {task.name: task.head(8) for task in tasks})
+
+    settings = CoTraining(LeaveOneOut(2), 2, updates=24, patience=9)
+    kit = Toolbox(
+        problem.tasks,
+        build,
+        Equal(),
+        Training(1, 16, select="last", patience=None),
+        settings,
+        shapes={"inputs": (4,)},
+    )
+    outcome = Loop(problem.tasks, problem.train, problem.validation, settings, settings.strategy, kit).run()
+    start = [one.updates for one in outcome.fitted[0]]
+    assert outcome.records
+    for record in outcome.records:
+        # An epoch is never cut short: the steps are equal to within half an epoch.
+        for steps, first in zip(record.updates, start, strict=True):
+            assert abs(steps - first) <= 300 / 16 / 2 + 1
