@@ -187,3 +187,32 @@ def test_further_unlabelled_rows_join_the_pool():
     a = learner().fit(labelled, labelled[:50], unlabelled=more, progress=False)
     b = learner().fit(labelled, labelled[:50], progress=False)
     assert not a.predict(frame).equals(b.predict(frame))
+
+
+def test_no_row_of_validation_or_test_gets_a_pseudo_label(tmp_path: Path):
+    frame = table(400)
+    parts = ["train", "validation", "test", "train"] * 100
+    # The first rows of the pool are copies of validation rows: they are left alone as well.
+    copies = frame[1:200:4].with_columns(side=pl.lit(None, pl.String), size=pl.lit(None, pl.Float64))
+    whole = pl.concat([frame.with_columns(part=pl.Series(parts)), copies.with_columns(part=pl.lit("train"))])
+    whole.write_csv(tmp_path / "table.csv")
+    (tmp_path / "job.yaml").write_text(
+        "data: table.csv\nsplit: {column: part}\nreferences: constant\n"
+        "tasks:\n  - {kind: Binary, name: side}\n  - {kind: Regression, name: size}\n"
+        "encoder: {kind: TableEncoder, width: 16, depth: 1}\n"
+        "training: {epochs: 6, batch_size: 64}\n"
+        "cotraining:\n"
+        "  strategy: {kind: LeaveOneOut, networks: 2, selector: {kind: Curriculum, share: 1.0}}\n"
+        "  max_rounds: 1\n  updates: 40\n"
+    )
+    run = tmp_path / "run"
+    done = CliRunner().invoke(app, ["train", str(tmp_path / "job.yaml"), "--run", str(run)])
+    assert done.exit_code == 0, done.output
+    labelled = set(pl.read_parquet(run / "pseudo_labels.parquet")["row"])
+    assert len(labelled) > 30
+    coding = ct.Learner.load(run).coding
+    for part in ("validation", "test"):
+        rows = pl.read_csv(tmp_path / "table.csv").filter(pl.col("part") == part)
+        rows = rows.filter(pl.col("side").is_not_null() | pl.col("size").is_not_null())
+        assert rows.height > 30
+        assert not labelled & set(ct.cotraining.row_keys(coding.inputs(rows)))
