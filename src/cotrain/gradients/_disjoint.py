@@ -8,6 +8,7 @@ from torch import Tensor
 from cotrain._base import InvalidArgumentError
 from cotrain.gradients._cotangents import Cotangents, Edge, separable
 from cotrain.gradients._graph import TaskGraph
+from cotrain.gradients._linear_term import paired
 from cotrain.gradients._propagate import can_propagate, mixing_node, propagate
 from cotrain.gradients._rows import Asked, HeadGrads, Rows, Source
 from cotrain.gradients._shared import add_grad
@@ -125,10 +126,10 @@ class DisjointRows(Rows):
         for term in self._terms:
             groups.setdefault(id(term.parameter), []).append(term)
         total = torch.zeros(self._n_tasks, self._n_tasks, dtype=torch.float64, device=self._owner_B.device)
+        for term in paired([group[0] for group in groups.values() if len(group) == 1]):
+            total += term.gramian_by_rows(self._owner_of(term), self._n_tasks)
         for group in groups.values():
-            if len(group) == 1:
-                total += group[0].gramian_by_rows(self._owner_of(group[0]), self._n_tasks)
-            else:
+            if len(group) > 1:
                 parts = [term.rows_by_owner(self._owner_of(term), self._n_tasks) for term in group]
                 total += inner(torch.stack(parts).sum(0))
         return total.diagonal() if self._diagonal else total

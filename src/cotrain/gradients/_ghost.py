@@ -8,11 +8,11 @@ from torch import Tensor
 from cotrain.gradients._cotangents import Cotangents, Edge, separable
 from cotrain.gradients._exact import ExactSource
 from cotrain.gradients._graph import TaskGraph
-from cotrain.gradients._linear_term import LinearTerm
+from cotrain.gradients._linear_term import paired
 from cotrain.gradients._propagate import can_propagate, propagate
 from cotrain.gradients._rows import Asked, HeadGrads, Rows, Source
 from cotrain.gradients._shared import add_grad
-from cotrain.gradients._terms import BiasTerm, Term, Weighing, inner
+from cotrain.gradients._terms import Term, Weighing, inner
 from cotrain.gradients._workspace import Workspace
 
 
@@ -78,16 +78,8 @@ def terms_gramian(terms: list[Term], n_tasks: int, device: torch.device) -> Tens
     for term in terms:
         groups.setdefault(id(term.parameter), []).append(term)
     total = torch.zeros(n_tasks, n_tasks, dtype=torch.float64, device=device)
-    single = [group[0] for group in groups.values() if len(group) == 1]
-    biases = {id(term.deltas_KRO): term for term in single if isinstance(term, BiasTerm)}
-    counted: set[int] = set()
-    for term in single:
-        if isinstance(term, LinearTerm):
-            term.bias = biases.get(id(term.deltas_KRO))
-            counted.add(id(term.bias))
-    for term in single:
-        if id(term) not in counted:
-            total += term.gramian()
+    for term in paired([group[0] for group in groups.values() if len(group) == 1]):
+        total += term.gramian()
     for group in groups.values():
         if len(group) > 1:
             total += inner(torch.stack([term.rows() for term in group]).sum(0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -16,6 +17,8 @@ _MANY_ROWS = 96
 _HALF = 0.625
 #: A product of K long rows with K long rows runs at half the speed of a product of matrices.
 _SLOW = 2
+#: What it costs to write a number and to read it twice, in multiplications.
+_WRITTEN = 50
 
 
 class LinearTerm(Term):
@@ -74,15 +77,40 @@ class LinearTerm(Term):
         """Return the sums of (aaᵀ)∘(δδᵀ) over blocks of rows, where that is cheaper than K gradients."""
         n_rows, n_out = self.deltas_KRO.shape[1:]
         n_in = self.inputs_RI.shape[1]
-        if n_rows * n_rows * (n_in + n_out) > (n_rows + n_tasks**2) * n_in * n_out:
-            return inner(self.rows_by_owner(owner_R, n_tasks))
+        part = _HALF if n_rows >= _MANY_ROWS else 1
+        # Gradients that are formed have to be written and read again, too.
+        direct = (n_rows + _WRITTEN * n_tasks + _SLOW * n_tasks**2) * n_in * n_out
+        if direct < part * n_rows * n_rows * (n_in + n_out):
+            return inner(self._rows_by_owner(owner_R, n_tasks)) + self._bias_by_rows(owner_R, n_tasks)
         inputs_RI, deltas_RO = self.inputs_RI, self.deltas_KRO[0]
         if inputs_RI.dtype in (torch.float16, torch.bfloat16):
             inputs_RI, deltas_RO = inputs_RI.float(), deltas_RO.float()
-        products_RR = (inputs_RI @ inputs_RI.T).mul_(deltas_RO @ deltas_RO.T)
         # Sums by index, not products with a mask: 0 · NaN would carry a broken task into all others.
-        sums_KR = products_RR.new_zeros(n_tasks, n_rows).index_add_(0, owner_R, products_RR)
-        return products_RR.new_zeros(n_tasks, n_tasks).index_add_(1, owner_R, sums_KR).double()
+        sums_KR = inputs_RI.new_zeros(n_tasks, n_rows)
+        gramian_KK = inputs_RI.new_zeros(n_tasks, n_tasks)
+        for start, stop in _blocks(n_rows):
+            block = inputs_RI[start:stop] @ inputs_RI[:stop].T
+            if self.bias is not None:
+                block += 1
+            block *= deltas_RO[start:stop] @ deltas_RO[:stop].T
+            if len(block) < n_rows:  # the lower half stands for both
+                block[:, start:] *= 0.5
+            sums_KR[:, :stop].index_add_(0, owner_R[start:stop], block)
+        gramian_KK.index_add_(1, owner_R, sums_KR)
+        return (gramian_KK if part == 1 else gramian_KK + gramian_KK.T).double()
+
+    def _bias_by_rows(self, owner_R: Tensor, n_tasks: int) -> Tensor | int:
+        return 0 if self.bias is None else self.bias.gramian_by_rows(owner_R, n_tasks)
+
+    def _rows_by_owner(self, owner_R: Tensor, n_tasks: int) -> Tensor:
+        order_R = owner_R.argsort(stable=True)
+        stops = torch.bincount(owner_R, minlength=n_tasks).cumsum(0).tolist()
+        inputs_RI, deltas_RO = self.inputs_RI[order_R], self.deltas_KRO[0][order_R]
+        shape = (n_tasks, inputs_RI.shape[1], deltas_RO.shape[1])
+        rows_KIO = self.workspace.scratch("rows", shape, deltas_RO)
+        for task, (start, stop) in enumerate(itertools.pairwise([0, *stops])):
+            torch.mm(inputs_RI[start:stop].T, deltas_RO[start:stop], out=rows_KIO[task])
+        return rows_KIO
 
     def gramian(self) -> Tensor:
         """Return the inner products by whichever way is cheaper."""
@@ -120,7 +148,7 @@ class LinearTerm(Term):
             torch.bmm(products_RR.expand(len(deltas_KRO), -1, -1), deltas_KRO, out=half)
             return inner(deltas_KRO, half)
         # aaᵀ is symmetric: its lower blocks and half its diagonal ones are enough, and G = M + Mᵀ.
-        for start, stop in itertools.pairwise(round(n_rows * quarter / 4) for quarter in range(5)):
+        for start, stop in _blocks(n_rows):
             block = inputs_RI[start:stop] @ inputs_RI[:stop].T
             if self.bias is not None:
                 block += 1
@@ -145,3 +173,25 @@ class LinearTerm(Term):
         if deltas_RO.dtype != self.parameter.dtype:
             return pair[0] @ pair[1]
         return torch.mm(*pair, out=self.workspace.gradient(self.parameter))
+
+
+def paired(terms: Sequence[Term]) -> list[Term]:
+    """Return the terms without those biases that the weight beside them counts in its Gramian.
+
+    Args:
+        terms: each of a parameter that is used once.
+    """
+    biases = {id(term.deltas_KRO): term for term in terms if isinstance(term, BiasTerm)}
+    counted: set[int] = set()
+    for term in terms:
+        if isinstance(term, LinearTerm):
+            term.bias = biases.get(id(term.deltas_KRO))
+            counted.add(id(term.bias))
+    return [term for term in terms if id(term) not in counted]
+
+
+def _blocks(n_rows: int) -> list[tuple[int, int]]:
+    """Return (start, stop) of the blocks of rows in which the lower half of a symmetric product is made."""
+    if n_rows < _MANY_ROWS:
+        return [(0, n_rows)]
+    return list(itertools.pairwise(round(n_rows * quarter / 4) for quarter in range(5)))
