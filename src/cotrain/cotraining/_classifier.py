@@ -30,12 +30,13 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
             else `LeaveOneOut`.
         estimator: a classifier with `predict_proba`, clones of which take the place of the networks;
             `None`: networks.
-        encoder: the network from the inputs to a representation; `None`: `TableEncoder(64, 0)`.
+        encoder: the network from the inputs to a representation; `None`: one layer of 128 units, half of
+            which is dropped in training, or for a frame with words `TableEncoder(128, 1)`.
         views: lists of columns (numbers, or names of a frame's columns), one list per view; or "random" or
             "independent" for two views that divide all columns, see `CoTraining`.
         max_rounds: rounds at most, ≥ 1.
         validation_fraction: share of the labelled rows to choose rounds on, in [0, 1). Where that is less
-            than five rows none are held out, and only the guards that need no labels are left.
+            than twenty rows none are held out, and only the guards that need no labels are left.
         pseudo_weight: weight of a pseudo-label of confidence 1 beside a true label, in (0, 1].
         updates: optimiser steps of every fit of a network, ≥ 1.
         batch_size: rows in a step, ≥ 1.
@@ -66,6 +67,8 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
     https://scikit-learn.org/stable/modules/semi_supervised.html. There every label stays that was once
     accepted; here they are decided anew each round.
     """
+
+    least_held = 20
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable classes, [n] or [n, K]."""

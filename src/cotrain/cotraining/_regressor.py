@@ -59,6 +59,9 @@ class CoTrainingRegressor(RegressorMixin, SemiSupervised):
     The form is that of `CoTrainingClassifier`.
     """
 
+    #: Without any held-out row numbers are not labelled at all.
+    least_held = 5
+
     def predict(self, X: Any) -> np.ndarray:
         """Return the predicted numbers, [n] or [n, K]."""
         beliefs, _ = self._beliefs(X)

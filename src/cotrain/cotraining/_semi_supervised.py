@@ -32,16 +32,16 @@ from cotrain.cotraining._view import View
 from cotrain.cotraining.peers import FittedNetwork
 from cotrain.cotraining.strategies import CrossLabelling, LeaveOneOut, Strategy
 from cotrain.data import Schema, Split, split_rows, to_polars
-from cotrain.networks import Encoder, HardSharing, MultiTaskModel, TableEncoder
+from cotrain.networks import MLP, Encoder, HardSharing, MultiTaskModel, TableEncoder
 from cotrain.tasks import Task
 from cotrain.training import Examples, Training
-
-#: Fewest validation rows that can tell two rounds apart at all; with fewer none are held out.
-LEAST_HELD = 5
 
 
 class SemiSupervised(BaseEstimator, ABC):
     """From arrays to rounds of co-training and back. See `CoTrainingClassifier` for the arguments."""
+
+    #: Fewest validation rows that are worth the labels they take from the training; else none are held out.
+    least_held: int
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class SemiSupervised(BaseEstimator, ABC):
         pseudo_weight: float = 0.5,
         updates: int = 200,
         batch_size: int = 64,
-        learning_rate: float = 5e-3,
+        learning_rate: float = 1e-2,
         random_state: Any = None,
     ) -> None:
         self.strategy = strategy
@@ -144,7 +144,7 @@ class SemiSupervised(BaseEstimator, ABC):
                 "in [0, 1)."
             )
         everything, nothing = np.arange(len(rows)), np.arange(0)
-        if int(rows.labelled().any(dim=1).sum()) * self.validation_fraction < LEAST_HELD:
+        if int(rows.labelled().any(dim=1).sum()) * self.validation_fraction < self.least_held:
             return everything, nothing
         codes = {}
         for task in tasks:
@@ -263,7 +263,9 @@ def _network(
 ) -> MultiTaskModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(mix_seed(seed, name))
-        made = encoder or usual or TableEncoder(64, 0)
+        # For numbers alone a wide layer of which half is dropped: of what we tried the best with few labels.
+        plain = MLP((128,), key="numbers", n_inputs=spec.n_numbers, dropout=0.5)
+        made = encoder or usual or (TableEncoder(128, 1) if spec.cardinalities or spec.bags else plain)
         sharing = HardSharing().build(lambda: copy.deepcopy(made).build(spec), [task.name for task in tasks])
         widths = sharing.widths()
         return MultiTaskModel(sharing, {task.name: task.head(widths[task.name]) for task in tasks})

@@ -100,7 +100,7 @@ def beliefs_right_in(problem, counts: list[int]) -> list[Belief]:
     ("counts", "chosen"),
     [
         ([60, 50, 40], 0),  # worse and worse: the start
-        ([50, 70, 40], 1),  # far below the best: by no chance
+        ([30, 75, 45], 1),  # above the start, but far below the best: by no chance
         ([50, 70, 69], 2),  # a row less than the best is chance: the later round has seen more labels
         ([70, 72, 69], 1),  # within chance of the best, but below the start
         ([60, 60, 60], 2),  # as good as the start
