@@ -19,6 +19,7 @@ LOUD = 5.0
 LONG = 3.0
 #: Below this share of the training rows a task hardly speaks.
 RARE = 0.1
+NOTHING = "Nothing stands out: lengths and directions of the gradients agree."
 NO_RECORDS = (
     "No gradients were recorded, so that nothing can be said of conflicts: train with "
     "--set training.monitor=20."
@@ -88,7 +89,7 @@ def analysis_of(
         "losses": losses,
         "experts": health_of(history),
         "cotraining": cotraining,
-        "sentences": sentences or ["Nothing stands out: lengths and directions of the gradients agree."],
+        "sentences": sentences or [NOTHING],
     }
 
 

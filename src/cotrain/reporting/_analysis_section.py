@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cotrain.reporting._analysis import NO_RECORDS, NOTHING
 from cotrain.reporting._page import Cell, Section, Table
-from cotrain.reporting._pieces import shown, signed_cell
+from cotrain.reporting._pieces import short, shown, signed_cell
+
+
+def advice_section(analysis: Mapping[str, Any]) -> Section | None:
+    """Return what follows from the records of a run, the gravest first; `None` where nothing does."""
+    points = [point for point in analysis["sentences"] if point not in (NO_RECORDS, NOTHING)]
+    if not points:
+        return None
+    things = "One thing stands out" if len(points) == 1 else f"{len(points)} things stand out"
+    return Section(f"{things}, and what to try", [], points=points)
 
 
 def analysis_section(analysis: Mapping[str, Any]) -> Section | None:
@@ -38,8 +48,9 @@ def analysis_section(analysis: Mapping[str, Any]) -> Section | None:
                 "Share by which a small step along the row's gradient lowers the column's loss, at learning "
                 "rate 1; negative = it raises it."),
     ]  # fmt: skip
-    title = analysis["sentences"][0]
-    return Section(title, tables, " ".join(analysis["sentences"][1:]))
+    shares = {task: share or 0.0 for task, share in zip(tasks, gradients["share"], strict=True)}
+    loud = max(shares, key=lambda task: shares[task])
+    return Section(f"{short(loud)} has {shares[loud]:.0%} of the pull on the shared parameters", tables)
 
 
 def _matrix(

@@ -29,7 +29,7 @@ def expert_section(history: Sequence[Mapping[str, Any]], pen: Pen) -> Section | 
         tone = "bad" if record["dead"] else ""
         rows.append(
             [
-                Cell(record["expert"], detail=place),
+                Cell(f"expert {record['expert']}", detail=place),
                 Cell(shown(record["load"]), tone, detail=f"even {shown(record['even'])}"),
                 Cell(f"{record['dead_units']:.0%}", "bad" if record["dead_units"] >= IDLE else ""),
                 *(_share(record["share"].get(task)) for task in tasks),

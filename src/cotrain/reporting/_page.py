@@ -101,11 +101,12 @@ Block = Table | Picture | Text
 @final
 @dataclass(frozen=True)
 class Section:
-    """A part of the report under a title that states its finding."""
+    """A part of the report under a title that states its finding, with a text or a list of points."""
 
     title: str
     blocks: Sequence[Block]
     text: str = ""
+    points: Sequence[str] = ()
 
 
 @final

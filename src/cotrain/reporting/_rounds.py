@@ -22,8 +22,9 @@ def rounds_section(cotraining: Mapping[str, Any] | None, pen: Pen) -> Section | 
     if cotraining is None:
         return None
     rounds, chosen, kept = cotraining["rounds"], cotraining["chosen"], cotraining["kept"]
-    text = f"{len(rounds)} rounds of {', '.join(map(short, cotraining['peers']))}. It ended: "
-    text += f"{cotraining['stopped']}. The dotted line is the round that answers."
+    peers = ", ".join(map(short, cotraining["peers"]))
+    text = f"{len(rounds)} round{'s' * (len(rounds) != 1)} of {peers}. "
+    text += f"It ended: {cotraining['stopped']}. The dotted line is the round that answers."
     blocks: list[Block] = [
         picture
         for task in chosen
@@ -59,10 +60,11 @@ def rounds_sentences(cotraining: Mapping[str, Any] | None) -> list[str]:
                 f"The pseudo-labels of {short(task)} were up to {max(gaps):.0%} less often right than "
                 "estimated: accept fewer (selector Agreement, or KBest with a smaller share)."
             )
-        if found and not any(record["accepted"] for record in found):
-            surest = max((record.get("surest", 0.0) for record in found), default=0.0)
+        # Without any candidate there is no surest one: nothing was unlabelled, or nobody could teach.
+        known = [record["surest"] for record in found if "surest" in record]
+        if known and not any(record["accepted"] for record in found):
             sentences.append(
-                f"No pseudo-label of {short(task)} was accepted (surest {surest:.2f}): give it more "
+                f"No pseudo-label of {short(task)} was accepted (surest {max(known):.2f}): give it more "
                 "labels, or a selector with quotas such as KBest."
             )
     return sentences
@@ -122,7 +124,7 @@ def _accuracy(task: str, rounds: Rounds, pen: Pen) -> Picture | None:
     def paint(axes: Any) -> None:
         for number, values in enumerate(lines.values()):
             axes.plot(places, values, marker="o", markersize=4, **style(number))
-        axes.set(xlabel="round", ylabel="share", ylim=(0, 1.03))
+        axes.set(xlabel="round", ylabel="share", ylim=(0, 1.03), xlim=(0.5, places[-1] + 0.5))
         whole_ticks(axes)
 
     entries: list[LegendEntry] = legend(list(lines))

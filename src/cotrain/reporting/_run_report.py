@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cotrain.reporting._analysis import analysis_of
-from cotrain.reporting._analysis_section import analysis_section
+from cotrain.reporting._analysis_section import advice_section, analysis_section
 from cotrain.reporting._curves import curve_section, weight_section
 from cotrain.reporting._diagnosis import diagnosis_sections
 from cotrain.reporting._draw import Pen
@@ -45,11 +45,13 @@ def run_report(
     selecting = selecting_rows(metrics["rows"])
     select = config.get("training", {}).get("select", "combined")
     balancer = config.get("balancer", {"kind": "ReferenceScaled"})["kind"]
+    analysis = analysis_of(history, metrics, config, cotraining)
     sections = [
         _figures(metrics["rows"], metrics["verdicts"]),
+        advice_section(analysis),
         curve_section(history, selecting, metrics["best_epoch"], select, pen),
         weight_section(history, balancer, pen),
-        analysis_section(analysis_of(history, metrics, config, cotraining)),
+        analysis_section(analysis),
         expert_section(history, pen),
         rounds_section(cotraining, pen),
         coverage_section(metrics["coverage"], metrics["n_rows"]),

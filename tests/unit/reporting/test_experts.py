@@ -50,6 +50,6 @@ def test_the_section_shows_load_shares_and_gates() -> None:
     assert section is not None
     assert section.title == "Every expert is used, and none by one task alone."
     table, picture = section.blocks
-    assert [cell.text for cell in table.rows[1]] == ["e1", "0.500", "0%", "100%", "–"]
+    assert [cell.text for cell in table.rows[1]] == ["expert e1", "0.500", "0%", "100%", "–"]
     assert picture.title == "a has the sharpest gate (entropy 0.800 at the end)"
     assert 'role="img"' in picture.svg

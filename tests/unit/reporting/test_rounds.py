@@ -69,3 +69,9 @@ def test_without_validation_or_rounds_there_is_still_a_section() -> None:
     record = {key: value for key, value in one(5, 0.0).items() if key not in ("start", "before", "after")}
     section = drawn(bare | {"rounds": [{"round": 1, "updates": [], "tasks": {"a": record}}]})
     assert [block.title for block in section.blocks][-1] == "Every round"
+
+
+def test_a_task_without_any_candidate_is_not_blamed() -> None:
+    bare = {key: value for key, value in one(0, 0.6).items() if key != "surest"}
+    found = rounds_sentences(cotraining(rounds=[{"round": 1, "updates": [], "tasks": {"a": bare}}]))
+    assert len(found) == 1

@@ -188,3 +188,12 @@ def test_a_logarithmic_axis_is_labelled_with_plain_numbers() -> None:
     )
     assert ">100<" in html.replace("\n", "").replace(" ", "")
     assert "mathdefault" not in html
+
+
+def test_what_stands_out_is_a_list_above_the_pictures() -> None:
+    names = ["a", "<i>b</i>"]
+    rare = metrics(names) | {"n_rows": {"train": 1000, "validation": 4, "test": 9}}
+    markup = run_report("r", rare, history(names), {}, "")
+    assert "things stand out, and what to try" in markup
+    assert "&lt;i&gt;b&lt;/i&gt; has labels on 0.6% of the training rows only" in markup
+    assert markup.index('class="points"') < markup.index("<svg role")
