@@ -191,7 +191,10 @@ class Balance:
     # -- what the balancer hears --------------------------------------------------------------------
 
     def observe_update(self, losses: Mapping[str, Tensor]) -> None:
-        """Give the balancer the losses of the same batch after the update (if `balancer.observes_update`)."""
+        """Give the balancer the losses of the same batch after the update (if `balancer.observes_update`).
+
+        Compute them inside a `SecondLook`, so that dropout draws the same and statistics count a batch once.
+        """
         self.balancer.observe_update(self._values(losses))
 
     def observe_validation(self, losses: Mapping[str, Tensor | float]) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from cotrain._base import RunError, mix_seed
 from cotrain.balancing import Balancer
 from cotrain.data import Batches
-from cotrain.gradients import Balance, Monitor
+from cotrain.gradients import Balance, Monitor, SecondLook
 from cotrain.networks import MultiTaskModel, parameter_groups
 from cotrain.tasks import Task
 from cotrain.training._average import WeightAverage
@@ -198,6 +198,7 @@ class Fit:
         self.model.sharing.set_progress(self._step / self.n_steps)
         if self.augment is not None:
             batch = {**batch, "inputs": self.augment(batch["inputs"])}
+        again = SecondLook(self.model) if self.balance.balancer.observes_update else None
         losses = self._losses(batch, active)
         self._loss_sums.add(losses)
         self.balance.backward(losses, regulariser=self.model.sharing.penalty())
@@ -206,8 +207,8 @@ class Fit:
         self.optimizer.step()
         # To None, not to zero: a head whose task is absent next time must not move at all.
         self.optimizer.zero_grad(set_to_none=True)
-        if self.balance.balancer.observes_update:
-            with torch.no_grad():
+        if again is not None:
+            with again:
                 self.balance.observe_update(self._losses(batch, active))
         if self.average is not None:
             self.average.update(self._step)

@@ -250,3 +250,43 @@ def test_augmentation_is_for_training_only_and_its_draws_are_the_steps_own():
 
     assert torch.equal(weights(1), weights(2))
     assert len(shown) == 2 * 2 * 3
+
+
+def test_a_second_look_at_a_batch_is_not_a_second_batch():
+    def made(balancer):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            encoder = ct.networks.TableEncoder(width=8, depth=1, dropout=0.5)
+            sharing = ct.networks.HardSharing().build(
+                lambda: encoder.build(InputSpec(n_numbers=3)), ["a", "b"]
+            )
+            normal = torch.nn.Sequential(torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 1))
+            heads = {"a": normal, "b": torch.nn.Linear(8, 1)}
+        return fit(
+            examples(16, range(16)),
+            balancer=balancer,
+            model=ct.networks.MultiTaskModel(sharing, heads),
+            learning_rate=1e-30,
+        )
+
+    seen = []
+
+    class Looking(Counting):
+        observes_update = True
+
+        def weights(self, losses, gramian=None, active=None):
+            seen.append(losses.clone())
+            return super().weights(losses, gramian, active)
+
+        def observe_update(self, losses):
+            seen.append(losses.clone())
+
+    looking, plain = made(Looking()), made(Counting())
+    looking.run()
+    plain.run()
+    # At a learning rate of nearly 0 nothing but the draws could make a difference.
+    assert len(seen) == 4
+    assert torch.equal(seen[0], seen[1])
+    assert torch.equal(seen[2], seen[3])
+    other = plain.model.state_dict()
+    assert all(torch.equal(value, other[name]) for name, value in looking.model.state_dict().items())
