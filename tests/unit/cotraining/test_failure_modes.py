@@ -10,14 +10,19 @@ import copy
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import train_test_split
+from sklearn.semi_supervised import SelfTrainingClassifier
 
 from cotrain._base import InputSpec
 from cotrain.balancing import Equal
 from cotrain.cotraining import (
     Belief,
     CoTraining,
+    CoTrainingClassifier,
     Curriculum,
     EstimatorPeer,
     KBest,
@@ -267,3 +272,21 @@ def test_every_fit_takes_as_many_updates_as_the_start(make_problem):
         # An epoch is never cut short: the steps are equal to within half an epoch.
         for steps, first in zip(record.updates, start, strict=True):
             assert abs(steps - first) <= 300 / 16 / 2 + 1
+
+
+def test_random_forests_do_not_starve_their_classes():
+    """A fixed threshold on a forest's votes, and labels that stay, let classes die out: here are neither."""
+    x, y = load_digits(return_X_y=True)
+    train, test = train_test_split(np.arange(len(y)), test_size=540, stratify=y, random_state=0)
+    labelled, _ = train_test_split(train, train_size=63, stratify=y[train], random_state=0)
+    few = np.full(len(y), -1)
+    few[labelled] = y[labelled]
+    forest = RandomForestClassifier(30, random_state=0)
+    start = forest.fit(x[labelled], y[labelled]).score(x[test], y[test])
+    starved = SelfTrainingClassifier(forest, threshold=0.7).fit(x[train], few[train])
+    assert starved.score(x[test], y[test]) < start - 0.02
+    model = CoTrainingClassifier(SelfTraining(Threshold(0.7)), estimator=forest, max_rounds=3, random_state=0)
+    model.fit(x[train], few[train])
+    assert model.score(x[test], y[test]) > start + 0.02
+    shares = np.bincount(model.transduction_[model.labeled_iter_ > 0], minlength=10)
+    assert shares.min() > 0.5 * shares.mean()
