@@ -92,7 +92,7 @@ def _figures(results: Results) -> Section:
         rows.append(cells)
     header = ["method"]
     for task in results["tasks"]:
-        header.append(f"{task['name']} ({task['metric']} {'↑' if task['direction'] == 'max' else '↓'})")
+        header.append(f"{task['name']} ({task['metric']}\u00a0{'↑' if task['direction'] == 'max' else '↓'})")
     ahead = [task for task, name in best.items() if name == "trees"]
     title = f"Boosted trees are the best on {listed(ahead)}" if ahead else _leader(best)
     note = (
