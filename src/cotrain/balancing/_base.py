@@ -46,6 +46,8 @@ class Balancer(ABC):
     observes_update: bool = False
     #: Whether `observe_validation` does anything.
     observes_validation: bool = False
+    #: How many independent batches a step needs the losses of.
+    batches: int = 1
 
     def __init__(self, *, preference: Sequence[float] | None = None) -> None:
         if preference is not None:

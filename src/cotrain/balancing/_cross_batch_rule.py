@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar, final
+from typing import final
 
 import numpy as np
 
@@ -24,8 +24,8 @@ class CrossBatchRule(Balancer):
     """
 
     needs = Needs.CROSS
-    #: How many independent batches a step needs: two for the cross Gramian and one for the update.
-    batches: ClassVar[int] = 3
+    #: Two for the cross Gramian and one for the update.
+    batches = 3
 
     @final
     def weights(self, losses: Array, gramian: Array | None = None, active: Array | None = None) -> np.ndarray:

@@ -60,6 +60,7 @@ class Every(Balancer):
         self.state["step"] = 0
         self.observes_update = balancer.observes_update
         self.observes_validation = balancer.observes_validation
+        self.batches = balancer.batches
         self._set_needs()
 
     def start(

@@ -59,6 +59,7 @@ class Smoothed(Balancer):
         self.needs = balancer.needs
         self.observes_update = balancer.observes_update
         self.observes_validation = balancer.observes_validation
+        self.batches = balancer.batches
 
     def start(
         self,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from cotrain._base import InvalidArgumentError, did_you_mean
-from cotrain.balancing import Balancer, CrossBatchRule, Needs
+from cotrain.balancing import Balancer, Needs
 from cotrain.gradients._call import Call, align
 from cotrain.gradients._choose import choose_source
 from cotrain.gradients._engine import Engine
@@ -260,7 +260,7 @@ class Balance:
     # -- inside -------------------------------------------------------------------------------------
 
     def _calls(self, losses: Mapping[str, Tensor], extra: Sequence[Mapping[str, Tensor]]) -> list[Call]:
-        wanted = self.balancer.batches - 1 if isinstance(self.balancer, CrossBatchRule) else 0
+        wanted = self.balancer.batches - 1
         if len(extra) != wanted:
             raise InvalidArgumentError(
                 f"{type(self.balancer).__name__} takes the losses of {wanted} more independent batches, got "

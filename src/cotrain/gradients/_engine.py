@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -226,9 +227,9 @@ class Engine:
             return
         places = list(call.places)
         heads_A = torch.from_numpy(head_weights(self.balancer.preference, measured.active_K))[places]
-        if isinstance(self.balancer, JacobianRule):
+        if self.balancer.needs is Needs.JACOBIAN:
             self._note(call, measured, np.full(call.n_tasks, np.nan), tasks)
-            update_P = self._combined(self.balancer, call, rows, measured, scale)
+            update_P = self._combined(cast("JacobianRule", self.balancer), call, rows, measured, scale)
             rows.apply_update(update_P, heads_A)
         else:
             weights_A = self._weighed(call, measured, tasks).double().cpu()[places]
