@@ -180,6 +180,8 @@ def _convert(annotation: Any, value: object, where: str) -> object:
     """Check a plain value against an annotation; build components where the annotation asks for them."""
     if isinstance(annotation, type) and isinstance(value, annotation):
         return value
+    if value is None and type(None) in typing.get_args(annotation):
+        return None
     if any(
         typing.get_origin(choice) is typing.Literal and value in typing.get_args(choice)
         for choice in typing.get_args(annotation)
@@ -191,10 +193,10 @@ def _convert(annotation: Any, value: object, where: str) -> object:
         if choice in SETTINGS and isinstance(value, Mapping):
             return construct_class(cast(type, choice), value, where)
         members = typing.get_args(choice)
-        if typing.get_origin(choice) is Sequence and members[0] in FAMILIES:
+        if typing.get_origin(choice) is Sequence and _has_components(members[0]) and value is not None:
             if isinstance(value, str) or not isinstance(value, Sequence):
                 raise ConfigError(f"{where}: expected a list, got {value!r}.")
-            return [construct(members[0], item, f"{where}[{i}]") for i, item in enumerate(value)]
+            return [_convert(members[0], item, f"{where}[{i}]") for i, item in enumerate(value)]
     try:
         return TypeAdapter(annotation).validate_python(value)
     except PydanticUserError:
@@ -202,6 +204,12 @@ def _convert(annotation: Any, value: object, where: str) -> object:
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(f"{where}: {first['msg']}, got {value!r}.") from error
+
+
+def _has_components(annotation: Any) -> bool:
+    """Whether values of this type are made by `construct`, `None` perhaps aside."""
+    choices = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
+    return any(choice in FAMILIES or choice in SETTINGS for choice in choices)
 
 
 def _before(where: str) -> str:
