@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import polars as pl
 import pytest
 import yaml
 
-from cotrain.comparison import compare
+from cotrain.comparison import Running, compare
 from cotrain.learner import Job
 
 COMMAND = [sys.executable, "-c", "from cotrain.cli import main; main()"]
@@ -54,6 +55,9 @@ class Noted:
 
     def done(self, title: str, reason: str | None, kept: bool) -> None:
         self.told.append((title, reason, kept))
+
+    def running(self, jobs: Sequence[Running]) -> None:
+        pass
 
 
 def test_a_killed_comparison_goes_on_and_its_results_are_the_same(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, final
+from typing import Annotated, Any
 
 import typer
 
@@ -31,14 +31,18 @@ def compare(
 ) -> None:
     """Compare sharing, balancing and references, and say per task whether learning together helped.
 
-    Every finished fit is kept: stopped and started again, the comparison goes on where it was.
+    Every finished fit is kept: stopped and started again, the comparison goes on where it was. Started again
+    with the same folder while it runs, here or on a machine that shares the folder, both share the work.
 
     [bold]Examples:[/bold]
 
     cotrain compare films.yaml
 
+    cotrain compare films.yaml --output /shared/films --workers 8
+
     cotrain compare films.yaml --set compare.seeds=3 --set compare.balancers=[Equal,UPGrad] --workers 2
     """
+    from cotrain.cli._grid_progress import GridProgress
     from cotrain.cli._output import print_json, status
     from cotrain.cli._train import write_report
     from cotrain.comparison import compare as run_comparison
@@ -80,60 +84,26 @@ def print_results(results: dict[str, Any]) -> None:
     console().print(f"Best on the validation rows: {chosen}.", markup=False, highlight=False)
     for verdict in results["verdicts"].get(chosen, []):
         console().print(f"• {verdict['sentence']}", markup=False, highlight=False)
+
+    def share(value: float | None) -> str:
+        return "–" if value is None else f"{value:+.2%}"
+
     rows = []
     for method in results["methods"]:
         name, gain = method["name"], method["delta_m"]
         figures = [task["figures"].get(name, {}).get("mean") for task in results["tasks"]]
         cells = ["–" if value is None else figure(value) for value in figures]
-        rows.append([name, *cells, "–" if gain is None else f"{gain:+.2%}", method["mean_rank"]])
+        row = [name, *cells, share(gain), share(method["delta_m_per_metric"]), method["worst_task"]]
+        rows.append([*row, method["mean_rank"]])
     columns = [f"{task['name']} ({task['metric']})" for task in results["tasks"]]
     n_seeds = len(results["seeds"])
-    print_table(f"Test figures, mean of {n_seeds} seeds", ["method", *columns, "delta_m", "mean rank"], rows)
+    header = ["method", *columns, "delta_m", "delta_m per metric", "worst task", "mean rank"]
+    print_table(f"Test figures, mean of {n_seeds} seeds", header, rows)
+    for note in (results["definition"], results["definition_per_metric"], *results["notes"]):
+        console().print(note, markup=False, highlight=False)
     for method in results["methods"]:
         if method["failed"]:
             console().print(f"{method['name']} has failed: {method['failed']}", markup=False)
-
-
-@final
-class GridProgress:
-    """One bar for the grid with the time left; a line per job where there is no terminal."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self.console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=self.console,
-            refresh_per_second=2,
-            disable=not self.console.is_terminal,
-        )
-        self._task = self._bar.add_task("comparing", total=None)
-        self._n, self._n_done = 0, 0
-
-    def total(self, jobs: int) -> None:
-        """Draw the bar."""
-        self._n = jobs
-        self._bar.update(self._task, total=jobs)
-        self._bar.start()
-
-    def done(self, title: str, reason: str | None, kept: bool) -> None:
-        """Move the bar, and say why a job has failed."""
-        self._n_done += 1
-        self._bar.update(self._task, advance=1)
-        if reason is not None:
-            self.console.print(f"Failed: {title}: {reason}", markup=False, soft_wrap=True)
-        elif not self.console.is_terminal:
-            how = "kept from before" if kept else "done"
-            self.console.print(f"{self._n_done} of {self._n}: {title}: {how}", markup=False, soft_wrap=True)
-
-    def stop(self) -> None:
-        """Take the bar away."""
-        self._bar.stop()
 
 
 def _yaml(config: dict[str, Any]) -> str:

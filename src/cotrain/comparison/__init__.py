@@ -1,8 +1,9 @@
 """Training beside honest references, and what follows from it."""
 
 from cotrain.comparison._check_job import CheckReport, check_job
-from cotrain.comparison._compare import RESULTS, Progress, compare, require_finished
+from cotrain.comparison._compare import RESULTS, compare, require_finished
 from cotrain.comparison._contest import Contest
+from cotrain.comparison._grid import Progress, Running
 from cotrain.comparison._outcome import Outcome, TaskVerdict
 from cotrain.comparison._run_job import run_job
 
@@ -12,6 +13,7 @@ __all__ = [
     "Contest",
     "Outcome",
     "Progress",
+    "Running",
     "TaskVerdict",
     "check_job",
     "compare",

@@ -7,9 +7,11 @@ from typing import Literal, final
 
 from cotrain._base import InvalidArgumentError
 from cotrain.balancing import Balancer
+from cotrain.cotraining import CoTraining
 from cotrain.networks import Sharing
 
-Reference = Literal["trees", "single_task", "equal"]
+Reference = Literal["trees", "single_task", "equal", "pooled"]
+Sweep = Literal["every_seed", "first_seed"]
 
 #: Learning rates that are tried by default, as factors of the one in `training`.
 FACTORS = (0.5, 1.0, 2.0)
@@ -22,12 +24,18 @@ class Contest:
     Args:
         sharing: architectures; default: the one of the configuration.
         balancers: methods; default: the one of the configuration. Every sharing meets every balancer.
+        cotraining: ways of co-training, `None` (null) for none; default: the one of the configuration. Every
+            pair of sharing and balancer meets each of them.
         references: what stands beside them. "single_task": one network per task, which the verdict is about;
             "equal": joint training with equal weights; "trees": gradient-boosted trees per target, at one
-            seed, since they hardly depend on it. The best constant prediction is always there.
+            seed, since they hardly depend on it; "pooled": one head learned on the stacked labels of all
+            tasks, where these are of one kind. The best constant prediction is always there.
         seeds: number of seeds, ≥ 3: with fewer there is no telling luck from gain.
-        learning_rates: step sizes of which every network, the references too, gets the one that is best on
-            the validation rows at the first seed; default half, once and twice the one in `training`.
+        learning_rates: step sizes that every network, the references too, tries; default half, once and
+            twice the one in `training`. Trees try as many, around their own.
+        sweep: "every_seed": all of them at every seed, where the one that is best on the validation rows is
+            kept, so that the luck of the choice is part of the spread over seeds; "first_seed": the choice
+            of the first seed holds for all, at a fraction of the cost.
 
     Raises:
         InvalidArgumentError: a value is out of its range.
@@ -43,9 +51,11 @@ class Contest:
         sharing: Sequence[Sharing] | None = None,
         balancers: Sequence[Balancer] | None = None,
         *,
+        cotraining: Sequence[CoTraining | None] | None = None,
         references: Sequence[Reference] = ("trees", "single_task", "equal"),
         seeds: int = 5,
         learning_rates: Sequence[float] | None = None,
+        sweep: Sweep = "every_seed",
     ) -> None:
         if seeds < 3:
             raise InvalidArgumentError(
@@ -62,6 +72,8 @@ class Contest:
             )
         self.sharing = None if sharing is None else list(sharing)
         self.balancers = None if balancers is None else list(balancers)
+        self.cotraining = None if cotraining is None else list(cotraining)
         self.references = list(references)
         self.seeds = seeds
         self.learning_rates = None if learning_rates is None else list(learning_rates)
+        self.sweep: Sweep = sweep

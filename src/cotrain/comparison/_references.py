@@ -10,6 +10,7 @@ from cotrain.comparison._features import PlainFeatures
 from cotrain.evaluation import EvaluationTable, boosted_trees, evaluate_scores
 from cotrain.learner import Learner
 from cotrain.networks import HardSharing
+from cotrain.tasks import Task
 
 
 def single_task_learners(learner: Learner) -> dict[str, Learner]:
@@ -46,11 +47,18 @@ def trees_table(learner: Learner, train: pl.DataFrame, test: pl.DataFrame) -> Ev
             fitted.masks[task.name],
             features_test,
             categorical=categorical,
-            # A model per label: with many of them fewer rounds each, or the trees outlast all networks.
-            max_iter=300 if len(task.labels) <= 8 else 100,
+            max_iter=tree_rounds(task),
             seed=learner.seed,
         )
         rows += evaluate_scores(
             task, scores, held_out.targets[task.name], held_out.masks[task.name], parts=True
         )
     return EvaluationTable(rows)
+
+
+def tree_rounds(task: Task) -> int:
+    """Return the boosting rounds that a task's trees get at most.
+
+    A model is fitted per label: with many of them fewer rounds each, or the trees would outlast all networks.
+    """
+    return 300 if len(task.labels) <= 8 else 100

@@ -17,6 +17,11 @@ from cotrain.evaluation import DeltaM, Difference, Judgement, delta_m, judge, me
 from cotrain.learner import Coding, Job
 from cotrain.tasks import Task
 
+PER_METRIC = (
+    "delta_m per metric: the same relative gain, mean over all metrics of all tasks, so that a task with "
+    "more metrics counts more, and a metric near 0, such as R², can outweigh all others."
+)
+
 
 @final
 @dataclass
@@ -26,8 +31,8 @@ class Entry:
     Args:
         method: its name.
         is_reference: whether it stands beside the others only.
-        learning_rates: task (or "" for all together) -> the chosen one.
-        sweeps: the same -> learning rate -> score on the validation rows.
+        learning_rates: task (or "" for all together) -> the chosen one at each seed.
+        sweeps: the same -> learning rate -> score on the validation rows at each seed that tried it.
         models: number of the seed -> task -> folder of its model.
         scores: number of the seed -> scores on the validation rows.
         seconds: of all its fits at the chosen learning rate.
@@ -38,8 +43,8 @@ class Entry:
 
     method: str
     is_reference: bool
-    learning_rates: dict[str, float] = field(default_factory=dict)
-    sweeps: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    learning_rates: dict[str, list[float]] = field(default_factory=dict)
+    sweeps: dict[str, dict[str, list[float | None]]] = field(default_factory=dict)
     models: dict[int, dict[str, str]] = field(default_factory=dict)
     scores: dict[int, list[float]] = field(default_factory=dict)
     seconds: float = 0.0
@@ -64,46 +69,56 @@ def results_of(
                                 job.learner.columns, left_out)  # fmt: skip
     del fitted
     truths = read_truths(coding, parts)
-    values = {entry.method: _values(entry, coding.tasks, truths) for entry in entries}
-    values["constant"] = {
-        task.name: [_metric(task, _constant(coding, task, truths), truths)] for task in coding.tasks
+    figures = {entry.method: _figures(entry, coding.tasks, truths) for entry in entries}
+    figures["constant"] = {
+        task.name: _metrics(task, [_constant(coding, task, truths)], truths) for task in coding.tasks
     }
     directions = {task.name: task.chosen_metrics()[0].direction for task in coding.tasks}
     means = {
-        method: {task: float(np.mean(of)) for task, of in by_task.items() if of}
-        for method, by_task in values.items()
+        method: {task: float(np.mean(next(iter(of.values())))) for task, of in by_task.items() if of}
+        for method, by_task in figures.items()
     }
     ranks = mean_ranks({method: of for method, of in means.items() if of}, directions)
     joint = [entry for entry in entries if not entry.is_reference and entry.failed is None]
     winner = max(joint, key=_validation, default=None)
-    gains = {entry.method: _gain(entry.method, means, directions) for entry in joint}
-    methods = [_method(entry, gains.get(entry.method), ranks) for entry in entries]
+    judged = [entry for entry in entries if entry.differences is not None and entry.failed is None]
+    gains = {entry.method: _gain(entry.method, means, directions) for entry in judged}
+    all_metrics = {entry.method: _gain_of_metrics(entry.method, figures, coding.tasks) for entry in judged}
+    methods = [
+        _method(entry, gains.get(entry.method), all_metrics.get(entry.method), ranks) for entry in entries
+    ]
     return {
         "kind": "comparison",
         "seeds": list(seeds),
         "learning_rates": list(rates),
         "chosen": None if winner is None else winner.method,
-        "methods": [*methods, _method(Entry("constant", True), None, ranks)],
-        "tasks": [_task(task, values, truths) for task in coding.tasks],
-        "verdicts": {entry.method: _verdicts(entry, coding.tasks, means) for entry in joint},
+        "methods": [*methods, _method(Entry("constant", True), None, None, ranks)],
+        "tasks": [_task(task, figures, truths) for task in coding.tasks],
+        "verdicts": {entry.method: _verdicts(entry, coding.tasks, means) for entry in judged},
         "definition": "" if not gains else next(iter(gains.values())).definition,
+        "definition_per_metric": PER_METRIC,
     }
 
 
-def _values(entry: Entry, tasks: Sequence[Task], truths: Mapping[str, Any]) -> dict[str, list[float]]:
-    """Return task -> value of its selecting metric at each seed."""
+def _figures(
+    entry: Entry, tasks: Sequence[Task], truths: Mapping[str, Any]
+) -> dict[str, dict[str, list[float]]]:
+    """Return task -> metric, the selecting one first -> value at each seed."""
     if entry.failed is not None or entry.arrays is None or not entry.arrays.exists():
         return {}
-    found: dict[str, list[float]] = {}
+    found: dict[str, dict[str, list[float]]] = {}
     with np.load(entry.arrays) as arrays:
         for number, task in enumerate(tasks):
-            keys = [key for key in arrays.files if key.endswith(f"/{number}")]
-            found[task.name] = [_metric(task, arrays[key], truths) for key in sorted(keys)]
+            keys = sorted((int(key.split("/")[0]), key) for key in arrays.files if key.endswith(f"/{number}"))
+            found[task.name] = _metrics(task, [arrays[key] for _, key in keys], truths)
     return found
 
 
-def _metric(task: Task, scores: np.ndarray, truths: Mapping[str, Any]) -> float:
-    return task.chosen_metrics()[0].compute(scores, *truths[task.name])
+def _metrics(task: Task, scores: Sequence[np.ndarray], truths: Mapping[str, Any]) -> dict[str, list[float]]:
+    return {
+        metric.name: [metric.compute(one, *truths[task.name]) for one in scores]
+        for metric in task.chosen_metrics()
+    }
 
 
 def _constant(coding: Coding, task: Task, truths: Mapping[str, Any]) -> np.ndarray:
@@ -125,15 +140,61 @@ def _gain(method: str, means: Mapping[str, Mapping[str, float]], directions: Map
     )
 
 
-def _method(entry: Entry, gain: DeltaM | None, ranks: Mapping[str, float]) -> dict[str, Any]:
+def _gain_of_metrics(
+    method: str, figures: Mapping[str, Mapping[str, Mapping[str, list[float]]]], tasks: Sequence[Task]
+) -> DeltaM:
+    """Return delta_m over all metrics of all tasks."""
+    single = figures.get("single_task", {})
+    directions = {metric.name: metric.direction for task in tasks for metric in task.chosen_metrics()}
+
+    def means(of: Mapping[str, Mapping[str, list[float]]], task: str) -> dict[str, float]:
+        names = figures[method][task]
+        return {name: float(np.mean(of.get(task, {}).get(name, [math.nan]))) for name in names}
+
+    return delta_m(
+        {task: means(figures[method], task) for task in figures[method]},
+        {task: means(single, task) for task in figures[method]},
+        directions,
+    )
+
+
+def _learning_rates(entry: Entry) -> dict[str, float]:
+    """Return task -> the chosen one; where seeds differ: "task, seed number" -> that seed's."""
+    found: dict[str, float] = {}
+    for of, rates in entry.learning_rates.items():
+        if len(set(rates)) == 1:
+            found[of] = rates[0]
+        else:
+            before = f"{of}, " if of else ""
+            found |= {f"{before}seed {number}": rate for number, rate in enumerate(rates)}
+    return found
+
+
+def _sweeps(entry: Entry) -> dict[str, dict[str, float | None]]:
+    """Return task -> learning rate -> mean score over the seeds; `None` if a fit has failed."""
+    return {
+        of: {
+            rate: None
+            if any(s is None for s in scores)
+            else _plain(float(np.mean([s or 0.0 for s in scores])))
+            for rate, scores in tried.items()
+        }
+        for of, tried in entry.sweeps.items()
+    }
+
+
+def _method(
+    entry: Entry, gain: DeltaM | None, all_metrics: DeltaM | None, ranks: Mapping[str, float]
+) -> dict[str, Any]:
     return {
         "name": entry.method,
         "reference": entry.is_reference,
         "failed": entry.failed,
-        "learning_rates": entry.learning_rates,
-        "sweeps": entry.sweeps,
+        "learning_rates": _learning_rates(entry),
+        "sweeps": _sweeps(entry),
         "validation": _plain(_validation(entry)) if entry.scores and entry.failed is None else None,
         "delta_m": None if gain is None else _plain(gain.value),
+        "delta_m_per_metric": None if all_metrics is None else _plain(all_metrics.per_metric),
         "gain_per_task": {} if gain is None else {task: _plain(of) for task, of in gain.per_task.items()},
         "worst_task": None if gain is None else gain.worst_task,
         "mean_rank": _plain(ranks.get(entry.method, math.nan)),
@@ -142,17 +203,17 @@ def _method(entry: Entry, gain: DeltaM | None, ranks: Mapping[str, float]) -> di
 
 
 def _task(
-    task: Task, values: Mapping[str, Mapping[str, list[float]]], truths: Mapping[str, Any]
+    task: Task, figures: Mapping[str, Mapping[str, Mapping[str, list[float]]]], truths: Mapping[str, Any]
 ) -> dict[str, Any]:
     metric = task.chosen_metrics()[0]
-    figures = {
+    found = {
         method: {
-            "mean": _plain(float(np.mean(of[task.name]))),
-            "deviation": _plain(float(np.std(of[task.name], ddof=1))) if len(of[task.name]) > 1 else None,
-            "values": [_plain(value) for value in of[task.name]],
+            "mean": _plain(float(np.mean(values))),
+            "deviation": _plain(float(np.std(values, ddof=1))) if len(values) > 1 else None,
+            "values": [_plain(value) for value in values],
         }
-        for method, of in values.items()
-        if of.get(task.name)
+        for method, of in figures.items()
+        if (values := of.get(task.name, {}).get(metric.name))
     }
     n_labelled = int(truths[task.name][1].any(axis=1).sum())
     return {
@@ -160,7 +221,7 @@ def _task(
         "metric": metric.name,
         "direction": metric.direction,
         "n_labelled": n_labelled,
-        "figures": figures,
+        "figures": found,
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import threading
 import time
@@ -15,13 +14,12 @@ import numpy as np
 import polars as pl
 import torch
 
-from cotrain._base import DataError
-from cotrain.comparison._features import PlainFeatures
-from cotrain.data import Schema
-from cotrain.evaluation import boosted_trees, paired_bootstrap
+from cotrain.comparison._following import StatusLogger
+from cotrain.comparison._pooled import PooledNetwork
+from cotrain.evaluation import evaluate_scores, paired_bootstrap, relative_gain
 from cotrain.learner import Coding, Learner, construct_class
 from cotrain.tasks import Task
-from cotrain.training import write_atomically, write_text_atomically
+from cotrain.training import Examples, write_atomically, write_text_atomically
 
 #: Half the width of an interval from so many resamples is within 5 % of that from infinitely many.
 RESAMPLES = 200
@@ -42,7 +40,9 @@ def start_worker(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def train_cell(parts: str, folder: str, config: Mapping[str, Any], left_out: Sequence[str]) -> None:
+def train_cell(
+    parts: str, folder: str, config: Mapping[str, Any], left_out: Sequence[str], pooled: bool = False
+) -> None:
     """Fit one network and keep it, with its score on the validation rows. The test rows are not looked at.
 
     Args:
@@ -50,42 +50,68 @@ def train_cell(parts: str, folder: str, config: Mapping[str, Any], left_out: Seq
         folder: gets the model and, at the very end, cell.json.
         config: of the learner.
         left_out: columns that are neither inputs nor targets.
+        pooled: fit one head to the stacked labels of all tasks.
     """
-    started = time.monotonic()
+    started, cpu = time.monotonic(), time.process_time()
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
     learner = construct_class(Learner, config, "")
     train, validation, unlabelled = (
         pl.read_parquet(Path(parts) / f"{name}.parquet") for name in ("train", "validation", "unlabelled")
     )
-    learner.fit(train, validation, unlabelled=unlabelled, progress=False, left_out=left_out)
-    learner.save(Path(folder) / "model", overwrite=True)
-    result = learner.fitted_result
+    status = StatusLogger(place)
+    if pooled:
+        network = PooledNetwork.fit(learner, train, validation, left_out=left_out, loggers=[status])
+        network.save(place / "model")
+        coding, result = network.coding, network.result
+        held = coding.examples(validation)
+        score = validation_score(coding, held, network.scores(held.inputs))
+    else:
+        learner.fit(
+            train, validation, unlabelled=unlabelled, progress=False, left_out=left_out, loggers=[status]
+        )
+        learner.save(place / "model", overwrite=True)
+        coding, result = learner.coding, learner.fitted_result
+        outputs = learner.outputs(validation)
+        scores = {task.name: scores_of(task, outputs[task.name]) for task in coding.tasks}
+        score = validation_score(coding, coding.examples(validation), scores)
     record = {
-        "score": validation_score(result.history, learner.training.select),
+        "score": score,
         "epochs": len(result.history),
         "best_epoch": {name: epoch + 1 for name, epoch in result.best_epoch.items()},
         "skipped": result.skipped,
         "seconds": round(time.monotonic() - started, 3),
+        "cpu_seconds": round(time.process_time() - cpu, 3),
     }
-    write_text_atomically(Path(folder) / "cell.json", json.dumps(record, ensure_ascii=False) + "\n")
+    write_text_atomically(place / "cell.json", json.dumps(record, ensure_ascii=False) + "\n")
+    status.remove()
 
 
-def validation_score(history: Sequence[Mapping[str, Any]], select: str) -> float:
-    """Return the mean gain over a constant on the validation rows, of the weights that `select` keeps.
+def scores_of(task: Task, output: torch.Tensor) -> np.ndarray:
+    """Return what the metrics look at, from a head's output."""
+    return task.scores(output).double().numpy()
 
-    Example:
-        >>> history = [{"gain": {"a": 0.1, "b": 0.4}}, {"gain": {"a": 0.3, "b": 0.1}}]
-        >>> [validation_score(history, select) for select in ("combined", "per_task", "last")]
-        [0.25, 0.35, 0.2]
+
+def validation_score(coding: Coding, held: Examples, scores: Mapping[str, np.ndarray]) -> float:
+    """Return the mean over the tasks of the gain over a constant: what every contender is chosen by.
+
+    Args:
+        coding: of the training rows, with the best constants.
+        held: the validation rows.
+        scores: task -> scores on them; tasks may be missing.
     """
-    gains = [[g for g in record["gain"].values() if not math.isnan(g)] for record in history]
-    means = [float(np.mean(of)) if of else -math.inf for of in gains]
-    if select == "last":
-        return means[-1]
-    if select == "combined":
-        return max(means)
-    tasks = history[0]["gain"]
-    best = [max(record["gain"][task] for record in history) for task in tasks]
-    return float(np.mean([gain for gain in best if not math.isnan(gain)]))
+    gains = []
+    for task in coding.tasks:
+        if task.name not in scores:
+            continue
+        truth = (held.targets[task.name], held.masks[task.name])
+        constant = scores_of(task, coding.constants[task.name].expand(len(held), -1))
+        value, reference = (
+            evaluate_scores(task, one, *truth)[0].value for one in (scores[task.name], constant)
+        )
+        gains.append(relative_gain(value, reference, task.chosen_metrics()[0]))
+    known = [gain for gain in gains if np.isfinite(gain)]
+    return float(np.mean(known)) if known else float("-inf")
 
 
 def score_networks(
@@ -103,34 +129,18 @@ def score_networks(
     arrays: dict[str, np.ndarray] = {}
     for number, folders in enumerate(models):
         for folder in dict.fromkeys(folders.values()):
-            learner = Learner.load(folder)
-            outputs = learner.outputs(test)
-            for task in learner.coding.tasks:
-                scores = task.scores(outputs[task.name]).double().numpy()
-                arrays[f"{number}/{tasks.index(task.name)}"] = scores
-    _write_arrays(Path(output), arrays)
+            for name, scores in _scores_of_model(Path(folder), test).items():
+                arrays[f"{number}/{tasks.index(name)}"] = scores
+    write_arrays(Path(output), arrays)
 
 
-def score_trees(parts: str, output: str, config: Mapping[str, Any], left_out: Sequence[str]) -> None:
-    """Fit gradient-boosted trees on the same inputs and keep their scores on the test rows."""
-    learner = construct_class(Learner, config, "")
-    train, test = (pl.read_parquet(Path(parts) / f"{name}.parquet") for name in ("train", "test"))
-    coding, fitted = Coding.fit(train, learner.tasks, learner.columns, left_out)
-    held_out = coding.examples(test)
-    features = PlainFeatures(_schema(coding)).fit(fitted.inputs)
-    (before, categorical), (after, _) = (features.transform(rows.inputs) for rows in (fitted, held_out))
-    arrays = {}
-    for number, task in enumerate(coding.tasks):
-        labels = (fitted.targets[task.name], fitted.masks[task.name])
-        scores = boosted_trees(task, before, *labels, after, categorical=categorical, seed=learner.seed)
-        arrays[f"0/{number}"] = scores
-    _write_arrays(Path(output), arrays)
-
-
-def _schema(coding: Coding) -> Schema:
-    if coding.schema is None:
-        raise DataError("Trees need a table: compare reads none of tensors.")
-    return coding.schema
+def _scores_of_model(folder: Path, test: pl.DataFrame) -> dict[str, np.ndarray]:
+    if PooledNetwork.is_in(folder):
+        network = PooledNetwork.load(folder)
+        return network.scores(network.coding.inputs(test))
+    learner = Learner.load(folder)
+    outputs = learner.outputs(test)
+    return {task.name: scores_of(task, outputs[task.name]) for task in learner.coding.tasks}
 
 
 def compare_scores(
@@ -169,7 +179,9 @@ def _truth(task: Task, test: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return task.original(targets).double().numpy(), (mask > 0).numpy()
 
 
-def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays to one file, whole or not at all."""
+
     def write(temporary: str) -> None:
         with open(temporary, "wb") as file:
             np.savez(file, **arrays)  # ty: ignore[invalid-argument-type]

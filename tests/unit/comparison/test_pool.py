@@ -6,26 +6,49 @@ from pathlib import Path
 
 import pytest
 
+from cotrain.comparison._leases import Leases
 from cotrain.comparison._pool import DIED, PoolJob, run_jobs
 from cotrain.training import write_text_atomically
 
 
+class Noted:
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str | None, bool]] = []
+        self.looks = 0
+
+    def done(self, job: PoolJob, reason: str | None, kept: bool) -> None:
+        self.told.append((job.name, reason, kept))
+
+    def look(self) -> None:
+        self.looks += 1
+
+
 @pytest.mark.slow
 def test_what_fails_says_why_and_stops_nothing(tmp_path: Path) -> None:
-    told: list[tuple[str, str | None]] = []
+    out, leases, noted = tmp_path / "out", Leases(tmp_path / "leases"), Noted()
+    out.mkdir()
     jobs = [
-        PoolJob("dies", os._exit, {"status": 1}),
-        PoolJob("errs", write_text_atomically, {"path": None, "text": ""}),
-        PoolJob("waits", time.sleep, {}),
-        PoolJob("writes", write_text_atomically, {"path": tmp_path / "a", "text": "x"}),
+        PoolJob("dies", os._exit, out / "dies", {"status": 1}),
+        PoolJob("errs", write_text_atomically, out / "errs", {"path": None, "text": ""}),
+        PoolJob("waits", time.sleep, out / "waits", {}),
+        PoolJob("writes", write_text_atomically, out / "a", {"path": out / "a", "text": "x"}),
     ]
-    failed = run_jobs(jobs, 2, lambda job, reason: told.append((job.name, reason)))
+    failed = run_jobs(jobs, 2, leases, noted)
     assert failed["dies"] == DIED
     assert failed["errs"].startswith("TypeError: ")
     assert set(failed) == {"dies", "errs", "waits"}
-    assert (tmp_path / "a").read_text() == "x"
-    assert sorted(name for name, _ in told) == ["dies", "errs", "waits", "writes"]
+    assert (out / "a").read_text() == "x"
+    assert sorted(name for name, _, _ in noted.told) == ["dies", "errs", "waits", "writes"]
+    assert not list((tmp_path / "leases").iterdir())
+    # Another process that waits for the same jobs hears of the failures; a later attempt tries them again.
+    elsewhere = Noted()
+    assert run_jobs(jobs, 2, leases, elsewhere) == failed
+    assert [name for name, _, kept in elsewhere.told if kept] == ["writes"]
+    old = {path: path.stat().st_mtime_ns for path in out.glob("*.failed")}
+    again = [PoolJob("errs", write_text_atomically, out / "errs", {"path": out / "errs", "text": "y"})]
+    assert run_jobs(again, 1, leases, Noted(), old) == {}
+    assert not (out / "errs.failed").exists()
 
 
-def test_nothing_to_do_starts_nothing() -> None:
-    assert run_jobs([], 2, lambda job, reason: None) == {}
+def test_nothing_to_do_starts_nothing(tmp_path: Path) -> None:
+    assert run_jobs([], 2, Leases(tmp_path), Noted()) == {}

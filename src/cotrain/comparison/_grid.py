@@ -1,0 +1,189 @@
+"""The folder of a comparison: what is there, what is missing, what failed, who works on what."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, Self, final
+
+import polars as pl
+
+from cotrain._base import DataError
+from cotrain.comparison._contenders import Cell
+from cotrain.comparison._following import Status
+from cotrain.comparison._leases import Leases
+from cotrain.comparison._pool import PoolJob, run_jobs
+from cotrain.comparison._run_job import label_coverage, require_labels
+from cotrain.comparison._tree_workers import train_trees
+from cotrain.comparison._workers import train_cell
+from cotrain.data import read_table, split_rows, strata
+from cotrain.learner import Job
+from cotrain.training import remove_leftovers, write_atomically
+
+PARTS = ("train", "validation", "test", "unlabelled")
+
+
+@final
+@dataclass(frozen=True)
+class Running:
+    """A job that a process works on.
+
+    Args:
+        title: what a person calls it.
+        host: the machine.
+        status: how far it is; `None` where that is not known.
+    """
+
+    title: str
+    host: str
+    status: Status | None
+
+
+class Progress(Protocol):
+    """Is told how the grid fills."""
+
+    def total(self, jobs: int) -> None:
+        """So many jobs are to be done in all, kept ones included."""
+
+    def done(self, title: str, reason: str | None, kept: bool) -> None:
+        """A job has ended, has failed for a reason, or was there already."""
+
+    def running(self, jobs: Sequence[Running]) -> None:
+        """These jobs are being done now, here and elsewhere."""
+
+
+@final
+@dataclass
+class Grid:
+    """The folder of a comparison.
+
+    Args:
+        job: the configuration.
+        folder: of the comparison; processes that share it share the work.
+        workers: processes at a time.
+        progress: is told.
+        leases: who works on what.
+        parts: folder with a file for each part of the split.
+        data: names the content of these files.
+        left_out: columns that are neither inputs nor targets.
+        coverage: task -> part -> labelled rows.
+        n_rows: part -> rows.
+        old_failures: failure files of earlier attempts.
+        failed: name of a job -> why.
+    """
+
+    job: Job
+    folder: Path
+    workers: int
+    progress: Progress
+    leases: Leases
+    parts: Path
+    data: str
+    left_out: list[str]
+    coverage: dict[str, dict[str, int]]
+    n_rows: dict[str, int]
+    old_failures: dict[Path, int]
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, job: Job, folder: Path, workers: int, progress: Progress) -> Self:
+        """Split the table and write each part to a file of its own."""
+        frame = read_table(job.data, job.query)
+        labels = strata(frame, job.learner.tasks)
+        rows = split_rows(frame, job.split, job.learner.seed, labels)
+        coverage = label_coverage(labels, rows)
+        require_labels(coverage)
+        for name in ("validation", "test"):
+            if not len(rows[name]):
+                raise DataError(f"A comparison needs {name} rows, and the split leaves none: change split.")
+        folder.mkdir(parents=True, exist_ok=True)
+        leases = Leases(folder / "leases")
+        if not leases.owners():
+            # Half-written files of a killed process; of one that lives they may be whole in a moment.
+            for place in (folder, folder / "parts", folder / "test", *folder.glob("cells/*")):
+                remove_leftovers(place)
+        digest = hashlib.sha256()
+        for name in PARTS:
+            path = folder / "parts" / f"{name}.parquet"
+            write_atomically(path, _writer(frame[rows[name]]))
+            digest.update(path.read_bytes())
+        left_out = [column for column in (job.split.column, job.split.group) if column is not None]
+        n_rows = {name: len(of) for name, of in rows.items()}
+        failures = {path: path.stat().st_mtime_ns for path in folder.glob("*/**/*.failed")}
+        data = digest.hexdigest()[:16]
+        return cls(job, folder, workers, progress, leases, folder / "parts", data, left_out, coverage, n_rows,
+                   failures)  # fmt: skip
+
+    def train(self, cells: Sequence[Cell]) -> None:
+        """Fit the cells that are not there yet."""
+        titles = {cell.key: cell.title for cell in cells}
+        self.failed |= self._run([self._job(cell) for cell in cells], titles)
+
+    def run(self, jobs: Sequence[PoolJob]) -> dict[str, str]:
+        """Do the jobs whose output is not there yet; return name -> reason of those that failed."""
+        return self._run(jobs, {job.name: job.name for job in jobs})
+
+    def record(self, cell: Cell) -> dict[str, Any]:
+        """Return what a cell has written; nothing if it failed."""
+        path = self.place(cell) / "cell.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def place(self, cell: Cell) -> Path:
+        """Return the folder of a cell."""
+        return self.folder / "cells" / cell.key
+
+    def best(self, cells: Sequence[Cell]) -> Cell | None:
+        """Return the cell with the best score on the validation rows; `None` if all have failed."""
+        scores = {cell: self.record(cell).get("score") for cell in cells}
+        known = {cell: score for cell, score in scores.items() if score is not None}
+        return max(known, key=lambda cell: known[cell]) if known else None
+
+    def _job(self, cell: Cell) -> PoolJob:
+        place = self.place(cell)
+        arguments: dict[str, Any] = {
+            "parts": str(self.parts),
+            "folder": str(place),
+            "config": cell.config,
+            "left_out": self.left_out,
+        }
+        if cell.fitted == "trees":
+            arguments |= {"task": cell.tasks[0], "learning_rate": cell.learning_rate}
+            return PoolJob(cell.key, train_trees, place / "cell.json", arguments)
+        arguments["pooled"] = cell.fitted == "pooled"
+        return PoolJob(cell.key, train_cell, place / "cell.json", arguments)
+
+    def _run(self, jobs: Sequence[PoolJob], titles: Mapping[str, str]) -> dict[str, str]:
+        for job in jobs:
+            job.output.parent.mkdir(parents=True, exist_ok=True)
+        follower = _Follower(self.progress, self.leases, jobs, titles)
+        return run_jobs(jobs, self.workers, self.leases, follower, self.old_failures)
+
+
+class _Follower:
+    """Tells a `Progress` what happens to jobs, by their titles."""
+
+    def __init__(
+        self, progress: Progress, leases: Leases, jobs: Sequence[PoolJob], titles: Mapping[str, str]
+    ) -> None:
+        self.progress, self.leases, self.titles = progress, leases, titles
+        self.jobs = {job.lease: job for job in jobs}
+
+    def done(self, job: PoolJob, reason: str | None, kept: bool) -> None:
+        self.progress.done(self.titles[job.name], reason, kept)
+
+    def look(self) -> None:
+        owners = self.leases.owners()
+        self.progress.running(
+            [
+                Running(self.titles[job.name], owners[lease], Status.read(job.output.parent))
+                for lease, job in self.jobs.items()
+                if lease in owners
+            ]
+        )
+
+
+def _writer(frame: pl.DataFrame) -> Callable[[str], object]:
+    return frame.write_parquet

@@ -1,0 +1,166 @@
+"""One head for all tasks, learned on their stacked labels: the reference that knows no task from another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, final
+
+import numpy as np
+import polars as pl
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from cotrain._base import DataError, parameters_of
+from cotrain.balancing import Equal
+from cotrain.learner import Coding, Learner, construct_class
+from cotrain.networks import MultiTaskModel
+from cotrain.tasks import Task
+from cotrain.training import (
+    Examples,
+    Fit,
+    FitResult,
+    Logger,
+    outputs_of,
+    write_atomically,
+    write_text_atomically,
+)
+
+#: What tasks that are pooled may differ in.
+_OWN = ("name", "columns", "weight", "preference", "when", "positive")
+
+
+def why_not_pooled(tasks: Sequence[Task]) -> str | None:
+    """Return why these tasks cannot have one head, as a sentence; `None` if they can.
+
+    Example:
+        >>> from cotrain.tasks import Binary, Regression
+        >>> why_not_pooled([Binary("a"), Binary("b")])
+        >>> why_not_pooled([Binary("a"), Regression("b")])
+        'No pooled network: a is Binary and b is Regression, and one head needs tasks of one kind.'
+    """
+    first = tasks[0]
+    if len(tasks) == 1:
+        return f"No pooled network: {first.name} is the only task."
+    for other in tasks[1:]:
+        if type(other) is not type(first):
+            return (
+                f"No pooled network: {first.name} is {type(first).__name__} and {other.name} is "
+                f"{type(other).__name__}, and one head needs tasks of one kind."
+            )
+        for name, value in parameters_of(first).items():
+            if name not in _OWN and parameters_of(other)[name] != value:
+                return (
+                    f"No pooled network: {first.name} has {name}={value!r} and {other.name} has "
+                    f"{name}={parameters_of(other)[name]!r}, and one head needs tasks alike."
+                )
+        if len(other.columns) != len(first.columns):
+            return f"No pooled network: {first.name} and {other.name} have different numbers of columns."
+    return None
+
+
+@final
+@dataclass
+class PooledNetwork:
+    """A network with one head for tasks of one kind.
+
+    Every label is a training row: the rows of all tasks are stacked, and the network does not learn which
+    task a row comes from. Numbers are standardised by the mean and deviation of their own task before and
+    brought back after, so that tasks in different units can be pooled.
+
+    Args:
+        learner: gives encoder, training settings and seed.
+        coding: of inputs and tasks.
+        model: the network; its one task is the first.
+        result: how the fit went.
+    """
+
+    learner: Learner
+    coding: Coding
+    model: MultiTaskModel
+    result: FitResult
+
+    @classmethod
+    def fit(
+        cls,
+        learner: Learner,
+        train: pl.DataFrame,
+        validation: pl.DataFrame,
+        *,
+        left_out: Sequence[str],
+        loggers: Iterable[Logger] = (),
+    ) -> Self:
+        """Fit the network to the stacked rows.
+
+        Raises:
+            DataError: the tasks have different classes.
+        """
+        coding, examples = Coding.fit(train, learner.tasks, learner.columns, left_out)
+        first = coding.tasks[0]
+        for other in coding.tasks[1:]:
+            if first.coding == "class" and other.parts != first.parts:
+                raise DataError(
+                    f"No pooled network: {first.name} has the classes {first.parts[:8]} and {other.name} has "
+                    f"{other.parts[:8]}, and one head needs the same."
+                )
+        stacked = _stack(coding.tasks, examples)
+        model = learner.build_model(coding, "pooled", [first])
+        task = (stacked.targets[first.name], stacked.masks[first.name])
+        first.start_head(model.heads[0], *task)
+        held = _stack(coding.tasks, coding.examples(validation))
+        fit = Fit(
+            model,
+            [first],
+            Equal(),
+            learner.training,
+            stacked,
+            held,
+            seed=learner.seed,
+            loggers=loggers,
+        )
+        result = fit.run()
+        model = fit.model.cpu()
+        model.load_state_dict(result.weights[result.weights_of[first.name]])
+        return cls(learner, coding, model, result)
+
+    def scores(self, inputs: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+        """Return task -> scores, each in the unit of its own metrics."""
+        (output,) = outputs_of(self.model, inputs).values()
+        return {task.name: task.scores(output).double().numpy() for task in self.coding.tasks}
+
+    def save(self, folder: Path) -> None:
+        """Write what `load` needs."""
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {name: tensor.contiguous().clone() for name, tensor in self.model.state_dict().items()}
+        write_atomically(folder / "pooled.safetensors", lambda path: save_file(weights, path))
+        values = {"config": self.learner.config(), "coding": self.coding.to_json()}
+        write_text_atomically(folder / "pooled.json", json.dumps(values, ensure_ascii=False) + "\n")
+
+    @staticmethod
+    def is_in(folder: Path) -> bool:
+        """Whether `save` wrote to this folder."""
+        return (folder / "pooled.json").exists()
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote; nothing is unpickled."""
+        values = json.loads((folder / "pooled.json").read_text(encoding="utf-8"))
+        learner = construct_class(Learner, values["config"], "")
+        coding = Coding.from_json(values["coding"], learner.tasks)
+        model = learner.build_model(coding, "pooled", coding.tasks[:1])
+        model.load_state_dict(load_file(folder / "pooled.safetensors"))
+        return cls(learner, coding, model, FitResult([], {}, {}, [], {}))
+
+
+def _stack(tasks: Sequence[Task], rows: Examples) -> Examples:
+    """Return the labelled rows of all tasks below one another, as rows of the first."""
+    picked = [torch.nonzero((rows.masks[task.name] > 0).any(dim=1)).flatten() for task in tasks]
+    name = tasks[0].name
+    targets = torch.cat([rows.targets[task.name][of] for task, of in zip(tasks, picked, strict=True)])
+    masks = torch.cat([rows.masks[task.name][of] for task, of in zip(tasks, picked, strict=True)])
+    every = torch.cat(picked)
+    inputs = {key: tensor[every] for key, tensor in rows.inputs.items()}
+    return Examples(inputs, {name: targets}, {name: masks})

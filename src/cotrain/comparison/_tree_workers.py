@@ -1,0 +1,103 @@
+"""Boosted trees of a comparison, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from cotrain._base import DataError
+from cotrain.comparison._features import PlainFeatures
+from cotrain.comparison._references import tree_rounds
+from cotrain.comparison._workers import validation_score, write_arrays
+from cotrain.data import Schema
+from cotrain.evaluation import boosted_trees
+from cotrain.learner import Coding, Learner, construct_class
+from cotrain.tasks import Task
+from cotrain.training import Examples, write_text_atomically
+
+
+def train_trees(
+    parts: str,
+    folder: str,
+    config: Mapping[str, Any],
+    left_out: Sequence[str],
+    task: str,
+    learning_rate: float,
+) -> None:
+    """Fit boosted trees to one task and keep their score on the validation rows, in cell.json.
+
+    Args:
+        parts: folder with train.parquet and validation.parquet.
+        folder: gets cell.json.
+        config: of the learner.
+        left_out: columns that are neither inputs nor targets.
+        task: name of the task.
+        learning_rate: shrinkage of each tree.
+    """
+    started, cpu = time.monotonic(), time.process_time()
+    train, validation = (pl.read_parquet(Path(parts) / f"{name}.parquet") for name in ("train", "validation"))
+    learner = construct_class(Learner, config, "")
+    coding, fitted = Coding.fit(train, learner.tasks, learner.columns, left_out)
+    held = coding.examples(validation)
+    chosen = next(one for one in coding.tasks if one.name == task)
+    scores = _trees(coding, chosen, fitted, held, learning_rate, learner.seed)
+    score = validation_score(coding, held, {task: scores})
+    record = {
+        "score": score,
+        "seconds": round(time.monotonic() - started, 3),
+        "cpu_seconds": round(time.process_time() - cpu, 3),
+    }
+    write_text_atomically(Path(folder) / "cell.json", json.dumps(record) + "\n")
+
+
+def score_trees(
+    parts: str,
+    output: str,
+    config: Mapping[str, Any],
+    left_out: Sequence[str],
+    learning_rates: Mapping[str, float],
+) -> None:
+    """Fit boosted trees at the chosen learning rates and keep their scores on the test rows.
+
+    They are fitted again, because no file format for them is safe to read; that is a fit of the same data
+    with the same seed.
+    """
+    learner = construct_class(Learner, config, "")
+    train, test = (pl.read_parquet(Path(parts) / f"{name}.parquet") for name in ("train", "test"))
+    coding, fitted = Coding.fit(train, learner.tasks, learner.columns, left_out)
+    held_out = coding.examples(test)
+    arrays: dict[str, np.ndarray] = {}
+    for number, task in enumerate(coding.tasks):
+        rate = learning_rates[task.name]
+        arrays[f"0/{number}"] = _trees(coding, task, fitted, held_out, rate, learner.seed)
+    write_arrays(Path(output), arrays)
+
+
+def _trees(
+    coding: Coding, task: Task, fitted: Examples, held_out: Examples, learning_rate: float, seed: int
+) -> np.ndarray:
+    features = PlainFeatures(_schema(coding)).fit(fitted.inputs)
+    (before, categorical), (after, _) = (features.transform(rows.inputs) for rows in (fitted, held_out))
+    return boosted_trees(
+        task,
+        before,
+        fitted.targets[task.name],
+        fitted.masks[task.name],
+        after,
+        categorical=categorical,
+        max_iter=tree_rounds(task),
+        learning_rate=learning_rate,
+        seed=seed,
+    )
+
+
+def _schema(coding: Coding) -> Schema:
+    if coding.schema is None:
+        raise DataError("Trees need a table: compare reads none of tensors.")
+    return coding.schema
