@@ -17,6 +17,8 @@ from cotrain.reporting._rounds import rounds_sentences
 LOUD = 5.0
 #: From here on, and below one part of it, the step is of another length than that of the plain sum.
 LONG = 3.0
+#: From this share of all pull on a task is too loud; below it, another one is too quiet.
+DOMINANT = 0.5
 #: Below this share of the training rows a task hardly speaks.
 RARE = 0.1
 NOTHING = "Nothing stands out: lengths and directions of the gradients agree."
@@ -144,10 +146,14 @@ def _about_lengths(
         return []
     share = pulls[loud] / sum(pulls.values())
     other = "UPGrad" if balancer == "ReferenceScaled" else "ReferenceScaled"
-    sentences = [
-        f"{short(loud)}'s gradient is {ratio:.3g} times {short(quiet)}'s after weighing by {balancer}, and "
-        f"{share:.0%} of all pull on the shared parameters: try {other}."
-    ]
+    told = f"{short(loud)}'s gradient is {ratio:.3g} times {short(quiet)}'s after weighing by {balancer}, "
+    if share >= DOMINANT:
+        sentences = [f"{told}and {share:.0%} of all pull on the shared parameters: try {other}."]
+    else:
+        sentences = [
+            f"{told}which has {pulls[quiet] / sum(pulls.values()):.0%} of all pull on the shared parameters "
+            f"where {1 / len(pulls):.0%} is even: give {short(quiet)} a preference above 1, or try {other}."
+        ]
     gain = best.get(loud)
     if gain is not None and gain < 0.02:
         sentences.insert(

@@ -65,3 +65,16 @@ def test_experts_and_co_training_are_part_of_it() -> None:
     found = analysis_of([{"epoch": 0}], METRICS, {}, {"kept": {"a": False}, "chosen": {"a": 0}, "rounds": []})
     assert found["experts"] is None
     assert any(sentence.startswith("Co-training: no task is better") for sentence in found["sentences"])
+
+
+def test_where_nobody_dominates_the_quiet_task_is_the_one_to_help() -> None:
+    tasks = ["a", "b", "c", "d"]
+    one = record([1.0, 1.0], 0.1)
+    one["gradients"] |= {
+        "tasks": tasks, "norms": [1.0, 1.0, 1.0, 0.1], "weights": [1.0] * 4,
+        **{name: [[0.0] * 4] * 4 for name in ("cosines", "opposed", "affinity")},
+    }  # fmt: skip
+    metrics = METRICS | {"coverage": {task: {"train": 90} for task in tasks}, "diagnostics": {}}
+    (sentence,) = analysis_of([one], metrics, {})["sentences"]
+    assert "a's gradient is 10 times d's" in sentence
+    assert "has 3% of all pull on the shared parameters where 25% is even: give d a preference" in sentence
