@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
@@ -61,3 +63,11 @@ def test_unlabelled_and_unseen_classes_do_not_count(kind: type[Calibrator]):
 def test_temperature_never_changes_the_prediction():
     p, truth = overconfident(right=0.2)
     assert torch.equal(Temperature().fit(p, truth, truth >= 0).apply(p).argmax(-1), p.argmax(-1))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_learned_comes_back_from_json(kind: type[Calibrator]):
+    p, truth = overconfident()
+    for fitted in (kind(), kind().fit(p, truth, truth >= 0)):
+        restored = kind().restored(json.loads(json.dumps(fitted.state_dict())))
+        assert torch.equal(restored.apply(p), fitted.apply(p))
