@@ -60,7 +60,7 @@ def test_the_configurations_of_a_page_are_valid(page: Path) -> None:
 @pytest.mark.parametrize("page", with_blocks("bash"), ids=named)
 def test_the_commands_of_a_page_exist_with_their_options(page: Path) -> None:
     group = get_command(app)
-    for line in "\n".join(blocks(page, "bash")).splitlines():
+    for line in "\n".join(blocks(page, "bash")).replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
         if words and words[0] == "cotrain":
             command = group.commands[words[1]]
