@@ -321,7 +321,7 @@ def contenders(name: str) -> dict[str, Callable[[Problem, int], Found]]:
     found = {"one network": network(1), "one network, as many updates": network(1 + ROUNDS)}
     if name == "mfeat":
         found["one network per task"] = separate
-        found["MeanTeacher, 12 rounds"] = ours(lambda p: MeanTeacher(), 12)
+        found["MeanTeacher(Threshold(0.8)), 12 rounds"] = ours(lambda p: MeanTeacher(Threshold(0.8)), 12)
     found |= {key: ours(strategy) for key, strategy in made.items()}
     return {**found, **peers(name)}
 

@@ -114,7 +114,7 @@ def few(rows: np.ndarray, y: np.ndarray, n: int, seed: int) -> tuple[np.ndarray,
 
 
 def halves(seed: int, folder: Path) -> Problem:
-    """Left and right half of an 8×8 digit, pixels / 16, 63 labels."""
+    """Left and right half of an 8×8 digit, pixels / 4, 63 labels."""
     digits = load_digits()
     x = np.concatenate(
         [digits.images[:, :, :4].reshape(-1, 32), digits.images[:, :, 4:].reshape(-1, 32)], axis=1
@@ -122,7 +122,7 @@ def halves(seed: int, folder: Path) -> Problem:
     y = digits.target
     train, test = train_test_split(np.arange(len(y)), test_size=540, stratify=y, random_state=seed)
     labelled, rest = few(train, y, 63, seed)
-    return replace(one_task(x / 16, y, labelled, rest, test, 32, seed), dropout=0.2)
+    return one_task(x / 4, y, labelled, rest, test, 32, seed)
 
 
 def table(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:

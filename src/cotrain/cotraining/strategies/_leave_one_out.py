@@ -20,7 +20,7 @@ class LeaveOneOut(Strategy):
 
     Args:
         networks: how many, ≥ 2.
-        selector: what is kept; default `KBest(0.8)`.
+        selector: what is kept; default `KBest(0.9)`: the mean of the others is sure of more than one is.
         align: see `Strategy`.
         bootstrap: whether each network learns from a bootstrap sample of the true labels.
 
@@ -46,7 +46,7 @@ class LeaveOneOut(Strategy):
         if networks < 2:
             raise InvalidArgumentError(f"LeaveOneOut(networks={networks!r}): expected at least 2.")
         self.networks = networks
-        self.selector = selector or KBest(0.8)
+        self.selector = selector or KBest(0.9)
         self.align = align
         self.bootstrap = bootstrap
 
