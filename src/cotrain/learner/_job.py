@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,6 +35,7 @@ class Job:
             "trees": that and gradient-boosted trees per target; "full": these and one network per task
             under the same budget.
         compare: the section of `cotrain compare`, so that one file serves both; not looked at here.
+        tune: the section of `cotrain tune`; not looked at here.
 
     Example:
         >>> job = Job.from_config({"data": "films.csv", "tasks": [{"kind": "Binary", "name": "oscar"}]})
@@ -53,6 +55,7 @@ class Job:
         split: Split | None = None,
         references: References = "trees",
         compare: Mapping[str, object] | None = None,
+        tune: Mapping[str, object] | None = None,
     ) -> None:
         self.learner = learner
         self.data = data
@@ -60,6 +63,7 @@ class Job:
         self.split = split or Split()
         self.references = references
         self.compare = dict(compare or {})
+        self.tune = dict(tune or {})
 
     @classmethod
     def read(cls, path: str | Path, settings: Sequence[str] = ()) -> Self:
@@ -114,7 +118,23 @@ class Job:
         """Return all arguments as plain values, from which an equal job can be made."""
         own = {"data": os.path.abspath(self.data), "query": self.query, "split": describe(self.split)}
         own |= {"references": self.references, "compare": describe(self.compare)}
+        own |= {"tune": describe(self.tune)}
         return {**{k: v for k, v in own.items() if v not in (None, {})}, **self.learner.config()}
+
+    def changed(self, values: Mapping[str, object]) -> Self:
+        """Return a job that differs in some values.
+
+        Args:
+            values: key -> plain value; a key may go down with dots, as in "training.epochs", and names a
+                task by its name, as in "tasks.price.weight".
+
+        Raises:
+            ConfigError: a key is unknown, or a value is wrong.
+        """
+        config = copy.deepcopy(self.config())
+        for key, value in values.items():
+            _set(config, key, copy.deepcopy(value), key)
+        return self.from_config(config)
 
 
 def _override(config: dict[str, Any], setting: str) -> None:
@@ -126,21 +146,26 @@ def _override(config: dict[str, Any], setting: str) -> None:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {setting!r}: the value is not valid YAML: {error}.") from error
+    _set(config, key, value, f"--set {setting!r}")
+
+
+def _set(config: dict[str, Any], key: str, value: object, where: str) -> None:
+    """Set the value at a key that may go down with dots."""
     *path, last = key.split(".")
     place: Any = config
     for i, name in enumerate(path):
-        key = _key(place, name, setting)
+        key = _key(place, name, where)
         inner = place.get(key) if isinstance(place, dict) else place[key]
         if isinstance(inner, str) or inner is None:
             # A kind that was written as a bare name gets its first option.
             place[key] = {} if inner is None else {"kind": inner}
         elif not isinstance(inner, dict | list):
-            raise ConfigError(f"--set {setting!r}: {'.'.join(path[: i + 1])} is {inner!r} and has no parts.")
+            raise ConfigError(f"{where}: {'.'.join(path[: i + 1])} is {inner!r} and has no parts.")
         place = place[key]
-    place[_key(place, last, setting)] = value
+    place[_key(place, last, where)] = value
 
 
-def _key(place: Any, name: str, setting: str) -> Any:
+def _key(place: Any, name: str, where: str) -> Any:
     """Return what `name` means in a mapping, or in a list, where it is a number or a task's name."""
     if isinstance(place, dict):
         return name
@@ -149,4 +174,4 @@ def _key(place: Any, name: str, setting: str) -> Any:
         return names.index(name)
     if name.isdigit() and int(name) < len(place):
         return int(name)
-    raise ConfigError(f"--set {setting!r}: {name!r} is not in the list; {did_you_mean(name, names)}")
+    raise ConfigError(f"{where}: {name!r} is not in the list; {did_you_mean(name, names)}")
