@@ -17,6 +17,7 @@ from cotrain.cli._init import init
 from cotrain.cli._predict import predict
 from cotrain.cli._report import report
 from cotrain.cli._train import train
+from cotrain.cli._tune import tune
 
 app = typer.Typer(
     name="cotrain",
@@ -27,7 +28,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, check, train, evaluate, predict, complete, compare, analyze, report, demo):
+for command in (init, check, train, evaluate, predict, complete, compare, tune, analyze, report, demo):
     app.command()(command)
 
 

@@ -4,13 +4,16 @@ from cotrain.comparison._check_job import CheckReport, check_job
 from cotrain.comparison._compare import RESULTS, compare, require_finished
 from cotrain.comparison._contest import Contest
 from cotrain.comparison._grid import Progress, Running
+from cotrain.comparison._leases import Leases
 from cotrain.comparison._outcome import Outcome, TaskVerdict
 from cotrain.comparison._run_job import run_job
+from cotrain.comparison._workers import start_worker, validation_gains
 
 __all__ = [
     "RESULTS",
     "CheckReport",
     "Contest",
+    "Leases",
     "Outcome",
     "Progress",
     "Running",
@@ -19,4 +22,6 @@ __all__ = [
     "compare",
     "require_finished",
     "run_job",
+    "start_worker",
+    "validation_gains",
 ]

@@ -92,25 +92,28 @@ def scores_of(task: Task, output: torch.Tensor) -> np.ndarray:
     return task.scores(output).double().numpy()
 
 
-def validation_score(coding: Coding, held: Examples, scores: Mapping[str, np.ndarray]) -> float:
-    """Return the mean over the tasks of the gain over a constant: what every contender is chosen by.
+def validation_gains(coding: Coding, held: Examples, scores: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return task -> relative gain over a constant on the validation rows; NaN where it is undefined.
 
     Args:
         coding: of the training rows, with the best constants.
         held: the validation rows.
         scores: task -> scores on them; tasks may be missing.
     """
-    gains = []
-    for task in coding.tasks:
-        if task.name not in scores:
-            continue
+    gains: dict[str, float] = {}
+    for task in (task for task in coding.tasks if task.name in scores):
         truth = (held.targets[task.name], held.masks[task.name])
         constant = scores_of(task, coding.constants[task.name].expand(len(held), -1))
         value, reference = (
             evaluate_scores(task, one, *truth)[0].value for one in (scores[task.name], constant)
         )
-        gains.append(relative_gain(value, reference, task.chosen_metrics()[0]))
-    known = [gain for gain in gains if np.isfinite(gain)]
+        gains[task.name] = relative_gain(value, reference, task.chosen_metrics()[0])
+    return gains
+
+
+def validation_score(coding: Coding, held: Examples, scores: Mapping[str, np.ndarray]) -> float:
+    """Return the mean of `validation_gains`: what every contender is chosen by."""
+    known = [gain for gain in validation_gains(coding, held, scores).values() if np.isfinite(gain)]
     return float(np.mean(known)) if known else float("-inf")
 
 

@@ -1,0 +1,116 @@
+"""The study of Optuna: opened, shared, gone on with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cotrain._base import ConfigError, RunError, mix_seed, require_extra
+from cotrain.comparison import Leases
+from cotrain.learner import Job
+from cotrain.tuning._tuning import Tuning
+
+if TYPE_CHECKING:
+    import optuna
+
+JOURNAL = "study.journal"
+#: A trial that begins is without a lease for a moment.
+_MOMENT = timedelta(seconds=10)
+
+
+def open_storage(spec: str | None, folder: Path) -> Any:
+    """Open a storage that several processes can use at once.
+
+    Args:
+        spec: "journal:PATH" for a file, a URL of a database such as "sqlite:///study.db", or `None` for a
+            journal in the folder.
+        folder: of the tuning.
+
+    Raises:
+        ConfigError: it is neither.
+        MissingExtraError: optuna is not installed.
+    """
+    optuna = require_extra("optuna", "hpo", "cotrain tune")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    kind, _, place = (spec or f"journal:{folder / JOURNAL}").partition(":")
+    if kind == "journal" and place:
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+        Path(place).parent.mkdir(parents=True, exist_ok=True)
+        return JournalStorage(JournalFileBackend(place, JournalFileOpenLock(place)))
+    if place.startswith("//"):
+        try:
+            return optuna.storages.RDBStorage(spec)
+        except Exception as error:  # whatever the driver of the database raises
+            reason = str(error).splitlines()[0]
+            raise ConfigError(f"--storage {spec}: cannot open this database: {reason}.") from error
+    raise ConfigError(
+        f"--storage {spec!r}: expected journal:PATH, or the URL of a database such as sqlite:///study.db."
+    )
+
+
+def open_study(storage: Any, job: Job, tuning: Tuning, folder: Path, number: int = 0) -> optuna.Study:
+    """Open the study, or make it.
+
+    Args:
+        storage: from `open_storage`.
+        job: the configuration.
+        tuning: its section.
+        folder: names the study.
+        number: of the process, so that several draw different trials.
+
+    Raises:
+        RunError: the study there is of another configuration.
+    """
+    import optuna
+
+    tasks = [task.name for task in job.learner.tasks]
+    n_objectives = len(tasks) if tuning.objectives == "per_task" else 1
+    name = folder.resolve().name
+    study = optuna.create_study(
+        storage=storage,
+        study_name=name,
+        directions=["maximize"] * n_objectives,
+        load_if_exists=True,
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=tuning.startup, n_warmup_steps=0),
+    )
+    # Different for each process and each start, or a search that goes on would draw what it has drawn before.
+    seed = mix_seed(job.learner.seed, "tune", len(study.trials), number) % 2**32
+    study.sampler = optuna.samplers.TPESampler(n_startup_trials=tuning.startup, seed=seed)
+    found = study.user_attrs.get("configuration")
+    if found is None:
+        study.set_user_attr("configuration", _digest(job))
+    elif found != _digest(job):
+        raise RunError(
+            f"{folder} holds a search of another configuration: choose another folder with --output, or "
+            "delete this one."
+        )
+    return study
+
+
+def _digest(job: Job) -> str:
+    """Name all that values are comparable under: everything but how many trials there shall be."""
+    config = job.config()
+    config["tune"] = {key: value for key, value in config["tune"].items() if key != "trials"}
+    return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def fail_abandoned(study: optuna.Study, leases: Leases) -> None:
+    """Mark the trials of processes that are gone as failed, and let their values be tried again."""
+    from optuna.trial import TrialState
+
+    alive = set(leases.owners())
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        lease = trial.user_attrs.get("lease")
+        begun = trial.datetime_start
+        if lease in alive or (lease is None and begun is not None and datetime.now() - begun < _MOMENT):
+            continue
+        try:
+            study.tell(trial.number, state=TrialState.FAIL)
+        except ValueError:
+            continue  # its process, or another that found it, was faster
+        study.enqueue_trial(trial.params, user_attrs={"again": trial.number})

@@ -1,0 +1,106 @@
+"""Search for better values of what a configuration leaves open."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cotrain._base import DataError, RunError
+from cotrain.learner import Job, construct_class
+from cotrain.training import write_text_atomically
+from cotrain.tuning._results import record, results_of, write_files
+from cotrain.tuning._study import open_storage, open_study
+from cotrain.tuning._tuning import Tuning
+from cotrain.tuning._work import Rows, counted, work, work_alone
+
+#: Gets a trial that has ended, as plain values, and how many are to be done in all.
+Follow = Callable[[Mapping[str, Any], int], None]
+
+
+def tune(
+    job: Job, folder: Path, *, workers: int = 1, storage: str | None = None, follow: Follow | None = None
+) -> dict[str, Any]:
+    """Search for better values of the fields that the `tune` section names, and return plain results.
+
+    The search is Optuna's (tree-structured Parzen estimators; Akiba et al., "Optuna: A Next-generation
+    Hyperparameter Optimization Framework", 2019, https://arxiv.org/abs/1907.10902). It looks at training and
+    validation rows only; the test rows stay unread. Every trial is kept in a journal: a search that was
+    stopped goes on where it was, several processes can work on it, here and on other machines, and the
+    trials of a killed one are done again.
+
+    Args:
+        job: the configuration with its `tune` section.
+        folder: gets the journal, tuned.json, config.yaml of the best trial, and for several objectives
+            front.svg and front/NUMBER.yaml.
+        workers: processes at a time, with one thread each.
+        storage: "journal:PATH" or the URL of a database; default a journal in the folder.
+        follow: is told of every trial that ends.
+
+    Raises:
+        ConfigError: the `tune` section is wrong, or names a key that there is not.
+        DataError: there are no validation rows.
+        MissingExtraError: optuna is not installed.
+        RunError: the folder holds another search, or no trial has succeeded.
+    """
+    tuning = construct_class(Tuning, job.tune, "tune")
+    fields = tuning.all_fields(job)
+    if not Rows(job).validation.height:
+        raise DataError("A search needs validation rows, and the split leaves none: change split.")
+    folder.mkdir(parents=True, exist_ok=True)
+    study = open_study(open_storage(storage, folder), job, tuning, folder)
+    write_text_atomically(
+        folder / "tune.yaml", yaml.safe_dump(job.config(), sort_keys=False, allow_unicode=True)
+    )
+    told: set[int] = set()
+
+    def tell() -> None:
+        for trial in counted(study):
+            if trial.state.is_finished() and trial.number not in told:
+                told.add(trial.number)
+                if follow is not None:
+                    follow(record(trial, fields), tuning.trials)
+
+    tell()
+    if workers == 1:
+        work(job, folder, storage, 0, tell)
+    else:
+        _work_together(job, folder, storage, workers, tell)
+    tell()
+    results = results_of(study, tuning, fields)
+    write_files(folder, job, tuning, fields, study, results)
+    if results["best"] is None:
+        reasons = {trial["failed"] for trial in results["trials"] if trial["failed"]}
+        raise RunError(f"No trial has succeeded: {'; '.join(sorted(reasons)) or 'all were pruned'}.")
+    return results
+
+
+def _work_together(
+    job: Job, folder: Path, storage: str | None, workers: int, tell: Callable[[], None]
+) -> None:
+    """Let several processes do trials. One that dies leaves its trial to be done again."""
+    context = multiprocessing.get_context("spawn")
+    config, parent = job.config(), os.getpid()
+    processes = [
+        context.Process(target=work_alone, args=(config, str(folder), storage, number, parent))
+        for number in range(1, workers + 1)
+    ]
+    for process in processes:
+        process.start()
+    try:
+        while any(process.is_alive() for process in processes):
+            tell()
+            time.sleep(0.5)
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join()
+    if any(process.exitcode for process in processes):
+        # Whatever ended them, an error of one process alone or a kill: what is missing is done here, and an
+        # error that is not by chance is raised again.
+        work(job, folder, storage, 0, tell)

@@ -1,0 +1,101 @@
+"""What is searched: the `tune` section of a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, final
+
+from cotrain._base import ConfigError
+from cotrain.learner import Job
+from cotrain.tuning._field import Field
+
+Objectives = Literal["combined", "per_task"]
+
+
+@final
+class Tuning:
+    """A search for values that are good on the validation rows.
+
+    Args:
+        fields: key of the configuration -> its range {low, high, log, step}, or a list of choices. A key is
+            written as for `--set`: "training.learning_rate", "encoder.width", "tasks.price.weight",
+            "sharing".
+        task_weights: range of the static weight of each task. The balancer is then `Static`: the reference
+            that every other one has to beat (Xin et al., "Do Current Multi-Task Optimization Methods in
+            Deep Learning Even Help?", 2022, https://arxiv.org/abs/2209.11379).
+        trials: number of fits, pruned ones included, ≥ 1.
+        objectives: "combined": the mean gain over a constant on the validation rows; "per_task": the gain of
+            each task for itself, which gives a Pareto front instead of one best trial.
+        prune: whether a fit stops when its combined value, after an epoch, is below the median of the earlier
+            trials at that epoch. With "per_task" nothing is pruned.
+        startup: random trials before the search learns from them, and before any is pruned, ≥ 1.
+
+    Raises:
+        ConfigError: there is nothing to search for, or a value is out of its range.
+
+    Example:
+        >>> Tuning({"training.learning_rate": {"low": 1e-3, "high": 1e-4}})
+        Traceback (most recent call last):
+        cotrain._base._errors.ConfigError: tune.fields.training.learning_rate: low=0.001 is not below ...
+    """
+
+    def __init__(
+        self,
+        fields: Mapping[str, Any] | None = None,
+        *,
+        task_weights: Mapping[str, Any] | None = None,
+        trials: int = 30,
+        objectives: Objectives = "combined",
+        prune: bool = True,
+        startup: int = 5,
+    ) -> None:
+        for name, value in (("trials", trials), ("startup", startup)):
+            if value < 1:
+                raise ConfigError(f"tune.{name} is {value!r}: expected at least 1.")
+        self.fields = dict(fields or {})
+        self.task_weights = None if task_weights is None else dict(task_weights)
+        self.trials = trials
+        self.objectives: Objectives = objectives
+        self.prune = prune
+        self.startup = startup
+        if not self.fields and self.task_weights is None:
+            raise ConfigError(
+                "The section tune names nothing to search for: add fields, such as "
+                "fields: {training.learning_rate: {low: 0.0005, high: 0.01, log: true}}, or task_weights."
+            )
+        if self.task_weights is not None and any(key.split(".")[0] == "balancer" for key in self.fields):
+            raise ConfigError(
+                "tune.task_weights makes the balancer Static: leave the balancer out of tune.fields."
+            )
+        self.parsed = [Field.parse(key, spec) for key, spec in self.fields.items()]
+
+    def all_fields(self, job: Job) -> list[Field]:
+        """Return every field, the weights of the tasks included, after a look at whether the job has it.
+
+        Raises:
+            ConfigError: the configuration has no such key, or does not allow such a value.
+        """
+        for field in self.parsed:
+            for value in field.ends():
+                try:
+                    job.changed({field.key: value})
+                except ConfigError as error:
+                    raise ConfigError(f"tune.fields.{field.key}: {error}") from error
+        if self.task_weights is None:
+            return list(self.parsed)
+        weights = [Field.parse(f"weight of {task.name}", self.task_weights) for task in job.learner.tasks]
+        return [*self.parsed, *weights]
+
+    def job_with(self, job: Job, values: Mapping[str, Any]) -> Job:
+        """Return the job with the values of a trial.
+
+        Args:
+            job: the configuration.
+            values: key of each field -> value.
+        """
+        known = {field.key for field in self.parsed}
+        changed = {key: value for key, value in values.items() if key in known}
+        if self.task_weights is not None:
+            weights = [values[f"weight of {task.name}"] for task in job.learner.tasks]
+            changed["balancer"] = {"kind": "Static", "weights_per_task": weights}
+        return job.changed(changed)
