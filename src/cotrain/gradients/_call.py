@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,6 +30,11 @@ class Call:
     live: tuple[Tensor, ...]
     values_A: Tensor
 
+    @functools.cached_property
+    def finite_A(self) -> np.ndarray:
+        """Which values are finite, for values in host memory; elsewhere this would wait for the device."""
+        return np.isfinite(self.values_A.numpy())
+
     def losses_K(self) -> Tensor:
         """Return all K values, 0 where absent."""
         if len(self.places) == self.n_tasks:
@@ -43,8 +50,14 @@ class Call:
         return present.index_fill_(0, self.index(), True)
 
     def index(self) -> Tensor:
-        """Return `places` beside the values."""
-        return torch.tensor(self.places, dtype=torch.long, device=self.values_A.device)
+        """Return `places` beside the values; not to be written to."""
+        return _index(self.places, self.values_A.device)
+
+
+@functools.lru_cache(maxsize=256)
+def _index(places: tuple[int, ...], device: torch.device) -> Tensor:
+    """Copy the places of a set of tasks to a device once, for each copy waits for it."""
+    return torch.tensor(places, dtype=torch.long, device=device)
 
 
 def align(losses: Mapping[str, Tensor], tasks: Sequence[str], device: torch.device) -> Call:
@@ -67,11 +80,15 @@ def align(losses: Mapping[str, Tensor], tasks: Sequence[str], device: torch.devi
         return Call(len(tasks), (), (), torch.zeros(0, device=device))
     if any(loss.ndim for loss in live):
         live = tuple([loss.reshape(()) for loss in live])
-    dtype = torch.float32
-    for kind in {loss.dtype for loss in live}:
-        dtype = torch.promote_types(dtype, kind)
+    kinds = {loss.dtype for loss in live}
     with torch.no_grad():
-        values_A = torch.stack([loss if loss.dtype == dtype else loss.to(dtype) for loss in live])
+        if kinds == {torch.float32}:
+            values_A = torch.stack(live)
+        else:
+            dtype = torch.float32
+            for kind in kinds:
+                dtype = torch.promote_types(dtype, kind)
+            values_A = torch.stack([loss.to(dtype) for loss in live])
     return Call(len(tasks), places, live, values_A)
 
 

@@ -35,8 +35,7 @@ class HostPass:
     def __init__(
         self, call: Call, shared_ids: frozenset[int], skipped: Skipped, overflow_passes: bool
     ) -> None:
-        finite_A = np.isfinite(call.values_A.numpy())
-        self._rows = np.flatnonzero(finite_A).tolist()
+        self._rows = np.flatnonzero(call.finite_A).tolist()
         self._all = len(self._rows) == len(call.live)
         self._call = call
         self._shared_ids = shared_ids
