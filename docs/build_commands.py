@@ -47,7 +47,8 @@ def section(name: str, command: click.Command) -> str:
         if isinstance(default, str | int | float) and not isinstance(default, bool):
             text += f" Default: `{default}`."
         rows.append(f"| {names} | {text} |")
-    return "\n".join([*lines, "| argument or option | what it is |", "|---|---|", *rows]) if rows else "\n".join(lines)
+    table = ["| argument or option | what it is |", "|---|---|", *rows] if rows else []
+    return "\n".join([*lines, *table])
 
 
 def argument(parameter: click.Parameter) -> str:
