@@ -43,6 +43,7 @@ METHODS: dict[str, Callable[[], Balancer]] = {
     "GradVac": balancing.GradVac,
     "CAGrad": balancing.CAGrad,
     "IMTLGradient": balancing.IMTLGradient,
+    "IMTL": balancing.IMTL,
     "NashMTL": balancing.NashMTL,
     "FairGrad": balancing.FairGrad,
     "AlignedMTL": balancing.AlignedMTL,
