@@ -125,7 +125,7 @@ def _leader(best: Mapping[str, str | None]) -> str:
     leader = max(names, key=names.count)
     if len(names) > 1 and names.count(leader) == 1:
         return "Every task has a leader of its own"
-    return f"{NAMES.get(leader, leader)} leads on {names.count(leader)} of {len(names)} tasks"
+    return f"{capital(NAMES.get(leader, leader))} leads on {names.count(leader)} of {len(names)} tasks"
 
 
 def _differences(results: Results, joint: Sequence[str], pen: Pen) -> Section | None:
@@ -144,6 +144,7 @@ def _differences(results: Results, joint: Sequence[str], pen: Pen) -> Section | 
     if not pictures:
         return None
     title = f"A clear difference to alone on {clear} of {len(pictures)} tasks"
+    title = title if clear else "No clear difference to alone on any task"
     names = ", ".join(f"{number} {name}" for number, name in enumerate(joint, start=1))
     return Section(title, pictures, f"Right of the dotted line is better than alone. Methods: {names}.")
 
@@ -201,7 +202,7 @@ def _summary(results: Results) -> Section:
     note = "Mean rank over the tasks, 1 = best. Validation score: mean gain over a constant, 1 = perfect."
     has = "have" if len(leaders) > 1 else "has"
     title = f"{listed(leaders)} {has} the best mean rank" if leaders else "No method could be ranked"
-    return Section(title[:1].upper() + title[1:], [Table(header, rows, note=note)])
+    return Section(capital(title), [Table(header, rows, note=note)])
 
 
 def _fairness(results: Results, config_text: str) -> Section:
@@ -214,6 +215,11 @@ def _fairness(results: Results, config_text: str) -> Section:
         f"fits. Took {results['seconds']:.0f} s in all. Made with {made}."
     )
     return Section("The same budget for all", [Text("Configuration (YAML)", config_text)], text)
+
+
+def capital(text: str) -> str:
+    """Return a title with a capital at its beginning."""
+    return text[:1].upper() + text[1:]
 
 
 def shown_share(value: float | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+from unicodedata import bidirectional
 
 from cotrain.reporting._draw import N_STYLES, dash_attribute
 from cotrain.reporting._page import Cell, LegendEntry, Verdict
@@ -22,8 +23,14 @@ def shown(value: float | None, *, signed: bool = False) -> str:
 
 
 def short(name: str) -> str:
-    """Return a name that fits into a sentence; tables show it whole."""
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    """Return a name that fits into a sentence; tables show it whole.
+
+    After letters that run from right to left a mark says that the sentence does not: figures and brackets
+    that follow would be turned around.
+    """
+    name = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    turned = any(bidirectional(letter) in ("R", "AL") for letter in name)
+    return f"{name}\u200e" if turned else name
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:

@@ -197,3 +197,11 @@ def test_what_stands_out_is_a_list_above_the_pictures() -> None:
     assert "things stand out, and what to try" in markup
     assert "&lt;i&gt;b&lt;/i&gt; has labels on 0.6% of the training rows only" in markup
     assert markup.index('class="points"') < markup.index("<svg role")
+
+
+def test_a_name_from_right_to_left_does_not_turn_the_figures_behind_it() -> None:
+    from cotrain.reporting._pieces import short
+
+    assert short("שלום") == "שלום\u200e"
+    assert short("y" * 300) == "y" * 59 + "…"
+    assert short("票房 <b>") == "票房 <b>"
