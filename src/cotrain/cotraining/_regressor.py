@@ -59,6 +59,36 @@ class CoTrainingRegressor(RegressorMixin, SemiSupervised):
     The form is that of `CoTrainingClassifier`.
     """
 
+    def __init__(
+        self,
+        strategy: Any = None,
+        *,
+        estimator: Any = None,
+        encoder: Any = None,
+        views: Any = None,
+        max_rounds: int = 5,
+        validation_fraction: float = 0.2,
+        pseudo_weight: float = 0.5,
+        updates: int = 100,
+        batch_size: int = 64,
+        learning_rate: float = 3e-3,
+        random_state: Any = None,
+    ) -> None:
+        # Shorter and gentler than the classifier: with few labels numbers are learned by heart sooner.
+        super().__init__(
+            strategy,
+            estimator=estimator,
+            encoder=encoder,
+            views=views,
+            max_rounds=max_rounds,
+            validation_fraction=validation_fraction,
+            pseudo_weight=pseudo_weight,
+            updates=updates,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            random_state=random_state,
+        )
+
     #: Without any held-out row numbers are not labelled at all.
     least_held = 5
 

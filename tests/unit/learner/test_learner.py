@@ -122,7 +122,8 @@ def test_a_network_given_in_python_is_saved_and_given_again_to_load(tmp_path):
 def test_a_run_folder_holds_its_files_and_no_pickle_that_executes(tmp_path):
     learner().fit(films(), 0.2, run=tmp_path / "run", progress=False)
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names == {"config.yaml", "schema.json", "history.jsonl", "model.safetensors", "state.pt"}
+    written = {"config.yaml", "schema.json", "history.jsonl", "model.safetensors", "state.pt"}
+    assert names == {*written, "confidence.json"}
     torch.load(tmp_path / "run" / "state.pt", weights_only=True)
     for name in names - {"state.pt"}:
         with pytest.raises(pickle.UnpicklingError):
