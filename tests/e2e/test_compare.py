@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import polars as pl
 import pytest
 import yaml
 
-from cotrain.comparison import Running, compare
+from cotrain.comparison import Running, Where, compare
 from cotrain.learner import Job
 
 COMMAND = [sys.executable, "-c", "from cotrain.cli import main; main()"]
@@ -48,13 +50,13 @@ B = {"kind": "Regression", "name": "b"}
 class Noted:
     def __init__(self) -> None:
         self.jobs = 0
-        self.told: list[tuple[str, str | None, bool]] = []
+        self.told: list[tuple[str, str | None, Where]] = []
 
     def total(self, jobs: int) -> None:
         self.jobs = jobs
 
-    def done(self, title: str, reason: str | None, kept: bool) -> None:
-        self.told.append((title, reason, kept))
+    def done(self, title: str, reason: str | None, where: Where) -> None:
+        self.told.append((title, reason, where))
 
     def running(self, jobs: Sequence[Running]) -> None:
         pass
@@ -76,10 +78,10 @@ def test_a_killed_comparison_goes_on_and_its_results_are_the_same(tmp_path: Path
     results = compare(Job.from_config(config), tmp_path / "out", progress=noted)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert len(noted.told) == noted.jobs
-    assert sum(kept for _, _, kept in noted.told) >= 2
+    assert sum(where == "before" for _, _, where in noted.told) >= 2
     again = Noted()
     repeated = compare(Job.from_config(config), tmp_path / "out", progress=again)
-    assert all(kept for _, _, kept in again.told)
+    assert all(where == "before" for _, _, where in again.told)
     volatile = ("seconds",)
     assert {k: v for k, v in repeated.items() if k not in volatile} == {
         k: v for k, v in results.items() if k not in volatile
@@ -104,18 +106,78 @@ def test_a_contender_that_fails_says_why_and_the_others_go_on(tmp_path: Path) ->
     assert [verdict["task"] for verdict in results["verdicts"]["HardSharing + Equal"]] == ["a", "b"]
 
 
-def test_a_planted_harmful_task_hurts_and_a_duplicated_one_does_not_help(tmp_path: Path) -> None:
-    data = write_table(tmp_path, 1500, noise=0.3)
-    # Shuffled labels, and a loss a thousand times larger: with equal weights nothing else is learned.
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table whose targets are products of columns: the layers must be learned, random ones do not do."""
+    folder = tmp_path_factory.mktemp("planted")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2500, 6))
+    b = x[:, 1] * x[:, 2] + x[:, 0]
+    table = {f"x{i}": x[:, i] for i in range(6)}
+    table["a"] = (x[:, 0] * x[:, 1] + 0.1 * rng.normal(size=len(x)) > 0).astype(int)
+    table |= {"b": b + 0.1 * rng.normal(size=len(x)), "copy": b}
+    table["harm"] = rng.permutation(x[:, 3] + x[:, 4])
+    pl.DataFrame(table).write_parquet(folder / "t.parquet")
+    return folder / "t.parquet"
+
+
+def planted_words(data: Path, folder: Path, third: dict, dropped: str) -> dict[str, str]:
+    config = {
+        "data": str(data),
+        "tasks": [A, B, third],
+        "columns": {dropped: "drop"},
+        "split": {"validation": 0.15, "test": 0.4},
+        "training": {"epochs": 12, "batch_size": 64, "average": 0.9},
+        "encoder": {"kind": "TableEncoder", "width": 32},
+        "compare": {"balancers": ["Equal"], "references": ["single_task"], "learning_rates": [0.01]},
+    }
+    results = compare(Job.from_config(config), folder, workers=2)
+    assert len(results["seeds"]) == 5, "the number that a user gets"
+    return {verdict["task"]: verdict["word"] for verdict in results["verdicts"]["HardSharing + Equal"]}
+
+
+def test_a_task_of_shuffled_labels_and_large_losses_hurts_the_others(planted: Path, tmp_path: Path) -> None:
     harm = {"kind": "Regression", "name": "harm", "weight": 1000.0}
-    # Six seeds: how much is left for the others depends on the seed, and three cannot tell that from luck.
-    config = config_of(data, [B, harm], balancers=["Equal"], seeds=6)
-    config |= {"columns": {"a": "drop", "copy": "drop"}, "training": {"epochs": 12, "batch_size": 64}}
-    results = compare(Job.from_config(config), tmp_path / "harm")
-    words = {v["task"]: v["word"] for v in results["verdicts"]["HardSharing + Equal"]}
-    assert words["b"] == "hurt"
+    words = planted_words(planted, tmp_path, harm, "copy")
+    assert words["a"] == words["b"] == "hurt"
     assert words["harm"] != "helped"
-    copy = {"kind": "Regression", "name": "copy"}
-    config = config_of(data, [B, copy], balancers=["Equal"]) | {"columns": {"a": "drop", "harm": "drop"}}
-    results = compare(Job.from_config(config), tmp_path / "copy")
-    assert "helped" not in [v["word"] for v in results["verdicts"]["HardSharing + Equal"]]
+
+
+def test_a_task_that_is_there_twice_does_not_help(planted: Path, tmp_path: Path) -> None:
+    words = planted_words(planted, tmp_path, {"kind": "Regression", "name": "copy"}, "harm")
+    assert "helped" not in words.values()
+
+
+def test_two_processes_share_the_cells_and_take_over_from_one_that_is_killed(tmp_path: Path) -> None:
+    config = config_of(
+        write_table(tmp_path), [A, B], sharing=["HardSharing", "MMoE"], references=["single_task", "equal"]
+    )
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
+    out = tmp_path / "out"
+    command = [*COMMAND, "compare", str(tmp_path / "c.yaml"), "--workers", "1", "-o", str(out), "--no-report"]
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    first = start()
+    deadline = time.monotonic() + 200
+    while not list(out.glob("cells/*/cell.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    second, third = start(), start()
+    while len(list(out.glob("leases/*"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    held = {json.loads(path.read_text() or "{}").get("process") for path in out.glob("leases/*")}
+    first.send_signal(signal.SIGKILL)
+    told = [process.communicate(timeout=300)[1] for process in (first, second, third)]
+    assert second.returncode == third.returncode == 0, told
+    assert {second.pid, third.pid} <= held
+    results = json.loads((out / "results.json").read_text())
+    assert not any(method["failed"] for method in results["methods"])
+    here = Counter(re.findall(r"^\d+ of \d+: (.+): done(?:, about|$)", "\n".join(told), re.M))
+    # Two sharings and equal weights for one of them, two tasks alone, three seeds; then tests and verdicts.
+    assert len(list(out.glob("cells/*/cell.json"))) == (3 + 2) * 3
+    assert len(here) >= (3 + 2) * 3 + 4 + 3 - 1
+    assert set(here.values()) == {1}, "done twice"
+    assert len(re.findall("done by another process", told[1])) > 1
+    assert not list(out.glob("leases/*"))
+    assert not list(out.glob("**/*.part"))

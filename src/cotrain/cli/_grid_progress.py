@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, final
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from cotrain.comparison import Running
+    from cotrain.comparison import Running, Where
 
 #: Seconds between two accounts of the running cells where there is no terminal.
 EVERY = 30.0
@@ -42,14 +42,15 @@ class GridProgress:
         if self.console.is_terminal:
             self._live.start()
 
-    def done(self, title: str, reason: str | None, kept: bool) -> None:
+    def done(self, title: str, reason: str | None, where: Where) -> None:
         """Move the bar, and say why a job has failed."""
         self._n_done += 1
-        self._n_kept += kept
+        self._n_kept += where == "before"
         if reason is not None:
             self.console.print(f"Failed: {title}: {reason}", markup=False, soft_wrap=True)
         elif not self.console.is_terminal:
-            how = "kept from before" if kept else f"done{self._left()}"
+            done = "done" if where == "here" else "done by another process"
+            how = "kept from before" if where == "before" else f"{done}{self._left()}"
             self._print(f"{self._n_done} of {self._n}: {title}: {how}")
 
     def running(self, jobs: Sequence[Running]) -> None:

@@ -6,6 +6,7 @@ from cotrain.comparison._contest import Contest
 from cotrain.comparison._grid import Progress, Running
 from cotrain.comparison._leases import Leases
 from cotrain.comparison._outcome import Outcome, TaskVerdict
+from cotrain.comparison._pool import Where
 from cotrain.comparison._run_job import run_job
 from cotrain.comparison._workers import start_worker, validation_gains
 
@@ -18,6 +19,7 @@ __all__ = [
     "Progress",
     "Running",
     "TaskVerdict",
+    "Where",
     "check_job",
     "compare",
     "require_finished",

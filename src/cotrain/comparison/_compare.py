@@ -21,7 +21,7 @@ from cotrain.comparison._contenders import (
 )
 from cotrain.comparison._contest import Contest
 from cotrain.comparison._grid import Grid, Progress, Running
-from cotrain.comparison._pool import PoolJob
+from cotrain.comparison._pool import PoolJob, Where
 from cotrain.comparison._results import Entry, results_of
 from cotrain.comparison._run_job import versions
 from cotrain.comparison._tree_workers import score_trees
@@ -193,7 +193,7 @@ class _Silent:
     def total(self, jobs: int) -> None:
         """Do nothing."""
 
-    def done(self, title: str, reason: str | None, kept: bool) -> None:
+    def done(self, title: str, reason: str | None, where: Where) -> None:
         """Do nothing."""
 
     def running(self, jobs: Sequence[Running]) -> None:

@@ -15,7 +15,7 @@ from cotrain._base import DataError
 from cotrain.comparison._contenders import Cell
 from cotrain.comparison._following import Status
 from cotrain.comparison._leases import Leases
-from cotrain.comparison._pool import PoolJob, run_jobs
+from cotrain.comparison._pool import PoolJob, Where, run_jobs
 from cotrain.comparison._run_job import label_coverage, require_labels
 from cotrain.comparison._tree_workers import train_trees
 from cotrain.comparison._workers import train_cell
@@ -48,8 +48,8 @@ class Progress(Protocol):
     def total(self, jobs: int) -> None:
         """So many jobs are to be done in all, kept ones included."""
 
-    def done(self, title: str, reason: str | None, kept: bool) -> None:
-        """A job has ended, has failed for a reason, or was there already."""
+    def done(self, title: str, reason: str | None, where: Where) -> None:
+        """A job has ended or has failed for a reason, and where."""
 
     def running(self, jobs: Sequence[Running]) -> None:
         """These jobs are being done now, here and elsewhere."""
@@ -171,8 +171,8 @@ class _Follower:
         self.progress, self.leases, self.titles = progress, leases, titles
         self.jobs = {job.lease: job for job in jobs}
 
-    def done(self, job: PoolJob, reason: str | None, kept: bool) -> None:
-        self.progress.done(self.titles[job.name], reason, kept)
+    def done(self, job: PoolJob, reason: str | None, where: Where) -> None:
+        self.progress.done(self.titles[job.name], reason, where)
 
     def look(self) -> None:
         owners = self.leases.owners()

@@ -11,13 +11,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, final
+from typing import Any, Literal, Protocol, final
 
 from cotrain.comparison._leases import Leases
 from cotrain.comparison._workers import start_worker
 from cotrain.training import write_text_atomically
 
 DIED = "its process died: too little memory, or it was killed"
+#: By whom a job was done: this process and its workers, another one, or one before this began.
+Where = Literal["here", "elsewhere", "before"]
 #: Seconds between two looks at what other processes do.
 LOOK = 0.5
 
@@ -53,8 +55,8 @@ class PoolJob:
 class Follower(Protocol):
     """Is told how jobs go."""
 
-    def done(self, job: PoolJob, reason: str | None, kept: bool) -> None:
-        """A job has ended, has failed for a reason, or was there already."""
+    def done(self, job: PoolJob, reason: str | None, where: Where) -> None:
+        """A job has ended or has failed for a reason, and where."""
 
     def look(self) -> None:
         """Some time has passed."""
@@ -105,7 +107,7 @@ class _Pool:
         self.waiting = list(jobs)
         first_look = True
         while self.waiting or self.suspects or self.running:
-            self._strike_off(kept=first_look)
+            self._strike_off("before" if first_look else "elsewhere")
             first_look = False
             self._begin()
             if self.running:
@@ -123,16 +125,16 @@ class _Pool:
         for job in [*self.running.values(), *self.suspects]:
             self.leases.release(job.lease)
 
-    def _strike_off(self, kept: bool) -> None:
+    def _strike_off(self, where: Where) -> None:
         """Take from the list what is there, or has failed in another process."""
         for job in list(self.waiting):
             if job.output.exists():
                 self.waiting.remove(job)
-                self.follower.done(job, None, kept)
+                self.follower.done(job, None, where)
             elif (reason := self._failure(job)) is not None:
                 self.waiting.remove(job)
                 self.failed[job.name] = reason
-                self.follower.done(job, reason, False)
+                self.follower.done(job, reason, "elsewhere")
 
     def _failure(self, job: PoolJob) -> str | None:
         try:
@@ -202,4 +204,4 @@ class _Pool:
             self.failed[job.name] = reason
             write_text_atomically(job.failure, json.dumps({"reason": reason}, ensure_ascii=False) + "\n")
         self.leases.release(job.lease)
-        self.follower.done(job, reason, False)
+        self.follower.done(job, reason, "here")

@@ -23,10 +23,10 @@ def test_without_a_terminal_there_is_a_line_per_event() -> None:
     file, clock = io.StringIO(), Clock()
     progress = GridProgress(Console(file=file, width=200), clock)
     progress.total(4)
-    progress.done("a", None, True)
+    progress.done("a", None, "before")
     clock.now = 60.0
-    progress.done("b", None, False)
-    progress.done("c", "ValueError: [no]", False)
+    progress.done("b", None, "here")
+    progress.done("c", "ValueError: [no]", "elsewhere")
     progress.running([CELL])
     clock.now = 61.0
     progress.running([CELL])
@@ -43,7 +43,7 @@ def test_on_a_terminal_there_is_a_bar_and_a_line_per_running_cell() -> None:
     file = io.StringIO()
     progress = GridProgress(Console(file=file, width=60, force_terminal=True))
     progress.total(4)
-    progress.done("a", None, True)
+    progress.done("a", None, "before")
     progress.running([CELL, Running("test of A", "here", None)])
     plain = Console(file=io.StringIO(), width=60)
     plain.print(progress.picture())

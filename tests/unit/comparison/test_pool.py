@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from cotrain.comparison._leases import Leases
-from cotrain.comparison._pool import DIED, PoolJob, run_jobs
+from cotrain.comparison._pool import DIED, PoolJob, Where, run_jobs
 from cotrain.training import write_text_atomically
 
 
 class Noted:
     def __init__(self) -> None:
-        self.told: list[tuple[str, str | None, bool]] = []
+        self.told: list[tuple[str, str | None, Where]] = []
         self.looks = 0
 
-    def done(self, job: PoolJob, reason: str | None, kept: bool) -> None:
-        self.told.append((job.name, reason, kept))
+    def done(self, job: PoolJob, reason: str | None, where: Where) -> None:
+        self.told.append((job.name, reason, where))
 
     def look(self) -> None:
         self.looks += 1
@@ -43,7 +43,7 @@ def test_what_fails_says_why_and_stops_nothing(tmp_path: Path) -> None:
     # Another process that waits for the same jobs hears of the failures; a later attempt tries them again.
     elsewhere = Noted()
     assert run_jobs(jobs, 2, leases, elsewhere) == failed
-    assert [name for name, _, kept in elsewhere.told if kept] == ["writes"]
+    assert [name for name, _, where in elsewhere.told if where == "before"] == ["writes"]
     old = {path: path.stat().st_mtime_ns for path in out.glob("*.failed")}
     again = [PoolJob("errs", write_text_atomically, out / "errs", {"path": out / "errs", "text": "y"})]
     assert run_jobs(again, 1, leases, Noted(), old) == {}
