@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,3 +68,22 @@ def test_the_commands_of_a_page_exist_with_their_options(page: Path) -> None:
         if words and words[0] == "cotrain":
             command = group.commands[words[1]]
             command.make_context(words[1], words[2:])
+
+
+@pytest.mark.slow
+def test_two_processes_end_where_one_does(tmp_path: Path) -> None:
+    (code,) = blocks(DOCS / "how-to" / "distributed.md", "python")
+    (tmp_path / "train.py").write_text(code)
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+
+    def ends(*command: str) -> set[str]:
+        done = subprocess.run(
+            [sys.executable, *command, "train.py"],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return set(re.findall(r"^rank .*: (.*)$", done.stdout, re.MULTILINE))
+
+    one = ends()
+    assert len(one) == 1
+    assert ends("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2") == one

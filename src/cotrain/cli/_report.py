@@ -11,7 +11,7 @@ from cotrain.cli._output import JSON_OPTION
 
 
 def report(
-    folders: Annotated[list[Path], typer.Argument(help="Run folders.")],
+    folders: Annotated[list[Path], typer.Argument(help="Folders of runs or comparisons.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; default FOLDER/report.html.")
     ] = None,

@@ -42,6 +42,11 @@ def analysis_of_folder(folder: Path) -> dict[str, Any]:
     Raises:
         RunError: the folder is not a finished run, or is damaged.
     """
+    if (folder / "results.json").is_file() and not (folder / "metrics.json").is_file():
+        raise RunError(
+            f"{folder} holds a comparison, which keeps no gradients: train the way that you want to analyze "
+            "with cotrain train, or read the comparison with cotrain report."
+        )
     metrics, history, config, _, cotraining = _read_run(folder)
     with _explained(folder):
         return analysis_of(history, metrics, config, cotraining)

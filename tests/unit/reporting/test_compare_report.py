@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cotrain._base import RunError
-from cotrain.reporting import comparison_report, report_of_folder
+from cotrain.reporting import analysis_of_folder, comparison_report, report_of_folder
 
 pytest.importorskip("matplotlib", reason="the extra 'report' is not installed")
 pytest.importorskip("jinja2", reason="the extra 'report' is not installed")
@@ -71,3 +71,9 @@ def test_a_comparison_without_verdicts_still_has_a_report(tmp_path: Path) -> Non
     (tmp_path / "results.json").write_text("{}")
     with pytest.raises(RunError, match="damaged or of another version"):
         report_of_folder(tmp_path)
+
+
+def test_analyzing_a_comparison_says_what_to_do_instead(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text(json.dumps(results()))
+    with pytest.raises(RunError, match=r"holds a comparison.*cotrain train"):
+        analysis_of_folder(tmp_path)
