@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import cotrain
-from cotrain._base import constructor_parameters
+from cotrain._base import MissingExtraError, constructor_parameters
 from cotrain.learner._components import FAMILIES, SETTINGS, kinds_of
 
 ROOT = Path(cotrain.__file__).parent
@@ -40,7 +40,10 @@ def test_files_and_functions_stay_small_and_nothing_is_left_to_do(path):
 )
 def test_every_export_exists_and_is_listed_in_order(package):
     name = ".".join(["cotrain", *package.parts])
-    module = importlib.import_module(name)
+    try:
+        module = importlib.import_module(name)
+    except MissingExtraError as error:
+        pytest.skip(str(error))
     exported = getattr(module, "__all__", [])
     assert len(set(exported)) == len(exported)
     for symbol in exported:

@@ -1,0 +1,166 @@
+"""The balancer on the host: what a graph calls through `tf.numpy_function`, once a step."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+
+from cotrain._base import InvalidArgumentError
+from cotrain.balancing import Balancer, Equal, JacobianRule, Needs
+
+_log = logging.getLogger("cotrain")
+
+
+class Host:
+    """A balancer with what is counted beside it.
+
+    `tf.numpy_function` is stateful, so that a graph calls these in order and never twice a step.
+
+    Args:
+        balancer: the method.
+        tasks: the K names.
+        preference: K numbers or `None`, from the model.
+        reference_losses: K numbers or `None`.
+
+    Raises:
+        InvalidArgumentError: for a method on several independent batches.
+    """
+
+    def __init__(
+        self,
+        balancer: Balancer,
+        tasks: Sequence[str],
+        preference: Sequence[float] | None,
+        reference_losses: Sequence[float] | None,
+    ) -> None:
+        if not isinstance(balancer, Balancer):
+            raise InvalidArgumentError(
+                "MultiTaskModel(balancer=...) must be a balancing method such as "
+                f"cotrain.balancing.UPGrad(), got {balancer!r}."
+            )
+        if balancer.needs is Needs.CROSS:
+            raise InvalidArgumentError(
+                f"{type(balancer).__name__} needs several independent batches in one step, which "
+                "model.fit does not draw: use it with cotrain.Balance, or take another method here."
+            )
+        self.balancer = balancer
+        self.tasks = tuple(tasks)
+        balancer.start(len(tasks), reference_losses=reference_losses, preference=preference)
+        self.preference = balancer.preference or preference
+        #: A class that fixes its needs never changes them; `Every` and what is around it may at each step.
+        self.fixed = getattr(type(balancer), "needs", None) is not None
+        self.weighs_losses = balancer.needs is Needs.LOSSES
+        self.nothing_shared = False
+        self.weights_K: np.ndarray | None = None
+        self.skipped_K = np.zeros(len(tasks), dtype=np.int64)
+        self._warned: set[str] = set()
+
+    # -- called from the graph: arrays in, arrays out ------------------------------------------------
+
+    def due(self) -> np.ndarray:
+        """Return whether this step's weights need gradients."""
+        return np.asarray(self.balancer.needs is not Needs.LOSSES)
+
+    def weigh(
+        self,
+        losses_K: np.ndarray,
+        present_K: np.ndarray,
+        gramian_KK: np.ndarray,
+        healthy_K: np.ndarray,
+        scaled: np.ndarray,
+    ) -> np.ndarray:
+        """Return [3, K]: the weights on the shared variables, those on the others, and who took part.
+
+        Args:
+            losses_K: the losses, anything where absent.
+            present_K: which tasks have a label.
+            gramian_KK: K×K, or [0, 0] if none was computed.
+            healthy_K: whether the gradients of the tasks' own variables are finite.
+            scaled: whether a `LossScaleOptimizer` is at work: a gradient that is not finite although its loss
+                is then overflow, left for the optimiser to find.
+        """
+        with_gramian = gramian_KK.size > 0
+        finite_K = healthy_K & np.isfinite(np.diagonal(gramian_KK)) if with_gramian else healthy_K
+        if bool(scaled) and np.any(present_K & np.isfinite(losses_K) & ~finite_K):
+            part_K = np.asarray(present_K, dtype=np.float64)
+            return np.stack([np.full(len(self.tasks), np.nan)] * 2 + [part_K])
+        active_K = self._note(losses_K, present_K, finite_K)
+        weights_K = np.zeros(len(self.tasks))
+        if active_K.any():
+            losses_K = np.where(active_K, losses_K, 0.0)
+            rule = self.balancer
+            if self.nothing_shared and not self.weighs_losses:
+                rule = Equal(preference=self.preference)
+            if with_gramian and rule.needs is not Needs.LOSSES:
+                gramian_KK = np.where(np.outer(active_K, active_K), gramian_KK, 0.0)
+                weights_K = rule.weights(losses_K, gramian_KK, active_K)
+            else:
+                weights_K = rule.weights(losses_K, None, active_K)
+        self.weights_K = np.asarray(weights_K, dtype=np.float64)
+        heads_K = self.weights_K if self.weighs_losses else self._head_weights(active_K)
+        return np.stack([self.weights_K, heads_K, active_K.astype(np.float64)])
+
+    def combine(
+        self,
+        losses_K: np.ndarray,
+        present_K: np.ndarray,
+        jacobian_KP: np.ndarray,
+        healthy_K: np.ndarray,
+        scaled: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the update [P] of a method that combines gradients entry by entry, and [3, K] as `weigh`."""
+        rule = self.balancer
+        if not isinstance(rule, JacobianRule):
+            raise InvalidArgumentError(f"{type(rule).__name__} does not combine gradients entry by entry.")
+        finite_K = healthy_K & np.isfinite(jacobian_KP).all(axis=1)
+        part_K = np.asarray(present_K, dtype=np.float64)
+        if bool(scaled) and np.any(present_K & np.isfinite(losses_K) & ~finite_K):
+            broken = np.full(len(self.tasks), np.nan)
+            return np.full(jacobian_KP.shape[1], np.nan, jacobian_KP.dtype), np.stack(
+                [broken, broken, part_K]
+            )
+        active_K = self._note(losses_K, present_K, finite_K)
+        update_P = np.zeros(jacobian_KP.shape[1], jacobian_KP.dtype)
+        if active_K.any():
+            losses_K = np.where(active_K, losses_K, 0.0)
+            update_P = rule.combine(jacobian_KP, losses_K, active_K).astype(jacobian_KP.dtype)
+        self.weights_K = np.full(len(self.tasks), np.nan)
+        heads_K = self._head_weights(active_K)
+        return update_P, np.stack([heads_K, heads_K, active_K.astype(np.float64)])
+
+    def observe_update(self, losses_K: np.ndarray, present_K: np.ndarray) -> np.ndarray:
+        """Give the balancer the losses after the update."""
+        self.balancer.observe_update(np.where(present_K, losses_K, np.nan))
+        return np.zeros((), dtype=np.float64)
+
+    def note_gradients(self, broken_K: np.ndarray) -> np.ndarray:
+        """Count tasks whose loss is finite and whose gradient is not, in a step of one backward pass."""
+        self._count(broken_K.astype(bool))
+        return np.zeros((), dtype=np.float64)
+
+    # -- inside -------------------------------------------------------------------------------------
+
+    def _note(self, losses_K: np.ndarray, present_K: np.ndarray, finite_K: np.ndarray) -> np.ndarray:
+        active_K = present_K & finite_K & np.isfinite(losses_K)
+        self._count(present_K & ~active_K)
+        return active_K
+
+    def _count(self, broken_K: np.ndarray) -> None:
+        self.skipped_K += broken_K
+        for task, broken in zip(self.tasks, broken_K, strict=True):
+            if broken and task not in self._warned:
+                self._warned.add(task)
+                _log.warning(
+                    "The loss or gradient of task %r is not finite: the task is left out of such steps, "
+                    "which model.skipped counts.",
+                    task,
+                )
+
+    def _head_weights(self, active_K: np.ndarray) -> np.ndarray:
+        """Return the preference with mean 1 over the active tasks, 0 elsewhere."""
+        given_K = np.ones(len(active_K)) if self.preference is None else np.asarray(self.preference)
+        weights_K = np.where(active_K, given_K, 0.0)
+        total = weights_K.sum()
+        return weights_K * (active_K.sum() / total) if total > 0 else weights_K

@@ -1,0 +1,39 @@
+"""What a metric sees of a task: its labelled rows, or its labelled entries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from cotrain.keras._losses import Labelled, TaskLoss
+from cotrain.keras._machine import Batch
+
+
+def labelled_rows(task: str, batch: Batch, output: Any, loss: TaskLoss) -> tuple[Any, Any, Any]:
+    """Return targets, predictions and sample weights of what is labelled.
+
+    Args:
+        task: its name.
+        batch: with labels of any subset of the tasks.
+        output: of the task, [B, ...].
+        loss: of the task; if it has a value per target, so have the metrics: [n, 1] for n labelled entries.
+    """
+    if task not in batch.labels:
+        empty = tf.zeros((0,) if output.shape[-1] != 1 else (0, 1), output.dtype)
+        return empty, output[:0], tf.zeros((0,), tf.float32)
+    labelled, weight = batch.labels[task], batch.weights.get(task)
+    targets, mask = labelled.targets, labelled.mask
+    n_rows = tf.shape(targets)[0]
+    if mask is None and weight is None:
+        return targets, output, tf.ones((n_rows,), tf.float32)
+    mask = tf.ones(tf.shape(targets), tf.bool) if mask is None else mask
+    rows = tf.ones((n_rows,), tf.float32) if weight is None else tf.cast(weight, tf.float32)
+    rows = tf.reduce_mean(tf.reshape(rows, (n_rows, -1)), axis=1)
+    if loss.keeps_entries(Labelled(targets, mask), output):
+        rows = tf.reshape(rows, (n_rows, *[1] * (targets.shape.rank - 1))) * tf.ones(tf.shape(targets))
+        kept = mask & (rows != 0)
+        entries = [tf.boolean_mask(values, kept) for values in (targets, output, rows)]
+        return tf.expand_dims(entries[0], -1), tf.expand_dims(entries[1], -1), entries[2]
+    kept = tf.reduce_all(tf.reshape(mask, (n_rows, -1)), axis=1) & (rows != 0)
+    return tf.boolean_mask(targets, kept), tf.boolean_mask(output, kept), tf.boolean_mask(rows, kept)
