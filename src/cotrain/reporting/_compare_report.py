@@ -68,6 +68,8 @@ def _notes(results: Results, chosen: str | None) -> list[str]:
         "more such words would appear in at most 5 % of comparisons. Intervals are those of each task by "
         "itself."
     )
+    notes += [results[key] for key in ("definition_per_metric",) if results.get(key)]
+    notes += results.get("notes", [])
     failed = [method for method in results["methods"] if method["failed"]]
     notes += [f"{method['name']} has failed and has no figures: {method['failed']}" for method in failed]
     return notes
@@ -188,6 +190,7 @@ def _summary(results: Results) -> Section:
             [
                 Cell(NAMES.get(method["name"], method["name"])),
                 Cell(shown_share(method["delta_m"])),
+                Cell(shown_share(method.get("delta_m_per_metric"))),
                 Cell("–" if method["worst_task"] is None else short(method["worst_task"])),
                 Cell(shown(method["mean_rank"])),
                 Cell(shown(method["validation"])),
@@ -195,7 +198,16 @@ def _summary(results: Results) -> Section:
                 Cell(f"{method['seconds']:.0f} s" if method["seconds"] else "–"),
             ]
         )
-    header = ["method", "delta_m", "worst task", "mean rank", "validation score", "learning rate", "took"]
+    header = [
+        "method",
+        "delta_m",
+        "per metric",
+        "worst task",
+        "mean rank",
+        "validation score",
+        "learning rate",
+        "took",
+    ]
     ranked = [method for method in results["methods"] if method["mean_rank"] is not None]
     least = min((method["mean_rank"] for method in ranked), default=None)
     leaders = [NAMES.get(m["name"], m["name"]) for m in ranked if m["mean_rank"] == least]
@@ -208,11 +220,12 @@ def _summary(results: Results) -> Section:
 def _fairness(results: Results, config_text: str) -> Section:
     made = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     rates = ", ".join(f"{rate:g}" for rate in results["learning_rates"])
+    where = "at the first seed" if results.get("sweep") == "first_seed" else "at each seed"
     text = (
         f"Every network got the same epochs, split and seeds ({', '.join(map(str, results['seeds']))}), and "
-        f"of the learning rates {rates} the one that was best on the validation rows at the first seed. "
-        "Boosted trees have one seed and their own early stopping. The test rows were read once, after all "
-        f"fits. Took {results['seconds']:.0f} s in all. Made with {made}."
+        f"of the learning rates {rates} the one that was best on the validation rows {where}. Boosted trees "
+        "have one seed, as many learning rates of their own, and early stopping. The test rows were read "
+        f"once, after all fits. Took {results['seconds']:.0f} s in all. Made with {made}."
     )
     return Section("The same budget for all", [Text("Configuration (YAML)", config_text)], text)
 

@@ -15,7 +15,12 @@ from cotrain.reporting._page import Block, Cell, Page, Section, Table, Text, ren
 from cotrain.reporting._pieces import headline, listed, short, shown, word_verdict
 from cotrain.reporting._rounds import rounds_section
 
-NAMES = {"single_task": "alone", "trees": "boosted trees", "constant": "constant"}
+NAMES = {
+    "single_task": "alone",
+    "pooled": "pooled network",
+    "trees": "boosted trees",
+    "constant": "constant",
+}
 #: Rows of the folded table; the rest stays in metrics.json.
 MOST_ROWS = 80
 

@@ -77,3 +77,11 @@ def test_analyzing_a_comparison_says_what_to_do_instead(tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text(json.dumps(results()))
     with pytest.raises(RunError, match=r"holds a comparison.*cotrain train"):
         analysis_of_folder(tmp_path)
+
+
+def test_it_says_how_learning_rates_were_chosen_and_what_could_not_take_part() -> None:
+    markup = comparison_report("c", results() | {"notes": ["No pooled network: <b>"]}, "")
+    assert "best on the validation rows at each seed" in markup
+    assert "No pooled network: &lt;b&gt;" in markup
+    first = comparison_report("c", results() | {"sweep": "first_seed"}, "")
+    assert "best on the validation rows at the first seed" in first
