@@ -1,11 +1,14 @@
 # `make demo` and `make test` need only Python 3.11 or newer; both install what they use into .venv, once.
+# TensorFlow is large: `make test-keras` has an environment of its own, .venv-keras.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+KERAS_VENV := .venv-keras
+KERAS_BIN := $(KERAS_VENV)/bin
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick lint format docs clean
+.PHONY: help demo test test-keras quick lint format docs clean
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,11 +26,20 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP_INSTALL) -e '.[dev]'
 	@touch $@ $(VENV)/.demo
 
+$(KERAS_VENV)/.installed: pyproject.toml constraints.txt
+	@echo "Installing cotrain with Keras and TensorFlow into $(KERAS_VENV) (once; about three minutes) ..."
+	test -x $(KERAS_BIN)/python || $(PYTHON) -m venv $(KERAS_VENV)
+	$(KERAS_BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[keras]' pytest pytest-xdist
+	@touch $@
+
 demo: $(VENV)/.demo ## train six half-empty targets of the film table together and print the verdict
 	$(BIN)/cotrain demo --output demo --overwrite
 
 test: lint ## ruff, ty, import-linter, then every test and doctest
 	$(BIN)/pytest -n 2 --dist worksteal
+
+test-keras: $(KERAS_VENV)/.installed ## the tests of cotrain.keras, in an environment of their own
+	$(KERAS_BIN)/pytest -n 2 --dist worksteal src/cotrain/keras tests/unit/keras tests/contracts/keras
 
 quick: $(VENV)/.dev ## the tests without the slow ones
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
@@ -47,4 +59,4 @@ docs: $(VENV)/.dev ## build the documentation into site/, links checked
 	@echo "Open site/index.html in a browser."
 
 clean: ## remove the environment and every build output
-	rm -rf $(VENV) build dist demo runs site .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(KERAS_VENV) build dist demo runs site .pytest_cache .ruff_cache .hypothesis

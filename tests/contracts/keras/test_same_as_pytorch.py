@@ -1,4 +1,4 @@
-"""For the same weights and the same batch, Keras and PyTorch must give the same Gramian and the same update."""
+"""For the same weights and batch, Keras and PyTorch must give the same Gramian and the same update."""
 
 import inspect
 
