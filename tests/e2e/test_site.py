@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = [
     "comparison", "cotraining", "data", "evaluation", "gradients", "learner", "networks", "reporting",
-    "tasks", "training",
+    "tasks", "training", "tuning",
 ]  # fmt: skip
 pytestmark = pytest.mark.slow
 
