@@ -34,7 +34,7 @@ def write_table(path):
 
 
 def train(path, run, resume):
-    """Run in a process of its own: dropout, averaging and per-task weights, all state that there is."""
+    """Run in a process of its own: dropout, averaging, a monitor, per-task weights, all state there is."""
     import cotrain as ct
 
     learner = ct.Learner(
@@ -46,6 +46,7 @@ def train(path, run, resume):
             patience=None,
             select="per_task",
             average=0.9,
+            monitor=7,  # with 20 steps an epoch, records of an epoch are cut in two by most kills
             checkpoint_seconds=0.02,
         ),
         seed=3,
@@ -126,6 +127,8 @@ def test_twenty_kills_change_nothing(tmp_path):
     assert epochs_seen > 3, "every kill came before the first epoch: nothing was tested"
     for name in ("history.jsonl", "model.safetensors", "schema.json", "config.yaml"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+    history = [json.loads(line) for line in (tmp_path / "killed" / "history.jsonl").read_text().splitlines()]
+    assert {record["gradients"]["n"] for record in history} == {2, 3}
     assert not list((tmp_path / "killed").glob(".*.part"))
 
 
