@@ -180,4 +180,4 @@ def test_two_processes_share_the_cells_and_take_over_from_one_that_is_killed(tmp
     assert set(here.values()) == {1}, "done twice"
     assert len(re.findall("done by another process", told[1])) > 1
     assert not list(out.glob("leases/*"))
-    assert not list(out.glob("**/*.part"))
+    assert not list(out.glob("cells/*/.*.part"))

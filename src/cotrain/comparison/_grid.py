@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +23,10 @@ from cotrain.comparison._tree_workers import train_trees
 from cotrain.comparison._workers import train_cell
 from cotrain.data import read_table, split_rows, strata
 from cotrain.learner import Job
-from cotrain.training import remove_leftovers, write_atomically
+from cotrain.training import write_atomically
 
+#: Seconds after which nobody is still writing a file.
+OLD = 3600.0
 PARTS = ("train", "validation", "test", "unlabelled")
 
 
@@ -101,10 +105,7 @@ class Grid:
                 raise DataError(f"A comparison needs {name} rows, and the split leaves none: change split.")
         folder.mkdir(parents=True, exist_ok=True)
         leases = Leases(folder / "leases")
-        if not leases.owners():
-            # Half-written files of a killed process; of one that lives they may be whole in a moment.
-            for place in (folder, folder / "parts", folder / "test", *folder.glob("cells/*")):
-                remove_leftovers(place)
+        _remove_old_leftovers(folder)
         digest = hashlib.sha256()
         for name in PARTS:
             path = folder / "parts" / f"{name}.parquet"
@@ -183,6 +184,14 @@ class _Follower:
                 if lease in owners
             ]
         )
+
+
+def _remove_old_leftovers(folder: Path) -> None:
+    """Delete what killed processes left half-written; what is young another one may be writing right now."""
+    for leftover in folder.glob("**/.*.part"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - leftover.stat().st_mtime > OLD:
+                leftover.unlink()
 
 
 def _writer(frame: pl.DataFrame) -> Callable[[str], object]:

@@ -19,7 +19,7 @@ from cotrain.comparison._pooled import PooledNetwork
 from cotrain.evaluation import evaluate_scores, paired_bootstrap, relative_gain
 from cotrain.learner import Coding, Learner, construct_class
 from cotrain.tasks import Task
-from cotrain.training import Examples, write_atomically, write_text_atomically
+from cotrain.training import Examples, remove_leftovers, write_atomically, write_text_atomically
 
 #: Half the width of an interval from so many resamples is within 5 % of that from infinitely many.
 RESAMPLES = 200
@@ -55,6 +55,8 @@ def train_cell(
     started, cpu = time.monotonic(), time.process_time()
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
+    # The cell is this process's alone: half-written files are those of a killed one.
+    remove_leftovers(place)
     learner = construct_class(Learner, config, "")
     train, validation, unlabelled = (
         pl.read_parquet(Path(parts) / f"{name}.parquet") for name in ("train", "validation", "unlabelled")
