@@ -49,7 +49,7 @@ def test_unlabelled_rows_are_completed_and_true_labels_stay():
 
 def test_networks_are_the_default():
     x, y, few = rows()
-    model = CoTrainingRegressor(max_rounds=1, updates=60, learning_rate=1e-2, random_state=0).fit(x, few)
+    model = CoTrainingRegressor(max_rounds=1, updates=30, learning_rate=1e-2, random_state=0).fit(x, few)
     assert model.score(x, y) > 0.5
     assert np.array_equal(clone(model).fit(x, few).predict(x), model.predict(x))
 
