@@ -72,7 +72,10 @@ def compare(
         print_json(results)
         return
     print_results(results)
-    status(f"The comparison is in {folder}." + (f" Open {written} in a browser." if written else ""))
+    took = f"{results['seconds']:.0f} s, and {results['cpu_seconds_of_fits']:.0f} s of CPU for all fits"
+    status(f"Took {took}. The comparison is in {folder}.")
+    if written:
+        status(f"Open {written} in a browser.")
 
 
 def print_results(results: dict[str, Any]) -> None:

@@ -64,7 +64,8 @@ def compare(job: Job, folder: Path, *, workers: int = 1, progress: Progress | No
         with_trees = any(entrant.method == TREES for entrant in entrants)
         n_tests = 2 * n_methods - 1 - with_trees
         grid.progress.total(_n_cells(entrants, len(rates), contest) + n_tests)
-        entries = _entries(grid, _fit(grid, entrants, rates, seeds, contest))
+        swept = _fit(grid, entrants, rates, seeds, contest)
+        entries = _entries(grid, swept)
         _score(grid, entries, [task.name for task in job.learner.tasks])
     finally:
         grid.leases.close()
@@ -75,6 +76,7 @@ def compare(job: Job, folder: Path, *, workers: int = 1, progress: Progress | No
         "coverage": grid.coverage,
         "n_rows": grid.n_rows,
         "seconds": round(time.monotonic() - started, 1),
+        "cpu_seconds_of_fits": round(_cpu_seconds(grid, swept), 1),
         "versions": versions(),
     }
     write_text_atomically(folder / RESULTS, json.dumps(results, ensure_ascii=False, indent=1) + "\n")
@@ -112,6 +114,12 @@ def _fit(
                 tries += [cells(entrant, seed, [best.learning_rate]) for seed in seeds[1:]]
         grid.train([cell for tries in swept.values() for cells in tries[1:] for cell in cells])
     return swept
+
+
+def _cpu_seconds(grid: Grid, swept: Swept) -> float:
+    """Return what all fits took, by whichever process and whenever."""
+    cells = [cell for by_seed in swept.values() for tried in by_seed for cell in tried]
+    return sum(grid.record(cell).get("cpu_seconds", 0.0) for cell in cells)
 
 
 def _at(tries: Sequence[list[Cell]], number: int) -> list[Cell]:

@@ -107,3 +107,16 @@ def test_a_wrong_file_gets_one_sentence_with_its_name(tmp_path, text, sentence):
 def test_a_missing_file_points_to_its_neighbours(config):
     with pytest.raises(ConfigError, match=r"did you mean 'job.yaml'\?"):
         Job.read(config.parent / "jop.yaml")
+
+
+def test_values_are_changed_by_keys_with_dots():
+    config = {"data": "t.csv", "tasks": [{"kind": "Binary", "name": "a"}], "tune": {"trials": 3}}
+    job = Job.from_config(config)
+    changed = job.changed({"training.epochs": 7, "tasks.a.weight": 2.0, "sharing": {"kind": "MMoE"}})
+    assert (changed.learner.training.epochs, changed.learner.tasks[0].weight) == (7, 2.0)
+    assert (type(changed.learner.sharing).__name__, changed.tune) == ("MMoE", {"trials": 3})
+    assert job.learner.training.epochs == 20
+    with pytest.raises(ConfigError, match="did you mean 'epochs'"):
+        job.changed({"training.epoch": 7})
+    with pytest.raises(ConfigError, match=r"tasks\.b\.weight: 'b' is not in the list"):
+        job.changed({"tasks.b.weight": 7})
