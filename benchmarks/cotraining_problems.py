@@ -195,6 +195,8 @@ def four_tasks(seed: int, folder: Path) -> Problem:
         coded(pixels[test] / 6, tasks, frame[test]),
         {},
         torch.arange(280, 560),
+        hidden=(256, 128),
+        dropout=0.2,
     )
 
 

@@ -118,6 +118,18 @@ class Labeller:
         return f"refused: the class shares would move by {moved:.2f}, more than {bound:.2f}"
 
 
+def unchanged(now: Sequence[dict[str, Labelled]], before: Sequence[dict[str, Labelled]]) -> bool:
+    """Say whether all learners are taught what they were taught before."""
+    if [sorted(labels) for labels in now] != [sorted(labels) for labels in before]:
+        return False
+    pairs = [
+        (one.labels, before[learner][task].labels)
+        for learner, of in enumerate(now)
+        for task, one in of.items()
+    ]
+    return all(torch.equal(a.values, b.values) and torch.equal(a.weight, b.weight) for a, b in pairs)
+
+
 def true_accuracy(task: Task, found: Sequence[Labelled], truth: Examples | None) -> float:
     """Return the share of right pseudo-labels; NaN for numbers, and where the truth is not known."""
     if truth is None or task.coding == "number":

@@ -22,7 +22,7 @@ from cotrain.cotraining._guards import (
     value_on,
 )
 from cotrain.cotraining._holdout import Licence, licences
-from cotrain.cotraining._labelling import Labelled, Labeller, true_accuracy
+from cotrain.cotraining._labelling import Labelled, Labeller, true_accuracy, unchanged
 from cotrain.cotraining._pseudo_labels import PseudoLabels, with_pseudo_labels
 from cotrain.cotraining._records import Outcome, RoundRecord, TaskRound, answers
 from cotrain.cotraining._settings import CoTraining
@@ -112,7 +112,10 @@ class Loop:
         taught: list[dict[str, Labelled]] = []
         stale, stopped = 0, f"all {self.settings.max_rounds} rounds are done"
         for round_ in range(1, self.settings.max_rounds + 1):
-            taught = self._teach(rounds[-1], round_)
+            before, taught = taught, self._teach(rounds[-1], round_)
+            if self.strategy.online is None and unchanged(taught, before):
+                stopped = "the labels stay as they were"
+                break
             if not any(one.labels.n_accepted for labels in taught for one in labels.values()):
                 stopped = self._nothing_accepted(taught)
                 break

@@ -339,3 +339,10 @@ def test_numbers_are_not_labelled_where_nothing_could_show_that_they_are_wrong(m
     assert notes[1]["size"].accepted == 0
     assert "validation rows" in notes[1]["size"].note
     assert notes[1]["class"].accepted > 0
+
+
+def test_labels_that_stay_as_they_were_are_not_learned_twice(make_problem):
+    problem = make_problem(labelled=12)
+    outcome = problem.run(CoTraining(TeacherStudent("joint"), 4))
+    assert len(outcome.records) == 1
+    assert outcome.stopped == "the labels stay as they were"

@@ -19,6 +19,7 @@ class Curriculum(Selector):
 
     Args:
         share: of the free rows that the last round labels, in (0, 1].
+        grow: whether the share grows from round to round; if not, progress counts as 1 from the first on.
 
     Raises:
         InvalidArgumentError: `share` is out of range.
@@ -31,15 +32,17 @@ class Curriculum(Selector):
         1.0
     """
 
-    def __init__(self, share: float = 0.9) -> None:
+    def __init__(self, share: float = 0.9, *, grow: bool = True) -> None:
         check_share(self, share=share)
         self.share = share
+        self.grow = grow
 
     def select(self, candidates: Candidates) -> Tensor:
         """Return the surest entries of every target."""
         taken = torch.zeros_like(candidates.free)
+        share = self.share * (candidates.progress if self.grow else 1.0)
         for t in range(taken.shape[1]):
             rows = torch.nonzero(candidates.free[:, t]).flatten()
             order = candidates.confidence[rows, t].sort(descending=True, stable=True).indices
-            taken[rows[order[: round(candidates.progress * self.share * len(rows))]], t] = True
+            taken[rows[order[: round(share * len(rows))]], t] = True
         return taken

@@ -15,8 +15,8 @@ from cotrain.cotraining.strategies._base import Kit, Strategy
 class TeacherStudent(Strategy):
     """Teachers complete the table, a joint student learns from it; the student is the answer.
 
-    Teachers are fitted to true labels only, so that there is one round of labels, which the later rounds
-    extend to rows that the teachers are less sure of.
+    Teachers are fitted to true labels only, so that by default there is one round: they would label alike in
+    the next.
 
     Args:
         teachers_are: "single": a network per task (MuST); "joint": a network for all tasks (noisy
@@ -26,7 +26,8 @@ class TeacherStudent(Strategy):
         options: of the classifier's constructor.
         transductive: whether the classifier is given the unlabelled rows too, with the label −1, as
             scikit-learn's LabelSpreading wants.
-        selector: what is kept; default `Curriculum(1.0)`: everything in the end, as the papers do.
+        selector: what is kept; default `Curriculum(1.0, grow=False)`: everything at once, as the
+            papers do.
         align: see `Strategy`.
 
     Raises:
@@ -62,7 +63,7 @@ class TeacherStudent(Strategy):
         self.regressor = regressor
         self.options = dict(options or {})
         self.transductive = transductive
-        self.selector = selector or Curriculum(1.0)
+        self.selector = selector or Curriculum(1.0, grow=False)
         self.align = align
 
     def peers(self, kit: Kit) -> list[Peer]:

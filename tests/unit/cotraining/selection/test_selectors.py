@@ -162,3 +162,9 @@ def test_adaptive_threshold_asks_less_of_a_class_that_is_seldom_sure():
 def test_arguments_out_of_range_are_refused(make):
     with pytest.raises(InvalidArgumentError, match="expected a number"):
         make()
+
+
+def test_a_curriculum_that_does_not_grow_takes_its_share_at_once():
+    early = candidates([0] * 10, [0.5 + 0.01 * i for i in range(10)], progress=0.2)
+    assert len(chosen(Curriculum(1.0), early)) == 2
+    assert len(chosen(Curriculum(1.0, grow=False), early)) == 10
