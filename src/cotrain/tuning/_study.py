@@ -53,7 +53,7 @@ def open_storage(spec: str | None, folder: Path) -> Any:
     )
 
 
-def open_study(storage: Any, job: Job, tuning: Tuning, folder: Path, number: int = 0) -> optuna.Study:
+def open_study(storage: Any, job: Job, tuning: Tuning, folder: Path) -> optuna.Study:
     """Open the study, or make it.
 
     Args:
@@ -61,7 +61,6 @@ def open_study(storage: Any, job: Job, tuning: Tuning, folder: Path, number: int
         job: the configuration.
         tuning: its section.
         folder: names the study.
-        number: of the process, so that several draw different trials.
 
     Raises:
         RunError: the study there is of another configuration.
@@ -70,31 +69,45 @@ def open_study(storage: Any, job: Job, tuning: Tuning, folder: Path, number: int
 
     tasks = [task.name for task in job.learner.tasks]
     n_objectives = len(tasks) if tuning.objectives == "per_task" else 1
-    name = folder.resolve().name
-    study = optuna.create_study(
-        storage=storage,
-        study_name=name,
-        directions=["maximize"] * n_objectives,
-        load_if_exists=True,
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=tuning.startup, n_warmup_steps=0),
+    another = (
+        f"{folder} holds a search of another configuration: choose another folder with --output, or delete "
+        "this one."
     )
-    # Different for each process and each start, or a search that goes on would draw what it has drawn before.
-    seed = mix_seed(job.learner.seed, "tune", len(study.trials), number) % 2**32
-    study.sampler = optuna.samplers.TPESampler(n_startup_trials=tuning.startup, seed=seed)
+    try:
+        study = optuna.create_study(
+            storage=storage,
+            study_name=folder.resolve().name,
+            directions=["maximize"] * n_objectives,
+            load_if_exists=True,
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=tuning.startup, n_warmup_steps=0),
+        )
+    except ValueError as error:  # the number of objectives is another one
+        raise RunError(another) from error
     found = study.user_attrs.get("configuration")
     if found is None:
         study.set_user_attr("configuration", _digest(job))
     elif found != _digest(job):
-        raise RunError(
-            f"{folder} holds a search of another configuration: choose another folder with --output, or "
-            "delete this one."
-        )
+        raise RunError(another)
     return study
 
 
+def ask(study: optuna.Study, job: Job, tuning: Tuning) -> optuna.Trial:
+    """Return a new trial, whose random draws its number names.
+
+    So several processes never draw the same, and a search that was stopped draws what it would have drawn.
+    """
+    import optuna
+
+    trial = study.ask()
+    seed = mix_seed(job.learner.seed, "tune", trial.number) % 2**32
+    study.sampler = optuna.samplers.TPESampler(n_startup_trials=tuning.startup, seed=seed)
+    return trial
+
+
 def _digest(job: Job) -> str:
-    """Name all that values are comparable under: everything but how many trials there shall be."""
+    """Name all that scores depend on: neither the number of trials nor where the data lies."""
     config = job.config()
+    config["data"] = Path(config["data"]).name
     config["tune"] = {key: value for key, value in config["tune"].items() if key != "trials"}
     return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()[:16]
 

@@ -68,7 +68,7 @@ def tune(
 
     tell()
     if workers == 1:
-        work(job, folder, storage, 0, tell)
+        work(job, folder, storage, tell)
     else:
         _work_together(job, folder, storage, workers, tell)
     tell()
@@ -87,8 +87,8 @@ def _work_together(
     context = multiprocessing.get_context("spawn")
     config, parent = job.config(), os.getpid()
     processes = [
-        context.Process(target=work_alone, args=(config, str(folder), storage, number, parent))
-        for number in range(1, workers + 1)
+        context.Process(target=work_alone, args=(config, str(folder), storage, parent))
+        for _ in range(workers)
     ]
     for process in processes:
         process.start()
@@ -103,4 +103,4 @@ def _work_together(
     if any(process.exitcode for process in processes):
         # Whatever ended them, an error of one process alone or a kill: what is missing is done here, and an
         # error that is not by chance is raised again.
-        work(job, folder, storage, 0, tell)
+        work(job, folder, storage, tell)

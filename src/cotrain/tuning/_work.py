@@ -16,7 +16,7 @@ from cotrain.data import read_table, split_rows, strata
 from cotrain.learner import Job, construct_class
 from cotrain.training import FitStart
 from cotrain.tuning._field import Field
-from cotrain.tuning._study import fail_abandoned, open_storage, open_study
+from cotrain.tuning._study import ask, fail_abandoned, open_storage, open_study
 from cotrain.tuning._tuning import Tuning
 
 if TYPE_CHECKING:
@@ -40,33 +40,32 @@ class Rows:
         self.left_out = [column for column in (job.split.column, job.split.group) if column is not None]
 
 
-def work_alone(config: Mapping[str, Any], folder: str, storage: str | None, number: int, parent: int) -> None:
+def work_alone(config: Mapping[str, Any], folder: str, storage: str | None, parent: int) -> None:
     """Do trials in a process of its own that ends with its parent."""
     start_worker(parent)
     job = Job.from_config(config)
-    work(job, Path(folder), storage, number, lambda: None)
+    work(job, Path(folder), storage, lambda: None)
 
 
-def work(job: Job, folder: Path, storage: str | None, number: int, after: Callable[[], None]) -> None:
+def work(job: Job, folder: Path, storage: str | None, after: Callable[[], None]) -> None:
     """Do trials until there are as many as asked for.
 
     Args:
         job: the configuration.
         folder: of the tuning.
         storage: see `open_storage`.
-        number: of the process.
         after: called after each trial.
     """
     tuning = construct_class(Tuning, job.tune, "tune")
     fields, rows = tuning.all_fields(job), Rows(job)
-    study = open_study(open_storage(storage, folder), job, tuning, folder, number)
+    study = open_study(open_storage(storage, folder), job, tuning, folder)
     leases = Leases(folder / "leases")
     lease = f"process-{uuid.uuid4().hex[:12]}"
     leases.claim(lease)
     try:
         fail_abandoned(study, leases)
         while len(counted(study)) < tuning.trials:
-            trial = study.ask()
+            trial = ask(study, job, tuning)
             trial.set_user_attr("lease", lease)
             one_trial(study, trial, job, tuning, fields, rows)
             after()

@@ -66,6 +66,12 @@ def test_the_best_configuration_trains_and_a_second_start_goes_on(data: Path, tm
     assert len(set(rates)) == 4
     with pytest.raises(RunError, match="search of another configuration"):
         tune(job_of(data, fields=RATE, trials=3), folder)
+    with pytest.raises(RunError, match="search of another configuration"):
+        tune(job_of(data, fields=fields, trials=3, objectives="per_task"), folder)
+    whole = tune(job_of(data, fields=fields, trials=4), tmp_path / "whole")
+    assert [(t["values"], t["score"]) for t in whole["trials"]] == [
+        (t["values"], t["score"]) for t in more["trials"]
+    ], "a search that was stopped ends as one that was not"
 
 
 def test_several_objectives_give_a_front_that_is_drawn(data: Path, tmp_path: Path) -> None:
