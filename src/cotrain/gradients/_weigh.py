@@ -44,44 +44,61 @@ def measure(call: Call, gramian: Tensor, heads_finite_A: Tensor, scale: Tensor |
         heads_finite_A: whether the own parameters' gradients are finite.
         scale: the factor that the gradients carry (a `GradScaler`'s).
     """
-    n_present, place = len(call.places), np.array(call.places)
-    device = gramian.device
-    unit = torch.ones((), device=device) if scale is None else scale
-    parts = [gramian.flatten(), call.values_A, heads_finite_A, unit.reshape(1)]
-    packed = torch.cat([part.detach().to(device, torch.float64) for part in parts]).cpu().numpy()
-    values = packed[: gramian.numel()] / packed[-1] ** 2
-    losses_A, heads_A = packed[gramian.numel() : -1].reshape(2, n_present)
-    gramian_AA = np.diag(values) if gramian.ndim == 1 else values.reshape(n_present, n_present)
-    finite_A = np.isfinite(np.diagonal(gramian_AA)) & (heads_A > 0)
+    values, losses_A, heads_A = _on_host(call, gramian, heads_finite_A, scale)
+    gramian_AA = np.diag(values) if values.ndim == 1 else values
+    finite_A = np.isfinite(gramian_AA.diagonal()) & heads_A
+    active_A = finite_A & np.isfinite(losses_A)
+    overflow = bool((np.isfinite(losses_A) & ~finite_A).any())
+    if len(call.places) == call.n_tasks:
+        return Measured(losses_A, gramian_AA, active_A, ~active_A, overflow)
+    place = np.array(call.places, dtype=int)
     losses_K = np.full(call.n_tasks, np.nan)
     losses_K[place] = losses_A
     gramian_KK = np.full((call.n_tasks, call.n_tasks), np.nan)
     gramian_KK[np.ix_(place, place)] = gramian_AA
-    active_K = np.zeros(call.n_tasks, dtype=bool)
-    active_K[place] = finite_A & np.isfinite(losses_A)
-    broken_K = np.zeros(call.n_tasks, dtype=bool)
-    broken_K[place] = ~active_K[place]
-    overflow = bool(np.any(np.isfinite(losses_A) & ~finite_A))
+    active_K, broken_K = np.zeros((2, call.n_tasks), dtype=bool)
+    active_K[place], broken_K[place] = active_A, ~active_A
     return Measured(losses_K, gramian_KK, active_K, broken_K, overflow)
+
+
+def _on_host(
+    call: Call, gramian: Tensor, heads_finite_A: Tensor, scale: Tensor | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return Gramian, losses and booleans in float64 without the scale, in one transfer if there is any."""
+    if gramian.device.type == "cpu":
+        factor = 1.0 if scale is None else float(scale.double().numpy()) ** 2
+        values = gramian.detach().double().numpy() / factor
+        return values, call.values_A.double().numpy(), heads_finite_A.cpu().numpy()
+    unit = torch.ones((), device=gramian.device) if scale is None else scale
+    parts = [gramian.flatten(), call.values_A, heads_finite_A, unit.reshape(1)]
+    packed = torch.cat([part.detach().to(gramian.device, torch.float64) for part in parts]).cpu().numpy()
+    values = (packed[: gramian.numel()] / packed[-1] ** 2).reshape(tuple(gramian.shape))
+    losses_A, heads_A = packed[gramian.numel() : -1].reshape(2, len(call.places))
+    return values, losses_A, heads_A > 0
 
 
 def weigh(balancer: Balancer, measured: Measured, call: Call, rescale: Rescale) -> np.ndarray:
     """Return the K weights in float64, 0 for tasks that are not active."""
     active_K = measured.active_K
-    # Rules skip what is inactive before they compute, so any finite filler will do.
-    safe_KK = np.where(np.outer(active_K, active_K), measured.gramian_KK, 0.0)
+    losses_K, safe_KK, active = measured.losses_K, measured.gramian_KK, None
+    if not active_K.all():
+        # Rules skip what is inactive before they compute, so any finite filler will do.
+        safe_KK = np.where(np.outer(active_K, active_K), safe_KK, 0.0)
+        losses_K, active = np.nan_to_num(losses_K), active_K
     if balancer.needs is Needs.LOSSES:
-        active = torch.from_numpy(active_K).to(call.values_A.device)
-        weights = balancer.weights(call.losses_K(), None, active)
+        on_device = torch.from_numpy(active_K).to(call.values_A.device)
+        weights = balancer.weights(call.losses_K(), None, on_device)
         weights_K = weights.detach().double().cpu().numpy()
     else:
-        weights_K = np.asarray(balancer.weights(np.nan_to_num(measured.losses_K), safe_KK, active_K))
+        weights_K = np.asarray(balancer.weights(losses_K, safe_KK, active))
     return weights_K * rescaling(weights_K, safe_KK, active_K, rescale)
 
 
 def head_weights(preference: Sequence[float] | None, active_K: np.ndarray) -> np.ndarray:
     """Return the preference with mean 1 over the active tasks, 0 elsewhere."""
-    weights_K = np.where(active_K, np.ones(len(active_K)) if preference is None else preference, 0.0)
+    if preference is None:
+        return active_K.astype(np.float64)
+    weights_K = np.where(active_K, preference, 0.0)
     total = weights_K.sum()
     return weights_K * (active_K.sum() / total) if total > 0 else weights_K
 
