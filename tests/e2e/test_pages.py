@@ -18,7 +18,7 @@ from cotrain.learner import Job
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 #: Pages with tests of their own, and the pages of methods, whose examples are doctests.
-ELSEWHERE = ("balancing-in-your-loop", "co-training", "films", "keras", "which-sharing")
+ELSEWHERE = ("balancing-in-your-loop", "co-training", "films", "keras", "scikit-learn", "which-sharing")
 PAGES = [
     page
     for page in sorted(DOCS.rglob("*.md"))
@@ -44,6 +44,8 @@ def named(page: Path) -> str:
 def test_the_code_of_a_page_runs_from_top_to_bottom(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if any("cotrain.tuning" in code for code in blocks(page, "python")):
+        pytest.importorskip("optuna", reason="the extra 'hpo' is not installed")
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "page"}
     for code in blocks(page, "python"):
