@@ -39,7 +39,8 @@ test: lint ## ruff, ty, import-linter, then every test and doctest
 	$(BIN)/pytest -n 2 --dist worksteal
 
 test-keras: $(KERAS_VENV)/.installed ## the tests of cotrain.keras, in an environment of their own
-	$(KERAS_BIN)/pytest -n 2 --dist worksteal src/cotrain/keras tests/unit/keras tests/contracts/keras
+	$(KERAS_BIN)/pytest -n 2 --dist worksteal -W 'ignore:__array__ implementation:DeprecationWarning' \
+		src/cotrain/keras tests/unit/keras tests/contracts/keras
 
 quick: $(VENV)/.dev ## the tests without the slow ones
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"

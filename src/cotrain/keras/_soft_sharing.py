@@ -77,7 +77,7 @@ class SoftSharing(keras.layers.Layer):
         total = keras.ops.zeros(())
         for layers in self._pairs:
             for variables in zip(*(layer.trainable_variables for layer in layers), strict=True):
-                values = keras.ops.stack([keras.ops.convert_to_tensor(v) for v in variables])
+                values = keras.ops.stack([v.value for v in variables])
                 away = values - keras.ops.mean(values, axis=0, keepdims=True)
                 total = total + keras.ops.cast(keras.ops.sum(away * away), total.dtype)
         return self.strength * total

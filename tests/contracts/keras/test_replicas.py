@@ -68,6 +68,6 @@ def test_two_replicas_equal_one_on_the_joined_batch(balancer):
     two = trained(tf.distribute.MirroredStrategy(["cpu:0", "cpu:1"]), balancer, adam)
     for first, second in zip(one[0], two[0], strict=True):
         np.testing.assert_allclose(first, second, rtol=1e-6, atol=1e-6)
-    for name in one[1]:
-        np.testing.assert_allclose(one[1][name], two[1][name], rtol=1e-5)
+    for name in ("a_loss", "b_loss"):
+        np.testing.assert_allclose(one[1][name], two[1][name], rtol=1e-6)
     assert one[2] == pytest.approx(two[2], rel=1e-6, nan_ok=True)
