@@ -7,7 +7,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-SIZE, GAP = 260, 70
+#: Panels in a row; width of a panel; space around it.
+PER_ROW, SIZE, GAP = 3, 260, 70
 _STYLE = (
     "text{font:12px sans-serif;fill:#333}.a{stroke:#888;fill:none}.o{fill:none;stroke:#888}"
     ".f{fill:#0072b2}.l{stroke:#0072b2;fill:none}"
@@ -26,7 +27,9 @@ def front_svg(results: Mapping[str, Any]) -> str:
     front = set(results["front"])
     title = f"Pareto front: no trial is as good on all tasks as any of these {len(front)} of {len(done)}"
     panels = [_panel(pair, done, front, place) for place, pair in enumerate(pairs)]
-    width, height = max(620, GAP + len(pairs) * (SIZE + GAP)), SIZE + 2 * GAP
+    n_rows = -(-len(pairs) // PER_ROW)
+    width = max(620, GAP + min(PER_ROW, len(pairs)) * (SIZE + GAP))
+    height = 40 + n_rows * (SIZE + GAP)
     told = "; ".join(f"trial {t['number']}: {_gains(t)}" for t in done if t["number"] in front)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {width} {height}" '
@@ -40,7 +43,8 @@ def _gains(trial: Mapping[str, Any]) -> str:
 
 
 def _panel(pair: tuple[str, str], trials: Sequence[Mapping[str, Any]], front: set[int], place: int) -> str:
-    left, top = GAP + place * (SIZE + GAP), GAP // 2 + 10
+    row, column = divmod(place, PER_ROW)
+    left, top = GAP + column * (SIZE + GAP), 45 + row * (SIZE + GAP)
     scales = [_scale([trial["gains"][task] for trial in trials]) for task in pair]
 
     def at(trial: Mapping[str, Any]) -> tuple[float, float]:

@@ -21,4 +21,5 @@ def test_every_pair_of_tasks_has_a_panel_and_names_are_text() -> None:
     assert len([c for c in picture.findall(f"{svg}circle") if c.get("class") == "f"]) == 6
     assert HOSTILE in picture.attrib["aria-label"]
     assert "<script>" not in text
+    assert len({rect.get("x") for rect in picture.findall(f"{svg}rect")}) == 3
     assert "2 of 3" in picture.findtext(f"{svg}text")
