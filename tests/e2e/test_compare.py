@@ -95,6 +95,37 @@ def test_a_killed_comparison_goes_on_and_its_results_are_the_same(tmp_path: Path
     )
 
 
+def test_pooled_networks_co_training_and_swept_trees_compete_alike(tmp_path: Path) -> None:
+    tasks = [B, {"kind": "Regression", "name": "copy"}]
+    config = config_of(
+        write_table(tmp_path, 300), tasks, references=["single_task", "pooled", "trees"],
+        cotraining=[None, {"max_rounds": 1, "strategy": {"kind": "LeaveOneOut", "networks": 2}}],
+        learning_rates=[0.002, 0.004],
+    )  # fmt: skip
+    config |= {"columns": {"a": "drop", "harm": "drop"}}
+    results = compare(Job.from_config(config), tmp_path / "out", workers=2)
+    methods = {method["name"]: method for method in results["methods"]}
+    joint = ["HardSharing + ReferenceScaled", "HardSharing + ReferenceScaled + LeaveOneOut"]
+    assert list(methods) == [*joint, "single_task", "pooled", "trees", "constant"]
+    assert not any(method["failed"] for method in methods.values())
+    assert set(results["verdicts"]) == {*joint, "pooled"}
+    assert results["chosen"] in joint
+    for name in (*joint, "pooled"):
+        assert list(methods[name]["sweeps"][""]) == ["0.002", "0.004"]
+        assert methods[name]["delta_m_per_metric"] is not None
+    assert all(len(tried) == 2 for tried in methods["trees"]["sweeps"].values())
+    # At every seed the rate is that of the best validation score of that seed.
+    assert all(rate in (0.002, 0.004) for rate in methods["pooled"]["learning_rates"].values())
+    assert {len(task["figures"]["pooled"]["values"]) for task in results["tasks"]} == {3}
+
+
+def test_the_choice_of_the_first_seed_can_hold_for_all(tmp_path: Path) -> None:
+    config = config_of(write_table(tmp_path, 300), [A, B], learning_rates=[0.002, 0.004], sweep="first_seed")
+    results = compare(Job.from_config(config), tmp_path / "out", workers=2)
+    assert len(list(tmp_path.glob("out/cells/*/cell.json"))) == 3 * (2 + 2)
+    assert [len(method["learning_rates"]) for method in results["methods"]] == [1, 2, 0]
+
+
 def test_a_contender_that_fails_says_why_and_the_others_go_on(tmp_path: Path) -> None:
     balancers = ["Equal", {"kind": "Static", "weights_per_task": [1.0, 2.0, 3.0]}]
     config = config_of(write_table(tmp_path), [A, B], balancers=balancers, learning_rates=[0.004, 1e30])
