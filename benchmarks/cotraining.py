@@ -403,15 +403,17 @@ def print_table(path: Path) -> None:
 def mean_and_error(values: Sequence[float], sign: str = "") -> str:
     if not values:
         return ""
-    error = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
-    return f"{np.mean(values):{sign}.3f} ± {error:.3f}"
+    mean = f"{np.mean(values):{sign}.3f}"
+    if len(values) == 1:
+        return mean
+    return f"{mean} ± {np.std(values, ddof=1) / len(values) ** 0.5:.3f}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("problem", nargs="*", choices=[*PROBLEMS, []])
+    parser.add_argument("problem", nargs="*", help=f"of {', '.join(PROBLEMS)}")
     parser.add_argument("--seeds", type=lambda text: [int(part) for part in text.split("-")], default=[0, 2])
     parser.add_argument("--only", default="", help="regular expression of the contenders to run")
     parser.add_argument("--auto", action="store_true", help="the choice by validation rows")
