@@ -286,6 +286,11 @@ class MultiTaskModel(keras.Model):
         balancer = balancer_from_config(config.pop("balancer"), custom_objects)
         return cls(network.input, network.output, balancer=balancer, name=network.name, **config)
 
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as the saved model was, and make the optimiser's variables, which are loaded next."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
     def save_own_variables(self, store: Any) -> None:
         """Save the balancer's state beside the weights."""
         super().save_own_variables(store)
