@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -75,10 +75,21 @@ class Workspace:
         self._fresh.pop(id(array), None)
 
 
+#: How many look at a storage; builds of PyTorch for the CPU have not always had it.
+_USE_COUNT: Callable[[int], int] | None = getattr(torch._C, "_storage_Use_Count", None)
+
+
+def _uses(array: Tensor) -> int | None:
+    return None if _USE_COUNT is None else _USE_COUNT(array.untyped_storage()._cdata)
+
+
+#: What it says of an array that nobody else looks at; `None`: it cannot say.
+_ALONE = _uses(torch.empty(1))
+
+
 def _shared(array: Tensor) -> bool:
-    """Return whether another tensor looks at this memory."""
-    # One count for the array, one for the storage object that is asked.
-    return torch._C._storage_Use_Count(array.untyped_storage()._cdata) > 2
+    """Return whether another tensor looks at this memory, as far as one can tell."""
+    return _ALONE is None or _uses(array) != _ALONE
 
 
 def _room(held: Tensor, shape: Sequence[int], like: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from cotrain.balancing import UPGrad
-from cotrain.gradients import Balance
+from cotrain.gradients import Balance, _workspace
 from cotrain.gradients._workspace import Workspace
 
 
@@ -30,6 +30,13 @@ def test_a_gradient_that_somebody_holds_is_left_alone():
         memory = other.data_ptr()
         parameter.grad = other.detach()
         del held, other
+
+
+def test_memory_that_nobody_can_vouch_for_is_not_used_again(monkeypatch):
+    monkeypatch.setattr(_workspace, "_ALONE", None)
+    workspace, parameter = Workspace(), nn.Parameter(torch.zeros(3, 4))
+    first = workspace.gradient(parameter)
+    assert workspace.gradient(parameter).data_ptr() != first.data_ptr()
 
 
 def test_what_is_added_to_a_gradient_lies_elsewhere():
