@@ -91,17 +91,18 @@ def print_results(results: dict[str, Any]) -> None:
     def share(value: float | None) -> str:
         return "–" if value is None else f"{value:+.2%}"
 
-    rows = []
+    figures, sums = [], []
     for method in results["methods"]:
-        name, gain = method["name"], method["delta_m"]
-        figures = [task["figures"].get(name, {}).get("mean") for task in results["tasks"]]
-        cells = ["–" if value is None else figure(value) for value in figures]
-        row = [name, *cells, share(gain), share(method["delta_m_per_metric"]), method["worst_task"]]
-        rows.append([*row, method["mean_rank"]])
+        name = method["name"]
+        means = [task["figures"].get(name, {}).get("mean") for task in results["tasks"]]
+        figures.append([name, *("–" if value is None else figure(value) for value in means)])
+        gains = [share(method["delta_m"]), share(method["delta_m_per_metric"])]
+        sums.append([name, *gains, method["worst_task"], method["mean_rank"]])
     columns = [f"{task['name']} ({task['metric']})" for task in results["tasks"]]
     n_seeds = len(results["seeds"])
-    header = ["method", *columns, "delta_m", "delta_m per metric", "worst task", "mean rank"]
-    print_table(f"Test figures, mean of {n_seeds} seeds", header, rows)
+    print_table(f"Test figures, mean of {n_seeds} seeds", ["method", *columns], figures)
+    header = ["method", "delta_m", "delta_m per metric", "worst task", "mean rank"]
+    print_table("Over all tasks, against a network for each task alone", header, sums)
     for note in (results["definition"], results["definition_per_metric"], *results["notes"]):
         console().print(note, markup=False, highlight=False)
     for method in results["methods"]:
