@@ -6,9 +6,7 @@ import importlib.util
 
 #: Keras and TensorFlow have an environment of their own: `make test-keras`.
 KERAS = importlib.util.find_spec("keras") is not None and importlib.util.find_spec("tensorflow") is not None
-collect_ignore_glob = (
-    [] if KERAS else ["src/cotrain/keras/*", "tests/unit/keras/*", "tests/contracts/keras/*"]
-)
+collect_ignore_glob = [] if KERAS else ["src/cotrain/keras", "tests/unit/keras", "tests/contracts/keras"]
 
 
 def pytest_report_header() -> str | None:
