@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from cotrain import balancing
-from cotrain.balancing import Balancer, CrossBatchRule, Needs
+from cotrain.balancing import Balancer, CrossBatchRule, Every, Needs, Smoothed
 from cotrain.gradients import Balance
 
 SPECIAL = {
@@ -95,3 +95,27 @@ def test_no_step_keeps_its_graph(method, combine):
     del parts
     gc.collect()
     assert [loss() for loss in left] == [None] * len(left)
+
+
+@pytest.mark.parametrize("method", methods(), ids=lambda method: method.__name__)
+def test_a_wrapped_method_treats_the_heads_as_the_method_does(method):
+    # `Every` needs losses only between its solves: that must not make it a weighting of whole losses.
+    balancer = method(**SPECIAL.get(method.__name__, {}))
+    if balancer.needs is Needs.JACOBIAN:
+        pytest.skip("a method that gives updates is not wrapped.")
+    for wrapped in (Every(balancer, 3), Smoothed(balancer, 0.5)):
+        run = Run(method)
+        wrapped.start(3, reference_losses=[1.0, 1.0, 1.0])
+        run.balance = Balance(wrapped, run.encoder.parameters(), tasks=["a", "b", "c"])
+        for step in range(3):
+            run.heads.zero_grad()
+            run.step(step)
+            found = run.heads.weight.grad.clone()
+            run.heads.zero_grad()
+            alone = [
+                torch.autograd.grad(loss, run.heads.weight, retain_graph=True)[0]
+                for loss in run.losses(step, 0).values()
+            ]
+            weights = run.balance.weights if wrapped.weighs_losses else torch.ones(3)
+            expected = sum(weight * grad for weight, grad in zip(weights, alone, strict=True))
+            torch.testing.assert_close(found, expected)

@@ -42,6 +42,9 @@ class Balancer(ABC):
 
     #: What `weights` has to be given. Read it afresh at every step: `Every` needs less between its solves.
     needs: Needs
+    #: Whether a weight multiplies its whole loss, the head included. Otherwise weights are for the shared
+    #: parameters only, and a head learns from its own loss at weight 1 (times the preference).
+    weighs_losses: bool = False
     #: Whether `observe_update` should get the losses of the same batch once more after the update.
     observes_update: bool = False
     #: Whether `observe_validation` does anything.

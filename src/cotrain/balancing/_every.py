@@ -58,6 +58,7 @@ class Every(Balancer):
         self.k = k
         self.state["balancer"] = balancer.state
         self.state["step"] = 0
+        self.weighs_losses = balancer.weighs_losses
         self.observes_update = balancer.observes_update
         self.observes_validation = balancer.observes_validation
         self.batches = balancer.batches

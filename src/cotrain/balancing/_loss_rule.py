@@ -22,6 +22,7 @@ class LossRule(Balancer):
     """
 
     needs = Needs.LOSSES
+    weighs_losses = True
     #: Whether the preference multiplies what `_rule` returns; if not, `_rule` asks for `_preference_K`.
     multiplies_preference: ClassVar[bool] = True
 

@@ -57,6 +57,7 @@ class Smoothed(Balancer):
         self.beta = beta
         self.state["balancer"] = balancer.state
         self.needs = balancer.needs
+        self.weighs_losses = balancer.weighs_losses
         self.observes_update = balancer.observes_update
         self.observes_validation = balancer.observes_validation
         self.batches = balancer.batches

@@ -106,16 +106,17 @@ class Engine:
                 self._split_pass(call, self._cross_weights(call, extra, tasks), retain)
             else:
                 self._by_rows(call, tasks, retain)
-        elif self.balancer.needs is Needs.LOSSES or self._nothing_shared():
-            weights_K = self._weights_of_losses(call)
-            if regulariser is None and self._passed_on_host(call, weights_K, None):
-                return
-            total = self._connected(one_pass_loss(call, weights_K, self.skipped.drop))
-            # One pass for both: under DistributedDataParallel a second one would not be averaged.
-            self.scaled(total if regulariser is None else total + regulariser).backward()
-            return
         else:
-            self._split_pass(call, self._weights_again(call), retain)
+            weights_K = self._weights_in_one_pass(call)
+            if not self.balancer.weighs_losses and not self._nothing_shared():
+                self._split_pass(call, weights_K, retain)
+            elif regulariser is None and self._passed_on_host(call, weights_K, None):
+                return
+            else:
+                total = self._connected(one_pass_loss(call, weights_K, self.skipped.drop))
+                # One pass for both: under DistributedDataParallel a second one would not be averaged.
+                self.scaled(total if regulariser is None else total + regulariser).backward()
+                return
         self._regularise(regulariser)
 
     def _regularise(self, regulariser: Tensor | None) -> None:
@@ -136,10 +137,8 @@ class Engine:
                 rows = self.source.open(asked)
                 measured = measure(call, rows.gramian(), rows.heads_finite())
                 weights_K = self._weighed(call, measured, tasks)
-        elif self.balancer.needs is Needs.LOSSES or self._nothing_shared():
-            weights_K = self._weights_of_losses(call)
         else:
-            weights_K = self._weights_again(call)
+            weights_K = self._weights_in_one_pass(call)
         self.step += 1
         return self._connected(one_pass_loss(local, weights_K, self.skipped.drop))
 
@@ -158,6 +157,10 @@ class Engine:
         return loss if self.scaler is None else self.scaler.scale(loss)
 
     # -- weights ------------------------------------------------------------------------------------
+
+    def _weights_in_one_pass(self, call: Call) -> Tensor:
+        of_losses = self.balancer.needs is Needs.LOSSES or self._nothing_shared()
+        return self._weights_of_losses(call) if of_losses else self._weights_again(call)
 
     def _weights_of_losses(self, call: Call) -> Tensor:
         losses_K, present_K = share_losses(call)
@@ -234,7 +237,7 @@ class Engine:
         else:
             weights_A = self._weighed(call, measured, tasks).double().cpu()[places]
             # A losses-only method in a recorded step weighs whole losses, as in every other step.
-            rows.apply(weights_A, weights_A if self.balancer.needs is Needs.LOSSES else heads_A)
+            rows.apply(weights_A, weights_A if self.balancer.weighs_losses else heads_A)
 
     def _combined(
         self, rule: JacobianRule, call: Call, rows: Rows, measured: Measured, scale: Tensor | None
@@ -288,7 +291,7 @@ class Engine:
         if not call.live or call.values_A.device.type != "cpu" or world_size() > 1 or is_ddp(self.model):
             return False
         host = HostPass(call, self.shared.ids, self.skipped, self.scaler is not None)
-        if not host.possible():
+        if not host.possible(factors_K is not None):
             return False
         host.run(weights_K, factors_K, self.scaled)
         return True
@@ -324,8 +327,6 @@ class Engine:
         """Return where the parameters are."""
         parameters = self.shared.all or ([] if self.model is None else list(self.model.parameters()))
         return parameters[0].device if parameters else torch.device("cpu")
-
-    # -- what went wrong ----------------------------------------------------------------------------
 
     def _due(self) -> bool:
         return self.monitor is not None and self.monitor.due(self.step)

@@ -47,9 +47,18 @@ class HostPass:
         leaves, owner = self._graph.leaves, self._graph.owner
         self._own = [(owner[node], leaf) for node, leaf in leaves.items() if owner[node] != SHARED]
 
-    def possible(self) -> bool:
-        """Return whether nobody listens to the own parameters' gradients as they arrive."""
-        return not any(leaf._post_accumulate_grad_hooks for _, leaf in self._own)
+    def possible(self, factored: bool) -> bool:
+        """Return whether nobody listens to the own parameters' gradients as they arrive.
+
+        Args:
+            factored: tasks have factors; then no parameter outside of the shared ones may belong to several.
+        """
+        listened = any(leaf._post_accumulate_grad_hooks for _, leaf in self._own)
+        return not listened and not (factored and self._several_reach_others())
+
+    def _several_reach_others(self) -> bool:
+        leaves, owner = self._graph.leaves, self._graph.owner
+        return any(owner[n] == SHARED and id(leaf) not in self._shared_ids for n, leaf in leaves.items())
 
     def run(
         self, weights_K: Tensor, factors_K: Sequence[float] | None, scaled: Callable[[Tensor], Tensor]

@@ -51,7 +51,7 @@ class Host:
         self.preference = balancer.preference or preference
         #: A class that fixes its needs never changes them; `Every` and what is around it may at each step.
         self.fixed = getattr(type(balancer), "needs", None) is not None
-        self.weighs_losses = balancer.needs is Needs.LOSSES
+        self.weighs_losses = balancer.weighs_losses
         self.nothing_shared = False
         self.weights_K: np.ndarray | None = None
         self.skipped_K = np.zeros(len(tasks), dtype=np.int64)
