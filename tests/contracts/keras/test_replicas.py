@@ -54,18 +54,25 @@ def trained(strategy, balancer, optimizer):
     return [w for layer in layers for w in layer.get_weights()], history.history, model.task_weights
 
 
+@pytest.fixture(scope="module")
+def replicas():
+    # One for all tests: a second strategy would number its collective operations from the start again, and
+    # TensorFlow remembers in each process the shapes that those numbers had.
+    return tf.distribute.MirroredStrategy(["cpu:0", "cpu:1"])
+
+
 @pytest.mark.filterwarnings("ignore")  # TensorFlow warns about its own strategies
 @pytest.mark.parametrize(
     "balancer",
     [balancing.UPGrad, balancing.Equal, balancing.UnitNorm, balancing.FAMO, balancing.MoCo],
     ids=lambda b: b.__name__,
 )
-def test_two_replicas_equal_one_on_the_joined_batch(balancer):
+def test_two_replicas_equal_one_on_the_joined_batch(replicas, balancer):
     def adam():
         return keras.optimizers.Adam(0.05)
 
     one = trained(tf.distribute.get_strategy(), balancer, adam)
-    two = trained(tf.distribute.MirroredStrategy(["cpu:0", "cpu:1"]), balancer, adam)
+    two = trained(replicas, balancer, adam)
     for first, second in zip(one[0], two[0], strict=True):
         np.testing.assert_allclose(first, second, rtol=1e-6, atol=1e-6)
     for name in ("a_loss", "b_loss"):
