@@ -94,16 +94,22 @@ class Step:
     def apply(self, forward: Forward, result: Result) -> None:
         """Update the variables; nothing of a task without a part in the step moves."""
         grads, variables = self._regularised(forward, result.grads), self.plan.variables
-        everything = n_replicas() > 1 or self.scaling
-        hold = Hold(self.plan, self.optimizer, everything)
-        if everything:
+        if n_replicas() > 1 or self.scaling:
+            hold = Hold(self.plan, self.optimizer, everything=True)
             self.optimizer.apply(grads, variables)
-        else:
-            move = tf.reduce_any(result.active_K)
-            if forward.regulariser is not None:
-                move = tf.constant(True)
+            hold.put_back(result.active_K)
+            return
+
+        def held() -> tf.Operation | None:
+            hold = Hold(self.plan, self.optimizer, everything=False)
+            some = tf.reduce_any(result.active_K)
+            move = tf.constant(True) if forward.regulariser is not None else some
             tf.cond(move, lambda: self._apply(grads, variables), tf.no_op)
-        hold.put_back(result.active_K)
+            hold.put_back(result.active_K)
+            return tf.no_op()
+
+        # Where all take part nothing has to be kept or put back, which costs a small model a tenth of a step.
+        tf.cond(tf.reduce_all(result.active_K), lambda: self._apply(grads, variables), held)
 
     # -- the two kinds of pass ----------------------------------------------------------------------
 
