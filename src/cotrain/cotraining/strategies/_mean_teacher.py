@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import final
 
-from cotrain.cotraining.peers import Online, Peer
-from cotrain.cotraining.selection import KBest, Selector
-from cotrain.cotraining.strategies._base import Kit, Strategy
-from cotrain.cotraining.strategies._checks import check_online
+from cotrain.cotraining.peers import Peer
+from cotrain.cotraining.strategies._base import Kit
+from cotrain.cotraining.strategies._online_strategy import OnlineStrategy
 
 
 @final
-class MeanTeacher(Strategy):
+class MeanTeacher(OnlineStrategy):
     """One joint network learns from noisy inputs what the average of its weights says of clean ones.
 
     Labels are decided anew before every pass over the rows. The network begins at the supervised start and
@@ -43,34 +42,6 @@ class MeanTeacher(Strategy):
         >>> MeanTeacher().teachers(0, 1)
         [0]
     """
-
-    def __init__(
-        self,
-        selector: Selector | None = None,
-        *,
-        align: bool = True,
-        gaussian: float = 0.3,
-        swap: float = 0.2,
-        average: float = 0.99,
-        true_share: float = 0.5,
-        number_weight: float = 0.0,
-    ) -> None:
-        check_online(
-            self,
-            gaussian=gaussian,
-            swap=swap,
-            average=average,
-            true_share=true_share,
-            number_weight=number_weight,
-        )
-        self.selector = selector or KBest(1.0, least=0.8, grow=False)
-        self.align = align
-        self.gaussian = gaussian
-        self.swap = swap
-        self.average = average
-        self.true_share = true_share
-        self.number_weight = number_weight
-        self.online = Online(gaussian, swap, average, true_share)
 
     def peers(self, kit: Kit) -> list[Peer]:
         """Make the network."""

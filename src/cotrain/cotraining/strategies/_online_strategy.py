@@ -1,0 +1,49 @@
+"""What strategies have in common whose networks go on while their labels change."""
+
+from __future__ import annotations
+
+import math
+
+from cotrain._base import InvalidArgumentError
+from cotrain.cotraining.peers import Online
+from cotrain.cotraining.selection import KBest, Selector
+from cotrain.cotraining.strategies._base import Strategy
+
+
+class OnlineStrategy(Strategy):
+    """Labels are decided anew before every pass over the rows, by averages of the weights.
+
+    The networks begin at the supervised start and go on through all rounds; a round is a checkpoint of them.
+
+    See `MeanTeacher` for the arguments and errors.
+    """
+
+    def __init__(
+        self,
+        selector: Selector | None = None,
+        *,
+        align: bool = True,
+        gaussian: float = 0.3,
+        swap: float = 0.2,
+        average: float = 0.99,
+        true_share: float = 0.5,
+        number_weight: float = 0.0,
+    ) -> None:
+        ranges = [
+            ("gaussian", gaussian, 0 <= gaussian < math.inf, "a finite number of at least 0"),
+            ("swap", swap, 0 <= swap < 1, "a share in [0, 1)"),
+            ("average", average, 0 < average < 1, "a decay in (0, 1)"),
+            ("true_share", true_share, 0 < true_share <= 0.5, "a share in (0, 0.5]"),
+            ("number_weight", number_weight, 0 <= number_weight <= 1, "a number in [0, 1]"),
+        ]
+        for name, value, right, expected in ranges:
+            if not right:
+                raise InvalidArgumentError(f"{type(self).__name__}({name}={value!r}): expected {expected}.")
+        self.selector = selector or KBest(1.0, least=0.8, grow=False)
+        self.align = align
+        self.gaussian = gaussian
+        self.swap = swap
+        self.average = average
+        self.true_share = true_share
+        self.number_weight = number_weight
+        self.online = Online(gaussian, swap, average, true_share)
