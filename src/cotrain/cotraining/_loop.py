@@ -22,11 +22,12 @@ from cotrain.cotraining._guards import (
     value_on,
 )
 from cotrain.cotraining._holdout import Licence, licences
-from cotrain.cotraining._labelling import Labelled, Labeller, true_accuracy, unchanged
+from cotrain.cotraining._labelling import Labelled, Labeller, unchanged
 from cotrain.cotraining._pseudo_labels import PseudoLabels, with_pseudo_labels
-from cotrain.cotraining._records import Outcome, RoundRecord, TaskRound, answers
+from cotrain.cotraining._records import Outcome, RoundRecord, answers
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining._store import Store
+from cotrain.cotraining._telling import nothing_accepted, task_round
 from cotrain.cotraining.peers import Fitted, Online, Peer
 from cotrain.cotraining.strategies import Kit, Strategy
 from cotrain.tasks import Task
@@ -117,7 +118,7 @@ class Loop:
                 stopped = "the labels stay as they were"
                 break
             if not any(one.labels.n_accepted for labels in taught for one in labels.values()):
-                stopped = self._nothing_accepted(taught)
+                stopped = nothing_accepted(taught)
                 break
             rounds.append(self._learn(rounds[-1], taught, round_))
             checked.append(self._checked(rounds[-1]))
@@ -245,14 +246,6 @@ class Loop:
                 return True
         return False
 
-    def _nothing_accepted(self, taught: Sequence[dict[str, Labelled]]) -> str:
-        notes = {
-            f"{task}: {one.note}" + ("" if math.isnan(one.surest) else f" (surest {one.surest:.2f})")
-            for labels in taught
-            for task, one in labels.items()
-        }
-        return "nothing was accepted: " + "; ".join(sorted(notes))
-
     # -- telling ------------------------------------------------------------------------------------
 
     def _record(
@@ -266,38 +259,10 @@ class Loop:
         for task in self.tasks:
             found = [labels[task.name] for labels in taught if task.name in labels]
             values = [self._value(task, beliefs) for beliefs in (checked[0], checked[-2], checked[-1])]
-            tasks.append(self._task_round(task, found, values, round_))
+            n_free = int(self.labeller.free(task).sum())
+            refused = round_ in self.refused[task.name]
+            tasks.append(task_round(task, found, values, n_free, refused, self.truth))
         return RoundRecord(round_, tasks, [one.updates for one in fitted])
-
-    def _task_round(
-        self, task: Task, found: Sequence[Labelled], values: Sequence[float], round_: int
-    ) -> TaskRound:
-        accepted = [one.labels.accepted for one in found]
-        total = sum(int(where.sum()) for where in accepted)
-        per_class: dict[str, int] = {}
-        if task.coding == "class":
-            for number, name in enumerate(task.parts):
-                hits = sum(int((one.labels.accepted & (one.labels.values == number)).sum()) for one in found)
-                per_class[name] = round(hits / max(1, len(found)))
-        sure = sum(float(one.labels.confidence.sum()) for one in found)
-        notes = sorted({one.note for one in found if one.note})
-        if round_ in self.refused[task.name]:
-            notes.append("refused: its predictions left the labelled class shares")
-        n_free = int(self.labeller.free(task).sum())
-        surest = [one.surest for one in found if not math.isnan(one.surest)]
-        return TaskRound(
-            task=task.name,
-            accepted=round(total / max(1, len(found))),
-            coverage=total / max(1, len(found) * n_free),
-            per_class=per_class,
-            estimated_accuracy=sure / total if total else math.nan,
-            true_accuracy=true_accuracy(task, found, self.truth),
-            surest=max(surest, default=math.nan),
-            start=values[0],
-            before=values[1],
-            after=values[2],
-            note="; ".join(notes),
-        )
 
     def _outcome(
         self,
