@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import polars as pl
 
 from cotrain.comparison._features import PlainFeatures
+from cotrain.data import Schema
 from cotrain.evaluation import EvaluationTable, boosted_trees, evaluate_scores
 from cotrain.learner import Learner
 from cotrain.networks import HardSharing
 from cotrain.tasks import Task
+from cotrain.training import Examples
 
 
 def single_task_learners(learner: Learner) -> dict[str, Learner]:
@@ -35,25 +38,43 @@ def trees_table(learner: Learner, train: pl.DataFrame, test: pl.DataFrame) -> Ev
     if coding.schema is None:
         return EvaluationTable([])
     fitted, held_out = coding.examples(train), coding.examples(test)
-    features = PlainFeatures(coding.schema).fit(fitted.inputs)
-    features_train, categorical = features.transform(fitted.inputs)
-    features_test, _ = features.transform(held_out.inputs)
+    features = tree_features(coding.schema, fitted, held_out)
     rows = []
     for task in coding.tasks:
-        scores = boosted_trees(
-            task,
-            features_train,
-            fitted.targets[task.name],
-            fitted.masks[task.name],
-            features_test,
-            categorical=categorical,
-            max_iter=tree_rounds(task),
-            seed=learner.seed,
-        )
+        scores = tree_scores(task, features, fitted, seed=learner.seed)
         rows += evaluate_scores(
             task, scores, held_out.targets[task.name], held_out.masks[task.name], parts=True
         )
     return EvaluationTable(rows)
+
+
+#: Features of N and of M rows, float [N, F] and [M, F], and which columns hold categories, bool [F].
+Features = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def tree_features(schema: Schema, fitted: Examples, held_out: Examples) -> Features:
+    """Return what trees read of N rows to learn from and M rows to judge."""
+    features = PlainFeatures(schema).fit(fitted.inputs)
+    (before, categorical), (after, _) = (features.transform(rows.inputs) for rows in (fitted, held_out))
+    return before, after, categorical
+
+
+def tree_scores(
+    task: Task, features: Features, fitted: Examples, *, learning_rate: float = 0.05, seed: int = 0
+) -> np.ndarray:
+    """Fit boosted trees to one fitted task and return their scores [M, ...]; see `boosted_trees`."""
+    before, after, categorical = features
+    return boosted_trees(
+        task,
+        before,
+        fitted.targets[task.name],
+        fitted.masks[task.name],
+        after,
+        categorical=categorical,
+        max_iter=tree_rounds(task),
+        learning_rate=learning_rate,
+        seed=seed,
+    )
 
 
 def tree_rounds(task: Task) -> int:

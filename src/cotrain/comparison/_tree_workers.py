@@ -12,14 +12,11 @@ import numpy as np
 import polars as pl
 
 from cotrain._base import DataError
-from cotrain.comparison._features import PlainFeatures
-from cotrain.comparison._references import tree_rounds
+from cotrain.comparison._references import tree_features, tree_scores
 from cotrain.comparison._workers import validation_score, write_arrays
 from cotrain.data import Schema
-from cotrain.evaluation import boosted_trees
 from cotrain.learner import Coding, Learner, construct_class
-from cotrain.tasks import Task
-from cotrain.training import Examples, write_text_atomically
+from cotrain.training import write_text_atomically
 
 
 def train_trees(
@@ -46,7 +43,8 @@ def train_trees(
     coding, fitted = Coding.fit(train, learner.tasks, learner.columns, left_out)
     held = coding.examples(validation)
     chosen = next(one for one in coding.tasks if one.name == task)
-    scores = _trees(coding, chosen, fitted, held, learning_rate, learner.seed)
+    features = tree_features(_schema(coding), fitted, held)
+    scores = tree_scores(chosen, features, fitted, learning_rate=learning_rate, seed=learner.seed)
     score = validation_score(coding, held, {task: scores})
     record = {
         "score": score,
@@ -72,29 +70,12 @@ def score_trees(
     train, test = (pl.read_parquet(Path(parts) / f"{name}.parquet") for name in ("train", "test"))
     coding, fitted = Coding.fit(train, learner.tasks, learner.columns, left_out)
     held_out = coding.examples(test)
+    features = tree_features(_schema(coding), fitted, held_out)
     arrays: dict[str, np.ndarray] = {}
     for number, task in enumerate(coding.tasks):
         rate = learning_rates[task.name]
-        arrays[f"0/{number}"] = _trees(coding, task, fitted, held_out, rate, learner.seed)
+        arrays[f"0/{number}"] = tree_scores(task, features, fitted, learning_rate=rate, seed=learner.seed)
     write_arrays(Path(output), arrays)
-
-
-def _trees(
-    coding: Coding, task: Task, fitted: Examples, held_out: Examples, learning_rate: float, seed: int
-) -> np.ndarray:
-    features = PlainFeatures(_schema(coding)).fit(fitted.inputs)
-    (before, categorical), (after, _) = (features.transform(rows.inputs) for rows in (fitted, held_out))
-    return boosted_trees(
-        task,
-        before,
-        fitted.targets[task.name],
-        fitted.masks[task.name],
-        after,
-        categorical=categorical,
-        max_iter=tree_rounds(task),
-        learning_rate=learning_rate,
-        seed=seed,
-    )
 
 
 def _schema(coding: Coding) -> Schema:
