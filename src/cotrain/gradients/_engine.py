@@ -29,7 +29,15 @@ from cotrain.gradients._rows import Asked, Rows, Source
 from cotrain.gradients._sharded import RanksSource, ShardedSource, average_grads
 from cotrain.gradients._shared import SharedParameters, own_leaves
 from cotrain.gradients._skipped import Skipped
-from cotrain.gradients._weigh import Measured, Rescale, head_weights, measure, scaled_to_number, weigh
+from cotrain.gradients._weigh import (
+    Measured,
+    Rescale,
+    head_weights,
+    measure,
+    measure_cross,
+    scaled_to_number,
+    weigh,
+)
 
 
 class Engine:
@@ -206,18 +214,7 @@ class Engine:
             for source, batch in zip(self._cross, extra, strict=True)
         ]
         cross = sides[0].jacobian() @ sides[1].jacobian().T
-        cross_KK = np.full((call.n_tasks, call.n_tasks), np.nan)
-        cross_KK[np.ix_(extra[0].places, extra[1].places)] = cross.double().cpu().numpy()
-        losses_K = np.full(call.n_tasks, np.nan)
-        losses_K[list(call.places)] = call.values_A.double().cpu().numpy()
-        in_all_K = np.isfinite(losses_K)
-        for batch in extra:
-            in_all_K &= np.isin(np.arange(call.n_tasks), batch.places)
-        active_K = in_all_K & np.isfinite(np.diagonal(cross_KK))
-        broken_K = np.zeros(call.n_tasks, dtype=bool)
-        broken_K[list(call.places)] = ~np.isfinite(losses_K[list(call.places)])
-        broken_K |= in_all_K & ~active_K
-        return self._weighed(call, Measured(losses_K, cross_KK, active_K, broken_K, False), tasks)
+        return self._weighed(call, measure_cross(call, extra, cross), tasks)
 
     # -- gradients ----------------------------------------------------------------------------------
 

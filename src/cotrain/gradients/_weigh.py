@@ -77,6 +77,28 @@ def _on_host(
     return values, losses_A, heads_A > 0
 
 
+def measure_cross(call: Call, extra: Sequence[Call], cross: Tensor) -> Measured:
+    """Bring the Gramian between two independent batches to the host.
+
+    Args:
+        call: the losses that are weighed.
+        extra: the two batches.
+        cross: A₁×A₂, inner products of the gradients of the tasks that each of them has.
+    """
+    cross_KK = np.full((call.n_tasks, call.n_tasks), np.nan)
+    cross_KK[np.ix_(extra[0].places, extra[1].places)] = cross.double().cpu().numpy()
+    losses_K = np.full(call.n_tasks, np.nan)
+    losses_K[list(call.places)] = call.values_A.double().cpu().numpy()
+    in_all_K = np.isfinite(losses_K)
+    for batch in extra:
+        in_all_K &= np.isin(np.arange(call.n_tasks), batch.places)
+    active_K = in_all_K & np.isfinite(np.diagonal(cross_KK))
+    broken_K = np.zeros(call.n_tasks, dtype=bool)
+    broken_K[list(call.places)] = ~np.isfinite(losses_K[list(call.places)])
+    broken_K |= in_all_K & ~active_K
+    return Measured(losses_K, cross_KK, active_K, broken_K, False)
+
+
 def weigh(balancer: Balancer, measured: Measured, call: Call, rescale: Rescale) -> np.ndarray:
     """Return the K weights in float64, 0 for tasks that are not active."""
     active_K = measured.active_K

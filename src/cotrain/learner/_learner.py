@@ -176,8 +176,7 @@ class Learner:
         coding, examples = Coding.fit(train, copy.deepcopy(self.tasks), self.columns, left_out)
         followers = [*loggers, *ProgressLogger.wanted(progress)]
         if folder is not None:
-            given = config or self.config()
-            open_run(folder, coding.to_json(), given, resume=resume, overwrite=overwrite)
+            open_run(folder, coding.to_json(), config or self.config(), resume=resume, overwrite=overwrite)
             followers.insert(0, JsonLinesLogger(folder / HISTORY))
         model = self.build_model(coding)
         for task, head in zip(coding.tasks, model.heads, strict=True):
