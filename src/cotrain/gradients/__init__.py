@@ -1,9 +1,18 @@
 """Balancing inside a PyTorch loop: per-task gradients, their Gramian, the weighted backward pass."""
 
 from cotrain.gradients._balance import Balance
+from cotrain.gradients._call import places_on
 from cotrain.gradients._lightning import lightning_callback
 from cotrain.gradients._monitor import Monitor
 from cotrain.gradients._ranks import global_denominator, global_mean
 from cotrain.gradients._second_look import SecondLook
 
-__all__ = ["Balance", "Monitor", "SecondLook", "global_denominator", "global_mean", "lightning_callback"]
+__all__ = [
+    "Balance",
+    "Monitor",
+    "SecondLook",
+    "global_denominator",
+    "global_mean",
+    "lightning_callback",
+    "places_on",
+]

@@ -51,12 +51,15 @@ class Call:
 
     def index(self) -> Tensor:
         """Return `places` beside the values; not to be written to."""
-        return _index(self.places, self.values_A.device)
+        return places_on(self.places, self.values_A.device)
 
 
 @functools.lru_cache(maxsize=256)
-def _index(places: tuple[int, ...], device: torch.device) -> Tensor:
-    """Copy the places of a set of tasks to a device once, for each copy waits for it."""
+def places_on(places: tuple[int, ...], device: torch.device) -> Tensor:
+    """Copy the places of a set of tasks to a device once, for each copy waits for it; not to be written to.
+
+    The latest sets are kept, not all: with 40 half-labelled tasks nearly every batch has another one.
+    """
     return torch.tensor(places, dtype=torch.long, device=device)
 
 

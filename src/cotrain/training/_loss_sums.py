@@ -8,6 +8,8 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
+from cotrain.gradients import places_on
+
 
 @final
 class LossSums:
@@ -22,7 +24,6 @@ class LossSums:
         self.tasks = list(tasks)
         self.sums = torch.zeros(len(self.tasks), device=device)
         self.counts = dict.fromkeys(self.tasks, 0)
-        self._known: dict[tuple[str, ...], Tensor] = {}
 
     def add(self, losses: Mapping[str, Tensor]) -> None:
         """Take in the losses of a step's active tasks."""
@@ -30,16 +31,10 @@ class LossSums:
         if len(losses) == len(self.tasks):
             self.sums += values
         else:
-            self.sums.index_add_(0, self._places(tuple(losses)), values)
+            places = tuple(self.tasks.index(task) for task in losses)
+            self.sums.index_add_(0, places_on(places, self.sums.device), values)
         for task in losses:
             self.counts[task] += 1
-
-    def _places(self, active: tuple[str, ...]) -> Tensor:
-        """Copy the places of a set of tasks to the device once, for each copy waits for it."""
-        if active not in self._known:
-            places = [self.tasks.index(task) for task in active]
-            self._known[active] = torch.tensor(places).to(self.sums.device)
-        return self._known[active]
 
     def means(self) -> dict[str, float]:
         """Return the mean loss of every task that was active."""

@@ -1,5 +1,7 @@
+import pytest
 import torch
 
+from cotrain.gradients import places_on
 from cotrain.training._loss_sums import LossSums
 
 
@@ -19,3 +21,19 @@ def test_a_task_that_was_never_active_has_no_mean():
     sums = LossSums(["a", "b"], torch.device("cpu"))
     sums.add({"b": torch.tensor(2.0)})
     assert sums.means() == {"b": 2.0}
+
+
+def test_many_sets_of_tasks_are_not_all_kept():
+    # With 40 half-labelled tasks nearly every batch has another set: what is kept of each must stay bounded.
+    tasks = [f"t{k}" for k in range(40)]
+    sums = LossSums(tasks, torch.device("cpu"))
+    expected = dict.fromkeys(tasks, 0.0)
+    for step in range(400):
+        active = [task for k, task in enumerate(tasks) if (step * 7919 + k * k) % 3]
+        sums.add({task: torch.tensor(float(step)) for task in active})
+        for task in active:
+            expected[task] += step
+    assert sums.means() == pytest.approx({task: expected[task] / sums.counts[task] for task in tasks})
+    held = [value for value in vars(sums).values() if isinstance(value, dict)]
+    assert all(len(value) <= len(tasks) for value in held)
+    assert places_on.cache_info().maxsize is not None
