@@ -46,7 +46,7 @@ class Leases:
         latest = self._latest(key)
         if latest is not None and not self._abandoned(latest):
             return False
-        number = 0 if latest is None else int(latest.suffix[1:]) + 1
+        number = 0 if latest is None else _number(latest) + 1
         path = self.folder / f"{key}.{number}"
         try:
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
@@ -58,10 +58,14 @@ class Leases:
         return True
 
     def release(self, key: str) -> None:
-        """Give a job up: its output is there, or says why there is none."""
-        self._held.pop(key, None)
+        """Give a job up: its output is there, or says why there is none.
+
+        A lease that another process has taken over meanwhile, from an owner that it held for gone, stays.
+        """
+        mine = self._held.pop(key, None)
         for path in self.folder.glob(f"{key}.*"):
-            path.unlink(missing_ok=True)
+            if mine is not None and 0 <= _number(path) <= _number(mine):
+                path.unlink(missing_ok=True)
 
     def owners(self) -> dict[str, str]:
         """Return key -> machine of all jobs that have an owner now."""
@@ -78,8 +82,8 @@ class Leases:
             self.release(key)
 
     def _latest(self, key: str) -> Path | None:
-        paths = [path for path in self.folder.glob(f"{key}.*") if path.suffix[1:].isdigit()]
-        return max(paths, key=lambda path: int(path.suffix[1:]), default=None)
+        leases = (path for path in self.folder.glob(f"{key}.*") if _number(path) >= 0)
+        return max(leases, key=_number, default=None)
 
     def _abandoned(self, path: Path) -> bool:
         """Whether the owner of a lease is gone."""
@@ -101,6 +105,11 @@ class Leases:
             for path in list(self._held.values()):
                 with contextlib.suppress(FileNotFoundError):
                     os.utime(path)
+
+
+def _number(path: Path) -> int:
+    """Return N of a lease KEY.N; a file of anybody else's has none."""
+    return int(path.suffix[1:]) if path.suffix[1:].isdigit() else -1
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -69,3 +69,12 @@ def test_an_owner_that_lives_touches_its_lease(tmp_path: Path) -> None:
         time.sleep(0.01)
     assert (tmp_path / "k.0").stat().st_mtime_ns > before
     leases.close()
+
+
+def test_a_slow_owner_does_not_take_the_lease_of_its_successor(tmp_path: Path) -> None:
+    slow, other = Leases(tmp_path), Leases(tmp_path)
+    assert slow.claim("k")
+    (tmp_path / "k.1").write_text((tmp_path / "k.0").read_text())  # somebody held it for gone
+    slow.release("k")
+    assert [path.name for path in tmp_path.iterdir()] == ["k.1"]
+    assert not other.claim("k")
