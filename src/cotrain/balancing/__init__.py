@@ -27,6 +27,7 @@ from cotrain.balancing._grad_drop import GradDrop
 from cotrain.balancing._grad_norm import GradNorm
 from cotrain.balancing._gradvac import GradVac
 from cotrain.balancing._gramian_rule import GramianRule
+from cotrain.balancing._head_weights import head_weights
 from cotrain.balancing._imtl import IMTL
 from cotrain.balancing._imtl_gradient import IMTLGradient
 from cotrain.balancing._imtl_loss import IMTLLoss
@@ -100,4 +101,5 @@ __all__ = [
     "UncertaintySoft",
     "UnitNorm",
     "from_callable",
+    "head_weights",
 ]

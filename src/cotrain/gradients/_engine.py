@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cotrain._base import InvalidArgumentError
-from cotrain.balancing import Balancer, Equal, JacobianRule, Needs
+from cotrain.balancing import Balancer, Equal, JacobianRule, Needs, head_weights
 from cotrain.gradients._call import Call
 from cotrain.gradients._exact import ExactSource
 from cotrain.gradients._graph import TaskGraph
@@ -32,7 +32,6 @@ from cotrain.gradients._skipped import Skipped
 from cotrain.gradients._weigh import (
     Measured,
     Rescale,
-    head_weights,
     measure,
     measure_cross,
     scaled_to_number,

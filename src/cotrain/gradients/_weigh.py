@@ -116,15 +116,6 @@ def weigh(balancer: Balancer, measured: Measured, call: Call, rescale: Rescale) 
     return weights_K * rescaling(weights_K, safe_KK, active_K, rescale)
 
 
-def head_weights(preference: Sequence[float] | None, active_K: np.ndarray) -> np.ndarray:
-    """Return the preference with mean 1 over the active tasks, 0 elsewhere."""
-    if preference is None:
-        return active_K.astype(np.float64)
-    weights_K = np.where(active_K, preference, 0.0)
-    total = weights_K.sum()
-    return weights_K * (active_K.sum() / total) if total > 0 else weights_K
-
-
 def rescaling(weights_K: np.ndarray, gramian_KK: np.ndarray, active_K: np.ndarray, rescale: Rescale) -> float:
     """Return the factor that gives the update the length that `rescale` asks for."""
     n_active = int(active_K.sum())

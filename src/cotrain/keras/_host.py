@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cotrain._base import InvalidArgumentError
-from cotrain.balancing import Balancer, Equal, JacobianRule, Needs
+from cotrain.balancing import Balancer, Equal, JacobianRule, Needs, head_weights
 
 _log = logging.getLogger("cotrain")
 
@@ -99,7 +99,7 @@ class Host:
             else:
                 weights_K = rule.weights(losses_K, None, active_K)
         self.weights_K = np.asarray(weights_K, dtype=np.float64)
-        heads_K = self.weights_K if self.weighs_losses else self._head_weights(active_K)
+        heads_K = self.weights_K if self.weighs_losses else head_weights(self.preference, active_K)
         return np.stack([self.weights_K, heads_K, active_K.astype(np.float64)])
 
     def combine(
@@ -127,7 +127,7 @@ class Host:
             losses_K = np.where(active_K, losses_K, 0.0)
             update_P = rule.combine(jacobian_KP, losses_K, active_K).astype(jacobian_KP.dtype)
         self.weights_K = np.full(len(self.tasks), np.nan)
-        heads_K = self._head_weights(active_K)
+        heads_K = head_weights(self.preference, active_K)
         return update_P, np.stack([heads_K, heads_K, active_K.astype(np.float64)])
 
     def observe_update(self, losses_K: np.ndarray, present_K: np.ndarray) -> np.ndarray:
@@ -157,10 +157,3 @@ class Host:
                     "which model.skipped counts.",
                     task,
                 )
-
-    def _head_weights(self, active_K: np.ndarray) -> np.ndarray:
-        """Return the preference with mean 1 over the active tasks, 0 elsewhere."""
-        given_K = np.ones(len(active_K)) if self.preference is None else np.asarray(self.preference)
-        weights_K = np.where(active_K, given_K, 0.0)
-        total = weights_K.sum()
-        return weights_K * (active_K.sum() / total) if total > 0 else weights_K
