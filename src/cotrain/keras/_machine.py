@@ -105,6 +105,8 @@ class Machine:
         """Do a step; return the outputs, the sums of losses and the regularisation losses."""
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
+        looks_again = self.host.balancer.observes_update
+        before = _values(model.non_trainable_variables) if looks_again else []
         with tf.GradientTape(persistent=True) as tape:
             outputs, inputs, values = self._call(model, batch.x)
             sums = self.sums(batch, outputs)
@@ -122,8 +124,8 @@ class Machine:
         result = step.gradients(forward)
         del tape
         step.apply(forward, result)
-        if self.host.balancer.observes_update:
-            self._observe_update(model, batch, weights)
+        if looks_again:
+            self._observe_update(model, batch, weights, before)
         return outputs, sums, regulariser
 
     # -- inside -------------------------------------------------------------------------------------
@@ -156,7 +158,26 @@ class Machine:
         variables = tap.layer.trainable_variables
         return bool(variables) and all(id(variable) in shared for variable in variables)
 
-    def _observe_update(self, model: keras.Model, batch: Batch, weights: Sequence[float]) -> None:
+    def _observe_update(
+        self, model: keras.Model, batch: Batch, weights: Sequence[float], before: Sequence[tf.Tensor]
+    ) -> None:
+        """Look at the batch again: dropout draws what it drew, and no running statistic sees it twice."""
+        # Keras keeps the states of random streams among these variables too.
+        variables, alone = model.non_trainable_variables, n_replicas() == 1
+        after = _values(variables)
+        if alone:
+            _assign(variables, before)
         sums = self.sums(batch, model(batch.x, training=True))
+        if alone:
+            _assign(variables, after)
         _, losses_K, present_K = joined(sums, len(self.tasks), weights)
         on_host(self.host.observe_update, [losses_K, present_K], tf.float64)
+
+
+def _values(variables: Sequence[Any]) -> list[tf.Tensor]:
+    return [tf.identity(variable.value) for variable in variables]
+
+
+def _assign(variables: Sequence[Any], values: Sequence[tf.Tensor]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.value.assign(value)
