@@ -1,8 +1,13 @@
-"""Leaves the parts of an extra aside where it is not installed."""
+"""Leaves the parts of an extra aside where it is not installed, and keeps each worker to one thread."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
+
+# The tests run on as many workers as there are cores: more threads would only wait for one another, at up to
+# twice the time. This has to be said before NumPy and PyTorch are imported; who says otherwise is heard.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 #: Keras and TensorFlow have an environment of their own: `make test-keras`.
 KERAS = importlib.util.find_spec("keras") is not None and importlib.util.find_spec("tensorflow") is not None
