@@ -43,6 +43,11 @@ class Belief:
         parts = (self.probabilities, self.values, self.spread, self.agree)
         return Belief(*(None if part is None else part[rows] for part in parts), ordered=self.ordered)
 
+    def is_finite(self) -> bool:
+        """Return whether all probabilities or values are."""
+        part = self.values if self.probabilities is None else self.probabilities
+        return part is not None and bool(torch.isfinite(part).all())
+
     def classes(self) -> Tensor:
         """Return the most probable class, int64 [N, T]; 0 for numbers."""
         if self.probabilities is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -30,7 +31,8 @@ class Licence:
 
     Args:
         calibrator: fitted on held-out labels; `None` for numbers.
-        skill: 1 - loss / loss of the class shares (or of the mean) on held-out labels; NaN if too few.
+        skill: 1 - loss / loss of the class shares (or of the mean) on held-out labels; NaN if too few, −∞ if
+            what the peer says is not finite.
         n_labels: number of those labels.
     """
 
@@ -43,6 +45,15 @@ class Licence:
         """False where the peer was seen to know no more than a constant."""
         return not self.skill <= 0.0
 
+    @property
+    def objection(self) -> str:
+        """Why the peer does not teach, in words; "" if it does."""
+        if self.teaches:
+            return ""
+        if math.isinf(self.skill):
+            return "the teachers' predictions are not finite"
+        return "no teacher knows more than a constant"
+
     def calibrated(self, belief: Belief) -> Belief:
         """Return the belief with corrected probabilities."""
         if self.calibrator is None or belief.probabilities is None:
@@ -50,46 +61,68 @@ class Licence:
         return replace(belief, probabilities=self.calibrator.apply(belief.probabilities))
 
 
-def licences(
-    peer: Peer,
-    fitted: Fitted,
-    examples: Examples,
-    validation: Examples | None,
-    calibration: Calibrator,
-    folds: int,
-    seed: int,
-    store: Store,
-    key: str,
-) -> dict[str, Licence]:
-    """Return for each task of a peer whether it may teach it.
+@final
+class Holdout:
+    """Judges peers by labels that they did not learn from: validation rows, or folds of the training rows.
 
     Args:
-        peer: the peer, to be fitted on parts of the labels where there is too little validation.
-        fitted: its supervised start.
         examples: training rows with true labels.
         validation: validation rows.
         calibration: makes the calibrators.
-        folds: parts of the training labels.
+        folds: parts of the training labels, where there is too little validation.
         seed: of the run.
         store: remembers finished fits.
-        key: of the peer, in the names of the fits.
     """
-    found: dict[str, Licence] = {}
-    on_validation = {} if validation is None else fitted.beliefs(validation.inputs)
-    out_of_fold: dict[str, Belief] = {}
-    for task in peer.tasks:
-        if validation is not None and int((validation.masks[task.name] > 0).sum()) >= LEAST_VALIDATION:
-            found[task.name] = _licence(task, on_validation[task.name], validation, examples, calibration)
-            continue
-        if not out_of_fold:
-            out_of_fold = _cross_fitted(peer, examples, folds, seed, store, key)
-        found[task.name] = _licence(task, out_of_fold[task.name], examples, examples, calibration)
-    return found
+
+    def __init__(
+        self,
+        examples: Examples,
+        validation: Examples | None,
+        calibration: Calibrator,
+        folds: int,
+        seed: int,
+        store: Store,
+    ) -> None:
+        self.examples = examples
+        self.validation = validation
+        self.calibration = calibration
+        self.folds = folds
+        self.seed = seed
+        self.store = store
+        self._out_of_fold: dict[Hashable, dict[str, Belief]] = {}
+
+    def licences(self, peer: Peer, fitted: Fitted, key: str) -> dict[str, Licence]:
+        """Return for each task of a peer whether it may teach it.
+
+        Args:
+            peer: the peer; it, or another of its kin, is fitted on parts of the labels where it must be.
+            fitted: its supervised start.
+            key: of the peer, in the names of the fits.
+        """
+        found: dict[str, Licence] = {}
+        validation = self.validation
+        on_validation = {} if validation is None else fitted.beliefs(validation.inputs)
+        for task in peer.tasks:
+            if validation is not None and int((validation.masks[task.name] > 0).sum()) >= LEAST_VALIDATION:
+                belief, rows = on_validation[task.name], validation
+            else:
+                belief, rows = self._cross_fitted(peer, key)[task.name], self.examples
+            found[task.name] = _licence(task, belief, rows, self.examples, self.calibration)
+        return found
+
+    def _cross_fitted(self, peer: Peer, key: str) -> dict[str, Belief]:
+        """Return beliefs of the training rows from fits that did not see a row's labels, once for all kin."""
+        if peer.kin not in self._out_of_fold:
+            crossed = _cross_fitted(peer, self.examples, self.folds, self.seed, self.store, key)
+            self._out_of_fold[peer.kin] = crossed
+        return self._out_of_fold[peer.kin]
 
 
 def _licence(task: Task, belief: Belief, rows: Examples, train: Examples, calibration: Calibrator) -> Licence:
     targets, mask = rows.targets[task.name], rows.masks[task.name] > 0
     n = int(mask.sum())
+    if not belief.is_finite():
+        return Licence(None, -math.inf, n)
     if belief.probabilities is None:
         values = belief.pseudo_labels(torch.float32)
         # A row of which a fold knew nothing counts as a prediction of the mean.
@@ -109,8 +142,6 @@ def _licence(task: Task, belief: Belief, rows: Examples, train: Examples, calibr
 def _skill(loss: Tensor, constant: Tensor, n: int) -> float:
     if n < LEAST_TO_JUDGE:
         return float("nan")
-    if not bool(torch.isfinite(loss)):
-        return float("-inf")
     # One per cent is what a temperature fitted to noise can seem to gain.
     return float(1 - loss / constant.clamp(min=1e-12)) - 0.01
 

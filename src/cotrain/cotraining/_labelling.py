@@ -66,17 +66,15 @@ class Labeller:
 
         Args:
             task: the task.
-            beliefs: calibrated, of the teachers that may teach it, on all N rows.
+            beliefs: calibrated, of the one or more teachers that may teach it, on all N rows.
             names: of the teachers.
             round_: number of the round.
         """
         targets = self.examples.targets[task.name]
         nothing = PseudoLabels.none(targets)
         free, prior = self.free(task), self.priors[task.name]
-        if not beliefs:
-            return Labelled(nothing, float("nan"), "no teacher knows more than a constant")
         belief = joined(beliefs)
-        if not _is_finite(belief):
+        if not belief.is_finite():
             return Labelled(nothing, float("nan"), "the teachers' predictions are not finite")
         if self.strategy.align:
             belief = belief.aligned(prior, free)
@@ -141,8 +139,3 @@ def true_accuracy(task: Task, found: Sequence[Labelled], truth: Examples | None)
         right += int((one.labels.values == targets)[where].sum())
         total += int(where.sum())
     return right / total if total else float("nan")
-
-
-def _is_finite(belief: Belief) -> bool:
-    part = belief.values if belief.probabilities is None else belief.probabilities
-    return part is not None and bool(torch.isfinite(part).all())

@@ -12,19 +12,13 @@ from torch import Tensor
 from cotrain._base import DataError
 from cotrain.cotraining._beliefs import Belief, n_classes, prior_of
 from cotrain.cotraining._course import Course, underway
-from cotrain.cotraining._guards import (
-    choose_round,
-    drift,
-    rows_seen_in,
-    sampling_drift,
-    shares_of,
-    starved,
-    value_on,
-)
-from cotrain.cotraining._holdout import Licence, licences
+from cotrain.cotraining._guards import choose_round, rows_seen_in, shares_of, value_on
+from cotrain.cotraining._holdout import Holdout, Licence
 from cotrain.cotraining._labelling import Labelled, Labeller, unchanged
 from cotrain.cotraining._pseudo_labels import PseudoLabels, with_pseudo_labels
-from cotrain.cotraining._records import Outcome, RoundRecord, answers
+from cotrain.cotraining._records import Outcome, RoundRecord, answers, joint_answer
+from cotrain.cotraining._refusals import Refusals
+from cotrain.cotraining._round_beliefs import RoundBeliefs
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining._store import Store
 from cotrain.cotraining._telling import nothing_accepted, task_round
@@ -97,23 +91,26 @@ class Loop:
         self.labeller = Labeller(settings, strategy, examples, open_rows, self.priors)
         self.peers = strategy.peers(kit)
         self.answering = strategy.answering(len(self.peers))
-        self.refused: dict[str, set[int]] = {task.name: set() for task in self.tasks}
+        self.refusals = Refusals(self.tasks, examples, self.priors, settings.max_drift)
         self.licences: list[dict[str, Licence]] = []
         self.course: Course | None = None
+        self._said: RoundBeliefs | None = None
 
     # -- the loop -----------------------------------------------------------------------------------
 
     def run(self) -> Outcome:
         """Label, fit and check until a rule says stop; then choose a round for every task."""
         fitted = [self._fit(number, peer, {}, 0) for number, peer in enumerate(self.peers)]
+        self.refusals.expect_answers([fitted[number] for number in self.answering])
         if not any(bool(self.labeller.free(task).any()) for task in self.tasks):
             return self._outcome([fitted], [self._checked(fitted)], [], "there is no unlabelled cell")
-        self.licences = [self._licences(number, fitted[number]) for number in range(len(self.peers))]
+        self.licences = self._licences(fitted)
         rounds, checked, records = [fitted], [self._checked(fitted)], []
+        start = self._shares(fitted)
         taught: list[dict[str, Labelled]] = []
         stale, stopped = 0, f"all {self.settings.max_rounds} rounds are done"
         for round_ in range(1, self.settings.max_rounds + 1):
-            before, taught = taught, self._teach(rounds[-1], round_)
+            before, taught = taught, self._teach(self._beliefs(rounds[-1]), round_)
             if self.strategy.online is None and unchanged(taught, before):
                 stopped = "the labels stay as they were"
                 break
@@ -122,7 +119,8 @@ class Loop:
                 break
             rounds.append(self._learn(rounds[-1], taught, round_))
             checked.append(self._checked(rounds[-1]))
-            self._refuse_collapsed(rounds, round_)
+            self.refusals.failed([rounds[-1][number] for number in self.answering], round_)
+            self.refusals.collapsed(start, self._shares(rounds[-1]), round_)
             records.append(self._record(taught, rounds[-1], checked, round_))
             if self.follow is not None:
                 self.follow(records[-1])
@@ -132,10 +130,15 @@ class Loop:
                 break
         return self._outcome(rounds, checked, records, stopped)
 
-    def _teach(self, fitted: Sequence[Fitted], round_: int) -> list[dict[str, Labelled]]:
+    def _beliefs(self, fitted: Sequence[Fitted]) -> RoundBeliefs:
+        """Return what a round's peers believe of the training rows; those of the latest are kept."""
+        if self._said is None or self._said.fitted is not fitted:
+            self._said = RoundBeliefs(fitted, self.examples.inputs)
+        return self._said
+
+    def _teach(self, beliefs: RoundBeliefs, round_: int) -> list[dict[str, Labelled]]:
         """Return for each peer what it is taught, per task."""
         n = len(self.peers)
-        beliefs = [one.beliefs(self.examples.inputs) for one in fitted]
         return [
             {
                 task.name: self._label(task, self.strategy.teachers(learner, n), beliefs, round_)
@@ -146,19 +149,25 @@ class Loop:
             for learner, peer in enumerate(self.peers)
         ]
 
-    def _label(
-        self, task: Task, teachers: Sequence[int], beliefs: Sequence[Beliefs], round_: int
-    ) -> Labelled:
+    def _label(self, task: Task, teachers: Sequence[int], beliefs: RoundBeliefs, round_: int) -> Labelled:
         if task.coding == "number" and not self._is_validated(task):
             # That peers agree on a number is no evidence that they are right, and nothing would show it.
-            nothing = PseudoLabels.none(self.examples.targets[task.name])
-            return Labelled(nothing, math.nan, "numbers are labelled only where validation rows can judge it")
+            return self._nothing(task, "numbers are labelled only where validation rows can judge it")
         if task.coding == "number" and not self.strategy.number_weight:
-            nothing = PseudoLabels.none(self.examples.targets[task.name])
-            return Labelled(nothing, math.nan, "the strategy does not label numbers")
-        able = [n for n in teachers if task.name in beliefs[n] and self.licences[n][task.name].teaches]
-        calibrated = [self.licences[n][task.name].calibrated(beliefs[n][task.name]) for n in able]
+            return self._nothing(task, "the strategy does not label numbers")
+        knowing = [n for n in teachers if task.name in self.licences[n]]
+        objections = {
+            n: beliefs.fitted[n].failures.get(task.name) or self.licences[n][task.name].objection
+            for n in knowing
+        }
+        able = [n for n in knowing if not objections[n]]
+        if not able:
+            return self._nothing(task, "; ".join(sorted(set(objections.values()))))
+        calibrated = [self.licences[n][task.name].calibrated(beliefs.of(n)[task.name]) for n in able]
         return self.labeller.label(task, calibrated, [self.peers[n].name for n in able], round_)
+
+    def _nothing(self, task: Task, note: str) -> Labelled:
+        return Labelled(PseudoLabels.none(self.examples.targets[task.name]), math.nan, note)
 
     def _is_validated(self, task: Task) -> bool:
         return self.validation is not None and bool((self.validation.masks[task.name] > 0).any())
@@ -183,7 +192,7 @@ class Loop:
                 self.peers,
                 self.examples,
                 self.settings.max_rounds,
-                self._teach,
+                lambda networks, now: self._teach(RoundBeliefs(networks, self.examples.inputs), now),
                 self.store.path("online"),
             )
         return self.course.round(round_)
@@ -195,19 +204,13 @@ class Loop:
 
     # -- guards -------------------------------------------------------------------------------------
 
-    def _licences(self, number: int, fitted: Fitted) -> dict[str, Licence]:
+    def _licences(self, fitted: Sequence[Fitted]) -> list[dict[str, Licence]]:
         settings = self.settings
-        return licences(
-            self.peers[number],
-            fitted,
-            self.examples,
-            self.validation,
-            settings.calibration,
-            settings.folds,
-            self.seed,
-            self.store,
-            f"peer-{number}",
+        holdout = Holdout(
+            self.examples, self.validation, settings.calibration, settings.folds, self.seed, self.store
         )
+        pairs = enumerate(zip(self.peers, fitted, strict=True))
+        return [holdout.licences(peer, one, f"peer-{number}") for number, (peer, one) in pairs]
 
     def _checked(self, fitted: Sequence[Fitted]) -> Beliefs:
         """Return the joint answer on the validation rows."""
@@ -215,22 +218,15 @@ class Loop:
             return {}
         return answers(fitted, self.answering, self.validation.inputs)
 
-    def _refuse_collapsed(self, rounds: Sequence[Sequence[Fitted]], round_: int) -> None:
-        """Refuse a round whose predictions have left the labelled class shares farther than the start's."""
-        start = answers(rounds[0], self.answering, self.examples.inputs)
-        now = answers(rounds[-1], self.answering, self.examples.inputs)
-        for task in self.tasks:
-            if task.coding == "number":
-                continue
-            prior, free = self.priors[task.name], self.labeller.free(task)
-            shares = [
-                shares_of(belief[task.name].classes(), free, n_classes(task)) for belief in (start, now)
-            ]
-            moved = [drift(share, prior) for share in shares]
-            n_labels = int((self.examples.masks[task.name] > 0).sum(dim=0).max())
-            bound = max(moved[0], sampling_drift(prior, n_labels)) + self.settings.max_drift
-            if moved[1] > bound or starved(shares[1], shares[0], prior):
-                self.refused[task.name].add(round_)
+    def _shares(self, fitted: Sequence[Fitted]) -> dict[str, Tensor]:
+        """Return the class shares of a round's answers on the unlabelled cells, [T, C] for each task."""
+        beliefs = self._beliefs(fitted)
+        answer = joint_answer([beliefs.of(number) for number in self.answering])
+        return {
+            task.name: shares_of(answer[task.name].classes(), self.labeller.free(task), n_classes(task))
+            for task in self.tasks
+            if task.coding != "number"
+        }
 
     def _value(self, task: Task, beliefs: Beliefs) -> float:
         if self.validation is None or task.name not in beliefs:
@@ -260,7 +256,7 @@ class Loop:
             found = [labels[task.name] for labels in taught if task.name in labels]
             values = [self._value(task, beliefs) for beliefs in (checked[0], checked[-2], checked[-1])]
             n_free = int(self.labeller.free(task).sum())
-            refused = round_ in self.refused[task.name]
+            refused = self.refusals.reason(task, round_)
             tasks.append(task_round(task, found, values, n_free, refused, self.truth))
         return RoundRecord(round_, tasks, [one.updates for one in fitted])
 
@@ -273,12 +269,12 @@ class Loop:
     ) -> Outcome:
         chosen, verdicts, labels = {}, {}, {}
         for task in self.tasks:
+            refused = self.refusals.rounds(task)
             if self.validation is None:
-                allowed = [n for n in range(1, len(rounds)) if n not in self.refused[task.name]]
-                chosen[task.name] = allowed[-1] if allowed else 0
+                chosen[task.name] = max(set(range(1, len(rounds))) - refused, default=0)
             else:
                 beliefs = [belief[task.name] for belief in checked]
-                chosen[task.name] = choose_round(task, beliefs, self.validation, self.refused[task.name])
+                chosen[task.name] = choose_round(task, beliefs, self.validation, refused)
             verdicts[task.name] = self._verdict(task, chosen[task.name], len(rounds) - 1)
             labels[task.name] = self._final_labels(task, chosen[task.name], rounds)
         return Outcome(
@@ -299,8 +295,8 @@ class Loop:
             return f"round {chosen} of {last}"
         if not last:
             return "supervised start: there was no round"
-        if self.refused[task.name] >= set(range(1, last + 1)):
-            return "supervised start: every round left the labelled class shares"
+        if len(self.refusals.rounds(task)) == last:
+            return f"supervised start: every round was refused: {self.refusals.reasons(task)}"
         return "supervised start: no round was better on the validation rows"
 
     def _final_labels(self, task: Task, chosen: int, rounds: Sequence[Sequence[Fitted]]) -> PseudoLabels:
@@ -308,8 +304,5 @@ class Loop:
         nothing = PseudoLabels.none(self.examples.targets[task.name])
         if not chosen:
             return nothing
-        beliefs = [
-            one.beliefs(self.examples.inputs) if number in self.answering else {}
-            for number, one in enumerate(rounds[chosen])
-        ]
+        beliefs = self._beliefs(rounds[chosen])
         return self._label(task, self.answering, beliefs, self.settings.max_rounds).labels

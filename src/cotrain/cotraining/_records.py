@@ -136,8 +136,13 @@ def answers(
     fitted: Sequence[Fitted], answering: Sequence[int], inputs: Mapping[str, Tensor]
 ) -> dict[str, Belief]:
     """Return the joint belief of the answering peers, for every task that any of them knows."""
+    return joint_answer([fitted[number].beliefs(inputs) for number in answering])
+
+
+def joint_answer(beliefs: Sequence[Mapping[str, Belief]]) -> dict[str, Belief]:
+    """Return what several peers believe together, for every task that any of them knows."""
     found: dict[str, list[Belief]] = {}
-    for number in answering:
-        for task, belief in fitted[number].beliefs(inputs).items():
+    for of_peer in beliefs:
+        for task, belief in of_peer.items():
             found.setdefault(task, []).append(belief)
-    return {task: joined(beliefs) for task, beliefs in found.items()}
+    return {task: joined(of_task) for task, of_task in found.items()}

@@ -30,7 +30,7 @@ def task_round(
     found: Sequence[Labelled],
     values: Sequence[float],
     n_free: int,
-    refused: bool,
+    refused: str,
     truth: Examples | None,
 ) -> TaskRound:
     """Return the record of one task in one round, as means over the peers that were taught.
@@ -40,7 +40,7 @@ def task_round(
         found: per peer that was taught, its labels.
         values: of the validation at the start, before the round and after it.
         n_free: number of cells that may be labelled.
-        refused: whether the round's predictions left the labelled class shares.
+        refused: why the round may not answer for the task; "" if it may.
         truth: true labels of all rows, where known.
     """
     total = sum(int(one.labels.accepted.sum()) for one in found)
@@ -52,7 +52,7 @@ def task_round(
     sure = sum(float(one.labels.confidence.sum()) for one in found)
     notes = sorted({one.note for one in found if one.note})
     if refused:
-        notes.append("refused: its predictions left the labelled class shares")
+        notes.append(f"refused: {refused}")
     surest = [one.surest for one in found if not math.isnan(one.surest)]
     return TaskRound(
         task=task.name,

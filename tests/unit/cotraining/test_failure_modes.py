@@ -17,12 +17,13 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import train_test_split
 from sklearn.semi_supervised import SelfTrainingClassifier
 
-from cotrain._base import InputSpec
+from cotrain._base import DataError, InputSpec
 from cotrain.balancing import Equal
 from cotrain.cotraining import (
     Belief,
     CoTraining,
     CoTrainingClassifier,
+    CrossLabelling,
     Curriculum,
     EstimatorPeer,
     KBest,
@@ -32,10 +33,14 @@ from cotrain.cotraining import (
     TeacherStudent,
     Threshold,
     Toolbox,
+    View,
 )
 from cotrain.cotraining._guards import choose_round
 from cotrain.networks import MLP, HardSharing, MultiTaskModel
 from cotrain.training import Examples, Training
+
+LEFT = View({"inputs": torch.tensor([True, True, False, False])})
+RIGHT = View({"inputs": torch.tensor([False, False, True, True])})
 
 
 def replaced(problem, peer) -> None:
@@ -70,7 +75,10 @@ def test_a_rare_class_that_starves_is_noticed_though_the_shares_hardly_move(make
     outcome = problem.run(CoTraining(SelfTraining(Threshold(0.6)), 1), validation=False)
     assert outcome.records[0].tasks[0].true_accuracy > 0.9
     assert outcome.chosen["class"] == 0
-    assert outcome.verdicts["class"] == "supervised start: every round left the labelled class shares"
+    assert (
+        outcome.verdicts["class"]
+        == "supervised start: every round was refused: its predictions left the labelled class shares"
+    )
 
 
 def test_quotas_keep_the_shares_of_what_is_accepted(make_problem):
@@ -214,6 +222,58 @@ def test_a_broken_task_leaves_the_others_rounds_untouched(make_problem, poison: 
     assert torch.equal(x, y)
     if poison in ("nan", "failing"):
         assert all(record.tasks[1].accepted == 0 for record in b.records)
+
+
+class Touchy(Ridge):
+    """Refuses more rows than its first fit had, as if the pseudo-labels were not to its taste."""
+
+    def __init__(self, most: int = 0):
+        super().__init__()
+        self.most = most
+
+    def fit(self, X, y, sample_weight=None):
+        if len(X) > self.most:
+            raise ValueError(f"{len(X)} rows are too many for me")
+        return super().fit(X, y, sample_weight)
+
+
+def test_a_task_whose_teacher_fails_leaves_the_others_their_teacher(make_problem):
+    alone = make_problem(kinds_=["class"], labelled=60)
+    both = make_problem(kinds_=["class", "size"], labelled=60)
+    outcomes = []
+    for problem in (alone, both):
+        kit, tasks = problem.kit, problem.tasks
+        teacher = EstimatorPeer("teacher", tasks, kit.classifier, Touchy(most=10))
+        kit.estimator = lambda *args, teacher=teacher, **options: teacher
+        outcomes.append(problem.run(CoTraining(TeacherStudent("estimators"), 1)))
+    a, b = outcomes
+    assert a.records[0].tasks[0] == b.records[0].tasks[0]
+    x, y = (o.beliefs(alone.validation.inputs)["class"].probabilities for o in outcomes)
+    assert torch.equal(x, y)
+    size = b.records[0].tasks[1]
+    assert size.accepted == 0
+    assert size.note == "Touchy failed: 60 rows are too many for me"
+
+
+def test_a_round_that_a_task_cannot_be_fitted_in_is_refused_for_that_task_alone(make_problem):
+    problem = make_problem(kinds_=["class", "size"], labelled=60)
+    problem.kit.network = lambda name, tasks=None, view=None, *, bootstrap=False: EstimatorPeer(
+        name, tasks or problem.tasks, problem.kit.classifier, Touchy(most=60)
+    )
+    problem.kit.named = {"left": LEFT, "right": RIGHT}
+    outcome = problem.run(CoTraining(CrossLabelling(["left", "right"], selector=KBest(0.5)), 1))
+    assert outcome.chosen == {"class": 1, "size": 0}
+    assert outcome.verdicts["size"].startswith("supervised start: every round was refused: Touchy failed: ")
+    assert "refused: Touchy failed" in outcome.records[0].tasks[1].note
+    assert torch.isfinite(outcome.beliefs(problem.validation.inputs)["size"].values).all()
+
+
+def test_a_task_that_the_answering_peer_cannot_learn_is_named(make_problem):
+    problem = make_problem(kinds_=["class", "size"], labelled=60)
+    replaced(problem, EstimatorPeer("linear", problem.tasks, problem.kit.classifier, Touchy(most=10)))
+    expected = "Task 'size' cannot be learned from its 60 labelled rows: Touchy failed: 60 rows are too many"
+    with pytest.raises(DataError, match=expected):
+        problem.run(CoTraining(SelfTraining(), 1))
 
 
 # -- the same rows again, flipped labels ----------------------------------------------------------------

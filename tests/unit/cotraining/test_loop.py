@@ -27,8 +27,9 @@ from cotrain.cotraining import (
     Threshold,
     TriTraining,
     View,
-    _loop,
+    _refusals,
 )
+from cotrain.cotraining.peers._estimator import FittedEstimators
 from cotrain.training import Examples
 
 LEFT = View({"inputs": torch.tensor([True, True, False, False])})
@@ -135,7 +136,7 @@ def test_validation_labels_do_not_teach(make_problem):
 
 def test_a_task_that_got_worse_gets_its_start_back(make_problem, monkeypatch):
     # The guard of the class shares is off: validation alone must see it.
-    monkeypatch.setattr(_loop, "starved", lambda *shares: False)
+    monkeypatch.setattr(_refusals, "starved", lambda *shares: False)
     # Too few labels to see that the teacher knows nothing: only the validation of the student can.
     problem = make_problem(labelled=28, held=25, n=300)
     guess = DummyClassifier(strategy="stratified", random_state=0)
@@ -205,8 +206,8 @@ def test_labels_are_decided_anew_each_round(make_problem):
     )
     teach = loop._teach
 
-    def watched(fitted, round_):
-        taught = teach(fitted, round_)
+    def watched(beliefs, round_):
+        taught = teach(beliefs, round_)
         stores.append(taught[0]["class"].labels.weight.clone())
         return taught
 
@@ -214,6 +215,23 @@ def test_labels_are_decided_anew_each_round(make_problem):
     loop.run()
     assert len(stores) >= 2
     assert any(bool(((a > 0) & (b == 0)).any()) for a, b in pairwise(stores))
+
+
+def test_no_round_is_asked_twice_what_it_believes_of_the_training_rows(make_problem, monkeypatch):
+    problem = make_problem(labelled=12)
+    asked: list[tuple[int, int]] = []
+    beliefs = FittedEstimators.beliefs
+
+    def watched(self, inputs):
+        asked.append((id(self), len(inputs["inputs"])))
+        return beliefs(self, inputs)
+
+    monkeypatch.setattr(FittedEstimators, "beliefs", watched)
+    outcome = problem.run(CoTraining(LeaveOneOut(2), 3, patience=9))
+    of_train = [one for one, n in asked if n == len(problem.train)]
+    assert len(outcome.records) == 3
+    # The chosen round is asked again for the labels that it would give, if it is not the last.
+    assert len(of_train) <= 2 * 4 + 2 * (outcome.chosen["class"] != 3)
 
 
 def test_nothing_accepted_is_said(make_problem):
@@ -308,7 +326,10 @@ def test_a_collapse_of_the_predictions_is_refused(make_problem):
     outcome = problem.run(CoTraining(SelfTraining(Threshold(0.8)), 1), validation=False)
     assert outcome.records
     assert outcome.chosen["class"] == 0
-    assert outcome.verdicts["class"] == "supervised start: every round left the labelled class shares"
+    assert (
+        outcome.verdicts["class"]
+        == "supervised start: every round was refused: its predictions left the labelled class shares"
+    )
 
 
 def test_predictions_that_are_nan_teach_nobody(make_problem):

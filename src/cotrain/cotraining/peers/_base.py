@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, final
 
 from torch import Tensor
@@ -20,6 +21,8 @@ class Fitted(ABC):
 
     #: Optimiser steps that the fit took; 0 for estimators, which have none.
     updates: int
+    #: Task -> why the fit failed for it, in words. What is believed of such a task is not finite.
+    failures: Mapping[str, str] = MappingProxyType({})
 
     @abstractmethod
     def beliefs(self, inputs: Mapping[str, Tensor]) -> dict[str, Belief]:
@@ -32,11 +35,15 @@ class Peer(ABC):
     Args:
         name: what it is called in records; it also names its random streams.
         tasks: the fitted tasks that it learns.
+        kin: equal for peers that differ by chance alone, such as networks that differ in their initial
+            weights; what is found out of one by fitting it on parts of the labels holds for all. `None`: it
+            has no kin.
     """
 
-    def __init__(self, name: str, tasks: Sequence[Task]) -> None:
+    def __init__(self, name: str, tasks: Sequence[Task], kin: Hashable = None) -> None:
         self.name = name
         self.tasks = list(tasks)
+        self.kin = name if kin is None else kin
 
     @abstractmethod
     def fit(

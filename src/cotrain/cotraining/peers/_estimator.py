@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, final
 
@@ -25,7 +26,8 @@ class EstimatorPeer(Peer):
 
     Its columns of probabilities are put in the order of the task's classes by the estimator's `classes_`; a
     class that it did not see has probability 0. A row of which it says nothing (NaN or only zeros) gets equal
-    probabilities.
+    probabilities. Where an estimator refuses the labels of a task, as estimators do with a `ValueError` or an
+    `ArithmeticError`, the other tasks are fitted all the same, and `failures` says what it said.
 
     Args:
         name: see `Peer`.
@@ -85,14 +87,20 @@ class EstimatorPeer(Peer):
         }
         rows = matrix_of(examples.inputs if self.view is None else self.view(examples.inputs), widths)
         fitted: dict[str, list[Any]] = {}
+        failures: dict[str, str] = {}
         for task in self.tasks:
             targets, mask = examples.targets[task.name], examples.masks[task.name]
             coded = targets if task.coding == "number" else class_targets(task, targets)
-            fitted[task.name] = [
-                self._fit_target(task, rows, coded[:, t].numpy(), mask[:, t].double().numpy())
-                for t in range(coded.shape[1])
-            ]
-        return FittedEstimators(self.tasks, fitted, self.view, widths)
+            try:
+                fitted[task.name] = [
+                    self._fit_target(task, rows, coded[:, t].numpy(), mask[:, t].double().numpy())
+                    for t in range(coded.shape[1])
+                ]
+            except (ValueError, ArithmeticError) as error:
+                fitted[task.name] = [math.nan] * coded.shape[1]
+                of = self.regressor if task.coding == "number" else self.classifier
+                failures[task.name] = f"{type(of).__name__} failed: {error}"
+        return FittedEstimators(self.tasks, fitted, self.view, widths, failures)
 
     def _fit_target(self, task: Task, rows: np.ndarray, target: np.ndarray, weight: np.ndarray) -> Any:
         from sklearn.base import clone
@@ -112,7 +120,7 @@ class EstimatorPeer(Peer):
 
 @final
 class FittedEstimators(Fitted):
-    """Estimators after a fit; a target with one class only has that class instead."""
+    """Estimators after a fit; a target with one class only has that class instead, and a failed one NaN."""
 
     def __init__(
         self,
@@ -120,8 +128,10 @@ class FittedEstimators(Fitted):
         fitted: Mapping[str, list[Any]],
         view: View | None,
         widths: Mapping[str, int],
+        failures: Mapping[str, str],
     ) -> None:
         self.tasks = list(tasks)
+        self.failures = failures
         self.fitted = fitted
         self.view = view
         self.widths = widths
@@ -140,7 +150,10 @@ class FittedEstimators(Fitted):
             ]
             values = torch.from_numpy(np.stack(columns, axis=1)).float()
             return Belief(values=values, spread=torch.zeros_like(values))
-        found = np.zeros((len(rows), len(self.fitted[task.name]), n_classes(task)))
+        shape = (len(rows), len(self.fitted[task.name]), n_classes(task))
+        if task.name in self.failures:
+            return Belief(probabilities=torch.full(shape, math.nan), ordered=task.ordered)
+        found = np.zeros(shape)
         for t, model in enumerate(self.fitted[task.name]):
             if isinstance(model, float):
                 found[:, t, int(model)] = 1.0

@@ -65,7 +65,9 @@ class NetworkPeer(OnlinePeer):
         true_per_batch: int = 16,
         encoder: Encoder | None = None,
     ) -> None:
-        super().__init__(name, tasks)
+        # Networks that draw a bootstrap sample each have learned from different labels.
+        kin = None if bootstrap else (tuple(task.name for task in tasks), id(view), id(encoder))
+        super().__init__(name, tasks, kin)
         self.build = build
         self.balancer = balancer
         self.settings = settings

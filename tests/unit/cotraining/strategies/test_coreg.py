@@ -84,7 +84,7 @@ def test_accepted_numbers_are_nearer_the_truth_than_the_others(seed: int):
     values = joined(beliefs).values
     assert values is not None
     error = (values - truth.targets["y"]).abs()[60:, 0]
-    accepted = loop._teach(outcome.fitted[0], 1)[0]["y"].labels.accepted[60:, 0]
+    accepted = loop._teach(loop._beliefs(outcome.fitted[0]), 1)[0]["y"].labels.accepted[60:, 0]
     assert float(error[accepted].mean()) < 0.8 * float(error[~accepted].mean())
 
 
