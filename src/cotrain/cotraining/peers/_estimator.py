@@ -19,10 +19,16 @@ from cotrain.cotraining.peers._exposure import bootstrapped
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
+#: Of the tokens of a bag the most frequent ones have a column each: trees over tens of thousands of columns
+#: would take minutes and gigabytes.
+N_TOKENS = 100
+
 
 @final
 class EstimatorPeer(Peer):
     """A classifier and a regressor of scikit-learn's kind, one clone per target.
+
+    Of tags and words it sees the 100 most frequent ones of the training rows, each as a column of 0 and 1.
 
     Its columns of probabilities are put in the order of the task's classes by the estimator's `classes_`; a
     class that it did not see has probability 0. A row of which it says nothing (NaN or only zeros) gets equal
@@ -82,10 +88,12 @@ class EstimatorPeer(Peer):
         if self.bootstrap is not None:
             numbers = [task.name for task in self.tasks if task.coding == "number"]
             examples = bootstrapped(examples, self.bootstrap, self.name, numbers=numbers)
-        widths = {
-            name: int(bag.max()) + 1 for name, bag in examples.inputs.items() if name.startswith("bag:")
+        tokens = {
+            name: frequent_tokens(bag, N_TOKENS)
+            for name, bag in examples.inputs.items()
+            if name.startswith("bag:")
         }
-        rows = matrix_of(examples.inputs if self.view is None else self.view(examples.inputs), widths)
+        rows = matrix_of(examples.inputs if self.view is None else self.view(examples.inputs), tokens)
         fitted: dict[str, list[Any]] = {}
         failures: dict[str, str] = {}
         for task in self.tasks:
@@ -100,7 +108,7 @@ class EstimatorPeer(Peer):
                 fitted[task.name] = [math.nan] * coded.shape[1]
                 of = self.regressor if task.coding == "number" else self.classifier
                 failures[task.name] = f"{type(of).__name__} failed: {error}"
-        return FittedEstimators(self.tasks, fitted, self.view, widths, failures)
+        return FittedEstimators(self.tasks, fitted, self.view, tokens, failures)
 
     def _fit_target(self, task: Task, rows: np.ndarray, target: np.ndarray, weight: np.ndarray) -> Any:
         from sklearn.base import clone
@@ -127,19 +135,19 @@ class FittedEstimators(Fitted):
         tasks: Sequence[Task],
         fitted: Mapping[str, list[Any]],
         view: View | None,
-        widths: Mapping[str, int],
+        tokens: Mapping[str, Tensor],
         failures: Mapping[str, str],
     ) -> None:
         self.tasks = list(tasks)
         self.failures = failures
         self.fitted = fitted
         self.view = view
-        self.widths = widths
+        self.tokens = tokens
         self.updates = 0
 
     def beliefs(self, inputs: Mapping[str, Tensor]) -> dict[str, Belief]:
         """Return the estimators' probabilities or values."""
-        rows = matrix_of(inputs if self.view is None else self.view(inputs), self.widths)
+        rows = matrix_of(inputs if self.view is None else self.view(inputs), self.tokens)
         return {task.name: self._belief(task, rows) for task in self.tasks}
 
     def _belief(self, task: Task, rows: np.ndarray) -> Belief:
@@ -166,19 +174,31 @@ class FittedEstimators(Fitted):
         return Belief(probabilities=torch.from_numpy(found).float(), ordered=task.ordered)
 
 
-def matrix_of(inputs: Mapping[str, Tensor], widths: Mapping[str, int]) -> np.ndarray:
+def frequent_tokens(bag: Tensor, most: int) -> Tensor:
+    """Return the most frequent tokens of a bag [N, S] in rising order; 0 is padding."""
+    counts = torch.bincount(bag.flatten())
+    counts[0] = 0
+    top = counts.argsort(descending=True, stable=True)[:most]
+    return top[counts[top] > 0].sort().values
+
+
+def matrix_of(inputs: Mapping[str, Tensor], tokens: Mapping[str, Tensor]) -> np.ndarray:
     """Return all inputs side by side, [N, D] float64: codes as they are, bags as 0 and 1 per token.
 
     Args:
         inputs: name -> [N, ...].
-        widths: number of tokens of every bag; others count as padding.
+        tokens: name of a bag -> the tokens that get a column, in rising order.
     """
     parts = []
     for name, tensor in inputs.items():
-        if name in widths:
-            known = torch.where(tensor < widths[name], tensor, torch.zeros_like(tensor))
-            bag = torch.zeros(len(tensor), widths[name], dtype=torch.float64).scatter_(1, known, 1.0)
-            parts.append(bag[:, 1:].numpy())
+        if name in tokens:
+            kept = tokens[name]
+            # The last column takes what has none of its own.
+            n_places = 1 + int(torch.cat([tensor.flatten(), kept, kept.new_zeros(1)]).max())
+            place = torch.full((n_places,), len(kept))
+            place[kept] = torch.arange(len(kept))
+            row = torch.zeros(len(tensor), len(kept) + 1, dtype=torch.float64)
+            parts.append(row.scatter_(1, place[tensor], 1.0)[:, :-1].numpy())
         else:
             parts.append(tensor.flatten(1).double().numpy())
     return np.concatenate(parts, axis=1)
