@@ -2,16 +2,21 @@
 
 Every way runs in turn within each repetition, on one thread; what is printed is the median over the
 repetitions of the ratio of CPU times to the plain step of the same repetition, and behind it the target where
-there is one. A step is zero_grad, forward, backward and one SGD update. A case ends after so many repetitions
-or seconds, so that all nine take less than eight minutes on a core of their own; beside other work the ratios
-of ways that fill the cache come out too high.
+there is one. A step is zero_grad, forward, backward and one update, by SGD unless Adam is asked for. A case
+ends after so many repetitions or seconds, so that all take less than nine minutes on a core of their own;
+beside other work the ratios of ways that fill the cache come out too high.
 
-    python benchmarks/balancing.py [--repetitions 15] [--seconds 45] [--only K=8] [--json]
+"floor" is no way to train: it is the bare matrix products that K dense gradients through a chain of linear
+layers cannot do without, written into memory that is there already, and the update. No heads, no activations,
+no graph and no weights: what an exact Gramian costs beyond it is overhead.
+
+    python benchmarks/balancing.py [--repetitions 15] [--seconds 45] [--only K=8] [--optimizer adam] [--json]
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import time
@@ -25,7 +30,16 @@ from cotrain.gradients import Balance
 
 
 class Net(nn.Module):
-    def __init__(self, encoder: nn.Module, width: int, n_tasks: int, x: Tensor, disjoint: bool) -> None:
+    def __init__(
+        self,
+        encoder: nn.Module,
+        width: int,
+        n_tasks: int,
+        x: Tensor,
+        disjoint: bool,
+        optimizer: type[torch.optim.Optimizer],
+        labelled: float = 1,
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.heads = nn.ModuleList(nn.Linear(width, 1) for _ in range(n_tasks))
@@ -33,14 +47,19 @@ class Net(nn.Module):
         self.y = torch.randn(len(x), n_tasks)
         owner = torch.arange(len(x)) % n_tasks
         self.rows = [torch.nonzero(owner == k).flatten() for k in range(n_tasks)] if disjoint else None
-        self.optimizer = torch.optim.SGD(self.parameters(), lr=1e-3)
+        self.mask = None if labelled == 1 else torch.rand(len(x), n_tasks) < labelled
+        self.optimizer = optimizer(self.parameters(), lr=1e-3)
 
     def losses(self) -> tuple[Tensor, dict[str, Tensor]]:
         z = self.encoder(self.x)
         losses = {}
         for k, head in enumerate(self.heads):
             zk, yk = (z, self.y) if self.rows is None else (z[self.rows[k]], self.y[self.rows[k]])
-            losses[str(k)] = (head(zk)[:, 0] - yk[:, k]).square().mean()
+            errors = (head(zk)[:, 0] - yk[:, k]).square()
+            if self.mask is None:
+                losses[str(k)] = errors.mean()
+            else:
+                losses[str(k)] = torch.where(self.mask[:, k], errors, 0).sum() / self.mask[:, k].sum()
         return z, losses
 
 
@@ -110,7 +129,49 @@ def torchjd_gramian(net: Net) -> Callable[[], None]:
     return step
 
 
-def ways(make: Callable[[bool], Net]) -> dict[str, Callable[[], None]]:
+def floor(net: Net, n_tasks: int) -> Callable[[], None]:
+    layers = [module for module in net.encoder if isinstance(module, nn.Linear)]
+    weights = [layer.weight.detach() for layer in layers]
+    n_rows = len(net.x)
+    inputs = [net.x, *(torch.rand(n_rows, len(weight)) for weight in weights)]
+    deltas = [torch.rand(n_tasks, n_rows, len(weight)) for weight in weights]
+    halves = [torch.empty_like(delta) for delta in deltas]
+    edges = range(0, n_rows + 1, n_rows // 4 if n_rows >= 128 else n_rows)
+    blocks = list(itertools.pairwise(edges))
+    rows = [torch.empty(n_tasks, *weight.T.shape) for weight in weights]
+    share = torch.rand(1, n_tasks)
+    _, losses = net.losses()
+    torch.stack(list(losses.values())).sum().backward()
+
+    def gramian(number: int) -> None:
+        n_out, n_in = weights[number].shape
+        a, delta, half = inputs[number], deltas[number], halves[number]
+        if n_rows * (n_in / n_tasks + n_out) < n_in * n_out:  # through rows, or the K gradients themselves
+            for start, stop in blocks:  # the lower half of a symmetric matrix is enough
+                square = torch.mm(a[start:stop], a[:stop].T)
+                torch.matmul(square, delta[:, :stop], out=half[:, start:stop])
+            torch.mm(delta.view(n_tasks, -1), half.view(n_tasks, -1).T)
+        else:
+            torch.bmm(a.T.expand(n_tasks, -1, -1), delta, out=rows[number])
+            torch.mm(rows[number].view(n_tasks, -1), rows[number].view(n_tasks, -1).T)
+
+    @torch.no_grad()
+    def step() -> None:
+        for number, weight in enumerate(weights):
+            torch.mm(inputs[number], weight.T, out=inputs[number + 1])
+        for number in reversed(range(len(weights))):
+            if number:
+                out = deltas[number - 1].view(n_tasks * n_rows, -1)
+                torch.mm(deltas[number].view(n_tasks * n_rows, -1), weights[number], out=out)
+            gramian(number)
+            combined = torch.mm(share, deltas[number].view(n_tasks, -1)).view(n_rows, -1)
+            torch.mm(combined.T, inputs[number], out=layers[number].weight.grad)
+        net.optimizer.step()
+
+    return step
+
+
+def ways(make: Callable[[bool], Net], n_tasks: int) -> dict[str, Callable[[], None]]:
     def balance(net: Net, **options: object) -> Balance:
         return Balance(UPGrad(), net.encoder.parameters(), **options)  # type: ignore[arg-type]
 
@@ -132,9 +193,12 @@ def ways(make: Callable[[bool], Net]) -> dict[str, Callable[[], None]]:
     steps["last layer"] = ours(net, balance(net, source=[last]))
     net = make(False)
     steps["losses only"] = ours(net, Balance(Equal(), net.encoder.parameters()))
-    net = make(True)
-    steps["disjoint: plain"] = plain(make(True))
-    steps["disjoint"] = ours(net, balance(net, source="disjoint"))
+    if net.mask is None:
+        net = make(True)
+        steps["disjoint: plain"] = plain(make(True))
+        steps["disjoint"] = ours(net, balance(net, source="disjoint"))
+        if isinstance(net.encoder[0], nn.Linear):
+            steps["floor"] = floor(make(False), n_tasks)
     return steps
 
 
@@ -160,6 +224,9 @@ def measure(steps: dict[str, Callable[[], None]], repetitions: int, seconds: flo
     return result
 
 
+#: Which part of the labels is there, by the end of a case's name.
+LABELLED = {", half of the labels": 0.5}
+
 CASES: list[tuple[str, int, Callable[[], tuple[nn.Module, int, Tensor]]]] = [
     *(
         (f"mlp 3x512, B=256, K={k}", k, lambda: (mlp(512), 512, torch.randn(256, 64)))
@@ -169,8 +236,11 @@ CASES: list[tuple[str, int, Callable[[], tuple[nn.Module, int, Tensor]]]] = [
     ("mlp 3x1024, B=32, K=16", 16, lambda: (mlp(1024), 1024, torch.randn(32, 64))),
     ("conv 16-32-64, B=32, K=4", 4, lambda: (conv(), 1024, torch.randn(32, 3, 32, 32))),
     ("conv 16-32-64, B=32, K=8", 8, lambda: (conv(), 1024, torch.randn(32, 3, 32, 32))),
+    ("mlp 3x512, B=256, K=8, half of the labels", 8, lambda: (mlp(512), 512, torch.randn(256, 64))),
 ]
 
+
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
 
 #: The most that a way may cost, by case: exact answers by "auto" first.
 TARGETS: dict[str, dict[str, float]] = {
@@ -181,7 +251,7 @@ TARGETS: dict[str, dict[str, float]] = {
     **{name: {} for name in ("mlp 3x512, B=256, K=2", "mlp 3x512, B=256, K=4", "mlp 3x512, B=256, K=16")},
 }
 for _name, _targets in TARGETS.items():
-    if "B=256" in _name:
+    if "B=256" in _name and "labels" not in _name:
         _targets["disjoint"] = 1.5
         if int(_name.rpartition("=")[2]) <= 8:
             _targets |= {"representation": 1.1, "losses only": 1.03}
@@ -218,6 +288,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="run the cases whose name contains this")
     parser.add_argument("--seconds", type=float, default=45, help="no more than about this for each case")
     parser.add_argument(
+        "--optimizer", choices=OPTIMIZERS, default="sgd", help="of every step, the plain one too"
+    )
+    parser.add_argument(
         "--json", action="store_true", help="print the figures as JSON at the end, nothing else"
     )
     arguments = parser.parse_args()
@@ -226,21 +299,26 @@ def main() -> None:
     for name, n_tasks, parts in CASES:
         if arguments.only not in name:
             continue
+        labelled = next((share for end, share in LABELLED.items() if name.endswith(end)), 1.0)
 
-        def make(disjoint: bool, parts=parts, n_tasks=n_tasks) -> Net:  # type: ignore[no-untyped-def]
+        def make(disjoint: bool, parts=parts, n_tasks=n_tasks, labelled=labelled) -> Net:  # type: ignore[no-untyped-def]
             torch.manual_seed(0)
             encoder, width, x = parts()
-            return Net(encoder, width, n_tasks, x, disjoint)
+            return Net(encoder, width, n_tasks, x, disjoint, OPTIMIZERS[arguments.optimizer], labelled)
 
-        ratios = measure(ways(make), arguments.repetitions, arguments.seconds)
+        ratios = measure(ways(make, n_tasks), arguments.repetitions, arguments.seconds)
         plain_ms = ratios.pop("plain, ms")
         found = judged(name, ratios)
         report.append({"case": name, "plain_ms": round(plain_ms, 3), "ways": found})
         if not arguments.json:
-            print(f"{name} (plain {plain_ms:.2f} ms)", flush=True)
+            print(f"{name} (plain {plain_ms:.2f} ms with {arguments.optimizer})", flush=True)
             print("\n".join(line(way, figures) for way, figures in found.items()), flush=True)
     if arguments.json:
-        print(json.dumps({"torch": torch.__version__, "cases": report}, indent=1))
+        print(
+            json.dumps(
+                {"torch": torch.__version__, "optimizer": arguments.optimizer, "cases": report}, indent=1
+            )
+        )
 
 
 if __name__ == "__main__":
