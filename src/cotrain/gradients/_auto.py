@@ -9,6 +9,7 @@ from cotrain.gradients._disjoint import disjoint_rows, open_disjoint
 from cotrain.gradients._exact import ExactSource
 from cotrain.gradients._ghost import open_ghost
 from cotrain.gradients._graph import TaskGraph
+from cotrain.gradients._kept import touched_rows
 from cotrain.gradients._propagate import can_propagate
 from cotrain.gradients._rows import Asked, Rows, Source
 from cotrain.gradients._workspace import Workspace
@@ -37,26 +38,15 @@ class AutoSource(Source):
             return self._passes.open(asked)
         n_tasks = len(asked.call.live)
         cotangents = Cotangents(asked, graph)
-        if n_tasks > 1 and _first_rows_disjoint(cotangents):
-            owner_B = disjoint_rows(graph, cotangents, n_tasks)
+        touched_KB = touched_rows(cotangents.entering, n_tasks)
+        if n_tasks > 1 and touched_KB is not None:
+            owner_B = disjoint_rows(graph, cotangents, touched_KB)
             if isinstance(owner_B, Tensor):
                 return open_disjoint(graph, cotangents, owner_B, asked, self._workspace)
         if n_tasks > 1 and asked.call.values_A.device.type == "cpu" and _convolves(graph):
             return self._passes.open_below(asked, graph, cotangents)
-        return open_ghost(graph, cotangents, asked, self._workspace)
+        return open_ghost(graph, cotangents, asked, self._workspace, touched_KB)
 
 
 def _convolves(graph: TaskGraph) -> bool:
     return any(node.name() == "ConvolutionBackward0" for node in graph.owner)
-
-
-def _first_rows_disjoint(cotangents: Cotangents) -> bool:
-    """Return whether the first row of the batch, at least, belongs to no more than one task.
-
-    One row is cheap to look at, and enough to rule out ordinary batches.
-    """
-    for tasks in cotangents.entering.values():
-        sent = list(tasks.values())
-        if not sent[0].shape or sum(part.touches_first_row() for part in sent) > 1:
-            return False
-    return True

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from cotrain._base import InvalidArgumentError
 from cotrain.gradients._cotangents import Cotangents, Edge, separable
 from cotrain.gradients._graph import TaskGraph
+from cotrain.gradients._kept import touched_rows
 from cotrain.gradients._linear_term import paired
 from cotrain.gradients._propagate import can_propagate, mixing_node, propagate
 from cotrain.gradients._rows import Asked, HeadGrads, Rows, Source
@@ -43,31 +45,31 @@ class DisjointSource(Source):
                 "tensors and put every parameter that several tasks reach into shared_parameters."
             )
         cotangents = Cotangents(asked, graph)
-        found = disjoint_rows(graph, cotangents, len(asked.call.live))
+        found = disjoint_rows(graph, cotangents, touched_rows(cotangents.entering, len(asked.call.live)))
         if isinstance(found, str):
             raise InvalidArgumentError(f"source='disjoint' does not fit this batch: {found} Use 'ghost'.")
         return open_disjoint(graph, cotangents, found, asked, self._workspace)
 
 
-def disjoint_rows(graph: TaskGraph, cotangents: Cotangents, n_tasks: int) -> Tensor | str:
-    """Return the task of each row of the batch, or a sentence why there is no such thing."""
+def disjoint_rows(graph: TaskGraph, cotangents: Cotangents, touched_KB: np.ndarray | None) -> Tensor | str:
+    """Return the task of each row of the batch, or a sentence why there is no such thing.
+
+    Args:
+        graph: of the losses.
+        cotangents: what the tasks send into the shared part.
+        touched_KB: which rows that may differ from 0 in; `None`: the tasks do not read one batch.
+    """
     entering = cotangents.entering
-    sizes = {sent.shape[:1] for tasks in entering.values() for sent in tasks.values()}
-    if any(edge[0] in graph.leaves for edge in entering) or len(sizes) != 1 or not next(iter(sizes)):
+    if touched_KB is None or any(edge[0] in graph.leaves for edge in entering):
         return "the tasks do not read one batch."
-    n_rows = next(iter(sizes))[0]
-    device = next(iter(entering[next(iter(entering))].values())).like.device
-    touched_KB = torch.zeros(n_tasks, n_rows, dtype=torch.bool, device=device)
-    for tasks in entering.values():
-        for task, sent in tasks.items():
-            touched_KB[task] |= sent.touched_B()
     several = int((touched_KB.sum(0) > 1).sum())
     if several:
-        return f"{several} of {n_rows} rows have labels of more than one task."
-    mixing = mixing_node(graph, [edge[0] for edge in entering], n_rows)
+        return f"{several} of {touched_KB.shape[1]} rows have labels of more than one task."
+    mixing = mixing_node(graph, [edge[0] for edge in entering], touched_KB.shape[1])
     if mixing is not None:
         return f"{mixing} may mix the rows of the batch."
-    return touched_KB.int().argmax(0)
+    device = next(iter(next(iter(entering.values())).values())).like.device
+    return torch.from_numpy(touched_KB.argmax(0)).to(device)
 
 
 def open_disjoint(

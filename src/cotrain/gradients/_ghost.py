@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from cotrain.gradients._cotangents import Cotangents, Edge, separable
 from cotrain.gradients._exact import ExactSource
 from cotrain.gradients._graph import TaskGraph
+from cotrain.gradients._kept import Kept, touched_rows
 from cotrain.gradients._linear_term import paired
-from cotrain.gradients._propagate import can_propagate, propagate
+from cotrain.gradients._propagate import can_propagate, mixing_node, propagate
 from cotrain.gradients._rows import Asked, HeadGrads, Rows, Source
 from cotrain.gradients._shared import add_grad
 from cotrain.gradients._terms import Term, Weighing, inner
@@ -21,9 +23,10 @@ class GhostSource(Source):
 
     One pass runs through all heads; then the K gradients of the representation go through the shared part
     together, one batched product a layer, and no task's weight gradient is formed where inner products of
-    rows are cheaper. The combined gradient is made once, from the weighted δ. Linear, convolution, embedding
-    and normalisation layers and common activations have rules of their own; other operations run once per
-    task. Weights that are used several times stay exact.
+    rows are cheaper. On the host, rows without a label of a task are left out of its products. The combined
+    gradient is made once, from the weighted δ. Linear, convolution, embedding and normalisation layers and
+    common activations have rules of their own; other operations run once per task. Weights that are used
+    several times stay exact.
 
     Graphs that it cannot take apart (functions written in Python, compiled ones, losses that are slices of
     one tensor) are given to the exact passes.
@@ -40,16 +43,47 @@ class GhostSource(Source):
         graph = TaskGraph(asked.call.live)
         if not separable(graph, asked.shared.ids) or not can_propagate(graph):
             return self._passes.open(asked)
-        return open_ghost(graph, Cotangents(asked, graph), asked, self._workspace)
+        cotangents = Cotangents(asked, graph)
+        touched_KB = touched_rows(cotangents.entering, len(asked.call.live))
+        return open_ghost(graph, cotangents, asked, self._workspace, touched_KB)
 
 
-def open_ghost(graph: TaskGraph, cotangents: Cotangents, asked: Asked, workspace: Workspace) -> GhostRows:
-    """Take the K gradients through the shared part."""
+def open_ghost(
+    graph: TaskGraph,
+    cotangents: Cotangents,
+    asked: Asked,
+    workspace: Workspace,
+    touched_KB: np.ndarray | None,
+) -> GhostRows:
+    """Take the K gradients through the shared part.
+
+    Args:
+        graph: of the losses.
+        cotangents: what the tasks send into the shared part.
+        asked: what the step asks for.
+        workspace: memory for the gradients.
+        touched_KB: which rows that may differ from 0 in; `None`: the tasks do not read one batch.
+    """
     n_tasks = len(asked.call.live)
     with torch.no_grad():
+        kept = _kept(graph, cotangents, touched_KB)
         entering = stacked(cotangents, n_tasks, workspace)
-        terms = propagate(graph, entering, n_tasks, workspace)
+        terms = propagate(graph, entering, n_tasks, workspace, kept=kept)
     return GhostRows(terms, n_tasks, asked, cotangents.heads)
+
+
+def _kept(graph: TaskGraph, cotangents: Cotangents, touched_KB: np.ndarray | None) -> Kept | None:
+    """Return the rows that have to be multiplied, where some can be left out all the way down.
+
+    Picking them is for the host: on an accelerator a product with zeros costs less than knowing their number.
+    """
+    if touched_KB is None or not Kept.worth_it(touched_KB):
+        return None
+    entering = cotangents.entering
+    if any(sent.like.device.type != "cpu" for tasks in entering.values() for sent in tasks.values()):
+        return None
+    mixing = mixing_node(graph, [edge[0] for edge in entering], touched_KB.shape[1])
+    return Kept(touched_KB) if mixing is None else None
 
 
 def stacked(cotangents: Cotangents, n_tasks: int, workspace: Workspace) -> dict[Edge, Tensor]:

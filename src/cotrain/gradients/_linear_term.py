@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from cotrain.gradients._kept import Packed
 from cotrain.gradients._terms import BiasTerm, Term, Weighing, inner
 from cotrain.gradients._workspace import Workspace
 
@@ -51,6 +52,8 @@ class LinearTerm(Term):
         self.transposed = transposed
         #: The bias whose gradient comes from the same δ, if it may be counted here.
         self.bias: BiasTerm | None = None
+        #: The rows that may differ from 0, where it pays to multiply no others.
+        self.packed: Packed | None = None
         self._rows_KIO: Tensor | None = None
 
     def n_rows(self) -> int:
@@ -116,10 +119,11 @@ class LinearTerm(Term):
         """Return the inner products by whichever way is cheaper."""
         n_tasks, n_rows, n_out = self.deltas_KRO.shape
         n_in = self.inputs_RI.shape[1]
-        part = _HALF if n_rows >= _MANY_ROWS else 1
-        ghost = part * n_rows * n_rows * (n_in + n_tasks * n_out) + _SLOW * n_tasks**2 * n_rows * n_out
+        part = _HALF if n_rows >= _MANY_ROWS and self.packed is None else 1
+        n_kept = n_tasks * n_rows if self.packed is None else len(self.packed.deltas_NO)
+        ghost = part * n_rows * (n_rows * n_in + n_kept * n_out) + _SLOW * n_tasks**2 * n_rows * n_out
         # The K gradients cost no further product for the combined one.
-        direct = (n_tasks - 1) * n_rows * n_in * n_out + _SLOW * n_tasks**2 * n_in * n_out
+        direct = (n_kept - n_rows) * n_in * n_out + _SLOW * n_tasks**2 * n_in * n_out
         if direct <= ghost:
             return self._direct(n_tasks)
         return self._ghost(n_rows)
@@ -129,7 +133,11 @@ class LinearTerm(Term):
         if self.bias is not None:  # one more input, always 1
             inputs_IR = torch.cat([inputs_IR, inputs_IR.new_ones(1, inputs_IR.shape[1])])
         rows_KIO = self.workspace.take((n_tasks, len(inputs_IR), self.deltas_KRO.shape[2]), self.deltas_KRO)
-        torch.bmm(inputs_IR.expand(n_tasks, -1, -1), self.deltas_KRO, out=rows_KIO)
+        if self.packed is None:
+            torch.bmm(inputs_IR.expand(n_tasks, -1, -1), self.deltas_KRO, out=rows_KIO)
+        else:
+            for rows_N, deltas_NO, out in zip(self.packed.rows, self.packed.deltas, rows_KIO, strict=True):
+                torch.mm(inputs_IR.index_select(1, rows_N), deltas_NO, out=out)
         self._rows_KIO = rows_KIO
         if self.bias is not None:
             self._rows_KIO = rows_KIO[:, :-1]
@@ -141,14 +149,21 @@ class LinearTerm(Term):
         if inputs_RI.dtype in (torch.float16, torch.bfloat16):
             inputs_RI, deltas_KRO = inputs_RI.float(), deltas_KRO.float()
         half = self.workspace.scratch("half", deltas_KRO.shape, deltas_KRO)
-        if n_rows < _MANY_ROWS:
-            products_RR = inputs_RI @ inputs_RI.T
-            if self.bias is not None:
-                products_RR += 1
+        if n_rows >= _MANY_ROWS and self.packed is None:
+            return self._ghost_in_blocks(inputs_RI, deltas_KRO, half)
+        products_RR = inputs_RI @ inputs_RI.T
+        if self.bias is not None:
+            products_RR += 1
+        if n_rows < _MANY_ROWS or self.packed is None:
             torch.bmm(products_RR.expand(len(deltas_KRO), -1, -1), deltas_KRO, out=half)
-            return inner(deltas_KRO, half)
+        else:
+            for rows_N, deltas_NO, out in zip(self.packed.rows, self.packed.deltas, half, strict=True):
+                torch.mm(products_RR.index_select(0, rows_N).T, deltas_NO.to(half.dtype), out=out)
+        return inner(deltas_KRO, half)
+
+    def _ghost_in_blocks(self, inputs_RI: Tensor, deltas_KRO: Tensor, half: Tensor) -> Tensor:
         # aaᵀ is symmetric: its lower blocks and half its diagonal ones are enough, and G = M + Mᵀ.
-        for start, stop in _blocks(n_rows):
+        for start, stop in _blocks(len(inputs_RI)):
             block = inputs_RI[start:stop] @ inputs_RI[:stop].T
             if self.bias is not None:
                 block += 1

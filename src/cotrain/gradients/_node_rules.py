@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from cotrain.gradients._graph import Node
+from cotrain.gradients._kept import Kept, Packed
 from cotrain.gradients._linear_term import LinearTerm
 from cotrain.gradients._terms import BiasTerm, EmbeddingTerm, Term
 from cotrain.gradients._workspace import Workspace
@@ -65,6 +66,7 @@ class Uses:
         children: of every node.
         workspace: memory for what the rules make.
         wanted: nodes that lead to a parameter that is asked for; `None`: all do.
+        kept: the rows that may differ from 0; `None`: all.
     """
 
     def __init__(
@@ -73,10 +75,12 @@ class Uses:
         children: dict[Node, tuple[tuple[Node, int], ...]],
         workspace: Workspace,
         wanted: set[Node] | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self.leaves = leaves
         self.children = children
         self.workspace = workspace
+        self.kept = kept
         self._wanted = wanted
 
     def goes_on(self, node: Node, place: int) -> bool:
@@ -117,15 +121,38 @@ def linear(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:
         if bias is None or bias[0].shape != grad_KRO.shape[2:]:
             return None
         emit(BiasTerm(bias[0], grad_KRO))
+    packed = None
+    if uses.kept is not None:
+        packed = uses.kept.pack(grad_KRO, _width(node), uses.workspace)
     if weight is not None:
         inputs_RI = (node._saved_mat1 if with_bias else node._saved_self).detach()
-        emit(LinearTerm(weight[0], inputs_RI, grad_KRO, uses.workspace, transposed=not weight[1]))
+        term = LinearTerm(weight[0], inputs_RI, grad_KRO, uses.workspace, transposed=not weight[1])
+        term.packed = packed
+        emit(term)
     if uses.goes_on(node, place):
-        matrix_IO = node._saved_mat2.detach()
-        into = uses.workspace.take((*grad_KRO.shape[:2], matrix_IO.shape[0]), grad_KRO)
-        torch.mm(grad_KRO.reshape(-1, grad_KRO.shape[2]), matrix_IO.T, out=into.view(-1, matrix_IO.shape[0]))
-        result[place] = uses.workspace.own(into)
+        result[place] = uses.workspace.own(_to_inputs(grad_KRO, node._saved_mat2.detach(), packed, uses))
     return result
+
+
+def _width(node: Node) -> int:
+    """Return how many inputs a product has, from whichever factor it has kept."""
+    matrix = node._saved_mat2
+    if matrix is not None:
+        return matrix.shape[0]
+    return (node._saved_mat1 if node.name() == "AddmmBackward0" else node._saved_self).shape[1]
+
+
+def _to_inputs(grad_KRO: Tensor, matrix_IO: Tensor, packed: Packed | None, uses: Uses) -> Tensor:
+    """Multiply all rows, or those that are kept."""
+    n_in, n_out = matrix_IO.shape
+    into_KRI = uses.workspace.take((*grad_KRO.shape[:2], n_in), grad_KRO)
+    if packed is None:
+        torch.mm(grad_KRO.reshape(-1, n_out), matrix_IO.T, out=into_KRI.view(-1, n_in))
+        return into_KRI
+    products_NI = uses.workspace.scratch("kept", (len(packed.deltas_NO), n_in), grad_KRO)
+    torch.mm(packed.deltas_NO, matrix_IO.T, out=products_NI)
+    into_KRI.zero_().view(-1, n_in).index_copy_(0, packed.numbers_N, products_NI)
+    return into_KRI
 
 
 def embedding(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from cotrain.gradients import _node_rules as rules
 from cotrain.gradients._cotangents import Edge
 from cotrain.gradients._graph import Node, TaskGraph
+from cotrain.gradients._kept import Kept
 from cotrain.gradients._node_rules import Emit, Grads, Uses
 from cotrain.gradients._norm_rules import batch_norm, convolution, layer_norm
 from cotrain.gradients._terms import DirectTerm, Term
@@ -96,6 +97,7 @@ def propagate(
     n_tasks: int,
     workspace: Workspace,
     only: set[int] | None = None,
+    kept: Kept | None = None,
 ) -> list[Term]:
     """Run every node of the shared part once, for K gradients together.
 
@@ -107,6 +109,7 @@ def propagate(
         n_tasks: K, the tasks that are present.
         workspace: memory for the gradients; what enters may be written over if it is owned there.
         only: ids of the parameters that are wanted; the walk goes no further than they need. `None`: all.
+        kept: the rows that may differ from 0, if no node mixes rows. `None`: all.
 
     Returns:
         One term per use of a parameter.
@@ -117,7 +120,7 @@ def propagate(
         _add(pending, node, number, grad, workspace)
     order = _in_order(graph, [edge[0] for edge in entering])
     wanted = None if only is None else _leading_to(graph, order, only)
-    uses = Uses(graph.leaves, graph.children, workspace, wanted)
+    uses = Uses(graph.leaves, graph.children, workspace, wanted, kept)
     for node in order:
         arrived = pending.pop(node, None)
         if arrived is None or (wanted is not None and node not in wanted):

@@ -36,10 +36,6 @@ class Sent(ABC):
     def touched_B(self) -> Tensor:
         """Return which rows it may differ from 0 in."""
 
-    @abstractmethod
-    def touches_first_row(self) -> bool:
-        """Return whether the first row may differ from 0."""
-
     def whole(self) -> Tensor:
         """Return the gradient as an array."""
         out = self.like.new_empty(self.shape)
@@ -65,10 +61,6 @@ class Whole(Sent):
     def touched_B(self) -> Tensor:
         """Look at every entry: the largest one of a row is NaN where any is."""
         return self.grad.reshape(len(self.grad), -1).abs().amax(1) != 0
-
-    def touches_first_row(self) -> bool:
-        """Look at that row."""
-        return bool(self.grad[:1].any())
 
     def whole(self) -> Tensor:
         """Return it."""
@@ -100,9 +92,9 @@ class Product(Sent):
         """Look at the rows of δ."""
         return (self.deltas_BO != 0).any(1)
 
-    def touches_first_row(self) -> bool:
-        """Look at that row of δ."""
-        return bool(self.deltas_BO[:1].any())
+    def is_column(self) -> bool:
+        """Return whether there is one output."""
+        return self.deltas_BO.shape[1] == 1
 
 
 class Picked(Sent):
@@ -131,10 +123,6 @@ class Picked(Sent):
         """Return the picked rows, whatever is in them."""
         touched_B = torch.zeros(self.shape[0], dtype=torch.bool, device=self.rows_N.device)
         return touched_B.index_fill_(0, self.rows_N, True)
-
-    def touches_first_row(self) -> bool:
-        """Return whether it was picked."""
-        return bool((self.rows_N == 0).any())
 
 
 class Products:
