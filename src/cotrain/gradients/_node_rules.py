@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cotrain.gradients._active_units import active_units, multiply_active
 from cotrain.gradients._graph import Node
 from cotrain.gradients._kept import Kept, Packed
 from cotrain.gradients._linear_term import LinearTerm
@@ -82,6 +83,16 @@ class Uses:
         self.workspace = workspace
         self.kept = kept
         self._wanted = wanted
+        # By the id of a gradient: that gradient, so that the id cannot be given to another, and the result.
+        self._rectified: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def note_rectified(self, grad: Tensor, result: Tensor) -> None:
+        """Note that a gradient is 0 where a ReLU's result is."""
+        self._rectified[id(grad)] = grad, result
+
+    def result_of_relu(self, grad: Tensor) -> Tensor | None:
+        """Return the result of the ReLU through which a gradient has just come."""
+        return self._rectified.get(id(grad), (None, None))[1]
 
     def goes_on(self, node: Node, place: int) -> bool:
         """Return whether gradient is needed beyond this input."""
@@ -143,10 +154,15 @@ def _width(node: Node) -> int:
 
 
 def _to_inputs(grad_KRO: Tensor, matrix_IO: Tensor, packed: Packed | None, uses: Uses) -> Tensor:
-    """Multiply all rows, or those that are kept."""
+    """Multiply all rows, or those that are kept, or each with its active units."""
     n_in, n_out = matrix_IO.shape
     into_KRI = uses.workspace.take((*grad_KRO.shape[:2], n_in), grad_KRO)
     if packed is None:
+        result = uses.result_of_relu(grad_KRO)
+        active_RO = None if result is None else active_units(result, len(grad_KRO), matrix_IO.T)
+        if active_RO is not None:
+            multiply_active(grad_KRO, matrix_IO.T, active_RO, into_KRI)
+            return into_KRI
         torch.mm(grad_KRO.reshape(-1, n_out), matrix_IO.T, out=into_KRI.view(-1, n_in))
         return into_KRI
     products_NI = uses.workspace.scratch("kept", (len(packed.deltas_NO), n_in), grad_KRO)
@@ -212,7 +228,9 @@ def rectified(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:
     grad = grads[0]
     if grad is None or not uses.workspace.owned(grad):
         return elementwise(node, grads, uses, emit)
-    torch.ops.aten.threshold_backward.grad_input(grad, node._saved_result.detach(), 0, grad_input=grad)
+    result = node._saved_result.detach()
+    torch.ops.aten.threshold_backward.grad_input(grad, result, 0, grad_input=grad)
+    uses.note_rectified(grad, result)
     return [grad]
 
 
