@@ -40,16 +40,15 @@ class GramianRule(Balancer):
         n_tasks = losses_K.shape[0]
         gramian_KK = checked_gramian(type(self).__name__, gramian, n_tasks)
         if active is None and all_finite(gramian_KK) and all_finite(losses_K):
-            squared_norms_K = gramian_KK.diagonal()
-            if squared_norms_K.min() > squared_norms_K.max() * ZERO_NORM_SHARE:
-                return self._weights_of_all(gramian_KK, losses_K)
+            squared_norms = gramian_KK.diagonal().tolist()  # of few numbers Python knows the least sooner
+            if min(squared_norms) > max(squared_norms) * ZERO_NORM_SHARE:
+                return self._weights_of_all(gramian_KK, losses_K, sum(squared_norms) / n_tasks)
         return self._weights_of_some(gramian_KK, losses_K, active)
 
-    def _weights_of_all(self, gramian_KK: np.ndarray, losses_K: np.ndarray) -> np.ndarray:
+    def _weights_of_all(self, gramian_KK: np.ndarray, losses_K: np.ndarray, scale: float) -> np.ndarray:
         """Return the weights where every task takes part: nothing has to be picked out or put back."""
         n_tasks = losses_K.shape[0]
         places_K = np.arange(n_tasks)
-        scale = float(gramian_KK.trace()) / n_tasks
         preference_K = np.ones(n_tasks)
         if self.preference is not None:
             preference_K = preference_of(self.preference, n_tasks, places_K)

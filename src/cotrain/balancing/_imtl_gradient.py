@@ -37,8 +37,8 @@ class IMTLGradient(GramianRule):
         self, gramian_AA: np.ndarray, losses_A: np.ndarray, preference_A: np.ndarray, index_A: np.ndarray
     ) -> np.ndarray:
         weights_A = equal_cosine_weights(gramian_AA, preference_A)
-        total = abs(float(np.add.reduce(weights_A)))
-        size = float(np.add.reduce(np.abs(weights_A)))
+        weights = weights_A.tolist()
+        total, size = abs(sum(weights)), sum(map(abs, weights))
         if size == 0:  # opposite gradients: no direction has equal projections
             return weights_A
         return weights_A / max(total, 1e-6 * size)

@@ -32,7 +32,7 @@ def equal_cosine_weights(gramian_KK: np.ndarray, cosines_K: np.ndarray) -> np.nd
     try:
         solution_K = np.linalg.solve(matrix_KK, cosines_K)
         # a solution of moderate size is one that no near-singularity has blown up
-        if np.abs(solution_K).max() < LARGEST * np.abs(cosines_K).max():
+        if max(map(abs, solution_K.tolist())) < LARGEST * max(map(abs, cosines_K.tolist())):
             return solution_K / norms_K
     except np.linalg.LinAlgError:
         pass  # singular: go on with the pseudo-inverse

@@ -11,7 +11,7 @@ TOLERANCE = 1e-12
 #: Rounds of exchanging all wrong signs, before one entry is freed at a time. Well-posed problems take 2 to 6.
 ROUNDS = 12
 #: From this many tasks on, systems are cut down to their free entries, which takes longer than small systems.
-CUT_DOWN = 12
+CUT_DOWN = 18
 #: From this many tasks on, systems are solved one by one, each at its own size.
 ONE_BY_ONE = 48
 
