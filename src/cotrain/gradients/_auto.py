@@ -49,4 +49,4 @@ class AutoSource(Source):
 
 
 def _convolves(graph: TaskGraph) -> bool:
-    return any(node.name() == "ConvolutionBackward0" for node in graph.owner)
+    return any(kind.__name__ == "ConvolutionBackward0" for kind in graph.kinds)

@@ -49,6 +49,10 @@ class Call:
         present = torch.zeros(self.n_tasks, dtype=torch.bool, device=self.values_A.device)
         return present.index_fill_(0, self.index(), True)
 
+    def of_present(self, values_K: np.ndarray) -> np.ndarray:
+        """Return the values of the present tasks."""
+        return values_K if len(self.places) == self.n_tasks else values_K[list(self.places)]
+
     def index(self) -> Tensor:
         """Return `places` beside the values; not to be written to."""
         return places_on(self.places, self.values_A.device)

@@ -224,14 +224,14 @@ class Engine:
         if self.scaler is not None and measured.overflow:
             self._poison()
             return
-        places = list(call.places)
-        heads_A = torch.from_numpy(head_weights(self.balancer.preference, measured.active_K))[places]
+        heads_A = torch.from_numpy(call.of_present(head_weights(self.balancer.preference, measured.active_K)))
         if self.balancer.needs is Needs.JACOBIAN:
             self._note(call, measured, np.full(call.n_tasks, np.nan), tasks)
             update_P = self._combined(cast("JacobianRule", self.balancer), call, rows, measured, scale)
             rows.apply_update(update_P, heads_A)
         else:
-            weights_A = self._weighed(call, measured, tasks).double().cpu()[places]
+            weights_K = self._weighed(call, measured, tasks).double().cpu().numpy()
+            weights_A = torch.from_numpy(call.of_present(weights_K))
             # A losses-only method in a recorded step weighs whole losses, as in every other step.
             rows.apply(weights_A, weights_A if self.balancer.weighs_losses else heads_A)
 
@@ -337,9 +337,12 @@ class Engine:
             parameter.grad = torch.full_like(parameter, float("inf"))
 
     def _note(self, call: Call, measured: Measured, weights_K: np.ndarray, tasks: Sequence[str]) -> None:
-        self.skipped.start(call, torch.from_numpy(measured.broken_K)[list(call.places)])
-        for place in np.flatnonzero(measured.broken_K):
-            self.skipped.warn(tasks[place])
+        if call.values_A.device.type == "cpu" and not measured.broken_K.any():
+            self.skipped.start_clean(call)
+        else:
+            self.skipped.start(call, torch.from_numpy(call.of_present(measured.broken_K)))
+            for place in np.flatnonzero(measured.broken_K):
+                self.skipped.warn(tasks[place])
         if self.monitor is not None and self._due():
             kept = np.outer(measured.active_K, measured.active_K)
             gramian_KK = np.where(kept, measured.gramian_KK, np.nan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,6 +59,11 @@ class TaskGraph:
                     state = owner.get(child)
                     if state != task and state != SHARED:
                         stack.append(child)
+
+    @functools.cached_property
+    def kinds(self) -> set[type]:
+        """The types of the nodes, few even where the nodes are many."""
+        return {type(node) for node in self.owner}
 
     def crossings(self, *, with_own_leaves: bool = True) -> list[tuple[Node, int, tuple[int, ...]]]:
         """Return (node, owner, places) where a node of one task hands gradient to a shared node or a leaf.

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from cotrain.gradients._cotangents import Edge
-from cotrain.gradients._sent import Product, Sent
+from cotrain.gradients._sent import Sent
 from cotrain.gradients._workspace import Workspace
 
 #: More kept rows than this share are not worth the trouble.
@@ -37,20 +37,13 @@ def touched_rows(entering: Mapping[Edge, Mapping[int, Sent]], n_tasks: int) -> n
     if len(sizes) != 1 or not next(iter(sizes)):
         return None
     tasks: list[int] = []
-    touched: list[Tensor] = []
+    columns: list[Tensor] = []
     for parts in entering.values():
-        narrow = {
-            task: part for task, part in parts.items() if isinstance(part, Product) and part.is_column()
-        }
-        if narrow:
-            tasks += narrow
-            columns = torch.cat([part.deltas_BO for part in narrow.values()], 1)
-            touched.append((columns != 0).T)
-        for task, part in parts.items():
-            if task not in narrow:
-                tasks.append(task)
-                touched.append(part.touched_B()[None])
-    found = torch.cat(touched).cpu().numpy()
+        tasks += parts
+        columns += [part.touched_B1() for part in parts.values()]
+    found = (torch.cat(columns, 1) != 0).cpu().numpy().T
+    if tasks == list(range(n_tasks)):
+        return found
     touched_KB = np.zeros((n_tasks, found.shape[1]), dtype=bool)
     for task, found_B in zip(tasks, found, strict=True):
         touched_KB[task] |= found_B

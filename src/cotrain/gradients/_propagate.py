@@ -51,7 +51,7 @@ def can_propagate(graph: TaskGraph) -> bool:
 
     Functions written in Python and compiled graphs cannot.
     """
-    return all(not isinstance(node, torch.autograd.function.BackwardCFunction) for node in graph.owner)
+    return not any(issubclass(kind, torch.autograd.function.BackwardCFunction) for kind in graph.kinds)
 
 
 def mixing_node(graph: TaskGraph, roots: list[Node], n_rows: int) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -78,17 +79,30 @@ class HeadGrads:
 
     def __init__(self) -> None:
         self._held: list[tuple[int, Tensor, Tensor]] = []  # (task, parameter, gradient)
+        # What is looked at to see whether all of it is finite.
+        self._looked_at: list[Tensor] = []
 
     def hold(self, task: int, parameter: Tensor, grad: Tensor | None) -> None:
         """Keep the gradient of one parameter from one task."""
         if grad is not None:
             self._held.append((task, parameter, grad))
+            self._looked_at.append(grad)
+
+    def hold_parts(self, whole: Tensor, parts: Sequence[tuple[int, Tensor, Tensor]]) -> None:
+        """Keep gradients that are parts of one array, which is then looked at once.
+
+        Args:
+            whole: the array.
+            parts: (task, parameter, gradient).
+        """
+        self._held += parts
+        self._looked_at.append(whole)
 
     def finite(self, n_present: int, device: torch.device) -> Tensor:
         """Return A booleans."""
         if not self._held:
             return torch.ones(n_present, dtype=torch.bool, device=device)
-        if _all_finite_on_host([grad for _, _, grad in self._held]):
+        if _all_finite_on_host(self._looked_at):
             return torch.ones(n_present, dtype=torch.bool, device=device)
         wide = [torch.promote_types(grad.dtype, torch.float32) for _, _, grad in self._held]
         sums = [grad.sum(dtype=dtype) for (_, _, grad), dtype in zip(self._held, wide, strict=True)]

@@ -33,8 +33,8 @@ class Sent(ABC):
         """Add the gradient to an array."""
 
     @abstractmethod
-    def touched_B(self) -> Tensor:
-        """Return which rows it may differ from 0 in."""
+    def touched_B1(self) -> Tensor:
+        """Return a column that is 0 for rows that are 0 throughout, and is not for others."""
 
     def whole(self) -> Tensor:
         """Return the gradient as an array."""
@@ -58,9 +58,9 @@ class Whole(Sent):
         """Add it."""
         total.add_(self.grad)
 
-    def touched_B(self) -> Tensor:
+    def touched_B1(self) -> Tensor:
         """Look at every entry: the largest one of a row is NaN where any is."""
-        return self.grad.reshape(len(self.grad), -1).abs().amax(1) != 0
+        return self.grad.reshape(len(self.grad), -1).abs().amax(1, keepdim=True)
 
     def whole(self) -> Tensor:
         """Return it."""
@@ -88,13 +88,9 @@ class Product(Sent):
         """Multiply and add."""
         total.addmm_(self.deltas_BO, self.matrix_OD)
 
-    def touched_B(self) -> Tensor:
+    def touched_B1(self) -> Tensor:
         """Look at the rows of δ."""
-        return (self.deltas_BO != 0).any(1)
-
-    def is_column(self) -> bool:
-        """Return whether there is one output."""
-        return self.deltas_BO.shape[1] == 1
+        return self.deltas_BO if self.deltas_BO.shape[1] == 1 else self.deltas_BO.abs().amax(1, keepdim=True)
 
 
 class Picked(Sent):
@@ -119,10 +115,9 @@ class Picked(Sent):
         """Add the rows, one that was picked twice twice."""
         total.index_add_(0, self.rows_N, self.grads_N)
 
-    def touched_B(self) -> Tensor:
+    def touched_B1(self) -> Tensor:
         """Return the picked rows, whatever is in them."""
-        touched_B = torch.zeros(self.shape[0], dtype=torch.bool, device=self.rows_N.device)
-        return touched_B.index_fill_(0, self.rows_N, True)
+        return self.grads_N.new_zeros(self.shape[0], 1).index_fill_(0, self.rows_N, 1)
 
 
 class Products:

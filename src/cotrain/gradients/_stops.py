@@ -138,11 +138,14 @@ def _layer_grads(layers: Sequence[tuple[Stop, Tensor]], heads: HeadGrads) -> Non
         grads_BO = group[0][1] if len(group) == 1 else torch.cat([grad for _, grad, _ in group], 1)
         inputs_BD = group[0][2]
         widths = [grad.shape[1] for _, grad, _ in group]
-        weights = None if inputs_BD is None else (grads_BO.T @ inputs_BD).split(widths)
-        biases = grads_BO.sum(0).split(widths)
-        for number, (stop, _, _) in enumerate(group):
-            for at, leaf in stop.leaves:
-                if at == stop.place + 1 and weights is not None:
-                    heads.hold(stop.task, leaf, weights[number])
-                else:
-                    heads.hold(stop.task, leaf, biases[number].reshape(leaf.shape))
+        biases_O = grads_BO.sum(0)
+        weights_OD = None if inputs_BD is None else grads_BO.T @ inputs_BD
+        for whole, is_weight in ((weights_OD, True), (biases_O, False)):
+            if whole is None:
+                continue
+            parts = []
+            for (stop, _, _), part in zip(group, whole.split(widths), strict=True):
+                for at, leaf in stop.leaves:
+                    if (at == stop.place + 1) == is_weight:
+                        parts.append((stop.task, leaf, part if is_weight else part.reshape(leaf.shape)))
+            heads.hold_parts(whole, parts)
