@@ -366,6 +366,17 @@ def test_pure_bfloat16(name, source):
 
 
 @pytest.mark.parametrize("source", ["exact", "ghost", "auto"])
+@pytest.mark.parametrize("name", ["mlp", "many rows", "some labels, many rows"])
+def test_pure_float16(name, source):
+    case, wide = build(name, torch.float16), build(name, torch.float32)
+    for module in (case, wide):
+        for parameter in module.parameters():
+            parameter.data /= 4  # or the gradients of the wide layers overflow
+    Balance(Inverse(), case.shared(), source=source).backward(case())
+    assert relative_error(case, literal(wide, Inverse())) < 0.02
+
+
+@pytest.mark.parametrize("source", ["exact", "ghost", "auto"])
 @pytest.mark.parametrize("name", ["mlp", "tied weights", "conv", "embedding", "some labels, many rows"])
 def test_autocast(name, source):
     case, wide = build(name, torch.float32), build(name, torch.float32)

@@ -52,8 +52,9 @@ def test_equals_passes_through_all_units(few_are_many, source, broken):
     assert len(few_are_many) == 2
 
 
-def test_half_precision(few_are_many):
-    wide, half = grads("exact"), grads("ghost", torch.bfloat16)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision(few_are_many, dtype):
+    wide, half = grads("exact"), grads("ghost", dtype)
     assert few_are_many
     assert (half - wide).norm() < 0.08 * wide.norm()
 
