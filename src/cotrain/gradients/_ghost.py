@@ -73,7 +73,7 @@ def open_ghost(
 
 
 def _kept(graph: TaskGraph, cotangents: Cotangents, touched_KB: np.ndarray | None) -> Kept | None:
-    """Return the rows that have to be multiplied, where some can be left out all the way down.
+    """Return the rows that have to be multiplied, where enough can be left out.
 
     Picking them is for the host: on an accelerator a product with zeros costs less than knowing their number.
     """
@@ -82,8 +82,8 @@ def _kept(graph: TaskGraph, cotangents: Cotangents, touched_KB: np.ndarray | Non
     entering = cotangents.entering
     if any(sent.like.device.type != "cpu" for tasks in entering.values() for sent in tasks.values()):
         return None
-    mixing = mixing_node(graph, [edge[0] for edge in entering], touched_KB.shape[1])
-    return Kept(touched_KB) if mixing is None else None
+    roots, n_rows = [edge[0] for edge in entering], touched_KB.shape[1]
+    return Kept(touched_KB, lambda: mixing_node(graph, roots, n_rows) is not None)
 
 
 def stacked(cotangents: Cotangents, n_tasks: int, workspace: Workspace) -> dict[Edge, Tensor]:

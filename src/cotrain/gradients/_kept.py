@@ -5,7 +5,7 @@ Shapes: K tasks, B rows of the batch, R rows of a layer (batch times positions),
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,10 +72,14 @@ class Kept:
 
     Args:
         touched_KB: booleans.
+        mixed: tells, when a layer is wide enough to ask, whether some layer mixes the rows.
     """
 
-    def __init__(self, touched_KB: np.ndarray) -> None:
+    def __init__(self, touched_KB: np.ndarray, mixed: Callable[[], bool]) -> None:
         self._touched_KB = touched_KB
+        self._left_out = 1 - float(touched_KB.mean())
+        self._mixed = mixed
+        self._apart: bool | None = None
         self._places: dict[int, tuple[Tensor, tuple[Tensor, ...], list[int]]] = {}
 
     @classmethod
@@ -92,12 +96,14 @@ class Kept:
             workspace: memory for the rows.
         """
         n_tasks, n_rows, n_out = deltas_KRO.shape
-        if n_rows % self._touched_KB.shape[1]:
-            return None
-        numbers_N, rows, counts = self._places_among(n_rows)
-        saved = (n_tasks * n_rows - len(numbers_N)) * n_in * n_out
+        saved = self._left_out * n_tasks * n_rows * n_in * n_out
         if saved < _COPIED * n_tasks * n_rows * (n_in + n_out) + _CALLED:
             return None
+        if self._apart is None:
+            self._apart = not self._mixed()
+        if not self._apart or n_rows % self._touched_KB.shape[1]:
+            return None
+        numbers_N, rows, counts = self._places_among(n_rows)
         deltas_NO = workspace.take((len(numbers_N), n_out), deltas_KRO)
         torch.index_select(deltas_KRO.reshape(-1, n_out), 0, numbers_N, out=deltas_NO)
         return Packed(numbers_N, rows, deltas_NO, deltas_NO.split(counts))

@@ -109,7 +109,7 @@ def propagate(
         n_tasks: K, the tasks that are present.
         workspace: memory for the gradients; what enters may be written over if it is owned there.
         only: ids of the parameters that are wanted; the walk goes no further than they need. `None`: all.
-        kept: the rows that may differ from 0, if no node mixes rows. `None`: all.
+        kept: the rows that may differ from 0. `None`: all.
 
     Returns:
         One term per use of a parameter.

@@ -42,7 +42,7 @@ def test_packed_rows(positions, monkeypatch):
     monkeypatch.setattr("cotrain.gradients._kept._CALLED", 0)
     touched_KR = TOUCHED.repeat(positions, axis=1)
     deltas_KRO = torch.randn(3, 4 * positions, 6) * torch.from_numpy(touched_KR)[:, :, None]
-    packed = Kept(TOUCHED).pack(deltas_KRO, 5, Workspace())
+    packed = Kept(TOUCHED, lambda: False).pack(deltas_KRO, 5, Workspace())
     assert packed is not None
     assert len(packed.numbers_N) == 4 * positions
     back = torch.zeros_like(deltas_KRO)
@@ -52,8 +52,14 @@ def test_packed_rows(positions, monkeypatch):
         assert torch.equal(deltas_KRO[task][packed.rows[task]], packed.deltas[task])
 
 
-def test_small_layers_and_other_rows_are_multiplied_whole():
-    assert Kept(TOUCHED).pack(torch.zeros(3, 4, 6), 5, Workspace()) is None
-    assert Kept(TOUCHED).pack(torch.zeros(3, 5, 6), 5, Workspace()) is None
+@pytest.mark.parametrize(("n_rows", "mixed"), [(5, False), (4, True)])
+def test_rows_of_another_batch_and_mixed_ones_are_multiplied_whole(n_rows, mixed, monkeypatch):
+    monkeypatch.setattr("cotrain.gradients._kept._COPIED", 0)
+    monkeypatch.setattr("cotrain.gradients._kept._CALLED", 0)
+    assert Kept(TOUCHED, lambda: mixed).pack(torch.zeros(3, n_rows, 6), 5, Workspace()) is None
+
+
+def test_small_layers_are_multiplied_whole():
+    assert Kept(TOUCHED, lambda: False).pack(torch.zeros(3, 4, 6), 5, Workspace()) is None
     assert not Kept.worth_it(np.ones((3, 4), dtype=bool))
     assert Kept.worth_it(TOUCHED)
