@@ -3,7 +3,7 @@
 Every way runs in turn within each repetition, on one thread; what is printed is the median over the
 repetitions of the ratio of CPU times to the plain step of the same repetition, and behind it the target where
 there is one. A step is zero_grad, forward, backward and one update, by SGD unless Adam is asked for. A case
-ends after so many repetitions or seconds, so that all take less than nine minutes on a core of their own;
+ends after so many repetitions or seconds, so that all take about three minutes on a core of their own;
 beside other work the ratios of ways that fill the cache come out too high.
 
 "floor" is no way to train: it is the bare matrix products that K dense gradients through a chain of linear
