@@ -314,6 +314,16 @@ def test_equals_literal_passes(name, source):
 
 
 @pytest.mark.parametrize("source", ["exact", "ghost", "auto"])
+def test_a_batch_without_rows_changes_nothing(source):
+    case = build("mlp")
+    balance = Balance(Inverse(), case.shared(), source=source)
+    z = case.encoder(case.inputs[:0])
+    balance.backward({f"t{k}": head(z).square().sum() for k, head in enumerate(case.heads)})
+    assert balance.skipped == {"t0": 0, "t1": 0, "t2": 0}
+    assert all(p.grad is None or not p.grad.any() for p in case.parameters())
+
+
+@pytest.mark.parametrize("source", ["exact", "ghost", "auto"])
 @pytest.mark.parametrize("name", ["mlp", "conv", "tree", "own batches"])
 def test_norms_only(name, source):
     case = build(name)

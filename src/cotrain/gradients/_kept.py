@@ -25,7 +25,7 @@ _CALLED = 2_000_000
 
 
 def touched_rows(entering: Mapping[Edge, Mapping[int, Sent]], n_tasks: int) -> np.ndarray | None:
-    """Return which rows may differ from 0 in what each task sends, [K, B]; `None`: there is no one batch.
+    """Return which rows may differ from 0 in what each task sends, [K, B]; `None`: no one batch, or no row.
 
     On an accelerator this waits for it once.
 
@@ -33,8 +33,9 @@ def touched_rows(entering: Mapping[Edge, Mapping[int, Sent]], n_tasks: int) -> n
         entering: what the tasks send, by entrance.
         n_tasks: K.
     """
-    sizes = {sent.shape[:1] for tasks in entering.values() for sent in tasks.values()}
-    if len(sizes) != 1 or not next(iter(sizes)):
+    everything = [sent for tasks in entering.values() for sent in tasks.values()]
+    batches = {(*sent.shape[:1], sent.like.device) for sent in everything}
+    if len(batches) != 1 or not everything[0].shape or not everything[0].shape[0]:
         return None
     tasks: list[int] = []
     columns: list[Tensor] = []

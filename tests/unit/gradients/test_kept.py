@@ -34,6 +34,8 @@ def test_tasks_without_a_common_batch_have_no_rows():
     other = Whole(torch.ones(5, 5))
     assert touched_rows({(None, 0): sent(), (None, 1): {0: other}}, 3) is None
     assert touched_rows({(None, 0): {0: Whole(torch.ones(()))}}, 1) is None
+    assert touched_rows({(None, 0): {0: Whole(torch.ones(0, 5))}}, 1) is None
+    assert touched_rows({}, 1) is None
 
 
 @pytest.mark.parametrize("positions", [1, 3])
