@@ -156,7 +156,7 @@ def test_the_command_line_trains_and_completes_a_table(tmp_path: Path):
         "tasks:\n  - {kind: Binary, name: side}\n  - {kind: Regression, name: size}\n"
         "encoder: {kind: TableEncoder, width: 16, depth: 1}\n"
         "training: {epochs: 4, batch_size: 64}\n"
-        "cotraining: {strategy: {kind: LeaveOneOut, networks: 2}, max_rounds: 2, updates: 20}\n"
+        "cotraining: {strategy: {kind: LeaveOneOut, networks: 2}, max_rounds: 2, updates: 60}\n"
         "references: constant\n"
     )
     run = tmp_path / "run"

@@ -23,7 +23,8 @@ class KBest(Selector):
 
     Args:
         share: of the free rows that the last round may label, in (0, 1].
-        least: confidence below which nothing is accepted all the same, in [0, 1].
+        least: confidence below which no class is accepted all the same, in [0, 1]. Numbers are taken by their
+            share alone: their confidence is a rank, of which the same share is always above `least`.
         grow: whether the quotas grow from round to round; if not, progress counts as 1 from the first on.
 
     Raises:
@@ -50,4 +51,6 @@ class KBest(Selector):
         n_free = candidates.free.sum(dim=0).to(candidates.prior.dtype)
         progress = candidates.progress if self.grow else 1.0
         quotas = (progress * self.share * n_free[:, None] * candidates.prior).round()
-        return surest_per_class(candidates, quotas) & (candidates.confidence >= self.least)
+        surest = surest_per_class(candidates, quotas)
+        is_number = candidates.prior.shape[1] == 1
+        return surest if is_number else surest & (candidates.confidence >= self.least)

@@ -134,6 +134,13 @@ def test_quotas_that_do_not_grow_are_full_from_the_first_round_on():
     assert chosen(KBest(1.0, least=0.95, grow=False), early) == []
 
 
+def test_the_least_confidence_is_asked_of_classes_and_not_of_numbers():
+    # One network alone is equally sure of all numbers; of what it takes to be equal ranks, half are above.
+    ranks = [0.5] * 4
+    assert chosen(KBest(0.5, least=0.8), candidates([0] * 4, ranks, prior=[1.0])) == [0, 1]
+    assert chosen(KBest(0.5, least=0.8), candidates([0] * 4, ranks, prior=[1.0, 0.0])) == []
+
+
 def test_curriculum_takes_the_surest_whatever_their_class():
     assert chosen(Curriculum(0.5), candidates([0, 0, 1, 1], [0.9, 0.8, 0.7, 0.6])) == [0, 1]
 
