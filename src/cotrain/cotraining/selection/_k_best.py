@@ -21,10 +21,16 @@ class KBest(Selector):
     common class never takes a rare one's place. The quotas grow from round to round up to `share` of the
     free rows: the last and least sure rows are never labelled.
 
+    Where a least confidence is asked for, a class that is seldom sure would starve beside the others: with
+    `even` it gets at least its part of what all classes together have filled of their quotas,
+
+    n_c ≥ even · k_c · Σ n / Σ k
+
     Args:
         share: of the free rows that the last round may label, in (0, 1].
         least: confidence below which no class is accepted all the same, in [0, 1]. Numbers are taken by their
             share alone: their confidence is a rank, of which the same share is always above `least`.
+        even: how much of the common part of its quota a class gets whatever its confidence, in [0, 1].
         grow: whether the quotas grow from round to round; if not, progress counts as 1 from the first on.
 
     Raises:
@@ -39,11 +45,14 @@ class KBest(Selector):
         0.5
     """
 
-    def __init__(self, share: float = 0.8, *, least: float = 0.0, grow: bool = True) -> None:
+    def __init__(
+        self, share: float = 0.8, *, least: float = 0.0, even: float = 0.0, grow: bool = True
+    ) -> None:
         check_share(self, share=share)
-        check_share(self, zero=True, least=least)
+        check_share(self, zero=True, least=least, even=even)
         self.share = share
         self.least = least
+        self.even = even
         self.grow = grow
 
     def select(self, candidates: Candidates) -> Tensor:
@@ -51,6 +60,11 @@ class KBest(Selector):
         n_free = candidates.free.sum(dim=0).to(candidates.prior.dtype)
         progress = candidates.progress if self.grow else 1.0
         quotas = (progress * self.share * n_free[:, None] * candidates.prior).round()
-        surest = surest_per_class(candidates, quotas)
-        is_number = candidates.prior.shape[1] == 1
-        return surest if is_number else surest & (candidates.confidence >= self.least)
+        within = surest_per_class(candidates, quotas)
+        if candidates.prior.shape[1] == 1:
+            return within
+        sure = within & (candidates.confidence >= self.least)
+        if not self.even:
+            return sure
+        filled = sure.sum(dim=0) / quotas.sum(dim=1).clamp(min=1)
+        return sure | surest_per_class(candidates, (self.even * filled[:, None] * quotas).round())

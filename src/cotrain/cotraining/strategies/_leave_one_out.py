@@ -20,8 +20,8 @@ class LeaveOneOut(Strategy):
 
     Args:
         networks: how many, ≥ 2.
-        selector: what is kept; default `KBest(0.9, least=0.8, grow=False)`: from the first round on all that
-            is sure, within nine tenths of the quotas of the classes. Quotas that grow from few sure rows
+        selector: what is kept; default `KBest(0.9, least=0.8, even=0.5, grow=False)`: from the first round on
+            what is sure, within nine tenths of the quotas of the classes. Quotas that grow from few sure rows
             settle on the others' early mistakes.
         align: see `Strategy`.
         bootstrap: whether each network learns from a bootstrap sample of the true labels.
@@ -48,7 +48,7 @@ class LeaveOneOut(Strategy):
         if networks < 2:
             raise InvalidArgumentError(f"LeaveOneOut(networks={networks!r}): expected at least 2.")
         self.networks = networks
-        self.selector = selector or KBest(0.9, least=0.8, grow=False)
+        self.selector = selector or KBest(0.9, least=0.8, even=0.5, grow=False)
         self.align = align
         self.bootstrap = bootstrap
 

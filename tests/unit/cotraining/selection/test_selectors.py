@@ -134,6 +134,16 @@ def test_quotas_that_do_not_grow_are_full_from_the_first_round_on():
     assert chosen(KBest(1.0, least=0.95, grow=False), early) == []
 
 
+def test_a_class_that_is_seldom_sure_gets_its_part_of_what_the_others_fill():
+    # Eight common rows are sure, of which six are within the quota; none of the four rare ones is.
+    given_ = candidates([0] * 8 + [1] * 4, [0.9] * 8 + [0.7, 0.6, 0.65, 0.6], prior=[0.5, 0.5])
+    alone = chosen(KBest(1.0, least=0.8), given_)
+    assert alone == [0, 1, 2, 3, 4, 5]
+    # Half of all quotas is full, so that a quarter of the rare class's six is 1.5, rounded to 2: its surest.
+    assert chosen(KBest(1.0, least=0.8, even=0.5), given_) == [*alone, 8, 10]
+    assert chosen(KBest(1.0, least=0.95, even=0.5), given_) == []
+
+
 def test_the_least_confidence_is_asked_of_classes_and_not_of_numbers():
     # One network alone is equally sure of all numbers; of what it takes to be equal ranks, half are above.
     ranks = [0.5] * 4
@@ -162,6 +172,7 @@ def test_adaptive_threshold_asks_less_of_a_class_that_is_seldom_sure():
         lambda: Threshold(0.9, positive=0.0),
         lambda: KBest(0.0),
         lambda: KBest(0.5, least=2.0),
+        lambda: KBest(0.5, even=-0.5),
         lambda: Curriculum(-1.0),
         lambda: AdaptiveThreshold(0.0),
     ],
