@@ -25,8 +25,7 @@ import json
 import re
 import time
 import warnings
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from typing import Any
 import numpy as np
 import torch
 from cotraining_problems import PROBLEMS, Problem
+from cotraining_tables import PERMUTED, print_losses, print_table, results
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score, r2_score
 from sklearn.naive_bayes import MultinomialNB
@@ -331,8 +331,8 @@ def chosen(given: argparse.Namespace, name: str) -> dict[str, Callable[[Problem,
         return {"auto:": auto}
     if given.permuted:
         return {
-            "permuted: MeanTeacher": permuted(MeanTeacher(), ROUNDS),
-            "permuted: LeaveOneOut": permuted(LeaveOneOut(), 3),
+            f"{PERMUTED}MeanTeacher": permuted(MeanTeacher(), ROUNDS),
+            f"{PERMUTED}LeaveOneOut": permuted(LeaveOneOut(), 3),
         }
     return contenders(name)
 
@@ -366,49 +366,6 @@ def run(given: argparse.Namespace) -> None:
                 )
 
 
-def results(path: Path) -> Iterator[dict[str, Any]]:
-    if path.exists():
-        for line in path.read_text().splitlines():
-            yield json.loads(line)
-
-
-def print_table(path: Path) -> None:
-    """Print mean ± standard error over the seeds, and the difference from the contender's own start."""
-    rows: dict[str, dict[str, dict[int, dict[str, Any]]]] = defaultdict(lambda: defaultdict(dict))
-    for row in results(path):
-        rows[row["problem"]][row["contender"]][row["seed"]] = row
-    for problem, of_contender in rows.items():
-        names = list(next(iter(next(iter(of_contender.values())).values()))["figures"])
-        heads = [head for name in names for head in (name, f"{name} − start")]
-        print(f"\n### {problem}\n\n| contender | {' | '.join(heads)} | seeds | updates | CPU s |")
-        print("|---|" + "---|" * (len(heads) + 3))
-        for contender, seeds in of_contender.items():
-            if contender.endswith("(its start)"):
-                continue
-            starts = of_contender.get(f"{contender} (its start)", {})
-            cells = []
-            for name in names:
-                values = [row["figures"][name] for row in seeds.values()]
-                gaps = [
-                    row["figures"][name] - starts[seed]["figures"][name]
-                    for seed, row in seeds.items()
-                    if seed in starts
-                ]
-                cells += [mean_and_error(values), mean_and_error(gaps, sign="+")]
-            seconds = np.mean([row["seconds"] for row in seeds.values()])
-            updates = round(float(np.mean([row["updates"] for row in seeds.values()])))
-            print(f"| {contender} | {' | '.join(cells)} | {len(seeds)} | {updates or '–'} | {seconds:.1f} |")
-
-
-def mean_and_error(values: Sequence[float], sign: str = "") -> str:
-    if not values:
-        return ""
-    mean = f"{np.mean(values):{sign}.3f}"
-    if len(values) == 1:
-        return mean
-    return f"{mean} ± {np.std(values, ddof=1) / len(values) ** 0.5:.3f}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -427,6 +384,7 @@ def main() -> None:
     run(given)
     if given.table:
         print_table(given.results)
+        print_losses(given.results)
 
 
 if __name__ == "__main__":
