@@ -10,6 +10,7 @@ import numpy as np
 from cotrain._base import InvalidArgumentError
 from cotrain.cotraining._beliefs import Belief
 from cotrain.cotraining._guards import ONE_SIGMA, value_on
+from cotrain.cotraining._holdout import LEAST_VALIDATION
 from cotrain.cotraining._joint import Joint
 from cotrain.cotraining._loop import Loop
 from cotrain.cotraining._pseudo_labels import PseudoLabels
@@ -36,10 +37,14 @@ MOST_TO_SPREAD = 10_000
 
 
 def candidates(settings: CoTraining, kit: Kit, n_rows: int) -> list[Strategy]:
-    """Return what "auto" tries, the robust default first."""
+    """Return what "auto" tries.
+
+    The first is what answers where validation rows are too few to choose: the strategy for views, if the user
+    knows of such, else the robust default.
+    """
     tried: list[Strategy] = [LeaveOneOut(), SelfTraining(KBest(0.8), align=True), MeanTeacher()]
     if len(settings.views) >= 2:
-        tried.append(CrossLabelling(list(settings.views)))
+        tried.insert(0, CrossLabelling(list(settings.views)))
     if n_rows <= MOST_TO_SPREAD and any(task.coding != "number" for task in kit.tasks):
         tried.append(
             TeacherStudent(
@@ -71,6 +76,7 @@ def run_rounds(
 
     With "auto" each task is answered by all candidates whose validation value is within one standard error
     of the best one's, together: what the validation rows cannot tell apart is averaged, not drawn lots for.
+    A task with fewer than 20 validation labels, which tell hardly anything apart, is answered by the first.
 
     Args:
         tasks: see `Loop`, as all that follow.
@@ -113,7 +119,7 @@ def together(tasks: Sequence[Task], outcomes: Mapping[str, Outcome], validation:
     Args:
         tasks: the tasks.
         outcomes: name of a strategy -> what it left.
-        validation: rows to choose on; a task without a label there is answered by all.
+        validation: rows to choose on; a task with fewer than 20 labels there is answered by the first.
     """
     beliefs = {name: outcome.beliefs(validation.inputs) for name, outcome in outcomes.items()}
     best, kept = {}, {}
@@ -136,7 +142,7 @@ def together(tasks: Sequence[Task], outcomes: Mapping[str, Outcome], validation:
         chosen={task: int(bool(names)) for task, names in improved.items()},
         stopped="; ".join(f"{name}: {outcome.stopped}" for name, outcome in outcomes.items()),
         verdicts={
-            task: f"{' and '.join(kept[task])} together"
+            task: " and ".join(kept[task]) + (" together" if len(kept[task]) > 1 else "")
             if names
             else "supervised start: no strategy was better"
             for task, names in improved.items()
@@ -163,8 +169,9 @@ def _as_good_as_the_best(
     sign = 1.0 if metric.direction == "max" else -1.0
     values = {name: sign * value_on(task, belief, validation) for name, belief in beliefs.items()}
     known = {name: value for name, value in values.items() if not math.isnan(value)}
-    if not known:
-        return next(iter(beliefs)), list(beliefs)
+    if not known or int((validation.masks[task.name] > 0).sum()) < LEAST_VALIDATION:
+        first = next(iter(beliefs))
+        return first, [first]
     best = max(known, key=lambda name: known[name])
     targets = task.original(validation.targets[task.name]).double().numpy()
     mask = (validation.masks[task.name] > 0).numpy()
