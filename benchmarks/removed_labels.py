@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
+from cotraining_tables import mean_and_error
 from sharing_tables import PARTS, problem
 
 import cotrain as ct
@@ -85,7 +86,7 @@ def fit(table: str, contender: str, seed: int) -> dict[str, Any]:
 
 
 def print_table(path: Path) -> None:
-    """Print mean ± standard error over the seeds."""
+    """Print mean ± standard error over the seeds, and how far co-training is from the joint network."""
     rows: dict[str, dict[str, dict[int, dict[str, Any]]]] = defaultdict(lambda: defaultdict(dict))
     for row in map(json.loads, path.read_text().splitlines()):
         rows[row["table"]][row["contender"]][row["seed"]] = row
@@ -96,13 +97,25 @@ def print_table(path: Path) -> None:
             f"\n### {table}\n\n| | {' | '.join(heads)} | seeds | CPU s |\n|---|" + "---|" * (len(heads) + 2)
         )
         for contender, seeds in of_contender.items():
-            cells = []
-            for task in first:
-                values = np.array([row["figures"][task][2] for row in seeds.values()])
-                error = values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else float("nan")
-                cells.append(f"{values.mean():.3f} ± {error:.3f}")
+            cells = [mean_and_error([row["figures"][task][2] for row in seeds.values()]) for task in first]
             seconds = np.mean([row["seconds"] for row in seeds.values()])
             print(f"| {contender} | {' | '.join(cells)} | {len(seeds)} | {seconds:.0f} |")
+        joint = of_contender["joint"]
+        for contender, seeds in of_contender.items():
+            if contender.startswith("joint + "):
+                cells = [
+                    mean_and_error(
+                        [
+                            row["figures"][task][2] - joint[seed]["figures"][task][2]
+                            for seed, row in seeds.items()
+                        ],
+                        sign="+",
+                    )
+                    for task in first
+                ]
+                print(
+                    f"| {contender.removeprefix('joint ')} − joint | {' | '.join(cells)} | {len(seeds)} | |"
+                )
 
 
 def main() -> None:
