@@ -90,7 +90,7 @@ def co_trained(tmp_path_factory) -> tuple[ct.Learner, pl.DataFrame]:
     learner = ct.Learner(
         [ct.tasks.Binary("side"), ct.tasks.Regression("size")],
         encoder=ct.networks.TableEncoder(16, 1),
-        cotraining=ct.CoTraining(ct.cotraining.LeaveOneOut(2), 2, updates=40),
+        cotraining=ct.CoTraining(ct.cotraining.LeaveOneOut(2), 2, updates=160),
         training=ct.Training(epochs=6, batch_size=64),
     )
     folder = tmp_path_factory.mktemp("runs") / "run"
