@@ -162,7 +162,8 @@ class Loop:
         }
         able = [n for n in knowing if not objections[n]]
         if not able:
-            return self._nothing(task, "; ".join(sorted(set(objections.values()))))
+            note = "; ".join(sorted(set(objections.values())))
+            return self._nothing(task, note or "no teacher has learned the task")
         calibrated = [self.licences[n][task.name].calibrated(beliefs.of(n)[task.name]) for n in able]
         return self.labeller.label(task, calibrated, [self.peers[n].name for n in able], round_)
 

@@ -28,8 +28,8 @@ class KBest(Selector):
 
     Args:
         share: of the free rows that the last round may label, in (0, 1].
-        least: confidence below which no class is accepted all the same, in [0, 1]. Numbers are taken by their
-            share alone: their confidence is a rank, of which the same share is always above `least`.
+        least: confidence below which a class is not accepted, in [0, 1]. Numbers are taken by `share` alone:
+            their confidence is a rank, and the same share of any rows is above `least`.
         even: how much of the common part of its quota a class gets whatever its confidence, in [0, 1].
         grow: whether the quotas grow from round to round; if not, progress counts as 1 from the first on.
 
