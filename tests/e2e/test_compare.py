@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
@@ -195,9 +196,13 @@ def test_two_processes_share_the_cells_and_take_over_from_one_that_is_killed(tmp
     while not list(out.glob("cells/*/cell.json")) and time.monotonic() < deadline:
         time.sleep(0.02)
     second, third = start(), start()
-    while len(list(out.glob("leases/*"))) < 3 and time.monotonic() < deadline:
+    held = set()
+    while not {second.pid, third.pid} <= held and time.monotonic() < deadline:
+        for path in out.glob("leases/*"):
+            # It may be given up or half written at this moment.
+            with contextlib.suppress(FileNotFoundError):
+                held.add(json.loads(path.read_text() or "{}").get("process"))
         time.sleep(0.02)
-    held = {json.loads(path.read_text() or "{}").get("process") for path in out.glob("leases/*")}
     first.send_signal(signal.SIGKILL)
     told = [process.communicate(timeout=300)[1] for process in (first, second, third)]
     assert second.returncode == third.returncode == 0, told

@@ -63,8 +63,18 @@ class Leases:
         A lease that another process has taken over meanwhile, from an owner that it held for gone, stays.
         """
         mine = self._held.pop(key, None)
+        if mine is not None:
+            self._remove(key, mine)
+
+    def sweep(self, key: str) -> None:
+        """Remove the lease of a job whose output is there, if its owner has died before giving it up."""
+        latest = self._latest(key)
+        if latest is not None and self._abandoned(latest):
+            self._remove(key, latest)
+
+    def _remove(self, key: str, latest: Path) -> None:
         for path in self.folder.glob(f"{key}.*"):
-            if mine is not None and 0 <= _number(path) <= _number(mine):
+            if 0 <= _number(path) <= _number(latest):
                 path.unlink(missing_ok=True)
 
     def owners(self) -> dict[str, str]:

@@ -116,6 +116,9 @@ class _Pool:
             elif self.waiting:
                 time.sleep(LOOK)
             self.follower.look()
+        for job in jobs:
+            if job.output.exists():
+                self.leases.sweep(job.lease)
         return self.failed
 
     def stop(self) -> None:

@@ -47,6 +47,19 @@ def test_the_lease_of_a_dead_process_is_taken_over_at_once(tmp_path: Path) -> No
     assert (tmp_path / "k.1").exists()
 
 
+def test_what_a_dead_owner_has_left_of_a_finished_job_is_swept_up_and_nothing_else(tmp_path: Path) -> None:
+    code = "import sys; from pathlib import Path; from cotrain.comparison._leases import Leases; import os\n"
+    code += (
+        "leases = Leases(Path(sys.argv[1])); assert leases.claim('k') and leases.claim('other'); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    alive, sweeper = Leases(tmp_path), Leases(tmp_path)
+    assert alive.claim("held")
+    for key in ("k", "held", "nobody's"):
+        sweeper.sweep(key)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["held.0", "other.0"]
+
+
 def test_an_owner_on_another_machine_is_gone_when_it_has_been_still_for_long(tmp_path: Path) -> None:
     path = tmp_path / "k.0"
     path.write_text(json.dumps({"host": "far", "machine": "far", "process": 1}))
