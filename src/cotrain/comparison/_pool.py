@@ -172,7 +172,16 @@ class _Pool:
             self._executor = ProcessPoolExecutor(
                 self.workers, mp_context=context, initializer=start_worker, initargs=(os.getpid(),)
             )
-        self.running[self._executor.submit(job.function, **job.arguments)] = job
+        try:
+            self.running[self._executor.submit(job.function, **job.arguments)] = job
+        except BrokenProcessPool:
+            # A process has died since the last look: what ran with it says so when it is collected.
+            if not self.running:
+                self._executor.shutdown(wait=True)
+                self._executor = None
+            if job not in self.suspects:
+                self.leases.release(job.lease)
+                self.waiting.insert(0, job)
 
     def _collect(self, finished: set[Future[None]]) -> None:
         for future in finished:

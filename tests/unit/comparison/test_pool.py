@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import wait
 from pathlib import Path
 
 import pytest
 
 from cotrain.comparison._leases import Leases
-from cotrain.comparison._pool import DIED, PoolJob, Where, run_jobs
+from cotrain.comparison._pool import DIED, PoolJob, Where, _Pool, run_jobs
 from cotrain.training import write_text_atomically
 
 
@@ -48,6 +49,32 @@ def test_what_fails_says_why_and_stops_nothing(tmp_path: Path) -> None:
     again = [PoolJob("errs", write_text_atomically, out / "errs", {"path": out / "errs", "text": "y"})]
     assert run_jobs(again, 1, leases, Noted(), old) == {}
     assert not (out / "errs.failed").exists()
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_before_the_next_job_begins_takes_only_its_own_job_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = _Pool._begin
+
+    def late(self: _Pool) -> None:
+        """Begin the other jobs when the death is known to the pool and not yet to us."""
+        begin(self)
+        if not self.suspects and len(self.running) == 1 and self.workers == 1:
+            wait(self.running)
+            self.workers = 2
+            begin(self)
+
+    monkeypatch.setattr(_Pool, "_begin", late)
+    out, leases = tmp_path / "out", Leases(tmp_path / "leases")
+    out.mkdir()
+    jobs = [
+        PoolJob("dies", os._exit, out / "dies", {"status": 1}),
+        PoolJob("writes", write_text_atomically, out / "a", {"path": out / "a", "text": "x"}),
+    ]
+    assert run_jobs(jobs, 1, leases, Noted()) == {"dies": DIED}
+    assert (out / "a").read_text() == "x"
+    assert not list((tmp_path / "leases").iterdir())
 
 
 def test_nothing_to_do_starts_nothing(tmp_path: Path) -> None:
