@@ -48,6 +48,7 @@ from cotrain.balancing._sdmgrad import SDMGrad
 from cotrain.balancing._smooth_tchebycheff import SmoothTchebycheff
 from cotrain.balancing._smoothed import Smoothed
 from cotrain.balancing._static import Static
+from cotrain.balancing._step_decision import StepDecision
 from cotrain.balancing._uncertainty import Uncertainty
 from cotrain.balancing._uncertainty_soft import UncertaintySoft
 from cotrain.balancing._unit_norm import UnitNorm
@@ -96,6 +97,7 @@ __all__ = [
     "SmoothTchebycheff",
     "Smoothed",
     "Static",
+    "StepDecision",
     "UPGrad",
     "Uncertainty",
     "UncertaintySoft",
