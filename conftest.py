@@ -1,4 +1,4 @@
-"""Leaves the parts of an extra aside where it is not installed, and keeps each worker to one thread."""
+"""Leaves the parts of an extra aside where it is not installed, and lets no test depend on the machine."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ import os
 # The tests run on as many workers as there are cores: more threads would only wait for one another, at up to
 # twice the time. This has to be said before NumPy and PyTorch are imported; who says otherwise is heard.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+if importlib.util.find_spec("hypothesis") is not None:  # the environment of Keras has none
+    from hypothesis import settings
+
+    # How long an example takes is the affair of the machine and of whoever else works on it.
+    settings.register_profile("cotrain", deadline=None)
+    settings.load_profile("cotrain")
 
 #: Keras and TensorFlow have an environment of their own: `make test-keras`.
 KERAS = importlib.util.find_spec("keras") is not None and importlib.util.find_spec("tensorflow") is not None

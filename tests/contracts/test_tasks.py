@@ -182,7 +182,7 @@ def test_loss_in_half_precision_is_float32(kind: type[Task], options: dict) -> N
 
 
 @pytest.mark.parametrize(("kind", "options"), MADE)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(noise=st.lists(st.floats(-3, 3), min_size=8, max_size=8), seed=st.integers(0, 100))
 def test_no_constant_beats_the_reference(
     kind: type[Task], options: dict, noise: Sequence[float], seed: int

@@ -16,7 +16,7 @@ from cotrain.networks import TableEncoder
 N = 24
 X = np.random.default_rng(0).normal(size=(N, 3))
 
-quick = settings(max_examples=15, deadline=None)
+quick = settings(max_examples=15)
 
 
 def classifier(**more) -> CoTrainingClassifier:
@@ -106,7 +106,7 @@ def test_any_pattern_of_numbers(y: np.ndarray):
     assert np.array_equal(np.isnan(model.transduction_), model.labeled_iter_ == -1)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(y=arrays.arrays(np.int64, (N, 2), elements=st.integers(-1, 2)))
 def test_networks_take_any_pattern_too(y: np.ndarray):
     y[0] = np.maximum(y[0], 0)

@@ -289,7 +289,7 @@ def test_one_labelled_row_is_enough_to_run(make_problem):
     assert set(outcome.chosen) == {"class"}
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     pattern=st.lists(st.tuples(st.booleans(), st.booleans()), min_size=20, max_size=20),
     copies=st.integers(0, 5),

@@ -35,7 +35,7 @@ def check_batch(batch: dict) -> None:
     assert torch.equal(batch["masks"]["b.c"], row[:, None] % 3 == 0)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(n=st.integers(1, 40), size=st.integers(1, 12), shuffle=st.booleans(), epoch=st.integers(0, 3))
 def test_an_epoch_gives_every_row_once_with_all_that_belongs_to_it(
     n: int, size: int, shuffle: bool, epoch: int

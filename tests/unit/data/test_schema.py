@@ -172,7 +172,7 @@ def test_a_damaged_or_newer_schema_is_refused() -> None:
             Schema.from_json(broken)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_any_pattern_of_missing_values_gives_finite_tensors(data: st.DataObject) -> None:
     fitted = schema()

@@ -65,7 +65,7 @@ def test_a_split_is_a_function_of_the_seed() -> None:
     assert not np.array_equal(same["test"], other["test"])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     where=st.integers(0, 200),
     count=st.integers(1, 5),

@@ -51,7 +51,7 @@ def test_refuses_options_out_of_range() -> None:
         Category("c", max_values=0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     train=st.lists(st.none() | st.text(max_size=4), min_size=1, max_size=30),
     new=st.lists(st.none() | st.text(max_size=4), max_size=10),

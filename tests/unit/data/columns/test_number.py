@@ -105,7 +105,7 @@ def test_refuses_options_out_of_range() -> None:
             Number("x", **options)  # type: ignore[arg-type]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     train=st.lists(st.none() | st.floats(allow_nan=True, allow_infinity=False), min_size=1, max_size=30),
     new=st.lists(st.none() | st.floats(allow_nan=True, allow_infinity=False), max_size=10),

@@ -43,7 +43,7 @@ def test_refuses_options_out_of_range() -> None:
             Tags("t", **options)  # type: ignore[arg-type]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     train=st.lists(st.none() | st.text("ab, é", max_size=12), min_size=1, max_size=20),
     new=st.lists(st.none() | st.text("abc, é", max_size=12), max_size=10),

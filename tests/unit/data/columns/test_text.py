@@ -63,7 +63,7 @@ def test_refuses_options_out_of_range() -> None:
             Text("t", **options)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     train=st.lists(st.none() | st.text(max_size=20), min_size=1, max_size=10),
     new=st.lists(st.none() | st.text(max_size=20), max_size=10),
