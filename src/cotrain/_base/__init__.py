@@ -13,8 +13,10 @@ from cotrain._base._errors import (
 from cotrain._base._inputs import InputSpec
 from cotrain._base._parameters import constructor_parameters, parameters_of
 from cotrain._base._random import mix_seed, numpy_generator
+from cotrain._base._ties import ROUNDING, at_least, beyond, first_largest, tie_groups
 
 __all__ = [
+    "ROUNDING",
     "ConfigError",
     "CotrainError",
     "DataError",
@@ -22,10 +24,14 @@ __all__ = [
     "InvalidArgumentError",
     "MissingExtraError",
     "RunError",
+    "at_least",
+    "beyond",
     "constructor_parameters",
     "did_you_mean",
+    "first_largest",
     "mix_seed",
     "numpy_generator",
     "parameters_of",
     "require_extra",
+    "tie_groups",
 ]

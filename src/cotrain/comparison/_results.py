@@ -123,7 +123,7 @@ def _metrics(task: Task, scores: Sequence[np.ndarray], truths: Mapping[str, Any]
 
 def _constant(coding: Coding, task: Task, truths: Mapping[str, Any]) -> np.ndarray:
     n_rows = len(truths[task.name][0])
-    return task.scores(coding.constants[task.name].expand(n_rows, -1)).double().numpy()
+    return task.constant_scores(coding.constants[task.name], n_rows).double().numpy()
 
 
 def _validation(entry: Entry) -> float:

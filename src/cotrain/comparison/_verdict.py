@@ -44,10 +44,11 @@ def verdicts(
 
 
 def _difference(task: Task, test: Examples, first: Tensor, second: Tensor) -> Difference:
+    """Compare two predictions by their scores, as the task's metrics look at them."""
     return paired_bootstrap(
         task.chosen_metrics()[0],
-        [task.scores(first).double().numpy()],
-        [task.scores(second).double().numpy()],
+        [first.double().numpy()],
+        [second.double().numpy()],
         task.original(test.targets[task.name]).double().numpy(),
         (test.masks[task.name] > 0).numpy(),
     )
@@ -56,7 +57,7 @@ def _difference(task: Task, test: Examples, first: Tensor, second: Tensor) -> Di
 def _against_single_task(
     task: Task, test: Examples, table: EvaluationTable, joint: Tensor, alone: Tensor
 ) -> TaskVerdict:
-    row, found = table.row(task.name), _difference(task, test, joint, alone)
+    row, found = table.row(task.name), _difference(task, test, task.scores(joint), task.scores(alone))
     if math.isnan(found.low):
         return TaskVerdict(task.name, row.metric, "unknown", f"{task.name}: too few test labels to tell.")
     word = "helped" if found.low > 0 else "hurt" if found.high < 0 else "no clear difference"
@@ -74,7 +75,8 @@ def _against_references(
     name = task.name
     if name not in table.tasks:
         return TaskVerdict(name, task.chosen_metrics()[0].name, "unknown", f"{name}: there is no test row.")
-    row, found = table.row(name), _difference(task, test, joint, constant.expand(len(joint), -1))
+    row, constants = table.row(name), task.constant_scores(constant, len(joint))
+    found = _difference(task, test, task.scores(joint), constants)
     if math.isnan(found.low):
         return TaskVerdict(name, row.metric, "unknown", f"{name}: too few test labels to tell.")
     word = "no clear difference from a constant"

@@ -105,7 +105,7 @@ def validation_gains(coding: Coding, held: Examples, scores: Mapping[str, np.nda
     gains: dict[str, float] = {}
     for task in (task for task in coding.tasks if task.name in scores):
         truth = (held.targets[task.name], held.masks[task.name])
-        constant = scores_of(task, coding.constants[task.name].expand(len(held), -1))
+        constant = task.constant_scores(coding.constants[task.name], len(held)).double().numpy()
         value, reference = (
             evaluate_scores(task, one, *truth)[0].value for one in (scores[task.name], constant)
         )

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from cotrain._base import ROUNDING, first_largest, tie_groups
 from cotrain.tasks import Task
 
 
@@ -51,7 +53,7 @@ class Belief:
     def classes(self) -> Tensor:
         """Return the most probable class, int64 [N, T]; 0 for numbers."""
         if self.probabilities is not None:
-            return self.probabilities.argmax(dim=-1)
+            return first_largest(self.probabilities)
         return torch.zeros_like(self._values(), dtype=torch.int64)
 
     def confidence(self) -> Tensor:
@@ -157,12 +159,14 @@ def prior_of(task: Task, targets: Tensor, mask: Tensor) -> Tensor:
 
 
 def _share_above(spread: Tensor) -> Tensor:
-    """Return for each entry the share of its column that is larger, ties counting half."""
+    """Return for each entry the share of its column that is larger, ties counting half.
+
+    The values are standardised, of which 1 is the scale on which their differences are rounded.
+    """
     columns = []
-    for t in range(spread.shape[1]):
-        column = spread[:, t].contiguous()
-        ordered = column.sort().values
-        left = torch.searchsorted(ordered, column, right=False)
-        right = torch.searchsorted(ordered, column, right=True)
-        columns.append(1 - (left + right).float() / (2 * max(1, len(column))))
+    for column in spread.numpy().T:
+        groups = tie_groups(column, ROUNDING)
+        counts = np.bincount(groups)
+        not_above = 2 * np.cumsum(counts) - counts
+        columns.append(1 - torch.from_numpy(not_above[groups]).float() / (2 * max(1, len(column))))
     return torch.stack(columns, dim=1)

@@ -11,7 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets
 
-from cotrain._base import DataError
+from cotrain._base import DataError, first_largest
 from cotrain.cotraining._records import Outcome
 from cotrain.cotraining._semi_supervised import SemiSupervised
 from cotrain.tasks import Binary, Multiclass, Task
@@ -73,7 +73,7 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable classes, [n] or [n, K]."""
         found = self._probabilities(X)
-        chosen = [classes[p.argmax(axis=1)] for p, classes in zip(found, self._classes, strict=True)]
+        chosen = [classes[first_largest(p)] for p, classes in zip(found, self._classes, strict=True)]
         return chosen[0] if self._single else np.stack(chosen, axis=1)
 
     def predict_proba(self, X: Any) -> Any:

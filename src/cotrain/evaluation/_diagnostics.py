@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cotrain._base import numpy_generator
+from cotrain._base import beyond, first_largest, numpy_generator
 from cotrain.tasks import Task
 
 #: Classes beyond these are counted together as "other": a larger matrix cannot be read.
@@ -53,7 +53,7 @@ def diagnostics(task: Task, scores: np.ndarray, targets: np.ndarray, mask: np.nd
         return {"labels": labels, "calibration": _calibration(scores[mask], targets[mask])}
     labelled = mask[:, 0]
     probabilities, truth = scores[labelled], targets[labelled, 0].astype(int)
-    predicted = probabilities.argmax(axis=-1)
+    predicted = first_largest(probabilities)
     return {
         "confusion": _confusion(task.parts, truth, predicted),
         "calibration": _calibration(probabilities.max(axis=-1), predicted == truth),
@@ -76,7 +76,8 @@ def calibration_error(bins: Sequence[dict[str, Any]]) -> float:
 
 
 def _calibration(confidence: np.ndarray, right: np.ndarray) -> list[dict[str, Any]]:
-    bin_of = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    # What lies on the lower edge of a bin is in it, whichever way it was rounded.
+    bin_of = np.minimum((beyond(1.0) * confidence * BINS).astype(int), BINS - 1)
     found = []
     for i in range(BINS):
         rows = bin_of == i
@@ -108,7 +109,7 @@ def _confusion(names: Sequence[str], truth: np.ndarray, predicted: np.ndarray) -
 def _labels(
     names: Sequence[str], scores: np.ndarray, targets: np.ndarray, mask: np.ndarray
 ) -> list[dict[str, Any]]:
-    positive, predicted = targets > 0.5, scores > 0.5
+    positive, predicted = targets > 0.5, scores > beyond(0.5)
     n_positive = (positive & mask).sum(axis=0)
     kept = np.sort(np.argsort(-n_positive, kind="stable")[:MOST_LABELS])
 

@@ -55,7 +55,8 @@ def evaluate(
         truth = (targets[name], masks[name])
         constant = task.reference_output(*truth) if constants is None else constants[name]
         rows += evaluate_task(task, outputs[name], *truth, parts=parts)
-        references += evaluate_task(task, constant.expand(len(truth[0]), -1), *truth, parts=parts)
+        scores = task.constant_scores(constant.detach(), len(truth[0])).double().cpu().numpy()
+        references += evaluate_scores(task, scores, *truth, parts=parts)
     return EvaluationTable(rows).with_reference("constant", EvaluationTable(references))
 
 

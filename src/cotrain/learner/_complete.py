@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import InvalidArgumentError, at_least
 from cotrain.cotraining import belief_of_output
 from cotrain.data import read_table
 from cotrain.tasks import Task
@@ -92,7 +92,7 @@ def _with_column(
     empty = given.is_null().to_numpy()
     if given.dtype.is_float():
         empty = empty | given.is_nan().fill_null(True).to_numpy()
-    fill = empty & ~(sure < least)
+    fill = empty & ~(sure < at_least(least))
     kind = values.dtype if given.dtype == pl.Null else given.dtype
     if kind.is_integer() and values.dtype.is_float():
         kind = values.dtype

@@ -269,6 +269,15 @@ class Task(ABC):
     def scores(self, output: Tensor) -> Tensor:
         """Return what the metrics look at: probabilities, or values in the unit of `original`."""
 
+    @final
+    def constant_scores(self, output: Tensor, n_rows: int) -> Tensor:
+        """Return the scores of one output [O] for all of `n_rows` rows.
+
+        They come from one row: a kernel need not give equal rows equal scores to the last digit.
+        """
+        of_one = self.scores(output[None])
+        return of_one.expand(n_rows, *of_one.shape[1:])
+
     @abstractmethod
     def original(self, targets: Tensor) -> Tensor:
         """Return coded targets [B, T] in the unit of the metrics: classes as coded, values unstandardised."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cotrain._base import DataError
+from cotrain._base import DataError, beyond
 from cotrain.tasks._base import Metric, Task, full_precision
 from cotrain.tasks._binary_metrics import BINARY_FIGURES
 from cotrain.tasks._coding import (
@@ -184,7 +184,7 @@ class Binary(Task):
     def predict(self, output: Tensor) -> dict[str, Any]:
         """Return `name` with the more probable value, and `name_probability` of the positive one."""
         probability = self.scores(output)[:, 0]
-        values = self._coding.decode((probability > 0.5).long().cpu().numpy())
+        values = self._coding.decode((probability > beyond(0.5)).long().cpu().numpy())
         return {self.name: values, f"{self.name}_probability": probability.cpu().numpy()}
 
     def confidence(self, output: Tensor) -> Tensor:
@@ -193,7 +193,7 @@ class Binary(Task):
 
     def pseudo_label(self, output: Tensor) -> Tensor:
         """Return 1 where the positive value is more probable, else 0, [B, 1]."""
-        return (output > 0).float()
+        return (self.scores(output) > beyond(0.5)).float()
 
     @classmethod
     def available_metrics(cls) -> list[Metric]:

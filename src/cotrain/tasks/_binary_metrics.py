@@ -7,19 +7,25 @@ from typing import Literal
 
 import numpy as np
 
+from cotrain._base import at_least, beyond, tie_groups
+
 Figure = Callable[[np.ndarray, np.ndarray], float]
 
 
-def ranks(values: np.ndarray) -> np.ndarray:
-    """Return the ranks of `values` [N] from 1, equal values sharing their mean rank.
+def ranks(values: np.ndarray, spread: float = 0.0) -> np.ndarray:
+    """Return the ranks of `values` [N] from 1; what is equal but for rounding shares its mean rank.
+
+    Args:
+        values: [N].
+        spread: see `tie_groups`.
 
     Example:
         >>> ranks(np.array([10.0, 30.0, 10.0])).tolist()
         [1.5, 3.0, 1.5]
     """
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return (ends - (counts - 1) / 2)[inverse.reshape(-1)]
+    groups = tie_groups(values, spread)
+    counts = np.bincount(groups)
+    return (np.cumsum(counts) - (counts - 1) / 2)[groups]
 
 
 def auroc(scores: np.ndarray, targets: np.ndarray) -> float:
@@ -44,23 +50,29 @@ def average_precision(scores: np.ndarray, targets: np.ndarray) -> float:
     """Return Σₙ (Rₙ - Rₙ₋₁) Pₙ over the thresholds; undefined without a positive row."""
     if not (targets > 0.5).any():
         return float("nan")
-    order = np.argsort(-scores, kind="stable")
+    groups = tie_groups(scores)
+    order = np.argsort(-groups, kind="stable")
     hits = np.cumsum(targets[order] > 0.5)
     # One threshold per different score: the last row of each run of equal scores.
-    last = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    last = np.append(np.flatnonzero(np.diff(groups[order])), len(scores) - 1)
     precision = hits[last] / (last + 1)
     recall = hits[last] / hits[-1]
     return float(np.sum(np.diff(recall, prepend=0.0) * precision))
 
 
+def above_half(scores: np.ndarray) -> np.ndarray:
+    """Return where a probability is more than one half, and not by rounding alone."""
+    return scores > beyond(0.5)
+
+
 def accuracy(scores: np.ndarray, targets: np.ndarray) -> float:
     """Return the share of rows on the right side of one half."""
-    return float(np.mean((scores > 0.5) == (targets > 0.5)))
+    return float(np.mean(above_half(scores) == (targets > 0.5)))
 
 
 def balanced_accuracy(scores: np.ndarray, targets: np.ndarray) -> float:
     """Return the mean recall of the classes that occur."""
-    right = (scores > 0.5) == (targets > 0.5)
+    right = above_half(scores) == (targets > 0.5)
     positive = targets > 0.5
     return float(np.mean([right[rows].mean() for rows in (positive, ~positive) if rows.any()]))
 
@@ -70,7 +82,7 @@ def precision(scores: np.ndarray, targets: np.ndarray) -> float:
 
     Where none is, it is 0 if there was one to predict, else undefined.
     """
-    predicted = scores > 0.5
+    predicted = above_half(scores)
     if not predicted.any():
         return 0.0 if (targets > 0.5).any() else float("nan")
     return float(np.mean(targets[predicted] > 0.5))
@@ -79,12 +91,12 @@ def precision(scores: np.ndarray, targets: np.ndarray) -> float:
 def recall(scores: np.ndarray, targets: np.ndarray) -> float:
     """Return the share of positive rows that are found; undefined if there is none."""
     positive = targets > 0.5
-    return float(np.mean(scores[positive] > 0.5)) if positive.any() else float("nan")
+    return float(np.mean(above_half(scores[positive]))) if positive.any() else float("nan")
 
 
 def f1(scores: np.ndarray, targets: np.ndarray) -> float:
     """Return 2 TP / (2 TP + FP + FN) of the positive class; undefined without either."""
-    predicted, positive = scores > 0.5, targets > 0.5
+    predicted, positive = above_half(scores), targets > 0.5
     denominator = predicted.sum() + positive.sum()
     return float(2 * (predicted & positive).sum() / denominator) if denominator else float("nan")
 
@@ -120,7 +132,8 @@ def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, n_bins
         >>> round(expected_calibration_error(np.array([0.9, 0.9]), np.array([True, False])), 3)
         0.4
     """
-    bins = np.clip(np.ceil(confidence * n_bins).astype(int) - 1, 0, n_bins - 1)
+    # What lies on the upper edge of a bin is in it, whichever way it was rounded.
+    bins = np.clip(np.ceil(at_least(1.0) * confidence * n_bins).astype(int) - 1, 0, n_bins - 1)
     gaps = np.bincount(bins, confidence - right, minlength=n_bins)
     return float(np.abs(gaps).sum() / len(confidence))
 

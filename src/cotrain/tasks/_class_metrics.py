@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from cotrain._base import first_largest
 from cotrain.tasks._base import Metric
 from cotrain.tasks._binary_metrics import auroc, average_precision, expected_calibration_error
 from cotrain.tasks._metrics import mean_of_defined
@@ -23,13 +24,13 @@ ClassFigure = Callable[[np.ndarray, np.ndarray], np.ndarray]
 def confusion(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Return counts [C + 1, C + 1] of true class (row) and predicted class (column)."""
     size = probabilities.shape[1] + 1
-    pairs = targets.astype(np.int64) * size + probabilities.argmax(axis=1)
+    pairs = targets.astype(np.int64) * size + first_largest(probabilities)
     return np.bincount(pairs, minlength=size * size).reshape(size, size)
 
 
 def accuracy(probabilities: np.ndarray, targets: np.ndarray) -> float:
     """Return the share of rows whose most probable class is the true one."""
-    return float(np.mean(probabilities.argmax(axis=1) == targets))
+    return float(np.mean(first_largest(probabilities) == targets))
 
 
 def class_recall(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -80,7 +81,7 @@ def brier(probabilities: np.ndarray, targets: np.ndarray) -> float:
 
 def calibration_error(probabilities: np.ndarray, targets: np.ndarray) -> float:
     """Return the expected calibration error of the largest probability, in 15 equally wide bins."""
-    return expected_calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == targets)
+    return expected_calibration_error(probabilities.max(axis=1), first_largest(probabilities) == targets)
 
 
 def class_metrics() -> list[Metric]:

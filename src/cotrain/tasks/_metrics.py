@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from cotrain.tasks._base import Metric
+from cotrain.tasks._binary_metrics import above_half
 
 #: (scores, targets) of the labelled rows of one column, both [N] -> value.
 Figure = Callable[[np.ndarray, np.ndarray], float]
@@ -56,7 +57,7 @@ def exact_match() -> Metric:
 
     def compute(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> float:
         rows = mask.any(axis=1)
-        right = ((scores > 0.5) == (targets > 0.5)) | ~mask
+        right = (above_half(scores) == (targets > 0.5)) | ~mask
         return float(right[rows].all(axis=1).mean()) if rows.any() else float("nan")
 
     return Metric("exact_match", "max", compute)

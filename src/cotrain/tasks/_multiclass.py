@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cotrain._base import DataError, InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError, first_largest
 from cotrain.tasks._base import Metric, Task, full_precision
 from cotrain.tasks._class_metrics import class_metrics
 from cotrain.tasks._coding import (
@@ -239,7 +239,7 @@ class Multiclass(Task):
     def predict(self, output: Tensor) -> dict[str, Any]:
         """Return `name` with the most probable class and `name_probability[CLASS]` of every class."""
         probabilities = self.scores(output).cpu().numpy()
-        columns: dict[str, Any] = {self.name: self._coding.decode(probabilities.argmax(axis=1))}
+        columns: dict[str, Any] = {self.name: self._coding.decode(first_largest(probabilities))}
         for number, part in enumerate(self.parts):
             columns[f"{self.name}_probability[{part}]"] = probabilities[:, number]
         return columns
@@ -250,7 +250,7 @@ class Multiclass(Task):
 
     def pseudo_label(self, output: Tensor) -> Tensor:
         """Return the number of the most probable class, int64 [B, 1]."""
-        return output.argmax(dim=-1, keepdim=True)
+        return first_largest(self.scores(output))[..., None]
 
     @classmethod
     def available_metrics(cls) -> list[Metric]:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cotrain._base import DataError, InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError, beyond
 from cotrain.tasks._base import Metric, Task, full_precision
-from cotrain.tasks._binary_metrics import BINARY_FIGURES
+from cotrain.tasks._binary_metrics import BINARY_FIGURES, above_half
 from cotrain.tasks._coding import (
     ClassCoding,
     Value,
@@ -226,7 +226,7 @@ class Multilabel(Task):
         with the joined tags and `name_probability[TAG]`.
         """
         probabilities = self.scores(output).cpu().numpy()
-        chosen = probabilities > 0.5
+        chosen = above_half(probabilities)
         columns: dict[str, Any] = {}
         if self.separator is not None:
             tags = np.array(self._tags, dtype=object)
@@ -246,7 +246,7 @@ class Multilabel(Task):
 
     def pseudo_label(self, output: Tensor) -> Tensor:
         """Return 1 where a label is more probable than not, else 0, [B, T]."""
-        return (output > 0).float()
+        return (self.scores(output) > beyond(0.5)).float()
 
     @classmethod
     def available_metrics(cls) -> list[Metric]:

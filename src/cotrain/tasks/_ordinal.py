@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cotrain._base import DataError, InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError, beyond
 from cotrain.tasks._base import Metric, Task, full_precision
 from cotrain.tasks._coding import (
     ClassCoding,
@@ -190,7 +190,8 @@ class Ordinal(Task):
 
     def pseudo_label(self, output: Tensor) -> Tensor:
         """Return the predicted level, int64 [B, 1]."""
-        return (output.cummin(dim=-1).values > 0).sum(dim=-1, keepdim=True)
+        above = torch.sigmoid(full_precision(output)).cummin(dim=-1).values
+        return (above > beyond(0.5)).sum(dim=-1, keepdim=True)
 
     @classmethod
     def available_metrics(cls) -> list[Metric]:

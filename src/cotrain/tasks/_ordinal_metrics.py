@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from cotrain.tasks._base import Metric
+from cotrain.tasks._binary_metrics import above_half
 from cotrain.tasks._class_metrics import log_loss
 from cotrain.tasks._metrics import mean_of_defined
 
@@ -20,7 +21,7 @@ def levels_of(probabilities: np.ndarray) -> np.ndarray:
         [1, 0]
     """
     above = 1 - np.cumsum(probabilities, axis=1)[:, :-1]
-    return (above > 0.5).sum(axis=1)
+    return above_half(above).sum(axis=1)
 
 
 def quadratic_kappa(levels: np.ndarray, targets: np.ndarray, n_levels: int) -> float:

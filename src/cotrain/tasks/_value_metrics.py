@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from cotrain._base import ROUNDING
 from cotrain.tasks._binary_metrics import ranks
 
 Figure = Callable[[np.ndarray, np.ndarray], float]
@@ -37,10 +38,21 @@ def r2(scores: np.ndarray, targets: np.ndarray) -> float:
 
 def spearman(scores: np.ndarray, targets: np.ndarray) -> float:
     """Return the correlation of the ranks; undefined where either side is constant."""
-    a, b = ranks(scores), ranks(targets)
+    centre = np.median(targets)
+    a, b = (ranks(values - centre, _rounded_away(targets, centre)) for values in (scores, targets))
     a, b = a - a.mean(), b - b.mean()
     norm = np.sqrt(np.sum(a**2) * np.sum(b**2))
     return float(np.sum(a * b) / norm) if norm > 0 else float("nan")
+
+
+def _rounded_away(targets: np.ndarray, centre: float) -> float:
+    """Return a difference that can come from rounding.
+
+    A network rounds standardised values, by their distance from the centre; whoever hands over float32
+    rounds by the size of the values, though far from 0 that must not hide what differs.
+    """
+    width = float(np.median(np.abs(targets - centre)))
+    return float(np.clip(ROUNDING * abs(centre), ROUNDING * width, width / 1000))
 
 
 #: Every figure of a numeric target, with the direction in which it is better.

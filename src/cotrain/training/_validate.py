@@ -53,8 +53,8 @@ class Validator:
         if examples is not None:
             for task in tasks:
                 constant = task.reference_output(train.targets[task.name], train.masks[task.name])
-                output = constant.expand(len(examples), -1)
-                self._references[task.name] = self._value(task, examples, output)
+                scores = task.constant_scores(constant, len(examples))
+                self._references[task.name] = self._value(task, examples, scores)
 
     def values(self, outputs: Mapping[str, Tensor]) -> Validation:
         """Return the metrics of these outputs on the validation rows."""
@@ -62,7 +62,8 @@ class Validator:
         gains: dict[str, float] = {}
         if self.examples is not None:
             for task in self.tasks:
-                values[task.name] = self._value(task, self.examples, outputs[task.name])
+                scores = task.scores(outputs[task.name])
+                values[task.name] = self._value(task, self.examples, scores)
                 metric = selecting_metric(task)
                 gains[task.name] = relative_gain(values[task.name], self._references[task.name], metric)
         return Validation(values, gains)
@@ -80,13 +81,12 @@ class Validator:
         }
 
     @staticmethod
-    def _value(task: Task, examples: Examples, output: Tensor) -> float:
+    def _value(task: Task, examples: Examples, scores: Tensor) -> float:
         mask = (examples.masks[task.name] > 0).numpy()
         if not mask.any():
             return math.nan
-        scores = task.scores(output).double().numpy()
         targets = task.original(examples.targets[task.name]).double().numpy()
-        return selecting_metric(task).compute(scores, targets, mask)
+        return selecting_metric(task).compute(scores.double().numpy(), targets, mask)
 
 
 def selecting_metric(task: Task) -> Metric:

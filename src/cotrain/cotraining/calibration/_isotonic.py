@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cotrain._base import ROUNDING, first_largest, tie_groups
 from cotrain.cotraining.calibration._base import Calibrator
 
 
@@ -53,11 +54,11 @@ class Isotonic(Calibrator):
         fitted = Isotonic()
         known = mask & (classes < probabilities.shape[-1])
         if int(known.sum()) >= self.LEAST:
-            sure, predicted = probabilities[known].max(dim=-1)
+            sure, predicted = probabilities[known].amax(dim=-1), first_largest(probabilities[known])
             right = (predicted == classes[known]).double().numpy()
             least = 1.0 / probabilities.shape[-1]
             curve = IsotonicRegression(y_min=least, y_max=1.0, out_of_bounds="clip")
-            curve.fit(sure.double().numpy(), right)
+            curve.fit(_one_of_each(sure.double().numpy()), right)
             fitted._knots = (curve.X_thresholds_, curve.y_thresholds_)
         return fitted
 
@@ -65,7 +66,26 @@ class Isotonic(Calibrator):
         """Return probabilities whose largest lies on the curve."""
         if self._knots is None:
             return probabilities
-        sure, predicted = probabilities.max(dim=-1, keepdim=True)
-        level = torch.from_numpy(np.interp(sure.double().numpy(), *self._knots)).to(probabilities.dtype)
+        sure = probabilities.amax(dim=-1, keepdim=True)
+        predicted = first_largest(probabilities)[..., None]
+        x, y = self._knots
+        level = np.interp(_at_knots(sure.double().numpy(), x), x, y)
+        level = torch.from_numpy(level).to(probabilities.dtype)
         rest = probabilities * ((1 - level) / (1 - sure).clamp(min=1e-7))
         return rest.scatter(-1, predicted, level)
+
+
+def _one_of_each(confidence: np.ndarray) -> np.ndarray:
+    """Put the smallest in the place of all that are equal but for rounding: no curve may part them."""
+    groups = tie_groups(confidence)
+    smallest = np.full(groups.max() + 1, np.inf)
+    np.minimum.at(smallest, groups, confidence)
+    return smallest[groups]
+
+
+def _at_knots(confidence: np.ndarray, knots: np.ndarray) -> np.ndarray:
+    """Put a knot in the place of what differs from it by rounding: the curve can rise steeply there."""
+    above = np.clip(np.searchsorted(knots, confidence), 1, len(knots) - 1) if len(knots) > 1 else 0
+    for near in (knots[above], knots[above - 1]):
+        confidence = np.where(np.abs(confidence - near) <= ROUNDING * near, near, confidence)
+    return confidence

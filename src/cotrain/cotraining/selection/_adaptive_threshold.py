@@ -7,6 +7,7 @@ from typing import final
 import torch
 from torch import Tensor
 
+from cotrain._base import at_least
 from cotrain.cotraining.selection._base import Candidates, Selector
 from cotrain.cotraining.selection._checks import check_share
 
@@ -41,7 +42,7 @@ class AdaptiveThreshold(Selector):
 
     def select(self, candidates: Candidates) -> Tensor:
         """Return where the confidence reaches the threshold of the predicted class."""
-        sure = candidates.free & (candidates.confidence >= self.threshold)
+        sure = candidates.free & (candidates.confidence >= at_least(self.threshold))
         n_classes = candidates.prior.shape[1]
         one_hot = torch.nn.functional.one_hot(candidates.classes, n_classes) * sure[..., None]
         counts = one_hot.sum(dim=0).float()
@@ -50,4 +51,4 @@ class AdaptiveThreshold(Selector):
         of_entry = torch.gather(
             least[None].expand(len(candidates.classes), -1, -1), -1, candidates.classes[..., None]
         )[..., 0]
-        return candidates.free & (candidates.confidence >= of_entry)
+        return candidates.free & (candidates.confidence >= of_entry * at_least(1.0))

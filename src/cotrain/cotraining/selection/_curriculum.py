@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cotrain.cotraining.selection._base import Candidates, Selector
 from cotrain.cotraining.selection._checks import check_share
+from cotrain.cotraining.selection._ranks import surest_first
 
 
 @final
@@ -43,6 +44,6 @@ class Curriculum(Selector):
         share = self.share * (candidates.progress if self.grow else 1.0)
         for t in range(taken.shape[1]):
             rows = torch.nonzero(candidates.free[:, t]).flatten()
-            order = candidates.confidence[rows, t].sort(descending=True, stable=True).indices
+            order = surest_first(candidates.confidence[rows, t])
             taken[rows[order[: round(share * len(rows))]], t] = True
         return taken

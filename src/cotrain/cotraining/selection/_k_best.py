@@ -6,6 +6,7 @@ from typing import final
 
 from torch import Tensor
 
+from cotrain._base import at_least
 from cotrain.cotraining.selection._base import Candidates, Selector
 from cotrain.cotraining.selection._checks import check_share
 from cotrain.cotraining.selection._ranks import surest_per_class
@@ -63,7 +64,7 @@ class KBest(Selector):
         within = surest_per_class(candidates, quotas)
         if candidates.prior.shape[1] == 1:
             return within
-        sure = within & (candidates.confidence >= self.least)
+        sure = within & (candidates.confidence >= at_least(self.least))
         if not self.even:
             return sure
         filled = sure.sum(dim=0) / quotas.sum(dim=1).clamp(min=1)

@@ -7,6 +7,7 @@ from typing import final
 import torch
 from torch import Tensor
 
+from cotrain._base import at_least
 from cotrain.cotraining.selection._base import Candidates, Selector
 from cotrain.cotraining.selection._checks import check_share
 
@@ -42,7 +43,7 @@ class Threshold(Selector):
 
     def select(self, candidates: Candidates) -> Tensor:
         """Return where the confidence reaches the threshold."""
-        least = torch.full_like(candidates.confidence, self.threshold)
+        least = torch.full_like(candidates.confidence, at_least(self.threshold))
         if self.positive is not None and candidates.prior.shape[1] == 2:
-            least[candidates.classes == 1] = self.positive
+            least[candidates.classes == 1] = at_least(self.positive)
         return candidates.free & (candidates.confidence >= least)
