@@ -16,6 +16,7 @@ import numpy as np
 
 from cotrain._base import InvalidArgumentError, parameters_of
 from cotrain.balancing._arrays import Array, masked_mean
+from cotrain.balancing._saved_state import VERSION, check_saved_state, description_of
 
 
 class Needs(enum.Enum):
@@ -61,6 +62,8 @@ class Balancer(ABC):
                 )
         self.preference = None if preference is None else [float(value) for value in preference]
         self.state: dict[str, Any] = {}
+        self._n_tasks: int | None = None
+        self._n_tasks_of_state: int | None = None  # that of a loaded state, which fits no other number
         self._constants: dict[Any, Array] = {}
 
     def start(
@@ -80,6 +83,7 @@ class Balancer(ABC):
         if self.preference is None and preference is not None:
             self.preference = [float(value) for value in preference]
         self._check_length("preference", self.preference, n_tasks)
+        self._n_tasks = n_tasks
 
     @abstractmethod
     def weights(self, losses: Array, gramian: Array | None = None, active: Array | None = None) -> Array:
@@ -108,18 +112,41 @@ class Balancer(ABC):
 
     @final
     def state_dict(self) -> dict[str, Any]:
-        """Return a copy of all state: numbers, lists, strings and arrays, nothing else."""
-        return copy.deepcopy(self.state)
+        """Return a copy of all state, and whose it is: numbers, lists, strings and arrays, nothing else.
+
+        `class`, `arguments`, `version` and `n_tasks` (K, once known) say which method it belongs to, `keys`
+        what its `state` holds.
+        """
+        state = self._state_to_save()
+        known = {**description_of(self), "version": VERSION, "n_tasks": self._n_tasks}
+        return {**known, "keys": sorted(state), "state": copy.deepcopy(state)}
 
     @final
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over the state of another object of the same class and the same arguments."""
-        self.state.clear()
-        self.state.update(copy.deepcopy(dict(state)))
-        self._state_loaded()
+        """Take over the state of another object of the same class, arguments and number of tasks.
 
-    def _state_loaded(self) -> None:  # noqa: B027 - only wrappers must pass it on
-        """Take note that `self.state` was replaced."""
+        A preference that `start` brings counts as an argument: call `start` first.
+
+        Raises:
+            InvalidArgumentError: for any other state, or one that is not whole; nothing is changed then.
+        """
+        self._check_state(state)
+        self._take_state(state)
+
+    def _state_to_save(self) -> dict[str, Any]:
+        """Return the state as it is saved; only a wrapper's differs from `self.state`."""
+        return self.state
+
+    def _check_state(self, state: Mapping[str, Any]) -> None:
+        """Refuse a saved state that cannot be taken over."""
+        check_saved_state(self, state, self._n_tasks)
+
+    def _take_state(self, state: Mapping[str, Any]) -> None:
+        """Take over a saved state that was checked."""
+        self.state.clear()
+        self.state.update(copy.deepcopy(dict(state["state"])))
+        if state["n_tasks"] is not None:
+            self._n_tasks = self._n_tasks_of_state = state["n_tasks"]
 
     def _check_length(self, what: str, values: Sequence[float] | None, n_tasks: int) -> None:
         if values is not None and len(values) != n_tasks:
@@ -133,7 +160,14 @@ class Balancer(ABC):
             raise InvalidArgumentError(
                 f"{type(self).__name__} got losses of shape {tuple(losses.shape)}: expected (K,)."
             )
-        self._check_length("preference", self.preference, losses.shape[0])
+        n_tasks = int(losses.shape[0])
+        self._check_length("preference", self.preference, n_tasks)
+        if self._n_tasks_of_state not in (None, n_tasks):
+            raise InvalidArgumentError(
+                f"{type(self).__name__} has the state of {self._n_tasks_of_state} tasks and got {n_tasks}: "
+                "pass all tasks and name the absent ones inactive, or start without a state."
+            )
+        self._n_tasks = n_tasks
 
     def _constant(self, xp: Any, values: Sequence[float], like: Array) -> Array:
         """Put K numbers beside `like`, copied to its device once and not at every step."""

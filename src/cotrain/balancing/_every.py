@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
 
-from cotrain._base import InvalidArgumentError
 from cotrain.balancing._arrays import Array, detached, masked_mean, widened
 from cotrain.balancing._base import Balancer, Needs
 from cotrain.balancing._checks import check_between
-from cotrain.balancing._wrapping import taking_part
+from cotrain.balancing._wrapping import Wrapper, taking_part
 
 
-class Every(Balancer):
+class Every(Wrapper):
     """The weights of another method, computed every k steps and reused in between.
 
     `needs` is that of the other method on the steps that compute and `LOSSES` on the others, so a caller
@@ -48,34 +48,15 @@ class Every(Balancer):
     """
 
     def __init__(self, balancer: Balancer, k: int = 10) -> None:
-        super().__init__()
+        super().__init__(balancer)
         check_between(self, "k", k, 1)
-        if balancer.needs is Needs.JACOBIAN:
-            raise InvalidArgumentError(
-                f"Every(balancer=...) reuses weights, and {type(balancer).__name__} gives updates instead."
-            )
-        self.balancer = balancer
         self.k = k
-        self.state["balancer"] = balancer.state
         self.state["step"] = 0
-        self.weighs_losses = balancer.weighs_losses
-        self.observes_update = balancer.observes_update
-        self.observes_validation = balancer.observes_validation
-        self.batches = balancer.batches
         self._set_needs()
-
-    def start(
-        self,
-        n_tasks: int,
-        *,
-        reference_losses: Sequence[float] | None = None,
-        preference: Sequence[float] | None = None,
-    ) -> None:
-        """Pass on what is known about the tasks."""
-        self.balancer.start(n_tasks, reference_losses=reference_losses, preference=preference)
 
     def weights(self, losses: Array, gramian: Array | None = None, active: Array | None = None) -> Array:
         """Return the K weights of this step; see `Balancer.weights`."""
+        self._check_losses(losses)
         due = self.state["step"] % self.k == 0
         self.state["step"] += 1
         self._set_needs()
@@ -98,14 +79,6 @@ class Every(Balancer):
         if self.state["step"] % self.k == 1 % self.k:
             self.balancer.observe_update(losses)
 
-    def observe_validation(self, losses: Array) -> None:
-        """Pass on the validation losses."""
-        self.balancer.observe_validation(losses)
-
-    def end_epoch(self) -> None:
-        """Pass on that an epoch has ended."""
-        self.balancer.end_epoch()
-
     def _reused(self, losses: Array, active: Array | None) -> Array:
         xp = array_namespace(losses)
         losses_K = widened(xp, detached(losses))
@@ -117,9 +90,8 @@ class Every(Balancer):
             active_K = active_K & xp.asarray(active, dtype=xp.bool, device=losses_K.device)
         return xp.where(active_K, weights_K, xp.zeros_like(weights_K))
 
-    def _state_loaded(self) -> None:
-        self.balancer.load_state_dict(self.state["balancer"])
-        self.state["balancer"] = self.balancer.state
+    def _take_state(self, state: Mapping[str, Any]) -> None:
+        super()._take_state(state)
         self._set_needs()
 
     def _set_needs(self) -> None:

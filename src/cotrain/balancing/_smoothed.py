@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
 
 from cotrain._base import InvalidArgumentError
 from cotrain.balancing._arrays import Array
-from cotrain.balancing._base import Balancer, Needs
-from cotrain.balancing._wrapping import taking_part
+from cotrain.balancing._base import Balancer
+from cotrain.balancing._wrapping import Wrapper, taking_part
 
 
-class Smoothed(Balancer):
+class Smoothed(Wrapper):
     """A running mean of the weights of another method: λ ← βλ + (1−β)w.
 
     The noise of one batch dominates a Gramian (cosine error .19 against the full one, .11 for a mean over
@@ -46,34 +47,14 @@ class Smoothed(Balancer):
     """
 
     def __init__(self, balancer: Balancer, beta: float = 0.9) -> None:
-        super().__init__()
+        super().__init__(balancer)
         if not 0 <= beta < 1:
             raise InvalidArgumentError(f"Smoothed(beta=...) must be in [0, 1), got {beta!r}.")
-        if balancer.needs is Needs.JACOBIAN:
-            raise InvalidArgumentError(
-                f"Smoothed(balancer=...) averages weights, and {type(balancer).__name__} gives updates."
-            )
-        self.balancer = balancer
         self.beta = beta
-        self.state["balancer"] = balancer.state
-        self.needs = balancer.needs
-        self.weighs_losses = balancer.weighs_losses
-        self.observes_update = balancer.observes_update
-        self.observes_validation = balancer.observes_validation
-        self.batches = balancer.batches
-
-    def start(
-        self,
-        n_tasks: int,
-        *,
-        reference_losses: Sequence[float] | None = None,
-        preference: Sequence[float] | None = None,
-    ) -> None:
-        """Pass on what is known about the tasks."""
-        self.balancer.start(n_tasks, reference_losses=reference_losses, preference=preference)
 
     def weights(self, losses: Array, gramian: Array | None = None, active: Array | None = None) -> Array:
         """Return the K weights of this step; see `Balancer.weights`."""
+        self._check_losses(losses)
         weights_K = self.balancer.weights(losses, gramian, active)
         self.needs = self.balancer.needs  # `Every` changes its needs from step to step
         xp = array_namespace(weights_K)
@@ -89,19 +70,6 @@ class Smoothed(Balancer):
         self.state["means"] = means_K.tolist() if isinstance(means_K, np.ndarray) else means_K
         return xp.where(took_part_K, means_K, xp.zeros_like(means_K))
 
-    def observe_update(self, losses: Array) -> None:
-        """Pass on the losses after the update."""
-        self.balancer.observe_update(losses)
-
-    def observe_validation(self, losses: Array) -> None:
-        """Pass on the validation losses."""
-        self.balancer.observe_validation(losses)
-
-    def end_epoch(self) -> None:
-        """Pass on that an epoch has ended."""
-        self.balancer.end_epoch()
-
-    def _state_loaded(self) -> None:
-        self.balancer.load_state_dict(self.state["balancer"])
-        self.state["balancer"] = self.balancer.state
+    def _take_state(self, state: Mapping[str, Any]) -> None:
+        super()._take_state(state)
         self.needs = self.balancer.needs

@@ -240,9 +240,14 @@ class Balance:
         """Take over the state of another `Balance` with the same arguments.
 
         Raises:
-            InvalidArgumentError: if the state belongs to other tasks.
+            InvalidArgumentError: if the state is not whole, or belongs to other tasks or another method.
         """
         plain = from_plain(dict(state))
+        absent = [key for key in self.state_dict() if key not in plain]
+        if absent:
+            raise InvalidArgumentError(
+                f"A state of Balance lacks {', '.join(absent)}: pass all of what state_dict() returned."
+            )
         tasks = None if plain["tasks"] is None else tuple(plain["tasks"])
         if self.tasks is not None and tasks is not None and tasks != self.tasks:
             raise InvalidArgumentError(

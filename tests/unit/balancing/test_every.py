@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cotrain._base import InvalidArgumentError
-from cotrain.balancing import FAMO, MGDA, Every, GradDrop, LogLoss, Needs, UnitNorm
+from cotrain.balancing import FAMO, MGDA, Every, GradDrop, LogLoss, Needs, StepDecision, UnitNorm
 
 
 def test_weights_are_computed_every_k_steps_and_reused_between():
@@ -61,3 +61,11 @@ def test_refusals():
         Every(MGDA(), k=0)
     with pytest.raises(InvalidArgumentError, match="GradDrop gives updates"):
         Every(GradDrop())
+
+
+def test_the_preference_of_the_method_is_the_one_that_heads_weigh():
+    assert Every(MGDA(preference=[1, 3])).preference == [1.0, 3.0]
+    balancer = Every(MGDA())
+    balancer.start(2, preference=[1, 3])
+    assert balancer.preference == balancer.balancer.preference == [1.0, 3.0]
+    assert StepDecision.of(balancer, np.ones(2), gramian=np.eye(2)).head_weights_K.tolist() == [0.5, 1.5]

@@ -188,6 +188,10 @@ def test_state_round_trip_is_safe_to_load():
     assert resumed.tasks == balance.tasks
     with pytest.raises(InvalidArgumentError, match="belongs to the tasks"):
         Balance(Inverse(), net.encoder.parameters(), tasks=["x"]).load_state_dict(balance.state_dict())
+    for key in balance.state_dict():
+        rest = {name: value for name, value in balance.state_dict().items() if name != key}
+        with pytest.raises(InvalidArgumentError, match=f"lacks {key}"):
+            resumed.load_state_dict(rest)
 
 
 def test_weights_are_used_again_between_solves():
