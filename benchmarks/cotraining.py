@@ -39,7 +39,7 @@ from sklearn.metrics import accuracy_score, f1_score, r2_score
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 
-from cotrain._base import InputSpec, mix_seed
+from cotrain._base import mix_seed
 from cotrain.balancing import Equal, ReferenceScaled
 from cotrain.cotraining import (
     CoTraining,
@@ -47,19 +47,19 @@ from cotrain.cotraining import (
     CrossPseudo,
     KBest,
     LeaveOneOut,
-    Loop,
     MeanTeacher,
     Outcome,
     SelfTraining,
-    Store,
     Strategy,
     TeacherStudent,
     Threshold,
-    Toolbox,
     TriTraining,
 )
-from cotrain.cotraining._auto import candidates, together
-from cotrain.networks import MLP, HardSharing, MultiTaskModel
+from cotrain.cotraining._fit_cache import Store
+from cotrain.cotraining._network_factory import Toolbox
+from cotrain.cotraining.rounds._co_training_loop import Loop
+from cotrain.cotraining.rounds._strategy_selection import candidates, together
+from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskModel
 from cotrain.tasks import Task
 from cotrain.training import Examples, Training
 

@@ -27,8 +27,8 @@ import torch
 
 import cotrain as ct
 from cotrain.cli._films import film_table
+from cotrain.configuration import kinds_of
 from cotrain.evaluation import EvaluationRow, EvaluationTable, delta_m_of
-from cotrain.learner import kinds_of
 from cotrain.networks import Sharing
 
 ADULT = Path(__file__).resolve().parents[1] / ".." / "shared" / "data" / "adult" / "three_tasks.csv"

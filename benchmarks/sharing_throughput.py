@@ -32,8 +32,7 @@ from torch_rechub.trainers import MTLTrainer
 from torch_rechub.utils.data import DataGenerator
 
 import cotrain as ct
-from cotrain._base import InputSpec
-from cotrain.networks import CGC, Encoder, HardSharing, MMoE, MultiTaskModel, TableEncoder
+from cotrain.networks import CGC, Encoder, HardSharing, InputSpec, MMoE, MultiTaskModel, TableEncoder
 from cotrain.networks.encoders._dense import Dense
 from cotrain.training import Examples, Fit
 

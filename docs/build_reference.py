@@ -18,7 +18,7 @@ import numpy as np
 
 from cotrain import balancing
 from cotrain.balancing import Balancer, Needs
-from cotrain.learner import kinds_of
+from cotrain.configuration import kinds_of
 
 REFERENCE = Path(__file__).parent / "reference"
 COSTS = REFERENCE / "balancing_costs.json"

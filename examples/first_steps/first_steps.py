@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cotrain._base import InputSpec
 from cotrain.networks import (
     MLP,
     HardSharing,
+    InputSpec,
     MultiTaskModel,
     Separate,
     Sharing,

@@ -15,8 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import InputSpec
-from cotrain.networks import MLP, HardSharing, MMoE, MultiTaskModel
+from cotrain.networks import MLP, HardSharing, InputSpec, MMoE, MultiTaskModel
 
 CORRELATIONS = (1.0, 0.9, 0.5, 0.0)
 WIDTH, HIDDEN, EXPERTS = 100, 16, 8

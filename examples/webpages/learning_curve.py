@@ -16,9 +16,11 @@ import polars as pl
 import torch
 
 import cotrain as ct
-from cotrain._base import InputSpec, mix_seed
-from cotrain.cotraining import CrossLabelling, Loop, Toolbox, View
-from cotrain.networks import MLP, HardSharing, MultiTaskModel
+from cotrain._base import mix_seed
+from cotrain.cotraining import CrossLabelling, View
+from cotrain.cotraining._network_factory import Toolbox
+from cotrain.cotraining.rounds._co_training_loop import Loop
+from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskModel
 from cotrain.tasks import Task
 from cotrain.training import Examples
 

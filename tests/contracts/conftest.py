@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cotrain import networks
-from cotrain._base import InputSpec
-from cotrain.networks import Encoder
+from cotrain.networks import Encoder, InputSpec
 
 
 @dataclass(frozen=True)

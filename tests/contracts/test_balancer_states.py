@@ -180,7 +180,7 @@ def test_a_state_that_is_not_whole_is_refused(name):
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_state_comes_back_from_a_file_that_is_loaded_without_unpickling(name):
-    from cotrain.gradients._state import from_plain, to_plain  # as `Balance` writes it
+    from cotrain.gradients._state_dict import from_plain, to_plain  # as `Balance` writes it
 
     state = used(MAKERS[name]()).state_dict()
     file = io.BytesIO()

@@ -9,11 +9,13 @@ import pytest
 import torch
 
 from cotrain import tasks as kinds
-from cotrain._base import InputSpec, InvalidArgumentError
+from cotrain._base import InvalidArgumentError
 from cotrain.balancing import Equal
-from cotrain.cotraining import Calibrator, CoTraining, Loop, Selector, Strategy, Toolbox
-from cotrain.learner import construct, describe, kinds_of
-from cotrain.networks import MLP, HardSharing, MultiTaskModel
+from cotrain.configuration import construct, describe, kinds_of
+from cotrain.cotraining import Calibrator, CoTraining, Selector, Strategy
+from cotrain.cotraining._network_factory import Toolbox
+from cotrain.cotraining.rounds._co_training_loop import Loop
+from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskModel
 from cotrain.tasks import Task
 from cotrain.training import Examples, Training
 

@@ -7,8 +7,8 @@ import inspect
 import torch
 
 from cotrain import networks
-from cotrain._base import InputSpec, parameters_of
-from cotrain.networks import Encoder
+from cotrain._base import parameters_of
+from cotrain.networks import Encoder, InputSpec
 
 ENCODERS = {
     name: getattr(networks, name)

@@ -10,7 +10,8 @@ import pytest
 
 import cotrain
 from cotrain._base import MissingExtraError, constructor_parameters
-from cotrain.learner._components import FAMILIES, SETTINGS, kinds_of
+from cotrain.configuration import kinds_of
+from cotrain.configuration._registry import FAMILIES, SETTINGS
 
 ROOT = Path(cotrain.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import cotrain as ct
-from cotrain.learner import construct, describe, kinds_of
+from cotrain.configuration import construct, describe, kinds_of
 from cotrain.networks import Sharing
 
 #: Options that differ from the defaults, so that a configuration has something to carry.

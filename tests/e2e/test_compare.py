@@ -18,7 +18,8 @@ import polars as pl
 import pytest
 import yaml
 
-from cotrain.comparison import Running, Where, compare
+from cotrain.comparison import Running, compare
+from cotrain.jobs import Where
 from cotrain.learner import Job
 
 COMMAND = [sys.executable, "-c", "from cotrain.cli import main; main()"]

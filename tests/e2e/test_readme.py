@@ -32,7 +32,7 @@ def test_the_loop_of_ones_own_runs():
     import torch
 
     import cotrain as ct
-    from cotrain._base import InputSpec
+    from cotrain.networks import InputSpec
 
     encoder = ct.networks.TableEncoder(width=4, depth=0)
     sharing = ct.networks.HardSharing().build(lambda: encoder.build(InputSpec(n_numbers=2)), ["a", "b"])

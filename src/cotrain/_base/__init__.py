@@ -1,5 +1,6 @@
-"""The vocabulary that every layer shares: errors, names, parameters, seeds."""
+"""The vocabulary that every layer shares: errors, names, parameters, seeds, whole files."""
 
+from cotrain._base._atomic_files import remove_leftovers, write_atomically, write_text_atomically
 from cotrain._base._errors import (
     ConfigError,
     CotrainError,
@@ -32,6 +33,9 @@ __all__ = [
     "mix_seed",
     "numpy_generator",
     "parameters_of",
+    "remove_leftovers",
     "require_extra",
     "tie_groups",
+    "write_atomically",
+    "write_text_atomically",
 ]

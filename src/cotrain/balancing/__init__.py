@@ -9,7 +9,7 @@ from cotrain.balancing._aligned_mtl import AlignedMTL
 from cotrain.balancing._base import Balancer, Needs
 from cotrain.balancing._cagrad import CAGrad
 from cotrain.balancing._coba import CoBa
-from cotrain.balancing._config import ConFIG
+from cotrain.balancing._conflict_free import ConFIG
 from cotrain.balancing._cross_batch_rule import CrossBatchRule
 from cotrain.balancing._db_mtl import DBMTL
 from cotrain.balancing._db_mtl_momentum import DBMTLMomentum

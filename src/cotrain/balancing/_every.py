@@ -11,7 +11,7 @@ from array_api_compat import array_namespace
 from cotrain.balancing._arrays import Array, detached, masked_mean, widened
 from cotrain.balancing._base import Balancer, Needs
 from cotrain.balancing._checks import check_between
-from cotrain.balancing._wrapping import Wrapper, taking_part
+from cotrain.balancing._wrappers import Wrapper, taking_part
 
 
 class Every(Wrapper):

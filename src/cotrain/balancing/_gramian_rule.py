@@ -9,7 +9,7 @@ import numpy as np
 
 from cotrain.balancing._arrays import Array, to_float64
 from cotrain.balancing._base import Balancer, Needs
-from cotrain.balancing._host import (
+from cotrain.balancing._gramian_solving import (
     ZERO_NORM_SHARE,
     all_finite,
     checked_gramian,

@@ -10,7 +10,7 @@ import numpy as np
 from cotrain._base import InvalidArgumentError
 from cotrain.balancing._arrays import Array, to_float64
 from cotrain.balancing._base import Balancer, Needs
-from cotrain.balancing._host import preference_of, solved_weights
+from cotrain.balancing._gramian_solving import preference_of, solved_weights
 
 
 class NormRule(Balancer):

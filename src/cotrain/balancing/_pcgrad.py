@@ -8,7 +8,7 @@ import numpy as np
 
 from cotrain._base import numpy_generator
 from cotrain.balancing._gramian_rule import GramianRule
-from cotrain.balancing._orders import random_orders
+from cotrain.balancing._random_task_orders import random_orders
 
 
 class PCGrad(GramianRule):

@@ -11,7 +11,7 @@ from array_api_compat import array_namespace
 from cotrain._base import InvalidArgumentError
 from cotrain.balancing._arrays import Array
 from cotrain.balancing._base import Balancer
-from cotrain.balancing._wrapping import Wrapper, taking_part
+from cotrain.balancing._wrappers import Wrapper, taking_part
 
 
 class Smoothed(Wrapper):

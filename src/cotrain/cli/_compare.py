@@ -42,13 +42,13 @@ def compare(
 
     cotrain compare films.yaml --set compare.seeds=3 --set compare.balancers=[Equal,UPGrad] --workers 2
     """
+    from cotrain._base import write_text_atomically
     from cotrain.cli._grid_progress import GridProgress
     from cotrain.cli._output import print_json, status
     from cotrain.cli._train import write_report
     from cotrain.comparison import compare as run_comparison
     from cotrain.comparison import require_finished
     from cotrain.learner import Job
-    from cotrain.training import write_text_atomically
 
     job = Job.read(config, list(settings or []))
     folder = output or Path("comparisons") / config.stem

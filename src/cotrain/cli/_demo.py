@@ -23,11 +23,10 @@ def demo(
 
     [bold]Example:[/bold]  cotrain demo --output my-demo
     """
-    from cotrain._base import RunError
+    from cotrain._base import RunError, write_atomically, write_text_atomically
     from cotrain.cli._films import CONFIG, film_table
     from cotrain.cli._output import status
     from cotrain.cli._train import train
-    from cotrain.training import write_atomically, write_text_atomically
 
     table, config = output / "films.parquet", output / "films.yaml"
     if not overwrite and (table.exists() or config.exists()):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, final
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from cotrain.comparison import Running, Where
+    from cotrain.comparison import Running
+    from cotrain.jobs import Where
 
 #: Seconds between two accounts of the running cells where there is no terminal.
 EVERY = 30.0

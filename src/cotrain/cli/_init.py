@@ -26,8 +26,8 @@ def init(
 
     [bold]Example:[/bold]  cotrain init films.parquet --targets genres,certificate,meter
     """
+    from cotrain._base import write_text_atomically
     from cotrain.learner import Proposal
-    from cotrain.training import write_text_atomically
 
     if output.exists() and not overwrite:
         from cotrain._base import ConfigError

@@ -21,10 +21,9 @@ def report(
 
     [bold]Example:[/bold]  cotrain report runs/films
     """
-    from cotrain._base import ConfigError
+    from cotrain._base import ConfigError, write_text_atomically
     from cotrain.cli._output import print_json, status
     from cotrain.reporting import REPORT, report_of_folder
-    from cotrain.training import write_text_atomically
 
     if output is not None and len(folders) > 1:
         raise ConfigError(

@@ -78,9 +78,8 @@ def train(
 
 def write_report(folder: Path) -> Path | None:
     """Write the report and return its path; `None` where the extra is not installed."""
-    from cotrain._base import MissingExtraError
+    from cotrain._base import MissingExtraError, write_text_atomically
     from cotrain.reporting import REPORT, report_of_folder
-    from cotrain.training import write_text_atomically
 
     try:
         text = report_of_folder(folder)

@@ -1,29 +1,24 @@
 """Training beside honest references, and what follows from it."""
 
-from cotrain.comparison._check_job import CheckReport, check_job
 from cotrain.comparison._compare import RESULTS, compare, require_finished
-from cotrain.comparison._contest import Contest
 from cotrain.comparison._grid import Progress, Running
-from cotrain.comparison._leases import Leases
-from cotrain.comparison._outcome import Outcome, TaskVerdict
-from cotrain.comparison._pool import Where
-from cotrain.comparison._run_job import run_job
-from cotrain.comparison._workers import start_worker, validation_gains
+from cotrain.comparison._network_jobs import validation_gains
+from cotrain.comparison._settings import Contest
+from cotrain.comparison.runs._check import CheckReport, check_job
+from cotrain.comparison.runs._result import Outcome, TaskVerdict
+from cotrain.comparison.runs._train_run import run_job
 
 __all__ = [
     "RESULTS",
     "CheckReport",
     "Contest",
-    "Leases",
     "Outcome",
     "Progress",
     "Running",
     "TaskVerdict",
-    "Where",
     "check_job",
     "compare",
     "require_finished",
     "run_job",
-    "start_worker",
     "validation_gains",
 ]

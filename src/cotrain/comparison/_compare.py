@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cotrain._base import RunError
-from cotrain.comparison._contenders import (
+from cotrain._base import RunError, write_text_atomically
+from cotrain.comparison._grid import Grid, Progress, Running
+from cotrain.comparison._methods import (
     SINGLE_TASK,
     TREES,
     Cell,
@@ -19,15 +20,14 @@ from cotrain.comparison._contenders import (
     learning_rates,
     tree_learning_rates,
 )
-from cotrain.comparison._contest import Contest
-from cotrain.comparison._grid import Grid, Progress, Running
-from cotrain.comparison._pool import PoolJob, Where
+from cotrain.comparison._network_jobs import compare_scores, score_networks
 from cotrain.comparison._results import Entry, results_of
-from cotrain.comparison._run_job import versions
-from cotrain.comparison._tree_workers import score_trees
-from cotrain.comparison._workers import compare_scores, score_networks
-from cotrain.learner import Job, construct_class
-from cotrain.training import write_text_atomically
+from cotrain.comparison._settings import Contest
+from cotrain.comparison._tree_jobs import score_trees
+from cotrain.comparison.runs._train_run import versions
+from cotrain.configuration import construct_class
+from cotrain.jobs import PoolJob, Where
+from cotrain.learner import Job
 
 RESULTS = "results.json"
 #: Contender -> number of the seed -> the cells that tried each learning rate.

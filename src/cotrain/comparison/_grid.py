@@ -13,17 +13,15 @@ from typing import Any, Protocol, Self, final
 
 import polars as pl
 
-from cotrain._base import DataError
-from cotrain.comparison._contenders import Cell
-from cotrain.comparison._following import Status
-from cotrain.comparison._leases import Leases
-from cotrain.comparison._pool import PoolJob, Where, run_jobs
-from cotrain.comparison._run_job import label_coverage, require_labels
-from cotrain.comparison._tree_workers import train_trees
-from cotrain.comparison._workers import train_cell
+from cotrain._base import DataError, write_atomically
+from cotrain.comparison._methods import Cell
+from cotrain.comparison._network_jobs import train_cell
+from cotrain.comparison._status_file import Status
+from cotrain.comparison._tree_jobs import train_trees
+from cotrain.comparison.runs._train_run import label_coverage, require_labels
 from cotrain.data import read_table, split_rows, strata
+from cotrain.jobs import Leases, PoolJob, Where, run_jobs
 from cotrain.learner import Job
-from cotrain.training import write_atomically
 
 #: Seconds after which nobody is still writing a file.
 OLD = 3600.0

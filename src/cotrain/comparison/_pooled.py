@@ -14,20 +14,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from cotrain._base import DataError, parameters_of
+from cotrain._base import DataError, parameters_of, write_atomically, write_text_atomically
 from cotrain.balancing import Equal
-from cotrain.learner import Coding, Learner, construct_class
+from cotrain.configuration import construct_class
+from cotrain.learner import Coding, Learner
 from cotrain.networks import MultiTaskModel
 from cotrain.tasks import Task
-from cotrain.training import (
-    Examples,
-    Fit,
-    FitResult,
-    Logger,
-    outputs_of,
-    write_atomically,
-    write_text_atomically,
-)
+from cotrain.training import Examples, Fit, FitResult, Logger, outputs_of
 
 #: What tasks that are pooled may differ in.
 _OWN = ("name", "columns", "weight", "preference", "when", "positive")

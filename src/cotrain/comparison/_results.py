@@ -12,7 +12,7 @@ from typing import Any, final
 import numpy as np
 import polars as pl
 
-from cotrain.comparison._workers import read_truths
+from cotrain.comparison._network_jobs import read_truths
 from cotrain.evaluation import DeltaM, Difference, Judgement, delta_m, judge, mean_ranks
 from cotrain.learner import Coding, Job
 from cotrain.tasks import Task

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from cotrain.comparison._outcome import TaskVerdict
+from cotrain.comparison.runs._result import TaskVerdict
 from cotrain.evaluation import Difference, EvaluationTable, figure, paired_bootstrap
 from cotrain.tasks import Task
 from cotrain.training import Examples

@@ -9,21 +9,15 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from cotrain.cotraining._auto import run_rounds
-from cotrain.cotraining._beliefs import Belief, belief_of_output
-from cotrain.cotraining._column_view import column_view
-from cotrain.cotraining._dependence import independent_views
-from cotrain.cotraining._guards import row_keys
-from cotrain.cotraining._loop import Loop
+from cotrain.cotraining._predictions import Belief, belief_of_output
 from cotrain.cotraining._pseudo_labels import PseudoLabels
-from cotrain.cotraining._records import Outcome, RoundRecord, TaskRound
 from cotrain.cotraining._settings import CoTraining
-from cotrain.cotraining._store import Store
-from cotrain.cotraining._student import fit_student
-from cotrain.cotraining._toolbox import Toolbox
-from cotrain.cotraining._view import View, random_views
 from cotrain.cotraining.calibration import Calibrator, Isotonic, Temperature
+from cotrain.cotraining.guards._distribution_shift import row_keys
 from cotrain.cotraining.peers import EstimatorPeer, Fitted, FittedNetwork, MappingPeer, NetworkPeer, Peer
+from cotrain.cotraining.rounds._records import Outcome, RoundRecord, TaskRound
+from cotrain.cotraining.rounds._strategy_selection import run_rounds
+from cotrain.cotraining.rounds._student import fit_student
 from cotrain.cotraining.selection import (
     AdaptiveThreshold,
     Agreement,
@@ -47,15 +41,18 @@ from cotrain.cotraining.strategies import (
     TeacherStudent,
     TriTraining,
 )
+from cotrain.cotraining.views._column_view import column_view
+from cotrain.cotraining.views._independent_views import independent_views
+from cotrain.cotraining.views._view import View, random_views
 
 if TYPE_CHECKING:
-    from cotrain.cotraining._classifier import CoTrainingClassifier as CoTrainingClassifier
-    from cotrain.cotraining._regressor import CoTrainingRegressor as CoTrainingRegressor
+    from cotrain.cotraining.estimators._classifier import CoTrainingClassifier as CoTrainingClassifier
+    from cotrain.cotraining.estimators._regressor import CoTrainingRegressor as CoTrainingRegressor
 
 #: Name -> its module. They are no part of `__all__`: whoever looks through it needs no scikit-learn.
 _LATE = {
-    "CoTrainingClassifier": "cotrain.cotraining._classifier",
-    "CoTrainingRegressor": "cotrain.cotraining._regressor",
+    "CoTrainingClassifier": "cotrain.cotraining.estimators._classifier",
+    "CoTrainingRegressor": "cotrain.cotraining.estimators._regressor",
 }
 
 __all__ = [
@@ -78,7 +75,6 @@ __all__ = [
     "KBest",
     "Kit",
     "LeaveOneOut",
-    "Loop",
     "MappingPeer",
     "MeanTeacher",
     "NetworkPeer",
@@ -88,13 +84,11 @@ __all__ = [
     "RoundRecord",
     "Selector",
     "SelfTraining",
-    "Store",
     "Strategy",
     "TaskRound",
     "TeacherStudent",
     "Temperature",
     "Threshold",
-    "Toolbox",
     "TriTraining",
     "View",
     "belief_of_output",

@@ -5,9 +5,9 @@ from cotrain.evaluation._diagnostics import calibration_error, diagnostics
 from cotrain.evaluation._diagnostics_by_group import errors_by_group
 from cotrain.evaluation._evaluate import evaluate, evaluate_scores, evaluate_task
 from cotrain.evaluation._holm import holm
-from cotrain.evaluation._judge import Judgement, judge, mean_ranks
 from cotrain.evaluation._paired_bootstrap import Difference, paired_bootstrap
 from cotrain.evaluation._relative_gain import relative_gain
+from cotrain.evaluation._significance import Judgement, judge, mean_ranks
 from cotrain.evaluation._table import EvaluationRow, EvaluationTable, figure
 from cotrain.evaluation._trees import boosted_trees
 

@@ -1,11 +1,10 @@
 """Balancing inside a PyTorch loop: per-task gradients, their Gramian, the weighted backward pass."""
 
 from cotrain.gradients._balance import Balance
-from cotrain.gradients._call import places_on
+from cotrain.gradients._distributed import global_denominator, global_mean
 from cotrain.gradients._lightning import lightning_callback
 from cotrain.gradients._monitor import Monitor
-from cotrain.gradients._ranks import global_denominator, global_mean
-from cotrain.gradients._second_look import SecondLook
+from cotrain.gradients._replay import SecondLook
 
 __all__ = [
     "Balance",
@@ -14,5 +13,4 @@ __all__ = [
     "global_denominator",
     "global_mean",
     "lightning_callback",
-    "places_on",
 ]

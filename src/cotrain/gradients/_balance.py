@@ -11,13 +11,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from cotrain._base import InvalidArgumentError, did_you_mean
 from cotrain.balancing import Balancer, Needs
-from cotrain.gradients._call import Call, align
-from cotrain.gradients._choose import choose_source
+from cotrain.gradients._distributed import forbid_second_backward, world_size
 from cotrain.gradients._engine import Engine
 from cotrain.gradients._monitor import Monitor
-from cotrain.gradients._ranks import forbid_second_backward, world_size
-from cotrain.gradients._shared import SharedParameters
-from cotrain.gradients._state import from_plain, to_plain
+from cotrain.gradients._shared_parameters import SharedParameters
+from cotrain.gradients._state_dict import from_plain, to_plain
+from cotrain.gradients._step_losses import Call, align
+from cotrain.gradients.sources._registry import choose_source
 
 
 class Balance:

@@ -11,13 +11,7 @@ from torch import Tensor, nn
 
 from cotrain._base import InvalidArgumentError
 from cotrain.balancing import Balancer, Equal, JacobianRule, Needs, head_weights
-from cotrain.gradients._call import Call
-from cotrain.gradients._exact import ExactSource
-from cotrain.gradients._graph import TaskGraph
-from cotrain.gradients._host_pass import HostPass
-from cotrain.gradients._monitor import Monitor
-from cotrain.gradients._one_pass import one_pass_loss, split_pass_loss
-from cotrain.gradients._ranks import (
+from cotrain.gradients._distributed import (
     is_ddp,
     is_sharded,
     refuse_synchronising,
@@ -25,11 +19,10 @@ from cotrain.gradients._ranks import (
     share_losses,
     world_size,
 )
-from cotrain.gradients._rows import Asked, Rows, Source
-from cotrain.gradients._sharded import RanksSource, ShardedSource, average_grads
-from cotrain.gradients._shared import SharedParameters, own_leaves
-from cotrain.gradients._skipped import Skipped
-from cotrain.gradients._weigh import (
+from cotrain.gradients._monitor import Monitor
+from cotrain.gradients._shared_parameters import SharedParameters, own_leaves
+from cotrain.gradients._step_losses import Call
+from cotrain.gradients._step_weights import (
     Measured,
     Rescale,
     measure,
@@ -37,6 +30,13 @@ from cotrain.gradients._weigh import (
     scaled_to_number,
     weigh,
 )
+from cotrain.gradients.backward._cpu_backward import HostPass
+from cotrain.gradients.backward._skip_counter import Skipped
+from cotrain.gradients.backward._weighted_loss import one_pass_loss, split_pass_loss
+from cotrain.gradients.graph._task_graph import TaskGraph
+from cotrain.gradients.sources._base import Asked, Rows, Source
+from cotrain.gradients.sources._distributed import RanksSource, ShardedSource, average_grads
+from cotrain.gradients.sources._exact import ExactSource
 
 
 class Engine:

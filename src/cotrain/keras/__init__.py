@@ -10,7 +10,7 @@ check_backend()
 
 # The sentence about a missing extra comes first.
 from cotrain.keras._balance import balance  # noqa: E402
-from cotrain.keras._entrywise import Entrywise  # noqa: E402
+from cotrain.keras._elementwise_loss import Entrywise  # noqa: E402
 from cotrain.keras._model import MultiTaskModel  # noqa: E402
 from cotrain.keras._soft_sharing import SoftSharing  # noqa: E402
 from cotrain.keras._tables import TableData, table_data  # noqa: E402

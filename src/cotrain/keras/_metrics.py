@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from cotrain.keras._losses import Labelled, TaskLoss
-from cotrain.keras._machine import Batch
+from cotrain.keras._train_step import Batch
 
 
 def labelled_rows(task: str, batch: Batch, output: Any, loss: TaskLoss) -> tuple[Any, Any, Any]:

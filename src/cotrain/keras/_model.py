@@ -11,13 +11,13 @@ import tensorflow as tf
 
 from cotrain._base import InvalidArgumentError, did_you_mean
 from cotrain.balancing import Balancer, Equal
-from cotrain.keras._epochs import EpochReporter
-from cotrain.keras._host import Host
+from cotrain.keras._callback import EpochReporter
 from cotrain.keras._losses import LossSum
-from cotrain.keras._machine import Batch, Machine
 from cotrain.keras._metrics import labelled_rows
-from cotrain.keras._names import named_outputs, per_task
+from cotrain.keras._numpy_bridge import Host
+from cotrain.keras._per_task_arguments import named_outputs, per_task
 from cotrain.keras._saving import balancer_config, balancer_from_config, pack, unpack
+from cotrain.keras._train_step import Batch, Machine
 
 _STATE = "balancer"
 

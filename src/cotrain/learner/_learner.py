@@ -14,14 +14,14 @@ from torch import Tensor
 
 from cotrain._base import InvalidArgumentError, RunError, constructor_parameters, mix_seed
 from cotrain.balancing import Balancer, ReferenceScaled
+from cotrain.configuration import construct_class
+from cotrain.configuration._registry import changed_parameters
 from cotrain.cotraining import CoTraining
 from cotrain.data import from_polars_like
 from cotrain.evaluation import EvaluationTable, evaluate
-from cotrain.learner._assurance import Assurance
-from cotrain.learner._coding import Coding
-from cotrain.learner._components import changed_parameters, construct_class
-from cotrain.learner._cotraining import CoTrainingRun
-from cotrain.learner._divide import divide
+from cotrain.learner._confidence import Assurance
+from cotrain.learner._cotraining_stage import CoTrainingRun
+from cotrain.learner._preprocessing import Coding
 from cotrain.learner._run_folder import (
     HISTORY,
     STATE,
@@ -34,6 +34,7 @@ from cotrain.learner._run_folder import (
     write_schema,
     write_weights,
 )
+from cotrain.learner._train_validation_split import divide
 from cotrain.networks import Encoder, HardSharing, MultiTaskModel, OutputSpace, Sharing, TableEncoder
 from cotrain.tasks import Task
 from cotrain.training import (

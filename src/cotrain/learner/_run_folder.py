@@ -13,8 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from cotrain._base import RunError
-from cotrain.training import Weights, remove_leftovers, write_atomically, write_text_atomically
+from cotrain._base import RunError, remove_leftovers, write_atomically, write_text_atomically
+from cotrain.training import Weights
 
 #: Rises when a run folder can no longer be read by older code.
 VERSION = 1

@@ -1,5 +1,6 @@
 """Encoders, sharing architectures and the multi-task model."""
 
+from cotrain._base import InputSpec
 from cotrain.networks._base import Encoder
 from cotrain.networks._esmm import ESMM
 from cotrain.networks._multi_task import MultiTaskModel
@@ -53,6 +54,7 @@ __all__ = [
     "HardSharing",
     "Health",
     "Hierarchical",
+    "InputSpec",
     "LogMelConvNet",
     "LowRank",
     "MMoE",

@@ -26,7 +26,7 @@ class MultiTaskModel(nn.Module):
 
     Example:
         >>> import torch
-        >>> from cotrain._base import InputSpec
+        >>> from cotrain.networks import InputSpec
         >>> from cotrain.networks import HardSharing, TableEncoder
         >>> spec = InputSpec(n_numbers=3)
         >>> sharing = HardSharing().build(lambda: TableEncoder(width=8).build(spec), ["a", "b"])

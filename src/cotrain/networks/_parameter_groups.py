@@ -36,7 +36,7 @@ def parameter_groups(
 
     Example:
         >>> import torch
-        >>> from cotrain._base import InputSpec
+        >>> from cotrain.networks import InputSpec
         >>> from cotrain.networks import MLP, HardSharing
         >>> spec = InputSpec(tensors={"inputs": (3,)})
         >>> sharing = HardSharing().build(lambda: MLP(hidden=(8,)).build(spec), ["a"])

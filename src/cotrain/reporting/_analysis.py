@@ -10,7 +10,7 @@ import numpy as np
 
 from cotrain.reporting._diagnosis import calibration_distance
 from cotrain.reporting._experts import ALL_USED, expert_sentences, health_of
-from cotrain.reporting._pieces import short, shown
+from cotrain.reporting._formatting import short, shown
 from cotrain.reporting._rounds import rounds_sentences
 
 #: From here on a difference in length decides where the shared parameters go.

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cotrain.reporting._analysis import NO_RECORDS, NOTHING
-from cotrain.reporting._page import Cell, Section, Table
-from cotrain.reporting._pieces import short, shown, signed_cell
+from cotrain.reporting._document import Cell, Section, Table
+from cotrain.reporting._formatting import short, shown, signed_cell
 
 
 def advice_section(analysis: Mapping[str, Any]) -> Section | None:

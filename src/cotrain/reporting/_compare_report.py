@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cotrain.reporting._document import Block, Cell, Page, Picture, Section, Table, Text, Verdict, render
 from cotrain.reporting._draw import Pen, faint, style
-from cotrain.reporting._page import Block, Cell, Page, Picture, Section, Table, Text, Verdict, render
-from cotrain.reporting._pieces import headline, listed, short, shown, word_verdict
+from cotrain.reporting._formatting import headline, listed, short, shown, word_verdict
 from cotrain.reporting._run_report import NAMES, coverage_section
 
 Results = Mapping[str, Any]

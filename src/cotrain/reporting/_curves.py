@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cotrain.reporting._document import Picture, Section
 from cotrain.reporting._draw import N_STYLES, Pen, faint, finite, plain_log_axis, style, whole_ticks
-from cotrain.reporting._page import Picture, Section
-from cotrain.reporting._pieces import legend, listed, short, shown
+from cotrain.reporting._formatting import legend, listed, short, shown
 
 History = Sequence[Mapping[str, Any]]
 

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any, final
 
 from cotrain._base import require_extra
-from cotrain.reporting._page import neutral
+from cotrain.reporting._document import neutral
 
 #: Colours that stand for a CSS variable of the page: no other part of a picture has them.
 _INK, _SOFT, _LINE, _PAPER = "#010203", "#010204", "#010205", "#010206"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cotrain.reporting._document import Block, Cell, Picture, Section, Table
 from cotrain.reporting._draw import N_STYLES, Pen, finite, style, whole_ticks
-from cotrain.reporting._page import Block, Cell, Picture, Section, Table
-from cotrain.reporting._pieces import legend, listed, short, shown
+from cotrain.reporting._formatting import legend, listed, short, shown
 
 #: From here on so many of an expert's units do nothing that a smaller expert would do.
 IDLE = 0.5

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cotrain.reporting._document import Block, Cell, Picture, Section, Table
 from cotrain.reporting._draw import Pen, faint, finite, style, whole_ticks
-from cotrain.reporting._page import Block, Cell, Picture, Section, Table
-from cotrain.reporting._pieces import LegendEntry, legend, listed, short, shown
+from cotrain.reporting._formatting import LegendEntry, legend, listed, short, shown
 
 Rounds = Sequence[Mapping[str, Any]]
 

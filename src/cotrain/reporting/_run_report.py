@@ -9,10 +9,10 @@ from cotrain.reporting._analysis import analysis_of
 from cotrain.reporting._analysis_section import advice_section, analysis_section
 from cotrain.reporting._curves import curve_section, weight_section
 from cotrain.reporting._diagnosis import diagnosis_sections
+from cotrain.reporting._document import Block, Cell, Page, Section, Table, Text, render
 from cotrain.reporting._draw import Pen
 from cotrain.reporting._experts import expert_section
-from cotrain.reporting._page import Block, Cell, Page, Section, Table, Text, render
-from cotrain.reporting._pieces import headline, listed, short, shown, word_verdict
+from cotrain.reporting._formatting import headline, listed, short, shown, word_verdict
 from cotrain.reporting._rounds import rounds_section
 
 NAMES = {

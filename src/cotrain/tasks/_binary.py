@@ -13,7 +13,9 @@ from torch.nn import functional
 from cotrain._base import DataError, beyond
 from cotrain.tasks._base import Metric, Task, full_precision
 from cotrain.tasks._binary_metrics import BINARY_FIGURES
-from cotrain.tasks._coding import (
+from cotrain.tasks._logits import best_logits
+from cotrain.tasks._metrics import by_column
+from cotrain.tasks._target_values import (
     ClassCoding,
     Value,
     check_choice,
@@ -25,8 +27,6 @@ from cotrain.tasks._coding import (
     require_twice,
     shown,
 )
-from cotrain.tasks._logits import best_logits
-from cotrain.tasks._metrics import by_column
 
 
 @final

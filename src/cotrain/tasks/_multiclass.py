@@ -13,7 +13,7 @@ from torch.nn import functional
 from cotrain._base import DataError, InvalidArgumentError, first_largest
 from cotrain.tasks._base import Metric, Task, full_precision
 from cotrain.tasks._class_metrics import class_metrics
-from cotrain.tasks._coding import (
+from cotrain.tasks._target_values import (
     ClassCoding,
     Value,
     check_choice,

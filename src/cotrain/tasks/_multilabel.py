@@ -14,7 +14,10 @@ from torch.nn import functional
 from cotrain._base import DataError, InvalidArgumentError, beyond
 from cotrain.tasks._base import Metric, Task, full_precision
 from cotrain.tasks._binary_metrics import BINARY_FIGURES, above_half
-from cotrain.tasks._coding import (
+from cotrain.tasks._logits import best_logits
+from cotrain.tasks._metrics import by_column, exact_match, over_entries
+from cotrain.tasks._tags import encode_tags, tag_counts
+from cotrain.tasks._target_values import (
     ClassCoding,
     Value,
     check_choice,
@@ -23,9 +26,6 @@ from cotrain.tasks._coding import (
     require_labels,
     shown,
 )
-from cotrain.tasks._logits import best_logits
-from cotrain.tasks._metrics import by_column, exact_match, over_entries
-from cotrain.tasks._tags import encode_tags, tag_counts
 
 
 @final

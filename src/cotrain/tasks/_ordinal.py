@@ -12,7 +12,9 @@ from torch.nn import functional
 
 from cotrain._base import DataError, InvalidArgumentError, beyond
 from cotrain.tasks._base import Metric, Task, full_precision
-from cotrain.tasks._coding import (
+from cotrain.tasks._logits import best_logits
+from cotrain.tasks._ordinal_metrics import levels_of, ordinal_metrics
+from cotrain.tasks._target_values import (
     ClassCoding,
     Value,
     key_of,
@@ -22,8 +24,6 @@ from cotrain.tasks._coding import (
     require_twice,
     shown,
 )
-from cotrain.tasks._logits import best_logits
-from cotrain.tasks._ordinal_metrics import levels_of, ordinal_metrics
 
 
 @final

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from cotrain.tasks._coding import keys
+from cotrain.tasks._target_values import keys
 
 
 def tag_counts(column: pl.Series, separator: str) -> tuple[list[tuple[str, int]], int]:

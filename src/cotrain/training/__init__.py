@@ -1,10 +1,9 @@
 """The fit loop, its checkpoints and its history."""
 
-from cotrain.training._best import BestWeights, Weights, copy_weights
+from cotrain.training._best_weights import BestWeights, Weights, copy_weights
 from cotrain.training._checkpoint import Checkpoints, read_checkpoint
 from cotrain.training._device import pick_device
 from cotrain.training._examples import Examples
-from cotrain.training._files import remove_leftovers, write_atomically, write_text_atomically
 from cotrain.training._fit import Fit
 from cotrain.training._loggers import FitStart, JsonLinesLogger, Logger, TensorBoardLogger
 from cotrain.training._predict import outputs_of
@@ -30,8 +29,5 @@ __all__ = [
     "outputs_of",
     "pick_device",
     "read_checkpoint",
-    "remove_leftovers",
     "warm_cosine",
-    "write_atomically",
-    "write_text_atomically",
 ]

@@ -10,8 +10,7 @@ from typing import Any, final
 
 import torch
 
-from cotrain._base import RunError
-from cotrain.training._files import write_atomically
+from cotrain._base import RunError, write_atomically
 
 #: Rises when a checkpoint can no longer be read by older code.
 VERSION = 1

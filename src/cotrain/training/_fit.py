@@ -20,18 +20,18 @@ from cotrain.gradients import Balance, Monitor, SecondLook
 from cotrain.networks import MultiTaskModel, parameter_groups
 from cotrain.tasks import Task
 from cotrain.training._average import WeightAverage
-from cotrain.training._best import BestWeights, copy_weights
+from cotrain.training._best_weights import BestWeights, copy_weights
 from cotrain.training._checkpoint import Checkpoints, read_checkpoint
 from cotrain.training._device import can_fuse, default_generator, pick_device
 from cotrain.training._examples import Examples
 from cotrain.training._loggers import FitStart, Logger
 from cotrain.training._loss_sums import LossSums
-from cotrain.training._mean_record import mean_record
+from cotrain.training._monitor_means import mean_record
 from cotrain.training._predict import outputs_of
 from cotrain.training._result import FitResult
 from cotrain.training._schedule import warm_cosine
 from cotrain.training._settings import Training
-from cotrain.training._validate import Validator
+from cotrain.training._validation import Validator
 
 #: Seconds between two reports of the running losses; each costs one transfer from the device.
 REPORT_SECONDS = 0.5

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, final
 
-from cotrain._base import require_extra
-from cotrain.training._files import write_text_atomically
+from cotrain._base import require_extra, write_text_atomically
 
 
 @final

@@ -8,7 +8,7 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from cotrain.gradients import places_on
+from cotrain.gradients._step_losses import places_on
 
 
 @final

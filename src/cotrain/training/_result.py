@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, final
 
-from cotrain.training._best import Weights
+from cotrain.training._best_weights import Weights
 
 
 @final

@@ -1,7 +1,7 @@
 """The search for better values of what a configuration leaves open."""
 
-from cotrain.tuning._field import Field
 from cotrain.tuning._results import TUNED
+from cotrain.tuning._search_space import Field
 from cotrain.tuning._tune import Follow, tune
 from cotrain.tuning._tuning import Tuning
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from cotrain._base import write_text_atomically
 from cotrain.learner import Job
-from cotrain.training import write_text_atomically
-from cotrain.tuning._field import Field
 from cotrain.tuning._front import front_svg
+from cotrain.tuning._search_space import Field
+from cotrain.tuning._trials import counted
 from cotrain.tuning._tuning import Tuning
-from cotrain.tuning._work import counted
 
 if TYPE_CHECKING:
     import optuna

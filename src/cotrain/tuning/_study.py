@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cotrain._base import ConfigError, RunError, mix_seed, require_extra
-from cotrain.comparison import Leases
+from cotrain.jobs import Leases
 from cotrain.learner import Job
 from cotrain.tuning._tuning import Tuning
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import yaml
 
-from cotrain._base import DataError, RunError
-from cotrain.learner import Job, construct_class
-from cotrain.training import write_text_atomically
+from cotrain._base import DataError, RunError, write_text_atomically
+from cotrain.configuration import construct_class
+from cotrain.learner import Job
 from cotrain.tuning._results import record, results_of, write_files
 from cotrain.tuning._study import open_storage, open_study
+from cotrain.tuning._trials import Rows, counted, work, work_alone
 from cotrain.tuning._tuning import Tuning
-from cotrain.tuning._work import Rows, counted, work, work_alone
 
 #: Gets a trial that has ended, as plain values, and how many are to be done in all.
 Follow = Callable[[Mapping[str, Any], int], None]

@@ -7,7 +7,7 @@ from typing import Any, Literal, final
 
 from cotrain._base import ConfigError
 from cotrain.learner import Job
-from cotrain.tuning._field import Field
+from cotrain.tuning._search_space import Field
 
 Objectives = Literal["combined", "per_task"]
 

@@ -5,7 +5,7 @@ import pytest
 
 from cotrain._base import InvalidArgumentError, numpy_generator
 from cotrain.balancing import GradVac
-from cotrain.balancing._orders import random_orders
+from cotrain.balancing._random_task_orders import random_orders
 
 
 def literal(jacobian, targets, orders, beta):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cotrain.balancing import GramianRule, from_callable
-from cotrain.balancing._host import finite_submatrix, solved_weights
+from cotrain.balancing._gramian_solving import finite_submatrix, solved_weights
 
 
 def inverse(gramian):

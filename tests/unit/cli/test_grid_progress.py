@@ -6,7 +6,7 @@ from rich.console import Console
 
 from cotrain.cli._grid_progress import GridProgress, line_of
 from cotrain.comparison import Running
-from cotrain.comparison._following import Status
+from cotrain.comparison._status_file import Status
 
 CELL = Running("A + B, learning rate 0.002, seed 1", "far", Status(3, 10, 0.25))
 

@@ -13,7 +13,8 @@ import torch
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from cotrain import tasks as kinds
-from cotrain.cotraining import CoTraining, EstimatorPeer, Loop, Outcome, Peer, Strategy, View, random_views
+from cotrain.cotraining import CoTraining, EstimatorPeer, Outcome, Peer, Strategy, View, random_views
+from cotrain.cotraining.rounds._co_training_loop import Loop
 from cotrain.tasks import Task
 from cotrain.training import Examples
 

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import train_test_split
 from sklearn.semi_supervised import SelfTrainingClassifier
 
-from cotrain._base import DataError, InputSpec
+from cotrain._base import DataError
 from cotrain.balancing import Equal
 from cotrain.cotraining import (
     Belief,
@@ -28,15 +28,15 @@ from cotrain.cotraining import (
     EstimatorPeer,
     KBest,
     LeaveOneOut,
-    Loop,
     SelfTraining,
     TeacherStudent,
     Threshold,
-    Toolbox,
     View,
 )
-from cotrain.cotraining._guards import choose_round
-from cotrain.networks import MLP, HardSharing, MultiTaskModel
+from cotrain.cotraining._network_factory import Toolbox
+from cotrain.cotraining.guards._distribution_shift import choose_round
+from cotrain.cotraining.rounds._co_training_loop import Loop
+from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskModel
 from cotrain.training import Examples, Training
 
 LEFT = View({"inputs": torch.tensor([True, True, False, False])})

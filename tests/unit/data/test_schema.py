@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cotrain._base import DataError, InputSpec, InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError
 from cotrain.data import Schema, kind_names
-from cotrain.networks import TableEncoder
+from cotrain.networks import InputSpec, TableEncoder
 
 FRAME = pl.DataFrame(
     {

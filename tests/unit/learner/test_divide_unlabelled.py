@@ -1,6 +1,6 @@
 import polars as pl
 
-from cotrain.learner._divide import divide
+from cotrain.learner._train_validation_split import divide
 from cotrain.tasks import Binary
 
 

@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cotrain._base import InputSpec
-from cotrain.networks import MLP, Encoder
+from cotrain.networks import MLP, Encoder, InputSpec
 
 
 class Recorder:

@@ -2,8 +2,16 @@ import pytest
 import torch
 from torch import nn
 
-from cotrain._base import InputSpec, InvalidArgumentError
-from cotrain.networks import CrossStitch, LowRank, MMoE, MultiTaskModel, TableEncoder, parameter_groups
+from cotrain._base import InvalidArgumentError
+from cotrain.networks import (
+    CrossStitch,
+    InputSpec,
+    LowRank,
+    MMoE,
+    MultiTaskModel,
+    TableEncoder,
+    parameter_groups,
+)
 
 
 def model_of(sharing):

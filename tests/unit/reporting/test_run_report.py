@@ -200,7 +200,7 @@ def test_what_stands_out_is_a_list_above_the_pictures() -> None:
 
 
 def test_a_name_from_right_to_left_does_not_turn_the_figures_behind_it() -> None:
-    from cotrain.reporting._pieces import short
+    from cotrain.reporting._formatting import short
 
     assert short("שלום") == "שלום\u200e"
     assert short("y" * 300) == "y" * 59 + "…"

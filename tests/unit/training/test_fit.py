@@ -6,7 +6,8 @@ import pytest
 import torch
 
 import cotrain as ct
-from cotrain._base import InputSpec, RunError
+from cotrain._base import RunError
+from cotrain.networks import InputSpec
 from cotrain.training import Examples, Fit
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from cotrain.gradients import places_on
+from cotrain.gradients._step_losses import places_on
 from cotrain.training._loss_sums import LossSums
 
 

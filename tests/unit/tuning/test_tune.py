@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from cotrain._base import ConfigError, RunError
-from cotrain.comparison import Leases
+from cotrain.jobs import Leases
 from cotrain.learner import Job, Learner
 from cotrain.tuning import TUNED, tune
 from cotrain.tuning._study import fail_abandoned, open_storage, open_study

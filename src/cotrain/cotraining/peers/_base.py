@@ -10,8 +10,8 @@ from typing import Any, final
 
 from torch import Tensor
 
-from cotrain.cotraining._beliefs import Belief
-from cotrain.cotraining._store import Store
+from cotrain.cotraining._fit_cache import Store
+from cotrain.cotraining._predictions import Belief
 from cotrain.tasks import Task
 from cotrain.training import Examples
 

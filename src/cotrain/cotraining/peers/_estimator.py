@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from cotrain._base import InvalidArgumentError
-from cotrain.cotraining._beliefs import Belief, class_targets, n_classes
-from cotrain.cotraining._store import Store
-from cotrain.cotraining._view import View
+from cotrain.cotraining._fit_cache import Store
+from cotrain.cotraining._predictions import Belief, class_targets, n_classes
 from cotrain.cotraining.peers._base import Fitted, Peer
-from cotrain.cotraining.peers._exposure import bootstrapped
+from cotrain.cotraining.peers._sampling import bootstrapped
+from cotrain.cotraining.views._view import View
 from cotrain.tasks import Task
 from cotrain.training import Examples
 

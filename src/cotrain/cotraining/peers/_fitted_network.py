@@ -7,9 +7,9 @@ from typing import final
 
 from torch import Tensor
 
-from cotrain.cotraining._beliefs import Belief, belief_of_output
-from cotrain.cotraining._view import View
+from cotrain.cotraining._predictions import Belief, belief_of_output
 from cotrain.cotraining.peers._base import Fitted
+from cotrain.cotraining.views._view import View
 from cotrain.networks import MultiTaskModel
 from cotrain.tasks import Task
 from cotrain.training import FitResult, outputs_of

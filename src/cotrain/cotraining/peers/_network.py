@@ -12,13 +12,13 @@ from torch import Tensor
 
 from cotrain._base import InvalidArgumentError, mix_seed
 from cotrain.balancing import Balancer
-from cotrain.cotraining._noise import Noise
-from cotrain.cotraining._store import Store
-from cotrain.cotraining._view import View
+from cotrain.cotraining._fit_cache import Store
 from cotrain.cotraining.peers._base import Fitted, Online, OnlinePeer
-from cotrain.cotraining.peers._exposure import bootstrapped, repeated_rows, with_updates
 from cotrain.cotraining.peers._fitted_network import FittedNetwork
 from cotrain.cotraining.peers._online_network import OnlineNetwork
+from cotrain.cotraining.peers._sampling import bootstrapped, repeated_rows, with_updates
+from cotrain.cotraining.views._augmentation import Noise
+from cotrain.cotraining.views._view import View
 from cotrain.networks import Encoder, MultiTaskModel
 from cotrain.tasks import Task
 from cotrain.training import Examples, Fit, Training

@@ -7,10 +7,10 @@ from typing import Any, final
 
 from torch import Tensor
 
-from cotrain.cotraining._beliefs import Belief, belief_of_output
-from cotrain.cotraining._view import View
+from cotrain.cotraining._predictions import Belief, belief_of_output
 from cotrain.cotraining.peers._base import Underway
 from cotrain.cotraining.peers._fitted_network import FittedNetwork
+from cotrain.cotraining.views._view import View
 from cotrain.networks import MultiTaskModel
 from cotrain.tasks import Task
 from cotrain.training import Examples, Fit, FitResult, copy_weights, outputs_of

@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from cotrain.cotraining._view import View
 from cotrain.cotraining.peers import Online, Peer
 from cotrain.cotraining.selection import Selector
+from cotrain.cotraining.views._view import View
 from cotrain.networks import Encoder
 from cotrain.tasks import Task
 

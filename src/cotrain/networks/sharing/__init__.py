@@ -6,8 +6,8 @@ from cotrain.networks.sharing._base import Sharing
 from cotrain.networks.sharing._cgc import CGC
 from cotrain.networks.sharing._cross_stitch import CrossStitch
 from cotrain.networks.sharing._dselect_k import DSelectK
+from cotrain.networks.sharing._gate_statistics import Health
 from cotrain.networks.sharing._hard_sharing import HardSharing
-from cotrain.networks.sharing._health import Health
 from cotrain.networks.sharing._hierarchical import Hierarchical
 from cotrain.networks.sharing._low_rank import LowRank
 from cotrain.networks.sharing._mmoe import MMoE

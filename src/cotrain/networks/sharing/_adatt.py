@@ -12,10 +12,10 @@ from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least, check_probability
 from cotrain.networks._positions import mean_over_positions
 from cotrain.networks.sharing._base import Sharing
+from cotrain.networks.sharing._encoder_split import ExpertBank, Parts, even_groups
+from cotrain.networks.sharing._gate_statistics import Health, Level, UnitMeter, assess
 from cotrain.networks.sharing._gates import Gate
-from cotrain.networks.sharing._health import Health, Level, UnitMeter, assess
 from cotrain.networks.sharing._mixing import mix
-from cotrain.networks.sharing._parts import ExpertBank, Parts, even_groups
 
 
 @final
@@ -43,7 +43,7 @@ class AdaTT(Sharing):
         InvalidArgumentError: if an option is out of range; in `build`, if the encoder has too few stages.
 
     Example:
-        >>> from cotrain._base import InputSpec
+        >>> from cotrain.networks import InputSpec
         >>> from cotrain.networks import MLP
         >>> spec = InputSpec(tensors={"inputs": (3,)})
         >>> sharing = AdaTT(levels=2).build(lambda: MLP(hidden=(16, 8)).build(spec), ["a", "b"])

@@ -14,7 +14,7 @@ from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least
 from cotrain.networks._positions import PositionwiseLinear, fit_positions
 from cotrain.networks.sharing._base import Sharing
-from cotrain.networks.sharing._parts import Parts
+from cotrain.networks.sharing._encoder_split import Parts
 
 
 @final
@@ -40,7 +40,7 @@ class AITM(Sharing):
             there, or the encoder has too few stages.
 
     Example:
-        >>> from cotrain._base import InputSpec
+        >>> from cotrain.networks import InputSpec
         >>> from cotrain.networks import MLP
         >>> spec = InputSpec(tensors={"inputs": (3,)})
         >>> sharing = AITM().build(lambda: MLP(hidden=(8,)).build(spec), ["click", "purchase"])

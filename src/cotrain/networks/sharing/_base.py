@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cotrain.networks._base import Encoder
-from cotrain.networks.sharing._health import Health, Meter
+from cotrain.networks.sharing._gate_statistics import Health, Meter
 
 
 class Sharing(nn.Module, ABC):

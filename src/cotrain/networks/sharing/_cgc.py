@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least, check_probability
 from cotrain.networks.sharing._base import Sharing
-from cotrain.networks.sharing._extraction import ExtractionLevel, experts_per_task
-from cotrain.networks.sharing._health import Health, assess
-from cotrain.networks.sharing._parts import Parts
+from cotrain.networks.sharing._cgc_level import ExtractionLevel, experts_per_task
+from cotrain.networks.sharing._encoder_split import Parts
+from cotrain.networks.sharing._gate_statistics import Health, assess
 
 
 @final
@@ -38,7 +38,7 @@ class CGC(Sharing):
 
     Example:
         >>> import torch
-        >>> from cotrain._base import InputSpec
+        >>> from cotrain.networks import InputSpec
         >>> from cotrain.networks import MLP
         >>> spec = InputSpec(tensors={"inputs": (3,)})
         >>> sharing = CGC(own_experts={"a": 1, "b": 2})

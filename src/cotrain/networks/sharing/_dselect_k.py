@@ -15,10 +15,10 @@ from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least
 from cotrain.networks._positions import mean_over_positions
 from cotrain.networks.sharing._base import Sharing
-from cotrain.networks.sharing._health import GateMeter, Health, Level, UnitMeter, assess
-from cotrain.networks.sharing._held import Held, exporting
+from cotrain.networks.sharing._encoder_split import ExpertBank, Parts
+from cotrain.networks.sharing._gate_statistics import GateMeter, Health, Level, UnitMeter, assess
+from cotrain.networks.sharing._last_value import Held, exporting
 from cotrain.networks.sharing._mixing import mix
-from cotrain.networks.sharing._parts import ExpertBank, Parts
 
 
 @final
@@ -49,7 +49,7 @@ class DSelectK(Sharing):
             few stages.
 
     Example:
-        >>> from cotrain._base import InputSpec
+        >>> from cotrain.networks import InputSpec
         >>> from cotrain.networks import MLP
         >>> spec = InputSpec(tensors={"inputs": (3,)})
         >>> sharing = DSelectK(4, 2).build(lambda: MLP(hidden=(8,)).build(spec), ["a", "b"])

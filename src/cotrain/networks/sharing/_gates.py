@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cotrain.networks.sharing._health import GateMeter
+from cotrain.networks.sharing._gate_statistics import GateMeter
 
 
 @final

@@ -22,7 +22,7 @@ class HardSharing(Sharing):
 
     Example:
         >>> import torch
-        >>> from cotrain._base import InputSpec
+        >>> from cotrain.networks import InputSpec
         >>> from cotrain.networks import HardSharing, TableEncoder
         >>> spec = InputSpec(n_numbers=3)
         >>> sharing = HardSharing().build(lambda: TableEncoder(width=8).build(spec), ["a", "b"])

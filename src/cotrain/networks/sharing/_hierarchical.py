@@ -51,7 +51,7 @@ class Hierarchical(Sharing):
             stage that is not there, or misses a task.
 
     Example:
-        >>> from cotrain._base import InputSpec
+        >>> from cotrain.networks import InputSpec
         >>> from cotrain.networks import MLP
         >>> spec = InputSpec(tensors={"inputs": (3,)})
         >>> sharing = Hierarchical().build(lambda: MLP(hidden=(16, 8)).build(spec), ["a", "b"])

@@ -14,7 +14,7 @@ from cotrain._base import InvalidArgumentError
 from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least
 from cotrain.networks.sharing._base import Sharing
-from cotrain.networks.sharing._parts import Parts
+from cotrain.networks.sharing._encoder_split import Parts
 
 
 @final
@@ -40,7 +40,7 @@ class LowRank(Sharing):
             no linear or convolution layer in them.
 
     Example:
-        >>> from cotrain._base import InputSpec
+        >>> from cotrain.networks import InputSpec
         >>> from cotrain.networks import MLP
         >>> spec = InputSpec(tensors={"inputs": (3,)})
         >>> sharing = LowRank(rank=2).build(lambda: MLP(hidden=(8,)).build(spec), ["a", "b"])

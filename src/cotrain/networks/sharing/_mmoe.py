@@ -11,10 +11,10 @@ from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least, check_probability
 from cotrain.networks._positions import mean_over_positions
 from cotrain.networks.sharing._base import Sharing
+from cotrain.networks.sharing._encoder_split import ExpertBank, Parts
+from cotrain.networks.sharing._gate_statistics import Health, Level, UnitMeter, assess
 from cotrain.networks.sharing._gates import Gate, gates_in
-from cotrain.networks.sharing._health import Health, Level, UnitMeter, assess
 from cotrain.networks.sharing._mixing import mix
-from cotrain.networks.sharing._parts import ExpertBank, Parts
 
 
 @final
@@ -41,7 +41,7 @@ class MMoE(Sharing):
 
     Example:
         >>> import torch
-        >>> from cotrain._base import InputSpec
+        >>> from cotrain.networks import InputSpec
         >>> from cotrain.networks import MLP
         >>> spec = InputSpec(tensors={"inputs": (3,)})
         >>> sharing = MMoE(experts=4).build(lambda: MLP(hidden=(8,)).build(spec), ["a", "b"])

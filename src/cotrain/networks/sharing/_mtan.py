@@ -13,7 +13,7 @@ from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least
 from cotrain.networks._positions import PositionwiseLinear, concatenate, fit_positions
 from cotrain.networks.sharing._base import Sharing
-from cotrain.networks.sharing._parts import Parts
+from cotrain.networks.sharing._encoder_split import Parts
 
 
 @final
@@ -38,7 +38,7 @@ class MTAN(Sharing):
         InvalidArgumentError: if an option is out of range; in `build`, if the encoder has too few stages.
 
     Example:
-        >>> from cotrain._base import InputSpec
+        >>> from cotrain.networks import InputSpec
         >>> from cotrain.networks import MLP
         >>> spec = InputSpec(tensors={"inputs": (3,)})
         >>> sharing = MTAN().build(lambda: MLP(hidden=(8,)).build(spec), ["a", "b"])

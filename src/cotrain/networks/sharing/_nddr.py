@@ -12,8 +12,8 @@ from cotrain._base import InvalidArgumentError
 from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least
 from cotrain.networks.sharing._base import Sharing
-from cotrain.networks.sharing._columns import Columns
-from cotrain.networks.sharing._parts import Parts
+from cotrain.networks.sharing._encoder_split import Parts
+from cotrain.networks.sharing._task_columns import Columns
 
 
 @final
@@ -37,7 +37,7 @@ class NDDR(Sharing):
         InvalidArgumentError: if an option is out of range; in `build`, if the encoder has too few stages.
 
     Example:
-        >>> from cotrain._base import InputSpec
+        >>> from cotrain.networks import InputSpec
         >>> from cotrain.networks import MLP
         >>> spec = InputSpec(tensors={"inputs": (3,)})
         >>> sharing = NDDR().build(lambda: MLP(hidden=(8,)).build(spec), ["a", "b"])

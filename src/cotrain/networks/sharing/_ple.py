@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least, check_probability
 from cotrain.networks.sharing._base import Sharing
-from cotrain.networks.sharing._extraction import ExtractionLevel, experts_per_task
-from cotrain.networks.sharing._health import Health, assess
-from cotrain.networks.sharing._parts import Parts, even_groups
+from cotrain.networks.sharing._cgc_level import ExtractionLevel, experts_per_task
+from cotrain.networks.sharing._encoder_split import Parts, even_groups
+from cotrain.networks.sharing._gate_statistics import Health, assess
 
 
 @final
@@ -40,7 +40,7 @@ class PLE(Sharing):
 
     Example:
         >>> import torch
-        >>> from cotrain._base import InputSpec
+        >>> from cotrain.networks import InputSpec
         >>> from cotrain.networks import MLP
         >>> spec = InputSpec(tensors={"inputs": (3,)})
         >>> sharing = PLE(levels=2).build(lambda: MLP(hidden=(16, 8)).build(spec), ["a", "b"])

@@ -19,7 +19,7 @@ class Separate(Sharing):
 
     Example:
         >>> import torch
-        >>> from cotrain._base import InputSpec
+        >>> from cotrain.networks import InputSpec
         >>> from cotrain.networks import MLP
         >>> spec = InputSpec(tensors={"inputs": (3,)})
         >>> sharing = Separate().build(lambda: MLP(hidden=(8,)).build(spec), ["a", "b"])

@@ -13,10 +13,10 @@ from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least
 from cotrain.networks._positions import fit_positions
 from cotrain.networks.sharing._base import Sharing
-from cotrain.networks.sharing._columns import Columns
 from cotrain.networks.sharing._cross_stitch import StitchUnit
-from cotrain.networks.sharing._held import Held, exporting
-from cotrain.networks.sharing._parts import Parts
+from cotrain.networks.sharing._encoder_split import Parts
+from cotrain.networks.sharing._last_value import Held, exporting
+from cotrain.networks.sharing._task_columns import Columns
 
 
 @final
@@ -43,7 +43,7 @@ class Sluice(Sharing):
             a width that G does not divide.
 
     Example:
-        >>> from cotrain._base import InputSpec
+        >>> from cotrain.networks import InputSpec
         >>> from cotrain.networks import MLP
         >>> spec = InputSpec(tensors={"inputs": (3,)})
         >>> sharing = Sluice().build(lambda: MLP(hidden=(8, 8)).build(spec), ["a", "b"])

@@ -44,7 +44,7 @@ class SoftSharing(Sharing):
             was named does not match or is not there.
 
     Example:
-        >>> from cotrain._base import InputSpec
+        >>> from cotrain.networks import InputSpec
         >>> from cotrain.networks import MLP
         >>> spec = InputSpec(tensors={"inputs": (3,)})
         >>> sharing = SoftSharing("mean").build(lambda: MLP(hidden=(8,)).build(spec), ["a", "b"])

@@ -9,7 +9,8 @@ from sklearn.svm import LinearSVC
 
 from cotrain import tasks as kinds
 from cotrain._base import InvalidArgumentError
-from cotrain.cotraining import EstimatorPeer, Store
+from cotrain.cotraining import EstimatorPeer
+from cotrain.cotraining._fit_cache import Store
 from cotrain.cotraining.peers._estimator import frequent_tokens, matrix_of
 from cotrain.training import Examples
 

@@ -12,17 +12,9 @@ from sklearn.neighbors import KNeighborsRegressor
 
 from cotrain import tasks as kinds
 from cotrain._base import InvalidArgumentError
-from cotrain.cotraining import (
-    Belief,
-    Candidates,
-    Coreg,
-    CoTraining,
-    EstimatorPeer,
-    KBest,
-    Loop,
-    Threshold,
-)
-from cotrain.cotraining._beliefs import joined
+from cotrain.cotraining import Belief, Candidates, Coreg, CoTraining, EstimatorPeer, KBest, Threshold
+from cotrain.cotraining._predictions import joined
+from cotrain.cotraining.rounds._co_training_loop import Loop
 from cotrain.training import Examples
 
 

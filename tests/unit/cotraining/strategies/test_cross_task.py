@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from cotrain._base import InvalidArgumentError
-from cotrain.cotraining import CoTraining, CrossTask, MappingPeer, Store
+from cotrain.cotraining import CoTraining, CrossTask, MappingPeer
+from cotrain.cotraining._fit_cache import Store
 from cotrain.training import Examples
 
 

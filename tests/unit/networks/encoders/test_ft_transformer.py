@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from cotrain._base import InputSpec, InvalidArgumentError
-from cotrain.networks import FTTransformer
+from cotrain._base import InvalidArgumentError
+from cotrain.networks import FTTransformer, InputSpec
 
 
 def test_tokens_equal_their_equations():

@@ -3,8 +3,8 @@ from importlib.util import find_spec
 import pytest
 import torch
 
-from cotrain._base import InputSpec, MissingExtraError
-from cotrain.networks import GraphEncoder
+from cotrain._base import MissingExtraError
+from cotrain.networks import GraphEncoder, InputSpec
 
 
 @pytest.mark.skipif(

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from cotrain._base import InputSpec, InvalidArgumentError
-from cotrain.networks import LogMelConvNet
+from cotrain._base import InvalidArgumentError
+from cotrain.networks import InputSpec, LogMelConvNet
 from cotrain.networks.encoders._log_mel_conv_net import mel_filters
 
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from cotrain._base import InputSpec, InvalidArgumentError
-from cotrain.networks import MLP
+from cotrain._base import InvalidArgumentError
+from cotrain.networks import MLP, InputSpec
 
 
 def test_equals_its_equations():

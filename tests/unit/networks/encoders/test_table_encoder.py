@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from cotrain._base import InputSpec, InvalidArgumentError
-from cotrain.networks import TableEncoder
+from cotrain._base import InvalidArgumentError
+from cotrain.networks import InputSpec, TableEncoder
 
 
 def test_equals_its_equations():

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from cotrain._base import DataError, InputSpec, InvalidArgumentError
-from cotrain.networks import Transformer
+from cotrain._base import DataError, InvalidArgumentError
+from cotrain.networks import InputSpec, Transformer
 
 
 def slow_block(block, x):

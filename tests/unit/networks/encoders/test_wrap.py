@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cotrain._base import InputSpec, InvalidArgumentError
-from cotrain.learner import construct, describe
-from cotrain.networks import Encoder, MMoE, Wrap
+from cotrain._base import InvalidArgumentError
+from cotrain.configuration import construct, describe
+from cotrain.networks import Encoder, InputSpec, MMoE, Wrap
 
 
 class Block(nn.Module):

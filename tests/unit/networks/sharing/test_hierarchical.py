@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from cotrain._base import InputSpec, InvalidArgumentError
-from cotrain.networks import ConvNet, Hierarchical, MultiTaskModel
+from cotrain._base import InvalidArgumentError
+from cotrain.networks import ConvNet, Hierarchical, InputSpec, MultiTaskModel
 
 
 def test_tasks_read_their_stages(recorder, close):

@@ -3,8 +3,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cotrain._base import InputSpec, InvalidArgumentError
-from cotrain.networks import ConvNet, LowRank, Wrap
+from cotrain._base import InvalidArgumentError
+from cotrain.networks import ConvNet, InputSpec, LowRank, Wrap
 
 
 def test_equals_its_equations(recorder, close, count):

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from cotrain._base import InputSpec, InvalidArgumentError
-from cotrain.networks import NDDR, ConvNet
+from cotrain._base import InvalidArgumentError
+from cotrain.networks import NDDR, ConvNet, InputSpec
 
 
 def test_equals_its_equations(recorder, close, count):

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from cotrain._base import InputSpec, InvalidArgumentError
-from cotrain.networks import MLP, ConvNet, Sluice
+from cotrain._base import InvalidArgumentError
+from cotrain.networks import MLP, ConvNet, InputSpec, Sluice
 
 
 def make_recorded(made):

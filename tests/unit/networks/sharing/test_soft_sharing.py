@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from cotrain._base import InputSpec, InvalidArgumentError
-from cotrain.networks import MLP, SoftSharing
+from cotrain._base import InvalidArgumentError
+from cotrain.networks import MLP, InputSpec, SoftSharing
 
 TASKS = ["a", "b", "c"]
 

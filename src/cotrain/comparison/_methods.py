@@ -1,0 +1,150 @@
+"""The networks and trees of a contest, and the cells of its grid."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, Literal, final
+
+from cotrain.balancing import Equal
+from cotrain.comparison._pooled import why_not_pooled
+from cotrain.comparison._references import single_task_learners
+from cotrain.comparison._settings import FACTORS, Contest
+from cotrain.configuration import describe
+from cotrain.learner import Learner
+
+SINGLE_TASK, POOLED, TREES = "single_task", "pooled", "trees"
+#: Shrinkage of each tree, in the middle of what is tried.
+TREE_LEARNING_RATE = 0.05
+
+Fitted = Literal["network", "pooled", "trees"]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """A way of training.
+
+    Args:
+        method: what it is called in results; the single-task networks of all tasks are one method.
+        learner: unfitted, without a learning rate and seed of its own yet.
+        tasks: what it predicts.
+        fitted: what is fitted.
+    """
+
+    method: str
+    learner: Learner
+    tasks: tuple[str, ...]
+    fitted: Fitted = "network"
+
+    def cell(self, learning_rate: float, seed: int, data: str) -> Cell:
+        """Return one fit of this contender."""
+        learner = copy.deepcopy(self.learner)
+        if self.fitted != "trees":
+            learner.training.learning_rate = learning_rate
+        learner.seed = seed
+        config = learner.config()
+        what = [] if self.fitted == "network" else [self.fitted, self.tasks, learning_rate]
+        text = json.dumps([config, seed, data, *what], sort_keys=True, default=str)
+        key = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return Cell(key, self.method, self.tasks, learning_rate, seed, config, self.fitted)
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it stands beside the others only."""
+        return self.method in (SINGLE_TASK, POOLED, TREES)
+
+    @property
+    def part(self) -> str:
+        """The task that this is the whole network of; "" if it is one of all tasks."""
+        return self.tasks[0] if self.method in (SINGLE_TASK, TREES) else ""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One fit: its key names everything that it depends on, so that a kept cell is never a stale one."""
+
+    key: str
+    method: str
+    tasks: tuple[str, ...]
+    learning_rate: float
+    seed: int
+    config: dict[str, Any]
+    fitted: Fitted = "network"
+
+    @property
+    def title(self) -> str:
+        """What a person calls it."""
+        of = f" of {self.tasks[0]}" if self.method in (SINGLE_TASK, TREES) else ""
+        return f"{self.method}{of}, learning rate {self.learning_rate:g}, seed {self.seed}"
+
+
+def contenders(learner: Learner, contest: Contest) -> tuple[list[Contender], list[str]]:
+    """Return everything that competes, each once, and a sentence about each reference that cannot."""
+    names = tuple(task.name for task in learner.tasks)
+    found = _joint(learner, contest, names)
+    notes: list[str] = []
+    for task, single in single_task_learners(learner).items():
+        single.balancer = Equal()
+        found.append(Contender(SINGLE_TASK, single, (task,)))
+    if "pooled" in contest.references:
+        reason = why_not_pooled(learner.tasks)
+        if reason is None:
+            found.append(Contender(POOLED, _plain(learner), names, "pooled"))
+        else:
+            notes.append(reason)
+    if "trees" in contest.references:
+        found += [Contender(TREES, _plain(learner), (task,), "trees") for task in names]
+    return found, notes
+
+
+def _joint(learner: Learner, contest: Contest, names: tuple[str, ...]) -> list[Contender]:
+    sharings = contest.sharing or [learner.sharing]
+    balancers = contest.balancers or [learner.balancer]
+    rounds = [learner.cotraining] if contest.cotraining is None else contest.cotraining
+    grid = [(s, b, c) for s in sharings for b in balancers for c in rounds]
+    if "equal" in contest.references:
+        grid.append((sharings[0], Equal(), None))
+    found: dict[str, Contender] = {}
+    labels: dict[str, int] = {}
+    for sharing, balancer, cotraining in grid:
+        description = json.dumps([describe(part) for part in (sharing, balancer, cotraining)], sort_keys=True)
+        if description in found:
+            continue
+        name = f"{type(sharing).__name__} + {type(balancer).__name__}"
+        if cotraining is not None:
+            strategy = cotraining.strategy
+            name += f" + {strategy if isinstance(strategy, str) else type(strategy).__name__}"
+        labels[name] = labels.get(name, 0) + 1
+        joint = copy.deepcopy(learner)
+        joint.sharing, joint.balancer = copy.deepcopy(sharing), copy.deepcopy(balancer)
+        joint.cotraining = copy.deepcopy(cotraining)
+        method = name if labels[name] == 1 else f"{name} ({labels[name]})"
+        found[description] = Contender(method, joint, names)
+    return list(found.values())
+
+
+def _plain(learner: Learner) -> Learner:
+    """Return a copy without what pooled networks and trees do not look at."""
+    plain = copy.deepcopy(learner)
+    plain.sharing, plain.balancer = single_task_learners(learner)[learner.tasks[0].name].sharing, Equal()
+    plain.cotraining, plain.output_space = None, None
+    return plain
+
+
+def learning_rates(learner: Learner, contest: Contest) -> list[float]:
+    """Return the learning rates that every network tries."""
+    return contest.learning_rates or [learner.training.learning_rate * factor for factor in FACTORS]
+
+
+def tree_learning_rates(n_rates: int) -> list[float]:
+    """Return as many learning rates for trees, each twice the one before, around the usual one.
+
+    Example:
+        >>> [tree_learning_rates(n) for n in (1, 3)]
+        [[0.05], [0.025, 0.05, 0.1]]
+    """
+    return [TREE_LEARNING_RATE * 2.0 ** (i - (n_rates - 1) // 2) for i in range(n_rates)]

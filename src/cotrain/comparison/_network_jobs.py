@@ -1,0 +1,179 @@
+"""What is done in processes of its own. Everything that goes in and out is plain data on disk."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from cotrain._base import remove_leftovers, write_atomically, write_text_atomically
+from cotrain.comparison._pooled import PooledNetwork
+from cotrain.comparison._status_file import StatusLogger
+from cotrain.configuration import construct_class
+from cotrain.evaluation import evaluate_scores, paired_bootstrap, relative_gain
+from cotrain.learner import Coding, Learner
+from cotrain.tasks import Task
+from cotrain.training import Examples
+
+#: Half the width of an interval from so many resamples is within 5 % of that from infinitely many.
+RESAMPLES = 200
+
+
+def train_cell(
+    parts: str, folder: str, config: Mapping[str, Any], left_out: Sequence[str], pooled: bool = False
+) -> None:
+    """Fit one network and keep it, with its score on the validation rows. The test rows are not looked at.
+
+    Args:
+        parts: folder with train.parquet, validation.parquet and unlabelled.parquet.
+        folder: gets the model and, at the very end, cell.json.
+        config: of the learner.
+        left_out: columns that are neither inputs nor targets.
+        pooled: fit one head to the stacked labels of all tasks.
+    """
+    started, cpu = time.monotonic(), time.process_time()
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    # The cell is this process's alone: half-written files are those of a killed one.
+    remove_leftovers(place)
+    learner = construct_class(Learner, config, "")
+    train, validation, unlabelled = (
+        pl.read_parquet(Path(parts) / f"{name}.parquet") for name in ("train", "validation", "unlabelled")
+    )
+    status = StatusLogger(place)
+    if pooled:
+        network = PooledNetwork.fit(learner, train, validation, left_out=left_out, loggers=[status])
+        network.save(place / "model")
+        coding, result = network.coding, network.result
+        held = coding.examples(validation)
+        score = validation_score(coding, held, network.scores(held.inputs))
+    else:
+        learner.fit(
+            train, validation, unlabelled=unlabelled, progress=False, left_out=left_out, loggers=[status]
+        )
+        learner.save(place / "model", overwrite=True)
+        coding, result = learner.coding, learner.fitted_result
+        outputs = learner.outputs(validation)
+        scores = {task.name: scores_of(task, outputs[task.name]) for task in coding.tasks}
+        score = validation_score(coding, coding.examples(validation), scores)
+    record = {
+        "score": score,
+        "epochs": len(result.history),
+        "best_epoch": {name: epoch + 1 for name, epoch in result.best_epoch.items()},
+        "skipped": result.skipped,
+        "seconds": round(time.monotonic() - started, 3),
+        "cpu_seconds": round(time.process_time() - cpu, 3),
+    }
+    write_text_atomically(place / "cell.json", json.dumps(record, ensure_ascii=False) + "\n")
+    status.remove()
+
+
+def scores_of(task: Task, output: torch.Tensor) -> np.ndarray:
+    """Return what the metrics look at, from a head's output."""
+    return task.scores(output).double().numpy()
+
+
+def validation_gains(coding: Coding, held: Examples, scores: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Return task -> relative gain over a constant on the validation rows; NaN where it is undefined.
+
+    Args:
+        coding: of the training rows, with the best constants.
+        held: the validation rows.
+        scores: task -> scores on them; tasks may be missing.
+    """
+    gains: dict[str, float] = {}
+    for task in (task for task in coding.tasks if task.name in scores):
+        truth = (held.targets[task.name], held.masks[task.name])
+        constant = task.constant_scores(coding.constants[task.name], len(held)).double().numpy()
+        value, reference = (
+            evaluate_scores(task, one, *truth)[0].value for one in (scores[task.name], constant)
+        )
+        gains[task.name] = relative_gain(value, reference, task.chosen_metrics()[0])
+    return gains
+
+
+def validation_score(coding: Coding, held: Examples, scores: Mapping[str, np.ndarray]) -> float:
+    """Return the mean of `validation_gains`: what every contender is chosen by."""
+    known = [gain for gain in validation_gains(coding, held, scores).values() if np.isfinite(gain)]
+    return float(np.mean(known)) if known else float("-inf")
+
+
+def score_networks(
+    parts: str, output: str, models: Sequence[Mapping[str, str]], tasks: Sequence[str]
+) -> None:
+    """Read the test rows, once, and keep a finished contender's scores.
+
+    Args:
+        parts: folder with test.parquet.
+        output: file to write: arrays "seed/task", both by number.
+        models: for every seed: task -> folder of the model that predicts it.
+        tasks: names of all tasks in order.
+    """
+    test = pl.read_parquet(Path(parts) / "test.parquet")
+    arrays: dict[str, np.ndarray] = {}
+    for number, folders in enumerate(models):
+        for folder in dict.fromkeys(folders.values()):
+            for name, scores in _scores_of_model(Path(folder), test).items():
+                arrays[f"{number}/{tasks.index(name)}"] = scores
+    write_arrays(Path(output), arrays)
+
+
+def _scores_of_model(folder: Path, test: pl.DataFrame) -> dict[str, np.ndarray]:
+    if PooledNetwork.is_in(folder):
+        network = PooledNetwork.load(folder)
+        return network.scores(network.coding.inputs(test))
+    learner = Learner.load(folder)
+    outputs = learner.outputs(test)
+    return {task.name: scores_of(task, outputs[task.name]) for task in learner.coding.tasks}
+
+
+def compare_scores(
+    parts: str,
+    output: str,
+    config: Mapping[str, Any],
+    left_out: Sequence[str],
+    scores: str,
+    single: str,
+    n_seeds: int,
+) -> None:
+    """Keep the difference of each task to its single-task network, over seeds and test rows."""
+    learner = construct_class(Learner, config, "")
+    coding, _ = Coding.fit(
+        pl.read_parquet(Path(parts) / "train.parquet"), learner.tasks, learner.columns, left_out
+    )
+    truths = read_truths(coding, Path(parts))
+    found = {}
+    with np.load(scores) as a, np.load(single) as b:
+        for number, task in enumerate(coding.tasks):
+            ours, theirs = ([side[f"{seed}/{number}"] for seed in range(n_seeds)] for side in (a, b))
+            metric = task.chosen_metrics()[0]
+            difference = paired_bootstrap(metric, ours, theirs, *truths[task.name], n_resamples=RESAMPLES)
+            found[task.name] = vars(difference)
+    write_text_atomically(Path(output), json.dumps(found, ensure_ascii=False) + "\n")
+
+
+def read_truths(coding: Coding, parts: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return task -> targets and mask of the test rows, in the unit of the metrics."""
+    test = pl.read_parquet(parts / "test.parquet")
+    return {task.name: _truth(task, test) for task in coding.tasks}
+
+
+def _truth(task: Task, test: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    targets, mask = task.encode(test)
+    return task.original(targets).double().numpy(), (mask > 0).numpy()
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays to one file, whole or not at all."""
+
+    def write(temporary: str) -> None:
+        with open(temporary, "wb") as file:
+            np.savez(file, **arrays)  # ty: ignore[invalid-argument-type]
+
+    write_atomically(path, write)

@@ -1,0 +1,84 @@
+"""Boosted trees of a comparison, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from cotrain._base import DataError, write_text_atomically
+from cotrain.comparison._network_jobs import validation_score, write_arrays
+from cotrain.comparison._references import tree_features, tree_scores
+from cotrain.configuration import construct_class
+from cotrain.data import Schema
+from cotrain.learner import Coding, Learner
+
+
+def train_trees(
+    parts: str,
+    folder: str,
+    config: Mapping[str, Any],
+    left_out: Sequence[str],
+    task: str,
+    learning_rate: float,
+) -> None:
+    """Fit boosted trees to one task and keep their score on the validation rows, in cell.json.
+
+    Args:
+        parts: folder with train.parquet and validation.parquet.
+        folder: gets cell.json.
+        config: of the learner.
+        left_out: columns that are neither inputs nor targets.
+        task: name of the task.
+        learning_rate: shrinkage of each tree.
+    """
+    started, cpu = time.monotonic(), time.process_time()
+    train, validation = (pl.read_parquet(Path(parts) / f"{name}.parquet") for name in ("train", "validation"))
+    learner = construct_class(Learner, config, "")
+    coding, fitted = Coding.fit(train, learner.tasks, learner.columns, left_out)
+    held = coding.examples(validation)
+    chosen = next(one for one in coding.tasks if one.name == task)
+    features = tree_features(_schema(coding), fitted, held)
+    scores = tree_scores(chosen, features, fitted, learning_rate=learning_rate, seed=learner.seed)
+    score = validation_score(coding, held, {task: scores})
+    record = {
+        "score": score,
+        "seconds": round(time.monotonic() - started, 3),
+        "cpu_seconds": round(time.process_time() - cpu, 3),
+    }
+    write_text_atomically(Path(folder) / "cell.json", json.dumps(record) + "\n")
+
+
+def score_trees(
+    parts: str,
+    output: str,
+    config: Mapping[str, Any],
+    left_out: Sequence[str],
+    learning_rates: Mapping[str, float],
+) -> None:
+    """Fit boosted trees at the chosen learning rates and keep their scores on the test rows.
+
+    They are fitted again, because no file format for them is safe to read; that is a fit of the same data
+    with the same seed.
+    """
+    learner = construct_class(Learner, config, "")
+    train, test = (pl.read_parquet(Path(parts) / f"{name}.parquet") for name in ("train", "test"))
+    coding, fitted = Coding.fit(train, learner.tasks, learner.columns, left_out)
+    held_out = coding.examples(test)
+    features = tree_features(_schema(coding), fitted, held_out)
+    arrays: dict[str, np.ndarray] = {}
+    for number, task in enumerate(coding.tasks):
+        rate = learning_rates[task.name]
+        arrays[f"0/{number}"] = tree_scores(task, features, fitted, learning_rate=rate, seed=learner.seed)
+    write_arrays(Path(output), arrays)
+
+
+def _schema(coding: Coding) -> Schema:
+    if coding.schema is None:
+        raise DataError("Trees need a table: compare reads none of tensors.")
+    return coding.schema

@@ -1,0 +1,1 @@
+"""A training run beside its references, and the look at its data before."""

@@ -1,0 +1,223 @@
+"""Train what a configuration asks for, and compare it on the test rows with honest references."""
+
+from __future__ import annotations
+
+import copy
+import json
+import platform
+import time
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from cotrain._base import DataError, write_text_atomically
+from cotrain.comparison._references import single_task_learners, trees_table
+from cotrain.comparison._verdict import verdicts
+from cotrain.comparison.runs._result import Outcome, TaskVerdict
+from cotrain.data import read_table, split_rows, strata
+from cotrain.evaluation import EvaluationTable, delta_m_of, diagnostics
+from cotrain.learner import METRICS, Job, Learner
+from cotrain.training import Logger, ProgressLogger, TensorBoardLogger
+
+Say = Callable[[str], None]
+
+
+def run_job(
+    job: Job,
+    folder: Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    tensorboard: bool = False,
+    progress: bool | None = None,
+    say: Say | None = None,
+) -> Outcome:
+    """Read the data, split it, fit the learner into a run folder, fit the references, evaluate all of them.
+
+    The test rows are looked at once, at the end.
+
+    Args:
+        job: the configuration.
+        folder: the run folder.
+        resume: go on with an interrupted run.
+        overwrite: replace a run in the folder.
+        tensorboard: log to `folder`/tensorboard as well.
+        progress: show progress bars; `None`: if standard error is a terminal.
+        say: gets a line about each thing that begins.
+
+    Raises:
+        DataError: the data cannot be learned from.
+        RunError: the folder holds a run that would be lost, or none to resume.
+    """
+    say = say or (lambda _: None)
+    clock = _Clock()
+    frame = read_table(job.data, job.query)
+    labels = strata(frame, job.learner.tasks)
+    parts = split_rows(frame, job.split, job.learner.seed, labels)
+    coverage = label_coverage(labels, parts)
+    require_labels(coverage)
+    n_rows = {name: len(rows) for name, rows in parts.items()}
+    say(_coverage_line(coverage, n_rows, frame.height))
+    clock.lap("read")
+
+    train, validation, test = (frame[parts[name]] for name in ("train", "validation", "test"))
+    left_out = [column for column in (job.split.column, job.split.group) if column is not None]
+
+    def fit(learner: Learner, title: str, run: Path | None) -> Learner:
+        return learner.fit(
+            train,
+            validation if validation.height else None,
+            unlabelled=frame[parts["unlabelled"]],
+            run=run,
+            resume=resume and run is not None,
+            overwrite=overwrite,
+            progress=False,
+            loggers=_loggers(title, progress, run if tensorboard else None),
+            left_out=left_out,
+            config=job.config() if run is not None else None,
+        )
+
+    learner = fit(copy.deepcopy(job.learner), "all tasks", folder)
+    clock.lap("train")
+    if learner.fitted_result.health:
+        say(f"Experts in the last epoch: {learner.fitted_result.health}")
+
+    singles = _singles(job, fit, say) if job.references == "full" else {}
+    if singles:
+        clock.lap("single_task")
+
+    table, judged = EvaluationTable([]), []
+    if test.height:
+        trees = _trees(job, learner, train, test, say)
+        if len(trees):
+            clock.lap("trees")
+        table, judged = _tested(learner, singles, trees, test)
+    gain = delta_m_of(table) if singles and test.height else None
+    outcome = Outcome(
+        table=table,
+        verdicts=judged,
+        delta_m=None if gain is None else gain.value,
+        delta_m_sentence="" if gain is None else str(gain),
+        coverage=coverage,
+        n_rows=n_rows,
+        best_epoch={name: epoch + 1 for name, epoch in learner.fitted_result.best_epoch.items()},
+        seconds=clock.laps,
+        skipped=learner.fitted_result.skipped,
+        diagnostics=_diagnostics(learner, test) if test.height else {},
+        versions=versions(),
+    )
+    text = json.dumps(outcome.to_json(), ensure_ascii=False, indent=1)
+    write_text_atomically(folder / METRICS, text + "\n")
+    return outcome
+
+
+def _loggers(title: str, progress: bool | None, run: Path | None) -> list[Logger]:
+    """Return who follows a fit: a bar if it is wanted, and TensorBoard for a run folder."""
+    loggers: list[Logger] = [] if progress is False else [ProgressLogger(title=title)]
+    return loggers if run is None else [*loggers, TensorBoardLogger(run / "tensorboard")]
+
+
+def _singles(job: Job, fit: Callable[[Learner, str, Path | None], Learner], say: Say) -> dict[str, Learner]:
+    """Fit a network for each task alone."""
+    singles: dict[str, Learner] = {}
+    for i, (task, single) in enumerate(single_task_learners(job.learner).items()):
+        say(f"Reference {i + 1} of {len(job.learner.tasks)}: a network for {task} alone, same budget.")
+        singles[task] = fit(single, task, None)
+    return singles
+
+
+def _trees(job: Job, learner: Learner, train: pl.DataFrame, test: pl.DataFrame, say: Say) -> EvaluationTable:
+    """Return the test figures of boosted trees; nothing where they are not asked for or not possible."""
+    if job.references == "constant" or learner.coding.schema is None:
+        return EvaluationTable([])
+    say("Reference: gradient-boosted trees per target.")
+    return trees_table(learner, train, test)
+
+
+def _tested(
+    learner: Learner, singles: Mapping[str, Learner], trees: EvaluationTable, test: pl.DataFrame
+) -> tuple[EvaluationTable, list[TaskVerdict]]:
+    """Return the test figures with the references beside them, and what follows for each task."""
+    table = learner.evaluate(test)
+    if len(trees):
+        table = table.with_reference("trees", trees)
+    alone = {task: single.outputs(test)[task] for task, single in singles.items()}
+    if singles:
+        rows = [row for single in singles.values() for row in single.evaluate(test)]
+        table = table.with_reference("single_task", EvaluationTable(rows))
+    coding, outputs = learner.coding, learner.outputs(test)
+    return table, verdicts(coding.tasks, coding.examples(test), table, outputs, alone, coding.constants)
+
+
+def versions() -> dict[str, str]:
+    """Return what a result was made with: Python and the packages that figures depend on."""
+    packages = ("cotrain", "torch", "numpy", "polars", "scikit-learn")
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in packages}
+
+
+def _diagnostics(learner: Learner, test: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    examples, outputs = learner.coding.examples(test), learner.outputs(test)
+    return {
+        task.name: diagnostics(
+            task,
+            task.scores(outputs[task.name]).double().numpy(),
+            task.original(examples.targets[task.name]).double().numpy(),
+            (examples.masks[task.name] > 0).numpy(),
+        )
+        for task in learner.coding.tasks
+    }
+
+
+def label_coverage(
+    labels: Mapping[str, np.ndarray], parts: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, int]]:
+    """Return task -> part -> number of rows with a label.
+
+    Args:
+        labels: from `strata`.
+        parts: from `split_rows`.
+    """
+    return {
+        task: {
+            name: int((codes[parts[name]].reshape(len(parts[name]), -1) >= 0).any(axis=1).sum())
+            for name in ("train", "validation", "test")
+        }
+        for task, codes in labels.items()
+    }
+
+
+def require_labels(coverage: Mapping[str, Mapping[str, int]]) -> None:
+    """Raise `DataError` if a task has no label to learn from."""
+    for task, counts in coverage.items():
+        if counts["train"] == 0:
+            raise DataError(
+                f"Task {task!r} has no label among the training rows ({dict(counts)}): change the split, "
+                "or leave the task out."
+            )
+
+
+def _coverage_line(coverage: Mapping[str, Mapping[str, int]], n_rows: Mapping[str, int], height: int) -> str:
+    total = {task: sum(counts.values()) for task, counts in coverage.items()}
+    shares = ", ".join(f"{task} {n / height:.0%}" for task, n in total.items())
+    without = n_rows["unlabelled"] + n_rows["unused"]
+    return (
+        f"{height} rows: {n_rows['train']} train, {n_rows['validation']} validation, {n_rows['test']} test, "
+        f"{without} without any label. Labelled: {shares}."
+    )
+
+
+class _Clock:
+    """Seconds between laps."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, name: str) -> None:
+        now = time.monotonic()
+        self.laps[name] = now - self._last
+        self._last = now

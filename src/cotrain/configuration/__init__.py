@@ -1,0 +1,5 @@
+"""Configuration: what stands in a YAML file is what stands in a constructor."""
+
+from cotrain.configuration._registry import construct, construct_class, describe, kinds_of
+
+__all__ = ["construct", "construct_class", "describe", "kinds_of"]

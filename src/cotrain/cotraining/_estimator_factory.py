@@ -1,0 +1,78 @@
+"""Estimators of scikit-learn's kind in the place of networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+from cotrain._base import InvalidArgumentError
+from cotrain.cotraining._network_factory import Toolbox
+from cotrain.cotraining.peers import EstimatorPeer, Peer
+from cotrain.cotraining.views._view import View
+from cotrain.networks import Encoder
+from cotrain.tasks import Task
+
+
+@final
+class EstimatorKit:
+    """Gives clones of one estimator wherever a strategy asks for a network: a `Kit` of the loop.
+
+    Args:
+        toolbox: makes everything else.
+        classifier: for classes and labels; `None`: there is no such task.
+        regressor: for numbers; `None`: there is no such task.
+    """
+
+    def __init__(self, toolbox: Toolbox, classifier: Any = None, regressor: Any = None) -> None:
+        self.toolbox = toolbox
+        self.classifier = classifier
+        self.regressor = regressor
+
+    @property
+    def tasks(self) -> list[Task]:
+        """All tasks."""
+        return self.toolbox.tasks
+
+    def network(
+        self,
+        name: str,
+        tasks: Sequence[Task] | None = None,
+        view: View | None = None,
+        *,
+        bootstrap: bool = False,
+        encoder: Encoder | None = None,
+    ) -> Peer:
+        """Make clones of the estimator for these tasks; an encoder is none of theirs.
+
+        Raises:
+            InvalidArgumentError: there is an encoder.
+        """
+        if encoder is not None:
+            raise InvalidArgumentError(
+                f"{type(encoder).__name__} is given for the peer {name!r}, which is an estimator: choose "
+                "estimators or encoders."
+            )
+        return EstimatorPeer(
+            name,
+            self.tasks if tasks is None else tasks,
+            self.classifier,
+            self.regressor,
+            view=view,
+            bootstrap=self.toolbox.seed if bootstrap else None,
+        )
+
+    def estimator(
+        self,
+        name: str,
+        classifier: str,
+        regressor: str,
+        options: Mapping[str, int | float | str | bool],
+        *,
+        transductive: bool,
+    ) -> Peer:
+        """Make a peer of the estimators that the strategy names."""
+        return self.toolbox.estimator(name, classifier, regressor, options, transductive=transductive)
+
+    def views(self, names: Sequence[str], n_random: int) -> list[View]:
+        """Return named views, or random ones."""
+        return self.toolbox.views(names, n_random)

@@ -1,0 +1,135 @@
+"""The parts that peers are made of, in one place."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+from torch import Tensor
+
+from cotrain._base import InvalidArgumentError, did_you_mean
+from cotrain.balancing import Balancer
+from cotrain.cotraining._settings import CoTraining
+from cotrain.cotraining.peers import EstimatorPeer, NetworkPeer, Peer
+from cotrain.cotraining.peers._network import Build
+from cotrain.cotraining.views._independent_views import independent_views
+from cotrain.cotraining.views._view import View, random_views
+from cotrain.networks import Encoder
+from cotrain.tasks import Task
+from cotrain.training import Training
+
+
+@final
+class Toolbox:
+    """Makes the peers that a strategy asks for: the `Kit` of the loop.
+
+    Args:
+        tasks: fitted tasks.
+        build: (name, tasks) or (name, tasks, encoder) -> a fresh network with initial weights that the name
+            chooses.
+        balancer: how tasks are weighed within a network.
+        training: how networks are fitted.
+        settings: of co-training.
+        shapes: name of an input tensor -> shape of one row, for random views.
+        views: named views.
+        inputs: the training rows, for views of low dependence.
+        seed: of the run.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        build: Build,
+        balancer: Balancer,
+        training: Training,
+        settings: CoTraining,
+        *,
+        shapes: Mapping[str, tuple[int, ...]],
+        views: Mapping[str, View] | None = None,
+        inputs: Mapping[str, Tensor] | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.tasks = list(tasks)
+        self.build = build
+        self.balancer = balancer
+        self.training = training
+        self.settings = settings
+        self.shapes = dict(shapes)
+        self.named_views = dict(views or {})
+        self.inputs = inputs
+        self.seed = seed
+
+    def network(
+        self,
+        name: str,
+        tasks: Sequence[Task] | None = None,
+        view: View | None = None,
+        *,
+        bootstrap: bool = False,
+        encoder: Encoder | None = None,
+    ) -> Peer:
+        """Make a network of the user's architecture."""
+        return NetworkPeer(
+            name,
+            self.tasks if tasks is None else tasks,
+            self.build,
+            self.balancer,
+            self.training,
+            seed=self.seed,
+            view=view,
+            bootstrap=bootstrap,
+            updates=self.settings.updates,
+            true_per_batch=self.settings.true_per_batch,
+            encoder=encoder,
+        )
+
+    def estimator(
+        self,
+        name: str,
+        classifier: str,
+        regressor: str,
+        options: Mapping[str, int | float | str | bool],
+        *,
+        transductive: bool,
+    ) -> Peer:
+        """Make a peer of scikit-learn estimators with the run's seed."""
+        return EstimatorPeer(
+            name,
+            self.tasks,
+            _made(classifier, options, self.seed),
+            _made(regressor, {}, self.seed),
+            transductive=transductive,
+        )
+
+    def views(self, names: Sequence[str], n_random: int) -> list[View]:
+        """Return named views, or such as divide the columns as the settings say.
+
+        Raises:
+            InvalidArgumentError: there is no view of a name, or too few columns to divide.
+        """
+        if not names and self.settings.division == "independent" and self.inputs is not None:
+            # Codes are shown to every view, as they are to random ones: the blank of a code is not 0.
+            return independent_views({name: self.inputs[name] for name in self.shapes}, n_random)
+        if not names:
+            return random_views(self.shapes, n_random, self.seed)
+        for name in names:
+            if name not in self.named_views:
+                raise InvalidArgumentError(
+                    f"There is no view {name!r} in cotraining.views: {did_you_mean(name, self.named_views)}"
+                )
+        return [self.named_views[name] for name in names]
+
+
+def _made(path: str, options: Mapping[str, Any], seed: int) -> Any:
+    module, _, name = path.partition(":")
+    try:
+        estimator = getattr(importlib.import_module(module), name)(**options)
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        raise InvalidArgumentError(
+            f"Cannot make the estimator {path!r} ({error}): write it as 'package.module:Class', with options "
+            "that its constructor has."
+        ) from error
+    if "random_state" in estimator.get_params():
+        estimator.set_params(random_state=seed % 2**32)
+    return estimator

@@ -1,0 +1,299 @@
+"""What the classifier and the regressor of scikit-learn's form have in common.
+
+This module needs scikit-learn when it is imported; the package imports it when it is first used.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from cotrain._base import DataError, InputSpec, InvalidArgumentError, mix_seed
+from cotrain.balancing import ReferenceScaled
+from cotrain.cotraining._estimator_factory import EstimatorKit
+from cotrain.cotraining._network_factory import Toolbox
+from cotrain.cotraining._predictions import Belief
+from cotrain.cotraining._settings import CoTraining
+from cotrain.cotraining.peers import FittedNetwork
+from cotrain.cotraining.rounds._records import Outcome
+from cotrain.cotraining.rounds._strategy_selection import run_rounds
+from cotrain.cotraining.strategies import CrossLabelling, LeaveOneOut, Strategy
+from cotrain.cotraining.views._column_view import column_view
+from cotrain.cotraining.views._view import View
+from cotrain.data import Schema, Split, split_rows, to_polars
+from cotrain.networks import MLP, Encoder, HardSharing, MultiTaskModel, TableEncoder
+from cotrain.tasks import Task
+from cotrain.training import Examples, Training
+
+
+class SemiSupervised(BaseEstimator, ABC):
+    """From arrays to rounds of co-training and back. See `CoTrainingClassifier` for the arguments."""
+
+    #: Fewest validation rows that are worth the labels they take from the training; else none are held out.
+    least_held: int
+
+    def __init__(
+        self,
+        strategy: Any = None,
+        *,
+        estimator: Any = None,
+        encoder: Any = None,
+        views: Any = None,
+        max_rounds: int = 5,
+        validation_fraction: float = 0.2,
+        pseudo_weight: float = 0.5,
+        updates: int = 200,
+        batch_size: int = 64,
+        learning_rate: float = 1e-2,
+        random_state: Any = None,
+    ) -> None:
+        self.strategy = strategy
+        self.estimator = estimator
+        self.encoder = encoder
+        self.views = views
+        self.max_rounds = max_rounds
+        self.validation_fraction = validation_fraction
+        self.pseudo_weight = pseudo_weight
+        self.updates = updates
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.random_state = random_state
+
+    @abstractmethod
+    def _targets(self, y: np.ndarray, names: Sequence[str]) -> dict[str, tuple[Task, pl.DataFrame]]:
+        """Return for each column of y [N, K] that is to be learned its fitted task and its labels, coded."""
+
+    @abstractmethod
+    def _keep_labels(self, y: np.ndarray, outcome: Outcome | None, train_rows: np.ndarray) -> None:
+        """Set `transduction_` and `labeled_iter_`."""
+
+    # -- learning -----------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit to labelled and unlabelled rows.
+
+        Args:
+            X: [n, n_features] array or frame; NaN is a missing value.
+            y: [n], or [n, K] for K tasks.
+
+        Raises:
+            DataError: a task has no label.
+            InvalidArgumentError: an argument is out of range.
+        """
+        if y is None:
+            raise InvalidArgumentError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        frame = self._table(X, reset=True)
+        labels, names = _columns_of(y)
+        check_consistent_length(frame, labels)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self._single = labels.shape[1] == 1
+        self._names = names
+        coded = self._targets(labels, names)
+        self._outcome: Outcome | None = None
+        train_rows = np.arange(len(labels))
+        self._schema = self._fitted_schema(frame)
+        if coded:
+            train_rows = self._co_train(frame, coded, seed)
+        self._keep_labels(labels, self._outcome, train_rows)
+        self.history_ = {} if self._outcome is None else self._outcome.to_json()
+        return self
+
+    def _co_train(
+        self, frame: pl.DataFrame, coded: dict[str, tuple[Task, pl.DataFrame]], seed: int
+    ) -> np.ndarray:
+        tasks = [task for task, _ in coded.values()]
+        pairs = {task.name: task.encode(labels) for task, labels in coded.values()}
+        rows = Examples(
+            self._schema.encode(frame),
+            {name: pair[0] for name, pair in pairs.items()},
+            {name: pair[1] for name, pair in pairs.items()},
+        )
+        train_rows, held_rows = self._divide(rows, tasks, seed)
+        held = None if not len(held_rows) else rows.take(torch.from_numpy(held_rows))
+        train = rows.take(torch.from_numpy(train_rows))
+        settings = self._settings()
+        kit = self._kit(tasks, settings, seed, train.inputs)
+        outcome = run_rounds(tasks, train, held, settings, kit, seed=seed)
+        # Of the rounds only those that answer are needed from now on.
+        needed = set(outcome.chosen.values())
+        kept = [one if number in needed else [] for number, one in enumerate(outcome.fitted)]
+        for network in (one for fitted in kept for one in fitted if isinstance(one, FittedNetwork)):
+            # In float32 the last digits of an answer depend on which rows are asked for with it.
+            network.model.double()
+        self._outcome = replace(outcome, fitted=kept, licences=())
+        return train_rows
+
+    def _divide(self, rows: Examples, tasks: Sequence[Task], seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the numbers of the training and of the validation rows."""
+        if not 0 <= self.validation_fraction < 1:
+            raise InvalidArgumentError(
+                f"{type(self).__name__}(validation_fraction={self.validation_fraction!r}): expected a share "
+                "in [0, 1)."
+            )
+        everything, nothing = np.arange(len(rows)), np.arange(0)
+        if int(rows.labelled().any(dim=1).sum()) * self.validation_fraction < self.least_held:
+            return everything, nothing
+        codes = {}
+        for task in tasks:
+            targets, mask = rows.targets[task.name][:, 0].numpy(), rows.masks[task.name][:, 0].numpy() > 0
+            edges = np.quantile(targets[mask], [0.25, 0.5, 0.75])
+            grouped = np.searchsorted(edges, targets) if task.coding == "number" else targets.astype(int)
+            codes[task.name] = np.where(mask, grouped, -1)
+        table = pl.DataFrame({"row": everything})
+        parts = split_rows(table, Split(self.validation_fraction, 0.0), seed, codes)
+        held = parts["validation"]
+        return np.setdiff1d(everything, held), held
+
+    # -- parts --------------------------------------------------------------------------------------
+
+    def _settings(self) -> CoTraining:
+        named = {f"view {i + 1}": [str(c) for c in view] for i, view in enumerate(self._view_columns())}
+        strategy = self.strategy
+        if strategy is None and self.views is not None:
+            strategy = CrossLabelling(list(named) or None)
+        elif strategy is None:
+            # Equal estimators on equal rows would be of one mind: each gets a sample of its own.
+            strategy = LeaveOneOut(bootstrap=self.estimator is not None)
+        elif not (strategy == "auto" or isinstance(strategy, Strategy)):
+            raise InvalidArgumentError(
+                f"{type(self).__name__}(strategy={strategy!r}): expected a strategy such as LeaveOneOut(), "
+                "or 'auto'."
+            )
+        return CoTraining(
+            strategy,
+            self.max_rounds,
+            pseudo_weight=self.pseudo_weight,
+            updates=self.updates,
+            views=named,
+            division=self.views if isinstance(self.views, str) else "random",
+        )
+
+    def _view_columns(self) -> list[list[str]]:
+        columns = [column.name for column in self._schema.columns]
+        found = []
+        for view in [] if isinstance(self.views, str) else self.views or []:
+            names = [columns[c] if isinstance(c, int | np.integer) and c < len(columns) else c for c in view]
+            unknown = [name for name in names if name not in columns]
+            if unknown:
+                raise InvalidArgumentError(
+                    f"{type(self).__name__}(views=...): {unknown[0]!r} is no column of X, which has "
+                    f"{len(columns)}: give numbers from 0 to {len(columns) - 1}, or a frame's names."
+                )
+            found.append([str(name) for name in names])
+        return found
+
+    def _kit(
+        self, tasks: Sequence[Task], settings: CoTraining, seed: int, inputs: Mapping[str, torch.Tensor]
+    ) -> Any:
+        training = Training(
+            1, self.batch_size, self.learning_rate, select="last", average=0.95, patience=None, device="cpu"
+        )
+        views: dict[str, View] = {
+            name: column_view(self._schema, shown) for name, shown in settings.views.items()
+        }
+        shapes = {"numbers": (self._schema.spec().n_numbers,)} if self._schema.spec().n_numbers else {}
+        build = partial(_network, self._schema.spec(), self.encoder, seed)
+        toolbox = Toolbox(
+            tasks,
+            build,
+            ReferenceScaled(),
+            training,
+            settings,
+            shapes=shapes,
+            views=views,
+            inputs=inputs,
+            seed=seed,
+        )
+        if self.estimator is None:
+            return toolbox
+        numbers = tasks[0].coding == "number"
+        return EstimatorKit(toolbox, *((None, self.estimator) if numbers else (self.estimator, None)))
+
+    def _table(self, X: Any, *, reset: bool) -> pl.DataFrame:
+        """Return X as a frame: numbers as they are, other columns of frames by what they hold."""
+        if _has_words(X):
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            return to_polars(X)
+        values = validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan")
+        names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(values.shape[1])])
+        return pl.DataFrame(values, schema=[str(name) for name in names], orient="row")
+
+    def _fitted_schema(self, frame: pl.DataFrame) -> Schema:
+        numbers = {name: "number" for name, kind in frame.schema.items() if kind.is_numeric()}
+        return Schema.infer(frame, overrides=numbers).fit(frame)
+
+    def _beliefs(self, X: Any) -> tuple[dict[str, Belief], int]:
+        """Return what is believed of every task that was learned, and the number of rows."""
+        check_is_fitted(self, "history_")
+        frame = self._table(X, reset=False)
+        inputs = self._schema.encode(frame)
+        if self.estimator is None and "numbers" in inputs:
+            inputs["numbers"] = inputs["numbers"].double()
+        return {} if self._outcome is None else self._outcome.beliefs(inputs), frame.height
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = True
+        return tags
+
+
+def _network(
+    spec: InputSpec,
+    usual: Encoder | None,
+    seed: int,
+    name: str,
+    tasks: Sequence[Task],
+    encoder: Encoder | None = None,
+) -> MultiTaskModel:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(mix_seed(seed, name))
+        # For numbers alone a wide layer of which half is dropped: of what we tried the best with few labels.
+        plain = MLP((128,), key="numbers", n_inputs=spec.n_numbers, dropout=0.5)
+        made = encoder or usual or (TableEncoder(128, 1) if spec.cardinalities or spec.bags else plain)
+        sharing = HardSharing().build(lambda: copy.deepcopy(made).build(spec), [task.name for task in tasks])
+        widths = sharing.widths()
+        return MultiTaskModel(sharing, {task.name: task.head(widths[task.name]) for task in tasks})
+
+
+def _columns_of(y: Any) -> tuple[np.ndarray, list[str]]:
+    """Return y as [N, K], and the names of its columns."""
+    values = np.asarray(y)
+    if values.ndim not in (1, 2):
+        raise DataError(f"y has the shape {values.shape}: expected [n], or [n, K] for K tasks.")
+    if np.iscomplexobj(values):
+        raise DataError("Complex data not supported: y holds complex numbers.")
+    if values.dtype.kind == "f" and np.isinf(values).any():
+        raise DataError(
+            f"Input y contains infinity in {int(np.isinf(values).sum())} cells: expected labels, and NaN "
+            "where unlabelled."
+        )
+    if values.ndim == 1:
+        return values[:, None], ["y"]
+    names = [str(name) for name in getattr(y, "columns", [])]
+    return values, names or [f"y{i}" for i in range(values.shape[1])]
+
+
+def _has_words(X: Any) -> bool:
+    """Say whether X is a frame with a column that is not of numbers."""
+    import narwhals as nw
+
+    frame = nw.from_native(X, pass_through=True, eager_only=True)
+    return isinstance(frame, nw.DataFrame) and not all(
+        kind.is_numeric() or kind == nw.Boolean for kind in frame.schema.values()
+    )

@@ -1,0 +1,1 @@
+"""What keeps a round from doing harm."""

@@ -1,0 +1,202 @@
+"""What a peer says of labels that it did not learn from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
+from typing import final
+
+import torch
+from torch import Tensor
+
+from cotrain._base import numpy_generator
+from cotrain.cotraining._fit_cache import Store
+from cotrain.cotraining._predictions import Belief, class_targets, n_classes, prior_of
+from cotrain.cotraining.calibration import Calibrator
+from cotrain.cotraining.peers import Fitted, Peer
+from cotrain.tasks import Task
+from cotrain.training import Examples
+
+#: Fewest validation labels of a task to calibrate on; with fewer the training labels are cross-fitted.
+LEAST_VALIDATION = 20
+#: Fewest held-out labels to say that a task must not teach.
+LEAST_TO_JUDGE = 30
+
+
+@final
+@dataclass(frozen=True)
+class Licence:
+    """Whether a peer may teach a task, and how its confidence is corrected.
+
+    Args:
+        calibrator: fitted on held-out labels; `None` for numbers.
+        skill: 1 - loss / loss of the class shares (or of the mean) on held-out labels; NaN if too few, −∞ if
+            what the peer says is not finite.
+        n_labels: number of those labels.
+    """
+
+    calibrator: Calibrator | None
+    skill: float
+    n_labels: int
+
+    @property
+    def teaches(self) -> bool:
+        """False where the peer was seen to know no more than a constant."""
+        return not self.skill <= 0.0
+
+    @property
+    def objection(self) -> str:
+        """Why the peer does not teach, in words; "" if it does."""
+        if self.teaches:
+            return ""
+        if math.isinf(self.skill):
+            return "the teachers' predictions are not finite"
+        return "no teacher knows more than a constant"
+
+    def calibrated(self, belief: Belief) -> Belief:
+        """Return the belief with corrected probabilities."""
+        if self.calibrator is None or belief.probabilities is None:
+            return belief
+        return replace(belief, probabilities=self.calibrator.apply(belief.probabilities))
+
+
+@final
+class Holdout:
+    """Judges peers by labels that they did not learn from: validation rows, or folds of the training rows.
+
+    Args:
+        examples: training rows with true labels.
+        validation: validation rows.
+        calibration: makes the calibrators.
+        folds: parts of the training labels, where there is too little validation.
+        seed: of the run.
+        store: remembers finished fits.
+    """
+
+    def __init__(
+        self,
+        examples: Examples,
+        validation: Examples | None,
+        calibration: Calibrator,
+        folds: int,
+        seed: int,
+        store: Store,
+    ) -> None:
+        self.examples = examples
+        self.validation = validation
+        self.calibration = calibration
+        self.folds = folds
+        self.seed = seed
+        self.store = store
+        self._out_of_fold: dict[Hashable, dict[str, Belief]] = {}
+
+    def licences(self, peer: Peer, fitted: Fitted, key: str) -> dict[str, Licence]:
+        """Return for each task of a peer whether it may teach it.
+
+        Args:
+            peer: the peer; it, or another of its kin, is fitted on parts of the labels where it must be.
+            fitted: its supervised start.
+            key: of the peer, in the names of the fits.
+        """
+        found: dict[str, Licence] = {}
+        validation = self.validation
+        on_validation = {} if validation is None else fitted.beliefs(validation.inputs)
+        for task in peer.tasks:
+            if validation is not None and int((validation.masks[task.name] > 0).sum()) >= LEAST_VALIDATION:
+                belief, rows = on_validation[task.name], validation
+            else:
+                belief, rows = self._cross_fitted(peer, key)[task.name], self.examples
+            found[task.name] = _licence(task, belief, rows, self.examples, self.calibration)
+        return found
+
+    def _cross_fitted(self, peer: Peer, key: str) -> dict[str, Belief]:
+        """Return beliefs of the training rows from fits that did not see a row's labels, once for all kin."""
+        if peer.kin not in self._out_of_fold:
+            crossed = _cross_fitted(peer, self.examples, self.folds, self.seed, self.store, key)
+            self._out_of_fold[peer.kin] = crossed
+        return self._out_of_fold[peer.kin]
+
+
+def _licence(task: Task, belief: Belief, rows: Examples, train: Examples, calibration: Calibrator) -> Licence:
+    targets, mask = rows.targets[task.name], rows.masks[task.name] > 0
+    n = int(mask.sum())
+    if not belief.is_finite():
+        return Licence(None, -math.inf, n)
+    if belief.probabilities is None:
+        values = belief.pseudo_labels(torch.float32)
+        # A row of which a fold knew nothing counts as a prediction of the mean.
+        loss = (values - targets)[mask].double().square().mean()
+        constant = targets[mask].double().square().mean()
+        return Licence(None, _skill(loss, constant, n), n)
+    classes = class_targets(task, targets)
+    known = mask & (classes < n_classes(task))
+    calibrator = calibration.fit(belief.probabilities, classes, known)
+    prior = prior_of(task, train.targets[task.name], train.masks[task.name])
+    calibrated = calibrator.apply(belief.probabilities)
+    loss = _log_loss(calibrated, classes, known)
+    constant = _log_loss(prior[None].expand_as(calibrated), classes, known)
+    return Licence(calibrator, _skill(loss, constant, n), n)
+
+
+def _skill(loss: Tensor, constant: Tensor, n: int) -> float:
+    if n < LEAST_TO_JUDGE:
+        return float("nan")
+    # One per cent is what a temperature fitted to noise can seem to gain.
+    return float(1 - loss / constant.clamp(min=1e-12)) - 0.01
+
+
+def _log_loss(probabilities: Tensor, classes: Tensor, mask: Tensor) -> Tensor:
+    clamped = classes.clamp(max=probabilities.shape[-1] - 1)[..., None]
+    p = probabilities.double().gather(-1, clamped)[..., 0]
+    return -p.clamp(min=1e-7).log()[mask].mean()
+
+
+def _cross_fitted(
+    peer: Peer, examples: Examples, folds: int, seed: int, store: Store, key: str
+) -> dict[str, Belief]:
+    """Return beliefs of the training rows, each from a fit that did not see the row's labels."""
+    fold_of = _fold_of(peer.tasks, examples, folds, seed)
+    parts: list[tuple[Tensor, Mapping[str, Belief]]] = []
+    for fold in range(folds):
+        held = fold_of == fold
+        masks = {
+            task.name: torch.where(held[:, None], 0.0, examples.masks[task.name].float())
+            for task in peer.tasks
+        }
+        rest = Examples(examples.inputs, examples.targets, {**examples.masks, **masks})
+        if all(bool((mask > 0).any()) for mask in masks.values()) and bool(held.any()):
+            fitted = peer.fit(rest, None, f"fold-{fold}-{key}", store)
+            rows = torch.nonzero(held).flatten()
+            inputs = {name: tensor[rows] for name, tensor in examples.inputs.items()}
+            parts.append((rows, fitted.beliefs(inputs)))
+    return {task.name: _assembled(task, examples, parts) for task in peer.tasks}
+
+
+def _assembled(task: Task, examples: Examples, parts: list[tuple[Tensor, Mapping[str, Belief]]]) -> Belief:
+    targets = examples.targets[task.name]
+    if task.coding == "number":
+        values = torch.zeros(targets.shape)
+        for rows, beliefs in parts:
+            values[rows] = beliefs[task.name].pseudo_labels(torch.float32)
+        return Belief(values=values, spread=torch.zeros_like(values))
+    prior = prior_of(task, targets, examples.masks[task.name])
+    found = prior[None].repeat(len(targets), 1, 1)
+    for rows, beliefs in parts:
+        part = beliefs[task.name].probabilities
+        if part is not None:
+            found[rows] = part
+    return Belief(probabilities=found, ordered=task.ordered)
+
+
+def _fold_of(tasks: list[Task], examples: Examples, folds: int, seed: int) -> Tensor:
+    """Deal the labelled rows out to folds, equal classes evenly; −1: unlabelled."""
+    fold_of = torch.full((len(examples),), -1, dtype=torch.int64)
+    shuffled = torch.from_numpy(numpy_generator(seed, "folds").permutation(len(examples)))
+    for task in tasks:
+        classes = class_targets(task, examples.targets[task.name])[:, 0]
+        labelled = (examples.masks[task.name] > 0).any(dim=1) & (fold_of < 0)
+        rows = shuffled[labelled[shuffled]]
+        rows = rows[classes[rows].sort(stable=True).indices]
+        fold_of[rows] = torch.arange(len(rows)) % folds
+    return fold_of

@@ -1,0 +1,85 @@
+"""Every task predicted from what a network says of the other tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import final
+
+import torch
+from torch import Tensor
+
+from cotrain.cotraining._fit_cache import Store
+from cotrain.cotraining._predictions import Belief
+from cotrain.cotraining.peers._base import Fitted, Peer
+from cotrain.cotraining.peers._estimator import EstimatorPeer
+from cotrain.tasks import Task
+from cotrain.training import Examples
+
+
+@final
+class MappingPeer(Peer):
+    """Linear maps from a network's outputs for the other tasks to each task.
+
+        p(y_t | x) = softmax(A_t o_{-t}(x) + b_t),  or  y_t = a_t · o_{-t}(x) + b_t for numbers,
+
+    where o_{-t} are the probabilities and values that the network gives for all tasks but t. Each map is
+    fitted to the rows with a label of its task: of what the network says of the other tasks there, much is
+    prediction, not label, since a row has seldom labels of all.
+
+    Args:
+        name: see `Peer`.
+        source: peer of two or more tasks that gives the outputs.
+    """
+
+    def __init__(self, name: str, source: Peer) -> None:
+        super().__init__(name, source.tasks)
+        self.source = source
+
+    def fit(
+        self,
+        examples: Examples,
+        validation: Examples | None,
+        key: str,
+        store: Store,
+        true: Tensor | None = None,
+    ) -> Fitted:
+        """Fit the source, then the maps."""
+        from sklearn.linear_model import LogisticRegression, Ridge
+
+        source = self.source.fit(examples, validation, key, store, true)
+        said = source.beliefs(examples.inputs)
+        maps = {}
+        for task in self.tasks:
+            peer = EstimatorPeer(task.name, [task], LogisticRegression(max_iter=500), Ridge())
+            maps[task.name] = peer.fit(
+                Examples(_others(said, task), examples.targets, examples.masks), None, key, store
+            )
+        return FittedMapping(self.tasks, source, maps)
+
+
+@final
+class FittedMapping(Fitted):
+    """A network and the maps from its outputs."""
+
+    def __init__(self, tasks: Sequence[Task], source: Fitted, maps: Mapping[str, Fitted]) -> None:
+        self.tasks = list(tasks)
+        self.source = source
+        self.maps = maps
+        self.updates = source.updates
+
+    def beliefs(self, inputs: Mapping[str, Tensor]) -> dict[str, Belief]:
+        """Return what the maps make of the network's outputs."""
+        said = self.source.beliefs(inputs)
+        return {
+            task.name: self.maps[task.name].beliefs(_others(said, task))[task.name] for task in self.tasks
+        }
+
+
+def _others(said: Mapping[str, Belief], task: Task) -> dict[str, Tensor]:
+    """Return the probabilities and values of all other tasks side by side, [N, O]."""
+    parts = []
+    for name, belief in said.items():
+        part = belief.values if belief.probabilities is None else belief.probabilities
+        if name != task.name and part is not None:
+            parts.append(part.flatten(1))
+    return {"outputs": torch.cat(parts, dim=1)}

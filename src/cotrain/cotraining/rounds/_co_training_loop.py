@@ -1,0 +1,309 @@
+"""The loop. It knows no strategy, no selector, no kind of peer and no kind of task by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import final
+
+import torch
+from torch import Tensor
+
+from cotrain._base import DataError
+from cotrain.cotraining._fit_cache import Store
+from cotrain.cotraining._predictions import Belief, n_classes, prior_of
+from cotrain.cotraining._pseudo_labels import PseudoLabels, with_pseudo_labels
+from cotrain.cotraining._settings import CoTraining
+from cotrain.cotraining.guards._distribution_shift import choose_round, rows_seen_in, shares_of, value_on
+from cotrain.cotraining.guards._round_vetoes import Refusals
+from cotrain.cotraining.guards._teacher_assessment import Holdout, Licence
+from cotrain.cotraining.peers import Fitted, Online, Peer
+from cotrain.cotraining.rounds._online_training import Course, underway
+from cotrain.cotraining.rounds._prediction_cache import RoundBeliefs
+from cotrain.cotraining.rounds._pseudo_labeller import Labelled, Labeller, unchanged
+from cotrain.cotraining.rounds._records import Outcome, RoundRecord, answers, joint_answer
+from cotrain.cotraining.rounds._round_report import nothing_accepted, task_round
+from cotrain.cotraining.strategies import Kit, Strategy
+from cotrain.tasks import Task
+from cotrain.training import Examples
+
+Beliefs = dict[str, Belief]
+
+
+@final
+class Loop:
+    """Rounds of labelling and fitting, from a supervised start to a choice per task.
+
+    Args:
+        tasks: fitted tasks.
+        examples: N training rows; a row without any label is part of the unlabelled pool, and so is every
+            unlabelled cell of a labelled row. They are read and never written to.
+        validation: rows to choose rounds on; they get no pseudo-labels, nor do training rows with the very
+            same inputs. `None`: only the guards that need no labels are left.
+        settings: rounds, guards, weights.
+        strategy: who teaches whom.
+        kit: makes the peers.
+        seed: names every random stream.
+        store: remembers finished fits.
+        follow: gets the record of every round when it ends.
+        truth: all the training rows' labels, to measure the accuracy of what was accepted; never used for
+            anything else.
+
+    Raises:
+        DataError: a task has no label at all.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        examples: Examples,
+        validation: Examples | None,
+        settings: CoTraining,
+        strategy: Strategy,
+        kit: Kit,
+        *,
+        seed: int = 0,
+        store: Store | None = None,
+        follow: Callable[[RoundRecord], None] | None = None,
+        truth: Examples | None = None,
+    ) -> None:
+        self.tasks = list(tasks)
+        self.examples = examples
+        self.validation = validation
+        self.settings = settings
+        self.seed = seed
+        self.store = store or Store()
+        self.follow = follow
+        self.truth = truth
+        self.strategy = strategy
+        self.priors: dict[str, Tensor] = {}
+        for task in self.tasks:
+            if not bool((examples.masks[task.name] > 0).any()):
+                raise DataError(
+                    f"Task {task.name!r} has no label among the {len(examples)} training rows: co-training "
+                    "completes labels and cannot begin without one. Label some rows, or leave the task out."
+                )
+            self.priors[task.name] = prior_of(task, examples.targets[task.name], examples.masks[task.name])
+        self.true_rows = examples.labelled().any(dim=1)
+        open_rows = torch.ones(len(examples), dtype=torch.bool)
+        if validation is not None:
+            open_rows = ~rows_seen_in(examples.inputs, validation.inputs)
+        self.labeller = Labeller(settings, strategy, examples, open_rows, self.priors)
+        self.peers = strategy.peers(kit)
+        self.answering = strategy.answering(len(self.peers))
+        self.refusals = Refusals(self.tasks, examples, self.priors, settings.max_drift)
+        self.licences: list[dict[str, Licence]] = []
+        self.course: Course | None = None
+        self._said: RoundBeliefs | None = None
+
+    # -- the loop -----------------------------------------------------------------------------------
+
+    def run(self) -> Outcome:
+        """Label, fit and check until a rule says stop; then choose a round for every task."""
+        fitted = [self._fit(number, peer, {}, 0) for number, peer in enumerate(self.peers)]
+        self.refusals.expect_answers([fitted[number] for number in self.answering])
+        if not any(bool(self.labeller.free(task).any()) for task in self.tasks):
+            return self._outcome([fitted], [self._checked(fitted)], [], "there is no unlabelled cell")
+        self.licences = self._licences(fitted)
+        rounds, checked, records = [fitted], [self._checked(fitted)], []
+        start = self._shares(fitted)
+        taught: list[dict[str, Labelled]] = []
+        stale, stopped = 0, f"all {self.settings.max_rounds} rounds are done"
+        for round_ in range(1, self.settings.max_rounds + 1):
+            before, taught = taught, self._teach(self._beliefs(rounds[-1]), round_)
+            if self.strategy.online is None and unchanged(taught, before):
+                stopped = "the labels stay as they were"
+                break
+            if not any(one.labels.n_accepted for labels in taught for one in labels.values()):
+                stopped = nothing_accepted(taught)
+                break
+            rounds.append(self._learn(rounds[-1], taught, round_))
+            checked.append(self._checked(rounds[-1]))
+            self.refusals.failed([rounds[-1][number] for number in self.answering], round_)
+            self.refusals.collapsed(start, self._shares(rounds[-1]), round_)
+            records.append(self._record(taught, rounds[-1], checked, round_))
+            if self.follow is not None:
+                self.follow(records[-1])
+            stale = 0 if self._is_better(checked) else stale + 1
+            if self.validation is not None and stale >= self.settings.patience:
+                stopped = f"no task's validation got better in {stale} rounds"
+                break
+        return self._outcome(rounds, checked, records, stopped)
+
+    def _beliefs(self, fitted: Sequence[Fitted]) -> RoundBeliefs:
+        """Return what a round's peers believe of the training rows; those of the latest are kept."""
+        if self._said is None or self._said.fitted is not fitted:
+            self._said = RoundBeliefs(fitted, self.examples.inputs)
+        return self._said
+
+    def _teach(self, beliefs: RoundBeliefs, round_: int) -> list[dict[str, Labelled]]:
+        """Return for each peer what it is taught, per task."""
+        n = len(self.peers)
+        return [
+            {
+                task.name: self._label(task, self.strategy.teachers(learner, n), beliefs, round_)
+                for task in peer.tasks
+            }
+            if self.strategy.teachers(learner, n)
+            else {}
+            for learner, peer in enumerate(self.peers)
+        ]
+
+    def _label(self, task: Task, teachers: Sequence[int], beliefs: RoundBeliefs, round_: int) -> Labelled:
+        if task.coding == "number" and not self._is_validated(task):
+            # That peers agree on a number is no evidence that they are right, and nothing would show it.
+            return self._nothing(task, "numbers are labelled only where validation rows can judge it")
+        if task.coding == "number" and not self.strategy.number_weight:
+            return self._nothing(task, "the strategy does not label numbers")
+        knowing = [n for n in teachers if task.name in self.licences[n]]
+        objections = {
+            n: beliefs.fitted[n].failures.get(task.name) or self.licences[n][task.name].objection
+            for n in knowing
+        }
+        able = [n for n in knowing if not objections[n]]
+        if not able:
+            note = "; ".join(sorted(set(objections.values())))
+            return self._nothing(task, note or "no teacher has learned the task")
+        calibrated = [self.licences[n][task.name].calibrated(beliefs.of(n)[task.name]) for n in able]
+        return self.labeller.label(task, calibrated, [self.peers[n].name for n in able], round_)
+
+    def _nothing(self, task: Task, note: str) -> Labelled:
+        return Labelled(PseudoLabels.none(self.examples.targets[task.name]), math.nan, note)
+
+    def _is_validated(self, task: Task) -> bool:
+        return self.validation is not None and bool((self.validation.masks[task.name] > 0).any())
+
+    def _learn(
+        self, before: Sequence[Fitted], taught: Sequence[dict[str, Labelled]], round_: int
+    ) -> list[Fitted]:
+        """Fit anew every peer that was taught something; the others stay as they are."""
+        if self.strategy.online is not None:
+            return self._go_on(self.strategy.online, before, round_)
+        fitted = list(before)
+        for number, peer in enumerate(self.peers):
+            labels = {task: one.labels for task, one in taught[number].items() if one.labels.n_accepted}
+            if labels:
+                fitted[number] = self._fit(number, peer, labels, round_)
+        return fitted
+
+    def _go_on(self, online: Online, start: Sequence[Fitted], round_: int) -> list[Fitted]:
+        if self.course is None:
+            self.course = Course(
+                underway(self.peers, self.examples, start, online, self.settings.max_rounds, self.true_rows),
+                self.peers,
+                self.examples,
+                self.settings.max_rounds,
+                lambda networks, now: self._teach(RoundBeliefs(networks, self.examples.inputs), now),
+                self.store.path("online"),
+            )
+        return self.course.round(round_)
+
+    def _fit(self, number: int, peer: Peer, labels: dict[str, PseudoLabels], round_: int) -> Fitted:
+        rows = with_pseudo_labels(self.examples, peer.tasks, labels)
+        key = f"round-{round_}-peer-{number}"
+        return peer.fit(rows, self.validation, key, self.store, self.true_rows)
+
+    # -- guards -------------------------------------------------------------------------------------
+
+    def _licences(self, fitted: Sequence[Fitted]) -> list[dict[str, Licence]]:
+        settings = self.settings
+        holdout = Holdout(
+            self.examples, self.validation, settings.calibration, settings.folds, self.seed, self.store
+        )
+        pairs = enumerate(zip(self.peers, fitted, strict=True))
+        return [holdout.licences(peer, one, f"peer-{number}") for number, (peer, one) in pairs]
+
+    def _checked(self, fitted: Sequence[Fitted]) -> Beliefs:
+        """Return the joint answer on the validation rows."""
+        if self.validation is None:
+            return {}
+        return answers(fitted, self.answering, self.validation.inputs)
+
+    def _shares(self, fitted: Sequence[Fitted]) -> dict[str, Tensor]:
+        """Return the class shares of a round's answers on the unlabelled cells, [T, C] for each task."""
+        beliefs = self._beliefs(fitted)
+        answer = joint_answer([beliefs.of(number) for number in self.answering])
+        return {
+            task.name: shares_of(answer[task.name].classes(), self.labeller.free(task), n_classes(task))
+            for task in self.tasks
+            if task.coding != "number"
+        }
+
+    def _value(self, task: Task, beliefs: Beliefs) -> float:
+        if self.validation is None or task.name not in beliefs:
+            return math.nan
+        return value_on(task, beliefs[task.name], self.validation)
+
+    def _is_better(self, checked: Sequence[Beliefs]) -> bool:
+        """Say whether any task's validation value is the best so far."""
+        for task in self.tasks:
+            sign = 1 if task.chosen_metrics()[0].direction == "max" else -1
+            values = [sign * self._value(task, beliefs) for beliefs in checked]
+            if values[-1] > max(values[:-1]):
+                return True
+        return False
+
+    # -- telling ------------------------------------------------------------------------------------
+
+    def _record(
+        self,
+        taught: Sequence[dict[str, Labelled]],
+        fitted: Sequence[Fitted],
+        checked: Sequence[Beliefs],
+        round_: int,
+    ) -> RoundRecord:
+        tasks = []
+        for task in self.tasks:
+            found = [labels[task.name] for labels in taught if task.name in labels]
+            values = [self._value(task, beliefs) for beliefs in (checked[0], checked[-2], checked[-1])]
+            n_free = int(self.labeller.free(task).sum())
+            refused = self.refusals.reason(task, round_)
+            tasks.append(task_round(task, found, values, n_free, refused, self.truth))
+        return RoundRecord(round_, tasks, [one.updates for one in fitted])
+
+    def _outcome(
+        self,
+        rounds: Sequence[Sequence[Fitted]],
+        checked: Sequence[Beliefs],
+        records: Sequence[RoundRecord],
+        stopped: str,
+    ) -> Outcome:
+        chosen, verdicts, labels = {}, {}, {}
+        for task in self.tasks:
+            refused = self.refusals.rounds(task)
+            if self.validation is None:
+                chosen[task.name] = max(set(range(1, len(rounds))) - refused, default=0)
+            else:
+                beliefs = [belief[task.name] for belief in checked]
+                chosen[task.name] = choose_round(task, beliefs, self.validation, refused)
+            verdicts[task.name] = self._verdict(task, chosen[task.name], len(rounds) - 1)
+            labels[task.name] = self._final_labels(task, chosen[task.name], rounds)
+        return Outcome(
+            records=records,
+            chosen=chosen,
+            stopped=stopped,
+            verdicts=verdicts,
+            peers=[peer.name for peer in self.peers],
+            fitted=rounds,
+            answering=self.answering,
+            labels=labels,
+            licences=self.licences,
+            pool=int((~self.true_rows).sum()),
+        )
+
+    def _verdict(self, task: Task, chosen: int, last: int) -> str:
+        if chosen:
+            return f"round {chosen} of {last}"
+        if not last:
+            return "supervised start: there was no round"
+        if len(self.refusals.rounds(task)) == last:
+            return f"supervised start: every round was refused: {self.refusals.reasons(task)}"
+        return "supervised start: no round was better on the validation rows"
+
+    def _final_labels(self, task: Task, chosen: int, rounds: Sequence[Sequence[Fitted]]) -> PseudoLabels:
+        """Return the labels that the answering peers of the chosen round would give at full progress."""
+        nothing = PseudoLabels.none(self.examples.targets[task.name])
+        if not chosen:
+            return nothing
+        beliefs = self._beliefs(rounds[chosen])
+        return self._label(task, self.answering, beliefs, self.settings.max_rounds).labels

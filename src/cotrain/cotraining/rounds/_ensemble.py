@@ -1,0 +1,33 @@
+"""What a whole strategy believes, as if it were one peer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import final
+
+from torch import Tensor
+
+from cotrain.cotraining._predictions import Belief
+from cotrain.cotraining.peers import Fitted
+from cotrain.cotraining.rounds._records import Outcome
+
+
+@final
+class Joint(Fitted):
+    """Answers as an outcome does, for some of its tasks.
+
+    Args:
+        outcome: of a strategy.
+        tasks: for which it answers.
+        started: whether the supervised start answers instead of the chosen rounds.
+    """
+
+    def __init__(self, outcome: Outcome, tasks: Sequence[str], *, started: bool) -> None:
+        chosen = {task: 0 if started else outcome.chosen[task] for task in tasks}
+        self.outcome = replace(outcome, chosen=chosen)
+        self.updates = outcome.updates
+
+    def beliefs(self, inputs: Mapping[str, Tensor]) -> dict[str, Belief]:
+        """Return the joint answer for its tasks."""
+        return self.outcome.beliefs(inputs)

@@ -1,0 +1,141 @@
+"""One learner's pseudo-labels for one task, from what its teachers believe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from cotrain.cotraining._predictions import Belief, joined
+from cotrain.cotraining._pseudo_labels import PseudoLabels
+from cotrain.cotraining._settings import CoTraining
+from cotrain.cotraining.guards._distribution_shift import accepted_drift, sampling_drift
+from cotrain.cotraining.guards._error_bound import ErrorBounds
+from cotrain.cotraining.selection import Candidates
+from cotrain.cotraining.strategies import Strategy
+from cotrain.tasks import Task
+from cotrain.training import Examples
+
+
+@final
+@dataclass(frozen=True)
+class Labelled:
+    """Pseudo-labels, the surest candidate's confidence, and why there are none, if so."""
+
+    labels: PseudoLabels
+    surest: float
+    note: str
+
+
+@final
+class Labeller:
+    """Turns beliefs into pseudo-labels: join, align, select, check, weigh.
+
+    Args:
+        settings: weights and bounds.
+        strategy: gives the selector and says whether to align.
+        examples: training rows with the true labels.
+        open_rows: [N] bool: rows that may get pseudo-labels at all.
+        priors: task -> shares of the classes among the true labels [T, C].
+    """
+
+    def __init__(
+        self,
+        settings: CoTraining,
+        strategy: Strategy,
+        examples: Examples,
+        open_rows: Tensor,
+        priors: dict[str, Tensor],
+    ) -> None:
+        self.settings = settings
+        self.strategy = strategy
+        self.examples = examples
+        self.open_rows = open_rows
+        self.priors = priors
+        self.bounds = ErrorBounds(examples) if strategy.bounded else None
+
+    def free(self, task: Task) -> Tensor:
+        """Return where a pseudo-label may stand, bool [N, T]: never where there is a true one."""
+        return ~(self.examples.masks[task.name] > 0) & self.open_rows[:, None]
+
+    def label(self, task: Task, beliefs: Sequence[Belief], names: Sequence[str], round_: int) -> Labelled:
+        """Decide a task's pseudo-labels in one round.
+
+        Args:
+            task: the task.
+            beliefs: calibrated, of the one or more teachers that may teach it, on all N rows.
+            names: of the teachers.
+            round_: number of the round.
+        """
+        targets = self.examples.targets[task.name]
+        nothing = PseudoLabels.none(targets)
+        free, prior = self.free(task), self.priors[task.name]
+        belief = joined(beliefs)
+        if not belief.is_finite():
+            return Labelled(nothing, float("nan"), "the teachers' predictions are not finite")
+        if self.strategy.align:
+            belief = belief.aligned(prior, free)
+        confidence, classes = belief.confidence(), belief.classes()
+        agree = torch.ones_like(free) if belief.agree is None else belief.agree
+        progress = round_ / self.settings.max_rounds
+        candidates = Candidates(classes, confidence, free, agree, prior, progress)
+        accepted = self.strategy.selector.select(candidates) & free
+        offered = bool(accepted.any())
+        if self.bounds is not None:
+            accepted = self.bounds.limit(task, beliefs, names, accepted, round_)
+        surest = float(confidence[free].max()) if bool(free.any()) else float("nan")
+        note = self._objection(task, classes, accepted)
+        if note:
+            return Labelled(nothing, surest, note)
+        weight = self.settings.pseudo_weight * accepted.float()
+        if belief.probabilities is None:
+            weight = weight * self.strategy.number_weight
+        elif self.settings.by_confidence:
+            weight = weight * confidence
+        values = torch.where(accepted, belief.pseudo_labels(targets.dtype), torch.zeros_like(targets))
+        labels = PseudoLabels(values, confidence * accepted, weight, round_, ", ".join(names))
+        if offered and not labels.n_accepted:
+            note = "the teachers' error has not fallen enough for more labels"
+        elif not labels.n_accepted:
+            note = "nothing was sure enough" if bool(free.any()) else "no unlabelled cell"
+        return Labelled(labels, surest, note)
+
+    def _objection(self, task: Task, classes: Tensor, accepted: Tensor) -> str:
+        """Say why the class shares of what was accepted are not to be trusted; "" if they are."""
+        if task.coding == "number" or not bool(accepted.any()):
+            return ""
+        prior = self.priors[task.name]
+        n_labels = int((self.examples.masks[task.name] > 0).sum(dim=0).max())
+        moved = accepted_drift(task, self.examples, prior, classes, accepted)
+        bound = self.settings.max_drift + sampling_drift(prior, n_labels)
+        if moved <= bound:
+            return ""
+        return f"refused: the class shares would move by {moved:.2f}, more than {bound:.2f}"
+
+
+def unchanged(now: Sequence[dict[str, Labelled]], before: Sequence[dict[str, Labelled]]) -> bool:
+    """Say whether all learners are taught what they were taught before."""
+    if [sorted(labels) for labels in now] != [sorted(labels) for labels in before]:
+        return False
+    pairs = [
+        (one.labels, before[learner][task].labels)
+        for learner, of in enumerate(now)
+        for task, one in of.items()
+    ]
+    return all(torch.equal(a.values, b.values) and torch.equal(a.weight, b.weight) for a, b in pairs)
+
+
+def true_accuracy(task: Task, found: Sequence[Labelled], truth: Examples | None) -> float:
+    """Return the share of right pseudo-labels; NaN for numbers, and where the truth is not known."""
+    if truth is None or task.coding == "number":
+        return float("nan")
+    targets, known = truth.targets[task.name], truth.masks[task.name] > 0
+    right = total = 0
+    for one in found:
+        where = one.labels.accepted & known
+        right += int((one.labels.values == targets)[where].sum())
+        total += int(where.sum())
+    return right / total if total else float("nan")

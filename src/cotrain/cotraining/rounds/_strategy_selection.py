@@ -1,0 +1,186 @@
+"""The strategies that the validation rows prefer, answering together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from cotrain._base import InvalidArgumentError
+from cotrain.cotraining._fit_cache import Store
+from cotrain.cotraining._predictions import Belief
+from cotrain.cotraining._pseudo_labels import PseudoLabels
+from cotrain.cotraining._settings import CoTraining
+from cotrain.cotraining.guards._distribution_shift import ONE_SIGMA, value_on
+from cotrain.cotraining.guards._teacher_assessment import LEAST_VALIDATION
+from cotrain.cotraining.peers import OnlinePeer
+from cotrain.cotraining.rounds._co_training_loop import Loop
+from cotrain.cotraining.rounds._ensemble import Joint
+from cotrain.cotraining.rounds._records import Outcome, RoundRecord
+from cotrain.cotraining.selection import KBest
+from cotrain.cotraining.strategies import (
+    CrossLabelling,
+    Kit,
+    LeaveOneOut,
+    MeanTeacher,
+    SelfTraining,
+    Strategy,
+    TeacherStudent,
+)
+from cotrain.evaluation import paired_bootstrap
+from cotrain.tasks import Task
+from cotrain.training import Examples
+
+#: Most rows for which "auto" tries label spreading, which compares all rows with one another.
+MOST_TO_SPREAD = 10_000
+
+
+def candidates(settings: CoTraining, kit: Kit, n_rows: int) -> list[Strategy]:
+    """Return what "auto" tries.
+
+    The first is what answers where validation rows are too few to choose: the strategy for views, if the user
+    knows of such, else the robust default.
+    """
+    tried: list[Strategy] = [LeaveOneOut(), SelfTraining(KBest(0.8), align=True), MeanTeacher()]
+    if len(settings.views) >= 2:
+        tried.insert(0, CrossLabelling(list(settings.views)))
+    if n_rows <= MOST_TO_SPREAD and any(task.coding != "number" for task in kit.tasks):
+        tried.append(
+            TeacherStudent(
+                "estimators",
+                classifier="sklearn.semi_supervised:LabelSpreading",
+                options={"kernel": "knn", "n_neighbors": 7},
+                transductive=True,
+            )
+        )
+    return [one for one in tried if one.online is None or _can_go_on(one, kit)]
+
+
+def _can_go_on(strategy: Strategy, kit: Kit) -> bool:
+    return all(isinstance(peer, OnlinePeer) for peer in strategy.peers(kit))
+
+
+def run_rounds(
+    tasks: Sequence[Task],
+    examples: Examples,
+    validation: Examples | None,
+    settings: CoTraining,
+    kit: Kit,
+    *,
+    seed: int = 0,
+    store: Store | None = None,
+    follow: Callable[[RoundRecord], None] | None = None,
+) -> Outcome:
+    """Run the loop with the strategy of the settings, or with each candidate, and keep the best.
+
+    With "auto" each task is answered by all candidates whose validation value is within one standard error
+    of the best one's, together: what the validation rows cannot tell apart is averaged, not drawn lots for.
+    A task with fewer than 20 validation labels, which tell hardly anything apart, is answered by the first.
+
+    Args:
+        tasks: see `Loop`, as all that follow.
+        examples: training rows.
+        validation: validation rows; "auto" needs them.
+        settings: of co-training.
+        kit: makes the peers.
+        seed: of the run.
+        store: remembers finished fits.
+        follow: gets the records of the rounds.
+
+    Raises:
+        InvalidArgumentError: "auto" without validation rows.
+    """
+
+    def loop(strategy: Strategy, store: Store | None) -> Outcome:
+        return Loop(
+            tasks, examples, validation, settings, strategy, kit, seed=seed, store=store, follow=follow
+        ).run()
+
+    if isinstance(settings.strategy, Strategy):
+        return loop(settings.strategy, store)
+    if validation is None:
+        raise InvalidArgumentError(
+            "cotraining.strategy is 'auto', which chooses by validation rows, and there are none: give "
+            "validation rows, or name a strategy such as LeaveOneOut."
+        )
+    outcomes = {
+        type(strategy).__name__: loop(
+            strategy, store.part(f"strategy-{number}") if store is not None else None
+        )
+        for number, strategy in enumerate(candidates(settings, kit, len(examples)))
+    }
+    return together(tasks, outcomes, validation)
+
+
+def together(tasks: Sequence[Task], outcomes: Mapping[str, Outcome], validation: Examples) -> Outcome:
+    """Return the outcome in which each task is answered by the best strategies on the validation rows.
+
+    Args:
+        tasks: the tasks.
+        outcomes: name of a strategy -> what it left.
+        validation: rows to choose on; a task with fewer than 20 labels there is answered by the first.
+    """
+    beliefs = {name: outcome.beliefs(validation.inputs) for name, outcome in outcomes.items()}
+    best, kept = {}, {}
+    for task in tasks:
+        of_task = {name: belief[task.name] for name, belief in beliefs.items()}
+        best[task.name], kept[task.name] = _as_good_as_the_best(task, of_task, validation)
+    first = outcomes[next(iter(outcomes))]
+    fitted = [
+        [
+            Joint(outcome, [task.name for task in tasks if name in kept[task.name]], started=started)
+            for name, outcome in outcomes.items()
+        ]
+        for started in (True, False)
+    ]
+    improved = {
+        task: [name for name in names if outcomes[name].chosen[task] > 0] for task, names in kept.items()
+    }
+    return Outcome(
+        records=[record for outcome in outcomes.values() for record in outcome.records],
+        chosen={task: int(bool(names)) for task, names in improved.items()},
+        stopped="; ".join(f"{name}: {outcome.stopped}" for name, outcome in outcomes.items()),
+        verdicts={
+            task: " and ".join(kept[task]) + (" together" if len(kept[task]) > 1 else "")
+            if names
+            else "supervised start: no strategy was better"
+            for task, names in improved.items()
+        },
+        peers=list(outcomes),
+        fitted=fitted,
+        answering=list(range(len(outcomes))),
+        labels={task: _labels(task, outcomes, best[task], names) for task, names in improved.items()},
+        pool=first.pool,
+    )
+
+
+def _labels(task: str, outcomes: Mapping[str, Outcome], best: str, improved: Sequence[str]) -> PseudoLabels:
+    """Return the labels of the best strategy, or of the first that improved where the best did not."""
+    name = best if best in improved or not improved else improved[0]
+    return outcomes[name].labels[task]
+
+
+def _as_good_as_the_best(
+    task: Task, beliefs: Mapping[str, Belief], validation: Examples
+) -> tuple[str, list[str]]:
+    """Return the best strategy's name, and those within one standard error of it, itself included."""
+    metric = task.chosen_metrics()[0]
+    sign = 1.0 if metric.direction == "max" else -1.0
+    values = {name: sign * value_on(task, belief, validation) for name, belief in beliefs.items()}
+    known = {name: value for name, value in values.items() if not math.isnan(value)}
+    if not known or int((validation.masks[task.name] > 0).sum()) < LEAST_VALIDATION:
+        first = next(iter(beliefs))
+        return first, [first]
+    best = max(known, key=lambda name: known[name])
+    targets = task.original(validation.targets[task.name]).double().numpy()
+    mask = (validation.masks[task.name] > 0).numpy()
+    scores: dict[str, np.ndarray] = {name: beliefs[name].scores(task).double().numpy() for name in known}
+    kept = []
+    for name in known:
+        gap = paired_bootstrap(
+            metric, [scores[best]], [scores[name]], targets, mask, level=ONE_SIGMA, n_resamples=200
+        )
+        if name == best or gap.value <= (gap.high - gap.low) / 2:
+            kept.append(name)
+    return best, kept

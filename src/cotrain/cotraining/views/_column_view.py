@@ -1,0 +1,32 @@
+"""Columns of a table as places in the input tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cotrain.cotraining.views._view import View
+from cotrain.data import Schema
+
+
+def column_view(schema: Schema, shown: Collection[str]) -> View:
+    """Return the view that shows these columns of a table.
+
+    Args:
+        schema: fitted.
+        shown: names of input columns.
+    """
+    values = [column.name in shown for column in schema.columns for _ in range(column.n_numbers)]
+    flags = [column.name in shown for column in schema.columns for _ in range(column.n_indicators)]
+    codes = [column.name in shown for column in schema.columns for _ in column.cardinalities]
+    seen: dict[str, Tensor] = {"numbers": torch.tensor(values + flags, dtype=torch.bool)}
+    seen["categories"] = torch.tensor(codes, dtype=torch.bool)
+    for column in schema.columns:
+        if column.n_tokens:
+            seen[f"bag:{column.name}"] = torch.tensor(column.name in shown)
+    sizes = np.array(schema.spec().cardinalities, dtype=np.int64)
+    # The first code of a column, shifted to where the column begins, is that of unknown values.
+    return View(seen, {"categories": torch.from_numpy(np.cumsum(sizes) - sizes)})

@@ -1,0 +1,160 @@
+"""What the ranks of a data-parallel run have to agree on."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from cotrain._base import InvalidArgumentError
+from cotrain.gradients._step_losses import Call
+
+
+def world_size() -> int:
+    """Return the number of ranks, 1 without a process group."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def global_denominator(count: Tensor | float) -> Tensor:
+    """Return the number of labels that a rank divides its sum of losses by: Σ over ranks / number of ranks.
+
+    Engines average the ranks' gradients. With this denominator the average over ranks of the local losses
+    is the mean over all labelled rows, however differently labels are missing in each rank; dividing by the
+    local count instead would weigh the labels of a sparse rank more. Without a process group it is the count.
+
+    Args:
+        count: number (or summed weight) of labelled entries on this rank; 0 is fine.
+
+    Returns:
+        A scalar, at least the smallest positive number, so that a task without any label has loss 0.
+
+    Example:
+        >>> import torch
+        >>> global_denominator(torch.tensor(3.0))
+        tensor(3.)
+    """
+    total = torch.as_tensor(count).detach().clone()
+    if not total.is_floating_point():
+        total = total.to(torch.get_default_dtype())
+    n_ranks = world_size()
+    if n_ranks > 1:
+        dist.all_reduce(total)
+        total = total / n_ranks
+    return total.clamp(min=torch.finfo(total.dtype).tiny)
+
+
+def global_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean of the labelled `values`, normalised by the labels of all ranks; see the denominator.
+
+    Args:
+        values: losses per entry, any shape.
+        mask: same shape, True where labelled, or weights ≥ 0.
+
+    Example:
+        >>> import torch
+        >>> global_mean(torch.tensor([1.0, 3.0, float("nan")]), torch.tensor([True, True, False]))
+        tensor(2.)
+    """
+    kept = torch.where(mask > 0, values * mask, torch.zeros_like(values))
+    return kept.sum() / global_denominator(mask.sum().to(values.dtype))
+
+
+def share_losses(call: Call) -> tuple[Tensor, Tensor | None]:
+    """Return K losses, averaged over the ranks, and which tasks any rank has (`None`: all); nothing waits."""
+    n_ranks = world_size()
+    if n_ranks == 1:
+        return call.losses_K(), call.present_K() if len(call.places) < call.n_tasks else None
+    # float64 on every rank, also on one that has no loss whose type it could take
+    packed = torch.cat([call.losses_K().double(), call.present_K().double()])
+    dist.all_reduce(packed)
+    losses_K, count_K = packed.view(2, call.n_tasks)
+    return (losses_K / n_ranks).to(call.values_A.dtype), count_K > 0
+
+
+def share_call(call: Call) -> Call:
+    """Return a call with the tasks that any rank has; those of other ranks are zeros without a graph here."""
+    losses_K, present_K = share_losses(call)
+    if present_K is None:
+        return call
+    places = tuple(torch.nonzero(present_K).flatten().tolist())
+    held = dict(zip(call.places, call.live, strict=True))
+    zero = call.values_A.new_zeros(())
+    live = tuple(held.get(place, zero) for place in places)
+    return Call(call.n_tasks, places, live, losses_K[list(places)])
+
+
+def all_true(flags_A: Tensor) -> Tensor:
+    """Return which flags are set on every rank."""
+    if world_size() == 1:
+        return flags_A
+    counts = flags_A.to(torch.int32)
+    dist.all_reduce(counts, op=dist.ReduceOp.MIN)
+    return counts > 0
+
+
+def average_(flat: Tensor) -> Tensor:
+    """Average a tensor over the ranks in place."""
+    if world_size() > 1:
+        dist.all_reduce(flat)
+        flat /= world_size()
+    return flat
+
+
+def reduce_scatter(mine: Tensor, whole: Tensor) -> None:
+    """Add up `whole` over the ranks and keep this rank's part; PyTorch renamed it after 2.6."""
+    getattr(dist, "reduce_scatter_single", dist.reduce_scatter_tensor)(mine, whole)
+
+
+def all_gather(whole: Tensor, part: Tensor) -> None:
+    """Put the ranks' parts one after another; PyTorch renamed it after 2.6."""
+    getattr(dist, "all_gather_single", dist.all_gather_into_tensor)(whole, part)
+
+
+def is_ddp(model: nn.Module | None) -> bool:
+    """Return whether the model is wrapped in `DistributedDataParallel`."""
+    return isinstance(model, DistributedDataParallel)
+
+
+def is_sharded(parameters: list[Tensor]) -> bool:
+    """Return whether FSDP2 holds the parameters in shards."""
+    if world_size() == 1:
+        return False
+    from torch.distributed.tensor import DTensor
+
+    return any(isinstance(parameter, DTensor) for parameter in parameters)
+
+
+def refuse_synchronising(model: nn.Module | None) -> None:
+    """Refuse several backward passes over a forward pass after which DDP waits for one.
+
+    DDP averages the gradients of the first pass only: the ranks' weights then drift apart without an error.
+
+    Raises:
+        InvalidArgumentError: if the forward pass was run outside `no_sync`.
+    """
+    if isinstance(model, DistributedDataParallel) and model.require_forward_param_sync:
+        raise InvalidArgumentError(
+            "A gradient method needs one backward pass per task, but DistributedDataParallel averages only "
+            "the first one after a forward pass and the ranks would drift apart: call "
+            "balance.combine(losses).backward(), or run the forward pass under `with model.no_sync():` and "
+            "let balance.backward(losses) do the averaging."
+        )
+
+
+def forbid_second_backward(model: DistributedDataParallel) -> None:
+    """Let a second plain `backward()` after one forward pass under DDP raise instead of drifting apart."""
+    parameter = next((p for p in model.parameters() if p.requires_grad), None)
+    passes = [0]
+
+    def started(*_: object) -> None:
+        passes[0] = 0
+
+    def finished(_: Tensor) -> None:
+        passes[0] += 1
+        if passes[0] > 1 and model.require_forward_param_sync:
+            refuse_synchronising(model)
+
+    if parameter is not None:
+        model.register_forward_pre_hook(started)
+        parameter.register_post_accumulate_grad_hook(finished)

@@ -1,0 +1,1 @@
+"""What belongs to whom in the autograd graph."""

@@ -1,0 +1,112 @@
+"""One pass through all heads: what every task sends into the shared part of the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import GradientEdge
+
+from cotrain.gradients.graph._boundary_layers import find_stops, stopped
+from cotrain.gradients.graph._structured_gradients import Sent, Whole, total_of
+from cotrain.gradients.graph._task_graph import SHARED, Node, TaskGraph
+from cotrain.gradients.sources._base import Asked, HeadGrads
+
+#: Where a gradient enters: a node and the number of its output.
+Edge = tuple[Node, int]
+
+
+class Cotangents:
+    """The gradients that A tasks hand to the shared part, taken in one backward pass through their own parts.
+
+    The tasks' own parts of the graph are disjoint, so one pass of Σ Lₖ runs through all of them, and hooks
+    pick up each task's gradient where it leaves its own part. What enters below another entrance (nested
+    features) is picked up there and only there, so nothing is counted twice.
+
+    Args:
+        asked: the losses and the shared parameters.
+        graph: of the losses; no leaf outside the shared parameters may be reached by several tasks.
+    """
+
+    def __init__(self, asked: Asked, graph: TaskGraph) -> None:
+        #: Entrance -> task -> gradient.
+        self.entering: dict[Edge, dict[int, Sent]] = {}
+        self.heads = HeadGrads()
+        borders = _borders(graph, asked.shared.ids)
+        single = [(node, task, edges[0][0]) for node, task, edges in borders if len(edges) == 1]
+        stops = find_stops(graph, single, asked.shared.ids)
+        done = {id(leaf) for stop in stops.values() for _, leaf in stop.leaves}
+        own = [
+            (graph.owner[node], leaf)
+            for node, leaf in graph.leaves.items()
+            if id(leaf) not in asked.shared.ids and id(leaf) not in done
+        ]
+        handles, wanted = [], dict[Edge, GradientEdge]()
+        for node, task, edges in borders:
+            if node not in stops:
+                handles.append(node.register_hook(self._catcher(task, edges)))
+                for _, (child, number) in edges:
+                    wanted[child, number] = GradientEdge(child, number)
+        inputs: list[Any] = [leaf for _, leaf in own]
+        inputs += [GradientEdge(node, 0) for node in stops]
+        inputs += list(wanted.values())
+        live = asked.call.live
+        if any(loss.dtype != live[0].dtype for loss in live):
+            live = tuple(loss.double() for loss in live)
+        total = torch.stack(live).sum()
+        try:
+            # The shared part must stay alive: its saved tensors are read afterwards.
+            grads = torch.autograd.grad(total, inputs, retain_graph=True, allow_unused=True)
+        finally:
+            for handle in handles:
+                handle.remove()
+        for (task, leaf), grad in zip(own, grads, strict=False):
+            self.heads.hold(task, leaf, grad)
+        with torch.no_grad():
+            at_stops = stopped(list(stops.values()), grads[len(own) : len(own) + len(stops)], self.heads)
+        for stop, sent in zip(stops.values(), at_stops, strict=True):
+            if sent is not None:
+                self._add(graph.children[stop.node][stop.place], stop.task, sent)
+
+    def sum_at(self, edge: Edge) -> Tensor:
+        """Return the sum of what the tasks send into one entrance."""
+        return total_of(self.entering[edge])
+
+    def _add(self, edge: Edge, task: int, sent: Sent) -> None:
+        tasks = self.entering.setdefault(edge, {})
+        tasks[task] = Whole(tasks[task].whole() + sent.whole()) if task in tasks else sent
+
+    def _catcher(self, task: int, edges: list[tuple[int, Edge]]) -> Callable[..., Any]:
+        def caught(grad_inputs: tuple[Tensor | None, ...], _: Any) -> tuple[Tensor | None, ...]:
+            left = list(grad_inputs)
+            for place, edge in edges:
+                grad = left[place]
+                if grad is None:
+                    continue
+                self._add(edge, task, Whole(grad))
+                left[place] = None  # nothing goes on below, and nothing is added up there
+            return tuple(left)
+
+        return caught
+
+
+def _borders(graph: TaskGraph, shared_ids: frozenset[int]) -> list[tuple[Node, int, list[tuple[int, Edge]]]]:
+    """Return (node, task, its inputs over which it hands gradient to the shared part, and to what)."""
+    found = []
+    for node, task, places in graph.crossings():
+        edges = [(place, graph.children[node][place]) for place in places]
+        edges = [
+            (place, child)
+            for place, child in edges
+            if child[0] not in graph.leaves or id(graph.leaves[child[0]]) in shared_ids
+        ]
+        if edges:
+            found.append((node, task, edges))
+    return found
+
+
+def separable(graph: TaskGraph, shared_ids: frozenset[int]) -> bool:
+    """Return whether every leaf outside the shared parameters belongs to one task."""
+    return all(graph.owner[node] != SHARED or id(leaf) in shared_ids for node, leaf in graph.leaves.items())

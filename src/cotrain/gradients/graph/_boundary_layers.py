@@ -1,0 +1,151 @@
+"""Where a task's own part of the graph can be left one node before it meets the shared part.
+
+A linear layer at the border would multiply its gradient out to the width of the representation, and a choice
+of rows would put its gradient into zeros as tall as the batch. Both are known from fewer numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cotrain.gradients.graph._structured_gradients import Picked, Product, Sent
+from cotrain.gradients.graph._task_graph import Node, TaskGraph
+from cotrain.gradients.sources._base import HeadGrads
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A node of one task that is not run.
+
+    Args:
+        node: the node.
+        task: whose it is.
+        place: the input over which it would hand gradient to the shared part.
+        leaves: (place, parameter) of the node's parameters, whose gradients `stopped` makes.
+        below: the nodes on the way to them.
+    """
+
+    node: Node
+    task: int
+    place: int
+    leaves: tuple[tuple[int, Tensor], ...] = ()
+    below: tuple[Node, ...] = ()
+
+
+def find_stops(
+    graph: TaskGraph, borders: Sequence[tuple[Node, int, int]], shared_ids: frozenset[int]
+) -> dict[Node, Stop]:
+    """Return the nodes at the border that need not be run.
+
+    Args:
+        graph: of the losses.
+        borders: (node, task, place) where a node hands gradient to the shared part over one input alone.
+        shared_ids: ids of the shared parameters.
+    """
+    found: dict[Node, Stop] = {}
+    for node, task, place in borders:
+        name = node.name()
+        if name == "IndexBackward0" and _picks_rows(node):
+            found[node] = Stop(node, task, place)
+        elif name in ("AddmmBackward0", "MmBackward0"):
+            layer = _layer(graph, Stop(node, task, place), shared_ids)
+            if layer is not None:
+                found[node] = layer
+    # A parameter that another node reads too has to be reached through both.
+    readers = {node: 0 for stop in found.values() for node in stop.below}
+    if readers:
+        for edges in graph.children.values():
+            for child, _ in edges:
+                if child in readers:
+                    readers[child] += 1
+    return {node: stop for node, stop in found.items() if all(readers[part] == 1 for part in stop.below)}
+
+
+def _picks_rows(node: Node) -> bool:
+    indices = node._saved_indices
+    kind = indices[0] if len(indices) == 1 else None
+    return kind is not None and kind.ndim == 1 and kind.dtype in (torch.bool, torch.long)
+
+
+def _layer(graph: TaskGraph, stop: Stop, shared_ids: frozenset[int]) -> Stop | None:
+    """Add a linear layer's own parameters, or return `None` where it is something else."""
+    node, place = stop.node, stop.place
+    with_bias = node.name() == "AddmmBackward0"
+    if place != (1 if with_bias else 0) or (with_bias and (node._saved_alpha != 1 or node._saved_beta != 1)):
+        return None
+    leaves, below = [], []
+    for at, (child, _) in enumerate(graph.children[node]):
+        if at == place or child is None:
+            continue
+        path = [child]
+        if at == place + 1:
+            if child.name() != "TBackward0":
+                return None
+            path.append(graph.children[child][0][0])
+        leaf = graph.leaves.get(path[-1])
+        # Whoever listens to a parameter wants the whole gradient to pass.
+        if leaf is None or id(leaf) in shared_ids or leaf._backward_hooks or (at < place and leaf.ndim != 1):
+            return None
+        leaves.append((at, leaf))
+        below += path
+    return Stop(node, stop.task, place, tuple(leaves), tuple(below))
+
+
+def stopped(stops: Sequence[Stop], grads: Sequence[Tensor | None], heads: HeadGrads) -> list[Sent | None]:
+    """Return what each node would hand on, and give its parameters their gradients.
+
+    Args:
+        stops: the nodes.
+        grads: the gradients of their outputs.
+        heads: takes the gradients of the parameters.
+    """
+    sent: list[Sent | None] = []
+    layers: list[tuple[Stop, Tensor]] = []
+    for stop, grad in zip(stops, grads, strict=True):
+        if grad is None:
+            sent.append(None)
+        elif stop.node.name() == "IndexBackward0":
+            sent.append(_picked(stop.node, grad))
+        else:
+            layers.append((stop, grad))
+            sent.append(Product(grad, stop.node._saved_mat2.detach().T))
+    _layer_grads(layers, heads)
+    return sent
+
+
+def _picked(node: Node, grad: Tensor) -> Sent:
+    index = node._saved_indices[0]
+    n_rows = node._saved_self_sym_sizes[0]
+    if index.dtype == torch.bool:
+        index = torch.nonzero(index).flatten()
+    return Picked(torch.where(index < 0, index + n_rows, index), grad, n_rows)
+
+
+def _layer_grads(layers: Sequence[tuple[Stop, Tensor]], heads: HeadGrads) -> None:
+    """Multiply out the weights' gradients, those of layers with one input together."""
+    groups: dict[tuple[object, ...], list[tuple[Stop, Tensor, Tensor | None]]] = {}
+    for stop, grad in layers:
+        node, inputs = stop.node, None
+        if any(at == stop.place + 1 for at, _ in stop.leaves):
+            inputs = (node._saved_mat1 if stop.place else node._saved_self).detach()
+        key = (grad.dtype, *(() if inputs is None else (inputs.data_ptr(), inputs.shape, inputs.stride())))
+        groups.setdefault(key, []).append((stop, grad, inputs))
+    for group in groups.values():
+        grads_BO = group[0][1] if len(group) == 1 else torch.cat([grad for _, grad, _ in group], 1)
+        inputs_BD = group[0][2]
+        widths = [grad.shape[1] for _, grad, _ in group]
+        biases_O = grads_BO.sum(0)
+        weights_OD = None if inputs_BD is None else grads_BO.T @ inputs_BD
+        for whole, is_weight in ((weights_OD, True), (biases_O, False)):
+            if whole is None:
+                continue
+            parts = []
+            for (stop, _, _), part in zip(group, whole.split(widths), strict=True):
+                for at, leaf in stop.leaves:
+                    if (at == stop.place + 1) == is_weight:
+                        parts.append((stop.task, leaf, part if is_weight else part.reshape(leaf.shape)))
+            heads.hold_parts(whole, parts)

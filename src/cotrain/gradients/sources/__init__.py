@@ -1,0 +1,1 @@
+"""Gradient sources: one file per way to the tasks' Gramian."""

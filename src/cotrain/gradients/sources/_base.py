@@ -1,0 +1,143 @@
+"""What every gradient source gives: a Gramian now, and the combined gradient once weights are known."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from cotrain.gradients._shared_parameters import SharedParameters, add_grad
+from cotrain.gradients._step_losses import Call
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a step asks of a source.
+
+    Args:
+        call: the A present losses.
+        shared: the shared parameters.
+        diagonal: only the A squared norms are wanted.
+        retain: the graph is needed again afterwards.
+        weighed: the weights are wanted only; nothing will be written to `.grad`.
+    """
+
+    call: Call
+    shared: SharedParameters
+    diagonal: bool = False
+    retain: bool = False
+    weighed: bool = False
+
+
+class Rows(ABC):
+    """The A gradients of one step, held in whatever form the source has them."""
+
+    @abstractmethod
+    def gramian(self) -> Tensor:
+        """Return the A×A inner products, or the A squared norms if only the diagonal was asked for."""
+
+    @abstractmethod
+    def heads_finite(self) -> Tensor:
+        """Return A booleans: whether what the tasks' own parameters get is finite."""
+
+    @abstractmethod
+    def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
+        """Add Jᵀw to the shared parameters' gradients and its own loss's gradient to each head's.
+
+        Args:
+            weights_A: weights on the shared parameters; 0 for tasks that are left out.
+            head_weights_A: weights on the tasks' own parameters; 0 for tasks that are left out.
+        """
+
+    def jacobian(self) -> Tensor:
+        """Return the A×P gradients themselves; only the exact passes have them."""
+        raise NotImplementedError(f"{type(self).__name__} has no Jacobian")
+
+    def apply_update(self, update_P: Tensor, head_weights_A: Tensor) -> None:
+        """Add a given update to the shared parameters' gradients; only the exact passes can."""
+        raise NotImplementedError(f"{type(self).__name__} takes weights only")
+
+
+class Source(ABC):
+    """A way to get from A losses to their Gramian on the shared parameters."""
+
+    #: Whether the Gramian is that of the shared parameters, not an approximation of it.
+    exact: ClassVar[bool]
+
+    @abstractmethod
+    def open(self, asked: Asked) -> Rows:
+        """Do the passes that the Gramian takes."""
+
+
+class HeadGrads:
+    """Gradients of the tasks' own parameters, kept until it is known which tasks take part."""
+
+    def __init__(self) -> None:
+        self._held: list[tuple[int, Tensor, Tensor]] = []  # (task, parameter, gradient)
+        # What is looked at to see whether all of it is finite.
+        self._looked_at: list[Tensor] = []
+
+    def hold(self, task: int, parameter: Tensor, grad: Tensor | None) -> None:
+        """Keep the gradient of one parameter from one task."""
+        if grad is not None:
+            self._held.append((task, parameter, grad))
+            self._looked_at.append(grad)
+
+    def hold_parts(self, whole: Tensor, parts: Sequence[tuple[int, Tensor, Tensor]]) -> None:
+        """Keep gradients that are parts of one array, which is then looked at once.
+
+        Args:
+            whole: the array.
+            parts: (task, parameter, gradient).
+        """
+        self._held += parts
+        self._looked_at.append(whole)
+
+    def finite(self, n_present: int, device: torch.device) -> Tensor:
+        """Return A booleans."""
+        if not self._held:
+            return torch.ones(n_present, dtype=torch.bool, device=device)
+        if _all_finite_on_host(self._looked_at):
+            return torch.ones(n_present, dtype=torch.bool, device=device)
+        wide = [torch.promote_types(grad.dtype, torch.float32) for _, _, grad in self._held]
+        sums = [grad.sum(dtype=dtype) for (_, _, grad), dtype in zip(self._held, wide, strict=True)]
+        broken = ~torch.stack([total.to(sums[0]) for total in sums]).isfinite()
+        tasks = torch.tensor([task for task, _, _ in self._held], device=broken.device)
+        counts_A = torch.zeros(n_present, dtype=torch.long, device=broken.device)
+        return (counts_A.index_add_(0, tasks, broken.long()) == 0).to(device)
+
+    def apply(self, weights: list[float]) -> None:
+        """Add weight × gradient to the parameters; a task of weight 0 leaves no trace."""
+        given: set[int] = set()
+        for task, parameter, grad in self._held:
+            if weights[task] == 1 and grad.layout == torch.strided:
+                # Two parameters that are added get one tensor, and a sum repeats one number: copy those.
+                if parameter.grad is None and (
+                    grad.data_ptr() in given or grad.stride() != parameter.stride()
+                ):
+                    grad = torch.empty_like(parameter, dtype=grad.dtype).copy_(grad)
+                given.add(grad.data_ptr())
+                add_grad(parameter, grad)
+            elif weights[task]:
+                add_grad(parameter, grad if weights[task] == 1 else grad * weights[task])
+
+
+#: Up to so many numbers a copy into one array is quicker than one look per array.
+_FEW = 100_000
+
+
+def _all_finite_on_host(grads: list[Tensor]) -> bool:
+    """Return whether one look says that all is finite; False also where it cannot say."""
+    first = grads[0]
+    same = all(grad.dtype == first.dtype and grad.layout == torch.strided for grad in grads)
+    if first.device.type != "cpu" or not same or sum(grad.numel() for grad in grads) > _FEW:
+        return False
+    total = torch._utils._flatten_dense_tensors(grads).sum(
+        dtype=torch.promote_types(first.dtype, torch.float32)
+    )
+    return math.isfinite(total.numpy())

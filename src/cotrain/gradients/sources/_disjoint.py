@@ -1,0 +1,161 @@
+"""The exact Gramian from one backward pass where each row of the batch belongs to one task."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cotrain._base import InvalidArgumentError
+from cotrain.gradients._shared_parameters import add_grad
+from cotrain.gradients.graph._boundary_gradients import Cotangents, Edge, separable
+from cotrain.gradients.graph._task_graph import TaskGraph
+from cotrain.gradients.rules._batched_backward import can_propagate, mixing_node, propagate
+from cotrain.gradients.rules._buffer_pool import Workspace
+from cotrain.gradients.rules._gramian_terms import Term, Weighing, inner
+from cotrain.gradients.rules._linear_term import paired
+from cotrain.gradients.rules._row_sparsity import touched_rows
+from cotrain.gradients.sources._base import Asked, HeadGrads, Rows, Source
+
+
+class DisjointSource(Source):
+    """The exact Gramian from ONE backward pass, for batches in which no row has labels of two tasks.
+
+    So it is with a batch mixed from several data sets. Each row's δ then belongs to one task, and inner
+    products of rows, summed over the tasks' blocks, are the inner products of the tasks' gradients: the cost
+    hardly depends on K. Whether the rows are disjoint is checked at every step on what enters the shared
+    part; a layer that mixes the rows of a batch (batch normalisation in training) is refused.
+    """
+
+    exact = True
+
+    def __init__(self) -> None:
+        self._workspace = Workspace()
+
+    def open(self, asked: Asked) -> Rows:
+        """Do the pass.
+
+        Raises:
+            InvalidArgumentError: if a row belongs to two tasks, or rows are mixed.
+        """
+        graph = TaskGraph(asked.call.live)
+        if not separable(graph, asked.shared.ids) or not can_propagate(graph):
+            raise InvalidArgumentError(
+                "source='disjoint' cannot tell the tasks' own parts apart here: keep the losses in separate "
+                "tensors and put every parameter that several tasks reach into shared_parameters."
+            )
+        cotangents = Cotangents(asked, graph)
+        found = disjoint_rows(graph, cotangents, touched_rows(cotangents.entering, len(asked.call.live)))
+        if isinstance(found, str):
+            raise InvalidArgumentError(f"source='disjoint' does not fit this batch: {found} Use 'ghost'.")
+        return open_disjoint(graph, cotangents, found, asked, self._workspace)
+
+
+def disjoint_rows(graph: TaskGraph, cotangents: Cotangents, touched_KB: np.ndarray | None) -> Tensor | str:
+    """Return the task of each row of the batch, or a sentence why there is no such thing.
+
+    Args:
+        graph: of the losses.
+        cotangents: what the tasks send into the shared part.
+        touched_KB: which rows that may differ from 0 in; `None`: the tasks do not read one batch.
+    """
+    entering = cotangents.entering
+    if touched_KB is None or any(edge[0] in graph.leaves for edge in entering):
+        return "the tasks do not read one batch."
+    several = int((touched_KB.sum(0) > 1).sum())
+    if several:
+        return f"{several} of {touched_KB.shape[1]} rows have labels of more than one task."
+    mixing = mixing_node(graph, [edge[0] for edge in entering], touched_KB.shape[1])
+    if mixing is not None:
+        return f"{mixing} may mix the rows of the batch."
+    device = next(iter(next(iter(entering.values())).values())).like.device
+    return torch.from_numpy(touched_KB.argmax(0)).to(device)
+
+
+def open_disjoint(
+    graph: TaskGraph, cotangents: Cotangents, owner_B: Tensor, asked: Asked, workspace: Workspace
+) -> DisjointRows:
+    """Take the sum of all tasks' gradients through the shared part."""
+    workspace.start()
+    with torch.no_grad():
+        sums: dict[Edge, Tensor] = {
+            edge: workspace.own(cotangents.sum_at(edge)[None]) for edge in cotangents.entering
+        }
+        terms = propagate(graph, sums, 1, workspace)
+    return DisjointRows(terms, owner_B, asked, cotangents.heads)
+
+
+class RowWeighing(Weighing):
+    """One δ with each row multiplied by its task's weight, none of them 0.
+
+    Args:
+        weights_A: the weights.
+        owner_B: the task of each row of the batch.
+    """
+
+    def __init__(self, weights_A: Tensor, owner_B: Tensor) -> None:
+        super().__init__(torch.ones(1))
+        self._factor_B = weights_A[owner_B]
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """Return the rows, [R, ...]."""
+        held = self._done.get(id(values))
+        if held is None:
+            factor_R = self._factor_B.to(values).repeat_interleave(values.shape[1] // len(self._factor_B))
+            scaled = values[0] * factor_R.view(-1, *[1] * (values.ndim - 2))
+            held = self._done[id(values)] = (values, scaled)
+        return held[1]
+
+
+class DisjointRows(Rows):
+    """One δ per layer whose rows belong to tasks."""
+
+    def __init__(self, terms: list[Term], owner_B: Tensor, asked: Asked, heads: HeadGrads) -> None:
+        self._terms = terms
+        self._owner_B = owner_B
+        self._n_tasks = len(asked.call.live)
+        self._diagonal = asked.diagonal
+        self._heads = heads
+
+    def _owner_of(self, term: Term) -> Tensor:
+        repeats = term.n_rows() // len(self._owner_B)
+        return self._owner_B if repeats == 1 else self._owner_B.repeat_interleave(repeats)
+
+    @torch.no_grad()
+    def gramian(self) -> Tensor:
+        """Return the K×K inner products, or their diagonal."""
+        groups: dict[int, list[Term]] = {}
+        for term in self._terms:
+            groups.setdefault(id(term.parameter), []).append(term)
+        total = torch.zeros(self._n_tasks, self._n_tasks, dtype=torch.float64, device=self._owner_B.device)
+        for term in paired([group[0] for group in groups.values() if len(group) == 1]):
+            total += term.gramian_by_rows(self._owner_of(term), self._n_tasks)
+        for group in groups.values():
+            if len(group) > 1:
+                parts = [term.rows_by_owner(self._owner_of(term), self._n_tasks) for term in group]
+                total += inner(torch.stack(parts).sum(0))
+        return total.diagonal() if self._diagonal else total
+
+    def heads_finite(self) -> Tensor:
+        """Return which tasks' own gradients are finite."""
+        return self._heads.finite(self._n_tasks, self._owner_B.device)
+
+    @torch.no_grad()
+    def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
+        """Add the gradient of δ with each row multiplied by its task's weight."""
+        weights_A = weights_A.to(self._owner_B.device)
+        if bool((weights_A[self._owner_B] != 0).all()):
+            weigh = RowWeighing(weights_A, self._owner_B)
+            for term in self._terms:
+                add_grad(term.parameter, term.combined(weigh))
+        else:
+            self._apply_some(weights_A)
+        self._heads.apply(head_weights_A.tolist())
+
+    def _apply_some(self, weights_A: Tensor) -> None:
+        """Leave out the rows of weight 0, which may not be finite."""
+        for term in self._terms:
+            owner_R = self._owner_of(term)
+            rows = torch.nonzero(weights_A[owner_R] != 0).flatten()
+            factor_R = weights_A[owner_R[rows]].to(term.parameter.dtype)
+            add_grad(term.parameter, term.part(rows).scaled(factor_R).combined(Weighing(torch.ones(1))))

@@ -1,0 +1,249 @@
+"""The exact Jacobian of a data-parallel run: its columns are reduced, never local Gramians."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from cotrain._base import InvalidArgumentError
+from cotrain.gradients._distributed import all_gather, all_true, average_, reduce_scatter, world_size
+from cotrain.gradients._shared_parameters import add_flat, add_grad, fill_row, flat_dtype, own_leaves
+from cotrain.gradients.graph._task_graph import TaskGraph
+from cotrain.gradients.sources._base import Asked, HeadGrads, Rows, Source
+
+
+class RanksSource(Source):
+    """One pass per task on every rank; each rank then reduces an equal share of the Jacobian's columns.
+
+    J = (1/N) Σ over ranks of the local Jacobians: reduce-scattered by columns, so that a rank holds P/N of
+    them; the K×K products of the shares are added up over the ranks in float64, and the shares of Jᵀw are
+    gathered. Only the exact Jacobian can be reduced: a Gramian of local gradients is another number.
+
+    Args:
+        model: the network; its parameters that are not shared are averaged too. `None`: weights only.
+    """
+
+    exact = True
+
+    def __init__(self, model: nn.Module | None) -> None:
+        self._model = model
+
+    def open(self, asked: Asked) -> Rows:
+        """Do one pass per task that any rank has."""
+        parameters = asked.shared.trainable()
+        if self._model is None and not asked.weighed:
+            raise InvalidArgumentError(
+                "balance.backward with a gradient method in a process group has to average the heads too: "
+                "pass Balance(model=...), or call balance.combine(losses).backward() under "
+                "DistributedDataParallel."
+            )
+        n_ranks, n_present = world_size(), len(asked.call.live)
+        width = sum(parameter.numel() for parameter in parameters)
+        share = -(-width // n_ranks)
+        rows_AP = torch.zeros(
+            n_present, n_ranks * share, dtype=flat_dtype(parameters), device=parameters[0].device
+        )
+        graph, heads = TaskGraph(asked.call.live), HeadGrads()
+        for row, loss in enumerate(asked.call.live):
+            if loss.grad_fn is None:
+                continue  # another rank has this task
+            own = own_leaves(graph.leaves_of(row), asked.shared.ids)
+            grads = torch.autograd.grad(loss, [*parameters, *own], retain_graph=True, allow_unused=True)
+            fill_row(rows_AP[row, :width], grads[: len(parameters)], parameters)
+            for leaf, grad in zip(own, grads[len(parameters) :], strict=True):
+                heads.hold(row, leaf, grad)
+        # Reduce-scatter splits the first axis, so a rank's columns come first.
+        by_rank = rows_AP.view(n_present, n_ranks, share).transpose(0, 1).contiguous()
+        mine = torch.empty(n_present * share, dtype=rows_AP.dtype, device=rows_AP.device)
+        reduce_scatter(mine, by_rank.flatten())
+        mine_AS = mine.view(n_present, share) / n_ranks
+        return RanksRows(mine_AS, parameters, heads, asked, self._model)
+
+
+class RanksRows(Rows):
+    """A rank's columns of the Jacobian, A×(P/N)."""
+
+    def __init__(
+        self,
+        mine_AS: Tensor,
+        parameters: list[Tensor],
+        heads: HeadGrads,
+        asked: Asked,
+        model: nn.Module | None,
+    ) -> None:
+        self._mine_AS = mine_AS
+        self._parameters = parameters
+        self._heads = heads
+        self._asked = asked
+        self._model = model
+
+    def gramian(self) -> Tensor:
+        """Return JJᵀ from all ranks' columns."""
+        wide_AS = self._mine_AS.double()
+        gramian_AA = wide_AS @ wide_AS.T
+        dist.all_reduce(gramian_AA)
+        return gramian_AA.diagonal() if self._asked.diagonal else gramian_AA
+
+    def jacobian(self) -> Tensor:
+        """Return J, gathered on every rank."""
+        width = sum(parameter.numel() for parameter in self._parameters)
+        return torch.stack([self._gathered(row)[:width] for row in self._mine_AS])
+
+    def heads_finite(self) -> Tensor:
+        """Return which tasks' own gradients are finite on every rank."""
+        return all_true(self._heads.finite(len(self._asked.call.live), self._mine_AS.device))
+
+    def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
+        """Add the gathered Jᵀw and the averaged gradients of the heads."""
+        kept = torch.nonzero(weights_A).flatten()
+        update_S = weights_A[kept].to(self._mine_AS) @ self._mine_AS[kept.to(self._mine_AS.device)]
+        self.apply_update(self._gathered(update_S), head_weights_A)
+
+    def apply_update(self, update_P: Tensor, head_weights_A: Tensor) -> None:
+        """Add a given update, the same on every rank."""
+        add_flat(self._parameters, update_P, [True] * len(self._parameters))
+        if self._model is not None:
+            shared = {id(parameter) for parameter in self._parameters}
+            own = [p for p in self._model.parameters() if p.requires_grad and id(p) not in shared]
+            average_heads(own, self._heads, head_weights_A.tolist())
+
+    def _gathered(self, part_S: Tensor) -> Tensor:
+        whole = torch.empty(world_size() * part_S.numel(), dtype=part_S.dtype, device=part_S.device)
+        all_gather(whole, part_S.contiguous())
+        return whole
+
+
+def average_heads(own: Sequence[Tensor], heads: HeadGrads, weights: list[float]) -> None:
+    """Average the tasks' own gradients over the ranks and add them; `None` where no rank has any."""
+    if not own:
+        return
+    held = [parameter.grad for parameter in own]
+    for parameter in own:
+        parameter.grad = None
+    heads.apply(weights)
+    average_grads(own)
+    for parameter, before in zip(own, held, strict=True):
+        if before is not None and parameter.grad is not None:
+            parameter.grad = before.add_(parameter.grad)
+        elif before is not None:
+            parameter.grad = before
+
+
+def average_grads(parameters: Sequence[Tensor]) -> None:
+    """Average `.grad` over the ranks; a parameter that no rank reached keeps `None`."""
+    dtype = flat_dtype(parameters)
+    device = parameters[0].device
+    width = sum(parameter.numel() for parameter in parameters)
+    flat = torch.zeros(width + len(parameters), dtype=dtype, device=device)
+    fill_row(flat[:width], [parameter.grad for parameter in parameters], parameters)
+    reached = torch.tensor([parameter.grad is not None for parameter in parameters], device=device)
+    flat[width:] = reached
+    average_(flat)
+    start = 0
+    for parameter, seen in zip(parameters, (flat[width:] > 0).tolist(), strict=True):
+        if seen:
+            parameter.grad = None
+            add_grad(parameter, flat[start : start + parameter.numel()].view(parameter.shape))
+        start += parameter.numel()
+
+
+class ShardedSource(Source):
+    """One backward pass per task through FSDP2, which reduce-scatters each row of the Jacobian itself.
+
+    Every rank has to pass the losses of the same tasks; where a rank has no label, a 0 with its graph.
+    What FSDP2 leaves in `.grad` after a pass is this rank's share of the averaged gradient; the K×K products
+    of the shares are added up over the ranks.
+    """
+
+    exact = True
+
+    def __init__(self, model: nn.Module | None) -> None:
+        self._model = model
+
+    def open(self, asked: Asked) -> Rows:
+        """Do one pass per task that any rank has."""
+        if self._model is None:
+            raise InvalidArgumentError(
+                "Under FSDP2 a gradient method needs the network: pass Balance(model=...)."
+            )
+        everything = [p for p in self._model.parameters() if p.requires_grad]
+        parameters = asked.shared.trainable()
+        held = [parameter.grad for parameter in everything]
+        if asked.weighed:
+            raise InvalidArgumentError(
+                "Under FSDP2 a gradient method fills .grad in its passes, one per task: call "
+                "balance.backward(losses) instead of balance.combine(losses).backward()."
+            )
+        everywhere = torch.tensor([loss.grad_fn is not None for loss in asked.call.live])
+        if not bool(all_true(everywhere.to(asked.call.values_A.device)).all()):
+            raise InvalidArgumentError(
+                "Under FSDP2 every rank must pass the same tasks, for the ranks reduce their heads together, "
+                "and one is absent on some rank only: pass a loss of 0 with its graph there, as "
+                "cotrain.gradients.global_mean gives it."
+            )
+        heads, rows = HeadGrads(), list[Tensor]()
+        shared_ids = {id(parameter) for parameter in parameters}
+        for row, loss in enumerate(asked.call.live):
+            for parameter in everything:
+                parameter.grad = None
+            loss.backward(retain_graph=True)
+            rows.append(torch.cat([_local(p.grad, p).flatten() for p in parameters]))
+            for parameter in everything:
+                if id(parameter) not in shared_ids:
+                    heads.hold(row, parameter, parameter.grad)
+        for parameter, before in zip(everything, held, strict=True):
+            parameter.grad = before
+        return ShardedRows(torch.stack(rows).to(flat_dtype(parameters)), parameters, heads, asked)
+
+
+def _local(grad: Tensor | None, parameter: Tensor) -> Tensor:
+    from torch.distributed.tensor import DTensor
+
+    tensor = torch.zeros_like(parameter) if grad is None else grad
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+class ShardedRows(Rows):
+    """A rank's shares of the K gradients, as FSDP2 cuts them."""
+
+    def __init__(self, rows_AS: Tensor, parameters: list[Tensor], heads: HeadGrads, asked: Asked) -> None:
+        self._rows_AS = rows_AS
+        self._parameters = parameters
+        self._heads = heads
+        self._asked = asked
+
+    def gramian(self) -> Tensor:
+        """Return JJᵀ from all ranks' shares."""
+        wide_AS = self._rows_AS.double()
+        gramian_AA = wide_AS @ wide_AS.T
+        dist.all_reduce(gramian_AA)
+        return gramian_AA.diagonal() if self._asked.diagonal else gramian_AA
+
+    def heads_finite(self) -> Tensor:
+        """Return which tasks' own gradients are finite on every rank."""
+        return all_true(self._heads.finite(len(self._asked.call.live), self._rows_AS.device))
+
+    def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
+        """Add this rank's share of Jᵀw."""
+        from torch.distributed.tensor import DTensor
+
+        kept = torch.nonzero(weights_A).flatten()
+        update_S = weights_A[kept].to(self._rows_AS) @ self._rows_AS[kept.to(self._rows_AS.device)]
+        start = 0
+        for parameter in self._parameters:
+            local = parameter.to_local() if isinstance(parameter, DTensor) else parameter
+            part = update_S[start : start + local.numel()].view(local.shape).to(parameter.dtype)
+            start += local.numel()
+            if isinstance(parameter, DTensor):
+                part = DTensor.from_local(
+                    part,
+                    parameter.device_mesh,
+                    parameter.placements,
+                    shape=parameter.shape,
+                    stride=parameter.stride(),
+                )
+            add_grad(parameter, part)
+        self._heads.apply(head_weights_A.tolist())

@@ -1,0 +1,125 @@
+"""One backward pass per task into one K×P buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import GradientEdge
+
+from cotrain.gradients._shared_parameters import add_flat, fill_row, flat_dtype, own_leaves
+from cotrain.gradients.graph._boundary_gradients import Cotangents
+from cotrain.gradients.graph._task_graph import TaskGraph
+from cotrain.gradients.sources._base import Asked, HeadGrads, Rows, Source
+
+
+class ExactSource(Source):
+    """The Jacobian itself: A passes, A·P numbers of memory. Works with every network.
+
+    The buffer is kept for the next step. Rows are float32 at least, so that pure bf16 and fp16 parameters
+    lose nothing more and a Gramian cannot overflow in half precision.
+    """
+
+    exact = True
+
+    def __init__(self) -> None:
+        self._buffer: Tensor | None = None
+
+    def open(self, asked: Asked) -> ExactRows:
+        """Do one pass per present task."""
+        parameters = asked.shared.trainable()
+        graph = TaskGraph(asked.call.live)
+        jacobian_AP = self._rows_for(len(asked.call.live), parameters)
+        heads = HeadGrads()
+        last = len(asked.call.live) - 1
+        reached = [False] * len(parameters)
+        for row, loss in enumerate(asked.call.live):
+            own = own_leaves(graph.leaves_of(row), asked.shared.ids)
+            grads = torch.autograd.grad(
+                loss, [*parameters, *own], retain_graph=asked.retain or row < last, allow_unused=True
+            )
+            fill_row(jacobian_AP[row], grads[: len(parameters)], parameters)
+            reached = [seen or grad is not None for seen, grad in zip(reached, grads, strict=False)]
+            for leaf, grad in zip(own, grads[len(parameters) :], strict=True):
+                heads.hold(row, leaf, grad)
+        return ExactRows(jacobian_AP, parameters, reached, heads, asked.diagonal)
+
+    def open_below(self, asked: Asked, graph: TaskGraph, cotangents: Cotangents) -> ExactRows:
+        """Do one pass per present task through the shared part alone, from what the heads have sent there."""
+        if any(edge[0] in graph.leaves for edge in cotangents.entering):
+            return self.open(asked)  # a pass has to start above a parameter
+        parameters = asked.shared.trainable()
+        n_present = len(asked.call.live)
+        jacobian_AP = self._rows_for(n_present, parameters)
+        reached = [False] * len(parameters)
+        for row in range(n_present):
+            sent = {edge: tasks[row] for edge, tasks in cotangents.entering.items() if row in tasks}
+            grads: Sequence[Tensor | None] = [None] * len(parameters)
+            if sent:
+                grads = torch.autograd.grad(
+                    [GradientEdge(*edge) for edge in sent],
+                    parameters,
+                    [part.whole() for part in sent.values()],
+                    retain_graph=asked.retain or row < n_present - 1,
+                    allow_unused=True,
+                )
+            fill_row(jacobian_AP[row], grads, parameters)
+            reached = [seen or grad is not None for seen, grad in zip(reached, grads, strict=True)]
+        return ExactRows(jacobian_AP, parameters, reached, cotangents.heads, asked.diagonal)
+
+    def _rows_for(self, n_present: int, parameters: list[Tensor]) -> Tensor:
+        width = sum(parameter.numel() for parameter in parameters)
+        dtype, device = flat_dtype(parameters), parameters[0].device
+        held = self._buffer
+        if held is None or held.shape[1] != width or held.shape[0] < n_present:
+            held = None
+        if held is None or held.dtype != dtype or held.device != device:
+            held = self._buffer = torch.empty(n_present, width, dtype=dtype, device=device)
+        return held[:n_present]
+
+
+class ExactRows(Rows):
+    """The rows of the Jacobian, A×P."""
+
+    def __init__(
+        self,
+        jacobian_AP: Tensor,
+        parameters: list[Tensor],
+        reached: list[bool],
+        heads: HeadGrads,
+        diagonal: bool,
+    ) -> None:
+        self.jacobian_AP = jacobian_AP
+        self.parameters = parameters
+        self.reached = reached
+        self.heads = heads
+        self.diagonal = diagonal
+
+    def gramian(self) -> Tensor:
+        """Return JJᵀ or its diagonal."""
+        if self.diagonal:
+            return torch.linalg.vector_norm(self.jacobian_AP, dim=1).double().square()
+        return self.jacobian_AP @ self.jacobian_AP.T
+
+    def jacobian(self) -> Tensor:
+        """Return J."""
+        return self.jacobian_AP
+
+    def apply_update(self, update_P: Tensor, head_weights_A: Tensor) -> None:
+        """Add a given update."""
+        add_flat(self.parameters, update_P, self.reached)
+        self.heads.apply(head_weights_A.tolist())
+
+    def heads_finite(self) -> Tensor:
+        """Return which tasks' own gradients are finite."""
+        return self.heads.finite(self.jacobian_AP.shape[0], self.jacobian_AP.device)
+
+    def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
+        """Add Jᵀw, rows of weight 0 left out, for they may not be finite."""
+        kept = torch.nonzero(weights_A).flatten()
+        if kept.numel():
+            weights_S = weights_A[kept].to(self.jacobian_AP)
+            rows_SP = self.jacobian_AP if kept.numel() == len(weights_A) else self.jacobian_AP[kept]
+            add_flat(self.parameters, weights_S @ rows_SP, self.reached)
+        self.heads.apply(head_weights_A.tolist())

@@ -1,0 +1,149 @@
+"""The exact Gramian from layer inputs and output gradients, without the tasks' weight gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cotrain.gradients._shared_parameters import add_grad
+from cotrain.gradients.graph._boundary_gradients import Cotangents, Edge, separable
+from cotrain.gradients.graph._task_graph import TaskGraph
+from cotrain.gradients.rules._batched_backward import can_propagate, mixing_node, propagate
+from cotrain.gradients.rules._buffer_pool import Workspace
+from cotrain.gradients.rules._gramian_terms import Term, Weighing, inner
+from cotrain.gradients.rules._linear_term import paired
+from cotrain.gradients.rules._row_sparsity import Kept, touched_rows
+from cotrain.gradients.sources._base import Asked, HeadGrads, Rows, Source
+from cotrain.gradients.sources._exact import ExactSource
+
+
+class GhostSource(Source):
+    """The exact Gramian from layer inputs and output gradients ("ghost").
+
+    One pass runs through all heads; then the K gradients of the representation go through the shared part
+    together, one batched product a layer, and no task's weight gradient is formed where inner products of
+    rows are cheaper. On the host, rows without a label of a task are left out of its products. The combined
+    gradient is made once, from the weighted δ. Linear, convolution, embedding and normalisation layers and
+    common activations have rules of their own; other operations run once per task. Weights that are used
+    several times stay exact.
+
+    Graphs that it cannot take apart (functions written in Python, compiled ones, losses that are slices of
+    one tensor) are given to the exact passes.
+    """
+
+    exact = True
+
+    def __init__(self) -> None:
+        self._passes = ExactSource()
+        self._workspace = Workspace()
+
+    def open(self, asked: Asked) -> Rows:
+        """Take the K gradients to every layer."""
+        graph = TaskGraph(asked.call.live)
+        if not separable(graph, asked.shared.ids) or not can_propagate(graph):
+            return self._passes.open(asked)
+        cotangents = Cotangents(asked, graph)
+        touched_KB = touched_rows(cotangents.entering, len(asked.call.live))
+        return open_ghost(graph, cotangents, asked, self._workspace, touched_KB)
+
+
+def open_ghost(
+    graph: TaskGraph,
+    cotangents: Cotangents,
+    asked: Asked,
+    workspace: Workspace,
+    touched_KB: np.ndarray | None,
+) -> GhostRows:
+    """Take the K gradients through the shared part.
+
+    Args:
+        graph: of the losses.
+        cotangents: what the tasks send into the shared part.
+        asked: what the step asks for.
+        workspace: memory for the gradients.
+        touched_KB: which rows that may differ from 0 in; `None`: the tasks do not read one batch.
+    """
+    n_tasks = len(asked.call.live)
+    with torch.no_grad():
+        kept = _kept(graph, cotangents, touched_KB)
+        entering = stacked(cotangents, n_tasks, workspace)
+        terms = propagate(graph, entering, n_tasks, workspace, kept=kept)
+    return GhostRows(terms, n_tasks, asked, cotangents.heads)
+
+
+def _kept(graph: TaskGraph, cotangents: Cotangents, touched_KB: np.ndarray | None) -> Kept | None:
+    """Return the rows that have to be multiplied, where enough can be left out.
+
+    Picking them is for the host: on an accelerator a product with zeros costs less than knowing their number.
+    """
+    if touched_KB is None or not Kept.worth_it(touched_KB):
+        return None
+    entering = cotangents.entering
+    if any(sent.like.device.type != "cpu" for tasks in entering.values() for sent in tasks.values()):
+        return None
+    roots, n_rows = [edge[0] for edge in entering], touched_KB.shape[1]
+    return Kept(touched_KB, lambda: mixing_node(graph, roots, n_rows) is not None)
+
+
+def stacked(cotangents: Cotangents, n_tasks: int, workspace: Workspace) -> dict[Edge, Tensor]:
+    """Return the tasks' gradients [K, ...] at every entrance, 0 for tasks that have none there.
+
+    They are owned by the workspace and may be written over.
+    """
+    workspace.start()
+    result = {}
+    for edge, tasks in cotangents.entering.items():
+        first = next(iter(tasks.values()))
+        rows = workspace.take((n_tasks, *first.shape), first.like)
+        for task in range(n_tasks):
+            if task in tasks:
+                tasks[task].write(rows[task])
+            else:
+                rows[task].zero_()
+        tasks.clear()
+        result[edge] = workspace.own(rows)
+    return result
+
+
+def terms_gramian(terms: list[Term], n_tasks: int, device: torch.device) -> Tensor:
+    """Return the K×K inner products of all terms together; uses of one parameter are added up first."""
+    groups: dict[int, list[Term]] = {}
+    for term in terms:
+        groups.setdefault(id(term.parameter), []).append(term)
+    total = torch.zeros(n_tasks, n_tasks, dtype=torch.float64, device=device)
+    for term in paired([group[0] for group in groups.values() if len(group) == 1]):
+        total += term.gramian()
+    for group in groups.values():
+        if len(group) > 1:
+            total += inner(torch.stack([term.rows() for term in group]).sum(0))
+    return total
+
+
+class GhostRows(Rows):
+    """The K gradients as terms, one per use of a parameter."""
+
+    def __init__(self, terms: list[Term], n_tasks: int, asked: Asked, heads: HeadGrads) -> None:
+        self._terms = terms
+        self._n_tasks = n_tasks
+        self._device = asked.call.values_A.device
+        self._diagonal = asked.diagonal
+        self._heads = heads
+
+    @torch.no_grad()
+    def gramian(self) -> Tensor:
+        """Return the sum of the terms' inner products, or its diagonal."""
+        total = terms_gramian(self._terms, self._n_tasks, self._device)
+        return total.diagonal() if self._diagonal else total
+
+    def heads_finite(self) -> Tensor:
+        """Return which tasks' own gradients are finite."""
+        return self._heads.finite(self._n_tasks, self._device)
+
+    @torch.no_grad()
+    def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
+        """Add each parameter's gradient of the weighted δ."""
+        weigh = Weighing(weights_A)
+        for term in self._terms:
+            add_grad(term.parameter, term.combined(weigh))
+        self._heads.apply(head_weights_A.tolist())

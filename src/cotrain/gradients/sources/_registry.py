@@ -1,0 +1,49 @@
+"""Which source a step takes its Gramian from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import nn
+
+from cotrain._base import InvalidArgumentError, did_you_mean
+from cotrain.balancing import Balancer, Needs
+from cotrain.gradients.sources._approximate import ModulesSource, RepresentationSource
+from cotrain.gradients.sources._auto import AutoSource
+from cotrain.gradients.sources._base import Source
+from cotrain.gradients.sources._disjoint import DisjointSource
+from cotrain.gradients.sources._exact import ExactSource
+from cotrain.gradients.sources._ghost import GhostSource
+
+SOURCES: dict[str, Callable[[], Source]] = {
+    "auto": AutoSource,
+    "disjoint": DisjointSource,
+    "exact": ExactSource,
+    "ghost": GhostSource,
+    "representation": RepresentationSource,
+}
+
+
+def choose_source(source: str | Sequence[nn.Module], balancer: Balancer, model: nn.Module | None) -> Source:
+    """Return the source that the user named, or the cheapest exact one that the method can use.
+
+    Raises:
+        InvalidArgumentError: for an unknown name, or a source that cannot give what the method needs.
+    """
+    if isinstance(source, str):
+        if source not in SOURCES:
+            raise InvalidArgumentError(f"Balance(source={source!r}): {did_you_mean(source, SOURCES)}")
+        if balancer.needs is Needs.JACOBIAN:
+            if source not in ("auto", "exact"):
+                raise InvalidArgumentError(
+                    f"{type(balancer).__name__} needs the gradients themselves, which source={source!r} does "
+                    "not have: use source='exact'."
+                )
+            return ExactSource()
+        return SOURCES[source]()
+    if balancer.needs is Needs.JACOBIAN:
+        raise InvalidArgumentError(
+            f"{type(balancer).__name__} needs the gradients of all shared parameters: use source='exact', or "
+            "pass fewer shared_parameters."
+        )
+    return ModulesSource(source)

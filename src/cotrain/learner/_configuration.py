@@ -1,0 +1,177 @@
+"""A configuration file: which data, how it is split, and which learner."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self, final
+
+import yaml
+
+from cotrain._base import ConfigError, constructor_parameters, did_you_mean
+from cotrain.configuration import construct_class, describe
+from cotrain.data import Split
+from cotrain.learner._learner import Learner
+
+References = Literal["constant", "trees", "full"]
+
+_LEARNER_KEYS = tuple(constructor_parameters(Learner))
+
+
+@final
+class Job:
+    """What `cotrain train` does.
+
+    In the file the arguments of `Job` and of `Learner` stand side by side.
+
+    Args:
+        learner: the learner, not yet fitted.
+        data: path to a table; relative paths start at the configuration file.
+        query: for a database: a SELECT statement or the name of a table.
+        split: how the rows are split; default `Split()`.
+        references: what the test figures are shown beside. "constant": the best constant prediction;
+            "trees": that and gradient-boosted trees per target; "full": these and one network per task
+            under the same budget.
+        compare: the section of `cotrain compare`, so that one file serves both; not looked at here.
+        tune: the section of `cotrain tune`; not looked at here.
+
+    Example:
+        >>> job = Job.from_config({"data": "films.csv", "tasks": [{"kind": "Binary", "name": "oscar"}]})
+        >>> job.learner.tasks
+        [Binary('oscar')]
+        >>> Job.from_config({"data": "films.csv", "taks": []})
+        Traceback (most recent call last):
+        cotrain._base._errors.ConfigError: There is no key 'taks': did you mean 'tasks'?
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        data: str,
+        *,
+        query: str | None = None,
+        split: Split | None = None,
+        references: References = "trees",
+        compare: Mapping[str, object] | None = None,
+        tune: Mapping[str, object] | None = None,
+    ) -> None:
+        self.learner = learner
+        self.data = data
+        self.query = query
+        self.split = split or Split()
+        self.references = references
+        self.compare = dict(compare or {})
+        self.tune = dict(tune or {})
+
+    @classmethod
+    def read(cls, path: str | Path, settings: Sequence[str] = ()) -> Self:
+        """Read a configuration file and override single values.
+
+        Args:
+            path: a YAML file, or a run folder.
+            settings: "key=value" each; a key may go down with dots ("training.epochs=5"), the value is YAML.
+
+        Raises:
+            ConfigError: the file is missing or no YAML, a key is unknown, or a value is wrong.
+        """
+        path = Path(path)
+        path = path / "config.yaml" if path.is_dir() else path
+        if not path.is_file():
+            near = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+            hint = f": {did_you_mean(path.name, near)}" if near else ": make one with cotrain init."
+            raise ConfigError(f"There is no configuration file {path}{hint}")
+        try:
+            config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
+        if not isinstance(config, dict):
+            raise ConfigError(f"{path} must hold keys and values such as data: and tasks:, got {config!r}.")
+        for setting in settings:
+            _override(config, setting)
+        try:
+            job = cls.from_config(config)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from error
+        if "://" not in job.data:
+            job.data = os.path.normpath(path.parent / Path(job.data).expanduser())
+        return job
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Make a job from the plain values of a configuration file."""
+        job_keys = [key for key in constructor_parameters(cls) if key != "learner"]
+        for key in config:
+            if key not in job_keys and key not in _LEARNER_KEYS:
+                raise ConfigError(
+                    f"There is no key {key!r}: {did_you_mean(str(key), [*job_keys, *_LEARNER_KEYS])}"
+                )
+        for key in ("data", "tasks"):
+            if key not in config:
+                raise ConfigError(f"The key {key!r} is missing: cotrain init writes a complete file.")
+        learner = construct_class(Learner, {k: v for k, v in config.items() if k in _LEARNER_KEYS}, "")
+        arguments = {key: value for key, value in config.items() if key in job_keys}
+        return construct_class(cls, {"learner": learner, **arguments}, "")
+
+    def config(self) -> dict[str, Any]:
+        """Return all arguments as plain values, from which an equal job can be made."""
+        own = {"data": os.path.abspath(self.data), "query": self.query, "split": describe(self.split)}
+        own |= {"references": self.references, "compare": describe(self.compare)}
+        own |= {"tune": describe(self.tune)}
+        return {**{k: v for k, v in own.items() if v not in (None, {})}, **self.learner.config()}
+
+    def changed(self, values: Mapping[str, object]) -> Self:
+        """Return a job that differs in some values.
+
+        Args:
+            values: key -> plain value; a key may go down with dots, as in "training.epochs", and names a
+                task by its name, as in "tasks.price.weight".
+
+        Raises:
+            ConfigError: a key is unknown, or a value is wrong.
+        """
+        config = copy.deepcopy(self.config())
+        for key, value in values.items():
+            _set(config, key, copy.deepcopy(value), key)
+        return self.from_config(config)
+
+
+def _override(config: dict[str, Any], setting: str) -> None:
+    """Set one value, given as "key.key=YAML"."""
+    key, equals, text = setting.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {setting!r}: expected key=value, such as training.epochs=5.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {setting!r}: the value is not valid YAML: {error}.") from error
+    _set(config, key, value, f"--set {setting!r}")
+
+
+def _set(config: dict[str, Any], key: str, value: object, where: str) -> None:
+    """Set the value at a key that may go down with dots."""
+    *path, last = key.split(".")
+    place: Any = config
+    for i, name in enumerate(path):
+        key = _key(place, name, where)
+        inner = place.get(key) if isinstance(place, dict) else place[key]
+        if isinstance(inner, str) or inner is None:
+            # A kind that was written as a bare name gets its first option.
+            place[key] = {} if inner is None else {"kind": inner}
+        elif not isinstance(inner, dict | list):
+            raise ConfigError(f"{where}: {'.'.join(path[: i + 1])} is {inner!r} and has no parts.")
+        place = place[key]
+    place[_key(place, last, where)] = value
+
+
+def _key(place: Any, name: str, where: str) -> Any:
+    """Return what `name` means in a mapping, or in a list, where it is a number or a task's name."""
+    if isinstance(place, dict):
+        return name
+    names = [str(item.get("name", i)) if isinstance(item, dict) else str(i) for i, item in enumerate(place)]
+    if name in names:
+        return names.index(name)
+    if name.isdigit() and int(name) < len(place):
+        return int(name)
+    raise ConfigError(f"{where}: {name!r} is not in the list; {did_you_mean(name, names)}")

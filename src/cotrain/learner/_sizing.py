@@ -1,0 +1,84 @@
+"""Which way of sharing, and how large a network, in two sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cotrain.data import TaskGuess
+from cotrain.learner._gradient_probe import Probe
+
+
+def sizes(n_rows: int) -> dict[str, Any]:
+    """Return the encoder and the budget for a number of training rows with a label.
+
+    Small tables get small batches and more epochs, so that there are some hundred steps at least.
+
+    Example:
+        >>> sizes(30_000)
+        {'encoder': {'kind': 'TableEncoder'}, 'training': {'epochs': 20}}
+    """
+    if n_rows < 1000:
+        small = {"epochs": 40, "batch_size": 32}
+    elif n_rows < 5000:
+        small = {"epochs": 20, "batch_size": 64}
+    else:
+        return {"encoder": {"kind": "TableEncoder"}, "training": {"epochs": 20}}
+    return {"encoder": {"kind": "TableEncoder", "width": 64, "depth": 1}, "training": small}
+
+
+def sharing(tasks: Sequence[TaskGuess], probe: Probe | None) -> tuple[str, str]:
+    """Return the name of a way of sharing, and a sentence that says why.
+
+    `HardSharing`, unless a probe has shown tasks whose gradients point against each other on what they
+    share; then `CGC`, which gives each task experts of its own beside the shared ones.
+
+    Args:
+        tasks: what the targets seem to be.
+        probe: what was seen in some steps of training; `None`: nothing.
+    """
+    if len(tasks) == 1:
+        return "HardSharing", "HardSharing is a plain network where there is one task."
+    if probe is None or not probe.pairs:
+        return "HardSharing", (
+            "HardSharing, the simplest and cheapest way, because nothing was measured that speaks against it."
+        )
+    seen = f"in a probe of {probe.steps} steps on {probe.rows:,} rows"
+    opposed = probe.opposed()
+    if opposed:
+        worst = opposed[0]
+        return "CGC", (
+            f"CGC, shared experts beside experts of each task's own, because {seen} the gradients of "
+            f"{worst.first!r} and {worst.second!r} pointed against each other (mean cosine "
+            f"{worst.cosine:+.2f} ± {worst.error:.2f})."
+        )
+    least, most = (pick(probe.pairs, key=lambda pair: pair.cosine) for pick in (min, max))
+    found = f"{least.first!r} and {least.second!r}, {least.cosine:+.2f} ± {least.error:.2f}"
+    if most is not least:
+        found += f"; highest: {most.first!r} and {most.second!r}, {most.cosine:+.2f} ± {most.error:.2f}"
+    return "HardSharing", (
+        f"HardSharing, the simplest and cheapest way, because {seen} no two tasks' gradients clearly pointed "
+        f"against each other (lowest mean cosine: {found})."
+    )
+
+
+def sizes_sentence(tasks: Sequence[TaskGuess], n_rows: int, n_labelled: int, options: dict[str, Any]) -> str:
+    """Return a sentence on the sizes and on the task with the fewest labels.
+
+    Args:
+        tasks: what the targets seem to be.
+        n_rows: all rows, which shares are of.
+        n_labelled: training rows with a label.
+        options: from `sizes`.
+    """
+    network = (
+        "A narrow network and small batches suit" if "width" in options["encoder"] else "The defaults suit"
+    )
+    sentence = f"{network} {n_labelled:,} training rows with a label"
+    fewest = min(tasks, key=lambda task: task.labelled)
+    if len(tasks) > 1 and fewest.labelled < n_rows:
+        sentence += (
+            f"; {fewest.name!r} has the fewest ({fewest.labelled:,}, {fewest.labelled / n_rows:.0%} of all "
+            "rows) and the most to gain or lose from the others"
+        )
+    return sentence + "."

@@ -1,0 +1,41 @@
+"""One column of stages per task, side by side, so that units can stand between them.
+
+Shapes: K tasks, B batch, D width. What passes between the stages is [K, B, ...].
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from cotrain.networks._stacking import stack_stages
+from cotrain.networks.sharing._encoder_split import Parts
+
+
+@final
+class Columns(nn.Module):
+    """K copies of the stages after the shared ones; the copies of a stage are batched where they can be."""
+
+    def __init__(self, parts: Parts, n_tasks: int) -> None:
+        super().__init__()
+        self.trunk = parts.trunk
+        copies = list(zip(*parts.chains(n_tasks), strict=True))
+        #: With no shared stages the first ones read the inputs themselves, each on its own.
+        self.first = None if len(parts.trunk) else nn.ModuleList(copies.pop(0))
+        self.stages = nn.ModuleList(stack_stages(stage) for stage in copies)
+        self.n_tasks = n_tasks
+
+    def forward(self, inputs: dict[str, Tensor], units: nn.ModuleList) -> list[Tensor]:
+        """Run the stages with a unit [K, B, ...] -> [K, B, ...] after each; return what each unit gave."""
+        given: list[Tensor] = []
+        if self.first is None:
+            hidden = self.trunk(inputs).unsqueeze(0)
+        else:
+            hidden = units[0](torch.stack([stage(inputs) for stage in self.first]))
+            given.append(hidden)
+        for stage in self.stages:
+            hidden = units[len(given)](stage(hidden))
+            given.append(hidden)
+        return given

@@ -1,0 +1,80 @@
+"""Small parts that several sections use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+from unicodedata import bidirectional
+
+from cotrain.reporting._document import Cell, LegendEntry, Verdict
+from cotrain.reporting._draw import N_STYLES, dash_attribute
+
+LONGEST_NAME = 60
+
+
+def shown(value: float | None, *, signed: bool = False) -> str:
+    """Return a figure with three to four significant digits; what is missing is a dash."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    size = abs(value)
+    text = f"{value:.3f}" if 1e-3 <= size < 10 or value == 0 else f"{value:.{4 if size >= 10 else 2}g}"
+    return f"+{text}" if signed and value > 0 else text
+
+
+def short(name: str) -> str:
+    """Return a name that fits into a sentence; tables show it whole.
+
+    After letters that run from right to left a mark says that the sentence does not: figures and brackets
+    that follow would be turned around.
+    """
+    name = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    turned = any(bidirectional(letter) in ("R", "AL") for letter in name)
+    return f"{name}\u200e" if turned else name
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """Return names as a list in a sentence."""
+    names = [short(name) for name in names]
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def legend(names: Sequence[str]) -> list[LegendEntry]:
+    """Return the legend of lines drawn with `style(0)`, `style(1)`, ..."""
+    return [LegendEntry(name, number % N_STYLES, dash_attribute(number)) for number, name in enumerate(names)]
+
+
+def signed_cell(value: float | None, largest: float) -> Cell:
+    """Return a cell of a heat map: the figure, and a colour for its sign and size."""
+    if value is None or not math.isfinite(value):
+        return Cell("–")
+    strength = min(1.0, abs(value) / largest) if largest > 0 else 0.0
+    return Cell(shown(value), "plus" if value > 0 else "minus", strength)
+
+
+def word_verdict(word: str, sentence: str) -> Verdict:
+    """Return a line of the verdict with the tone that its word has."""
+    if word == "helped" or word.startswith("better"):
+        return Verdict(word, sentence, "good", "▲")
+    if word == "hurt" or word.startswith("no better"):
+        return Verdict(word, sentence, "bad", "▼")
+    return Verdict(word, sentence, "", "?" if word == "unknown" else "≈")
+
+
+def headline(verdicts: Sequence[Mapping[str, Any]]) -> str:
+    """Return the verdict in a title."""
+    by_word: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        by_word.setdefault(verdict["word"], []).append(verdict["task"])
+    if not by_word:
+        return "No verdict: there are no test rows"
+    compared = {"helped", "hurt", "no clear difference"} & set(by_word)
+    if not compared:
+        parts = [f"{word}: {listed(tasks)}" for word, tasks in by_word.items()]
+        return "; ".join(parts)[:1].upper() + "; ".join(parts)[1:]
+    parts = [f"{word} {listed(by_word[word])}" for word in ("helped", "hurt") if word in by_word]
+    if not parts:
+        return "Learning together made no clear difference"
+    return f"Learning together {' and '.join(parts)}"

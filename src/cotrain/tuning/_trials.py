@@ -1,0 +1,162 @@
+"""Trials, one after the other, in one process."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import polars as pl
+
+from cotrain._base import CotrainError
+from cotrain.comparison import validation_gains
+from cotrain.configuration import construct_class
+from cotrain.data import read_table, split_rows, strata
+from cotrain.jobs import Leases, start_worker
+from cotrain.learner import Job
+from cotrain.training import FitStart
+from cotrain.tuning._search_space import Field
+from cotrain.tuning._study import ask, fail_abandoned, open_storage, open_study
+from cotrain.tuning._tuning import Tuning
+
+if TYPE_CHECKING:
+    import optuna
+
+
+@final
+class Rows:
+    """The rows that a trial may look at: those of the test part are not among them.
+
+    Args:
+        job: the configuration.
+    """
+
+    def __init__(self, job: Job) -> None:
+        frame = read_table(job.data, job.query)
+        parts = split_rows(frame, job.split, job.learner.seed, strata(frame, job.learner.tasks))
+        self.train: pl.DataFrame = frame[parts["train"]]
+        self.validation: pl.DataFrame = frame[parts["validation"]]
+        self.unlabelled: pl.DataFrame = frame[parts["unlabelled"]]
+        self.left_out = [column for column in (job.split.column, job.split.group) if column is not None]
+
+
+def work_alone(config: Mapping[str, Any], folder: str, storage: str | None, parent: int) -> None:
+    """Do trials in a process of its own that ends with its parent."""
+    start_worker(parent)
+    job = Job.from_config(config)
+    work(job, Path(folder), storage, lambda: None)
+
+
+def work(job: Job, folder: Path, storage: str | None, after: Callable[[], None]) -> None:
+    """Do trials until there are as many as asked for.
+
+    Args:
+        job: the configuration.
+        folder: of the tuning.
+        storage: see `open_storage`.
+        after: called after each trial.
+    """
+    tuning = construct_class(Tuning, job.tune, "tune")
+    fields, rows = tuning.all_fields(job), Rows(job)
+    study = open_study(open_storage(storage, folder), job, tuning, folder)
+    leases = Leases(folder / "leases")
+    lease = f"process-{uuid.uuid4().hex[:12]}"
+    leases.claim(lease)
+    try:
+        fail_abandoned(study, leases)
+        while len(counted(study)) < tuning.trials:
+            trial = ask(study, job, tuning)
+            trial.set_user_attr("lease", lease)
+            one_trial(study, trial, job, tuning, fields, rows)
+            after()
+    finally:
+        leases.close()
+
+
+def counted(study: optuna.Study) -> list[Any]:
+    """Return the trials that count: those of killed processes are done again."""
+    from optuna.trial import TrialState
+
+    trials = study.get_trials(deepcopy=False)
+    waiting = (TrialState.WAITING,)
+    killed = [t for t in trials if t.state == TrialState.FAIL and "reason" not in t.user_attrs]
+    return [t for t in trials if t.state not in waiting and t not in killed]
+
+
+def one_trial(
+    study: optuna.Study, trial: optuna.Trial, job: Job, tuning: Tuning, fields: list[Field], rows: Rows
+) -> None:
+    """Fit with the values of a trial, and tell the study what came of it; no error stops the search."""
+    import optuna
+
+    try:
+        changed = tuning.job_with(job, {field.key: field.suggest(trial) for field in fields})
+        gains = _fit(changed, rows, [_Reports(trial)] if _prunes(tuning) else [])
+    except optuna.TrialPruned:
+        study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        return
+    except (CotrainError, RuntimeError, ValueError, ArithmeticError) as error:
+        trial.set_user_attr("reason", f"{type(error).__name__}: {error}")
+        study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        return
+    trial.set_user_attr("gains", gains)
+    known = [gain for gain in gains.values() if not math.isnan(gain)]
+    values = list(gains.values()) if tuning.objectives == "per_task" else [sum(known) / max(1, len(known))]
+    if not known or any(math.isnan(value) for value in values):
+        trial.set_user_attr("reason", "a task has no value on the validation rows: too few labels")
+        study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        return
+    study.tell(trial, values)
+
+
+def _prunes(tuning: Tuning) -> bool:
+    # Of several objectives no one can say which is worse half-way.
+    return tuning.prune and tuning.objectives == "combined"
+
+
+def _fit(job: Job, rows: Rows, loggers: list[_Reports]) -> dict[str, float]:
+    """Return task -> gain over a constant on the validation rows."""
+    learner = job.learner
+    learner.fit(
+        rows.train,
+        rows.validation,
+        unlabelled=rows.unlabelled,
+        progress=False,
+        loggers=loggers,
+        left_out=rows.left_out,
+    )
+    outputs, held = learner.outputs(rows.validation), learner.coding.examples(rows.validation)
+    scores = {task.name: task.scores(outputs[task.name]).double().numpy() for task in learner.coding.tasks}
+    return validation_gains(learner.coding, held, scores)
+
+
+@final
+class _Reports:
+    """Reports the best value so far after each epoch, and stops a trial that is not worth going on with."""
+
+    def __init__(self, trial: optuna.Trial) -> None:
+        self.trial = trial
+        self.best = -math.inf
+
+    def start(self, start: FitStart) -> None:
+        """Do nothing: there is no value yet."""
+
+    def step(self, step: int, losses: Mapping[str, float]) -> None:
+        """Do nothing: epochs are enough."""
+
+    def epoch(self, record: Mapping[str, Any]) -> None:
+        """Report, and raise if the trial is to be pruned."""
+        import optuna
+
+        known = [gain for gain in record["gain"].values() if not math.isnan(gain)]
+        if not known:
+            return
+        self.best = max(self.best, sum(known) / len(known))
+        self.trial.report(self.best, record["epoch"])
+        if self.trial.should_prune():
+            raise optuna.TrialPruned
+
+    def finish(self) -> None:
+        """Do nothing."""

@@ -1,0 +1,369 @@
+"""The loop: what a round does, what keeps it from harm, and that nothing leaks."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from cotrain._base import DataError
+from cotrain.cotraining import (
+    CoTraining,
+    CrossLabelling,
+    Curriculum,
+    EstimatorPeer,
+    KBest,
+    LeaveOneOut,
+    SelfTraining,
+    Strategy,
+    TeacherStudent,
+    Threshold,
+    TriTraining,
+    View,
+    _refusals,
+)
+from cotrain.cotraining.peers._estimator import FittedEstimators
+from cotrain.cotraining.rounds._co_training_loop import Loop
+from cotrain.training import Examples
+
+LEFT = View({"inputs": torch.tensor([True, True, False, False])})
+RIGHT = View({"inputs": torch.tensor([False, False, True, True])})
+
+
+def accuracy(problem, outcome, task=0) -> float:
+    kind = problem.tasks[task]
+    belief = outcome.beliefs(problem.validation.inputs)[kind.name]
+    return float((belief.classes() == problem.validation.targets[kind.name].long()).float().mean())
+
+
+def test_the_textbook_labels_its_own_surest_rows(make_problem):
+    problem = make_problem(labelled=9)
+    outcome = problem.run(CoTraining(SelfTraining(Threshold(0.9)), 3))
+    first = outcome.records[0].tasks[0]
+    assert first.accepted > 50
+    assert first.true_accuracy > 0.9
+    assert accuracy(problem, outcome) >= 0.85
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [SelfTraining(), LeaveOneOut(), TriTraining(), TeacherStudent(), CrossLabelling(["left", "right"])],
+)
+def test_no_default_ends_below_its_start(make_problem, strategy: Strategy):
+    problem = make_problem(labelled=15, seed=3)
+    problem.kit.named = {"left": LEFT, "right": RIGHT}
+    outcome = problem.run(CoTraining(strategy, 3))
+    start = dict.fromkeys(outcome.chosen, 0)
+    after = accuracy(problem, outcome)
+    before = accuracy(problem, type(outcome)(**{**outcome.__dict__, "chosen": start}))
+    assert after >= before
+
+
+def test_views_learn_from_each_other(make_problem):
+    problem = make_problem(labelled=9)
+    problem.kit.named = {"left": LEFT, "right": RIGHT}
+    outcome = problem.run(CoTraining(CrossLabelling(["left", "right"]), 3))
+    assert outcome.peers == ["left", "right"]
+    blind = {"inputs": problem.validation.inputs["inputs"].clone()}
+    blind["inputs"][:, 2:] = 100.0
+    seen, same = (outcome.fitted[-1][0].beliefs(rows)["class"] for rows in (problem.validation.inputs, blind))
+    assert torch.equal(seen.probabilities, same.probabilities)
+
+
+@pytest.mark.parametrize("kind", ["class", "yes", "size", "level", "tags"])
+def test_every_kind_of_task_labels_itself(make_problem, kind: str):
+    problem = make_problem(kinds_=[kind], labelled=30)
+    strategy = CrossLabelling(["left", "right"], selector=KBest(0.5))
+    problem.kit.named = {"left": LEFT, "right": RIGHT}
+    outcome = problem.run(CoTraining(strategy, 2))
+    assert outcome.records
+    assert outcome.records[-1].tasks[0].accepted > 0
+    labels = outcome.labels[kind]
+    assert labels.values.dtype == problem.train.targets[kind].dtype
+    assert labels.values.shape == problem.train.targets[kind].shape
+
+
+# -- true labels and leakage ----------------------------------------------------------------------------
+
+
+def test_true_labels_are_never_overwritten(make_problem):
+    problem = make_problem(labelled=30)
+    # Labels that the model itself would not give.
+    before = problem.train.targets["class"].clone()
+    fingerprint, held = problem.train.fingerprint(), problem.validation.fingerprint()
+    outcome = problem.run(CoTraining(SelfTraining(Curriculum(1.0)), 3))
+    assert problem.train.fingerprint() == fingerprint
+    assert problem.validation.fingerprint() == held
+    assert torch.equal(problem.train.targets["class"], before)
+    true = problem.train.masks["class"] > 0
+    assert not bool((outcome.labels["class"].accepted & true).any())
+
+
+def test_a_validation_row_in_the_pool_gets_no_label(make_problem):
+    problem = make_problem(labelled=30)
+    inputs = problem.train.inputs["inputs"].clone()
+    inputs[100:140] = problem.validation.inputs["inputs"][:40]
+    problem.train = Examples({"inputs": inputs}, problem.train.targets, problem.train.masks)
+    strategy = SelfTraining(Curriculum(1.0))
+    outcome = problem.run(CoTraining(strategy, 1))
+    accepted = outcome.labels["class"].accepted[:, 0]
+    assert not bool(accepted[100:140].any())
+    assert bool(accepted[140:].any())
+
+
+def test_validation_labels_do_not_teach(make_problem):
+    """Permuting validation labels changes which round is kept and nothing about what is learned."""
+    problem = make_problem(labelled=30)
+    fixed = CoTraining(SelfTraining(Threshold(0.8)), 1)
+    right = problem.run(fixed)
+    spoiled = problem.validation.targets["class"].roll(7, 0)
+    few = problem.validation.masks["class"].clone()
+    few[10:] = False
+    problem.validation = Examples(problem.validation.inputs, {"class": spoiled}, {"class": few})
+    wrong = problem.run(fixed)
+    a, b = (o.fitted[0][0].beliefs(problem.train.inputs)["class"] for o in (right, wrong))
+    assert torch.equal(a.probabilities, b.probabilities)
+
+
+# -- guards ---------------------------------------------------------------------------------------------
+
+
+def test_a_task_that_got_worse_gets_its_start_back(make_problem, monkeypatch):
+    # The guard of the class shares is off: validation alone must see it.
+    monkeypatch.setattr(_refusals, "starved", lambda *shares: False)
+    # Too few labels to see that the teacher knows nothing: only the validation of the student can.
+    problem = make_problem(labelled=28, held=25, n=300)
+    guess = DummyClassifier(strategy="stratified", random_state=0)
+    teacher = EstimatorPeer("guesser", problem.tasks, guess)
+    problem.kit.estimator = lambda *args, **options: teacher
+    strategy = TeacherStudent("estimators")
+    settings_ = CoTraining(strategy, 2, pseudo_weight=1.0, by_confidence=False, max_drift=1.0)
+    outcome = problem.run(settings_)
+    last = outcome.records[-1].tasks[0]
+    assert last.after < last.start
+    assert outcome.chosen["class"] == 0
+    assert outcome.verdicts["class"] == "supervised start: no round was better on the validation rows"
+    assert outcome.labels["class"].n_accepted == 0
+
+
+def test_a_round_that_moves_the_class_shares_is_refused(make_problem):
+    problem = make_problem(labelled=60, n=300)
+    inputs = problem.train.inputs["inputs"].clone()
+    inputs[60:] = torch.tensor([2.0, 0, 2, 0]) + 0.1 * inputs[60:]
+    problem.train = Examples({"inputs": inputs}, problem.train.targets, problem.train.masks)
+    outcome = problem.run(CoTraining(SelfTraining(Curriculum(1.0)), 2))
+    assert outcome.chosen["class"] == 0
+    assert not outcome.records
+    assert "class shares would move" in outcome.stopped
+
+
+def test_a_task_of_permuted_labels_does_not_teach(make_problem):
+    problem = make_problem(kinds_=["class", "yes"], labelled=120, n=300)
+    yes = problem.train.targets["yes"].clone()
+    yes[:120] = yes[:120][torch.randperm(120, generator=torch.Generator().manual_seed(0))]
+    problem.train = Examples(problem.train.inputs, {**problem.train.targets, "yes": yes}, problem.train.masks)
+    outcome = problem.run(CoTraining(SelfTraining(Curriculum(1.0), separate=True), 2), validation=False)
+    assert not outcome.licences[1]["yes"].teaches
+    assert outcome.licences[0]["class"].teaches
+    record = {one.task: one for one in outcome.records[0].tasks}
+    assert record["yes"].accepted == 0
+    assert "no teacher knows more than a constant" in record["yes"].note
+    assert record["class"].accepted > 0
+
+
+def test_one_task_leaves_the_others_rounds_untouched(make_problem):
+    alone = make_problem(kinds_=["class"], labelled=60)
+    both = make_problem(kinds_=["class", "yes"], labelled=60)
+    mask = both.train.masks["yes"].clone()
+    mask[1:] = False
+    mask[2] = True  # one row of each value: a task of which next to nothing is known
+    both.train = Examples(both.train.inputs, both.train.targets, {**both.train.masks, "yes": mask})
+    settings_ = CoTraining(SelfTraining(KBest(), separate=True), 3)
+    a, b = alone.run(settings_), both.run(settings_)
+    assert [r.tasks[0].accepted for r in a.records] == [r.tasks[0].accepted for r in b.records]
+    x, y = (o.beliefs(alone.validation.inputs)["class"].probabilities for o in (a, b))
+    assert torch.equal(x, y)
+
+
+def test_labels_are_decided_anew_each_round(make_problem):
+    """A cell that was labelled in one round can have another label, or none, in the next."""
+    problem = make_problem(labelled=6, n=300, seed=5)
+    stores: list[torch.Tensor] = []
+
+    loop = Loop(
+        problem.tasks,
+        problem.train,
+        problem.validation,
+        settings_ := CoTraining(SelfTraining(Threshold(0.7)), 4, patience=9),
+        settings_.strategy,
+        problem.kit,
+    )
+    teach = loop._teach
+
+    def watched(beliefs, round_):
+        taught = teach(beliefs, round_)
+        stores.append(taught[0]["class"].labels.weight.clone())
+        return taught
+
+    loop._teach = watched  # type: ignore[method-assign]
+    loop.run()
+    assert len(stores) >= 2
+    assert any(bool(((a > 0) & (b == 0)).any()) for a, b in pairwise(stores))
+
+
+def test_no_round_is_asked_twice_what_it_believes_of_the_training_rows(make_problem, monkeypatch):
+    problem = make_problem(labelled=12)
+    asked: list[tuple[int, int]] = []
+    beliefs = FittedEstimators.beliefs
+
+    def watched(self, inputs):
+        asked.append((id(self), len(inputs["inputs"])))
+        return beliefs(self, inputs)
+
+    monkeypatch.setattr(FittedEstimators, "beliefs", watched)
+    outcome = problem.run(CoTraining(LeaveOneOut(2), 3, patience=9))
+    of_train = [one for one, n in asked if n == len(problem.train)]
+    assert len(outcome.records) == 3
+    # The chosen round is asked again for the labels that it would give, if it is not the last.
+    assert len(of_train) <= 2 * 4 + 2 * (outcome.chosen["class"] != 3)
+
+
+def test_nothing_accepted_is_said(make_problem):
+    problem = make_problem(labelled=12, n=60)
+    problem.kit.classifier = LogisticRegression(C=1e-4)
+    outcome = problem.run(CoTraining(SelfTraining(Threshold(0.999)), 3), validation=False)
+    assert outcome.stopped.startswith("nothing was accepted")
+    assert "surest" in outcome.stopped
+    assert outcome.chosen["class"] == 0
+
+
+def test_max_rounds_bounds_the_rounds(make_problem):
+    outcome = make_problem(labelled=12).run(CoTraining(SelfTraining(KBest()), 2, patience=9))
+    assert len(outcome.records) == 2
+    assert outcome.stopped == "all 2 rounds are done"
+
+
+def test_it_stops_when_validation_gets_no_better(make_problem):
+    outcome = make_problem(labelled=150).run(CoTraining(SelfTraining(KBest()), 9, patience=2))
+    assert len(outcome.records) < 9
+    assert "got better" in outcome.stopped
+
+
+def test_the_record_shows_estimated_beside_true_accuracy(make_problem):
+    record = make_problem(labelled=15).run(CoTraining(SelfTraining(Threshold(0.8)), 1)).records[0].tasks[0]
+    assert 0.8 <= record.estimated_accuracy <= 1.0
+    assert 0.0 <= record.true_accuracy <= 1.0
+    assert sum(record.per_class.values()) == record.accepted
+    assert not math.isnan(record.start)
+    assert "true_accuracy" in record.to_json()
+
+
+# -- any data -------------------------------------------------------------------------------------------
+
+
+def test_a_task_without_any_label_is_refused(make_problem):
+    problem = make_problem(kinds_=["class", "yes"])
+    nothing = torch.zeros_like(problem.train.masks["yes"])
+    problem.train = Examples(
+        problem.train.inputs, problem.train.targets, {**problem.train.masks, "yes": nothing}
+    )
+    with pytest.raises(DataError, match="Task 'yes' has no label among the 200 training rows"):
+        problem.run(CoTraining(SelfTraining()))
+
+
+def test_without_unlabelled_rows_the_start_is_the_answer(make_problem):
+    problem = make_problem(labelled=200)
+    outcome = problem.run(CoTraining(LeaveOneOut()))
+    assert outcome.chosen["class"] == 0
+    assert "no unlabelled cell" in outcome.stopped
+
+
+def test_one_labelled_row_is_enough_to_run(make_problem):
+    outcome = make_problem(labelled=1).run(CoTraining(LeaveOneOut(), 2))
+    assert set(outcome.chosen) == {"class"}
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    pattern=st.lists(st.tuples(st.booleans(), st.booleans()), min_size=20, max_size=20),
+    copies=st.integers(0, 5),
+)
+def test_any_pattern_of_missing_labels(make_problem, pattern, copies):
+    """Whatever is missing, and with rows that stand there twice: only unlabelled cells get labels."""
+    problem = make_problem(n=20, labelled=20, held=30, kinds_=["class", "yes"])
+    rows = torch.tensor(pattern)
+    rows[0] = True
+    inputs = problem.train.inputs["inputs"].clone()
+    inputs[20 - copies :] = inputs[:copies] if copies else inputs[20:]
+    masks = {"class": rows[:, :1], "yes": rows[:, 1:]}
+    problem.train = Examples({"inputs": inputs}, problem.train.targets, masks)
+    outcome = problem.run(CoTraining(LeaveOneOut(), 2))
+    for task in ("class", "yes"):
+        assert not bool((outcome.labels[task].accepted & (masks[task] > 0)).any())
+        belief = outcome.beliefs(problem.validation.inputs)[task].probabilities
+        assert bool(torch.isfinite(belief).all())
+
+
+def test_a_collapse_of_the_predictions_is_refused(make_problem):
+    """A student that says one class everywhere has the start's answer, validation or not."""
+    problem = make_problem(labelled=60, n=300)
+
+    class Collapsing(EstimatorPeer):
+        def fit(self, examples, validation, key, store, true=None):
+            if not key.startswith("round-1"):
+                return super().fit(examples, validation, key, store, true)
+            masks = {"class": examples.masks["class"] * (examples.targets["class"] == 0)}
+            return super().fit(Examples(examples.inputs, examples.targets, masks), validation, key, store)
+
+    collapsing = Collapsing("linear", problem.tasks, problem.kit.classifier)
+    problem.kit.network = lambda name, tasks=None, view=None, *, bootstrap=False: collapsing
+    outcome = problem.run(CoTraining(SelfTraining(Threshold(0.8)), 1), validation=False)
+    assert outcome.records
+    assert outcome.chosen["class"] == 0
+    assert (
+        outcome.verdicts["class"]
+        == "supervised start: every round was refused: its predictions left the labelled class shares"
+    )
+
+
+def test_predictions_that_are_nan_teach_nobody(make_problem):
+    problem = make_problem(kinds_=["class", "size"], labelled=12, n=60)
+
+    class Broken(EstimatorPeer):
+        def fit(self, examples, validation, key, store, true=None):
+            fitted = super().fit(examples, validation, key, store, true)
+            fitted.fitted["size"] = [float("nan")]
+            return fitted
+
+    broken = Broken("linear", problem.tasks, problem.kit.classifier, Ridge())
+    problem.kit.network = lambda name, tasks=None, view=None, *, bootstrap=False: broken
+    problem.validation = problem.validation.take(torch.arange(10))
+    outcome = problem.run(CoTraining(SelfTraining(Curriculum(1.0)), 1))
+    record = {task.task: task for task in outcome.records[0].tasks}
+    assert record["size"].accepted == 0
+    assert "not finite" in record["size"].note
+    assert record["class"].accepted > 0
+
+
+def test_numbers_are_not_labelled_where_nothing_could_show_that_they_are_wrong(make_problem):
+    problem = make_problem(kinds_=["class", "size"], labelled=30)
+    settings_ = CoTraining(LeaveOneOut(), 1)
+    with_, without = (problem.run(settings_, validation=held) for held in (True, False))
+    notes = [{one.task: one for one in outcome.records[0].tasks} for outcome in (with_, without)]
+    assert notes[0]["size"].accepted > 0
+    assert notes[1]["size"].accepted == 0
+    assert "validation rows" in notes[1]["size"].note
+    assert notes[1]["class"].accepted > 0
+
+
+def test_labels_that_stay_as_they_were_are_not_learned_twice(make_problem):
+    problem = make_problem(labelled=12)
+    outcome = problem.run(CoTraining(TeacherStudent("joint"), 4))
+    assert len(outcome.records) == 1
+    assert outcome.stopped == "the labels stay as they were"

@@ -1,0 +1,113 @@
+"""The choice among strategies by validation rows."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cotrain._base import InvalidArgumentError
+from cotrain.cotraining import (
+    Belief,
+    CoTraining,
+    LeaveOneOut,
+    Outcome,
+    PseudoLabels,
+    run_rounds,
+)
+from cotrain.cotraining.peers import Fitted
+from cotrain.cotraining.rounds._strategy_selection import candidates, together
+from cotrain.training import Examples
+
+
+class Fixed(Fitted):
+    """Says the truth of the first rows, or of the last, and the next class of the others."""
+
+    def __init__(self, classes: torch.Tensor, n_right: int, n_classes: int, last: bool = False) -> None:
+        row = torch.arange(len(classes))[:, None]
+        said = torch.where((row.flip(0) if last else row) < n_right, classes, (classes + 1) % n_classes)
+        self.p = torch.nn.functional.one_hot(said, n_classes).float() * 0.8 + 0.2 / n_classes
+        self.updates = n_right
+
+    def beliefs(self, inputs):
+        return {"class": Belief(probabilities=self.p)}
+
+
+def outcome(classes: torch.Tensor, n_right: int, chosen: int = 1, last: bool = False) -> Outcome:
+    start, after = Fixed(classes, 0, 3), Fixed(classes, n_right, 3, last)
+    labels = PseudoLabels(classes, torch.ones_like(classes), torch.ones_like(classes), n_right)
+    return Outcome(
+        [], {"class": chosen}, "done", {"class": ""}, ["peer"], [[start], [after]], [0], {"class": labels}
+    )
+
+
+def test_what_validation_cannot_tell_apart_answers_together_and_the_rest_does_not(make_problem):
+    problem = make_problem()
+    rows = problem.validation
+    classes = rows.targets["class"].long()
+    found = together(
+        problem.tasks,
+        {
+            "good": outcome(classes, 70),
+            "as good": outcome(classes, 69, last=True),
+            "bad": outcome(classes, 30),
+        },
+        rows,
+    )
+    assert found.verdicts == {"class": "good and as good together"}
+    assert found.labels["class"].round == 70
+    assert found.chosen == {"class": 1}
+    p = found.beliefs(rows.inputs)["class"].probabilities
+    expected = (outcome(classes, 70).fitted[1][0].p + outcome(classes, 69, last=True).fitted[1][0].p) / 2
+    assert torch.allclose(p, expected)
+
+
+@pytest.mark.parametrize(("n_labels", "verdict"), [(19, "first"), (20, "second")])
+def test_few_validation_labels_choose_nothing(make_problem, n_labels: int, verdict: str):
+    problem = make_problem()
+    rows = problem.validation
+    known = torch.arange(len(rows))[:, None] < n_labels
+    rows = Examples(rows.inputs, rows.targets, {"class": known})
+    classes = rows.targets["class"].long()
+    found = together(problem.tasks, {"first": outcome(classes, 2), "second": outcome(classes, 80)}, rows)
+    assert found.verdicts == {"class": verdict}
+
+
+def test_if_the_best_is_a_supervised_start_that_answers(make_problem):
+    problem = make_problem()
+    classes = problem.validation.targets["class"].long()
+    start = outcome(classes, 0, chosen=0)
+    start.fitted[0][0].p = Fixed(classes, 80, 3).p
+    found = together(problem.tasks, {"start": start, "bad": outcome(classes, 20)}, problem.validation)
+    assert found.chosen == {"class": 0}
+    assert found.verdicts["class"].startswith("supervised start")
+    assert torch.equal(found.beliefs(problem.validation.inputs)["class"].probabilities, start.fitted[0][0].p)
+
+
+def test_auto_is_a_run_like_any_other(make_problem):
+    problem = make_problem(labelled=15)
+    settings = CoTraining("auto", 2)
+    found = run_rounds(problem.tasks, problem.train, problem.validation, settings, problem.kit)
+    assert len(found.peers) >= 3
+    belief = found.beliefs(problem.validation.inputs)["class"]
+    right = belief.classes() == problem.validation.targets["class"]
+    single = problem.run(CoTraining(LeaveOneOut(), 2)).beliefs(problem.validation.inputs)["class"]
+    assert (
+        right.float().mean()
+        >= (single.classes() == problem.validation.targets["class"]).float().mean() - 0.03
+    )
+
+
+def test_auto_without_validation_rows_says_what_it_needs(make_problem):
+    problem = make_problem()
+    with pytest.raises(InvalidArgumentError, match="'auto', which chooses by validation rows"):
+        run_rounds(problem.tasks, problem.train, None, CoTraining("auto"), problem.kit)
+
+
+def test_strategies_that_the_peers_cannot_follow_are_not_tried(make_problem):
+    problem = make_problem()
+    tried = candidates(CoTraining("auto", views={"left": ["a"], "right": ["b"]}), problem.kit, 100)
+    assert all(one.online is None for one in tried)
+    names = [type(one).__name__ for one in tried]
+    assert names[:2] == ["CrossLabelling", "LeaveOneOut"]
+    assert type(candidates(CoTraining("auto"), problem.kit, 100)[0]) is LeaveOneOut
+    assert len(candidates(CoTraining("auto"), problem.kit, 10**6)) == len(tried) - 2

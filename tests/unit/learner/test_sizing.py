@@ -1,0 +1,40 @@
+import pytest
+
+from cotrain.data import TaskGuess
+from cotrain.learner._gradient_probe import Pair, Probe
+from cotrain.learner._sizing import sharing, sizes, sizes_sentence
+
+TASKS = [TaskGuess("a", "Binary", "", 900), TaskGuess("b", "Regression", "", 50)]
+
+
+def probe(*cosines, error=0.02):
+    return Probe(200, 5000, [Pair(f"t{i}", "b", cosine, error) for i, cosine in enumerate(cosines)])
+
+
+def test_hard_sharing_unless_gradients_clearly_oppose():
+    assert sharing(TASKS[:1], None)[0] == "HardSharing"
+    assert sharing(TASKS, None)[0] == "HardSharing"
+    assert sharing(TASKS, probe())[0] == "HardSharing"
+    kind, why = sharing(TASKS, probe(0.3, -0.05))
+    assert kind == "HardSharing"
+    assert "200 steps on 5,000 rows" in why
+    assert "-0.05 ± 0.02" in why
+    assert "+0.30 ± 0.02" in why
+    kind, why = sharing(TASKS, probe(0.3, -0.2))
+    assert kind == "CGC"
+    assert "'t1' and 'b'" in why
+    # The same cosine, but within what chance gives.
+    assert sharing(TASKS, probe(-0.2, error=0.1))[0] == "HardSharing"
+
+
+@pytest.mark.parametrize(("n_rows", "batch"), [(200, 32), (3000, 64), (5000, None), (10**6, None)])
+def test_small_tables_get_small_batches(n_rows, batch):
+    options = sizes(n_rows)
+    assert options["training"].get("batch_size") == batch
+    assert options["encoder"].get("width") == (None if batch is None else 64)
+
+
+def test_the_task_with_the_fewest_labels_is_named():
+    assert "'b' has the fewest (50, 5% of all rows)" in sizes_sentence(TASKS, 1000, 900, sizes(900))
+    full = [TaskGuess(name, "Binary", "", 1000) for name in "ab"]
+    assert sizes_sentence(full, 1000, 1000, sizes(1000)).endswith("1,000 training rows with a label.")
