@@ -42,24 +42,24 @@ from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 from cotrain._base import mix_seed
 from cotrain.balancing import Equal, ReferenceScaled
 from cotrain.cotraining import (
+    Committee,
     CoTraining,
-    CrossLabelling,
-    CrossPseudo,
+    CoTrainingResult,
+    CrossPseudoSupervision,
     KBest,
-    LeaveOneOut,
     MeanTeacher,
-    Outcome,
     SelfTraining,
     Strategy,
     TeacherStudent,
     Threshold,
     TriTraining,
+    TwoViewCoTraining,
 )
-from cotrain.cotraining._fit_cache import Store
-from cotrain.cotraining._network_factory import Toolbox
-from cotrain.cotraining.rounds._co_training_loop import Loop
+from cotrain.cotraining._fit_cache import FitCache
+from cotrain.cotraining._network_factory import NetworkFactory
+from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
 from cotrain.cotraining.rounds._strategy_selection import candidates, together
-from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskModel
+from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskNetwork
 from cotrain.tasks import Task
 from cotrain.training import Examples, Training
 
@@ -72,20 +72,20 @@ Found = dict[str, tuple[dict[str, float], int]]
 # -- ours -----------------------------------------------------------------------------------------------
 
 
-def toolbox(problem: Problem, settings: CoTraining, seed: int) -> Toolbox:
+def toolbox(problem: Problem, settings: CoTraining, seed: int) -> NetworkFactory:
     shapes = {"inputs": tuple(problem.train.inputs["inputs"].shape[1:])}
 
-    def build(name: str, tasks: Sequence[Task]) -> MultiTaskModel:
+    def build(name: str, tasks: Sequence[Task]) -> MultiTaskNetwork:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(mix_seed(seed, name))
             encoder = MLP(problem.hidden, dropout=problem.dropout)
             names = [task.name for task in tasks]
             sharing = HardSharing().build(lambda: encoder.build(InputSpec(tensors=shapes)), names)
-            return MultiTaskModel(sharing, {task.name: task.head(problem.hidden[-1]) for task in tasks})
+            return MultiTaskNetwork(sharing, {task.name: task.head(problem.hidden[-1]) for task in tasks})
 
     training = Training(1, batch_size=128, learning_rate=problem.learning_rate, select="last", average=0.95)
     balancer = Equal() if len(problem.tasks) == 1 else ReferenceScaled()
-    return Toolbox(
+    return NetworkFactory(
         problem.tasks, build, balancer, training, settings, shapes=shapes, views=problem.views, seed=seed
     )
 
@@ -97,11 +97,11 @@ def settings_of(strategy: Strategy, rounds: int, problem: Problem) -> CoTraining
 
 def outcome_of(
     problem: Problem, strategy: Strategy, seed: int, rounds: int, validation: Examples | None = None
-) -> Outcome:
+) -> CoTrainingResult:
     settings = settings_of(strategy, rounds, problem)
-    kit = toolbox(problem, settings, seed)
-    loop = Loop(
-        problem.tasks, problem.train, validation, settings, strategy, kit, seed=seed, truth=problem.truth
+    factory = toolbox(problem, settings, seed)
+    loop = CoTrainingLoop(
+        problem.tasks, problem.train, validation, settings, strategy, factory, seed=seed, truth=problem.truth
     )
     return loop.run()
 
@@ -125,7 +125,7 @@ def figures_of_scores(problem: Problem, scores: dict[str, np.ndarray]) -> dict[s
     return found
 
 
-def start_of(outcome: Outcome) -> Outcome:
+def start_of(outcome: CoTrainingResult) -> CoTrainingResult:
     return replace(outcome, chosen=dict.fromkeys(outcome.chosen, 0))
 
 
@@ -134,9 +134,9 @@ def ours(strategy: Callable[[Problem], Strategy], rounds: int = ROUNDS) -> Calla
         outcome = outcome_of(problem, strategy(problem), seed, rounds)
         inputs = problem.test.inputs
         return {
-            "": (figures(problem, outcome.beliefs(inputs)), outcome.updates),
+            "": (figures(problem, outcome.predictions(inputs)), outcome.updates),
             " (its start)": (
-                figures(problem, start_of(outcome).beliefs(inputs)),
+                figures(problem, start_of(outcome).predictions(inputs)),
                 outcome.fitted[0][0].updates,
             ),
         }
@@ -150,38 +150,40 @@ def network(times: int) -> Callable[[Problem, int], Found]:
     def contender(problem: Problem, seed: int) -> Found:
         settings = CoTraining(updates=UPDATES * times)
         peer = toolbox(problem, settings, seed).network("network")
-        fitted = peer.fit(problem.train, None, "start", Store())
-        return {"": (figures(problem, fitted.beliefs(problem.test.inputs)), fitted.updates)}
+        fitted = peer.fit(problem.train, None, "start", FitCache())
+        return {"": (figures(problem, fitted.predictions(problem.test.inputs)), fitted.updates)}
 
     return contender
 
 
 def separate(problem: Problem, seed: int) -> Found:
     """Return a network per task."""
-    kit = toolbox(problem, CoTraining(updates=UPDATES), seed)
+    factory = toolbox(problem, CoTraining(updates=UPDATES), seed)
     answer = {}
     for task in problem.tasks:
-        fitted = kit.network(f"network of {task.name}", [task]).fit(problem.train, None, task.name, Store())
-        answer |= fitted.beliefs(problem.test.inputs)
+        fitted = factory.network(f"network of {task.name}", [task]).fit(
+            problem.train, None, task.name, FitCache()
+        )
+        answer |= fitted.predictions(problem.test.inputs)
     return {"": (figures(problem, answer), UPDATES)}
 
 
 def auto(problem: Problem, seed: int) -> Found:
     """Return what the validation rows choose, and each candidate with the same validation rows."""
     smaller, validation = problem.validated()
-    settings = settings_of(LeaveOneOut(), ROUNDS, smaller)
-    kit = toolbox(smaller, settings, seed)
+    settings = settings_of(Committee(), ROUNDS, smaller)
+    factory = toolbox(smaller, settings, seed)
     outcomes = {
         type(one).__name__: outcome_of(smaller, one, seed, ROUNDS, validation)
-        for one in candidates(settings, kit, len(smaller.train))
+        for one in candidates(settings, factory, len(smaller.train))
     }
     outcomes["auto"] = together(smaller.tasks, outcomes, validation)
     found = {
-        f" {name}": (figures(smaller, outcome.beliefs(smaller.test.inputs)), outcome.updates)
+        f" {name}": (figures(smaller, outcome.predictions(smaller.test.inputs)), outcome.updates)
         for name, outcome in outcomes.items()
     }
-    start = start_of(outcomes["LeaveOneOut"]).beliefs(smaller.test.inputs)
-    found[" start of LeaveOneOut"] = (figures(smaller, start), UPDATES)
+    start = start_of(outcomes["Committee"]).predictions(smaller.test.inputs)
+    found[" start of Committee"] = (figures(smaller, start), UPDATES)
     return found
 
 
@@ -195,7 +197,7 @@ def permuted(strategy: Strategy, rounds: int) -> Callable[[Problem, int], Found]
             outcome = outcome_of(broken, strategy, seed, rounds)
             label = f" {name or 'nothing'} permuted"
             for what, one in ((", start", start_of(outcome)), ("", outcome)):
-                found[label + what] = (figures(broken, one.beliefs(broken.test.inputs)), outcome.updates)
+                found[label + what] = (figures(broken, one.predictions(broken.test.inputs)), outcome.updates)
         return found
 
     return contender
@@ -302,8 +304,8 @@ def is_there(module: str) -> bool:
 def contenders(name: str) -> dict[str, Callable[[Problem, int], Found]]:
     two_views = name != "mfeat"
     made: dict[str, Callable[[Problem], Strategy]] = {
-        "CrossLabelling": lambda p: CrossLabelling(["first", "second"] if two_views else None),
-        "LeaveOneOut": lambda p: LeaveOneOut(),
+        "TwoViewCoTraining": lambda p: TwoViewCoTraining(["first", "second"] if two_views else None),
+        "Committee": lambda p: Committee(),
         "MeanTeacher": lambda p: MeanTeacher(),
         "SelfTraining": lambda p: SelfTraining(),
         "SelfTraining(KBest(0.8), align=True)": lambda p: SelfTraining(KBest(0.8), align=True),
@@ -315,7 +317,7 @@ def contenders(name: str) -> dict[str, Callable[[Problem, int], Found]]:
             transductive=True,
         ),
         "MeanTeacher(Threshold(0.8))": lambda p: MeanTeacher(Threshold(0.8)),
-        "CrossPseudo": lambda p: CrossPseudo(),
+        "CrossPseudoSupervision": lambda p: CrossPseudoSupervision(),
         "TriTraining": lambda p: TriTraining(),
     }
     found = {"one network": network(1), "one network, as many updates": network(1 + ROUNDS)}
@@ -332,7 +334,7 @@ def chosen(given: argparse.Namespace, name: str) -> dict[str, Callable[[Problem,
     if given.permuted:
         return {
             f"{PERMUTED}MeanTeacher": permuted(MeanTeacher(), ROUNDS),
-            f"{PERMUTED}LeaveOneOut": permuted(LeaveOneOut(), 3),
+            f"{PERMUTED}Committee": permuted(Committee(), 3),
         }
     return contenders(name)
 

@@ -32,7 +32,7 @@ from torch_rechub.trainers import MTLTrainer
 from torch_rechub.utils.data import DataGenerator
 
 import cotrain as ct
-from cotrain.networks import CGC, Encoder, HardSharing, InputSpec, MMoE, MultiTaskModel, TableEncoder
+from cotrain.networks import CGC, Encoder, HardSharing, InputSpec, MMoE, MultiTaskNetwork, TableEncoder
 from cotrain.networks.encoders._dense import Dense
 from cotrain.training import Examples, Fit
 
@@ -93,13 +93,13 @@ def rechub_seconds(kind: str, table: Table, sizes: list[int], batch: int) -> flo
         return time.process_time() - start
 
 
-def our_model(kind: str, sizes: list[int]) -> MultiTaskModel:
+def our_model(kind: str, sizes: list[int]) -> MultiTaskNetwork:
     """Return our network with the same layers."""
     spec = InputSpec(n_numbers=32, cardinalities=(1000,) * 8)
     sharing = {"shared bottom": HardSharing, "MMoE": lambda: MMoE(6), "PLE": lambda: CGC(2, 2)}[kind]()
     sharing.build(lambda: EmbeddedMLP(sizes).build(spec), TASKS)
     heads = {t: nn.Sequential(nn.Linear(sizes[-1], 32), nn.ReLU(), nn.Linear(32, 1)) for t in TASKS}
-    return MultiTaskModel(sharing, heads)
+    return MultiTaskNetwork(sharing, heads)
 
 
 def fit_seconds(kind: str, table: Table, sizes: list[int], batch: int) -> float:

@@ -25,7 +25,7 @@ from rich.console import Console
 from torch.nn import functional
 
 import cotrain as ct
-from cotrain.learner import Coding
+from cotrain.learner import Preprocessor
 from cotrain.training import Examples, Fit, JsonLinesLogger, ProgressLogger
 
 
@@ -86,8 +86,8 @@ def main() -> None:
     frame = synthetic_table(arguments.rows)
     held_out = frame[: max(1000, arguments.rows // 100)]
     tasks = [ct.tasks.Binary("a"), ct.tasks.Binary("b"), ct.tasks.Regression("y")]
-    coding, examples = Coding.fit(frame, tasks, {}, [])
-    validation = coding.examples(held_out)
+    preprocessor, examples = Preprocessor.fit(frame, tasks, {}, [])
+    validation = preprocessor.examples(held_out)
     labelled = examples.take(torch.nonzero(examples.labelled().any(dim=1)).flatten())
     shown = f"{arguments.rows} rows, {len(labelled)} with a label"
     print(f"{shown}, one thread, medians of {arguments.repeats} runs")
@@ -98,7 +98,7 @@ def main() -> None:
         learner = ct.Learner(tasks, encoder=encoder, training=settings)
         seconds: dict[str, list[float]] = {"lean": [], "cotrain": []}
         for _ in range(arguments.repeats):
-            model = learner.build_model(coding)
+            model = learner.build_model(preprocessor)
             optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, fused=True)
             begun = time.process_time()
             lean_epoch(model, labelled, optimizer, size)
@@ -106,7 +106,7 @@ def main() -> None:
 
             with tempfile.TemporaryDirectory() as folder, (Path(folder) / "progress").open("w") as sink:
                 fit = Fit(
-                    learner.build_model(coding),
+                    learner.build_model(preprocessor),
                     tasks,
                     ct.balancing.ReferenceScaled(),
                     settings,

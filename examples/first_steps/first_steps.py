@@ -18,7 +18,7 @@ from cotrain.networks import (
     MLP,
     HardSharing,
     InputSpec,
-    MultiTaskModel,
+    MultiTaskNetwork,
     Separate,
     Sharing,
     SoftSharing,
@@ -64,12 +64,12 @@ def losses(outputs: dict[str, Tensor], digits: Tensor, masks: dict[str, Tensor])
     return ten + two
 
 
-def train(sharing: Sharing, data: Data, epochs: int, seed: int) -> MultiTaskModel:
+def train(sharing: Sharing, data: Data, epochs: int, seed: int) -> MultiTaskNetwork:
     """Train both tasks on rows of which each has about half of the labels."""
     torch.manual_seed(seed)
     spec = InputSpec(tensors={"inputs": (784,)})
     sharing.build(lambda: MLP((64, 32)).build(spec), ["digit", "odd"])
-    model = MultiTaskModel(sharing, {"digit": nn.Linear(32, 10), "odd": nn.Linear(32, 1)})
+    model = MultiTaskNetwork(sharing, {"digit": nn.Linear(32, 10), "odd": nn.Linear(32, 1)})
     optimiser = torch.optim.AdamW(parameter_groups(model, 1e-2, 1e-2), lr=2e-3)
     pictures, digits = data
     labelled = {task: torch.rand(len(digits)) < 0.5 for task in model.tasks}
@@ -86,7 +86,7 @@ def train(sharing: Sharing, data: Data, epochs: int, seed: int) -> MultiTaskMode
     return model.eval()
 
 
-def accuracies(model: MultiTaskModel, data: Data) -> list[float]:
+def accuracies(model: MultiTaskNetwork, data: Data) -> list[float]:
     """Return the part of the test rows that each task gets right."""
     pictures, digits = data
     with torch.no_grad():

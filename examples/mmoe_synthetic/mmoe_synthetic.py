@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cotrain.networks import MLP, HardSharing, InputSpec, MMoE, MultiTaskModel
+from cotrain.networks import MLP, HardSharing, InputSpec, MMoE, MultiTaskNetwork
 
 CORRELATIONS = (1.0, 0.9, 0.5, 0.0)
 WIDTH, HIDDEN, EXPERTS = 100, 16, 8
@@ -42,7 +42,7 @@ def make_data(
     return torch.from_numpy(x).float(), torch.from_numpy(y).float()
 
 
-def make_model(kind: str) -> MultiTaskModel:
+def make_model(kind: str) -> MultiTaskNetwork:
     """Return a network with about 13,000 parameters in its bottom."""
     spec = InputSpec(tensors={"inputs": (WIDTH,)})
     if kind == "shared bottom":
@@ -51,7 +51,7 @@ def make_model(kind: str) -> MultiTaskModel:
         sharing = MMoE(EXPERTS).build(lambda: MLP((HIDDEN,)).build(spec), ["a", "b"])
     width = sharing.widths()["a"]
     heads = {task: nn.Sequential(nn.Linear(width, 8), nn.ReLU(), nn.Linear(8, 1)) for task in ("a", "b")}
-    return MultiTaskModel(sharing, heads)
+    return MultiTaskNetwork(sharing, heads)
 
 
 def train(
@@ -83,7 +83,7 @@ def train(
     return figure
 
 
-def error(model: MultiTaskModel, x: Tensor, y: Tensor) -> Tensor:
+def error(model: MultiTaskNetwork, x: Tensor, y: Tensor) -> Tensor:
     """Return the mean squared error over both tasks."""
     outputs = model({"inputs": x})
     return (torch.cat([outputs["a"], outputs["b"]], dim=1) - y).square().mean()

@@ -17,10 +17,10 @@ import torch
 
 import cotrain as ct
 from cotrain._base import mix_seed
-from cotrain.cotraining import CrossLabelling, View
+from cotrain.cotraining import TwoViewCoTraining, View
 from cotrain.cotraining._network_factory import Toolbox
 from cotrain.cotraining.rounds._co_training_loop import Loop
-from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskModel
+from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskNetwork
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
@@ -50,16 +50,16 @@ examples = Examples({"inputs": torch.from_numpy(words[train])}, targets, masks)
 
 # -- the peers: a small network per view ----------------------------------------------------------------
 page = torch.arange(4840) < 3000
-settings = ct.CoTraining(CrossLabelling(["page", "links"]), given.rounds, pseudo_weight=1.0, updates=300)
+settings = ct.CoTraining(TwoViewCoTraining(["page", "links"]), given.rounds, pseudo_weight=1.0, updates=300)
 
 
-def build(name: str, tasks: Sequence[Task]) -> MultiTaskModel:
+def build(name: str, tasks: Sequence[Task]) -> MultiTaskNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(mix_seed(given.seed, name))
         sharing = HardSharing().build(
             lambda: MLP((64,), n_inputs=4840).build(InputSpec()), [task.name for task in tasks]
         )
-        return MultiTaskModel(sharing, {task.name: task.head(64) for task in tasks})
+        return MultiTaskNetwork(sharing, {task.name: task.head(64) for task in tasks})
 
 
 kit = Toolbox(
@@ -72,7 +72,7 @@ kit = Toolbox(
     views={"page": View({"inputs": page}), "links": View({"inputs": ~page})},
     seed=given.seed,
 )
-loop = Loop([task], examples, None, settings, CrossLabelling(["page", "links"]), kit, seed=given.seed)
+loop = Loop([task], examples, None, settings, TwoViewCoTraining(["page", "links"]), kit, seed=given.seed)
 outcome = loop.run()
 
 # -- the curve ------------------------------------------------------------------------------------------

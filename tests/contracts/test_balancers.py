@@ -478,8 +478,8 @@ def test_every_file_has_an_export_and_a_test():
     tests = Path(__file__).resolve().parents[1] / "unit" / "balancing"
     modules = {getattr(balancing, name).__module__.rsplit(".", 1)[-1] for name in balancing.__all__}
     shared = {  # what methods share; tested through them
-        *("_adam", "_arrays", "_checks", "_host", "_log_scale", "_orders", "_saved_state", "_simplex_state"),
-        "_wrapping",
+        *("_adam", "_arrays", "_checks", "_gramian_solving", "_log_scale", "_random_task_orders"),
+        *("_saved_state", "_simplex_state", "_wrappers"),
     }
     files = {path.stem for path in folder.glob("_*.py") if path.stem != "__init__"}
     assert files - modules == shared

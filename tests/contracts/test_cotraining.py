@@ -13,16 +13,16 @@ from cotrain._base import InvalidArgumentError
 from cotrain.balancing import Equal
 from cotrain.configuration import construct, describe, kinds_of
 from cotrain.cotraining import Calibrator, CoTraining, Selector, Strategy
-from cotrain.cotraining._network_factory import Toolbox
-from cotrain.cotraining.rounds._co_training_loop import Loop
-from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskModel
+from cotrain.cotraining._network_factory import NetworkFactory
+from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
+from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskNetwork
 from cotrain.tasks import Task
 from cotrain.training import Examples, Training
 
 STRATEGIES = list(kinds_of(Strategy).values())
 
 
-def kit_and_rows() -> tuple[Toolbox, Examples, list[Task]]:
+def kit_and_rows() -> tuple[NetworkFactory, Examples, list[Task]]:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(60, 4, generator=generator)
     frame = pl.DataFrame({"a": (x[:, 0] > 0).int().numpy(), "b": x[:, 1].numpy()})
@@ -37,24 +37,24 @@ def kit_and_rows() -> tuple[Toolbox, Examples, list[Task]]:
         {name: pair[1] & known for name, pair in coded.items()},
     )
 
-    def build(name: str, some: Any) -> MultiTaskModel:
+    def build(name: str, some: Any) -> MultiTaskNetwork:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(len(name))
             sharing = HardSharing().build(
                 lambda: MLP((8,), n_inputs=4).build(InputSpec()), [t.name for t in some]
             )
-            return MultiTaskModel(sharing, {t.name: t.head(8) for t in some})
+            return MultiTaskNetwork(sharing, {t.name: t.head(8) for t in some})
 
     training = Training(epochs=2, batch_size=32, select="last")
     settings = CoTraining(updates=6)
-    return Toolbox(tasks, build, Equal(), training, settings, shapes={"inputs": (4,)}), rows, tasks
+    return NetworkFactory(tasks, build, Equal(), training, settings, shapes={"inputs": (4,)}), rows, tasks
 
 
 @pytest.mark.parametrize("kind", STRATEGIES)
 def test_teachers_and_answers_are_among_the_peers(kind: type[Strategy]):
-    kit, _, tasks = kit_and_rows()
+    factory, _, tasks = kit_and_rows()
     strategy = kind()
-    n = len(strategy.peers(kit))
+    n = len(strategy.peers(factory))
     answering = strategy.answering(n)
     assert answering
     assert set(answering) <= set(range(n))
@@ -62,7 +62,7 @@ def test_teachers_and_answers_are_among_the_peers(kind: type[Strategy]):
         teachers = strategy.teachers(learner, n)
         assert set(teachers) <= set(range(n))
         assert len(set(teachers)) == len(teachers)
-    known = {task.name for number in answering for task in strategy.peers(kit)[number].tasks}
+    known = {task.name for number in answering for task in strategy.peers(factory)[number].tasks}
     assert known == {task.name for task in tasks}
 
 
@@ -74,9 +74,12 @@ def test_peers_have_names_of_their_own(kind: type[Strategy]):
 
 @pytest.mark.parametrize("kind", STRATEGIES)
 def test_equal_seeds_give_equal_rounds(kind: type[Strategy]):
-    kit, rows, tasks = kit_and_rows()
+    factory, rows, tasks = kit_and_rows()
     settings = CoTraining(kind(), 1, updates=6)
-    answers = [Loop(tasks, rows, None, settings, kind(), kit).run().beliefs(rows.inputs) for _ in range(2)]
+    answers = [
+        CoTrainingLoop(tasks, rows, None, settings, kind(), factory).run().predictions(rows.inputs)
+        for _ in range(2)
+    ]
     assert torch.equal(answers[0]["a"].probabilities, answers[1]["a"].probabilities)
     assert torch.equal(answers[0]["b"].values, answers[1]["b"].values)
 
@@ -108,12 +111,12 @@ def test_settings_out_of_range_are_refused(name: str, value: Any):
 
 
 def test_an_unknown_estimator_is_named():
-    kit, _, _ = kit_and_rows()
+    factory, _, _ = kit_and_rows()
     with pytest.raises(InvalidArgumentError, match="Cannot make the estimator 'sklearn.tree:Oak'"):
-        kit.estimator("trees", "sklearn.tree:Oak", "sklearn.linear_model:Ridge", {}, transductive=False)
+        factory.estimator("trees", "sklearn.tree:Oak", "sklearn.linear_model:Ridge", {}, transductive=False)
 
 
 def test_an_unknown_view_is_named():
-    kit, _, _ = kit_and_rows()
+    factory, _, _ = kit_and_rows()
     with pytest.raises(InvalidArgumentError, match="There is no view 'left'"):
-        kit.views(["left"], 2)
+        factory.views(["left"], 2)

@@ -29,7 +29,7 @@ def docstring_free(function):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_and_functions_stay_small_and_nothing_is_left_to_do(path):
     text = path.read_text()
-    assert len(text.splitlines()) <= 350
+    assert len(text.splitlines()) <= 500
     assert not re.search(r"\b(TODO|FIXME|XXX)\b", text)
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):

@@ -192,10 +192,10 @@ def test_a_calibrator_gives_what_differs_by_rounding_the_same(calibrator, seed):
 
 @given(seed=st.integers(0, 2**16), rows=st.integers(2, 20))
 def test_peers_that_agree_but_for_rounding_rank_no_row_above_another(seed, rows):
-    from cotrain.cotraining._predictions import Belief, joined
+    from cotrain.cotraining._predictions import Prediction, joined
 
     rng = np.random.default_rng(seed)
     one = np.repeat(np.float32(rng.normal()), rows)[:, None]
     peers = [torch.from_numpy(rounded(one, rng)).float() for _ in range(3)]
-    belief = joined([Belief(values=values, spread=torch.zeros_like(values)) for values in peers])
-    assert belief.confidence().tolist() == [[0.5]] * rows
+    prediction = joined([Prediction(values=values, spread=torch.zeros_like(values)) for values in peers])
+    assert prediction.confidence().tolist() == [[0.5]] * rows

@@ -11,7 +11,7 @@ from torch import nn
 
 from cotrain import networks
 from cotrain._base import CotrainError, parameters_of
-from cotrain.networks import MultiTaskModel, parameter_groups
+from cotrain.networks import MultiTaskNetwork, parameter_groups
 
 # Names that torch forbids for modules must not matter.
 TASKS = ("a.b", "c d", "e")
@@ -24,7 +24,7 @@ def build(sharing_name, case, tasks=TASKS, **options):
 
 def model_of(sharing_name, case, tasks=TASKS):
     sharing = build(sharing_name, case, tasks)
-    return MultiTaskModel(sharing, {task: nn.Linear(width, 2) for task, width in sharing.widths().items()})
+    return MultiTaskNetwork(sharing, {task: nn.Linear(width, 2) for task, width in sharing.widths().items()})
 
 
 def total(outputs):

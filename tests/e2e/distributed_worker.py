@@ -156,7 +156,7 @@ def checks() -> list[tuple[str, str, str, torch.dtype, bool]]:
     return found
 
 
-def refusals() -> dict[str, str]:
+def vetoes() -> dict[str, str]:
     said = {}
     x = torch.ones(2, 5, dtype=torch.float64)
 
@@ -205,7 +205,7 @@ def main() -> None:
         got = several_processes(method, engine, how, dtype, poison)
         name = f"{method} {engine} {how} {str(dtype)[6:]}{' nan' if poison else ''}"
         results[name] = got.double().tolist()
-    said = refusals() if n_ranks == 2 else {}
+    said = vetoes() if n_ranks == 2 else {}
     dist.barrier()
     dist.destroy_process_group()
     errors = {}

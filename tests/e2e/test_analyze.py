@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cotrain.cli._app import app
-from cotrain.comparison import run_job
-from cotrain.learner import Job
+from cotrain.comparison import train_run
+from cotrain.learner import Configuration
 
 pytestmark = pytest.mark.slow
 
@@ -46,15 +46,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "balancer": "Equal",
         "references": "constant",
     }
-    run_job(Job.from_config(config), folder / "run", progress=False)
+    train_run(Configuration.from_config(config), folder / "run", progress=False)
     return folder / "run"
 
 
 def test_the_culprit_is_named_with_what_to_try(run: Path) -> None:
     found = json.loads(CliRunner().invoke(app, ["analyze", str(run), "--json"]).stdout)
-    told = " ".join(found["sentences"][:3])
-    assert "harm's gradient is" in told
-    assert "try ReferenceScaled" in told
+    record = " ".join(found["sentences"][:3])
+    assert "harm's gradient is" in record
+    assert "try ReferenceScaled" in record
     share = dict(zip(found["gradients"]["tasks"], found["gradients"]["share"], strict=True))
     assert share["harm"] > 0.9
 

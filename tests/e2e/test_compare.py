@@ -20,7 +20,7 @@ import yaml
 
 from cotrain.comparison import Running, compare
 from cotrain.jobs import Where
-from cotrain.learner import Job
+from cotrain.learner import Configuration
 
 COMMAND = [sys.executable, "-c", "from cotrain.cli import main; main()"]
 pytestmark = pytest.mark.slow
@@ -52,13 +52,13 @@ B = {"kind": "Regression", "name": "b"}
 class Noted:
     def __init__(self) -> None:
         self.jobs = 0
-        self.told: list[tuple[str, str | None, Where]] = []
+        self.record: list[tuple[str, str | None, Where]] = []
 
     def total(self, jobs: int) -> None:
         self.jobs = jobs
 
     def done(self, title: str, reason: str | None, where: Where) -> None:
-        self.told.append((title, reason, where))
+        self.record.append((title, reason, where))
 
     def running(self, jobs: Sequence[Running]) -> None:
         pass
@@ -77,13 +77,13 @@ def test_a_killed_comparison_goes_on_and_its_results_are_the_same(tmp_path: Path
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/cells/*/cell.json")}
     assert len(before) >= 2
     noted = Noted()
-    results = compare(Job.from_config(config), tmp_path / "out", progress=noted)
+    results = compare(Configuration.from_config(config), tmp_path / "out", progress=noted)
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert len(noted.told) == noted.jobs
-    assert sum(where == "before" for _, _, where in noted.told) >= 2
+    assert len(noted.record) == noted.jobs
+    assert sum(where == "before" for _, _, where in noted.record) >= 2
     again = Noted()
-    repeated = compare(Job.from_config(config), tmp_path / "out", progress=again)
-    assert all(where == "before" for _, _, where in again.told)
+    repeated = compare(Configuration.from_config(config), tmp_path / "out", progress=again)
+    assert all(where == "before" for _, _, where in again.record)
     volatile = ("seconds",)
     assert {k: v for k, v in repeated.items() if k not in volatile} == {
         k: v for k, v in results.items() if k not in volatile
@@ -101,13 +101,13 @@ def test_pooled_networks_co_training_and_swept_trees_compete_alike(tmp_path: Pat
     tasks = [B, {"kind": "Regression", "name": "copy"}]
     config = config_of(
         write_table(tmp_path, 300), tasks, references=["single_task", "pooled", "trees"],
-        cotraining=[None, {"max_rounds": 1, "strategy": {"kind": "LeaveOneOut", "networks": 2}}],
+        cotraining=[None, {"max_rounds": 1, "strategy": {"kind": "Committee", "networks": 2}}],
         learning_rates=[0.002, 0.004],
     )  # fmt: skip
     config |= {"columns": {"a": "drop", "harm": "drop"}}
-    results = compare(Job.from_config(config), tmp_path / "out", workers=2)
+    results = compare(Configuration.from_config(config), tmp_path / "out", workers=2)
     methods = {method["name"]: method for method in results["methods"]}
-    joint = ["HardSharing + ReferenceScaled", "HardSharing + ReferenceScaled + LeaveOneOut"]
+    joint = ["HardSharing + ReferenceScaled", "HardSharing + ReferenceScaled + Committee"]
     assert list(methods) == [*joint, "single_task", "pooled", "trees", "constant"]
     assert not any(method["failed"] for method in methods.values())
     assert set(results["verdicts"]) == {*joint, "pooled"}
@@ -123,7 +123,7 @@ def test_pooled_networks_co_training_and_swept_trees_compete_alike(tmp_path: Pat
 
 def test_the_choice_of_the_first_seed_can_hold_for_all(tmp_path: Path) -> None:
     config = config_of(write_table(tmp_path, 300), [A, B], learning_rates=[0.002, 0.004], sweep="first_seed")
-    results = compare(Job.from_config(config), tmp_path / "out", workers=2)
+    results = compare(Configuration.from_config(config), tmp_path / "out", workers=2)
     assert len(list(tmp_path.glob("out/cells/*/cell.json"))) == 3 * (2 + 2)
     assert [len(method["learning_rates"]) for method in results["methods"]] == [1, 2, 0]
 
@@ -131,7 +131,7 @@ def test_the_choice_of_the_first_seed_can_hold_for_all(tmp_path: Path) -> None:
 def test_a_contender_that_fails_says_why_and_the_others_go_on(tmp_path: Path) -> None:
     balancers = ["Equal", {"kind": "Static", "weights_per_task": [1.0, 2.0, 3.0]}]
     config = config_of(write_table(tmp_path), [A, B], balancers=balancers, learning_rates=[0.004, 1e30])
-    results = compare(Job.from_config(config), tmp_path / "out")
+    results = compare(Configuration.from_config(config), tmp_path / "out")
     failed = {method["name"]: method["failed"] for method in results["methods"] if method["failed"]}
     assert list(failed) == ["HardSharing + Static"]
     assert "InvalidArgumentError" in failed["HardSharing + Static"]
@@ -164,7 +164,7 @@ def planted_words(data: Path, folder: Path, third: dict, dropped: str) -> dict[s
         "encoder": {"kind": "TableEncoder", "width": 32},
         "compare": {"balancers": ["Equal"], "references": ["single_task"], "learning_rates": [0.01]},
     }
-    results = compare(Job.from_config(config), folder, workers=2)
+    results = compare(Configuration.from_config(config), folder, workers=2)
     assert len(results["seeds"]) == 5, "the number that a user gets"
     return {verdict["task"]: verdict["word"] for verdict in results["verdicts"]["HardSharing + Equal"]}
 
@@ -205,16 +205,16 @@ def test_two_processes_share_the_cells_and_take_over_from_one_that_is_killed(tmp
                 held.add(json.loads(path.read_text() or "{}").get("process"))
         time.sleep(0.02)
     first.send_signal(signal.SIGKILL)
-    told = [process.communicate(timeout=300)[1] for process in (first, second, third)]
-    assert second.returncode == third.returncode == 0, told
+    record = [process.communicate(timeout=300)[1] for process in (first, second, third)]
+    assert second.returncode == third.returncode == 0, record
     assert {second.pid, third.pid} <= held
     results = json.loads((out / "results.json").read_text())
     assert not any(method["failed"] for method in results["methods"])
-    here = Counter(re.findall(r"^\d+ of \d+: (.+): done(?:, about|$)", "\n".join(told), re.M))
+    here = Counter(re.findall(r"^\d+ of \d+: (.+): done(?:, about|$)", "\n".join(record), re.M))
     # Two sharings and equal weights for one of them, two tasks alone, three seeds; then tests and verdicts.
     assert len(list(out.glob("cells/*/cell.json"))) == (3 + 2) * 3
     assert len(here) >= (3 + 2) * 3 + 4 + 3 - 1
     assert set(here.values()) == {1}, "done twice"
-    assert len(re.findall("done by another process", told[1])) > 1
+    assert len(re.findall("done by another process", record[1])) > 1
     assert not list(out.glob("leases/*"))
     assert not list(out.glob("cells/*/.*.part"))

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import cotrain as ct
 from cotrain._base import ConfigError
 from cotrain.cli._app import app
-from cotrain.learner import Job
+from cotrain.learner import Configuration
 from cotrain.training import Fit
 
 
@@ -37,7 +37,7 @@ def table(n: int = 240, seed: int = 0) -> pl.DataFrame:
 
 
 def learner(**more) -> ct.Learner:
-    settings = ct.CoTraining(ct.cotraining.LeaveOneOut(2), 2, updates=30)
+    settings = ct.CoTraining(ct.cotraining.Committee(2), 2, updates=30)
     return ct.Learner(
         [ct.tasks.Binary("side"), ct.tasks.Regression("size")],
         encoder=ct.networks.TableEncoder(16, 1),
@@ -52,9 +52,9 @@ def test_a_learner_co_trains_and_comes_back_from_its_folder(tmp_path: Path):
     fitted = learner().fit(frame, 0.25, run=tmp_path / "run", progress=False)
     loaded = ct.Learner.load(tmp_path / "run")
     assert fitted.predict(frame).equals(loaded.predict(frame))
-    told = json.loads((tmp_path / "run" / "cotraining.json").read_text())
-    assert told["peers"] == ["network 1", "network 2"]
-    assert set(told["verdicts"]) == {"side", "size"}
+    record = json.loads((tmp_path / "run" / "cotraining.json").read_text())
+    assert record["peers"] == ["network 1", "network 2"]
+    assert set(record["verdicts"]) == {"side", "size"}
     history = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
     rounds = [record["cotraining"] for record in history if "cotraining" in record]
     assert [record["round"] for record in rounds] == list(range(1, len(rounds) + 1))
@@ -80,7 +80,7 @@ def test_the_configuration_says_the_same():
         "tasks": [{"kind": "Binary", "name": "side"}],
         "cotraining": {
             "strategy": {
-                "kind": "CrossLabelling",
+                "kind": "TwoViewCoTraining",
                 "views": ["a", "b"],
                 "selector": {"kind": "KBest", "share": 0.5},
             },
@@ -88,18 +88,20 @@ def test_the_configuration_says_the_same():
             "views": {"a": ["x0"], "b": ["x1"]},
         },
     }
-    job = Job.from_config(config)
-    resolved = job.config()
+    configuration = Configuration.from_config(config)
+    resolved = configuration.config()
     assert {key: resolved["cotraining"][key] for key in config["cotraining"]} == config["cotraining"]
-    assert Job.from_config(resolved).config() == resolved
-    job = Job.from_config({**config, "cotraining": {"strategy": "auto"}})
-    assert job.learner.cotraining is not None
-    assert job.learner.cotraining.strategy == "auto"
-    assert job.config()["cotraining"]["strategy"] == "auto"
+    assert Configuration.from_config(resolved).config() == resolved
+    configuration = Configuration.from_config({**config, "cotraining": {"strategy": "auto"}})
+    assert configuration.learner.cotraining is not None
+    assert configuration.learner.cotraining.strategy == "auto"
+    assert configuration.config()["cotraining"]["strategy"] == "auto"
 
 
 def test_a_view_of_no_column_is_an_error():
-    settings = ct.CoTraining(ct.cotraining.CrossLabelling(["a", "b"]), views={"a": ["x0", "x1"], "b": ["x9"]})
+    settings = ct.CoTraining(
+        ct.cotraining.TwoViewCoTraining(["a", "b"]), views={"a": ["x0", "x1"], "b": ["x9"]}
+    )
     with pytest.raises(ConfigError, match="'b' names 'x9', which is no input column"):
         learner(cotraining=settings).fit(table(), progress=False)
 
@@ -156,7 +158,7 @@ def test_the_command_line_trains_and_completes_a_table(tmp_path: Path):
         "tasks:\n  - {kind: Binary, name: side}\n  - {kind: Regression, name: size}\n"
         "encoder: {kind: TableEncoder, width: 16, depth: 1}\n"
         "training: {epochs: 4, batch_size: 64}\n"
-        "cotraining: {strategy: {kind: LeaveOneOut, networks: 2}, max_rounds: 2, updates: 60}\n"
+        "cotraining: {strategy: {kind: Committee, networks: 2}, max_rounds: 2, updates: 60}\n"
         "references: constant\n"
     )
     run = tmp_path / "run"
@@ -165,11 +167,11 @@ def test_the_command_line_trains_and_completes_a_table(tmp_path: Path):
     assert done.exit_code == 0, done.output
     assert "round 1  side:" in done.output
     assert "co-training ended:" in done.output
-    told = json.loads((run / "cotraining.json").read_text())
+    record = json.loads((run / "cotraining.json").read_text())
     without = frame.filter(pl.col("side").is_null() & pl.col("size").is_null()).height
     # Rows without any label are in the pool: more cells are free than the labelled rows leave open.
-    assert told["rounds"][0]["tasks"]["side"]["accepted"] > 0
-    assert told["pool"] >= without
+    assert record["rounds"][0]["tasks"]["side"]["accepted"] > 0
+    assert record["pool"] >= without
     output = tmp_path / "full.csv"
     done = runner.invoke(app, ["complete", str(run), str(tmp_path / "table.csv"), "-o", str(output)])
     assert done.exit_code == 0, done.output
@@ -202,7 +204,7 @@ def test_no_row_of_validation_or_test_gets_a_pseudo_label(tmp_path: Path):
         "encoder: {kind: TableEncoder, width: 16, depth: 1}\n"
         "training: {epochs: 6, batch_size: 64}\n"
         "cotraining:\n"
-        "  strategy: {kind: LeaveOneOut, networks: 2, selector: {kind: Curriculum, share: 1.0}}\n"
+        "  strategy: {kind: Committee, networks: 2, selector: {kind: Curriculum, share: 1.0}}\n"
         "  max_rounds: 1\n  updates: 40\n"
     )
     run = tmp_path / "run"
@@ -210,9 +212,9 @@ def test_no_row_of_validation_or_test_gets_a_pseudo_label(tmp_path: Path):
     assert done.exit_code == 0, done.output
     labelled = set(pl.read_parquet(run / "pseudo_labels.parquet")["row"])
     assert len(labelled) > 30
-    coding = ct.Learner.load(run).coding
+    preprocessor = ct.Learner.load(run).preprocessor
     for part in ("validation", "test"):
         rows = pl.read_csv(tmp_path / "table.csv").filter(pl.col("part") == part)
         rows = rows.filter(pl.col("side").is_not_null() | pl.col("size").is_not_null())
         assert rows.height > 30
-        assert not labelled & set(ct.cotraining.row_keys(coding.inputs(rows)))
+        assert not labelled & set(ct.cotraining.row_keys(preprocessor.inputs(rows)))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cotrain.learner import Job
+from cotrain.learner import Configuration
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "co-training.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -26,4 +26,4 @@ def test_the_python_block_runs():
 @pytest.mark.parametrize("block", re.findall(r"^```yaml\n(.*?)^```", TEXT, re.M | re.S))
 def test_the_configurations_are_valid(block: str):
     config = {"data": "table.csv", "tasks": [{"kind": "Binary", "name": "side"}], **yaml.safe_load(block)}
-    assert Job.from_config(config).learner.cotraining is not None
+    assert Configuration.from_config(config).learner.cotraining is not None

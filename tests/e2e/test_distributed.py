@@ -17,7 +17,7 @@ def launch(n_ranks: int, folder: Path) -> dict[str, Any]:
     outs = [folder / f"rank{rank}.json" for rank in range(n_ranks)]
     ranks = [
         subprocess.Popen(
-            [sys.executable, str(WORKER), str(rank), str(n_ranks), str(folder / "store"), str(out)],
+            [sys.executable, str(WORKER), str(rank), str(n_ranks), str(folder / "cache"), str(out)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -54,7 +54,7 @@ def train(path, run, resume):
     learner = ct.Learner(
         [ct.tasks.Binary("side"), ct.tasks.Regression("size")],
         encoder=ct.networks.TableEncoder(width=32, depth=1, dropout=0.2),
-        cotraining=ct.CoTraining(ct.cotraining.LeaveOneOut(2), 2, updates=120, patience=9),
+        cotraining=ct.CoTraining(ct.cotraining.Committee(2), 2, updates=120, patience=9),
         training=ct.Training(epochs=4, batch_size=32, checkpoint_seconds=0.01),
         seed=5,
     )

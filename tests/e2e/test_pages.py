@@ -14,7 +14,7 @@ import yaml
 from typer.main import get_command
 
 from cotrain.cli._app import app
-from cotrain.learner import Job
+from cotrain.learner import Configuration
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 #: Pages with tests of their own, and the pages of methods, whose examples are doctests.
@@ -59,7 +59,7 @@ def test_the_configurations_of_a_page_are_valid(page: Path) -> None:
         config = yaml.safe_load(block)
         tasks = [{"kind": "Regression", "name": "price"}]
         if "my_package" not in block:
-            Job.from_config({"data": "table.csv", "tasks": tasks} | config)
+            Configuration.from_config({"data": "table.csv", "tasks": tasks} | config)
 
 
 @pytest.mark.parametrize("page", with_blocks("bash"), ids=named)

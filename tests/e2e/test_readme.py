@@ -44,8 +44,8 @@ def test_the_loop_of_ones_own_runs():
 
 
 def test_the_ten_lines_of_yaml_are_a_configuration():
-    from cotrain.learner import Job
+    from cotrain.learner import Configuration
 
-    job = Job.from_config(yaml.safe_load(blocks("yaml")[0]))
-    assert [task.name for task in job.learner.tasks] == ["genres", "certificate", "meter"]
-    assert job.learner.tasks[2].weight == 2
+    configuration = Configuration.from_config(yaml.safe_load(blocks("yaml")[0]))
+    assert [task.name for task in configuration.learner.tasks] == ["genres", "certificate", "meter"]
+    assert configuration.learner.tasks[2].weight == 2

@@ -13,8 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from browser import Facts, chromium, visit
 
-from cotrain.comparison import compare, run_job
-from cotrain.learner import Job
+from cotrain.comparison import compare, train_run
+from cotrain.learner import Configuration
 from cotrain.reporting import report_of_folder
 
 pytest.importorskip("matplotlib", reason="the extra 'report' is not installed")
@@ -52,7 +52,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "cotraining": {"max_rounds": 1},
         "references": "full",
     }
-    run_job(Job.from_config(config), folder / "run", progress=False)
+    train_run(Configuration.from_config(config), folder / "run", progress=False)
     (folder / "run" / "report.html").write_text(report_of_folder(folder / "run"), encoding="utf-8")
     return folder / "run"
 
@@ -85,7 +85,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "learning_rates": [0.01],
         },
     }  # fmt: skip
-    compare(Job.from_config(config), folder / "out")
+    compare(Configuration.from_config(config), folder / "out")
     (folder / "out" / "config.yaml").write_text("seed: 0\n", encoding="utf-8")
     (folder / "out" / "report.html").write_text(report_of_folder(folder / "out"), encoding="utf-8")
     return folder / "out"

@@ -17,7 +17,7 @@ import yaml
 from typer.testing import CliRunner
 
 from cotrain.cli._app import app
-from cotrain.learner import Job
+from cotrain.learner import Configuration
 
 COMMAND = [sys.executable, "-c", "from cotrain.cli import main; main()"]
 FILMS = Path(__file__).resolve().parents[2] / "examples" / "films"
@@ -65,8 +65,8 @@ def test_processes_share_a_search_and_do_what_a_killed_one_has_left(config: Path
     first.send_signal(signal.SIGKILL)
     first.communicate()
     both = [start(config, "--json", "--quiet"), start(config, "--json", "--workers", "2")]
-    told = [process.communicate(timeout=300) for process in both]
-    assert [process.returncode for process in both] == [0, 0], told
+    record = [process.communicate(timeout=300) for process in both]
+    assert [process.returncode for process in both] == [0, 0], record
     results = json.loads((config.parent / "out" / "tuned.json").read_text())
     ended = [trial for trial in results["trials"] if trial["state"] in ("complete", "pruned")]
     # Each of the three processes may have begun the last trial while another did.
@@ -92,5 +92,5 @@ def test_the_table_and_the_next_step_are_told(config: Path) -> None:
 def test_the_search_over_the_films_is_valid() -> None:
     from cotrain.tuning import Tuning
 
-    job = Job.read(FILMS / "tune.yaml")
-    assert len(Tuning(**job.tune).all_fields(job)) == 3 + 6
+    configuration = Configuration.read(FILMS / "tune.yaml")
+    assert len(Tuning(**configuration.tune).all_fields(configuration)) == 3 + 6

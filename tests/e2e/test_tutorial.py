@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from cotrain.cli import _films
 from cotrain.cli._app import app
-from cotrain.learner import Job
+from cotrain.learner import Configuration
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "tutorial" / "films.md"
 #: What makes a command quick; the rest of it stays as the page has it.
@@ -59,5 +59,5 @@ def test_the_tutorial_can_be_followed(
 
 
 def test_the_file_that_init_is_said_to_write_is_one() -> None:
-    job = Job.from_config(yaml.safe_load(blocks("yaml")[0]))
-    assert [task.name for task in job.learner.tasks][:2] == ["genres", "certificate"]
+    configuration = Configuration.from_config(yaml.safe_load(blocks("yaml")[0]))
+    assert [task.name for task in configuration.learner.tasks][:2] == ["genres", "certificate"]

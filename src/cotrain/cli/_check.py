@@ -23,10 +23,10 @@ def check(
     [bold]Example:[/bold]  cotrain check films.yaml
     """
     from cotrain.cli._output import print_json, print_table
-    from cotrain.comparison import check_job
-    from cotrain.learner import Job
+    from cotrain.comparison import check_data
+    from cotrain.learner import Configuration
 
-    report = check_job(Job.read(config, settings or []))
+    report = check_data(Configuration.read(config, settings or []))
     if as_json:
         print_json(report.to_json())
         return

@@ -48,14 +48,16 @@ def compare(
     from cotrain.cli._train import write_report
     from cotrain.comparison import compare as run_comparison
     from cotrain.comparison import require_finished
-    from cotrain.learner import Job
+    from cotrain.learner import Configuration
 
-    job = Job.read(config, list(settings or []))
+    configuration = Configuration.read(config, list(settings or []))
     folder = output or Path("comparisons") / config.stem
     progress = None if quiet else GridProgress()
     try:
-        write_text_atomically(folder / "config.yaml", _yaml(job.config()))
-        results = run_comparison(job, folder, workers=workers or os.cpu_count() or 1, progress=progress)
+        write_text_atomically(folder / "config.yaml", _yaml(configuration.config()))
+        results = run_comparison(
+            configuration, folder, workers=workers or os.cpu_count() or 1, progress=progress
+        )
     except KeyboardInterrupt:
         typer.secho(
             "Interrupted. What has finished is kept: the same command goes on from here.",

@@ -16,7 +16,9 @@ def complete(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write: .csv, .parquet or .jsonl.")
     ] = None,
-    least: Annotated[float, typer.Option(help="Leave cells empty of which the run is less sure.")] = 0.0,
+    min_confidence: Annotated[
+        float, typer.Option(help="Leave cells empty of which the run is less sure.")
+    ] = 0.0,
     query: Annotated[str | None, typer.Option(help="For SQLite: a SELECT statement or a table.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace the file if it is there.")] = False,
     as_json: Annotated[bool, JSON_OPTION] = False,
@@ -26,7 +28,7 @@ def complete(
     Given labels stay. Beside each target stand its confidence and its source: given, pseudo (a label that
     co-training made, with its round and teacher), predicted or open.
 
-    [bold]Example:[/bold]  cotrain complete runs/films films.csv --least 0.9 --output completed.csv
+    [bold]Example:[/bold]  cotrain complete runs/films films.csv --min-confidence 0.9 --output completed.csv
     """
     import sys
 
@@ -39,7 +41,7 @@ def complete(
         raise ConfigError(
             f"{output} is there already: choose another --output, or replace it with --overwrite."
         )
-    table = complete(Learner.load(run), read_table(data, query), least=least)
+    table = complete(Learner.load(run), read_table(data, query), min_confidence=min_confidence)
     sources = {c: dict(table[c].value_counts().iter_rows()) for c in table.columns if c.endswith("_source")}
     counts = {column.removesuffix("_source"): found for column, found in sources.items()}
     if output is not None:

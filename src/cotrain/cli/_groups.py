@@ -29,18 +29,20 @@ def errors_by_column(run: Path, column: str) -> dict[str, Any]:
     from cotrain._base import DataError, did_you_mean
     from cotrain.data import read_table, split_rows, strata
     from cotrain.evaluation import errors_by_group
-    from cotrain.learner import Job, Learner
+    from cotrain.learner import Configuration, Learner
 
-    job, learner = Job.read(run), Learner.load(run)
-    frame = read_table(job.data, job.query)
+    configuration, learner = Configuration.read(run), Learner.load(run)
+    frame = read_table(configuration.data, configuration.query)
     if column not in frame.columns:
         raise DataError(f"--by {column}: the table has no such column; {did_you_mean(column, frame.columns)}")
-    parts = split_rows(frame, job.split, job.learner.seed, strata(frame, job.learner.tasks))
+    parts = split_rows(
+        frame, configuration.split, configuration.learner.seed, strata(frame, configuration.learner.tasks)
+    )
     test = frame[parts["test"]]
     if not test.height:
         raise DataError(f"--by {column}: {run} has no test rows, because its split has none.")
     groups = groups_of(test[column])
-    examples, outputs = learner.coding.examples(test), learner.outputs(test)
+    examples, outputs = learner.preprocessor.examples(test), learner.outputs(test)
     tasks = {
         task.name: errors_by_group(
             task,
@@ -49,7 +51,7 @@ def errors_by_column(run: Path, column: str) -> dict[str, Any]:
             (examples.masks[task.name] > 0).numpy(),
             groups,
         )
-        for task in learner.coding.tasks
+        for task in learner.preprocessor.tasks
     }
     return {"column": column, "tasks": tasks, "sentences": _sentences(column, tasks)}
 

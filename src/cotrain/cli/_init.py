@@ -27,7 +27,7 @@ def init(
     [bold]Example:[/bold]  cotrain init films.parquet --targets genres,certificate,meter
     """
     from cotrain._base import write_text_atomically
-    from cotrain.learner import Proposal
+    from cotrain.learner import Recommendation
 
     if output.exists() and not overwrite:
         from cotrain._base import ConfigError
@@ -36,7 +36,7 @@ def init(
             f"{output} is there already: choose another --output, or replace it with --overwrite."
         )
     names = [name.strip() for name in targets.split(",") if name.strip()]
-    proposal = Proposal.of_table(data, names, query=query, relative_to=output.parent, probe=probe)
+    proposal = Recommendation.of_table(data, names, query=query, relative_to=output.parent, probe=probe)
     write_text_atomically(output, proposal.to_yaml())
     from cotrain.cli._output import console, print_json, print_table, status
 

@@ -40,23 +40,23 @@ def train(
 
     cotrain train films.yaml --run runs/longer --resume
     """
-    from cotrain.comparison import run_job
-    from cotrain.learner import Job
+    from cotrain.comparison import train_run
+    from cotrain.learner import Configuration
 
     given = list(settings or [])
     if references is not None:
         given.append(f"references={references}")
-    job = Job.read(config, given)
+    configuration = Configuration.read(config, given)
     folder = run or Path("runs") / (config.name if config.is_dir() else config.stem)
     try:
-        outcome = run_job(
-            job,
+        outcome = train_run(
+            configuration,
             folder,
             resume=resume,
             overwrite=overwrite,
             tensorboard=tensorboard,
             progress=False if quiet else None if as_json else True,
-            say=None if quiet or as_json else _say,
+            message=None if quiet or as_json else _message,
         )
     except KeyboardInterrupt:
         typer.secho(
@@ -89,7 +89,7 @@ def write_report(folder: Path) -> Path | None:
     return folder / REPORT
 
 
-def _say(text: str) -> None:
+def _message(text: str) -> None:
     from cotrain.cli._output import status
 
     status(text)

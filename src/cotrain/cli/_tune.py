@@ -46,14 +46,14 @@ def tune(
     cotrain train tunings/films          # with the best values
     """
     from cotrain.cli._output import print_json, status
-    from cotrain.learner import Job
+    from cotrain.learner import Configuration
     from cotrain.tuning import tune as run_search
 
-    job = Job.read(config, list(settings or []))
+    configuration = Configuration.read(config, list(settings or []))
     folder = output or Path("tunings") / config.stem
-    follow = None if quiet else SearchProgress()
+    callback = None if quiet else SearchProgress()
     try:
-        results = run_search(job, folder, workers=workers, storage=storage, follow=follow)
+        results = run_search(configuration, folder, workers=workers, storage=storage, callback=callback)
     except KeyboardInterrupt:
         typer.secho(
             "Interrupted. Trials that have ended are kept: the same command goes on from here.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cotrain.cli._output import console, print_table
-from cotrain.comparison import Outcome
+from cotrain.comparison import RunResult
 from cotrain.evaluation import EvaluationTable, figure
 
 #: More parts than these (genres, classes) stay in metrics.json.
@@ -29,7 +29,7 @@ def print_evaluation(table: EvaluationTable, title: str = "Figures on the labell
     print_table(title, ["task", "metric", "labelled", "together", *references], rows)
 
 
-def print_outcome(outcome: Outcome, folder: Path) -> None:
+def print_outcome(outcome: RunResult, folder: Path) -> None:
     """Print what a run came to."""
     if len(outcome.table):
         print_evaluation(outcome.table, f"Test figures ({outcome.n_rows['test']} rows)")

@@ -3,22 +3,22 @@
 from cotrain.comparison._compare import RESULTS, compare, require_finished
 from cotrain.comparison._grid import Progress, Running
 from cotrain.comparison._network_jobs import validation_gains
-from cotrain.comparison._settings import Contest
-from cotrain.comparison.runs._check import CheckReport, check_job
-from cotrain.comparison.runs._result import Outcome, TaskVerdict
-from cotrain.comparison.runs._train_run import run_job
+from cotrain.comparison._settings import ComparisonSettings
+from cotrain.comparison.runs._check import CheckReport, check_data
+from cotrain.comparison.runs._result import RunResult, TaskVerdict
+from cotrain.comparison.runs._train_run import train_run
 
 __all__ = [
     "RESULTS",
     "CheckReport",
-    "Contest",
-    "Outcome",
+    "ComparisonSettings",
     "Progress",
+    "RunResult",
     "Running",
     "TaskVerdict",
-    "check_job",
+    "check_data",
     "compare",
     "require_finished",
-    "run_job",
+    "train_run",
     "validation_gains",
 ]

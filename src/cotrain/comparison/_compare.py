@@ -1,4 +1,4 @@
-"""Fit every cell of a contest's grid, then look at the test rows once, and judge."""
+"""Fit every cell of a comparison's grid, then look at the test rows once, and judge."""
 
 from __future__ import annotations
 
@@ -14,36 +14,38 @@ from cotrain.comparison._grid import Grid, Progress, Running
 from cotrain.comparison._methods import (
     SINGLE_TASK,
     TREES,
-    Cell,
-    Contender,
-    contenders,
+    Method,
+    Trial,
     learning_rates,
+    methods_of,
     tree_learning_rates,
 )
 from cotrain.comparison._network_jobs import compare_scores, score_networks
 from cotrain.comparison._results import Entry, results_of
-from cotrain.comparison._settings import Contest
+from cotrain.comparison._settings import ComparisonSettings
 from cotrain.comparison._tree_jobs import score_trees
 from cotrain.comparison.runs._train_run import versions
 from cotrain.configuration import construct_class
 from cotrain.jobs import PoolJob, Where
-from cotrain.learner import Job
+from cotrain.learner import Configuration
 
 RESULTS = "results.json"
 #: Contender -> number of the seed -> the cells that tried each learning rate.
-Swept = dict[Contender, list[list[Cell]]]
+Swept = dict[Method, list[list[Trial]]]
 
 
-def compare(job: Job, folder: Path, *, workers: int = 1, progress: Progress | None = None) -> dict[str, Any]:
+def compare(
+    configuration: Configuration, folder: Path, *, workers: int = 1, progress: Progress | None = None
+) -> dict[str, Any]:
     """Compare ways of training under the same budget, splits and seeds, and return plain results.
 
     Every finished cell is kept in `folder`: a comparison that was stopped, at any moment and in any way,
     goes on where it was; and several processes that are given the same folder, on one machine or on many,
     share the cells. Fits get files with training and validation rows only; learning rates and the winner are
-    chosen on validation rows; the test rows are read once for each finished contender.
+    chosen on validation rows; the test rows are read once for each finished method.
 
     Args:
-        job: the configuration with its `compare` section.
+        configuration: the configuration with its `compare` section.
         folder: gets cells, results.json and config.yaml.
         workers: processes at a time, with one thread each.
         progress: is told how it goes.
@@ -54,24 +56,24 @@ def compare(job: Job, folder: Path, *, workers: int = 1, progress: Progress | No
         RunError: nothing could be compared, with the reasons.
     """
     started = time.monotonic()
-    contest = construct_class(Contest, job.compare, "compare")
-    entrants, notes = contenders(job.learner, contest)
-    rates = learning_rates(job.learner, contest)
-    seeds = [job.learner.seed + number for number in range(contest.seeds)]
-    grid = Grid.open(job, folder, workers, progress or _Silent())
+    settings = construct_class(ComparisonSettings, configuration.compare, "compare")
+    entrants, notes = methods_of(configuration.learner, settings)
+    rates = learning_rates(configuration.learner, settings)
+    seeds = [configuration.learner.seed + number for number in range(settings.seeds)]
+    grid = Grid.open(configuration, folder, workers, progress or _Silent())
     try:
         n_methods = len({entrant.method for entrant in entrants})
         with_trees = any(entrant.method == TREES for entrant in entrants)
         n_tests = 2 * n_methods - 1 - with_trees
-        grid.progress.total(_n_cells(entrants, len(rates), contest) + n_tests)
-        swept = _fit(grid, entrants, rates, seeds, contest)
+        grid.progress.total(_n_cells(entrants, len(rates), settings) + n_tests)
+        swept = _fit(grid, entrants, rates, seeds, settings)
         entries = _entries(grid, swept)
-        _score(grid, entries, [task.name for task in job.learner.tasks])
+        _score(grid, entries, [task.name for task in configuration.learner.tasks])
     finally:
         grid.leases.close()
-    results = results_of(job, entries, grid.parts, grid.left_out, seeds, rates)
+    results = results_of(configuration, entries, grid.parts, grid.left_out, seeds, rates)
     results |= {
-        "sweep": contest.sweep,
+        "sweep": settings.sweep,
         "notes": notes,
         "coverage": grid.coverage,
         "n_rows": grid.n_rows,
@@ -83,31 +85,35 @@ def compare(job: Job, folder: Path, *, workers: int = 1, progress: Progress | No
     return results
 
 
-def _n_cells(entrants: Sequence[Contender], n_rates: int, contest: Contest) -> int:
+def _n_cells(entrants: Sequence[Method], n_rates: int, settings: ComparisonSettings) -> int:
     """Return how many fits there will be if none fails."""
-    repeats = contest.seeds - 1
-    again = repeats * n_rates if contest.sweep == "every_seed" else repeats
+    repeats = settings.seeds - 1
+    again = repeats * n_rates if settings.sweep == "every_seed" else repeats
     return sum(n_rates + (0 if entrant.method == TREES else again) for entrant in entrants)
 
 
 def _fit(
-    grid: Grid, entrants: Sequence[Contender], rates: Sequence[float], seeds: Sequence[int], contest: Contest
+    grid: Grid,
+    entrants: Sequence[Method],
+    rates: Sequence[float],
+    seeds: Sequence[int],
+    settings: ComparisonSettings,
 ) -> Swept:
     """Fit everything and return the cells that were tried at each seed."""
 
-    def cells(entrant: Contender, seed: int, of: Sequence[float]) -> list[Cell]:
+    def cells(entrant: Method, seed: int, of: Sequence[float]) -> list[Trial]:
         return [entrant.cell(rate, seed, grid.data) for rate in of]
 
     swept: Swept = {}
     for entrant in entrants:
         tried = tree_learning_rates(len(rates)) if entrant.method == TREES else rates
-        every = contest.sweep == "every_seed" and entrant.method != TREES
+        every = settings.sweep == "every_seed" and entrant.method != TREES
         swept[entrant] = [cells(entrant, seed, tried) for seed in (seeds if every else seeds[:1])]
     # By seed, so that what a first look at the results needs is there early.
     grid.train(
         [cell for number in range(len(seeds)) for tries in swept.values() for cell in _at(tries, number)]
     )
-    if contest.sweep == "first_seed":
+    if settings.sweep == "first_seed":
         for entrant, tries in swept.items():
             best = grid.best(tries[0])
             if best is not None and entrant.method != TREES:
@@ -122,12 +128,12 @@ def _cpu_seconds(grid: Grid, swept: Swept) -> float:
     return sum(grid.record(cell).get("cpu_seconds", 0.0) for cell in cells)
 
 
-def _at(tries: Sequence[list[Cell]], number: int) -> list[Cell]:
+def _at(tries: Sequence[list[Trial]], number: int) -> list[Trial]:
     return tries[number] if number < len(tries) else []
 
 
 def _entries(grid: Grid, swept: Swept) -> list[Entry]:
-    """Put contenders together to methods: the single-task networks are one, and so are the trees."""
+    """Put the entrants together to methods: the single-task networks are one, and so are the trees."""
     methods: dict[str, Entry] = {}
     for entrant, by_seed in swept.items():
         entry = methods.setdefault(entrant.method, Entry(entrant.method, entrant.is_reference))
@@ -151,8 +157,8 @@ def _entries(grid: Grid, swept: Swept) -> list[Entry]:
 
 
 def _score(grid: Grid, entries: list[Entry], names: list[str]) -> None:
-    """Read the test rows for each finished contender, then compare with the single-task networks."""
-    learner = grid.job.learner.config()
+    """Read the test rows for each finished method, then compare with the single-task networks."""
+    learner = grid.configuration.learner.config()
     common = {"parts": str(grid.parts), "config": learner, "left_out": grid.left_out}
     jobs: list[PoolJob] = []
     finished = [entry for entry in entries if entry.failed is None]
@@ -213,7 +219,7 @@ def _key(values: object) -> str:
 
 
 def require_finished(results: Mapping[str, Any]) -> None:
-    """Raise with the reasons if no contender has finished.
+    """Raise with the reasons if no method has finished.
 
     Raises:
         RunError: all have failed.
@@ -221,4 +227,4 @@ def require_finished(results: Mapping[str, Any]) -> None:
     failed = {method["name"]: method["failed"] for method in results["methods"] if method["failed"]}
     if len(failed) == len(results["methods"]):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
-        raise RunError(f"Every contender has failed: {reasons}.")
+        raise RunError(f"Every method has failed: {reasons}.")

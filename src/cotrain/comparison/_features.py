@@ -12,7 +12,7 @@ from cotrain.data import Schema
 
 
 @final
-class PlainFeatures:
+class FeatureMatrix:
     """Turns a network's input tensors into a matrix [N, F] for trees.
 
     Numbers stay as they are (their bins, which help networks only, are left out), categories keep their

@@ -14,14 +14,14 @@ from typing import Any, Protocol, Self, final
 import polars as pl
 
 from cotrain._base import DataError, write_atomically
-from cotrain.comparison._methods import Cell
+from cotrain.comparison._methods import Trial
 from cotrain.comparison._network_jobs import train_cell
 from cotrain.comparison._status_file import Status
 from cotrain.comparison._tree_jobs import train_trees
 from cotrain.comparison.runs._train_run import label_coverage, require_labels
 from cotrain.data import read_table, split_rows, strata
 from cotrain.jobs import Leases, PoolJob, Where, run_jobs
-from cotrain.learner import Job
+from cotrain.learner import Configuration
 
 #: Seconds after which nobody is still writing a file.
 OLD = 3600.0
@@ -63,7 +63,7 @@ class Grid:
     """The folder of a comparison.
 
     Args:
-        job: the configuration.
+        configuration: the configuration.
         folder: of the comparison; processes that share it share the work.
         workers: processes at a time.
         progress: is told.
@@ -77,7 +77,7 @@ class Grid:
         failed: name of a job -> why.
     """
 
-    job: Job
+    configuration: Configuration
     folder: Path
     workers: int
     progress: Progress
@@ -91,11 +91,11 @@ class Grid:
     failed: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, job: Job, folder: Path, workers: int, progress: Progress) -> Self:
+    def open(cls, configuration: Configuration, folder: Path, workers: int, progress: Progress) -> Self:
         """Split the table and write each part to a file of its own."""
-        frame = read_table(job.data, job.query)
-        labels = strata(frame, job.learner.tasks)
-        rows = split_rows(frame, job.split, job.learner.seed, labels)
+        frame = read_table(configuration.data, configuration.query)
+        labels = strata(frame, configuration.learner.tasks)
+        rows = split_rows(frame, configuration.split, configuration.learner.seed, labels)
         coverage = label_coverage(labels, rows)
         require_labels(coverage)
         for name in ("validation", "test"):
@@ -109,14 +109,25 @@ class Grid:
             path = folder / "parts" / f"{name}.parquet"
             write_atomically(path, _writer(frame[rows[name]]))
             digest.update(path.read_bytes())
-        left_out = [column for column in (job.split.column, job.split.group) if column is not None]
+        left_out = configuration.split.columns
         n_rows = {name: len(of) for name, of in rows.items()}
         failures = {path: path.stat().st_mtime_ns for path in folder.glob("*/**/*.failed")}
         data = digest.hexdigest()[:16]
-        return cls(job, folder, workers, progress, leases, folder / "parts", data, left_out, coverage, n_rows,
-                   failures)  # fmt: skip
+        return cls(
+            configuration,
+            folder,
+            workers,
+            progress,
+            leases,
+            folder / "parts",
+            data,
+            left_out,
+            coverage,
+            n_rows,
+            failures,
+        )
 
-    def train(self, cells: Sequence[Cell]) -> None:
+    def train(self, cells: Sequence[Trial]) -> None:
         """Fit the cells that are not there yet."""
         titles = {cell.key: cell.title for cell in cells}
         self.failed |= self._run([self._job(cell) for cell in cells], titles)
@@ -125,22 +136,22 @@ class Grid:
         """Do the jobs whose output is not there yet; return name -> reason of those that failed."""
         return self._run(jobs, {job.name: job.name for job in jobs})
 
-    def record(self, cell: Cell) -> dict[str, Any]:
+    def record(self, cell: Trial) -> dict[str, Any]:
         """Return what a cell has written; nothing if it failed."""
         path = self.place(cell) / "cell.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
-    def place(self, cell: Cell) -> Path:
+    def place(self, cell: Trial) -> Path:
         """Return the folder of a cell."""
         return self.folder / "cells" / cell.key
 
-    def best(self, cells: Sequence[Cell]) -> Cell | None:
+    def best(self, cells: Sequence[Trial]) -> Trial | None:
         """Return the cell with the best score on the validation rows; `None` if all have failed."""
         scores = {cell: self.record(cell).get("score") for cell in cells}
         known = {cell: score for cell, score in scores.items() if score is not None}
         return max(known, key=lambda cell: known[cell]) if known else None
 
-    def _job(self, cell: Cell) -> PoolJob:
+    def _job(self, cell: Trial) -> PoolJob:
         place = self.place(cell)
         arguments: dict[str, Any] = {
             "parts": str(self.parts),
@@ -157,11 +168,11 @@ class Grid:
     def _run(self, jobs: Sequence[PoolJob], titles: Mapping[str, str]) -> dict[str, str]:
         for job in jobs:
             job.output.parent.mkdir(parents=True, exist_ok=True)
-        follower = _Follower(self.progress, self.leases, jobs, titles)
-        return run_jobs(jobs, self.workers, self.leases, follower, self.old_failures)
+        observer = _ProgressObserver(self.progress, self.leases, jobs, titles)
+        return run_jobs(jobs, self.workers, self.leases, observer, self.old_failures)
 
 
-class _Follower:
+class _ProgressObserver:
     """Tells a `Progress` what happens to jobs, by their titles."""
 
     def __init__(
@@ -173,7 +184,7 @@ class _Follower:
     def done(self, job: PoolJob, reason: str | None, where: Where) -> None:
         self.progress.done(self.titles[job.name], reason, where)
 
-    def look(self) -> None:
+    def poll(self) -> None:
         owners = self.leases.owners()
         self.progress.running(
             [

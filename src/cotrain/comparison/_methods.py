@@ -1,4 +1,4 @@
-"""The networks and trees of a contest, and the cells of its grid."""
+"""The networks and trees of a comparison, and the cells of its grid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Literal, final
 from cotrain.balancing import Equal
 from cotrain.comparison._pooled import why_not_pooled
 from cotrain.comparison._references import single_task_learners
-from cotrain.comparison._settings import FACTORS, Contest
+from cotrain.comparison._settings import FACTORS, ComparisonSettings
 from cotrain.configuration import describe
 from cotrain.learner import Learner
 
@@ -24,7 +24,7 @@ Fitted = Literal["network", "pooled", "trees"]
 
 @final
 @dataclass(frozen=True, eq=False)
-class Contender:
+class Method:
     """A way of training.
 
     Args:
@@ -39,7 +39,7 @@ class Contender:
     tasks: tuple[str, ...]
     fitted: Fitted = "network"
 
-    def cell(self, learning_rate: float, seed: int, data: str) -> Cell:
+    def cell(self, learning_rate: float, seed: int, data: str) -> Trial:
         """Return one fit of this contender."""
         learner = copy.deepcopy(self.learner)
         if self.fitted != "trees":
@@ -49,7 +49,7 @@ class Contender:
         what = [] if self.fitted == "network" else [self.fitted, self.tasks, learning_rate]
         text = json.dumps([config, seed, data, *what], sort_keys=True, default=str)
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
-        return Cell(key, self.method, self.tasks, learning_rate, seed, config, self.fitted)
+        return Trial(key, self.method, self.tasks, learning_rate, seed, config, self.fitted)
 
     @property
     def is_reference(self) -> bool:
@@ -64,7 +64,7 @@ class Contender:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Cell:
+class Trial:
     """One fit: its key names everything that it depends on, so that a kept cell is never a stale one."""
 
     key: str
@@ -82,33 +82,33 @@ class Cell:
         return f"{self.method}{of}, learning rate {self.learning_rate:g}, seed {self.seed}"
 
 
-def contenders(learner: Learner, contest: Contest) -> tuple[list[Contender], list[str]]:
+def methods_of(learner: Learner, settings: ComparisonSettings) -> tuple[list[Method], list[str]]:
     """Return everything that competes, each once, and a sentence about each reference that cannot."""
     names = tuple(task.name for task in learner.tasks)
-    found = _joint(learner, contest, names)
+    found = _joint(learner, settings, names)
     notes: list[str] = []
     for task, single in single_task_learners(learner).items():
         single.balancer = Equal()
-        found.append(Contender(SINGLE_TASK, single, (task,)))
-    if "pooled" in contest.references:
+        found.append(Method(SINGLE_TASK, single, (task,)))
+    if "pooled" in settings.references:
         reason = why_not_pooled(learner.tasks)
         if reason is None:
-            found.append(Contender(POOLED, _plain(learner), names, "pooled"))
+            found.append(Method(POOLED, _plain(learner), names, "pooled"))
         else:
             notes.append(reason)
-    if "trees" in contest.references:
-        found += [Contender(TREES, _plain(learner), (task,), "trees") for task in names]
+    if "trees" in settings.references:
+        found += [Method(TREES, _plain(learner), (task,), "trees") for task in names]
     return found, notes
 
 
-def _joint(learner: Learner, contest: Contest, names: tuple[str, ...]) -> list[Contender]:
-    sharings = contest.sharing or [learner.sharing]
-    balancers = contest.balancers or [learner.balancer]
-    rounds = [learner.cotraining] if contest.cotraining is None else contest.cotraining
+def _joint(learner: Learner, settings: ComparisonSettings, names: tuple[str, ...]) -> list[Method]:
+    sharings = settings.sharing or [learner.sharing]
+    balancers = settings.balancers or [learner.balancer]
+    rounds = [learner.cotraining] if settings.cotraining is None else settings.cotraining
     grid = [(s, b, c) for s in sharings for b in balancers for c in rounds]
-    if "equal" in contest.references:
+    if "equal" in settings.references:
         grid.append((sharings[0], Equal(), None))
-    found: dict[str, Contender] = {}
+    found: dict[str, Method] = {}
     labels: dict[str, int] = {}
     for sharing, balancer, cotraining in grid:
         description = json.dumps([describe(part) for part in (sharing, balancer, cotraining)], sort_keys=True)
@@ -123,7 +123,7 @@ def _joint(learner: Learner, contest: Contest, names: tuple[str, ...]) -> list[C
         joint.sharing, joint.balancer = copy.deepcopy(sharing), copy.deepcopy(balancer)
         joint.cotraining = copy.deepcopy(cotraining)
         method = name if labels[name] == 1 else f"{name} ({labels[name]})"
-        found[description] = Contender(method, joint, names)
+        found[description] = Method(method, joint, names)
     return list(found.values())
 
 
@@ -135,9 +135,9 @@ def _plain(learner: Learner) -> Learner:
     return plain
 
 
-def learning_rates(learner: Learner, contest: Contest) -> list[float]:
+def learning_rates(learner: Learner, settings: ComparisonSettings) -> list[float]:
     """Return the learning rates that every network tries."""
-    return contest.learning_rates or [learner.training.learning_rate * factor for factor in FACTORS]
+    return settings.learning_rates or [learner.training.learning_rate * factor for factor in FACTORS]
 
 
 def tree_learning_rates(n_rates: int) -> list[float]:

@@ -17,7 +17,7 @@ from cotrain.comparison._pooled import PooledNetwork
 from cotrain.comparison._status_file import StatusLogger
 from cotrain.configuration import construct_class
 from cotrain.evaluation import evaluate_scores, paired_bootstrap, relative_gain
-from cotrain.learner import Coding, Learner
+from cotrain.learner import Learner, Preprocessor
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
@@ -50,18 +50,18 @@ def train_cell(
     if pooled:
         network = PooledNetwork.fit(learner, train, validation, left_out=left_out, loggers=[status])
         network.save(place / "model")
-        coding, result = network.coding, network.result
-        held = coding.examples(validation)
-        score = validation_score(coding, held, network.scores(held.inputs))
+        preprocessor, result = network.preprocessor, network.result
+        held = preprocessor.examples(validation)
+        score = validation_score(preprocessor, held, network.scores(held.inputs))
     else:
         learner.fit(
             train, validation, unlabelled=unlabelled, progress=False, left_out=left_out, loggers=[status]
         )
         learner.save(place / "model", overwrite=True)
-        coding, result = learner.coding, learner.fitted_result
+        preprocessor, result = learner.preprocessor, learner.fitted_result
         outputs = learner.outputs(validation)
-        scores = {task.name: scores_of(task, outputs[task.name]) for task in coding.tasks}
-        score = validation_score(coding, coding.examples(validation), scores)
+        scores = {task.name: scores_of(task, outputs[task.name]) for task in preprocessor.tasks}
+        score = validation_score(preprocessor, preprocessor.examples(validation), scores)
     record = {
         "score": score,
         "epochs": len(result.history),
@@ -79,18 +79,20 @@ def scores_of(task: Task, output: torch.Tensor) -> np.ndarray:
     return task.scores(output).double().numpy()
 
 
-def validation_gains(coding: Coding, held: Examples, scores: Mapping[str, np.ndarray]) -> dict[str, float]:
+def validation_gains(
+    preprocessor: Preprocessor, held: Examples, scores: Mapping[str, np.ndarray]
+) -> dict[str, float]:
     """Return task -> relative gain over a constant on the validation rows; NaN where it is undefined.
 
     Args:
-        coding: of the training rows, with the best constants.
+        preprocessor: of the training rows, with the best constants.
         held: the validation rows.
         scores: task -> scores on them; tasks may be missing.
     """
     gains: dict[str, float] = {}
-    for task in (task for task in coding.tasks if task.name in scores):
+    for task in (task for task in preprocessor.tasks if task.name in scores):
         truth = (held.targets[task.name], held.masks[task.name])
-        constant = task.constant_scores(coding.constants[task.name], len(held)).double().numpy()
+        constant = task.constant_scores(preprocessor.constants[task.name], len(held)).double().numpy()
         value, reference = (
             evaluate_scores(task, one, *truth)[0].value for one in (scores[task.name], constant)
         )
@@ -98,9 +100,9 @@ def validation_gains(coding: Coding, held: Examples, scores: Mapping[str, np.nda
     return gains
 
 
-def validation_score(coding: Coding, held: Examples, scores: Mapping[str, np.ndarray]) -> float:
+def validation_score(preprocessor: Preprocessor, held: Examples, scores: Mapping[str, np.ndarray]) -> float:
     """Return the mean of `validation_gains`: what every contender is chosen by."""
-    known = [gain for gain in validation_gains(coding, held, scores).values() if np.isfinite(gain)]
+    known = [gain for gain in validation_gains(preprocessor, held, scores).values() if np.isfinite(gain)]
     return float(np.mean(known)) if known else float("-inf")
 
 
@@ -127,10 +129,10 @@ def score_networks(
 def _scores_of_model(folder: Path, test: pl.DataFrame) -> dict[str, np.ndarray]:
     if PooledNetwork.is_in(folder):
         network = PooledNetwork.load(folder)
-        return network.scores(network.coding.inputs(test))
+        return network.scores(network.preprocessor.inputs(test))
     learner = Learner.load(folder)
     outputs = learner.outputs(test)
-    return {task.name: scores_of(task, outputs[task.name]) for task in learner.coding.tasks}
+    return {task.name: scores_of(task, outputs[task.name]) for task in learner.preprocessor.tasks}
 
 
 def compare_scores(
@@ -144,13 +146,13 @@ def compare_scores(
 ) -> None:
     """Keep the difference of each task to its single-task network, over seeds and test rows."""
     learner = construct_class(Learner, config, "")
-    coding, _ = Coding.fit(
+    preprocessor, _ = Preprocessor.fit(
         pl.read_parquet(Path(parts) / "train.parquet"), learner.tasks, learner.columns, left_out
     )
-    truths = read_truths(coding, Path(parts))
+    truths = read_truths(preprocessor, Path(parts))
     found = {}
     with np.load(scores) as a, np.load(single) as b:
-        for number, task in enumerate(coding.tasks):
+        for number, task in enumerate(preprocessor.tasks):
             ours, theirs = ([side[f"{seed}/{number}"] for seed in range(n_seeds)] for side in (a, b))
             metric = task.chosen_metrics()[0]
             difference = paired_bootstrap(metric, ours, theirs, *truths[task.name], n_resamples=RESAMPLES)
@@ -158,10 +160,10 @@ def compare_scores(
     write_text_atomically(Path(output), json.dumps(found, ensure_ascii=False) + "\n")
 
 
-def read_truths(coding: Coding, parts: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def read_truths(preprocessor: Preprocessor, parts: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return task -> targets and mask of the test rows, in the unit of the metrics."""
     test = pl.read_parquet(parts / "test.parquet")
-    return {task.name: _truth(task, test) for task in coding.tasks}
+    return {task.name: _truth(task, test) for task in preprocessor.tasks}
 
 
 def _truth(task: Task, test: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -17,8 +17,8 @@ from torch import Tensor
 from cotrain._base import DataError, parameters_of, write_atomically, write_text_atomically
 from cotrain.balancing import Equal
 from cotrain.configuration import construct_class
-from cotrain.learner import Coding, Learner
-from cotrain.networks import MultiTaskModel
+from cotrain.learner import Learner, Preprocessor
+from cotrain.networks import MultiTaskNetwork
 from cotrain.tasks import Task
 from cotrain.training import Examples, Fit, FitResult, Logger, outputs_of
 
@@ -66,14 +66,14 @@ class PooledNetwork:
 
     Args:
         learner: gives encoder, training settings and seed.
-        coding: of inputs and tasks.
+        preprocessor: of inputs and tasks.
         model: the network; its one task is the first.
         result: how the fit went.
     """
 
     learner: Learner
-    coding: Coding
-    model: MultiTaskModel
+    preprocessor: Preprocessor
+    model: MultiTaskNetwork
     result: FitResult
 
     @classmethod
@@ -91,19 +91,19 @@ class PooledNetwork:
         Raises:
             DataError: the tasks have different classes.
         """
-        coding, examples = Coding.fit(train, learner.tasks, learner.columns, left_out)
-        first = coding.tasks[0]
-        for other in coding.tasks[1:]:
+        preprocessor, examples = Preprocessor.fit(train, learner.tasks, learner.columns, left_out)
+        first = preprocessor.tasks[0]
+        for other in preprocessor.tasks[1:]:
             if first.coding == "class" and other.parts != first.parts:
                 raise DataError(
                     f"No pooled network: {first.name} has the classes {first.parts[:8]} and {other.name} has "
                     f"{other.parts[:8]}, and one head needs the same."
                 )
-        stacked = _stack(coding.tasks, examples)
-        model = learner.build_model(coding, "pooled", [first])
+        stacked = _stack(preprocessor.tasks, examples)
+        model = learner.build_model(preprocessor, "pooled", [first])
         task = (stacked.targets[first.name], stacked.masks[first.name])
         first.start_head(model.heads[0], *task)
-        held = _stack(coding.tasks, coding.examples(validation))
+        held = _stack(preprocessor.tasks, preprocessor.examples(validation))
         fit = Fit(
             model,
             [first],
@@ -117,19 +117,19 @@ class PooledNetwork:
         result = fit.run()
         model = fit.model.cpu()
         model.load_state_dict(result.weights[result.weights_of[first.name]])
-        return cls(learner, coding, model, result)
+        return cls(learner, preprocessor, model, result)
 
     def scores(self, inputs: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
         """Return task -> scores, each in the unit of its own metrics."""
         (output,) = outputs_of(self.model, inputs).values()
-        return {task.name: task.scores(output).double().numpy() for task in self.coding.tasks}
+        return {task.name: task.scores(output).double().numpy() for task in self.preprocessor.tasks}
 
     def save(self, folder: Path) -> None:
         """Write what `load` needs."""
         folder.mkdir(parents=True, exist_ok=True)
         weights = {name: tensor.contiguous().clone() for name, tensor in self.model.state_dict().items()}
         write_atomically(folder / "pooled.safetensors", lambda path: save_file(weights, path))
-        values = {"config": self.learner.config(), "coding": self.coding.to_json()}
+        values = {"config": self.learner.config(), "preprocessor": self.preprocessor.to_json()}
         write_text_atomically(folder / "pooled.json", json.dumps(values, ensure_ascii=False) + "\n")
 
     @staticmethod
@@ -142,10 +142,10 @@ class PooledNetwork:
         """Read what `save` wrote; nothing is unpickled."""
         values = json.loads((folder / "pooled.json").read_text(encoding="utf-8"))
         learner = construct_class(Learner, values["config"], "")
-        coding = Coding.from_json(values["coding"], learner.tasks)
-        model = learner.build_model(coding, "pooled", coding.tasks[:1])
+        preprocessor = Preprocessor.from_json(values["preprocessor"], learner.tasks)
+        model = learner.build_model(preprocessor, "pooled", preprocessor.tasks[:1])
         model.load_state_dict(load_file(folder / "pooled.safetensors"))
-        return cls(learner, coding, model, FitResult([], {}, {}, [], {}))
+        return cls(learner, preprocessor, model, FitResult([], {}, {}, [], {}))
 
 
 def _stack(tasks: Sequence[Task], rows: Examples) -> Examples:

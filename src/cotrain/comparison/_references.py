@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import polars as pl
 
-from cotrain.comparison._features import PlainFeatures
+from cotrain.comparison._features import FeatureMatrix
 from cotrain.data import Schema
 from cotrain.evaluation import EvaluationTable, boosted_trees, evaluate_scores
 from cotrain.learner import Learner
@@ -34,13 +34,13 @@ def single_task_learners(learner: Learner) -> dict[str, Learner]:
 
 def trees_table(learner: Learner, train: pl.DataFrame, test: pl.DataFrame) -> EvaluationTable:
     """Return the test figures of gradient-boosted trees, one model per target, on the same inputs."""
-    coding = learner.coding
-    if coding.schema is None:
+    preprocessor = learner.preprocessor
+    if preprocessor.schema is None:
         return EvaluationTable([])
-    fitted, held_out = coding.examples(train), coding.examples(test)
-    features = tree_features(coding.schema, fitted, held_out)
+    fitted, held_out = preprocessor.examples(train), preprocessor.examples(test)
+    features = tree_features(preprocessor.schema, fitted, held_out)
     rows = []
-    for task in coding.tasks:
+    for task in preprocessor.tasks:
         scores = tree_scores(task, features, fitted, seed=learner.seed)
         rows += evaluate_scores(
             task, scores, held_out.targets[task.name], held_out.masks[task.name], parts=True
@@ -54,7 +54,7 @@ Features = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def tree_features(schema: Schema, fitted: Examples, held_out: Examples) -> Features:
     """Return what trees read of N rows to learn from and M rows to judge."""
-    features = PlainFeatures(schema).fit(fitted.inputs)
+    features = FeatureMatrix(schema).fit(fitted.inputs)
     (before, categorical), (after, _) = (features.transform(rows.inputs) for rows in (fitted, held_out))
     return before, after, categorical
 

@@ -14,7 +14,7 @@ import polars as pl
 
 from cotrain.comparison._network_jobs import read_truths
 from cotrain.evaluation import DeltaM, Difference, Judgement, delta_m, judge, mean_ranks
-from cotrain.learner import Coding, Job
+from cotrain.learner import Configuration, Preprocessor
 from cotrain.tasks import Task
 
 PER_METRIC = (
@@ -54,7 +54,7 @@ class Entry:
 
 
 def results_of(
-    job: Job,
+    configuration: Configuration,
     entries: Sequence[Entry],
     parts: Path,
     left_out: Sequence[str],
@@ -65,15 +65,20 @@ def results_of(
 
     The winner is the joint method with the best mean score on the validation rows.
     """
-    coding, fitted = Coding.fit(pl.read_parquet(parts / "train.parquet"), job.learner.tasks,
-                                job.learner.columns, left_out)  # fmt: skip
+    preprocessor, fitted = Preprocessor.fit(
+        pl.read_parquet(parts / "train.parquet"),
+        configuration.learner.tasks,
+        configuration.learner.columns,
+        left_out,
+    )
     del fitted
-    truths = read_truths(coding, parts)
-    figures = {entry.method: _figures(entry, coding.tasks, truths) for entry in entries}
+    truths = read_truths(preprocessor, parts)
+    figures = {entry.method: _figures(entry, preprocessor.tasks, truths) for entry in entries}
     figures["constant"] = {
-        task.name: _metrics(task, [_constant(coding, task, truths)], truths) for task in coding.tasks
+        task.name: _metrics(task, [_constant(preprocessor, task, truths)], truths)
+        for task in preprocessor.tasks
     }
-    directions = {task.name: task.chosen_metrics()[0].direction for task in coding.tasks}
+    directions = {task.name: task.chosen_metrics()[0].direction for task in preprocessor.tasks}
     means = {
         method: {task: float(np.mean(next(iter(of.values())))) for task, of in by_task.items() if of}
         for method, by_task in figures.items()
@@ -83,7 +88,9 @@ def results_of(
     winner = max(joint, key=_validation, default=None)
     judged = [entry for entry in entries if entry.differences is not None and entry.failed is None]
     gains = {entry.method: _gain(entry.method, means, directions) for entry in judged}
-    all_metrics = {entry.method: _gain_of_metrics(entry.method, figures, coding.tasks) for entry in judged}
+    all_metrics = {
+        entry.method: _gain_of_metrics(entry.method, figures, preprocessor.tasks) for entry in judged
+    }
     methods = [
         _method(entry, gains.get(entry.method), all_metrics.get(entry.method), ranks) for entry in entries
     ]
@@ -93,8 +100,8 @@ def results_of(
         "learning_rates": list(rates),
         "chosen": None if winner is None else winner.method,
         "methods": [*methods, _method(Entry("constant", True), None, None, ranks)],
-        "tasks": [_task(task, figures, truths) for task in coding.tasks],
-        "verdicts": {entry.method: _verdicts(entry, coding.tasks, means) for entry in judged},
+        "tasks": [_task(task, figures, truths) for task in preprocessor.tasks],
+        "verdicts": {entry.method: _verdicts(entry, preprocessor.tasks, means) for entry in judged},
         "definition": "" if not gains else next(iter(gains.values())).definition,
         "definition_per_metric": PER_METRIC,
     }
@@ -121,9 +128,9 @@ def _metrics(task: Task, scores: Sequence[np.ndarray], truths: Mapping[str, Any]
     }
 
 
-def _constant(coding: Coding, task: Task, truths: Mapping[str, Any]) -> np.ndarray:
+def _constant(preprocessor: Preprocessor, task: Task, truths: Mapping[str, Any]) -> np.ndarray:
     n_rows = len(truths[task.name][0])
-    return task.constant_scores(coding.constants[task.name], n_rows).double().numpy()
+    return task.constant_scores(preprocessor.constants[task.name], n_rows).double().numpy()
 
 
 def _validation(entry: Entry) -> float:

@@ -18,7 +18,7 @@ FACTORS = (0.5, 1.0, 2.0)
 
 
 @final
-class Contest:
+class ComparisonSettings:
     """A grid of contenders under the same budget, splits and seeds.
 
     Args:
@@ -41,7 +41,7 @@ class Contest:
         InvalidArgumentError: a value is out of its range.
 
     Example:
-        >>> Contest(seeds=2)
+        >>> ComparisonSettings(seeds=2)
         Traceback (most recent call last):
         cotrain._base._errors.InvalidArgumentError: compare.seeds is 2: expected at least 3, ...
     """

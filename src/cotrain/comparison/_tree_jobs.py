@@ -16,7 +16,7 @@ from cotrain.comparison._network_jobs import validation_score, write_arrays
 from cotrain.comparison._references import tree_features, tree_scores
 from cotrain.configuration import construct_class
 from cotrain.data import Schema
-from cotrain.learner import Coding, Learner
+from cotrain.learner import Learner, Preprocessor
 
 
 def train_trees(
@@ -40,12 +40,12 @@ def train_trees(
     started, cpu = time.monotonic(), time.process_time()
     train, validation = (pl.read_parquet(Path(parts) / f"{name}.parquet") for name in ("train", "validation"))
     learner = construct_class(Learner, config, "")
-    coding, fitted = Coding.fit(train, learner.tasks, learner.columns, left_out)
-    held = coding.examples(validation)
-    chosen = next(one for one in coding.tasks if one.name == task)
-    features = tree_features(_schema(coding), fitted, held)
+    preprocessor, fitted = Preprocessor.fit(train, learner.tasks, learner.columns, left_out)
+    held = preprocessor.examples(validation)
+    chosen = next(one for one in preprocessor.tasks if one.name == task)
+    features = tree_features(_schema(preprocessor), fitted, held)
     scores = tree_scores(chosen, features, fitted, learning_rate=learning_rate, seed=learner.seed)
-    score = validation_score(coding, held, {task: scores})
+    score = validation_score(preprocessor, held, {task: scores})
     record = {
         "score": score,
         "seconds": round(time.monotonic() - started, 3),
@@ -68,17 +68,17 @@ def score_trees(
     """
     learner = construct_class(Learner, config, "")
     train, test = (pl.read_parquet(Path(parts) / f"{name}.parquet") for name in ("train", "test"))
-    coding, fitted = Coding.fit(train, learner.tasks, learner.columns, left_out)
-    held_out = coding.examples(test)
-    features = tree_features(_schema(coding), fitted, held_out)
+    preprocessor, fitted = Preprocessor.fit(train, learner.tasks, learner.columns, left_out)
+    held_out = preprocessor.examples(test)
+    features = tree_features(_schema(preprocessor), fitted, held_out)
     arrays: dict[str, np.ndarray] = {}
-    for number, task in enumerate(coding.tasks):
+    for number, task in enumerate(preprocessor.tasks):
         rate = learning_rates[task.name]
         arrays[f"0/{number}"] = tree_scores(task, features, fitted, learning_rate=rate, seed=learner.seed)
     write_arrays(Path(output), arrays)
 
 
-def _schema(coding: Coding) -> Schema:
-    if coding.schema is None:
+def _schema(preprocessor: Preprocessor) -> Schema:
+    if preprocessor.schema is None:
         raise DataError("Trees need a table: compare reads none of tensors.")
-    return coding.schema
+    return preprocessor.schema

@@ -9,13 +9,20 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from cotrain.cotraining._predictions import Belief, belief_of_output
+from cotrain.cotraining._predictions import Prediction, prediction_of_output
 from cotrain.cotraining._pseudo_labels import PseudoLabels
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining.calibration import Calibrator, Isotonic, Temperature
 from cotrain.cotraining.guards._distribution_shift import row_keys
-from cotrain.cotraining.peers import EstimatorPeer, Fitted, FittedNetwork, MappingPeer, NetworkPeer, Peer
-from cotrain.cotraining.rounds._records import Outcome, RoundRecord, TaskRound
+from cotrain.cotraining.peers import (
+    CrossTaskPeer,
+    EstimatorPeer,
+    FittedNetwork,
+    FittedPeer,
+    NetworkPeer,
+    Peer,
+)
+from cotrain.cotraining.rounds._records import CoTrainingResult, RoundRecord, TaskRound
 from cotrain.cotraining.rounds._strategy_selection import run_rounds
 from cotrain.cotraining.rounds._student import fit_student
 from cotrain.cotraining.selection import (
@@ -28,18 +35,18 @@ from cotrain.cotraining.selection import (
     Threshold,
 )
 from cotrain.cotraining.strategies import (
+    Committee,
     Coreg,
-    CrossLabelling,
-    CrossPseudo,
+    CrossPseudoSupervision,
     CrossTask,
     DifferentEncoders,
-    Kit,
-    LeaveOneOut,
     MeanTeacher,
+    PeerFactory,
     SelfTraining,
     Strategy,
     TeacherStudent,
     TriTraining,
+    TwoViewCoTraining,
 )
 from cotrain.cotraining.views._column_view import column_view
 from cotrain.cotraining.views._independent_views import independent_views
@@ -58,28 +65,27 @@ _LATE = {
 __all__ = [
     "AdaptiveThreshold",
     "Agreement",
-    "Belief",
     "Calibrator",
     "Candidates",
     "CoTraining",
+    "CoTrainingResult",
+    "Committee",
     "Coreg",
-    "CrossLabelling",
-    "CrossPseudo",
+    "CrossPseudoSupervision",
     "CrossTask",
+    "CrossTaskPeer",
     "Curriculum",
     "DifferentEncoders",
     "EstimatorPeer",
-    "Fitted",
     "FittedNetwork",
+    "FittedPeer",
     "Isotonic",
     "KBest",
-    "Kit",
-    "LeaveOneOut",
-    "MappingPeer",
     "MeanTeacher",
     "NetworkPeer",
-    "Outcome",
     "Peer",
+    "PeerFactory",
+    "Prediction",
     "PseudoLabels",
     "RoundRecord",
     "Selector",
@@ -90,11 +96,12 @@ __all__ = [
     "Temperature",
     "Threshold",
     "TriTraining",
+    "TwoViewCoTraining",
     "View",
-    "belief_of_output",
     "column_view",
     "fit_student",
     "independent_views",
+    "prediction_of_output",
     "random_views",
     "row_keys",
     "run_rounds",

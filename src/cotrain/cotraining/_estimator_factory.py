@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 from cotrain._base import InvalidArgumentError
-from cotrain.cotraining._network_factory import Toolbox
+from cotrain.cotraining._network_factory import NetworkFactory
 from cotrain.cotraining.peers import EstimatorPeer, Peer
 from cotrain.cotraining.views._view import View
 from cotrain.networks import Encoder
@@ -14,8 +14,8 @@ from cotrain.tasks import Task
 
 
 @final
-class EstimatorKit:
-    """Gives clones of one estimator wherever a strategy asks for a network: a `Kit` of the loop.
+class EstimatorFactory:
+    """Gives clones of one estimator wherever a strategy asks for a network: a `PeerFactory` of the loop.
 
     Args:
         toolbox: makes everything else.
@@ -23,7 +23,7 @@ class EstimatorKit:
         regressor: for numbers; `None`: there is no such task.
     """
 
-    def __init__(self, toolbox: Toolbox, classifier: Any = None, regressor: Any = None) -> None:
+    def __init__(self, toolbox: NetworkFactory, classifier: Any = None, regressor: Any = None) -> None:
         self.toolbox = toolbox
         self.classifier = classifier
         self.regressor = regressor

@@ -16,7 +16,7 @@ VERSION = 1
 
 
 @final
-class Store:
+class FitCache:
     """Remembers what every fit of a run gave.
 
     Co-training is a pure function of the data, the settings and the seed, and all that takes long in it are
@@ -63,9 +63,9 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / f"{key}.state.pt"
 
-    def part(self, name: str) -> Store:
+    def part(self, name: str) -> FitCache:
         """Return a store of its own within this one."""
-        return Store(None if self.folder is None else self.folder / name)
+        return FitCache(None if self.folder is None else self.folder / name)
 
     def clear(self) -> None:
         """Delete all stored fits: the run has ended and its result is kept elsewhere."""

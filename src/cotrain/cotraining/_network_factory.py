@@ -21,8 +21,8 @@ from cotrain.training import Training
 
 
 @final
-class Toolbox:
-    """Makes the peers that a strategy asks for: the `Kit` of the loop.
+class NetworkFactory:
+    """Makes the peers that a strategy asks for: the `PeerFactory` of the loop.
 
     Args:
         tasks: fitted tasks.

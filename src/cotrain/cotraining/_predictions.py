@@ -19,7 +19,7 @@ from cotrain.tasks import Task
 
 @final
 @dataclass(frozen=True)
-class Belief:
+class Prediction:
     """Probabilities of classes, or values and their spread.
 
     A yes-or-no label is a target of two classes, so that quotas, priors, alignment and calibration are
@@ -40,10 +40,10 @@ class Belief:
     agree: Tensor | None = None
     ordered: bool = False
 
-    def take(self, rows: Tensor) -> Belief:
-        """Return the belief of these rows."""
+    def take(self, rows: Tensor) -> Prediction:
+        """Return the prediction of these rows."""
         parts = (self.probabilities, self.values, self.spread, self.agree)
-        return Belief(*(None if part is None else part[rows] for part in parts), ordered=self.ordered)
+        return Prediction(*(None if part is None else part[rows] for part in parts), ordered=self.ordered)
 
     def is_finite(self) -> bool:
         """Return whether all probabilities or values are."""
@@ -57,7 +57,7 @@ class Belief:
         return torch.zeros_like(self._values(), dtype=torch.int64)
 
     def confidence(self) -> Tensor:
-        """Return how sure the belief is, [N, T] in [0, 1].
+        """Return how sure the prediction is, [N, T] in [0, 1].
 
         For classes the largest probability; for levels that of the predicted level and its two
         neighbours; for numbers the share of the rows whose spread is larger (all alike: one half).
@@ -74,8 +74,8 @@ class Belief:
         """Return the predictions in the coding of the task's targets, [N, T]."""
         return (self._values() if self.probabilities is None else self.classes()).to(dtype)
 
-    def aligned(self, prior: Tensor, rows: Tensor) -> Belief:
-        """Return the belief with its mean over `rows` divided out and the labelled prior put in.
+    def aligned(self, prior: Tensor, rows: Tensor) -> Prediction:
+        """Return the prediction with its mean over `rows` divided out and the labelled prior put in.
 
             p'(c) ∝ p(c) · prior(c) / mean_rows p(c)
 
@@ -100,39 +100,39 @@ class Belief:
 
     def _values(self) -> Tensor:
         if self.values is None:
-            raise TypeError("a belief holds probabilities or values")
+            raise TypeError("a prediction holds probabilities or values")
         return self.values
 
     def _spread(self) -> Tensor:
         return torch.zeros_like(self._values()) if self.spread is None else self.spread
 
 
-def belief_of_output(task: Task, output: Tensor) -> Belief:
-    """Return the belief that a network's output [N, O] expresses."""
+def prediction_of_output(task: Task, output: Tensor) -> Prediction:
+    """Return the prediction that a network's output [N, O] expresses."""
     if task.coding == "number":
         values = task.pseudo_label(output)
-        return Belief(values=values, spread=torch.zeros_like(values))
+        return Prediction(values=values, spread=torch.zeros_like(values))
     scores = task.scores(output).float()
     if task.coding == "label":
-        return Belief(probabilities=torch.stack([1 - scores, scores], dim=-1))
-    return Belief(probabilities=scores[:, None], ordered=task.ordered)
+        return Prediction(probabilities=torch.stack([1 - scores, scores], dim=-1))
+    return Prediction(probabilities=scores[:, None], ordered=task.ordered)
 
 
-def joined(beliefs: Sequence[Belief]) -> Belief:
-    """Return the mean of several beliefs, with their spread and where they agree.
+def joined(predictions: Sequence[Prediction]) -> Prediction:
+    """Return the mean of several predictions, with their spread and where they agree.
 
     Args:
-        beliefs: at least one, all of the same kind of task and the same rows.
+        predictions: at least one, all of the same kind of task and the same rows.
     """
-    first = beliefs[0]
+    first = predictions[0]
     if first.probabilities is None:
-        values = torch.stack([belief._values() for belief in beliefs])
-        spread = values.std(dim=0, correction=0) if len(beliefs) > 1 else first._spread()
+        values = torch.stack([prediction._values() for prediction in predictions])
+        spread = values.std(dim=0, correction=0) if len(predictions) > 1 else first._spread()
         mean = values.mean(dim=0)
-        return Belief(values=mean, spread=spread, agree=torch.ones_like(mean, dtype=torch.bool))
-    classes = torch.stack([belief.classes() for belief in beliefs])
-    found = [belief.probabilities for belief in beliefs if belief.probabilities is not None]
-    return Belief(
+        return Prediction(values=mean, spread=spread, agree=torch.ones_like(mean, dtype=torch.bool))
+    classes = torch.stack([prediction.classes() for prediction in predictions])
+    found = [prediction.probabilities for prediction in predictions if prediction.probabilities is not None]
+    return Prediction(
         probabilities=torch.stack(found).mean(dim=0),
         agree=(classes == classes[0]).all(dim=0),
         ordered=first.ordered,

@@ -64,8 +64,8 @@ def with_pseudo_labels(examples: Examples, tasks: list[Task], labels: Mapping[st
     for task in tasks:
         truth, mask = examples.targets[task.name], examples.masks[task.name].float()
         if task.name in labels:
-            store, true = labels[task.name], examples.masks[task.name] > 0
-            truth = torch.where(true, truth, store.values.to(truth.dtype))
-            mask = torch.where(true, mask, store.weight)
+            cache, true = labels[task.name], examples.masks[task.name] > 0
+            truth = torch.where(true, truth, cache.values.to(truth.dtype))
+            mask = torch.where(true, mask, cache.weight)
         targets[task.name], masks[task.name] = truth, mask
     return Examples(examples.inputs, targets, masks)

@@ -7,7 +7,7 @@ from typing import Literal, final
 
 from cotrain._base import InvalidArgumentError
 from cotrain.cotraining.calibration import Calibrator, Temperature
-from cotrain.cotraining.strategies import LeaveOneOut, Strategy
+from cotrain.cotraining.strategies import Committee, Strategy
 
 
 @final
@@ -21,10 +21,10 @@ class CoTraining:
 
     The class bears the name of the whole thing, as in `Learner(cotraining=CoTraining(max_rounds=5))`. The
     strategy of two views that label for each other, which the literature also calls co-training, is
-    `CrossLabelling`.
+    `TwoViewCoTraining`.
 
     Args:
-        strategy: who teaches whom, and what is accepted; default `LeaveOneOut()`. "auto" tries several and
+        strategy: who teaches whom, and what is accepted; default `Committee()`. "auto" tries several and
             keeps the best on the validation rows.
         max_rounds: rounds at most, ≥ 1.
         calibration: how confidences are corrected on held-out labels; default `Temperature()`.
@@ -67,7 +67,7 @@ class CoTraining:
         views: Mapping[str, Sequence[str]] | None = None,
         division: Literal["random", "independent"] = "random",
     ) -> None:
-        self.strategy: Strategy | Literal["auto"] = LeaveOneOut() if strategy is None else strategy
+        self.strategy: Strategy | Literal["auto"] = Committee() if strategy is None else strategy
         self.max_rounds = max_rounds
         self.calibration = calibration or Temperature()
         self.pseudo_weight = pseudo_weight

@@ -75,6 +75,11 @@ class Split:
         self.group = group
         self.stratify = stratify
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns that say how rows are split: they are no inputs."""
+        return [column for column in (self.column, self.group) if column is not None]
+
 
 def strata(frame: pl.DataFrame, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
     """Return per task what a split should keep even: codes [N, T], −1 = unlabelled.

@@ -4,12 +4,12 @@ from cotrain.gradients._balance import Balance
 from cotrain.gradients._distributed import global_denominator, global_mean
 from cotrain.gradients._lightning import lightning_callback
 from cotrain.gradients._monitor import Monitor
-from cotrain.gradients._replay import SecondLook
+from cotrain.gradients._replay import ReplayForward
 
 __all__ = [
     "Balance",
     "Monitor",
-    "SecondLook",
+    "ReplayForward",
     "global_denominator",
     "global_mean",
     "lightning_callback",

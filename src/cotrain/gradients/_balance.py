@@ -16,7 +16,7 @@ from cotrain.gradients._engine import Engine
 from cotrain.gradients._monitor import Monitor
 from cotrain.gradients._shared_parameters import SharedParameters
 from cotrain.gradients._state_dict import from_plain, to_plain
-from cotrain.gradients._step_losses import Call, align
+from cotrain.gradients._step_losses import StepLosses, order_losses
 from cotrain.gradients.sources._registry import choose_source
 
 
@@ -193,7 +193,8 @@ class Balance:
     def observe_update(self, losses: Mapping[str, Tensor]) -> None:
         """Give the balancer the losses of the same batch after the update (if `balancer.observes_update`).
 
-        Compute them inside a `SecondLook`, so that dropout draws the same and statistics count a batch once.
+        Compute them inside a `ReplayForward`, so that dropout draws the same and statistics count a
+        batch once.
         """
         self.balancer.observe_update(self._values(losses))
 
@@ -264,7 +265,7 @@ class Balance:
 
     # -- inside -------------------------------------------------------------------------------------
 
-    def _calls(self, losses: Mapping[str, Tensor], extra: Sequence[Mapping[str, Tensor]]) -> list[Call]:
+    def _calls(self, losses: Mapping[str, Tensor], extra: Sequence[Mapping[str, Tensor]]) -> list[StepLosses]:
         wanted = self.balancer.batches - 1
         if len(extra) != wanted:
             raise InvalidArgumentError(
@@ -277,7 +278,7 @@ class Balance:
                     "The first call has no losses, so the tasks are unknown: pass Balance(tasks=[...])."
                 )
             self.tasks = tuple(losses)
-        return [align(batch, self.tasks, self._engine.device()) for batch in (losses, *extra)]
+        return [order_losses(batch, self.tasks, self._engine.device()) for batch in (losses, *extra)]
 
     def _values(self, losses: Mapping[str, Tensor | float]) -> Tensor:
         """Return K values in the order of the tasks, NaN where absent."""

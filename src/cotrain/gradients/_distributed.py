@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from cotrain._base import InvalidArgumentError
-from cotrain.gradients._step_losses import Call
+from cotrain.gradients._step_losses import StepLosses
 
 
 def world_size() -> int:
@@ -60,7 +60,7 @@ def global_mean(values: Tensor, mask: Tensor) -> Tensor:
     return kept.sum() / global_denominator(mask.sum().to(values.dtype))
 
 
-def share_losses(call: Call) -> tuple[Tensor, Tensor | None]:
+def share_losses(call: StepLosses) -> tuple[Tensor, Tensor | None]:
     """Return K losses, averaged over the ranks, and which tasks any rank has (`None`: all); nothing waits."""
     n_ranks = world_size()
     if n_ranks == 1:
@@ -72,7 +72,7 @@ def share_losses(call: Call) -> tuple[Tensor, Tensor | None]:
     return (losses_K / n_ranks).to(call.values_A.dtype), count_K > 0
 
 
-def share_call(call: Call) -> Call:
+def share_call(call: StepLosses) -> StepLosses:
     """Return a call with the tasks that any rank has; those of other ranks are zeros without a graph here."""
     losses_K, present_K = share_losses(call)
     if present_K is None:
@@ -81,7 +81,7 @@ def share_call(call: Call) -> Call:
     held = dict(zip(call.places, call.live, strict=True))
     zero = call.values_A.new_zeros(())
     live = tuple(held.get(place, zero) for place in places)
-    return Call(call.n_tasks, places, live, losses_K[list(places)])
+    return StepLosses(call.n_tasks, places, live, losses_K[list(places)])
 
 
 def all_true(flags_A: Tensor) -> Tensor:

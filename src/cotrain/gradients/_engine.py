@@ -21,21 +21,21 @@ from cotrain.gradients._distributed import (
 )
 from cotrain.gradients._monitor import Monitor
 from cotrain.gradients._shared_parameters import SharedParameters, own_leaves
-from cotrain.gradients._step_losses import Call
+from cotrain.gradients._step_losses import StepLosses
 from cotrain.gradients._step_weights import (
-    Measured,
     Rescale,
+    StepMeasurements,
     measure,
     measure_cross,
     scaled_to_number,
     weigh,
 )
-from cotrain.gradients.backward._cpu_backward import HostPass
-from cotrain.gradients.backward._skip_counter import Skipped
-from cotrain.gradients.backward._weighted_loss import one_pass_loss, split_pass_loss
+from cotrain.gradients.backward._cpu_backward import CPUBackward
+from cotrain.gradients.backward._skip_counter import SkipCounter
+from cotrain.gradients.backward._weighted_loss import split_weighted_loss, weighted_loss
 from cotrain.gradients.graph._task_graph import TaskGraph
-from cotrain.gradients.sources._base import Asked, Rows, Source
-from cotrain.gradients.sources._distributed import RanksSource, ShardedSource, average_grads
+from cotrain.gradients.sources._base import GradientRequest, GradientSource, TaskGradients
+from cotrain.gradients.sources._distributed import FSDPSource, ReplicatedSource, average_grads
 from cotrain.gradients.sources._exact import ExactSource
 
 
@@ -46,7 +46,7 @@ class Engine:
         self,
         balancer: Balancer,
         shared: SharedParameters,
-        source: Source,
+        source: GradientSource,
         *,
         every: int,
         rescale: Rescale,
@@ -65,14 +65,14 @@ class Engine:
         self.step = 0
         self.weights_K: Tensor | None = None
         self.reused_K: Tensor | None = None
-        self.skipped = Skipped()
+        self.skipped = SkipCounter()
         # The two batches of a cross Gramian are held at once, so they need buffers of their own.
         self._cross = (ExactSource(), ExactSource())
 
     # -- the two ways to end a step -----------------------------------------------------------------
 
     def backward(
-        self, call: Call, extra: Sequence[Call], tasks: Sequence[str], regulariser: Tensor | None
+        self, call: StepLosses, extra: Sequence[StepLosses], tasks: Sequence[str], regulariser: Tensor | None
     ) -> None:
         """Add the step's gradients, and those of a regulariser, to `.grad`."""
         if world_size() > 1:
@@ -82,7 +82,7 @@ class Engine:
         self.step += 1
 
     def _backward_on_ranks(
-        self, call: Call, extra: Sequence[Call], tasks: Sequence[str], regulariser: Tensor | None
+        self, call: StepLosses, extra: Sequence[StepLosses], tasks: Sequence[str], regulariser: Tensor | None
     ) -> None:
         """Do the step of one rank of several, so that all ranks end with the gradient of the joined batch."""
         sharded = is_sharded(self._reached())
@@ -105,7 +105,7 @@ class Engine:
                     parameter.grad = before if parameter.grad is None else before.add_(parameter.grad)
 
     def _backward(
-        self, call: Call, extra: Sequence[Call], tasks: Sequence[str], regulariser: Tensor | None
+        self, call: StepLosses, extra: Sequence[StepLosses], tasks: Sequence[str], regulariser: Tensor | None
     ) -> None:
         retain = regulariser is not None
         if not self.in_one_pass():
@@ -120,7 +120,7 @@ class Engine:
             elif regulariser is None and self._passed_on_host(call, weights_K, None):
                 return
             else:
-                total = self._connected(one_pass_loss(call, weights_K, self.skipped.drop))
+                total = self._connected(weighted_loss(call, weights_K, self.skipped.drop))
                 # One pass for both: under DistributedDataParallel a second one would not be averaged.
                 self.scaled(total if regulariser is None else total + regulariser).backward()
                 return
@@ -130,7 +130,7 @@ class Engine:
         if regulariser is not None:
             self.scaled(regulariser).backward()
 
-    def combine(self, call: Call, extra: Sequence[Call], tasks: Sequence[str]) -> Tensor:
+    def combine(self, call: StepLosses, extra: Sequence[StepLosses], tasks: Sequence[str]) -> Tensor:
         """Return Σ wₖLₖ."""
         local = call
         if world_size() > 1 and not self.in_one_pass():
@@ -147,7 +147,7 @@ class Engine:
         else:
             weights_K = self._weights_in_one_pass(call)
         self.step += 1
-        return self._connected(one_pass_loss(local, weights_K, self.skipped.drop))
+        return self._connected(weighted_loss(local, weights_K, self.skipped.drop))
 
     def in_one_pass(self) -> bool:
         """Return whether this step's weights need no gradients."""
@@ -165,11 +165,11 @@ class Engine:
 
     # -- weights ------------------------------------------------------------------------------------
 
-    def _weights_in_one_pass(self, call: Call) -> Tensor:
+    def _weights_in_one_pass(self, call: StepLosses) -> Tensor:
         of_losses = self.balancer.needs is Needs.LOSSES or self._nothing_shared()
         return self._weights_of_losses(call) if of_losses else self._weights_again(call)
 
-    def _weights_of_losses(self, call: Call) -> Tensor:
+    def _weights_of_losses(self, call: StepLosses) -> Tensor:
         losses_K, present_K = share_losses(call)
         rule = self.balancer
         if rule.needs is not Needs.LOSSES:  # nothing is shared: no gradients meet
@@ -181,21 +181,21 @@ class Engine:
         self.weights_K = weights_K.to(call.values_A.dtype)
         return self.weights_K
 
-    def _look_at(self, call: Call) -> None:
+    def _look_at(self, call: StepLosses) -> None:
         values_A = call.values_A
         if values_A.device.type == "cpu" and call.finite_A.all():
             self.skipped.start_clean(call)
         else:
             self.skipped.start(call, ~values_A.isfinite())
 
-    def _weights_again(self, call: Call) -> Tensor:
+    def _weights_again(self, call: StepLosses) -> Tensor:
         if self.reused_K is None:
             raise InvalidArgumentError("There are no weights to use again before the first step.")
         self._look_at(call)
         self.weights_K = self.reused_K.to(call.values_A) * call.present_K()
         return self.weights_K
 
-    def _weighed(self, call: Call, measured: Measured, tasks: Sequence[str]) -> Tensor:
+    def _weighed(self, call: StepLosses, measured: StepMeasurements, tasks: Sequence[str]) -> Tensor:
         weights_K = weigh(self.balancer, measured, call, self.rescale)
         self._note(call, measured, weights_K, tasks)
         self.weights_K = torch.from_numpy(weights_K).to(call.values_A)
@@ -206,7 +206,7 @@ class Engine:
             self.reused_K = torch.where(active, self.weights_K, old_K.to(self.weights_K))
         return self.weights_K
 
-    def _cross_weights(self, call: Call, extra: Sequence[Call], tasks: Sequence[str]) -> Tensor:
+    def _cross_weights(self, call: StepLosses, extra: Sequence[StepLosses], tasks: Sequence[str]) -> Tensor:
         """Return weights from the Gramian between two independent batches."""
         sides = [
             source.open(self._asked(batch, retain=False, weighed=True))
@@ -217,7 +217,7 @@ class Engine:
 
     # -- gradients ----------------------------------------------------------------------------------
 
-    def _by_rows(self, call: Call, tasks: Sequence[str], retain: bool) -> None:
+    def _by_rows(self, call: StepLosses, tasks: Sequence[str], retain: bool) -> None:
         rows = self.source.open(self._asked(call, retain=retain, weighed=False))
         scale = None if self.scaler is None else self._scale(call)
         measured = measure(call, rows.gramian(), rows.heads_finite(), scale)
@@ -236,7 +236,12 @@ class Engine:
             rows.apply(weights_A, weights_A if self.balancer.weighs_losses else heads_A)
 
     def _combined(
-        self, rule: JacobianRule, call: Call, rows: Rows, measured: Measured, scale: Tensor | None
+        self,
+        rule: JacobianRule,
+        call: StepLosses,
+        rows: TaskGradients,
+        measured: StepMeasurements,
+        scale: Tensor | None,
     ) -> Tensor:
         """Return the update of a method that combines the gradients entry by entry."""
         jacobian_KP = rows.jacobian()
@@ -254,15 +259,15 @@ class Engine:
             update_P = update_P * torch.where(length > 0, wanted / length, 1)
         return update_P if scale is None else update_P * scale
 
-    def _asked(self, call: Call, *, retain: bool, weighed: bool) -> Asked:
+    def _asked(self, call: StepLosses, *, retain: bool, weighed: bool) -> GradientRequest:
         full = self.rescale in ("sum", "mean") or self._due()
         diagonal = self.balancer.needs in (Needs.NORMS, Needs.JACOBIAN) and not full
         if self.scaler is not None and not weighed:
             live = tuple(self.scaler.scale(loss) for loss in call.live)
-            call = Call(call.n_tasks, call.places, live, call.values_A)
-        return Asked(call, self.shared, diagonal=diagonal, retain=retain, weighed=weighed)
+            call = StepLosses(call.n_tasks, call.places, live, call.values_A)
+        return GradientRequest(call, self.shared, diagonal=diagonal, retain=retain, weighed=weighed)
 
-    def _split_pass(self, call: Call, weights_K: Tensor, retain: bool) -> None:
+    def _split_pass(self, call: StepLosses, weights_K: Tensor, retain: bool) -> None:
         """Weigh the shared part by `weights_K` and the heads by the preference, in one pass if possible."""
         wanted_K = head_weights(self.balancer.preference, np.isin(np.arange(call.n_tasks), call.places))
         heads_K = torch.from_numpy(wanted_K).to(call.values_A)
@@ -273,20 +278,20 @@ class Engine:
                 factors_K = np.divide(wanted_K, given_K, out=np.zeros_like(wanted_K), where=given_K != 0)
                 if self._passed_on_host(call, weights_K, factors_K.tolist()):
                     return
-        total = split_pass_loss(call, weights_K, heads_K, self.shared, self.skipped.drop)
+        total = split_weighted_loss(call, weights_K, heads_K, self.shared, self.skipped.drop)
         if total is not None:
             self.scaled(total).backward(retain_graph=retain)
             return
         own = own_leaves(TaskGraph(call.live).leaves.values(), self.shared.ids)
         for weights, inputs, keep in ((weights_K, self.shared.trainable(), True), (heads_K, own, retain)):
-            total = one_pass_loss(call, weights, self.skipped.drop)
+            total = weighted_loss(call, weights, self.skipped.drop)
             self.scaled(total).backward(inputs=inputs, retain_graph=keep)
 
-    def _passed_on_host(self, call: Call, weights_K: Tensor, factors_K: Sequence[float] | None) -> bool:
+    def _passed_on_host(self, call: StepLosses, weights_K: Tensor, factors_K: Sequence[float] | None) -> bool:
         """Do a pass in host memory; `False`: it cannot be done there."""
         if not call.live or call.values_A.device.type != "cpu" or world_size() > 1 or is_ddp(self.model):
             return False
-        host = HostPass(call, self.shared.ids, self.skipped, self.scaler is not None)
+        host = CPUBackward(call, self.shared.ids, self.skipped, self.scaler is not None)
         if not host.possible(factors_K is not None):
             return False
         host.run(weights_K, factors_K, self.scaled)
@@ -300,9 +305,9 @@ class Engine:
                 f"In a process group Gramians come from exact passes that are reduced over the ranks; {what} "
                 "cannot be used there: use source='auto' and a method that takes one batch."
             )
-        if not isinstance(self.source, (RanksSource, ShardedSource)):
+        if not isinstance(self.source, (ReplicatedSource, FSDPSource)):
             sharded = is_sharded(self.shared.trainable())
-            self.source = ShardedSource(self.model) if sharded else RanksSource(self.model)
+            self.source = FSDPSource(self.model) if sharded else ReplicatedSource(self.model)
 
     def _connected(self, total: Tensor) -> Tensor:
         """Give a rank without any loss a zero that reaches the parameters, for the others wait for it."""
@@ -327,7 +332,7 @@ class Engine:
     def _due(self) -> bool:
         return self.monitor is not None and self.monitor.due(self.step)
 
-    def _scale(self, call: Call) -> Tensor:
+    def _scale(self, call: StepLosses) -> Tensor:
         """Return the `GradScaler`'s factor without waiting for the device."""
         return self.scaled(torch.ones((), device=call.values_A.device))
 
@@ -336,7 +341,9 @@ class Engine:
         for parameter in self.shared.trainable():
             parameter.grad = torch.full_like(parameter, float("inf"))
 
-    def _note(self, call: Call, measured: Measured, weights_K: np.ndarray, tasks: Sequence[str]) -> None:
+    def _note(
+        self, call: StepLosses, measured: StepMeasurements, weights_K: np.ndarray, tasks: Sequence[str]
+    ) -> None:
         if call.values_A.device.type == "cpu" and not measured.broken_K.any():
             self.skipped.start_clean(call)
         else:

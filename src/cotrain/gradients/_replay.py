@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 
-class SecondLook:
+class ReplayForward:
     """A block in which the model is run once more on the batch that it has just seen.
 
     Methods that compare the losses before and after an update (FAMO; `balancer.observes_update`) run the
@@ -24,7 +24,7 @@ class SecondLook:
         >>> import torch
         >>> model = torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.Dropout())
         >>> x = torch.randn(4, 2)
-        >>> again = SecondLook(model)
+        >>> again = ReplayForward(model)
         >>> first = model(x)
         >>> with again:
         ...     second = model(x)

@@ -15,7 +15,7 @@ from cotrain._base import InvalidArgumentError, did_you_mean
 
 
 @dataclass(frozen=True)
-class Call:
+class StepLosses:
     """The losses of one call; A of the K tasks are present.
 
     Args:
@@ -67,7 +67,7 @@ def places_on(places: tuple[int, ...], device: torch.device) -> Tensor:
     return torch.tensor(places, dtype=torch.long, device=device)
 
 
-def align(losses: Mapping[str, Tensor], tasks: Sequence[str], device: torch.device) -> Call:
+def order_losses(losses: Mapping[str, Tensor], tasks: Sequence[str], device: torch.device) -> StepLosses:
     """Sort the losses by task and check them.
 
     Args:
@@ -84,7 +84,7 @@ def align(losses: Mapping[str, Tensor], tasks: Sequence[str], device: torch.devi
     places = tuple([place for place, name in enumerate(tasks) if name in losses])
     live = tuple([losses[tasks[place]] for place in places])
     if not live:
-        return Call(len(tasks), (), (), torch.zeros(0, device=device))
+        return StepLosses(len(tasks), (), (), torch.zeros(0, device=device))
     if any(loss.ndim for loss in live):
         live = tuple([loss.reshape(()) for loss in live])
     kinds = {loss.dtype for loss in live}
@@ -96,7 +96,7 @@ def align(losses: Mapping[str, Tensor], tasks: Sequence[str], device: torch.devi
             for kind in kinds:
                 dtype = torch.promote_types(dtype, kind)
             values_A = torch.stack([loss.to(dtype) for loss in live])
-    return Call(len(tasks), places, live, values_A)
+    return StepLosses(len(tasks), places, live, values_A)
 
 
 def _refuse(name: str, loss: object, tasks: Sequence[str]) -> NoReturn:

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from cotrain.balancing import Balancer, Needs
-from cotrain.gradients._step_losses import Call
+from cotrain.gradients._step_losses import StepLosses
 
 Rescale = Literal["sum", "mean", "weights"] | None
 
 
 @dataclass(frozen=True)
-class Measured:
+class StepMeasurements:
     """The K losses and gradients of a step in host memory, float64.
 
     Args:
@@ -35,7 +35,9 @@ class Measured:
     overflow: bool
 
 
-def measure(call: Call, gramian: Tensor, heads_finite_A: Tensor, scale: Tensor | None = None) -> Measured:
+def measure(
+    call: StepLosses, gramian: Tensor, heads_finite_A: Tensor, scale: Tensor | None = None
+) -> StepMeasurements:
     """Bring everything to the host in one transfer.
 
     Args:
@@ -50,7 +52,7 @@ def measure(call: Call, gramian: Tensor, heads_finite_A: Tensor, scale: Tensor |
     active_A = finite_A & np.isfinite(losses_A)
     overflow = bool((np.isfinite(losses_A) & ~finite_A).any())
     if len(call.places) == call.n_tasks:
-        return Measured(losses_A, gramian_AA, active_A, ~active_A, overflow)
+        return StepMeasurements(losses_A, gramian_AA, active_A, ~active_A, overflow)
     place = np.array(call.places, dtype=int)
     losses_K = np.full(call.n_tasks, np.nan)
     losses_K[place] = losses_A
@@ -58,11 +60,11 @@ def measure(call: Call, gramian: Tensor, heads_finite_A: Tensor, scale: Tensor |
     gramian_KK[np.ix_(place, place)] = gramian_AA
     active_K, broken_K = np.zeros((2, call.n_tasks), dtype=bool)
     active_K[place], broken_K[place] = active_A, ~active_A
-    return Measured(losses_K, gramian_KK, active_K, broken_K, overflow)
+    return StepMeasurements(losses_K, gramian_KK, active_K, broken_K, overflow)
 
 
 def _on_host(
-    call: Call, gramian: Tensor, heads_finite_A: Tensor, scale: Tensor | None
+    call: StepLosses, gramian: Tensor, heads_finite_A: Tensor, scale: Tensor | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return Gramian, losses and booleans in float64 without the scale, in one transfer if there is any."""
     if gramian.device.type == "cpu":
@@ -77,7 +79,7 @@ def _on_host(
     return values, losses_A, heads_A > 0
 
 
-def measure_cross(call: Call, extra: Sequence[Call], cross: Tensor) -> Measured:
+def measure_cross(call: StepLosses, extra: Sequence[StepLosses], cross: Tensor) -> StepMeasurements:
     """Bring the Gramian between two independent batches to the host.
 
     Args:
@@ -96,10 +98,10 @@ def measure_cross(call: Call, extra: Sequence[Call], cross: Tensor) -> Measured:
     broken_K = np.zeros(call.n_tasks, dtype=bool)
     broken_K[list(call.places)] = ~np.isfinite(losses_K[list(call.places)])
     broken_K |= in_all_K & ~active_K
-    return Measured(losses_K, cross_KK, active_K, broken_K, False)
+    return StepMeasurements(losses_K, cross_KK, active_K, broken_K, False)
 
 
-def weigh(balancer: Balancer, measured: Measured, call: Call, rescale: Rescale) -> np.ndarray:
+def weigh(balancer: Balancer, measured: StepMeasurements, call: StepLosses, rescale: Rescale) -> np.ndarray:
     """Return the K weights in float64, 0 for tasks that are not active."""
     active_K = measured.active_K
     losses_K, safe_KK, active = measured.losses_K, measured.gramian_KK, None

@@ -21,7 +21,7 @@ DIED = "its process died: too little memory, or it was killed"
 #: By whom a job was done: this process and its workers, another one, or one before this began.
 Where = Literal["here", "elsewhere", "before"]
 #: Seconds between two looks at what other processes do.
-LOOK = 0.5
+POLL = 0.5
 
 
 @final
@@ -52,13 +52,13 @@ class PoolJob:
         return self.output.with_name(f"{self.output.name}.failed")
 
 
-class Follower(Protocol):
+class JobObserver(Protocol):
     """Is told how jobs go."""
 
     def done(self, job: PoolJob, reason: str | None, where: Where) -> None:
         """A job has ended or has failed for a reason, and where."""
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Some time has passed."""
 
 
@@ -66,7 +66,7 @@ def run_jobs(
     jobs: Sequence[PoolJob],
     workers: int,
     leases: Leases,
-    follower: Follower,
+    observer: JobObserver,
     old_failures: Mapping[Path, int] | None = None,
 ) -> dict[str, str]:
     """See to it that all jobs are done, and return name -> reason of those that failed.
@@ -78,11 +78,11 @@ def run_jobs(
         jobs: in the order in which they begin.
         workers: processes at a time, ≥ 1.
         leases: who works on what.
-        follower: is told.
+        observer: is told.
         old_failures: failure files that do not count, with the times of their last change: what has failed
             in an earlier attempt is tried again.
     """
-    pool = _Pool(workers, leases, follower, dict(old_failures or {}))
+    pool = _Pool(workers, leases, observer, dict(old_failures or {}))
     try:
         return pool.run(jobs)
     finally:
@@ -92,9 +92,9 @@ def run_jobs(
 @final
 class _Pool:
     def __init__(
-        self, workers: int, leases: Leases, follower: Follower, old_failures: dict[Path, int]
+        self, workers: int, leases: Leases, observer: JobObserver, old_failures: dict[Path, int]
     ) -> None:
-        self.workers, self.leases, self.follower = workers, leases, follower
+        self.workers, self.leases, self.observer = workers, leases, observer
         self.old_failures = old_failures
         self.failed: dict[str, str] = {}
         self.waiting: list[PoolJob] = []
@@ -111,11 +111,11 @@ class _Pool:
             first_look = False
             self._begin()
             if self.running:
-                finished, _ = wait(self.running, timeout=LOOK, return_when=FIRST_COMPLETED)
+                finished, _ = wait(self.running, timeout=POLL, return_when=FIRST_COMPLETED)
                 self._collect(finished)
             elif self.waiting:
-                time.sleep(LOOK)
-            self.follower.look()
+                time.sleep(POLL)
+            self.observer.poll()
         for job in jobs:
             if job.output.exists():
                 self.leases.sweep(job.lease)
@@ -133,11 +133,11 @@ class _Pool:
         for job in list(self.waiting):
             if job.output.exists():
                 self.waiting.remove(job)
-                self.follower.done(job, None, where)
+                self.observer.done(job, None, where)
             elif (reason := self._failure(job)) is not None:
                 self.waiting.remove(job)
                 self.failed[job.name] = reason
-                self.follower.done(job, reason, "elsewhere")
+                self.observer.done(job, reason, "elsewhere")
 
     def _failure(self, job: PoolJob) -> str | None:
         try:
@@ -216,4 +216,4 @@ class _Pool:
             self.failed[job.name] = reason
             write_text_atomically(job.failure, json.dumps({"reason": reason}, ensure_ascii=False) + "\n")
         self.leases.release(job.lease)
-        self.follower.done(job, reason, "here")
+        self.observer.done(job, reason, "here")

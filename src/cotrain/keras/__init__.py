@@ -12,7 +12,7 @@ check_backend()
 from cotrain.keras._balance import balance  # noqa: E402
 from cotrain.keras._elementwise_loss import Entrywise  # noqa: E402
 from cotrain.keras._model import MultiTaskModel  # noqa: E402
-from cotrain.keras._soft_sharing import SoftSharing  # noqa: E402
+from cotrain.keras._soft_sharing import SoftSharingLayer  # noqa: E402
 from cotrain.keras._tables import TableData, table_data  # noqa: E402
 
-__all__ = ["Entrywise", "MultiTaskModel", "SoftSharing", "TableData", "balance", "table_data"]
+__all__ = ["Entrywise", "MultiTaskModel", "SoftSharingLayer", "TableData", "balance", "table_data"]

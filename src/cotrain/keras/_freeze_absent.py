@@ -9,10 +9,10 @@ import keras
 import tensorflow as tf
 
 from cotrain.keras._replicas import assign_where, n_replicas
-from cotrain.keras._variable_groups import Plan
+from cotrain.keras._variable_groups import VariableGroups
 
 
-class Hold:
+class AbsentTaskFreezer:
     """What variables and their slots in the optimiser were before the update.
 
     Args:
@@ -21,7 +21,7 @@ class Hold:
         everything: hold shared variables too.
     """
 
-    def __init__(self, plan: Plan, optimizer: keras.optimizers.Optimizer, everything: bool) -> None:
+    def __init__(self, plan: VariableGroups, optimizer: keras.optimizers.Optimizer, everything: bool) -> None:
         reach = dict(zip((id(v) for v in plan.own), plan.reach, strict=True))
         held = list(plan.own)
         for variable, tasks in zip(plan.shared, plan.reach_shared, strict=True):

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from cotrain.keras._dense import DenseTap, DenseTerm
 from cotrain.keras._replicas import n_replicas, summed
-from cotrain.keras._variable_groups import Plan
+from cotrain.keras._variable_groups import VariableGroups
 
 if TYPE_CHECKING:
     from cotrain.keras._gradient_step import Forward
@@ -25,7 +25,7 @@ _FEW_TASKS = 6
 Grads = list[Any]
 
 
-class Rows(ABC):
+class StepGradients(ABC):
     """The gradients of each task, in one way or another."""
 
     @abstractmethod
@@ -53,7 +53,7 @@ class Rows(ABC):
         """Return an update in the shapes of the shared variables."""
 
 
-class DirectRows(Rows):
+class ExactStepGradients(StepGradients):
     """K backward passes.
 
     Args:
@@ -64,7 +64,7 @@ class DirectRows(Rows):
     """
 
     def __init__(
-        self, forward: Forward, plan: Plan, scale: tf.Tensor, *, summed_over_replicas: bool = True
+        self, forward: Forward, plan: VariableGroups, scale: tf.Tensor, *, summed_over_replicas: bool = True
     ) -> None:
         self.plan = plan
         sources = plan.variables
@@ -75,7 +75,7 @@ class DirectRows(Rows):
         self.rows = self._joined() if summed_over_replicas else self.local
 
     def healthy(self) -> tf.Tensor:
-        """See `Rows`."""
+        """See `StepGradients`."""
         return _all_replicas(tf.stack([_finite(row) for row in self.others]))
 
     def finite(self) -> tf.Tensor:
@@ -83,7 +83,7 @@ class DirectRows(Rows):
         return tf.stack([_finite([*a, *b]) for a, b in zip(self.local, self.others, strict=True)])
 
     def gramian(self) -> tf.Tensor:
-        """See `Rows`."""
+        """See `StepGradients`."""
         n_tasks = len(self.rows)
         total = tf.zeros((n_tasks, n_tasks), tf.float64)
         for place in range(len(self.plan.shared)):
@@ -91,21 +91,21 @@ class DirectRows(Rows):
         return total
 
     def jacobian(self) -> tf.Tensor:
-        """See `Rows`."""
+        """See `StepGradients`."""
         dtype = self.plan.shared[0].dtype
         flat = [[_flat(g, v, dtype) for g, v in zip(row, self.plan.shared, strict=True)] for row in self.rows]
         return tf.stack([tf.concat(row, 0) for row in flat])
 
     def combined(self, weights_K: tf.Tensor) -> list[tf.Tensor]:
-        """See `Rows`."""
+        """See `StepGradients`."""
         return weighted_sums(self.local, weights_K, self.plan.shared)
 
     def own(self, weights_K: tf.Tensor) -> list[tf.Tensor]:
-        """See `Rows`."""
+        """See `StepGradients`."""
         return weighted_sums(self.others, weights_K, self.plan.own)
 
     def split(self, update_P: tf.Tensor) -> list[tf.Tensor]:
-        """See `Rows`."""
+        """See `StepGradients`."""
         parts, first = [], 0
         for variable in self.plan.shared:
             size = math.prod(variable.shape)
@@ -123,7 +123,7 @@ class DirectRows(Rows):
         return [[None if g is None else next(whole) for g in row] for row in self.local]
 
 
-class GhostRows(Rows):
+class GhostStepGradients(StepGradients):
     """K backward passes to the outputs of Dense layers only; no gradient of their weights per task.
 
     Exact. The weighted gradient of a kernel is one product, aᵀ Σ wₖzₖ.
@@ -139,7 +139,7 @@ class GhostRows(Rows):
     def __init__(
         self,
         forward: Forward,
-        plan: Plan,
+        plan: VariableGroups,
         scale: tf.Tensor,
         taps: Sequence[DenseTap],
         before: Callable[..., tf.Tensor],
@@ -159,11 +159,11 @@ class GhostRows(Rows):
         ]
 
     def healthy(self) -> tf.Tensor:
-        """See `Rows`."""
+        """See `StepGradients`."""
         return tf.stack([_finite(row) for row in self.others])
 
     def gramian(self) -> tf.Tensor:
-        """See `Rows`."""
+        """See `StepGradients`."""
         total = tf.add_n([tf.cast(term.gramian(), tf.float64) for term in self._terms])
         for place in range(len(self._rest)):
             total += pair_products([row[place] for row in self._direct])
@@ -174,7 +174,7 @@ class GhostRows(Rows):
         raise NotImplementedError("GhostRows forms no Jacobian.")
 
     def combined(self, weights_K: tf.Tensor) -> list[tf.Tensor]:
-        """See `Rows`."""
+        """See `StepGradients`."""
         grads = {
             id(v): g
             for v, g in zip(self._rest, weighted_sums(self._direct, weights_K, self._rest), strict=True)
@@ -185,7 +185,7 @@ class GhostRows(Rows):
         return [grads[id(v)] for v in self.plan.shared]
 
     def own(self, weights_K: tf.Tensor) -> list[tf.Tensor]:
-        """See `Rows`."""
+        """See `StepGradients`."""
         return weighted_sums(self.others, weights_K, self.plan.own)
 
     def split(self, update_P: tf.Tensor) -> list[tf.Tensor]:

@@ -14,11 +14,11 @@ import tensorflow as tf
 
 from cotrain.balancing import Needs
 from cotrain.keras._dense import DenseTap, at_preactivation, row_limit
-from cotrain.keras._freeze_absent import Hold
-from cotrain.keras._gradient_sources import DirectRows, GhostRows, Rows
-from cotrain.keras._numpy_bridge import Host
+from cotrain.keras._freeze_absent import AbsentTaskFreezer
+from cotrain.keras._gradient_sources import ExactStepGradients, GhostStepGradients, StepGradients
+from cotrain.keras._numpy_bridge import BalancerBridge
 from cotrain.keras._replicas import n_replicas, on_host, summed
-from cotrain.keras._variable_groups import Plan
+from cotrain.keras._variable_groups import VariableGroups
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class Forward:
 
 
 @dataclass(frozen=True)
-class Result:
+class StepResult:
     """Gradients in the order of the plan's variables, and which tasks took part [K]."""
 
     grads: list[tf.Tensor]
     active_K: tf.Tensor
 
 
-class Step:
+class GradientStep:
     """The gradients of one step.
 
     Args:
@@ -66,8 +66,8 @@ class Step:
 
     def __init__(
         self,
-        host: Host,
-        plan: Plan,
+        host: BalancerBridge,
+        plan: VariableGroups,
         optimizer: keras.optimizers.Optimizer,
         taps: Sequence[DenseTap],
         source: str,
@@ -80,7 +80,7 @@ class Step:
         self.scaling = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
         host.nothing_shared = not plan.shared
 
-    def gradients(self, forward: Forward) -> Result:
+    def gradients(self, forward: Forward) -> StepResult:
         """Return the balanced gradients of a step, not yet summed over the replicas."""
         host = self.host
         if host.nothing_shared or (host.fixed and host.weighs_losses):
@@ -91,17 +91,17 @@ class Step:
         due.set_shape(())
         return self._either(due, lambda: self._with_rows(forward), lambda: self._one_pass(forward))
 
-    def apply(self, forward: Forward, result: Result) -> None:
+    def apply(self, forward: Forward, result: StepResult) -> None:
         """Update the variables; nothing of a task without a part in the step moves."""
         grads, variables = self._regularised(forward, result.grads), self.plan.variables
         if n_replicas() > 1 or self.scaling:
-            hold = Hold(self.plan, self.optimizer, everything=True)
+            hold = AbsentTaskFreezer(self.plan, self.optimizer, everything=True)
             self.optimizer.apply(grads, variables)
             hold.put_back(result.active_K)
             return
 
         def held() -> tf.Operation | None:
-            hold = Hold(self.plan, self.optimizer, everything=False)
+            hold = AbsentTaskFreezer(self.plan, self.optimizer, everything=False)
             some = tf.reduce_any(result.active_K)
             move = tf.constant(True) if forward.regulariser is not None else some
             tf.cond(move, lambda: self._apply(grads, variables), tf.no_op)
@@ -113,7 +113,7 @@ class Step:
 
     # -- the two kinds of pass ----------------------------------------------------------------------
 
-    def _one_pass(self, forward: Forward) -> Result:
+    def _one_pass(self, forward: Forward) -> StepResult:
         """Return the gradient of Σ wₖLₖ: one backward pass through what is shared."""
         none_KK = tf.zeros((0, 0), tf.float64)
         answer = self._weigh(forward, none_KK, tf.ones_like(forward.present_K))
@@ -122,29 +122,29 @@ class Step:
         own = self._weighted(forward, answer[1], self.plan.own)
         grads = [*shared, *own]
         if self.scaling:  # what is not finite is overflow, and the optimiser's business
-            return Result(grads, active_K)
+            return StepResult(grads, active_K)
         finite = tf.math.is_finite(tf.add_n([tf.reduce_sum(tf.cast(g, tf.float32)) for g in grads]))
         if n_replicas() > 1:
-            return Result(
+            return StepResult(
                 tf.cond(finite, lambda: grads, lambda: self._without_broken(forward, answer, False)), active_K
             )
         grads = tf.cond(finite, lambda: grads, lambda: self._without_broken(forward, answer, True))
-        return Result(grads, active_K)
+        return StepResult(grads, active_K)
 
-    def _with_rows(self, forward: Forward) -> Result:
+    def _with_rows(self, forward: Forward) -> StepResult:
         """Return the gradient after each task's own was looked at."""
         if not self._ghost_possible():
-            return self._by(forward, DirectRows(forward, self.plan, self._scale()))
+            return self._by(forward, ExactStepGradients(forward, self.plan, self._scale()))
         limit, n_rows = row_limit(self.taps), tf.shape(forward.taps_inputs[0])[0]
         known = forward.taps_inputs[0].shape[0]
 
-        def ghost() -> Result:
+        def ghost() -> StepResult:
             return self._by(
-                forward, GhostRows(forward, self.plan, self._scale(), self.taps, at_preactivation)
+                forward, GhostStepGradients(forward, self.plan, self._scale(), self.taps, at_preactivation)
             )
 
-        def direct() -> Result:
-            return self._by(forward, DirectRows(forward, self.plan, self._scale()))
+        def direct() -> StepResult:
+            return self._by(forward, ExactStepGradients(forward, self.plan, self._scale()))
 
         if self.source == "ghost" or (known is not None and known <= limit):
             return ghost()
@@ -152,7 +152,7 @@ class Step:
             return direct()
         return self._either(n_rows <= limit, ghost, direct)
 
-    def _by(self, forward: Forward, rows: Rows) -> Result:
+    def _by(self, forward: Forward, rows: StepGradients) -> StepResult:
         healthy_K = rows.healthy()
         if self.host.balancer.needs is Needs.JACOBIAN:
             update_P, answer = self._combine(forward, rows.jacobian(), healthy_K)
@@ -160,7 +160,7 @@ class Step:
         else:
             answer = self._weigh(forward, rows.gramian(), healthy_K)
             shared = rows.combined(answer[0])
-        return Result([*shared, *rows.own(answer[1])], answer[2] > 0)
+        return StepResult([*shared, *rows.own(answer[1])], answer[2] > 0)
 
     def _ghost_possible(self) -> bool:
         tapped = bool(self.taps) and self.source != "exact"
@@ -201,7 +201,7 @@ class Step:
 
     def _without_broken(self, forward: Forward, answer: tf.Tensor, note: bool) -> list[tf.Tensor]:
         """Return the gradient after K passes, those that are not finite left out."""
-        rows = DirectRows(forward, self.plan, self._scale(), summed_over_replicas=False)
+        rows = ExactStepGradients(forward, self.plan, self._scale(), summed_over_replicas=False)
         healthy_K = rows.finite()
         if note:
             broken_K = (answer[2] > 0) & ~healthy_K
@@ -227,8 +227,8 @@ class Step:
         return tf.no_op()
 
     @staticmethod
-    def _either(which: tf.Tensor, yes: Callable[[], Result], no: Callable[[], Result]) -> Result:
-        def flat(branch: Callable[[], Result]) -> Callable[[], Any]:
+    def _either(which: tf.Tensor, yes: Callable[[], StepResult], no: Callable[[], StepResult]) -> StepResult:
+        def flat(branch: Callable[[], StepResult]) -> Callable[[], Any]:
             def run() -> Any:
                 result = branch()
                 return [result.grads, result.active_K]
@@ -236,7 +236,7 @@ class Step:
             return run
 
         grads, active_K = tf.cond(which, flat(yes), flat(no))
-        return Result(grads, active_K)
+        return StepResult(grads, active_K)
 
 
 def filled(grads: Sequence[Any], variables: Sequence[Any]) -> list[tf.Tensor]:

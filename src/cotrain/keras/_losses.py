@@ -31,7 +31,7 @@ class LossSum:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledRows:
     """The labels of a task in a batch, ready for a loss or a metric.
 
     Args:
@@ -71,7 +71,7 @@ class TaskLoss:
         else:
             self._function = resolved
 
-    def sum(self, labelled: Labelled, output: tf.Tensor, sample_weight: Any) -> LossSum:
+    def sum(self, labelled: LabelledRows, output: tf.Tensor, sample_weight: Any) -> LossSum:
         """Return the sum of losses over the labelled rows."""
         output = full_precision(output)
         targets = labelled.targets
@@ -101,7 +101,7 @@ class TaskLoss:
         units = weights if self._by_weight else tf.ones_like(values)
         return LossSum(total, tf.reduce_sum(tf.where(kept, units, zeros)))
 
-    def keeps_entries(self, labelled: Labelled, output: tf.Tensor) -> bool:
+    def keeps_entries(self, labelled: LabelledRows, output: tf.Tensor) -> bool:
         """Return whether the loss has a value per target of a row, so that targets count one by one."""
         if labelled.targets.shape.rank is None or labelled.targets.shape.rank < 2:
             return False
@@ -109,13 +109,13 @@ class TaskLoss:
         return values.shape.rank == labelled.targets.shape.rank
 
 
-def read_labels(targets: Any) -> Labelled:
+def read_labels(targets: Any) -> LabelledRows:
     """Return the targets with 0 in place of NaN, and where they are."""
     targets = tf.convert_to_tensor(targets)
     if not targets.dtype.is_floating:
-        return Labelled(targets, None)
+        return LabelledRows(targets, None)
     mask = ~tf.math.is_nan(targets)
-    return Labelled(tf.where(mask, targets, tf.zeros_like(targets)), mask)
+    return LabelledRows(tf.where(mask, targets, tf.zeros_like(targets)), mask)
 
 
 def full_precision(values: Any) -> tf.Tensor:

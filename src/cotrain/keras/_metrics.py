@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from cotrain.keras._losses import Labelled, TaskLoss
+from cotrain.keras._losses import LabelledRows, TaskLoss
 from cotrain.keras._train_step import Batch
 
 
@@ -30,7 +30,7 @@ def labelled_rows(task: str, batch: Batch, output: Any, loss: TaskLoss) -> tuple
     mask = tf.ones(tf.shape(targets), tf.bool) if mask is None else mask
     rows = tf.ones((n_rows,), tf.float32) if weight is None else tf.cast(weight, tf.float32)
     rows = tf.reduce_mean(tf.reshape(rows, (n_rows, -1)), axis=1)
-    if loss.keeps_entries(Labelled(targets, mask), output):
+    if loss.keeps_entries(LabelledRows(targets, mask), output):
         rows = tf.reshape(rows, (n_rows, *[1] * (targets.shape.rank - 1))) * tf.ones(tf.shape(targets))
         kept = mask & (rows != 0)
         entries = [tf.boolean_mask(values, kept) for values in (targets, output, rows)]

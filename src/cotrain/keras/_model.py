@@ -14,10 +14,10 @@ from cotrain.balancing import Balancer, Equal
 from cotrain.keras._callback import EpochReporter
 from cotrain.keras._losses import LossSum
 from cotrain.keras._metrics import labelled_rows
-from cotrain.keras._numpy_bridge import Host
+from cotrain.keras._numpy_bridge import BalancerBridge
 from cotrain.keras._per_task_arguments import named_outputs, per_task
 from cotrain.keras._saving import balancer_config, balancer_from_config, pack, unpack
-from cotrain.keras._train_step import Batch, Machine
+from cotrain.keras._train_step import BalancedTrainStep, Batch
 
 _STATE = "balancer"
 
@@ -111,8 +111,8 @@ class MultiTaskModel(keras.Model):
             per_task("preference", preference, names),
             per_task("reference_losses", reference_losses, names),
         )
-        host = Host(self.balancer, names, *given)
-        self._machine = Machine(names, tuple(outputs), host, self.shared, source)
+        host = BalancerBridge(self.balancer, names, *given)
+        self._machine = BalancedTrainStep(names, tuple(outputs), host, self.shared, source)
         self._task_trackers = [keras.metrics.Mean(name=f"{task}_loss") for task in names]
         self._penalty_tracker = keras.metrics.Mean(name="penalty")
 

@@ -13,7 +13,7 @@ from cotrain.balancing import Balancer, Equal, JacobianRule, Needs, head_weights
 _log = logging.getLogger("cotrain")
 
 
-class Host:
+class BalancerBridge:
     """A balancer with what is counted beside it.
 
     `tf.numpy_function` is stateful, so that a graph calls these in order and never twice a step.

@@ -11,7 +11,7 @@ from cotrain._base import InvalidArgumentError
 
 
 @keras.saving.register_keras_serializable(package="cotrain")
-class SoftSharing(keras.layers.Layer):
+class SoftSharingLayer(keras.layers.Layer):
     """Two or more models side by side on one input, with a penalty on the distance of matching layers.
 
     penalty = strength · Σ over matching variables of Σᵢ ‖vᵢ − mean of v‖²
@@ -34,7 +34,7 @@ class SoftSharing(keras.layers.Layer):
     Example:
         >>> def tower(units):
         ...     return keras.Sequential([keras.Input((4,)), keras.layers.Dense(8), keras.layers.Dense(units)])
-        >>> sharing = SoftSharing([tower(10), tower(1)], strength=1e-3)
+        >>> sharing = SoftSharingLayer([tower(10), tower(1)], strength=1e-3)
         >>> len(sharing.matches)
         1
         >>> digit, odd = sharing(keras.Input((4,)))
@@ -93,7 +93,7 @@ class SoftSharing(keras.layers.Layer):
         return {"models": models, "strength": self.strength, "name": self.name}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> SoftSharing:
+    def from_config(cls, config: dict[str, Any]) -> SoftSharingLayer:
         """Undo `get_config`."""
         models = [keras.saving.deserialize_keras_object(model) for model in config["models"]]
         return cls(models, strength=config["strength"], name=config["name"])

@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from cotrain._base import InvalidArgumentError
 from cotrain.keras._dense import DenseTap, dense_taps
-from cotrain.keras._gradient_step import Forward, Step, joined
-from cotrain.keras._losses import Labelled, LossSum, TaskLoss, by_task, read_labels
-from cotrain.keras._numpy_bridge import Host
+from cotrain.keras._gradient_step import Forward, GradientStep, joined
+from cotrain.keras._losses import LabelledRows, LossSum, TaskLoss, by_task, read_labels
+from cotrain.keras._numpy_bridge import BalancerBridge
 from cotrain.keras._replicas import n_replicas, on_host
-from cotrain.keras._variable_groups import Plan, chosen_variables, make_plan
+from cotrain.keras._variable_groups import VariableGroups, chosen_variables, group_variables
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Batch:
     """
 
     x: Any
-    labels: dict[str, Labelled]
+    labels: dict[str, LabelledRows]
     weights: dict[str, Any]
 
 
-class Machine:
+class BalancedTrainStep:
     """The parts of a model that Keras need not know of.
 
     Args:
@@ -45,7 +45,7 @@ class Machine:
     """
 
     def __init__(
-        self, tasks: Sequence[str], outputs: Sequence[str], host: Host, shared: Any, source: str
+        self, tasks: Sequence[str], outputs: Sequence[str], host: BalancerBridge, shared: Any, source: str
     ) -> None:
         self.tasks = tuple(tasks)
         self.outputs = tuple(outputs)
@@ -53,7 +53,7 @@ class Machine:
         self.shared = shared
         self.source = source
         self.losses: dict[str, TaskLoss] = {}
-        self._plans: dict[tuple[int, ...], Plan] = {}
+        self._plans: dict[tuple[int, ...], VariableGroups] = {}
         self._tapped: keras.Model | None = None
         self._taps: list[DenseTap] = []
 
@@ -120,7 +120,7 @@ class Machine:
         kept = [place for place, tap in enumerate(self._taps) if self._is_shared(plan, tap)]
         inputs, values = tuple(inputs[i] for i in kept), tuple(values[i] for i in kept)
         forward = Forward(tape, shares, losses_K, present_K, share, inputs, values)
-        step = Step(self.host, plan, model.optimizer, taps, self.source)
+        step = GradientStep(self.host, plan, model.optimizer, taps, self.source)
         result = step.gradients(forward)
         del tape
         step.apply(forward, result)
@@ -142,18 +142,18 @@ class Machine:
         everything = self._tapped(x, training=True)
         return everything["outputs"], everything["a"], everything["y"]
 
-    def _plan(self, model: keras.Model, tape: tf.GradientTape, outputs: Any) -> Plan:
+    def _plan(self, model: keras.Model, tape: tf.GradientTape, outputs: Any) -> VariableGroups:
         variables = model.trainable_variables
         key = tuple(id(variable) for variable in variables)
         if key not in self._plans:
             named = self.by_name(outputs)
             chosen = chosen_variables(model, self.shared)
             outputs_K = [named[task] for task in self.tasks]
-            self._plans[key] = make_plan(tape, variables, outputs_K, chosen)
+            self._plans[key] = group_variables(tape, variables, outputs_K, chosen)
         return self._plans[key]
 
     @staticmethod
-    def _is_shared(plan: Plan, tap: DenseTap) -> bool:
+    def _is_shared(plan: VariableGroups, tap: DenseTap) -> bool:
         shared = {id(variable) for variable in plan.shared}
         variables = tap.layer.trainable_variables
         return bool(variables) and all(id(variable) in shared for variable in variables)

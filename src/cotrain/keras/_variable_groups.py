@@ -13,7 +13,7 @@ from cotrain._base import InvalidArgumentError
 
 
 @dataclass(frozen=True)
-class Plan:
+class VariableGroups:
     """The trainable variables, sorted.
 
     Args:
@@ -34,9 +34,9 @@ class Plan:
         return [*self.shared, *self.own]
 
 
-def make_plan(
+def group_variables(
     tape: tf.GradientTape, variables: Sequence[Any], outputs: Sequence[tf.Tensor], chosen: set[int] | None
-) -> Plan:
+) -> VariableGroups:
     """Sort the variables by the outputs that depend on them.
 
     Args:
@@ -54,7 +54,7 @@ def make_plan(
         len(r) > 1 if chosen is None else id(v) in chosen for v, r in zip(variables, reach, strict=True)
     ]
     pairs = list(zip(variables, reach, is_shared, strict=True))
-    return Plan(
+    return VariableGroups(
         tuple(v for v, _, shared in pairs if shared),
         tuple(v for v, _, shared in pairs if not shared),
         tuple(r for _, r, shared in pairs if not shared),

@@ -8,18 +8,18 @@ import numpy as np
 import polars as pl
 
 from cotrain._base import InvalidArgumentError, at_least
-from cotrain.cotraining import belief_of_output
+from cotrain.cotraining import prediction_of_output
 from cotrain.data import read_table
 from cotrain.tasks import Task
 
 if TYPE_CHECKING:
-    from cotrain.cotraining import Belief
+    from cotrain.cotraining import Prediction
     from cotrain.learner._learner import Learner
 
 GIVEN, PSEUDO, PREDICTED, OPEN = "given", "pseudo", "predicted", "open"
 
 
-def complete(learner: Learner, data: object, *, least: float = 0.0) -> pl.DataFrame:
+def complete(learner: Learner, data: object, *, min_confidence: float = 0.0) -> pl.DataFrame:
     """Fill the empty target cells of a table with what the learner predicts.
 
     Cells with a value stay as they are. Beside each target column stand
@@ -36,43 +36,45 @@ def complete(learner: Learner, data: object, *, least: float = 0.0) -> pl.DataFr
     Args:
         learner: fitted.
         data: rows with the input columns; a target column may be absent.
-        least: confidence below which a cell stays empty, in [0, 1]; where nothing is known of the confidence
+        min_confidence: below which a cell stays empty, in [0, 1]; where nothing is known of the confidence
             the cell is filled.
 
     Raises:
         DataError: input columns are missing or unreadable.
-        InvalidArgumentError: `least` is out of range.
+        InvalidArgumentError: `min_confidence` is out of range.
     """
-    if not 0 <= least <= 1:
-        raise InvalidArgumentError(f"complete(least={least!r}): expected a number in [0, 1].")
+    if not 0 <= min_confidence <= 1:
+        raise InvalidArgumentError(
+            f"complete(min_confidence={min_confidence!r}): expected a number in [0, 1]."
+        )
     frame = read_table(data)
-    inputs = learner.coding.inputs(frame)
+    inputs = learner.preprocessor.inputs(frame)
     outputs = learner.outputs(frame)
     filled = frame
-    for task in learner.coding.tasks:
-        belief = belief_of_output(task, outputs[task.name])
-        sure = learner.assurance.sure(task, belief)
+    for task in learner.preprocessor.tasks:
+        prediction = prediction_of_output(task, outputs[task.name])
+        sure = learner.assurance.sure(task, prediction)
         made = learner.assurance.pseudo_labels(task, inputs)
         if made is not None:
-            sure, made = _with_teachers(task, belief, sure, made)
+            sure, made = _with_teachers(task, prediction, sure, made)
         predicted = task.predict(outputs[task.name])
         for place, column in enumerate(task.columns):
             values = pl.Series(column, predicted[column if column in predicted else task.name])
             # The labels of a column of several are right together: the least sure one speaks for all.
             one = place if len(task.columns) == sure.shape[1] else int(sure.sum(axis=0).argmin())
             mine = sure[:, place] if len(task.columns) == sure.shape[1] else sure.min(axis=1)
-            told = None if made is None else made.filter(pl.col("target") == one)
-            filled = _with_column(filled, column, values, mine, least, told)
+            record = None if made is None else made.filter(pl.col("target") == one)
+            filled = _with_column(filled, column, values, mine, min_confidence, record)
     return filled
 
 
 def _with_teachers(
-    task: Task, belief: Belief, sure: np.ndarray, made: pl.DataFrame
+    task: Task, prediction: Prediction, sure: np.ndarray, made: pl.DataFrame
 ) -> tuple[np.ndarray, pl.DataFrame]:
     """Put in the teachers' confidence where the network says what they did; elsewhere they have no part."""
     if task.coding == "number":
         return sure, made
-    said = belief.classes().double().numpy().reshape(-1)
+    said = prediction.classes().double().numpy().reshape(-1)
     value, confidence = (made[name].to_numpy() for name in ("value", "confidence"))
     alike = said == value  # a cell without a pseudo-label has NaN
     sure = np.where(alike, confidence, sure.reshape(-1)).reshape(sure.shape)
@@ -85,14 +87,14 @@ def _with_column(
     column: str,
     values: pl.Series,
     sure: np.ndarray,
-    least: float,
+    min_confidence: float,
     made: pl.DataFrame | None,
 ) -> pl.DataFrame:
     given = frame[column] if column in frame.columns else pl.Series(column, [None] * frame.height)
     empty = given.is_null().to_numpy()
     if given.dtype.is_float():
         empty = empty | given.is_nan().fill_null(True).to_numpy()
-    fill = empty & ~(sure < at_least(least))
+    fill = empty & ~(sure < at_least(min_confidence))
     kind = values.dtype if given.dtype == pl.Null else given.dtype
     if kind.is_integer() and values.dtype.is_float():
         kind = values.dtype

@@ -13,13 +13,20 @@ import torch
 from torch import Tensor
 
 from cotrain._base import write_atomically, write_text_atomically
-from cotrain.cotraining import Belief, Calibrator, PseudoLabels, Temperature, belief_of_output, row_keys
+from cotrain.cotraining import (
+    Calibrator,
+    Prediction,
+    PseudoLabels,
+    Temperature,
+    prediction_of_output,
+    row_keys,
+)
 from cotrain.learner._run_folder import CONFIDENCE, PSEUDO_LABELS
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
 if TYPE_CHECKING:
-    from cotrain.learner._cotraining_stage import CoTrainingRun
+    from cotrain.learner._cotraining_stage import CoTrainingStage
 
 #: A number counts as right within this many standard deviations of the training labels.
 NEAR = 0.5
@@ -38,7 +45,7 @@ _CELLS = {
 
 
 @final
-class Assurance:
+class CalibratedConfidence:
     """What held-out rows say of a learner's confidence, and the pseudo-labels that it learned from.
 
     Args:
@@ -65,7 +72,7 @@ class Assurance:
         tasks: Sequence[Task],
         outputs: Mapping[str, Tensor],
         held: Examples | None,
-        rounds: CoTrainingRun | None = None,
+        rounds: CoTrainingStage | None = None,
     ) -> Self:
         """Learn from the validation rows.
 
@@ -80,25 +87,25 @@ class Assurance:
         if held is None:
             return cls(cells=cells)
         for task in tasks:
-            belief = belief_of_output(task, outputs[task.name])
+            prediction = prediction_of_output(task, outputs[task.name])
             targets, mask = held.targets[task.name], held.masks[task.name] > 0
-            if belief.probabilities is None:
-                close = (belief.pseudo_labels(torch.float32) - targets).abs() <= NEAR
+            if prediction.probabilities is None:
+                close = (prediction.pseudo_labels(torch.float32) - targets).abs() <= NEAR
                 near[task.name] = [_share(close[mask[:, t], t]) for t in range(mask.shape[1])]
             else:
-                calibrators[task.name] = calibration.fit(belief.probabilities, targets.long(), mask)
+                calibrators[task.name] = calibration.fit(prediction.probabilities, targets.long(), mask)
         return cls(calibrators, near, cells)
 
-    def sure(self, task: Task, belief: Belief) -> np.ndarray:
+    def sure(self, task: Task, prediction: Prediction) -> np.ndarray:
         """Return the estimated probability of being right, [N, T]; NaN where nothing is known of it."""
-        if belief.probabilities is None:
+        if prediction.probabilities is None:
             shares = self.near.get(task.name, [None] * len(task.columns))
             row = [float("nan") if share is None else share for share in shares]
-            return np.tile(np.array(row), (len(belief.pseudo_labels(torch.float32)), 1))
+            return np.tile(np.array(row), (len(prediction.pseudo_labels(torch.float32)), 1))
         calibrator = self.calibrators.get(task.name)
         if calibrator is not None:
-            belief = Belief(calibrator.apply(belief.probabilities), ordered=belief.ordered)
-        return belief.confidence().double().numpy()
+            prediction = Prediction(calibrator.apply(prediction.probabilities), ordered=prediction.ordered)
+        return prediction.confidence().double().numpy()
 
     def pseudo_labels(self, task: Task, inputs: Mapping[str, Tensor]) -> pl.DataFrame | None:
         """Return the pseudo-labels of rows with these inputs, a line per row and target, in their order.
@@ -137,7 +144,7 @@ class Assurance:
 
 
 def cells_of(rows: Examples, labels: Mapping[str, PseudoLabels], rounds: Mapping[str, int]) -> pl.DataFrame:
-    """Return pseudo-labels as a table, see `Assurance`.
+    """Return pseudo-labels as a table, see `CalibratedConfidence`.
 
     Args:
         rows: N training rows.

@@ -21,10 +21,10 @@ _LEARNER_KEYS = tuple(constructor_parameters(Learner))
 
 
 @final
-class Job:
+class Configuration:
     """What `cotrain train` does.
 
-    In the file the arguments of `Job` and of `Learner` stand side by side.
+    In the file the arguments of `Configuration` and of `Learner` stand side by side.
 
     Args:
         learner: the learner, not yet fitted.
@@ -38,10 +38,11 @@ class Job:
         tune: the section of `cotrain tune`; not looked at here.
 
     Example:
-        >>> job = Job.from_config({"data": "films.csv", "tasks": [{"kind": "Binary", "name": "oscar"}]})
-        >>> job.learner.tasks
+        >>> oscar = {"kind": "Binary", "name": "oscar"}
+        >>> configuration = Configuration.from_config({"data": "films.csv", "tasks": [oscar]})
+        >>> configuration.learner.tasks
         [Binary('oscar')]
-        >>> Job.from_config({"data": "films.csv", "taks": []})
+        >>> Configuration.from_config({"data": "films.csv", "taks": []})
         Traceback (most recent call last):
         cotrain._base._errors.ConfigError: There is no key 'taks': did you mean 'tasks'?
     """
@@ -91,12 +92,12 @@ class Job:
         for setting in settings:
             _override(config, setting)
         try:
-            job = cls.from_config(config)
+            configuration = cls.from_config(config)
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from error
-        if "://" not in job.data:
-            job.data = os.path.normpath(path.parent / Path(job.data).expanduser())
-        return job
+        if "://" not in configuration.data:
+            configuration.data = os.path.normpath(path.parent / Path(configuration.data).expanduser())
+        return configuration
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:

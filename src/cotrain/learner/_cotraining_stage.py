@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, final
 import polars as pl
 
 from cotrain._base import write_text_atomically
-from cotrain.cotraining import CoTraining, Outcome, RoundRecord, fit_student, run_rounds
-from cotrain.cotraining._fit_cache import Store
-from cotrain.cotraining._network_factory import Toolbox
+from cotrain.cotraining import CoTraining, CoTrainingResult, RoundRecord, fit_student, run_rounds
+from cotrain.cotraining._fit_cache import FitCache
+from cotrain.cotraining._network_factory import NetworkFactory
 from cotrain.learner._confidence import cells_of
-from cotrain.learner._preprocessing import Coding
+from cotrain.learner._preprocessing import Preprocessor
 from cotrain.learner._run_folder import COTRAINING, ROUNDS
 from cotrain.learner._views import named_views, row_shapes
-from cotrain.networks import Encoder, MultiTaskModel
+from cotrain.networks import Encoder, MultiTaskNetwork
 from cotrain.tasks import Task
 from cotrain.training import Examples, FitResult, JsonLinesLogger, Logger, ProgressLogger, Weights
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @final
-class CoTrainingRun:
+class CoTrainingStage:
     """Improves a supervised network by rounds of co-training.
 
     The peers come and go; what stays is one network of the learner's own architecture, fitted to the true
@@ -37,7 +37,7 @@ class CoTrainingRun:
     Args:
         learner: gives balancer, training settings and seed.
         settings: of co-training.
-        coding: of inputs and tasks.
+        preprocessor: of inputs and tasks.
         build: (name, tasks) -> a fresh network.
         folder: the run folder; `None`: nothing is kept.
         followers: of the fit; those that keep the history get the rounds, those that show progress show them.
@@ -47,34 +47,34 @@ class CoTrainingRun:
         self,
         learner: Learner,
         settings: CoTraining,
-        coding: Coding,
-        build: Callable[[str, Sequence[Task]], MultiTaskModel],
+        preprocessor: Preprocessor,
+        build: Callable[[str, Sequence[Task]], MultiTaskNetwork],
         folder: Path | None,
         followers: Sequence[Logger],
     ) -> None:
         self.settings = settings
-        self.coding = coding
+        self.preprocessor = preprocessor
         self.seed = learner.seed
         self.folder = folder
         self.followers = list(followers)
         #: The pseudo-labels that the weights have learned from, as a table.
         self.cells: pl.DataFrame | None = None
 
-        def build_with(name: str, tasks: Sequence[Task], encoder: Encoder | None = None) -> MultiTaskModel:
+        def build_with(name: str, tasks: Sequence[Task], encoder: Encoder | None = None) -> MultiTaskNetwork:
             if encoder is None:
                 return build(name, tasks)
             changed = copy.copy(learner)
             changed.encoder = encoder
-            return changed.build_model(coding, name, tasks)
+            return changed.build_model(preprocessor, name, tasks)
 
-        self.kit = Toolbox(
-            coding.tasks,
+        self.factory = NetworkFactory(
+            preprocessor.tasks,
             build_with,
             learner.balancer,
             learner.training,
             settings,
-            shapes=row_shapes(coding.spec),
-            views=named_views(coding.schema, coding.spec, settings.views),
+            shapes=row_shapes(preprocessor.spec),
+            views=named_views(preprocessor.schema, preprocessor.spec, settings.views),
             seed=learner.seed,
         )
 
@@ -88,21 +88,23 @@ class CoTrainingRun:
             train: training rows, those without any label included.
             validation: validation rows.
         """
-        self.kit.inputs = train.inputs
-        store = Store(None if self.folder is None else self.folder / ROUNDS)
+        self.factory.inputs = train.inputs
+        cache = FitCache(None if self.folder is None else self.folder / ROUNDS)
         outcome = run_rounds(
-            self.coding.tasks,
+            self.preprocessor.tasks,
             train,
             validation,
             self.settings,
-            self.kit,
+            self.factory,
             seed=self.seed,
-            store=store,
-            follow=self._follow,
+            cache=cache,
+            callback=self._callback,
         )
-        student, kept = fit_student(self.kit, start, outcome, train, validation, store, self.coding.tasks)
-        self._tell(outcome, kept)
-        store.clear()
+        student, kept = fit_student(
+            self.factory, start, outcome, train, validation, cache, self.preprocessor.tasks
+        )
+        self._report(outcome, kept)
+        cache.clear()
         if student is None:
             return start.weights, start.weights_of
         learned = {task: labels for task, labels in outcome.labels.items() if kept[task]}
@@ -114,7 +116,7 @@ class CoTrainingRun:
         }
         return weights, weights_of
 
-    def _follow(self, record: RoundRecord) -> None:
+    def _callback(self, record: RoundRecord) -> None:
         for follower in self.followers:
             if isinstance(follower, JsonLinesLogger):
                 follower.epoch({"cotraining": record.to_json()})
@@ -122,7 +124,7 @@ class CoTrainingRun:
                 for line in record.lines():
                     follower.console.print(line, soft_wrap=True, markup=False, highlight=False)
 
-    def _tell(self, outcome: Outcome, kept: dict[str, bool]) -> None:
+    def _report(self, outcome: CoTrainingResult, kept: dict[str, bool]) -> None:
         verdicts = {
             task: verdict
             if kept[task] or not outcome.chosen[task]
@@ -135,6 +137,6 @@ class CoTrainingRun:
                 for task, verdict in verdicts.items():
                     follower.console.print(f"  {task}: {verdict}", soft_wrap=True, markup=False)
         if self.folder is not None:
-            told = {**outcome.to_json(), "verdicts": verdicts, "kept": kept}
-            text = json.dumps(told, ensure_ascii=False, indent=1)
+            record = {**outcome.to_json(), "verdicts": verdicts, "kept": kept}
+            text = json.dumps(record, ensure_ascii=False, indent=1)
             write_text_atomically(self.folder / COTRAINING, text + "\n")

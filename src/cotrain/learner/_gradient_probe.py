@@ -17,7 +17,7 @@ from cotrain._base import mix_seed, numpy_generator
 from cotrain.data import Batches
 from cotrain.gradients import Balance, Monitor
 from cotrain.learner._learner import Learner
-from cotrain.learner._preprocessing import Coding
+from cotrain.learner._preprocessing import Preprocessor
 
 #: Rows at most: enough to see gradients of half-empty tasks, few enough for seconds.
 ROWS = 8000
@@ -45,7 +45,7 @@ class Pair:
 
 @final
 @dataclass(frozen=True)
-class Probe:
+class GradientProbe:
     """What was seen.
 
     Args:
@@ -85,10 +85,10 @@ class Probe:
         chosen = numpy_generator(learner.seed, "probe").permutation(frame.height)[:rows]
         sample = frame[np.sort(chosen)]
         tasks = copy.deepcopy(learner.tasks)
-        coding, examples = Coding.fit(sample, tasks, learner.columns, left_out)
+        preprocessor, examples = Preprocessor.fit(sample, tasks, learner.columns, left_out)
         labelled = examples.labelled()
         examples = examples.take(torch.nonzero(labelled.any(dim=1)).flatten())
-        model = learner.build_model(coding)
+        model = learner.build_model(preprocessor)
         monitor = Monitor(every)
         balancer = copy.deepcopy(learner.balancer)
         references = [t.reference_loss(examples.targets[t.name], examples.masks[t.name]) for t in tasks]

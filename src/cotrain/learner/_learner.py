@@ -19,9 +19,9 @@ from cotrain.configuration._registry import changed_parameters
 from cotrain.cotraining import CoTraining
 from cotrain.data import from_polars_like
 from cotrain.evaluation import EvaluationTable, evaluate
-from cotrain.learner._confidence import Assurance
-from cotrain.learner._cotraining_stage import CoTrainingRun
-from cotrain.learner._preprocessing import Coding
+from cotrain.learner._confidence import CalibratedConfidence
+from cotrain.learner._cotraining_stage import CoTrainingStage
+from cotrain.learner._preprocessing import Preprocessor
 from cotrain.learner._run_folder import (
     HISTORY,
     STATE,
@@ -35,7 +35,7 @@ from cotrain.learner._run_folder import (
     write_weights,
 )
 from cotrain.learner._train_validation_split import divide
-from cotrain.networks import Encoder, HardSharing, MultiTaskModel, OutputSpace, Sharing, TableEncoder
+from cotrain.networks import Encoder, HardSharing, MultiTaskNetwork, OutputSpace, Sharing, TableEncoder
 from cotrain.tasks import Task
 from cotrain.training import (
     Fit,
@@ -120,11 +120,11 @@ class Learner:
         self.columns = dict(columns or {})
         self.seed = seed
         self._result: FitResult | None = None
-        self._coding: Coding | None = None
-        self._model: MultiTaskModel | None = None
+        self._preprocessor: Preprocessor | None = None
+        self._model: MultiTaskNetwork | None = None
         self._weights: list[Weights] = []
         self._weights_of: dict[str, int] = {}
-        self.assurance = Assurance()
+        self.assurance = CalibratedConfidence()
 
     # -- learning -----------------------------------------------------------------------------------
 
@@ -174,20 +174,24 @@ class Learner:
             with_unlabelled=self.cotraining is not None,
             unlabelled=unlabelled,
         )
-        coding, examples = Coding.fit(train, copy.deepcopy(self.tasks), self.columns, left_out)
+        preprocessor, examples = Preprocessor.fit(train, copy.deepcopy(self.tasks), self.columns, left_out)
         followers = [*loggers, *ProgressLogger.wanted(progress)]
         if folder is not None:
-            open_run(folder, coding.to_json(), config or self.config(), resume=resume, overwrite=overwrite)
+            open_run(
+                folder, preprocessor.to_json(), config or self.config(), resume=resume, overwrite=overwrite
+            )
             followers.insert(0, JsonLinesLogger(folder / HISTORY))
-        model = self.build_model(coding)
-        for task, head in zip(coding.tasks, model.heads, strict=True):
+        model = self.build_model(preprocessor)
+        for task, head in zip(preprocessor.tasks, model.heads, strict=True):
             task.start_head(head, examples.targets[task.name], examples.masks[task.name])
-        held = None if validation is None else coding.examples(validation)
-        build = partial(self.build_model, coding)
-        rounds = self.cotraining and CoTrainingRun(self, self.cotraining, coding, build, folder, followers)
+        held = None if validation is None else preprocessor.examples(validation)
+        build = partial(self.build_model, preprocessor)
+        rounds = self.cotraining and CoTrainingStage(
+            self, self.cotraining, preprocessor, build, folder, followers
+        )
         fit = Fit(
             model,
-            coding.tasks,
+            preprocessor.tasks,
             copy.deepcopy(self.balancer),
             self.training,
             examples,
@@ -198,12 +202,12 @@ class Learner:
         )
         if resume and folder is not None and (folder / STATE).exists():
             fit.resume()
-        self._result, self._coding, self._model = fit.run(), coding, fit.model.cpu()
+        self._result, self._preprocessor, self._model = fit.run(), preprocessor, fit.model.cpu()
         self._weights, self._weights_of = self._result.weights, self._result.weights_of
         if rounds is not None:
             self._weights, self._weights_of = rounds.improve(self._result, examples, held)
         outputs = {} if held is None else self._outputs(held.inputs)
-        self.assurance = Assurance.learn(coding.tasks, outputs, held, rounds)
+        self.assurance = CalibratedConfidence.learn(preprocessor.tasks, outputs, held, rounds)
         if folder is not None:
             self.assurance.write(folder)
             write_weights(folder, self._weights, self._weights_of)
@@ -211,28 +215,28 @@ class Learner:
 
     def outputs(self, data: object) -> dict[str, Tensor]:
         """Return each task's raw outputs [N, O] for every row, as its head gives them."""
-        return self._outputs(self.coding.inputs(data))
+        return self._outputs(self.preprocessor.inputs(data))
 
     def build_model(
-        self, coding: Coding, name: str = "initial weights", tasks: Sequence[Task] | None = None
-    ) -> MultiTaskModel:
+        self, preprocessor: Preprocessor, name: str = "initial weights", tasks: Sequence[Task] | None = None
+    ) -> MultiTaskNetwork:
         """Make a new network with the initial weights that the seed and a name choose.
 
         Args:
-            coding: of the inputs and the tasks.
+            preprocessor: of the inputs and the tasks.
             name: of the network; networks of different names begin differently.
             tasks: fitted tasks; default all. For one alone there is nothing to share.
         """
-        whole = tasks is None or len(tasks) == len(coding.tasks)
-        tasks = coding.tasks if tasks is None else list(tasks)
+        whole = tasks is None or len(tasks) == len(preprocessor.tasks)
+        tasks = preprocessor.tasks if tasks is None else list(tasks)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(mix_seed(self.seed, name))
             sharing = copy.deepcopy(self.sharing) if whole else HardSharing()
             names = [task.name for task in tasks]
-            sharing.build(lambda: copy.deepcopy(self.encoder).build(coding.spec), names)
+            sharing.build(lambda: copy.deepcopy(self.encoder).build(preprocessor.spec), names)
             widths = sharing.widths()
             heads = {task.name: task.head(widths[task.name], self.head) for task in tasks}
-            return MultiTaskModel(sharing, heads, copy.deepcopy(self.output_space) if whole else None)
+            return MultiTaskNetwork(sharing, heads, copy.deepcopy(self.output_space) if whole else None)
 
     # -- use ----------------------------------------------------------------------------------------
 
@@ -249,10 +253,10 @@ class Learner:
             DataError: columns are missing or unreadable.
             RunError: the learner is not fitted.
         """
-        coding = self.coding
-        outputs = self._outputs(coding.inputs(data))
+        preprocessor = self.preprocessor
+        outputs = self._outputs(preprocessor.inputs(data))
         columns: dict[str, Any] = {}
-        for task in coding.tasks:
+        for task in preprocessor.tasks:
             columns |= task.predict(outputs[task.name])
         return from_polars_like(pl.DataFrame(columns), data)
 
@@ -263,11 +267,11 @@ class Learner:
             A table with a row per task and metric, that prints itself; `reference` is the value of the
             best constant prediction.
         """
-        coding = self.coding
-        examples = coding.examples(data)
-        outputs, constants = self._outputs(examples.inputs), coding.constants
+        preprocessor = self.preprocessor
+        examples = preprocessor.examples(data)
+        outputs, constants = self._outputs(examples.inputs), preprocessor.constants
         return evaluate(
-            coding.tasks, outputs, examples.targets, examples.masks, constants=constants, parts=True
+            preprocessor.tasks, outputs, examples.targets, examples.masks, constants=constants, parts=True
         )
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
@@ -276,10 +280,10 @@ class Learner:
         Raises:
             RunError: the folder holds a run already, or the learner is not fitted.
         """
-        coding = self.coding
+        preprocessor = self.preprocessor
         prepare_run_folder(Path(folder), overwrite=overwrite)
         write_config(Path(folder), self.config())
-        write_schema(Path(folder), coding.to_json())
+        write_schema(Path(folder), preprocessor.to_json())
         self.assurance.write(Path(folder))
         write_weights(Path(folder), self._weights, self._weights_of)
 
@@ -301,13 +305,15 @@ class Learner:
         config |= {} if encoder is None else {"encoder": encoder}
         try:
             learner = construct_class(cls, config, f"{folder}/config.yaml")
-            coding = Coding.from_json(schema, copy.deepcopy(learner.tasks))
+            preprocessor = Preprocessor.from_json(schema, copy.deepcopy(learner.tasks))
         except (KeyError, TypeError) as error:
             raise RunError(f"{folder} is damaged: config.yaml or schema.json lacks {error}.") from error
         learner._weights, learner._weights_of = read_weights(folder)
-        learner.assurance = Assurance.read(folder, learner.cotraining and learner.cotraining.calibration)
-        learner._model = learner.build_model(coding)
-        learner._coding = coding
+        learner.assurance = CalibratedConfidence.read(
+            folder, learner.cotraining and learner.cotraining.calibration
+        )
+        learner._model = learner.build_model(preprocessor)
+        learner._preprocessor = preprocessor
         return learner
 
     def config(self) -> dict[str, Any]:
@@ -328,15 +334,15 @@ class Learner:
         return outputs
 
     @property
-    def coding(self) -> Coding:
+    def preprocessor(self) -> Preprocessor:
         """What was learned about inputs and targets.
 
         Raises:
             RunError: the learner is not fitted.
         """
-        if self._coding is None:
+        if self._preprocessor is None:
             raise RunError("This learner is not fitted: call fit first, or Learner.load.")
-        return self._coding
+        return self._preprocessor
 
     @property
     def fitted_result(self) -> FitResult:

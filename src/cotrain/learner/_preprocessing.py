@@ -17,7 +17,7 @@ from cotrain.training import Examples
 
 
 @final
-class Coding:
+class Preprocessor:
     """What was learned from the training rows about the inputs and the targets.
 
     Args:
@@ -58,8 +58,8 @@ class Coding:
             inputs, targets = stack_dataset(cast(MapDataset, train), _columns(tasks))
             for task in tasks:
                 task.fit(targets)
-            coding = cls(tasks, None, dataset_spec(inputs), {})
-            examples = Examples(inputs, *coding._labels(targets))
+            preprocessor = cls(tasks, None, dataset_spec(inputs), {})
+            examples = Examples(inputs, *preprocessor._labels(targets))
         else:
             frame = read_table(train)
             for task in tasks:
@@ -67,12 +67,12 @@ class Coding:
             labelled = torch.stack([task.encode(frame)[1].any(dim=1) for task in tasks]).any(dim=0)
             rows = frame.filter(pl.Series(labelled.numpy()))
             schema = Schema.infer(rows, exclude=[*_columns(tasks), *left_out], overrides=columns).fit(rows)
-            coding = cls(tasks, schema, schema.spec(), {})
-            examples = coding.examples(frame)
+            preprocessor = cls(tasks, schema, schema.spec(), {})
+            examples = preprocessor.examples(frame)
         for task in tasks:
             truth = (examples.targets[task.name], examples.masks[task.name])
-            coding.constants[task.name] = task.reference_output(*truth)
-        return coding, examples
+            preprocessor.constants[task.name] = task.reference_output(*truth)
+        return preprocessor, examples
 
     def inputs(self, data: object) -> dict[str, Tensor]:
         """Return the input tensors of any data that `fit` would take."""

@@ -14,8 +14,8 @@ import yaml
 
 from cotrain._base import DataError
 from cotrain.data import Schema, infer_tasks, read_table
-from cotrain.learner._configuration import Job
-from cotrain.learner._gradient_probe import Probe
+from cotrain.learner._configuration import Configuration
+from cotrain.learner._gradient_probe import GradientProbe
 from cotrain.learner._sizing import sharing, sizes, sizes_sentence
 
 _SPLIT_NAMES = ("split", "fold", "part", "set")
@@ -24,7 +24,7 @@ _SPLIT_VALUES = {"train", "training", "val", "valid", "validation", "dev", "test
 
 @final
 @dataclass(frozen=True)
-class Proposal:
+class Recommendation:
     """What `cotrain init` found.
 
     Args:
@@ -129,9 +129,9 @@ def _split_column(frame: pl.DataFrame) -> str | None:
     return None
 
 
-def _probed(config: dict[str, Any], train: pl.DataFrame, left_out: Sequence[str]) -> Probe | None:
+def _probed(config: dict[str, Any], train: pl.DataFrame, left_out: Sequence[str]) -> GradientProbe | None:
     try:
-        return Probe.of(Job.from_config(config).learner, train, left_out=left_out)
+        return GradientProbe.of(Configuration.from_config(config).learner, train, left_out=left_out)
     except DataError:
         # Too few labels in the sample: training, on all rows, will say what is wrong if anything is.
         return None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cotrain.data import TaskGuess
-from cotrain.learner._gradient_probe import Probe
+from cotrain.learner._gradient_probe import GradientProbe
 
 
 def sizes(n_rows: int) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def sizes(n_rows: int) -> dict[str, Any]:
     return {"encoder": {"kind": "TableEncoder", "width": 64, "depth": 1}, "training": small}
 
 
-def sharing(tasks: Sequence[TaskGuess], probe: Probe | None) -> tuple[str, str]:
+def sharing(tasks: Sequence[TaskGuess], probe: GradientProbe | None) -> tuple[str, str]:
     """Return the name of a way of sharing, and a sentence that says why.
 
     `HardSharing`, unless a probe has shown tasks whose gradients point against each other on what they

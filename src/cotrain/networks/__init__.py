@@ -3,7 +3,7 @@
 from cotrain._base import InputSpec
 from cotrain.networks._base import Encoder
 from cotrain.networks._esmm import ESMM
-from cotrain.networks._multi_task import MultiTaskModel
+from cotrain.networks._multi_task import MultiTaskNetwork
 from cotrain.networks._output_space import OutputSpace
 from cotrain.networks._parameter_groups import parameter_groups
 from cotrain.networks.encoders import (
@@ -58,7 +58,7 @@ __all__ = [
     "LogMelConvNet",
     "LowRank",
     "MMoE",
-    "MultiTaskModel",
+    "MultiTaskNetwork",
     "OutputSpace",
     "Separate",
     "Sharing",

@@ -13,7 +13,7 @@ from cotrain.networks.sharing._base import Sharing
 
 
 @final
-class MultiTaskModel(nn.Module):
+class MultiTaskNetwork(nn.Module):
     """A sharing architecture with a head per task.
 
     Args:
@@ -30,7 +30,7 @@ class MultiTaskModel(nn.Module):
         >>> from cotrain.networks import HardSharing, TableEncoder
         >>> spec = InputSpec(n_numbers=3)
         >>> sharing = HardSharing().build(lambda: TableEncoder(width=8).build(spec), ["a", "b"])
-        >>> model = MultiTaskModel(sharing, {"a": torch.nn.Linear(8, 1), "b": torch.nn.Linear(8, 4)})
+        >>> model = MultiTaskNetwork(sharing, {"a": torch.nn.Linear(8, 1), "b": torch.nn.Linear(8, 4)})
         >>> model({"numbers": torch.zeros(5, 3)})["b"].shape
         torch.Size([5, 4])
     """

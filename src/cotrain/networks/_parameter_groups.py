@@ -7,11 +7,11 @@ from typing import Any
 from torch import nn
 
 from cotrain._base import InvalidArgumentError
-from cotrain.networks._multi_task import MultiTaskModel
+from cotrain.networks._multi_task import MultiTaskNetwork
 
 
 def parameter_groups(
-    model: MultiTaskModel, shared_weight_decay: float, task_weight_decay: float
+    model: MultiTaskNetwork, shared_weight_decay: float, task_weight_decay: float
 ) -> list[dict[str, Any]]:
     """Return optimiser groups with separate weight decay for shared and for the tasks' own parameters.
 
@@ -40,7 +40,7 @@ def parameter_groups(
         >>> from cotrain.networks import MLP, HardSharing
         >>> spec = InputSpec(tensors={"inputs": (3,)})
         >>> sharing = HardSharing().build(lambda: MLP(hidden=(8,)).build(spec), ["a"])
-        >>> model = MultiTaskModel(sharing, {"a": torch.nn.Linear(8, 1)})
+        >>> model = MultiTaskNetwork(sharing, {"a": torch.nn.Linear(8, 1)})
         >>> [(len(g["params"]), g["weight_decay"]) for g in parameter_groups(model, 0.1, 0.2)]
         [(1, 0.1), (1, 0.2), (2, 0.0)]
     """

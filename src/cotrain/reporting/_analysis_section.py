@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cotrain.reporting._analysis import NO_RECORDS, NOTHING
-from cotrain.reporting._document import Cell, Section, Table
+from cotrain.reporting._document import Section, Table, TableCell
 from cotrain.reporting._formatting import short, shown, signed_cell
 
 
@@ -27,10 +27,10 @@ def analysis_section(analysis: Mapping[str, Any]) -> Section | None:
     tasks = gradients["tasks"]
     lengths = [
         [
-            Cell(task),
-            Cell(shown(gradients["norms"][k])),
-            Cell(shown(gradients["weights"][k])),
-            Cell(_percent(gradients["share"][k]), "bar", gradients["share"][k] or 0.0),
+            TableCell(task),
+            TableCell(shown(gradients["norms"][k])),
+            TableCell(shown(gradients["weights"][k])),
+            TableCell(_percent(gradients["share"][k]), "bar", gradients["share"][k] or 0.0),
         ]
         for k, task in enumerate(tasks)
     ]
@@ -57,7 +57,7 @@ def _matrix(
     tasks: Sequence[str], values: Sequence[Sequence[float | None]], largest: float, title: str, note: str
 ) -> Table:
     rows = [
-        [Cell(task), *(signed_cell(value, largest) for value in row)]
+        [TableCell(task), *(signed_cell(value, largest) for value in row)]
         for task, row in zip(tasks, values, strict=True)
     ]
     return Table(["task", *tasks], rows, title, note)

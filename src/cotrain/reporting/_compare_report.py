@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cotrain.reporting._document import Block, Cell, Page, Picture, Section, Table, Text, Verdict, render
+from cotrain.reporting._document import (
+    Block,
+    Page,
+    Paragraph,
+    Picture,
+    Section,
+    Table,
+    TableCell,
+    Verdict,
+    render,
+)
 from cotrain.reporting._draw import Pen, faint, style
 from cotrain.reporting._formatting import headline, listed, short, shown, word_verdict
 from cotrain.reporting._run_report import NAMES, coverage_section
@@ -83,11 +93,11 @@ def _figures(results: Results) -> Section:
         name = method["name"]
         words = {verdict["task"]: verdict for verdict in results["verdicts"].get(name, [])}
         chosen = "best on validation" if name == results["chosen"] else ""
-        cells = [Cell(NAMES.get(name, name), detail=chosen)]
+        cells = [TableCell(NAMES.get(name, name), detail=chosen)]
         for task in results["tasks"]:
             found = task["figures"].get(name)
             if found is None:
-                cells.append(Cell("–"))
+                cells.append(TableCell("–"))
                 continue
             mark = " ★" if best[task["name"]] == name else ""
             cells.append(_figure(found, words.get(task["name"]), mark))
@@ -104,14 +114,16 @@ def _figures(results: Results) -> Section:
     return Section(title, [Table(header, rows, note=note)])
 
 
-def _figure(found: Mapping[str, Any], verdict: Mapping[str, Any] | None, mark: str) -> Cell:
+def _figure(found: Mapping[str, Any], verdict: Mapping[str, Any] | None, mark: str) -> TableCell:
     text = shown(found["mean"]) + mark
     if verdict is None or not verdict["interval"]:
-        return Cell(text, detail="" if found["deviation"] is None else f"± {shown(found['deviation'])}")
+        return TableCell(text, detail="" if found["deviation"] is None else f"± {shown(found['deviation'])}")
     sign = {"helped": " ▲", "hurt": " ▼"}.get(verdict["word"], "")
     tone = {"helped": "good", "hurt": "bad"}.get(verdict["word"], "")
     low, high = (shown(end, signed=True) for end in verdict["interval"])
-    return Cell(text + sign, tone, detail=f"{shown(verdict['difference'], signed=True)} [{low},\u00a0{high}]")
+    return TableCell(
+        text + sign, tone, detail=f"{shown(verdict['difference'], signed=True)} [{low},\u00a0{high}]"
+    )
 
 
 def _best(task: Mapping[str, Any]) -> str | None:
@@ -188,14 +200,14 @@ def _summary(results: Results) -> Section:
         shown_rates = ", ".join(f"{rate:g}" for rate in sorted(set(rates))) or "–"
         rows.append(
             [
-                Cell(NAMES.get(method["name"], method["name"])),
-                Cell(shown_share(method["delta_m"])),
-                Cell(shown_share(method.get("delta_m_per_metric"))),
-                Cell("–" if method["worst_task"] is None else short(method["worst_task"])),
-                Cell(shown(method["mean_rank"])),
-                Cell(shown(method["validation"])),
-                Cell(shown_rates),
-                Cell(f"{method['seconds']:.0f} s" if method["seconds"] else "–"),
+                TableCell(NAMES.get(method["name"], method["name"])),
+                TableCell(shown_share(method["delta_m"])),
+                TableCell(shown_share(method.get("delta_m_per_metric"))),
+                TableCell("–" if method["worst_task"] is None else short(method["worst_task"])),
+                TableCell(shown(method["mean_rank"])),
+                TableCell(shown(method["validation"])),
+                TableCell(shown_rates),
+                TableCell(f"{method['seconds']:.0f} s" if method["seconds"] else "–"),
             ]
         )
     header = [
@@ -227,7 +239,7 @@ def _fairness(results: Results, config_text: str) -> Section:
         "have one seed, as many learning rates of their own, and early stopping. The test rows were read "
         f"once, after all fits. Took {results['seconds']:.0f} s in all. Made with {made}."
     )
-    return Section("The same budget for all", [Text("Configuration (YAML)", config_text)], text)
+    return Section("The same budget for all", [Paragraph("Configuration (YAML)", config_text)], text)
 
 
 def capital(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cotrain.reporting._document import Block, Cell, Picture, Section, Table
+from cotrain.reporting._document import Block, Picture, Section, Table, TableCell
 from cotrain.reporting._draw import Pen, faint, style
 from cotrain.reporting._formatting import short, shown
 
@@ -90,10 +90,10 @@ def _confusion(task: str, confusion: Mapping[str, Any]) -> Table:
     for i, name in enumerate(names):
         total = max(1, sum(counts[i]))
         cells = [
-            Cell(str(n), "plus" if i == j else "minus", n / total if n else 0.0)
+            TableCell(str(n), "plus" if i == j else "minus", n / total if n else 0.0)
             for j, n in enumerate(counts[i])
         ]
-        rows.append([Cell(name), *cells])
+        rows.append([TableCell(name), *cells])
         for j, n in enumerate(counts[i]):
             if i != j and n > most:
                 worst, most = (name, names[j]), n
@@ -120,8 +120,10 @@ def _labels(task: str, labels: Sequence[Mapping[str, Any]]) -> Table:
         precision = found / (found + false) if found + false else None
         if recall is not None:
             misses[label["name"]] = 1 - recall
-        counts = [Cell(str(n)) for n in (total, found, missed, false)]
-        rows.append([Cell(label["name"]), *counts, Cell(shown(precision)), Cell(shown(recall))])
+        counts = [TableCell(str(n)) for n in (total, found, missed, false)]
+        rows.append(
+            [TableCell(label["name"]), *counts, TableCell(shown(precision)), TableCell(shown(recall))]
+        )
     title = f"{short(task)}: found and missed"
     if misses:
         worst = max(misses, key=lambda name: misses[name])

@@ -17,7 +17,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @final
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """One cell of a table.
 
     Args:
@@ -49,7 +49,7 @@ class Table:
     template: ClassVar[str] = "table.html"
 
     header: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
+    rows: Sequence[Sequence[TableCell]]
     title: str = ""
     note: str = ""
     folded: bool = False
@@ -85,7 +85,7 @@ class Picture:
 
 @final
 @dataclass(frozen=True)
-class Text:
+class Paragraph:
     """Text as it is, behind a line that opens it."""
 
     template: ClassVar[str] = "text.html"
@@ -95,7 +95,7 @@ class Text:
     open: bool = False
 
 
-Block = Table | Picture | Text
+Block = Table | Picture | Paragraph
 
 
 @final

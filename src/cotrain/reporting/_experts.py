@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cotrain.reporting._document import Block, Cell, Picture, Section, Table
+from cotrain.reporting._document import Block, Picture, Section, Table, TableCell
 from cotrain.reporting._draw import N_STYLES, Pen, finite, style, whole_ticks
 from cotrain.reporting._formatting import legend, listed, short, shown
 
@@ -29,9 +29,9 @@ def expert_section(history: Sequence[Mapping[str, Any]], pen: Pen) -> Section | 
         tone = "bad" if record["dead"] else ""
         rows.append(
             [
-                Cell(f"expert {record['expert']}", detail=place),
-                Cell(shown(record["load"]), tone, detail=f"even {shown(record['even'])}"),
-                Cell(f"{record['dead_units']:.0%}", "bad" if record["dead_units"] >= IDLE else ""),
+                TableCell(f"expert {record['expert']}", detail=place),
+                TableCell(shown(record["load"]), tone, detail=f"even {shown(record['even'])}"),
+                TableCell(f"{record['dead_units']:.0%}", "bad" if record["dead_units"] >= IDLE else ""),
                 *(_share(record["share"].get(task)) for task in tasks),
             ]
         )
@@ -88,8 +88,8 @@ def expert_sentences(history: Sequence[Mapping[str, Any]]) -> list[str]:
     return sentences or [ALL_USED]
 
 
-def _share(share: float | None) -> Cell:
-    return Cell("–") if share is None else Cell(f"{share:.0%}", "bar", share)
+def _share(share: float | None) -> TableCell:
+    return TableCell("–") if share is None else TableCell(f"{share:.0%}", "bar", share)
 
 
 def _gates(history: Sequence[Mapping[str, Any]], level: int, several: bool, first: int, pen: Pen) -> Picture:

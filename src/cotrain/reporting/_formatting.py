@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from unicodedata import bidirectional
 
-from cotrain.reporting._document import Cell, LegendEntry, Verdict
+from cotrain.reporting._document import LegendEntry, TableCell, Verdict
 from cotrain.reporting._draw import N_STYLES, dash_attribute
 
 LONGEST_NAME = 60
@@ -46,12 +46,12 @@ def legend(names: Sequence[str]) -> list[LegendEntry]:
     return [LegendEntry(name, number % N_STYLES, dash_attribute(number)) for number, name in enumerate(names)]
 
 
-def signed_cell(value: float | None, largest: float) -> Cell:
+def signed_cell(value: float | None, largest: float) -> TableCell:
     """Return a cell of a heat map: the figure, and a colour for its sign and size."""
     if value is None or not math.isfinite(value):
-        return Cell("–")
+        return TableCell("–")
     strength = min(1.0, abs(value) / largest) if largest > 0 else 0.0
-    return Cell(shown(value), "plus" if value > 0 else "minus", strength)
+    return TableCell(shown(value), "plus" if value > 0 else "minus", strength)
 
 
 def word_verdict(word: str, sentence: str) -> Verdict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cotrain.reporting._document import Block, Cell, Picture, Section, Table
+from cotrain.reporting._document import Block, Picture, Section, Table, TableCell
 from cotrain.reporting._draw import Pen, faint, finite, style, whole_ticks
 from cotrain.reporting._formatting import LegendEntry, legend, listed, short, shown
 
@@ -31,7 +31,9 @@ def rounds_section(cotraining: Mapping[str, Any] | None, pen: Pen) -> Section | 
         for picture in (_validation(task, rounds, chosen[task], pen), _accuracy(task, rounds, pen))
         if picture is not None
     ]
-    verdicts = [[Cell(task), Cell(cotraining["verdicts"][task], _tone(kept[task]))] for task in chosen]
+    verdicts = [
+        [TableCell(task), TableCell(cotraining["verdicts"][task], _tone(kept[task]))] for task in chosen
+    ]
     blocks.append(Table(["task", "which network answers"], verdicts, "What became of each task"))
     rows = [
         _row(record["round"], task, found) for record in rounds for task, found in record["tasks"].items()
@@ -132,15 +134,15 @@ def _accuracy(task: str, rounds: Rounds, pen: Pen) -> Picture | None:
     return Picture(title, pen.draw(f"{title}. By round: {said}.", paint), entries)
 
 
-def _row(number: int, task: str, found: Mapping[str, Any]) -> list[Cell]:
+def _row(number: int, task: str, found: Mapping[str, Any]) -> list[TableCell]:
     truth = f"{found['true_accuracy']:.3f} in truth" if _has_truth(found) else ""
     return [
-        Cell(str(number)),
-        Cell(task),
-        Cell(str(found["accepted"]), "bar", found["coverage"], detail=f"{found['coverage']:.0%}"),
-        Cell(shown(found.get("estimated_accuracy")), detail=truth),
-        Cell(shown(found.get("after")), detail=shown(found.get("before"))),
-        Cell(found["note"] or "–", "long"),
+        TableCell(str(number)),
+        TableCell(task),
+        TableCell(str(found["accepted"]), "bar", found["coverage"], detail=f"{found['coverage']:.0%}"),
+        TableCell(shown(found.get("estimated_accuracy")), detail=truth),
+        TableCell(shown(found.get("after")), detail=shown(found.get("before"))),
+        TableCell(found["note"] or "–", "long"),
     ]
 
 

@@ -9,7 +9,7 @@ from cotrain.reporting._analysis import analysis_of
 from cotrain.reporting._analysis_section import advice_section, analysis_section
 from cotrain.reporting._curves import curve_section, weight_section
 from cotrain.reporting._diagnosis import diagnosis_sections
-from cotrain.reporting._document import Block, Cell, Page, Section, Table, Text, render
+from cotrain.reporting._document import Block, Page, Paragraph, Section, Table, TableCell, render
 from cotrain.reporting._draw import Pen
 from cotrain.reporting._experts import expert_section
 from cotrain.reporting._formatting import headline, listed, short, shown, word_verdict
@@ -128,25 +128,25 @@ def _figures(rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapping[str, 
     return Section(title, blocks)
 
 
-def _figure_cells(row: Mapping[str, Any], name: str, references: Sequence[str]) -> list[Cell]:
+def _figure_cells(row: Mapping[str, Any], name: str, references: Sequence[str]) -> list[TableCell]:
     values = [row["value"], *(row["references"].get(reference) for reference in references)]
     numbers = [value for value in values if value is not None]
     best = (max if row["direction"] == "max" else min)(numbers) if numbers else None
     arrow = "↑" if row["direction"] == "max" else "↓"
-    task = Cell(name, detail=f"{row['metric']} {arrow} · {row['n_labelled']} rows")
+    task = TableCell(name, detail=f"{row['metric']} {arrow} · {row['n_labelled']} rows")
     return [
         task,
-        *(Cell(shown(value), "good" if value is not None and value == best else "") for value in values),
+        *(TableCell(shown(value), "good" if value is not None and value == best else "") for value in values),
     ]
 
 
-def _difference_cell(verdict: Mapping[str, Any] | None) -> Cell:
+def _difference_cell(verdict: Mapping[str, Any] | None) -> TableCell:
     if verdict is None:
-        return Cell("–")
+        return TableCell("–")
     low, high = verdict["interval"]
     tone = {"helped": "good", "hurt": "bad"}.get(verdict["word"], "")
     interval = f"{shown(low, signed=True)} to {shown(high, signed=True)}"
-    return Cell(shown(verdict["difference"], signed=True), tone, detail=interval)
+    return TableCell(shown(verdict["difference"], signed=True), tone, detail=interval)
 
 
 def _beaten_by_trees(selecting: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -169,8 +169,8 @@ def coverage_section(coverage: Mapping[str, Mapping[str, int]], n_rows: Mapping[
         cells = []
         for part in parts:
             filled = counts.get(part, 0) / n_rows[part]
-            cells.append(Cell(str(counts.get(part, 0)), "bar", filled, detail=f"{filled:.0%}"))
-        rows.append([Cell(task), *cells])
+            cells.append(TableCell(str(counts.get(part, 0)), "bar", filled, detail=f"{filled:.0%}"))
+        rows.append([TableCell(task), *cells])
     header = ["task", *(f"{part} ({n_rows[part]} rows)" for part in parts)]
     if share[least] > 0.995:
         title = "Every task has labels on all training rows"
@@ -184,6 +184,6 @@ def settings_section(config_text: str, versions: Mapping[str, str], seconds: Map
     total = sum(seconds.values())
     laps = ", ".join(f"{name.replace('_', ' ')} {value:.1f} s" for name, value in seconds.items())
     made = ", ".join(f"{name} {version}" for name, version in versions.items())
-    blocks: list[Block] = [Text("Configuration (YAML)", config_text)]
+    blocks: list[Block] = [Paragraph("Configuration (YAML)", config_text)]
     origin = f" Made with {made}." if made else ""
     return Section("Configuration and versions", blocks, f"Took {total:.0f} s ({laps}).{origin}")

@@ -8,7 +8,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from cotrain.networks import MultiTaskModel
+from cotrain.networks import MultiTaskNetwork
 
 
 @final
@@ -25,7 +25,7 @@ class WeightAverage:
         decay: d in the long run, in (0, 1).
     """
 
-    def __init__(self, model: MultiTaskModel, decay: float) -> None:
+    def __init__(self, model: MultiTaskNetwork, decay: float) -> None:
         self.decay = decay
         self.model = copy.deepcopy(model)
         # Listed once: to walk through all modules in every step would cost a tenth of it.

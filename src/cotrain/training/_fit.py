@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from cotrain._base import RunError, mix_seed
 from cotrain.balancing import Balancer
 from cotrain.data import Batches
-from cotrain.gradients import Balance, Monitor, SecondLook
-from cotrain.networks import MultiTaskModel, parameter_groups
+from cotrain.gradients import Balance, Monitor, ReplayForward
+from cotrain.networks import MultiTaskNetwork, parameter_groups
 from cotrain.tasks import Task
 from cotrain.training._average import WeightAverage
 from cotrain.training._best_weights import BestWeights, copy_weights
@@ -61,7 +61,7 @@ class Fit:
 
     def __init__(
         self,
-        model: MultiTaskModel,
+        model: MultiTaskNetwork,
         tasks: Sequence[Task],
         balancer: Balancer,
         settings: Training,
@@ -198,7 +198,7 @@ class Fit:
         self.model.sharing.set_progress(self._step / self.n_steps)
         if self.augment is not None:
             batch = {**batch, "inputs": self.augment(batch["inputs"])}
-        again = SecondLook(self.model) if self.balance.balancer.observes_update else None
+        again = ReplayForward(self.model) if self.balance.balancer.observes_update else None
         losses = self._losses(batch, active)
         self._loss_sums.add(losses)
         self.balance.backward(losses, regulariser=self.model.sharing.penalty())
@@ -316,7 +316,7 @@ class Fit:
         return self.epoch * self.steps_per_epoch + self.step_in_epoch
 
     @property
-    def kept_model(self) -> MultiTaskModel:
+    def kept_model(self) -> MultiTaskNetwork:
         """The network that is validated and kept."""
         return self.model if self.average is None else self.average.model
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from cotrain.networks import MultiTaskModel
+from cotrain.networks import MultiTaskNetwork
 
 
 def outputs_of(
-    model: MultiTaskModel, inputs: Mapping[str, Tensor], batch_size: int = 1024
+    model: MultiTaskNetwork, inputs: Mapping[str, Tensor], batch_size: int = 1024
 ) -> dict[str, Tensor]:
     """Return each task's outputs on all rows, on the host.
 

@@ -30,10 +30,10 @@ def front_svg(results: Mapping[str, Any]) -> str:
     n_rows = -(-len(pairs) // PER_ROW)
     width = max(620, GAP + min(PER_ROW, len(pairs)) * (SIZE + GAP))
     height = 40 + n_rows * (SIZE + GAP)
-    told = "; ".join(f"trial {t['number']}: {_gains(t)}" for t in done if t["number"] in front)
+    points = "; ".join(f"trial {t['number']}: {_gains(t)}" for t in done if t["number"] in front)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {width} {height}" '
-        f'aria-label="{html.escape(f"Pareto front. {told}", quote=True)}"><style>{_STYLE}</style>'
+        f'aria-label="{html.escape(f"Pareto front. {points}", quote=True)}"><style>{_STYLE}</style>'
         f'<text x="{GAP}" y="24" font-weight="bold">{html.escape(title)}</text>{"".join(panels)}</svg>\n'
     )
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from cotrain._base import write_text_atomically
-from cotrain.learner import Job
+from cotrain.learner import Configuration
 from cotrain.tuning._front import front_svg
-from cotrain.tuning._search_space import Field
+from cotrain.tuning._search_space import SearchDimension
 from cotrain.tuning._trials import counted
 from cotrain.tuning._tuning import Tuning
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TUNED = "tuned.json"
 
 
-def record(trial: Any, fields: Sequence[Field]) -> dict[str, Any]:
+def record(trial: Any, fields: Sequence[SearchDimension]) -> dict[str, Any]:
     """Return a trial as plain values."""
     gains = trial.user_attrs.get("gains", {})
     known = [gain for gain in gains.values() if gain == gain]
@@ -39,7 +39,7 @@ def record(trial: Any, fields: Sequence[Field]) -> dict[str, Any]:
     }
 
 
-def results_of(study: optuna.Study, tuning: Tuning, fields: Sequence[Field]) -> dict[str, Any]:
+def results_of(study: optuna.Study, tuning: Tuning, fields: Sequence[SearchDimension]) -> dict[str, Any]:
     """Return all trials and the best of them."""
     trials = [record(trial, fields) for trial in counted(study)]
     done = [trial for trial in trials if trial["state"] == "complete"]
@@ -58,9 +58,9 @@ def results_of(study: optuna.Study, tuning: Tuning, fields: Sequence[Field]) -> 
 
 def write_files(
     folder: Path,
-    job: Job,
+    configuration: Configuration,
     tuning: Tuning,
-    fields: Sequence[Field],
+    fields: Sequence[SearchDimension],
     study: optuna.Study,
     results: Mapping[str, Any],
 ) -> None:
@@ -75,7 +75,7 @@ def write_files(
     def write(number: int, path: Path) -> None:
         params = trials[number].params
         values = {f.key: json.loads(params[f.key]) if f.choices else params[f.key] for f in fields}
-        chosen = tuning.job_with(job, values)
+        chosen = tuning.configuration_with(configuration, values)
         chosen.tune = {}
         config = yaml.safe_dump(chosen.config(), sort_keys=False, allow_unicode=True)
         write_text_atomically(path, f"# Trial {number} of a search by cotrain tune.\n{config}")

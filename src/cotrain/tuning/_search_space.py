@@ -17,7 +17,7 @@ _KEYS = ("low", "high", "log", "step")
 
 @final
 @dataclass(frozen=True)
-class Field:
+class SearchDimension:
     """A key of the configuration with the values that it may have.
 
     Args:
@@ -44,9 +44,10 @@ class Field:
             ConfigError: it is neither, or the range is empty.
 
         Example:
-            >>> Field.parse("training.learning_rate", {"low": 1e-4, "high": 1e-2, "log": True}).ends()
+            >>> rates = {"low": 1e-4, "high": 1e-2, "log": True}
+            >>> SearchDimension.parse("training.learning_rate", rates).ends()
             [0.0001, 0.01]
-            >>> Field.parse("sharing", ["HardSharing", "MMoE"]).ends()
+            >>> SearchDimension.parse("sharing", ["HardSharing", "MMoE"]).ends()
             ['HardSharing', 'MMoE']
         """
         where = f"tune.fields.{key}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cotrain._base import ConfigError, RunError, mix_seed, require_extra
 from cotrain.jobs import Leases
-from cotrain.learner import Job
+from cotrain.learner import Configuration
 from cotrain.tuning._tuning import Tuning
 
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ def open_storage(spec: str | None, folder: Path) -> Any:
     )
 
 
-def open_study(storage: Any, job: Job, tuning: Tuning, folder: Path) -> optuna.Study:
+def open_study(storage: Any, configuration: Configuration, tuning: Tuning, folder: Path) -> optuna.Study:
     """Open the study, or make it.
 
     Args:
         storage: from `open_storage`.
-        job: the configuration.
+        configuration: the configuration.
         tuning: its section.
         folder: names the study.
 
@@ -67,7 +67,7 @@ def open_study(storage: Any, job: Job, tuning: Tuning, folder: Path) -> optuna.S
     """
     import optuna
 
-    tasks = [task.name for task in job.learner.tasks]
+    tasks = [task.name for task in configuration.learner.tasks]
     n_objectives = len(tasks) if tuning.objectives == "per_task" else 1
     another = (
         f"{folder} holds a search of another configuration: choose another folder with --output, or delete "
@@ -85,13 +85,13 @@ def open_study(storage: Any, job: Job, tuning: Tuning, folder: Path) -> optuna.S
         raise RunError(another) from error
     found = study.user_attrs.get("configuration")
     if found is None:
-        study.set_user_attr("configuration", _digest(job))
-    elif found != _digest(job):
+        study.set_user_attr("configuration", _digest(configuration))
+    elif found != _digest(configuration):
         raise RunError(another)
     return study
 
 
-def ask(study: optuna.Study, job: Job, tuning: Tuning) -> optuna.Trial:
+def ask(study: optuna.Study, configuration: Configuration, tuning: Tuning) -> optuna.Trial:
     """Return a new trial, whose random draws its number names.
 
     So several processes never draw the same, and a search that was stopped draws what it would have drawn.
@@ -99,14 +99,14 @@ def ask(study: optuna.Study, job: Job, tuning: Tuning) -> optuna.Trial:
     import optuna
 
     trial = study.ask()
-    seed = mix_seed(job.learner.seed, "tune", trial.number) % 2**32
+    seed = mix_seed(configuration.learner.seed, "tune", trial.number) % 2**32
     study.sampler = optuna.samplers.TPESampler(n_startup_trials=tuning.startup, seed=seed)
     return trial
 
 
-def _digest(job: Job) -> str:
+def _digest(configuration: Configuration) -> str:
     """Name all that scores depend on: neither the number of trials nor where the data lies."""
-    config = job.config()
+    config = configuration.config()
     config["data"] = Path(config["data"]).name
     config["tune"] = {key: value for key, value in config["tune"].items() if key != "trials"}
     return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()[:16]

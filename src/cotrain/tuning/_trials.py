@@ -15,9 +15,9 @@ from cotrain.comparison import validation_gains
 from cotrain.configuration import construct_class
 from cotrain.data import read_table, split_rows, strata
 from cotrain.jobs import Leases, start_worker
-from cotrain.learner import Job
+from cotrain.learner import Configuration
 from cotrain.training import FitStart
-from cotrain.tuning._search_space import Field
+from cotrain.tuning._search_space import SearchDimension
 from cotrain.tuning._study import ask, fail_abandoned, open_storage, open_study
 from cotrain.tuning._tuning import Tuning
 
@@ -26,50 +26,52 @@ if TYPE_CHECKING:
 
 
 @final
-class Rows:
+class SplitData:
     """The rows that a trial may look at: those of the test part are not among them.
 
     Args:
-        job: the configuration.
+        configuration: the configuration.
     """
 
-    def __init__(self, job: Job) -> None:
-        frame = read_table(job.data, job.query)
-        parts = split_rows(frame, job.split, job.learner.seed, strata(frame, job.learner.tasks))
+    def __init__(self, configuration: Configuration) -> None:
+        frame = read_table(configuration.data, configuration.query)
+        parts = split_rows(
+            frame, configuration.split, configuration.learner.seed, strata(frame, configuration.learner.tasks)
+        )
         self.train: pl.DataFrame = frame[parts["train"]]
         self.validation: pl.DataFrame = frame[parts["validation"]]
         self.unlabelled: pl.DataFrame = frame[parts["unlabelled"]]
-        self.left_out = [column for column in (job.split.column, job.split.group) if column is not None]
+        self.left_out = configuration.split.columns
 
 
 def work_alone(config: Mapping[str, Any], folder: str, storage: str | None, parent: int) -> None:
     """Do trials in a process of its own that ends with its parent."""
     start_worker(parent)
-    job = Job.from_config(config)
-    work(job, Path(folder), storage, lambda: None)
+    configuration = Configuration.from_config(config)
+    work(configuration, Path(folder), storage, lambda: None)
 
 
-def work(job: Job, folder: Path, storage: str | None, after: Callable[[], None]) -> None:
+def work(configuration: Configuration, folder: Path, storage: str | None, after: Callable[[], None]) -> None:
     """Do trials until there are as many as asked for.
 
     Args:
-        job: the configuration.
+        configuration: the configuration.
         folder: of the tuning.
         storage: see `open_storage`.
         after: called after each trial.
     """
-    tuning = construct_class(Tuning, job.tune, "tune")
-    fields, rows = tuning.all_fields(job), Rows(job)
-    study = open_study(open_storage(storage, folder), job, tuning, folder)
+    tuning = construct_class(Tuning, configuration.tune, "tune")
+    fields, rows = tuning.all_fields(configuration), SplitData(configuration)
+    study = open_study(open_storage(storage, folder), configuration, tuning, folder)
     leases = Leases(folder / "leases")
     lease = f"process-{uuid.uuid4().hex[:12]}"
     leases.claim(lease)
     try:
         fail_abandoned(study, leases)
         while len(counted(study)) < tuning.trials:
-            trial = ask(study, job, tuning)
+            trial = ask(study, configuration, tuning)
             trial.set_user_attr("lease", lease)
-            one_trial(study, trial, job, tuning, fields, rows)
+            one_trial(study, trial, configuration, tuning, fields, rows)
             after()
     finally:
         leases.close()
@@ -86,13 +88,20 @@ def counted(study: optuna.Study) -> list[Any]:
 
 
 def one_trial(
-    study: optuna.Study, trial: optuna.Trial, job: Job, tuning: Tuning, fields: list[Field], rows: Rows
+    study: optuna.Study,
+    trial: optuna.Trial,
+    configuration: Configuration,
+    tuning: Tuning,
+    fields: list[SearchDimension],
+    rows: SplitData,
 ) -> None:
     """Fit with the values of a trial, and tell the study what came of it; no error stops the search."""
     import optuna
 
     try:
-        changed = tuning.job_with(job, {field.key: field.suggest(trial) for field in fields})
+        changed = tuning.configuration_with(
+            configuration, {field.key: field.suggest(trial) for field in fields}
+        )
         gains = _fit(changed, rows, [_Reports(trial)] if _prunes(tuning) else [])
     except optuna.TrialPruned:
         study.tell(trial, state=optuna.trial.TrialState.PRUNED)
@@ -116,9 +125,9 @@ def _prunes(tuning: Tuning) -> bool:
     return tuning.prune and tuning.objectives == "combined"
 
 
-def _fit(job: Job, rows: Rows, loggers: list[_Reports]) -> dict[str, float]:
+def _fit(configuration: Configuration, rows: SplitData, loggers: list[_Reports]) -> dict[str, float]:
     """Return task -> gain over a constant on the validation rows."""
-    learner = job.learner
+    learner = configuration.learner
     learner.fit(
         rows.train,
         rows.validation,
@@ -127,9 +136,11 @@ def _fit(job: Job, rows: Rows, loggers: list[_Reports]) -> dict[str, float]:
         loggers=loggers,
         left_out=rows.left_out,
     )
-    outputs, held = learner.outputs(rows.validation), learner.coding.examples(rows.validation)
-    scores = {task.name: task.scores(outputs[task.name]).double().numpy() for task in learner.coding.tasks}
-    return validation_gains(learner.coding, held, scores)
+    outputs, held = learner.outputs(rows.validation), learner.preprocessor.examples(rows.validation)
+    scores = {
+        task.name: task.scores(outputs[task.name]).double().numpy() for task in learner.preprocessor.tasks
+    }
+    return validation_gains(learner.preprocessor, held, scores)
 
 
 @final

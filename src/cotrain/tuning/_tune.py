@@ -13,18 +13,23 @@ import yaml
 
 from cotrain._base import DataError, RunError, write_text_atomically
 from cotrain.configuration import construct_class
-from cotrain.learner import Job
+from cotrain.learner import Configuration
 from cotrain.tuning._results import record, results_of, write_files
 from cotrain.tuning._study import open_storage, open_study
-from cotrain.tuning._trials import Rows, counted, work, work_alone
+from cotrain.tuning._trials import SplitData, counted, work, work_alone
 from cotrain.tuning._tuning import Tuning
 
 #: Gets a trial that has ended, as plain values, and how many are to be done in all.
-Follow = Callable[[Mapping[str, Any], int], None]
+SearchCallback = Callable[[Mapping[str, Any], int], None]
 
 
 def tune(
-    job: Job, folder: Path, *, workers: int = 1, storage: str | None = None, follow: Follow | None = None
+    configuration: Configuration,
+    folder: Path,
+    *,
+    workers: int = 1,
+    storage: str | None = None,
+    callback: SearchCallback | None = None,
 ) -> dict[str, Any]:
     """Search for better values of the fields that the `tune` section names, and return plain results.
 
@@ -35,12 +40,12 @@ def tune(
     trials of a killed one are done again.
 
     Args:
-        job: the configuration with its `tune` section.
+        configuration: the configuration with its `tune` section.
         folder: gets the journal, tuned.json, config.yaml of the best trial, and for several objectives
             front.svg and front/NUMBER.yaml.
         workers: processes at a time, with one thread each.
         storage: "journal:PATH" or the URL of a database; default a journal in the folder.
-        follow: is told of every trial that ends.
+        callback: is told of every trial that ends.
 
     Raises:
         ConfigError: the `tune` section is wrong, or names a key that there is not.
@@ -48,32 +53,32 @@ def tune(
         MissingExtraError: optuna is not installed.
         RunError: the folder holds another search, or no trial has succeeded.
     """
-    tuning = construct_class(Tuning, job.tune, "tune")
-    fields = tuning.all_fields(job)
-    if not Rows(job).validation.height:
+    tuning = construct_class(Tuning, configuration.tune, "tune")
+    fields = tuning.all_fields(configuration)
+    if not SplitData(configuration).validation.height:
         raise DataError("A search needs validation rows, and the split leaves none: change split.")
     folder.mkdir(parents=True, exist_ok=True)
-    study = open_study(open_storage(storage, folder), job, tuning, folder)
+    study = open_study(open_storage(storage, folder), configuration, tuning, folder)
     write_text_atomically(
-        folder / "tune.yaml", yaml.safe_dump(job.config(), sort_keys=False, allow_unicode=True)
+        folder / "tune.yaml", yaml.safe_dump(configuration.config(), sort_keys=False, allow_unicode=True)
     )
-    told: set[int] = set()
+    recorded: set[int] = set()
 
     def tell() -> None:
         for trial in counted(study):
-            if trial.state.is_finished() and trial.number not in told:
-                told.add(trial.number)
-                if follow is not None:
-                    follow(record(trial, fields), tuning.trials)
+            if trial.state.is_finished() and trial.number not in recorded:
+                recorded.add(trial.number)
+                if callback is not None:
+                    callback(record(trial, fields), tuning.trials)
 
     tell()
     if workers == 1:
-        work(job, folder, storage, tell)
+        work(configuration, folder, storage, tell)
     else:
-        _work_together(job, folder, storage, workers, tell)
+        _work_together(configuration, folder, storage, workers, tell)
     tell()
     results = results_of(study, tuning, fields)
-    write_files(folder, job, tuning, fields, study, results)
+    write_files(folder, configuration, tuning, fields, study, results)
     if results["best"] is None:
         reasons = {trial["failed"] for trial in results["trials"] if trial["failed"]}
         raise RunError(f"No trial has succeeded: {'; '.join(sorted(reasons)) or 'all were pruned'}.")
@@ -81,11 +86,11 @@ def tune(
 
 
 def _work_together(
-    job: Job, folder: Path, storage: str | None, workers: int, tell: Callable[[], None]
+    configuration: Configuration, folder: Path, storage: str | None, workers: int, tell: Callable[[], None]
 ) -> None:
     """Let several processes do trials. One that dies leaves its trial to be done again."""
     context = multiprocessing.get_context("spawn")
-    config, parent = job.config(), os.getpid()
+    config, parent = configuration.config(), os.getpid()
     processes = [
         context.Process(target=work_alone, args=(config, str(folder), storage, parent))
         for _ in range(workers)
@@ -103,4 +108,4 @@ def _work_together(
     if any(process.exitcode for process in processes):
         # Whatever ended them, an error of one process alone or a kill: what is missing is done here, and an
         # error that is not by chance is raised again.
-        work(job, folder, storage, tell)
+        work(configuration, folder, storage, tell)

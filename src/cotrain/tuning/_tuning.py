@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Literal, final
 
 from cotrain._base import ConfigError
-from cotrain.learner import Job
-from cotrain.tuning._search_space import Field
+from cotrain.learner import Configuration
+from cotrain.tuning._search_space import SearchDimension
 
 Objectives = Literal["combined", "per_task"]
 
@@ -67,9 +67,9 @@ class Tuning:
             raise ConfigError(
                 "tune.task_weights makes the balancer Static: leave the balancer out of tune.fields."
             )
-        self.parsed = [Field.parse(key, spec) for key, spec in self.fields.items()]
+        self.parsed = [SearchDimension.parse(key, spec) for key, spec in self.fields.items()]
 
-    def all_fields(self, job: Job) -> list[Field]:
+    def all_fields(self, configuration: Configuration) -> list[SearchDimension]:
         """Return every field, the weights of the tasks included, after a look at whether the job has it.
 
         Raises:
@@ -78,24 +78,27 @@ class Tuning:
         for field in self.parsed:
             for value in field.ends():
                 try:
-                    job.changed({field.key: value})
+                    configuration.changed({field.key: value})
                 except ConfigError as error:
                     raise ConfigError(f"tune.fields.{field.key}: {error}") from error
         if self.task_weights is None:
             return list(self.parsed)
-        weights = [Field.parse(f"weight of {task.name}", self.task_weights) for task in job.learner.tasks]
+        weights = [
+            SearchDimension.parse(f"weight of {task.name}", self.task_weights)
+            for task in configuration.learner.tasks
+        ]
         return [*self.parsed, *weights]
 
-    def job_with(self, job: Job, values: Mapping[str, Any]) -> Job:
+    def configuration_with(self, configuration: Configuration, values: Mapping[str, Any]) -> Configuration:
         """Return the job with the values of a trial.
 
         Args:
-            job: the configuration.
+            configuration: the configuration.
             values: key of each field -> value.
         """
         known = {field.key for field in self.parsed}
         changed = {key: value for key, value in values.items() if key in known}
         if self.task_weights is not None:
-            weights = [values[f"weight of {task.name}"] for task in job.learner.tasks]
+            weights = [values[f"weight of {task.name}"] for task in configuration.learner.tasks]
             changed["balancer"] = {"kind": "Static", "weights_per_task": weights}
-        return job.changed(changed)
+        return configuration.changed(changed)

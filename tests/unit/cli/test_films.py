@@ -17,10 +17,10 @@ def test_the_film_table_is_the_documented_one():
 
 
 def test_the_configuration_of_the_demo_fits_the_table(tmp_path):
-    from cotrain.learner import Job
+    from cotrain.learner import Configuration
 
     (tmp_path / "films.yaml").write_text(CONFIG)
-    job = Job.read(tmp_path / "films.yaml")
+    configuration = Configuration.read(tmp_path / "films.yaml")
     columns = film_table().columns
-    assert {column for task in job.learner.tasks for column in task.columns} <= set(columns)
-    assert job.split.column in columns
+    assert {column for task in configuration.learner.tasks for column in task.columns} <= set(columns)
+    assert configuration.split.column in columns

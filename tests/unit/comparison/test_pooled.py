@@ -30,14 +30,14 @@ def learner(*tasks) -> Learner:
 def test_one_head_learns_tasks_in_different_units_and_is_read_again(tmp_path: Path) -> None:
     train, held = frame(400, 0), frame(200, 1)
     network = PooledNetwork.fit(learner(Regression("a"), Regression("b")), train, held, left_out=[])
-    scores = network.scores(network.coding.inputs(held))
+    scores = network.scores(network.preprocessor.inputs(held))
     assert np.corrcoef(scores["a"][:, 0], held["x"].to_numpy())[0, 1] > 0.95
     assert np.corrcoef(scores["a"][:, 0], scores["b"][:, 0])[0, 1] > 0.999
     assert 3000 < scores["b"].mean() < 7000
     network.save(tmp_path)
     assert PooledNetwork.is_in(tmp_path)
     again = PooledNetwork.load(tmp_path)
-    for task, values in again.scores(again.coding.inputs(held)).items():
+    for task, values in again.scores(again.preprocessor.inputs(held)).items():
         np.testing.assert_array_equal(values, scores[task])
 
 

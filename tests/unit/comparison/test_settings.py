@@ -4,11 +4,11 @@ import pytest
 
 from cotrain._base import ConfigError, InvalidArgumentError
 from cotrain.balancing import Equal, ReferenceScaled
-from cotrain.comparison import Contest
-from cotrain.comparison._methods import contenders, learning_rates, tree_learning_rates
+from cotrain.comparison import ComparisonSettings
+from cotrain.comparison._methods import learning_rates, methods_of, tree_learning_rates
 from cotrain.configuration import construct_class
 from cotrain.cotraining import CoTraining
-from cotrain.learner import Job, Learner
+from cotrain.learner import Configuration, Learner
 from cotrain.networks import MMoE
 from cotrain.tasks import Binary, Regression
 
@@ -24,14 +24,14 @@ from cotrain.tasks import Binary, Regression
 )
 def test_a_contest_that_proves_nothing_is_refused(arguments: dict, message: str) -> None:
     with pytest.raises(InvalidArgumentError, match=message):
-        Contest(**arguments)
+        ComparisonSettings(**arguments)
 
 
 def test_the_grid_has_every_pair_once_and_a_network_for_each_task() -> None:
     learner = Learner([Binary("a"), Regression("b")])
-    contest = Contest([learner.sharing, MMoE()], [Equal(), ReferenceScaled()])
-    entrants, notes = contenders(learner, contest)
-    found = [(contender.method, contender.tasks) for contender in entrants]
+    settings = ComparisonSettings([learner.sharing, MMoE()], [Equal(), ReferenceScaled()])
+    entrants, notes = methods_of(learner, settings)
+    found = [(method.method, method.tasks) for method in entrants]
     assert not notes
     assert found == [
         ("HardSharing + Equal", ("a", "b")),
@@ -47,60 +47,63 @@ def test_the_grid_has_every_pair_once_and_a_network_for_each_task() -> None:
 
 def test_ways_of_co_training_are_a_third_side_of_the_grid() -> None:
     learner = Learner([Binary("a"), Regression("b")])
-    contest = Contest(cotraining=[None, CoTraining()], references=["single_task"])
-    entrants, _ = contenders(learner, contest)
-    names = ["HardSharing + ReferenceScaled", "HardSharing + ReferenceScaled + LeaveOneOut"]
+    settings = ComparisonSettings(cotraining=[None, CoTraining()], references=["single_task"])
+    entrants, _ = methods_of(learner, settings)
+    names = ["HardSharing + ReferenceScaled", "HardSharing + ReferenceScaled + Committee"]
     assert [entrant.method for entrant in entrants[:2]] == names
     assert [entrant.learner.cotraining is None for entrant in entrants] == [True, False, True, True]
 
 
 def test_co_training_in_the_grid_can_be_written_in_yaml() -> None:
     arguments = {"cotraining": [None, {"strategy": "SelfTraining", "max_rounds": 2}]}
-    none, settings = construct_class(Contest, arguments, "compare").cotraining or []
+    none, settings = construct_class(ComparisonSettings, arguments, "compare").cotraining or []
     assert none is None
     assert isinstance(settings, CoTraining)
     with pytest.raises(ConfigError, match=r"compare\.cotraining\[0\].*did you mean 'max_rounds'"):
-        construct_class(Contest, {"cotraining": [{"max_round": 2}]}, "compare")
+        construct_class(ComparisonSettings, {"cotraining": [{"max_round": 2}]}, "compare")
 
 
 def test_a_pooled_network_is_offered_to_tasks_of_one_kind_only() -> None:
-    contest = Contest(references=["single_task", "pooled"])
-    entrants, notes = contenders(Learner([Binary("a"), Binary("b")]), contest)
+    settings = ComparisonSettings(references=["single_task", "pooled"])
+    entrants, notes = methods_of(Learner([Binary("a"), Binary("b")]), settings)
     assert entrants[-1].method == "pooled"
     assert not notes
-    entrants, notes = contenders(Learner([Binary("a"), Regression("b")]), contest)
+    entrants, notes = methods_of(Learner([Binary("a"), Regression("b")]), settings)
     assert "pooled" not in [entrant.method for entrant in entrants]
     assert notes == [
         "No pooled network: a is Binary and b is Regression, and one head needs tasks of one kind."
     ]
-    _, notes = contenders(Learner([Regression("a"), Regression("b", criterion="mae")]), contest)
+    _, notes = methods_of(Learner([Regression("a"), Regression("b", criterion="mae")]), settings)
     assert "a has criterion='mse' and b has criterion='mae'" in notes[0]
 
 
 def test_equal_weights_are_a_reference_and_names_are_told_apart() -> None:
     learner = Learner([Binary("a"), Regression("b")])
-    contest = Contest([MMoE(experts=2), MMoE(experts=3)], [ReferenceScaled()])
-    names = [contender.method for contender in contenders(learner, contest)[0]]
+    settings = ComparisonSettings([MMoE(experts=2), MMoE(experts=3)], [ReferenceScaled()])
+    names = [method.method for method in methods_of(learner, settings)[0]]
     assert names[:3] == ["MMoE + ReferenceScaled", "MMoE + ReferenceScaled (2)", "MMoE + Equal"]
 
 
 def test_all_contenders_try_the_same_learning_rates() -> None:
     learner = Learner([Binary("a")])
-    assert learning_rates(learner, Contest()) == [0.001, 0.002, 0.004]
-    assert learning_rates(learner, Contest(learning_rates=[0.1])) == [0.1]
+    assert learning_rates(learner, ComparisonSettings()) == [0.001, 0.002, 0.004]
+    assert learning_rates(learner, ComparisonSettings(learning_rates=[0.1])) == [0.1]
     assert len(tree_learning_rates(2)) == 2
 
 
 def test_the_key_of_a_cell_names_all_that_it_depends_on() -> None:
-    contender = contenders(Learner([Binary("a"), Regression("b")]), Contest())[0][0]
-    keys = {contender.cell(*arguments).key for arguments in [(0.1, 0, "d"), (0.2, 0, "d"), (0.1, 1, "d")]}
-    assert len(keys | {contender.cell(0.1, 0, "e").key}) == 4
-    assert contender.cell(0.1, 0, "d").key in keys
+    method = methods_of(Learner([Binary("a"), Regression("b")]), ComparisonSettings())[0][0]
+    keys = {method.cell(*arguments).key for arguments in [(0.1, 0, "d"), (0.2, 0, "d"), (0.1, 1, "d")]}
+    assert len(keys | {method.cell(0.1, 0, "e").key}) == 4
+    assert method.cell(0.1, 0, "d").key in keys
 
 
 def test_one_file_serves_train_and_compare() -> None:
     config = {"data": "t.csv", "tasks": [{"kind": "Binary", "name": "a"}], "compare": {"seeds": 3}}
-    job = Job.from_config(config)
-    assert job.compare == {"seeds": 3}
-    assert job.config()["compare"] == {"seeds": 3}
-    assert "compare" not in Job.from_config({k: v for k, v in config.items() if k != "compare"}).config()
+    configuration = Configuration.from_config(config)
+    assert configuration.compare == {"seeds": 3}
+    assert configuration.config()["compare"] == {"seeds": 3}
+    assert (
+        "compare"
+        not in Configuration.from_config({k: v for k, v in config.items() if k != "compare"}).config()
+    )

@@ -13,8 +13,8 @@ import torch
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from cotrain import tasks as kinds
-from cotrain.cotraining import CoTraining, EstimatorPeer, Outcome, Peer, Strategy, View, random_views
-from cotrain.cotraining.rounds._co_training_loop import Loop
+from cotrain.cotraining import CoTraining, CoTrainingResult, EstimatorPeer, Peer, Strategy, View, random_views
+from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
@@ -54,14 +54,14 @@ class Problem:
     train: Examples
     truth: Examples
     validation: Examples
-    kit: LinearKit
+    factory: LinearKit
 
-    def run(self, settings: CoTraining, *, validation: bool = True, **more: Any) -> Outcome:
+    def run(self, settings: CoTraining, *, validation: bool = True, **more: Any) -> CoTrainingResult:
         strategy = settings.strategy
         assert isinstance(strategy, Strategy)
         held = self.validation if validation else None
-        return Loop(
-            self.tasks, self.train, held, settings, strategy, self.kit, truth=self.truth, **more
+        return CoTrainingLoop(
+            self.tasks, self.train, held, settings, strategy, self.factory, truth=self.truth, **more
         ).run()
 
 

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from cotrain._base import DataError
-from cotrain.cotraining import CoTrainingClassifier, CoTrainingRegressor, LeaveOneOut, SelfTraining
+from cotrain.cotraining import Committee, CoTrainingClassifier, CoTrainingRegressor, SelfTraining
 from cotrain.networks import TableEncoder
 
 N = 24
@@ -51,7 +51,7 @@ def test_any_pattern_of_labels_and_any_number_of_classes(y: np.ndarray):
 @quick
 @given(
     y=arrays.arrays(np.int64, (N, 2), elements=st.integers(-1, 2)),
-    strategy=st.sampled_from([LeaveOneOut(2), SelfTraining(separate=True)]),
+    strategy=st.sampled_from([Committee(2), SelfTraining(separate=True)]),
 )
 def test_any_pattern_of_labels_of_two_tasks(y: np.ndarray, strategy):
     y[0] = np.maximum(y[0], 0)
@@ -111,7 +111,7 @@ def test_any_pattern_of_numbers(y: np.ndarray):
 def test_networks_take_any_pattern_too(y: np.ndarray):
     y[0] = np.maximum(y[0], 0)
     model = CoTrainingClassifier(
-        LeaveOneOut(2), encoder=TableEncoder(4, 0), max_rounds=1, updates=3, random_state=0
+        Committee(2), encoder=TableEncoder(4, 0), max_rounds=1, updates=3, random_state=0
     ).fit(X, y)
     assert model.predict(X).shape == (N, 2)
 

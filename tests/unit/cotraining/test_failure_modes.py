@@ -20,23 +20,23 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 from cotrain._base import DataError
 from cotrain.balancing import Equal
 from cotrain.cotraining import (
-    Belief,
+    Committee,
     CoTraining,
     CoTrainingClassifier,
-    CrossLabelling,
     Curriculum,
     EstimatorPeer,
     KBest,
-    LeaveOneOut,
+    Prediction,
     SelfTraining,
     TeacherStudent,
     Threshold,
+    TwoViewCoTraining,
     View,
 )
-from cotrain.cotraining._network_factory import Toolbox
+from cotrain.cotraining._network_factory import NetworkFactory
 from cotrain.cotraining.guards._distribution_shift import choose_round
-from cotrain.cotraining.rounds._co_training_loop import Loop
-from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskModel
+from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
+from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskNetwork
 from cotrain.training import Examples, Training
 
 LEFT = View({"inputs": torch.tensor([True, True, False, False])})
@@ -45,7 +45,7 @@ RIGHT = View({"inputs": torch.tensor([False, False, True, True])})
 
 def replaced(problem, peer) -> None:
     """Let a kit give this peer wherever a network is asked for."""
-    problem.kit.network = lambda name, tasks=None, view=None, *, bootstrap=False: peer
+    problem.factory.network = lambda name, tasks=None, view=None, *, bootstrap=False: peer
 
 
 class Forgetting(EstimatorPeer):
@@ -53,12 +53,12 @@ class Forgetting(EstimatorPeer):
 
     forgotten = 0
 
-    def fit(self, examples, validation, key, store, true=None):
+    def fit(self, examples, validation, key, cache, true=None):
         if key.startswith("round-") and not key.startswith("round-0"):
             kept = examples.targets["class"] != self.forgotten
             masks = {**examples.masks, "class": examples.masks["class"] * kept}
             examples = Examples(examples.inputs, examples.targets, masks)
-        return super().fit(examples, validation, key, store, true)
+        return super().fit(examples, validation, key, cache, true)
 
 
 # -- classes starve and collapse ------------------------------------------------------------------------
@@ -71,7 +71,7 @@ def test_a_rare_class_that_starves_is_noticed_though_the_shares_hardly_move(make
     for name in ("train", "truth"):
         setattr(problem, name, getattr(problem, name).take(torch.nonzero(kept).flatten()))
     assert 0.05 < float((problem.truth.targets["class"] == 0).float().mean()) < 0.1
-    replaced(problem, Forgetting("linear", problem.tasks, problem.kit.classifier))
+    replaced(problem, Forgetting("linear", problem.tasks, problem.factory.classifier))
     outcome = problem.run(CoTraining(SelfTraining(Threshold(0.6)), 1), validation=False)
     assert outcome.records[0].tasks[0].true_accuracy > 0.9
     assert outcome.chosen["class"] == 0
@@ -99,13 +99,13 @@ def test_quotas_keep_the_shares_of_what_is_accepted(make_problem):
 # -- confirmation, no gain, drift by chance --------------------------------------------------------------
 
 
-def beliefs_right_in(problem, counts: list[int]) -> list[Belief]:
+def beliefs_right_in(problem, counts: list[int]) -> list[Prediction]:
     """Return for each count a belief on the validation rows that is right in so many."""
     truth = problem.validation.targets["class"][:, 0]
     found = []
     for count in counts:
         said = torch.where(torch.arange(len(truth)) < count, truth, (truth + 1) % 3)
-        found.append(Belief(probabilities=torch.nn.functional.one_hot(said, 3).float()[:, None]))
+        found.append(Prediction(probabilities=torch.nn.functional.one_hot(said, 3).float()[:, None]))
     return found
 
 
@@ -121,22 +121,22 @@ def beliefs_right_in(problem, counts: list[int]) -> list[Belief]:
 )
 def test_validation_chooses_the_round_and_chance_does_not(make_problem, counts, chosen):
     problem = make_problem()
-    beliefs = beliefs_right_in(problem, counts)
-    assert choose_round(problem.tasks[0], beliefs, problem.validation, set()) == chosen
+    predictions = beliefs_right_in(problem, counts)
+    assert choose_round(problem.tasks[0], predictions, problem.validation, set()) == chosen
 
 
 def test_a_refused_round_is_not_chosen_however_good(make_problem):
     problem = make_problem()
-    beliefs = beliefs_right_in(problem, [50, 60, 79])
-    assert choose_round(problem.tasks[0], beliefs, problem.validation, {2}) == 1
-    assert choose_round(problem.tasks[0], beliefs, problem.validation, {1, 2}) == 0
+    predictions = beliefs_right_in(problem, [50, 60, 79])
+    assert choose_round(problem.tasks[0], predictions, problem.validation, {2}) == 1
+    assert choose_round(problem.tasks[0], predictions, problem.validation, {1, 2}) == 0
 
 
 def test_labelling_to_the_bitter_end_falls_back_to_the_start(make_problem):
     """A teacher that guesses labels everything; whoever learns that loses, and gets the start back."""
     problem = make_problem(labelled=28, held=25, n=300)
     teacher = EstimatorPeer("guesser", problem.tasks, DummyClassifier(strategy="stratified", random_state=1))
-    problem.kit.estimator = lambda *args, **options: teacher
+    problem.factory.estimator = lambda *args, **options: teacher
     settings = CoTraining(
         TeacherStudent("estimators"), 2, pseudo_weight=1.0, by_confidence=False, max_drift=1.0
     )
@@ -168,7 +168,7 @@ def test_thresholds_are_held_against_calibrated_confidence(make_problem, validat
         wrong = torch.rand(len(rows), 1, generator=generator) < 0.3
         spoiled = torch.where(wrong, (rows.targets["class"] + 1) % 3, rows.targets["class"])
         setattr(problem, name, Examples(rows.inputs, {"class": spoiled}, rows.masks))
-    problem.kit.classifier = Boasting()
+    problem.factory.classifier = Boasting()
     outcome = problem.run(CoTraining(SelfTraining(Threshold(0.95)), 1), validation=validation)
     assert not outcome.records
     assert outcome.stopped.startswith("nothing was accepted")
@@ -209,16 +209,16 @@ def test_a_broken_task_leaves_the_others_rounds_untouched(make_problem, poison: 
                 return np.full(len(X), np.nan)
             return values * 1e30 if poison == "failing" else values
 
-    kit = copy.copy(both.kit)
+    factory = copy.copy(both.factory)
 
     def network(name, tasks=None, view=None, *, bootstrap=False):
-        return EstimatorPeer(name, tasks or both.tasks, kit.classifier, Broken(), view=view)
+        return EstimatorPeer(name, tasks or both.tasks, factory.classifier, Broken(), view=view)
 
-    both.kit.network = network
+    both.factory.network = network
     settings = CoTraining(SelfTraining(KBest(), separate=True), 3)
     a, b = alone.run(settings), both.run(settings)
     assert [r.tasks[0].accepted for r in a.records] == [r.tasks[0].accepted for r in b.records]
-    x, y = (o.beliefs(alone.validation.inputs)["class"].probabilities for o in (a, b))
+    x, y = (o.predictions(alone.validation.inputs)["class"].probabilities for o in (a, b))
     assert torch.equal(x, y)
     if poison in ("nan", "failing"):
         assert all(record.tasks[1].accepted == 0 for record in b.records)
@@ -242,13 +242,13 @@ def test_a_task_whose_teacher_fails_leaves_the_others_their_teacher(make_problem
     both = make_problem(kinds_=["class", "size"], labelled=60)
     outcomes = []
     for problem in (alone, both):
-        kit, tasks = problem.kit, problem.tasks
-        teacher = EstimatorPeer("teacher", tasks, kit.classifier, Touchy(most=10))
-        kit.estimator = lambda *args, teacher=teacher, **options: teacher
+        factory, tasks = problem.factory, problem.tasks
+        teacher = EstimatorPeer("teacher", tasks, factory.classifier, Touchy(most=10))
+        factory.estimator = lambda *args, teacher=teacher, **options: teacher
         outcomes.append(problem.run(CoTraining(TeacherStudent("estimators"), 1)))
     a, b = outcomes
     assert a.records[0].tasks[0] == b.records[0].tasks[0]
-    x, y = (o.beliefs(alone.validation.inputs)["class"].probabilities for o in outcomes)
+    x, y = (o.predictions(alone.validation.inputs)["class"].probabilities for o in outcomes)
     assert torch.equal(x, y)
     size = b.records[0].tasks[1]
     assert size.accepted == 0
@@ -257,20 +257,20 @@ def test_a_task_whose_teacher_fails_leaves_the_others_their_teacher(make_problem
 
 def test_a_round_that_a_task_cannot_be_fitted_in_is_refused_for_that_task_alone(make_problem):
     problem = make_problem(kinds_=["class", "size"], labelled=60)
-    problem.kit.network = lambda name, tasks=None, view=None, *, bootstrap=False: EstimatorPeer(
-        name, tasks or problem.tasks, problem.kit.classifier, Touchy(most=60)
+    problem.factory.network = lambda name, tasks=None, view=None, *, bootstrap=False: EstimatorPeer(
+        name, tasks or problem.tasks, problem.factory.classifier, Touchy(most=60)
     )
-    problem.kit.named = {"left": LEFT, "right": RIGHT}
-    outcome = problem.run(CoTraining(CrossLabelling(["left", "right"], selector=KBest(0.5)), 1))
+    problem.factory.named = {"left": LEFT, "right": RIGHT}
+    outcome = problem.run(CoTraining(TwoViewCoTraining(["left", "right"], selector=KBest(0.5)), 1))
     assert outcome.chosen == {"class": 1, "size": 0}
     assert outcome.verdicts["size"].startswith("supervised start: every round was refused: Touchy failed: ")
     assert "refused: Touchy failed" in outcome.records[0].tasks[1].note
-    assert torch.isfinite(outcome.beliefs(problem.validation.inputs)["size"].values).all()
+    assert torch.isfinite(outcome.predictions(problem.validation.inputs)["size"].values).all()
 
 
 def test_a_task_that_the_answering_peer_cannot_learn_is_named(make_problem):
     problem = make_problem(kinds_=["class", "size"], labelled=60)
-    replaced(problem, EstimatorPeer("linear", problem.tasks, problem.kit.classifier, Touchy(most=10)))
+    replaced(problem, EstimatorPeer("linear", problem.tasks, problem.factory.classifier, Touchy(most=10)))
     expected = "Task 'size' cannot be learned from its 60 labelled rows: Touchy failed: 60 rows are too many"
     with pytest.raises(DataError, match=expected):
         problem.run(CoTraining(SelfTraining(), 1))
@@ -284,18 +284,18 @@ def test_each_cell_is_labelled_once_and_with_what_the_teacher_said(make_problem)
     seen: list[tuple[Examples, str]] = []
 
     class Watched(EstimatorPeer):
-        def fit(self, examples, validation, key, store, true=None):
+        def fit(self, examples, validation, key, cache, true=None):
             seen.append((examples, key))
-            return super().fit(examples, validation, key, store, true)
+            return super().fit(examples, validation, key, cache, true)
 
-    replaced(problem, Watched("linear", problem.tasks, problem.kit.classifier))
+    replaced(problem, Watched("linear", problem.tasks, problem.factory.classifier))
     outcome = problem.run(CoTraining(SelfTraining(KBest(0.8)), 3, patience=9))
     rounds = [one for one in seen if one[1].startswith("round-")]
     assert len(rounds) == 4
     for number, (examples, _) in enumerate(rounds[1:], 1):
         # No row stands there twice, and each pseudo-label is the last round's prediction: "no" stays "no".
         assert len(examples) == 200
-        said = outcome.fitted[number - 1][0].beliefs(problem.train.inputs)["yes"].classes()
+        said = outcome.fitted[number - 1][0].predictions(problem.train.inputs)["yes"].classes()
         added = (examples.masks["yes"] > 0) & ~(problem.train.masks["yes"] > 0)
         assert torch.equal(examples.targets["yes"][added].long(), said[added])
         assert outcome.records[number - 1].tasks[0].accepted == int(added.sum())
@@ -314,10 +314,10 @@ def test_every_fit_takes_as_many_updates_as_the_start(make_problem):
             sharing = HardSharing().build(
                 lambda: MLP((8,), n_inputs=4).build(InputSpec()), [task.name for task in tasks]
             )
-            return MultiTaskModel(sharing, {task.name: task.head(8) for task in tasks})
+            return MultiTaskNetwork(sharing, {task.name: task.head(8) for task in tasks})
 
-    settings = CoTraining(LeaveOneOut(2), 2, updates=24, patience=9)
-    kit = Toolbox(
+    settings = CoTraining(Committee(2), 2, updates=24, patience=9)
+    factory = NetworkFactory(
         problem.tasks,
         build,
         Equal(),
@@ -325,7 +325,9 @@ def test_every_fit_takes_as_many_updates_as_the_start(make_problem):
         settings,
         shapes={"inputs": (4,)},
     )
-    outcome = Loop(problem.tasks, problem.train, problem.validation, settings, settings.strategy, kit).run()
+    outcome = CoTrainingLoop(
+        problem.tasks, problem.train, problem.validation, settings, settings.strategy, factory
+    ).run()
     start = [one.updates for one in outcome.fitted[0]]
     assert outcome.records
     for record in outcome.records:

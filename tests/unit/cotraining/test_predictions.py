@@ -3,44 +3,46 @@ import pytest
 import torch
 
 from cotrain import tasks as kinds
-from cotrain.cotraining._predictions import Belief, belief_of_output, joined, prior_of
+from cotrain.cotraining._predictions import Prediction, joined, prediction_of_output, prior_of
 
 
 def test_a_label_is_a_target_of_two_classes():
     task = kinds.Binary("b")
-    belief = belief_of_output(task, torch.tensor([[0.0], [3.0], [-3.0]]))
-    assert belief.classes().flatten().tolist() == [0, 1, 0]
-    assert belief.confidence()[1].item() == pytest.approx(0.9526, abs=1e-3)
-    assert belief.confidence()[2].item() == pytest.approx(0.9526, abs=1e-3)
-    assert belief.scores(task)[1].item() == pytest.approx(0.9526, abs=1e-3)
+    prediction = prediction_of_output(task, torch.tensor([[0.0], [3.0], [-3.0]]))
+    assert prediction.classes().flatten().tolist() == [0, 1, 0]
+    assert prediction.confidence()[1].item() == pytest.approx(0.9526, abs=1e-3)
+    assert prediction.confidence()[2].item() == pytest.approx(0.9526, abs=1e-3)
+    assert prediction.scores(task)[1].item() == pytest.approx(0.9526, abs=1e-3)
 
 
 def test_a_level_and_its_neighbours_count_together():
     task = kinds.Ordinal("level")
     task.fit(pl.DataFrame({"level": [0, 1, 2, 3] * 2}))
-    belief = belief_of_output(task, torch.tensor([[4.0, 0.5, -0.5]]))
+    prediction = prediction_of_output(task, torch.tensor([[4.0, 0.5, -0.5]]))
     p = task.scores(torch.tensor([[4.0, 0.5, -0.5]]))[0]
-    level = int(belief.classes()[0, 0])
-    assert belief.confidence()[0, 0].item() == pytest.approx(float(p[max(0, level - 1) : level + 2].sum()))
+    level = int(prediction.classes()[0, 0])
+    assert prediction.confidence()[0, 0].item() == pytest.approx(
+        float(p[max(0, level - 1) : level + 2].sum())
+    )
 
 
 def test_a_number_is_as_sure_as_the_peers_are_of_one_mind():
     values = torch.tensor([[0.0], [0.0], [0.0], [0.0]])
     others = torch.tensor([[0.1], [2.0], [0.5], [4.0]])
-    belief = joined([Belief(values=values), Belief(values=others)])
-    assert belief.confidence().flatten().tolist() == pytest.approx([0.875, 0.375, 0.625, 0.125])
-    assert belief.values is not None
-    assert belief.values.flatten().tolist() == pytest.approx([0.05, 1.0, 0.25, 2.0])
+    prediction = joined([Prediction(values=values), Prediction(values=others)])
+    assert prediction.confidence().flatten().tolist() == pytest.approx([0.875, 0.375, 0.625, 0.125])
+    assert prediction.values is not None
+    assert prediction.values.flatten().tolist() == pytest.approx([0.05, 1.0, 0.25, 2.0])
 
 
 def test_one_peer_alone_is_not_sure_of_any_number():
-    belief = joined([Belief(values=torch.zeros(5, 1), spread=torch.zeros(5, 1))])
-    assert belief.confidence().flatten().tolist() == [0.5] * 5
+    prediction = joined([Prediction(values=torch.zeros(5, 1), spread=torch.zeros(5, 1))])
+    assert prediction.confidence().flatten().tolist() == [0.5] * 5
 
 
 def test_joined_says_where_the_peers_agree():
-    a = Belief(probabilities=torch.tensor([[[0.9, 0.1]], [[0.6, 0.4]]]))
-    b = Belief(probabilities=torch.tensor([[[0.8, 0.2]], [[0.3, 0.7]]]))
+    a = Prediction(probabilities=torch.tensor([[[0.9, 0.1]], [[0.6, 0.4]]]))
+    b = Prediction(probabilities=torch.tensor([[[0.8, 0.2]], [[0.3, 0.7]]]))
     both = joined([a, b])
     assert both.agree is not None
     assert both.agree.flatten().tolist() == [True, False]
@@ -50,15 +52,17 @@ def test_joined_says_where_the_peers_agree():
 
 def test_alignment_brings_the_mean_to_the_prior():
     p = torch.tensor([[[0.9, 0.1]], [[0.8, 0.2]], [[0.7, 0.3]], [[0.6, 0.4]]])
-    aligned = Belief(probabilities=p).aligned(torch.tensor([[0.5, 0.5]]), torch.ones(4, 1, dtype=torch.bool))
+    aligned = Prediction(probabilities=p).aligned(
+        torch.tensor([[0.5, 0.5]]), torch.ones(4, 1, dtype=torch.bool)
+    )
     assert aligned.probabilities is not None
     assert aligned.classes().flatten().tolist() == [0, 0, 1, 1]
     assert aligned.probabilities.sum(dim=-1).flatten().tolist() == pytest.approx([1.0] * 4)
 
 
 def test_alignment_leaves_numbers_alone():
-    belief = Belief(values=torch.zeros(2, 1))
-    assert belief.aligned(torch.ones(1, 1), torch.ones(2, 1, dtype=torch.bool)) is belief
+    prediction = Prediction(values=torch.zeros(2, 1))
+    assert prediction.aligned(torch.ones(1, 1), torch.ones(2, 1, dtype=torch.bool)) is prediction
 
 
 def test_the_prior_counts_true_labels_only():

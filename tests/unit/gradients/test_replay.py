@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from cotrain.gradients import SecondLook
+from cotrain.gradients import ReplayForward
 
 
 class Counting(nn.Module):
@@ -32,7 +32,7 @@ def test_same_draws_and_the_same_statistics_as_after_one_look():
         once = network()
         once.load_state_dict(model.state_dict())
         torch.manual_seed(1)
-        again = SecondLook(model)
+        again = ReplayForward(model)
         first = model(x)
         with again:
             second = model(x)
@@ -50,7 +50,7 @@ def test_only_the_update_makes_the_difference():
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model, x = nn.Sequential(nn.Linear(3, 1), nn.Dropout(0.5)), torch.randn(50, 3)
-        again = SecondLook(model)
+        again = ReplayForward(model)
         before = model(x).square().mean()
         before.backward()
         with torch.no_grad():
@@ -63,7 +63,7 @@ def test_only_the_update_makes_the_difference():
 
 
 def broken_look(model: nn.Module) -> None:
-    with SecondLook(model):
+    with ReplayForward(model):
         model(torch.ones(2, 3))
         raise RuntimeError("broken")
 

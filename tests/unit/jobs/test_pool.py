@@ -20,7 +20,7 @@ class Noted:
     def done(self, job: PoolJob, reason: str | None, where: Where) -> None:
         self.told.append((job.name, reason, where))
 
-    def look(self) -> None:
+    def poll(self) -> None:
         self.looks += 1
 
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from cotrain._base import InvalidArgumentError
-from cotrain.keras import SoftSharing
+from cotrain.keras import SoftSharingLayer
 
 
 def tower(units, width=8):
@@ -17,7 +17,7 @@ def tower(units, width=8):
 
 def test_the_penalty_is_the_squared_distance_to_the_mean_of_what_matches():
     first, second = tower(10), tower(1)
-    sharing = SoftSharing([first, second], strength=0.1)
+    sharing = SoftSharingLayer([first, second], strength=0.1)
     assert sharing.matches == [
         (a.name, b.name) for a, b in zip(first.layers[:2], second.layers[:2], strict=True)
     ]
@@ -32,7 +32,7 @@ def test_a_strong_penalty_draws_the_towers_together_and_survives_a_file(tmp_path
     def trained(strength):
         keras.utils.set_random_seed(0)
         inputs = keras.Input((4,))
-        a, b = SoftSharing([tower(1), tower(1)], strength, name="soft")(inputs)
+        a, b = SoftSharingLayer([tower(1), tower(1)], strength, name="soft")(inputs)
         model = keras.Model(inputs, {"a": a, "b": b})
         model.compile(keras.optimizers.Adam(0.01), {"a": "mse", "b": "mse"})
         model.fit(x, y, epochs=30, verbose=0)
@@ -41,7 +41,7 @@ def test_a_strong_penalty_draws_the_towers_together_and_survives_a_file(tmp_path
     model = trained(1.0)
     soft = model.get_layer("soft")
     assert float(soft.penalty()) < 0.2 * float(
-        SoftSharing(trained(0.0).get_layer("soft").models, 1.0).penalty()
+        SoftSharingLayer(trained(0.0).get_layer("soft").models, 1.0).penalty()
     )
     model.save(tmp_path / "soft.keras")
     again = keras.models.load_model(tmp_path / "soft.keras")
@@ -51,8 +51,8 @@ def test_a_strong_penalty_draws_the_towers_together_and_survives_a_file(tmp_path
 
 def test_nothing_in_common_is_an_error():
     with pytest.raises(InvalidArgumentError, match="no layers that match"):
-        SoftSharing([tower(1, 8), tower(2, 9)])
+        SoftSharingLayer([tower(1, 8), tower(2, 9)])
     with pytest.raises(InvalidArgumentError, match="two or more models"):
-        SoftSharing([tower(1)])
+        SoftSharingLayer([tower(1)])
     with pytest.raises(InvalidArgumentError, match="strength"):
-        SoftSharing([tower(1), tower(1)], strength=-1.0)
+        SoftSharingLayer([tower(1), tower(1)], strength=-1.0)

@@ -49,7 +49,7 @@ def test_given_cells_stay_and_empty_ones_are_filled(fitted):
 
 def test_what_is_not_sure_enough_stays_open(fitted):
     learner, frame = fitted
-    table = complete(learner, frame, least=0.9)
+    table = complete(learner, frame, min_confidence=0.9)
     is_open = table["side_source"] == "open"
     assert is_open.any()
     assert table["side"].filter(is_open).null_count() == is_open.sum()
@@ -65,7 +65,7 @@ def test_a_target_column_may_be_absent(fitted):
 
 def test_a_share_out_of_range_is_refused(fitted):
     with pytest.raises(InvalidArgumentError, match="expected a number"):
-        complete(*fitted, least=1.5)
+        complete(*fitted, min_confidence=1.5)
 
 
 def half_known(n: int = 300, seed: int = 0, flipped: float = 0.0) -> tuple[pl.DataFrame, np.ndarray]:
@@ -90,7 +90,7 @@ def co_trained(tmp_path_factory) -> tuple[ct.Learner, pl.DataFrame]:
     learner = ct.Learner(
         [ct.tasks.Binary("side"), ct.tasks.Regression("size")],
         encoder=ct.networks.TableEncoder(16, 1),
-        cotraining=ct.CoTraining(ct.cotraining.LeaveOneOut(2), 2, updates=160),
+        cotraining=ct.CoTraining(ct.cotraining.Committee(2), 2, updates=160),
         training=ct.Training(epochs=6, batch_size=64),
     )
     folder = tmp_path_factory.mktemp("runs") / "run"
@@ -132,7 +132,7 @@ def test_the_confidence_is_that_which_held_out_rows_bear_out():
     flips = np.random.default_rng(5).random(400) < 0.2
     right = float(((table["side"] == "right").to_numpy() == (truth ^ flips)).mean())
     claimed = float(table["side_confidence"].mean())
-    raw = float(learner.coding.tasks[0].confidence(learner.outputs(held)["side"]).mean())
+    raw = float(learner.preprocessor.tasks[0].confidence(learner.outputs(held)["side"]).mean())
     assert abs(claimed - right) < 0.08 < raw - right
 
 
@@ -140,6 +140,6 @@ def test_without_held_out_rows_numbers_say_nothing_of_their_confidence():
     frame, _ = half_known(80)
     learner = ct.Learner([ct.tasks.Regression("size")], training=ct.Training(epochs=1))
     learner.fit(frame.drop("side"), None, progress=False)
-    table = complete(learner, frame, least=0.9)
+    table = complete(learner, frame, min_confidence=0.9)
     assert table["size_confidence"].null_count() == 80
     assert table["size"].null_count() == 0

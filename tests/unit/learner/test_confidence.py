@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from cotrain import tasks as kinds
-from cotrain.cotraining import Belief, Isotonic, PseudoLabels
-from cotrain.learner._confidence import Assurance, cells_of
+from cotrain.cotraining import Isotonic, Prediction, PseudoLabels
+from cotrain.learner._confidence import CalibratedConfidence, cells_of
 from cotrain.training import Examples
 
 
@@ -34,8 +34,8 @@ def rows(n: int = 200) -> tuple[list, Examples, dict[str, torch.Tensor]]:
     return tasks, held, outputs
 
 
-def belief_of(p: float) -> Belief:
-    return Belief(probabilities=torch.tensor([[[1 - p, p]]]))
+def belief_of(p: float) -> Prediction:
+    return Prediction(probabilities=torch.tensor([[[1 - p, p]]]))
 
 
 @pytest.mark.parametrize("calibration", [None, Isotonic()])
@@ -46,24 +46,24 @@ def test_held_out_rows_correct_the_confidence_and_a_folder_keeps_it(tmp_path, ca
         if calibration is None
         else SimpleNamespace(settings=SimpleNamespace(calibration=calibration), cells=None)
     )
-    assurance = Assurance.learn(tasks, outputs, held, rounds)
+    assurance = CalibratedConfidence.learn(tasks, outputs, held, rounds)
     assurance.write(tmp_path)
     assert not (tmp_path / "pseudo_labels.parquet").exists()
-    for one in (assurance, Assurance.read(tmp_path, calibration)):
+    for one in (assurance, CalibratedConfidence.read(tmp_path, calibration)):
         assert float(one.sure(tasks[0], belief_of(0.98))[0, 0]) == pytest.approx(0.7, abs=0.03)
-        number = Belief(values=torch.zeros(3, 1))
+        number = Prediction(values=torch.zeros(3, 1))
         assert one.sure(tasks[1], number)[:, 0].tolist() == pytest.approx([0.9] * 3, abs=0.01)
 
 
 def test_without_held_out_rows_nothing_is_corrected_and_numbers_are_unknown():
     tasks, _, _ = rows()
-    assurance = Assurance.learn(tasks, {}, None)
+    assurance = CalibratedConfidence.learn(tasks, {}, None)
     assert float(assurance.sure(tasks[0], belief_of(0.98))[0, 0]) == pytest.approx(0.98)
-    assert np.isnan(assurance.sure(tasks[1], Belief(values=torch.zeros(3, 1)))).all()
+    assert np.isnan(assurance.sure(tasks[1], Prediction(values=torch.zeros(3, 1)))).all()
 
 
 def test_a_folder_of_before_is_read(tmp_path):
-    assert Assurance.read(tmp_path).cells.height == 0
+    assert CalibratedConfidence.read(tmp_path).cells.height == 0
 
 
 def test_pseudo_labels_are_found_again_by_the_inputs(tmp_path):
@@ -75,8 +75,8 @@ def test_pseudo_labels_are_found_again_by_the_inputs(tmp_path):
     labels = PseudoLabels(torch.ones(4, 2) * (weight > 0), weight + 0.4, weight, 2, "a, b")
     cells = cells_of(examples, {"tags": labels}, {"tags": 1})
     assert cells.height == 3
-    Assurance(cells=cells).write(tmp_path)
-    found = Assurance.read(tmp_path).pseudo_labels(task, {"inputs": inputs["inputs"].flip(0)})
+    CalibratedConfidence(cells=cells).write(tmp_path)
+    found = CalibratedConfidence.read(tmp_path).pseudo_labels(task, {"inputs": inputs["inputs"].flip(0)})
     assert found is not None
     assert found["place"].to_list() == [0, 0, 1, 1, 2, 2, 3, 3]
     assert found["value"].to_list() == [None, None, 1.0, 1.0, None, None, 1.0, None]

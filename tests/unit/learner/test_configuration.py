@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from cotrain._base import ConfigError
-from cotrain.learner import Job
+from cotrain.learner import Configuration
 
 
 @pytest.fixture
@@ -21,40 +21,40 @@ def config(tmp_path):
 
 
 def test_reads_a_file_and_finds_the_data_beside_it(config):
-    job = Job.read(config)
-    assert job.data == str(config.parent / "table.csv")
-    assert [task.name for task in job.learner.tasks] == ["big", "price"]
-    assert job.learner.training.epochs == 3
-    assert job.split.test == 0.1
+    configuration = Configuration.read(config)
+    assert configuration.data == str(config.parent / "table.csv")
+    assert [task.name for task in configuration.learner.tasks] == ["big", "price"]
+    assert configuration.learner.training.epochs == 3
+    assert configuration.split.test == 0.1
 
 
 def test_the_resolved_configuration_makes_an_equal_job(config):
-    resolved = Job.read(config).config()
-    again = Job.from_config(yaml.safe_load(yaml.safe_dump(resolved)))
+    resolved = Configuration.read(config).config()
+    again = Configuration.from_config(yaml.safe_load(yaml.safe_dump(resolved)))
     assert again.config() == resolved
 
 
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
-        ("training.epochs=7", lambda job: job.learner.training.epochs == 7),
-        ("training.clip=null", lambda job: job.learner.training.clip is None),
-        ("balancer=Equal", lambda job: type(job.learner.balancer).__name__ == "Equal"),
-        ("encoder.width=32", lambda job: False),
-        ("tasks.price.weight=5", lambda job: job.learner.tasks[1].weight == 5),
-        ("tasks.0.preference=3", lambda job: job.learner.tasks[0].preference == 3),
-        ("seed=9", lambda job: job.learner.seed == 9),
-        ("head=[8, 4]", lambda job: job.learner.head == [8, 4]),
+        ("training.epochs=7", lambda configuration: configuration.learner.training.epochs == 7),
+        ("training.clip=null", lambda configuration: configuration.learner.training.clip is None),
+        ("balancer=Equal", lambda configuration: type(configuration.learner.balancer).__name__ == "Equal"),
+        ("encoder.width=32", lambda configuration: False),
+        ("tasks.price.weight=5", lambda configuration: configuration.learner.tasks[1].weight == 5),
+        ("tasks.0.preference=3", lambda configuration: configuration.learner.tasks[0].preference == 3),
+        ("seed=9", lambda configuration: configuration.learner.seed == 9),
+        ("head=[8, 4]", lambda configuration: configuration.learner.head == [8, 4]),
     ],
 )
 def test_set_overrides_one_value(config, setting, value):
     if setting.startswith("encoder"):
         with pytest.raises(ConfigError, match="encoder: expected a name or a mapping with a kind"):
-            Job.read(config, [setting])
-        job = Job.read(config, ["encoder=TableEncoder", setting])
-        assert job.learner.encoder.width == 32
+            Configuration.read(config, [setting])
+        configuration = Configuration.read(config, ["encoder=TableEncoder", setting])
+        assert configuration.learner.encoder.width == 32
         return
-    assert value(Job.read(config, [setting]))
+    assert value(Configuration.read(config, [setting]))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_set_overrides_one_value(config, setting, value):
 )
 def test_a_wrong_setting_gets_one_sentence(config, setting, sentence):
     with pytest.raises(ConfigError) as error:
-        Job.read(config, [setting])
+        Configuration.read(config, [setting])
     if sentence is not None:
         assert sentence in str(error.value)
 
@@ -98,7 +98,7 @@ def test_a_wrong_file_gets_one_sentence_with_its_name(tmp_path, text, sentence):
     path = tmp_path / "job.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError) as error:
-        Job.read(path)
+        Configuration.read(path)
     assert sentence in str(error.value)
     assert "job.yaml" in str(error.value)
     assert "\n" not in str(error.value)
@@ -106,17 +106,19 @@ def test_a_wrong_file_gets_one_sentence_with_its_name(tmp_path, text, sentence):
 
 def test_a_missing_file_points_to_its_neighbours(config):
     with pytest.raises(ConfigError, match=r"did you mean 'job.yaml'\?"):
-        Job.read(config.parent / "jop.yaml")
+        Configuration.read(config.parent / "jop.yaml")
 
 
 def test_values_are_changed_by_keys_with_dots():
     config = {"data": "t.csv", "tasks": [{"kind": "Binary", "name": "a"}], "tune": {"trials": 3}}
-    job = Job.from_config(config)
-    changed = job.changed({"training.epochs": 7, "tasks.a.weight": 2.0, "sharing": {"kind": "MMoE"}})
+    configuration = Configuration.from_config(config)
+    changed = configuration.changed(
+        {"training.epochs": 7, "tasks.a.weight": 2.0, "sharing": {"kind": "MMoE"}}
+    )
     assert (changed.learner.training.epochs, changed.learner.tasks[0].weight) == (7, 2.0)
     assert (type(changed.learner.sharing).__name__, changed.tune) == ("MMoE", {"trials": 3})
-    assert job.learner.training.epochs == 20
+    assert configuration.learner.training.epochs == 20
     with pytest.raises(ConfigError, match="did you mean 'epochs'"):
-        job.changed({"training.epoch": 7})
+        configuration.changed({"training.epoch": 7})
     with pytest.raises(ConfigError, match=r"tasks\.b\.weight: 'b' is not in the list"):
-        job.changed({"tasks.b.weight": 7})
+        configuration.changed({"tasks.b.weight": 7})

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import cotrain as ct
-from cotrain.learner._gradient_probe import Probe
+from cotrain.learner._gradient_probe import GradientProbe
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def learner(*names):
 
 def test_equal_tasks_agree_more_than_different_ones(frame):
     before = torch.get_rng_state()
-    found = Probe.of(learner("same", "again", "other"), frame, steps=60)
+    found = GradientProbe.of(learner("same", "again", "other"), frame, steps=60)
     assert torch.equal(before, torch.get_rng_state())
     cosines = {(pair.first, pair.second): pair.cosine for pair in found.pairs}
     assert cosines["same", "again"] > cosines["same", "other"] + 0.2
@@ -38,8 +38,8 @@ def test_equal_tasks_agree_more_than_different_ones(frame):
 
 
 def test_rows_and_passes_are_limited_and_rare_tasks_do_no_harm(frame):
-    found = Probe.of(learner("same", "seldom"), frame, rows=64)
-    assert Probe.of(learner("same", "seldom"), frame, rows=64) == found
+    found = GradientProbe.of(learner("same", "seldom"), frame, rows=64)
+    assert GradientProbe.of(learner("same", "seldom"), frame, rows=64) == found
     assert found.rows == 64
     assert found.steps == 20  # ten passes over two batches
     assert all(np.isfinite(pair.cosine) for pair in found.pairs)

@@ -3,7 +3,7 @@ import polars as pl
 import pytest
 import yaml
 
-from cotrain.learner import Job, Proposal
+from cotrain.learner import Configuration, Recommendation
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def path(tmp_path):
 
 
 def test_says_what_it_proposes_and_why(path):
-    proposal = Proposal.of_table(str(path), ["big", "price"], relative_to=path.parent)
+    proposal = Recommendation.of_table(str(path), ["big", "price"], relative_to=path.parent)
     assert proposal.config["sharing"] == "HardSharing"
     assert proposal.config["split"] == {"column": "fold"}
     assert proposal.config["training"] == {"epochs": 40, "batch_size": 32}
@@ -29,18 +29,18 @@ def test_says_what_it_proposes_and_why(path):
     text = proposal.to_yaml()
     commented = " ".join(line[2:] for line in text.splitlines() if line.startswith("# "))
     assert proposal.why in commented
-    assert Job.from_config(yaml.safe_load(text)).learner.encoder.width == 64
+    assert Configuration.from_config(yaml.safe_load(text)).learner.encoder.width == 64
 
 
 def test_without_a_probe(path):
-    proposal = Proposal.of_table(str(path), ["big", "price"], probe=False)
+    proposal = Recommendation.of_table(str(path), ["big", "price"], probe=False)
     assert "nothing was measured" in proposal.why
-    assert Proposal.of_table(str(path), ["big"]).why.startswith("HardSharing is a plain network")
+    assert Recommendation.of_table(str(path), ["big"]).why.startswith("HardSharing is a plain network")
 
 
 def test_labels_too_rare_for_a_probe_are_left_to_the_training(tmp_path):
     rare = [1, 0] + [None] * 9998
     frame = pl.DataFrame({"x": np.arange(1e4), "rare": rare, "often": [0, 1] * 5000})
     frame.write_csv(tmp_path / "t.csv")
-    proposal = Proposal.of_table(str(tmp_path / "t.csv"), ["rare", "often"])
+    proposal = Recommendation.of_table(str(tmp_path / "t.csv"), ["rare", "often"])
     assert proposal.config["sharing"] == "HardSharing"

@@ -1,14 +1,14 @@
 import pytest
 
 from cotrain.data import TaskGuess
-from cotrain.learner._gradient_probe import Pair, Probe
+from cotrain.learner._gradient_probe import GradientProbe, Pair
 from cotrain.learner._sizing import sharing, sizes, sizes_sentence
 
 TASKS = [TaskGuess("a", "Binary", "", 900), TaskGuess("b", "Regression", "", 50)]
 
 
 def probe(*cosines, error=0.02):
-    return Probe(200, 5000, [Pair(f"t{i}", "b", cosine, error) for i, cosine in enumerate(cosines)])
+    return GradientProbe(200, 5000, [Pair(f"t{i}", "b", cosine, error) for i, cosine in enumerate(cosines)])
 
 
 def test_hard_sharing_unless_gradients_clearly_oppose():

@@ -6,7 +6,7 @@ from torch import nn
 
 import cotrain as ct
 from cotrain._base import InvalidArgumentError
-from cotrain.networks import ESMM, HardSharing, MultiTaskModel
+from cotrain.networks import ESMM, HardSharing, MultiTaskNetwork
 from cotrain.tasks import Binary, Regression
 
 
@@ -36,7 +36,7 @@ def test_far_logits_keep_finite_values_and_gradients(size):
 def test_a_head_that_a_later_task_reads_is_shared(recorder):
     sharing = HardSharing().build(recorder, ["click", "buy"])
     heads = {task: nn.Linear(4, 1) for task in ("click", "buy")}
-    model = MultiTaskModel(sharing, heads, ESMM(["click", "buy"]))
+    model = MultiTaskNetwork(sharing, heads, ESMM(["click", "buy"]))
     assert model.task_parameters("click") == []
     assert len(model.task_parameters("buy")) == 2
     model(recorder.inputs)["buy"].sum().backward()

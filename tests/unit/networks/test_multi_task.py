@@ -3,13 +3,13 @@ import torch
 from torch import nn
 
 from cotrain._base import InvalidArgumentError
-from cotrain.networks import HardSharing, MMoE, MultiTaskModel
+from cotrain.networks import HardSharing, MMoE, MultiTaskNetwork
 
 
 def test_heads_read_their_tasks_in_any_order(recorder):
     sharing = MMoE(2).build(recorder, ["a.b", "c"])
     heads = {"c": nn.Linear(4, 2), "a.b": nn.Linear(4, 3)}
-    outputs = MultiTaskModel(sharing, heads)(recorder.inputs)
+    outputs = MultiTaskNetwork(sharing, heads)(recorder.inputs)
     representations = sharing(recorder.inputs)
     for task, head in heads.items():
         torch.testing.assert_close(outputs[task], head(representations[task]))
@@ -17,7 +17,7 @@ def test_heads_read_their_tasks_in_any_order(recorder):
 
 def test_parameters_are_split(recorder):
     sharing = MMoE(2).build(recorder, ["a", "b"])
-    model = MultiTaskModel(sharing, {"a": nn.Linear(4, 2), "b": nn.Linear(4, 3)})
+    model = MultiTaskNetwork(sharing, {"a": nn.Linear(4, 2), "b": nn.Linear(4, 3)})
     parts = [model.shared_parameters(), model.task_parameters("a"), model.task_parameters("b")]
     ids = [id(parameter) for part in parts for parameter in part]
     assert sorted(ids) == sorted({id(parameter) for parameter in model.parameters()})
@@ -26,4 +26,4 @@ def test_parameters_are_split(recorder):
 def test_heads_of_other_tasks_are_refused(recorder):
     sharing = HardSharing().build(recorder, ["a", "b"])
     with pytest.raises(InvalidArgumentError, match=r"heads for \['a'\]"):
-        MultiTaskModel(sharing, {"a": nn.Linear(4, 2)})
+        MultiTaskNetwork(sharing, {"a": nn.Linear(4, 2)})

@@ -8,7 +8,7 @@ from cotrain.networks import (
     InputSpec,
     LowRank,
     MMoE,
-    MultiTaskModel,
+    MultiTaskNetwork,
     TableEncoder,
     parameter_groups,
 )
@@ -17,7 +17,7 @@ from cotrain.networks import (
 def model_of(sharing):
     spec = InputSpec(n_numbers=2, cardinalities=(3,), bags={"bag:t": 5})
     sharing = sharing.build(lambda: TableEncoder(6, 1).build(spec), ["a", "b"])
-    return MultiTaskModel(sharing, {"a": nn.Linear(6, 1), "b": nn.Linear(6, 2)})
+    return MultiTaskNetwork(sharing, {"a": nn.Linear(6, 1), "b": nn.Linear(6, 2)})
 
 
 def names_by_decay(model):

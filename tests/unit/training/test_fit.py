@@ -46,7 +46,7 @@ def fit(train, validation=None, balancer=None, checkpoint=None, model=None, **se
                 lambda: encoder.build(InputSpec(n_numbers=3)), ["a", "b"]
             )
             heads = {name: torch.nn.Linear(8, 1) for name in ("a", "b")}
-            model = ct.networks.MultiTaskModel(sharing, heads)
+            model = ct.networks.MultiTaskNetwork(sharing, heads)
     settings = ct.Training(**({"epochs": 1, "batch_size": 8, "average": 0.0} | settings))
     return Fit(
         model, tasks(), balancer or ct.balancing.Equal(), settings, train, validation, checkpoint=checkpoint
@@ -266,7 +266,7 @@ def test_a_second_look_at_a_batch_is_not_a_second_batch():
         return fit(
             examples(16, range(16)),
             balancer=balancer,
-            model=ct.networks.MultiTaskModel(sharing, heads),
+            model=ct.networks.MultiTaskNetwork(sharing, heads),
             learning_rate=1e-30,
         )
 

@@ -4,7 +4,7 @@ import optuna
 import pytest
 
 from cotrain._base import ConfigError
-from cotrain.tuning import Field
+from cotrain.tuning import SearchDimension
 
 
 @pytest.mark.parametrize(
@@ -22,15 +22,15 @@ from cotrain.tuning import Field
 )
 def test_what_is_no_range_and_no_list_is_told(spec: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        Field.parse("x", spec)
+        SearchDimension.parse("x", spec)
 
 
 def test_values_come_as_they_were_written() -> None:
     kind = {"kind": "MMoE", "experts": 3}
     fields = [
-        Field.parse("a", {"low": 1, "high": 4}),
-        Field.parse("b", {"low": "1e-4", "high": 1e-2, "log": True}),
-        Field.parse("c", ["HardSharing", kind, None]),
+        SearchDimension.parse("a", {"low": 1, "high": 4}),
+        SearchDimension.parse("b", {"low": "1e-4", "high": 1e-2, "log": True}),
+        SearchDimension.parse("c", ["HardSharing", kind, None]),
     ]
     trial = optuna.trial.FixedTrial({"a": 3, "b": 0.001, "c": '{"kind": "MMoE", "experts": 3}'})
     assert [field.suggest(trial) for field in fields] == [3, 0.001, kind]

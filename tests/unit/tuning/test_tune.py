@@ -13,7 +13,7 @@ import pytest
 
 from cotrain._base import ConfigError, RunError
 from cotrain.jobs import Leases
-from cotrain.learner import Job, Learner
+from cotrain.learner import Configuration, Learner
 from cotrain.tuning import TUNED, tune
 from cotrain.tuning._study import fail_abandoned, open_storage, open_study
 from cotrain.tuning._tuning import Tuning
@@ -32,8 +32,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def job_of(data: Path, **section: Any) -> Job:
-    return Job.from_config(
+def job_of(data: Path, **section: Any) -> Configuration:
+    return Configuration.from_config(
         {
             "data": str(data),
             "tasks": [{"kind": "Binary", "name": "a"}, {"kind": "Regression", "name": "b"}],
@@ -46,18 +46,18 @@ def job_of(data: Path, **section: Any) -> Job:
 
 
 def test_the_best_configuration_trains_and_a_second_start_goes_on(data: Path, tmp_path: Path) -> None:
-    told: list[int] = []
+    recorded: list[int] = []
     fields = {**RATE, "encoder.width": [8, 16], "tasks.b.weight": {"low": 0.5, "high": 2.0}}
     folder = tmp_path / "s"
     results = tune(
-        job_of(data, fields=fields, trials=3), folder, follow=lambda t, n: told.append(t["number"])
+        job_of(data, fields=fields, trials=3), folder, callback=lambda t, n: recorded.append(t["number"])
     )
-    assert told == [0, 1, 2]
+    assert recorded == [0, 1, 2]
     assert results == json.loads((folder / TUNED).read_text())
     best = next(trial for trial in results["trials"] if trial["number"] == results["best"])
     assert set(best["values"]) == set(fields)
     assert set(best["gains"]) == {"a", "b"}
-    chosen = Job.read(folder)
+    chosen = Configuration.read(folder)
     assert f"{chosen.learner.training.learning_rate:.4g}" == best["values"]["training.learning_rate"]
     assert f"{chosen.learner.tasks[1].weight:.4g}" == best["values"]["tasks.b.weight"]
     more = tune(job_of(data, fields=fields, trials=4), folder)
@@ -80,16 +80,16 @@ def test_several_objectives_give_a_front_that_is_drawn(data: Path, tmp_path: Pat
     assert results["front"]
     picture = ElementTree.fromstring((tmp_path / "s" / "front.svg").read_text())
     assert "Pareto front" in picture.attrib["aria-label"]
-    balancer = Job.read(tmp_path / "s" / "front" / f"{results['front'][0]}.yaml").learner.balancer
+    balancer = Configuration.read(tmp_path / "s" / "front" / f"{results['front'][0]}.yaml").learner.balancer
     assert len(balancer.weights_per_task) == 2
 
 
 def test_trials_that_fail_say_why(data: Path, tmp_path: Path) -> None:
     fields = {"training.batch_size": [64], "split.validation": [0.2]}
-    job = job_of(data, fields=fields, trials=2)
-    job.learner.training.learning_rate = 1e30
+    configuration = job_of(data, fields=fields, trials=2)
+    configuration.learner.training.learning_rate = 1e30
     with pytest.raises(RunError, match="No trial has succeeded: RunError: Training diverged"):
-        tune(job, tmp_path / "s")
+        tune(configuration, tmp_path / "s")
 
 
 @pytest.mark.parametrize(
@@ -119,9 +119,9 @@ def test_nothing_to_search_for_is_refused() -> None:
 
 
 def test_the_trial_of_a_process_that_is_gone_is_done_again(data: Path, tmp_path: Path) -> None:
-    job = job_of(data, fields=RATE, trials=2)
-    tuning = Tuning(**job.tune)
-    study = open_study(open_storage(None, tmp_path), job, tuning, tmp_path)
+    configuration = job_of(data, fields=RATE, trials=2)
+    tuning = Tuning(**configuration.tune)
+    study = open_study(open_storage(None, tmp_path), configuration, tuning, tmp_path)
     trial = study.ask()
     rate = tuning.parsed[0].suggest(trial)
     trial.set_user_attr("lease", "process-gone")
@@ -134,11 +134,11 @@ def test_the_trial_of_a_process_that_is_gone_is_done_again(data: Path, tmp_path:
 
 def test_a_poor_trial_is_pruned(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fields = {"training.learning_rate": [0.02, 1e-9]}
-    job = job_of(data, fields=fields, trials=3, startup=1)
-    study = open_study(open_storage(None, tmp_path), job, Tuning(**job.tune), tmp_path)
+    configuration = job_of(data, fields=fields, trials=3, startup=1)
+    study = open_study(open_storage(None, tmp_path), configuration, Tuning(**configuration.tune), tmp_path)
     for rate in (0.02, 1e-9, 1e-9):
         study.enqueue_trial({"training.learning_rate": json.dumps(rate)})
-    results = tune(job, tmp_path)
+    results = tune(configuration, tmp_path)
     assert [trial["state"] for trial in results["trials"]] == ["complete", "pruned", "pruned"]
     assert results["trials"][1]["epochs"] == 1
 

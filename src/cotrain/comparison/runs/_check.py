@@ -7,7 +7,7 @@ from typing import Any, final
 
 from cotrain.comparison.runs._train_run import label_coverage
 from cotrain.data import Schema, find_problems, read_table, split_rows, strata
-from cotrain.learner import Job
+from cotrain.learner import Configuration
 
 
 @final
@@ -36,19 +36,21 @@ class CheckReport:
         return dict(vars(self))
 
 
-def check_job(job: Job) -> CheckReport:
+def check_data(configuration: Configuration) -> CheckReport:
     """Read the data, split it as training would, and look for what may be wrong.
 
     Raises:
         DataError: the data cannot be read or learned from at all.
     """
-    frame = read_table(job.data, job.query)
-    tasks = job.learner.tasks
+    frame = read_table(configuration.data, configuration.query)
+    tasks = configuration.learner.tasks
     labels = strata(frame, tasks)
-    parts = split_rows(frame, job.split, job.learner.seed, labels)
+    parts = split_rows(frame, configuration.split, configuration.learner.seed, labels)
     targets = [column for task in tasks for column in task.columns]
-    left_out = [column for column in (job.split.column, job.split.group) if column is not None]
-    schema = Schema.infer(frame[parts["train"]], exclude=[*targets, *left_out], overrides=job.learner.columns)
+    left_out = configuration.split.columns
+    schema = Schema.infer(
+        frame[parts["train"]], exclude=[*targets, *left_out], overrides=configuration.learner.columns
+    )
     problems = find_problems(frame, tasks, schema, parts)
     return CheckReport(
         n_rows=frame.height,

@@ -34,8 +34,8 @@ class TaskVerdict:
 
 @final
 @dataclass(frozen=True)
-class Outcome:
-    """What `run_job` returns and writes to metrics.json.
+class RunResult:
+    """What `train_run` returns and writes to metrics.json.
 
     Args:
         table: test figures with the references beside them.

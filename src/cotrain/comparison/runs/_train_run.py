@@ -17,55 +17,55 @@ import polars as pl
 from cotrain._base import DataError, write_text_atomically
 from cotrain.comparison._references import single_task_learners, trees_table
 from cotrain.comparison._verdict import verdicts
-from cotrain.comparison.runs._result import Outcome, TaskVerdict
+from cotrain.comparison.runs._result import RunResult, TaskVerdict
 from cotrain.data import read_table, split_rows, strata
 from cotrain.evaluation import EvaluationTable, delta_m_of, diagnostics
-from cotrain.learner import METRICS, Job, Learner
+from cotrain.learner import METRICS, Configuration, Learner
 from cotrain.training import Logger, ProgressLogger, TensorBoardLogger
 
-Say = Callable[[str], None]
+Message = Callable[[str], None]
 
 
-def run_job(
-    job: Job,
+def train_run(
+    configuration: Configuration,
     folder: Path,
     *,
     resume: bool = False,
     overwrite: bool = False,
     tensorboard: bool = False,
     progress: bool | None = None,
-    say: Say | None = None,
-) -> Outcome:
+    message: Message | None = None,
+) -> RunResult:
     """Read the data, split it, fit the learner into a run folder, fit the references, evaluate all of them.
 
     The test rows are looked at once, at the end.
 
     Args:
-        job: the configuration.
+        configuration: the configuration.
         folder: the run folder.
         resume: go on with an interrupted run.
         overwrite: replace a run in the folder.
         tensorboard: log to `folder`/tensorboard as well.
         progress: show progress bars; `None`: if standard error is a terminal.
-        say: gets a line about each thing that begins.
+        message: gets a line about each thing that begins.
 
     Raises:
         DataError: the data cannot be learned from.
         RunError: the folder holds a run that would be lost, or none to resume.
     """
-    say = say or (lambda _: None)
+    message = message or (lambda _: None)
     clock = _Clock()
-    frame = read_table(job.data, job.query)
-    labels = strata(frame, job.learner.tasks)
-    parts = split_rows(frame, job.split, job.learner.seed, labels)
+    frame = read_table(configuration.data, configuration.query)
+    labels = strata(frame, configuration.learner.tasks)
+    parts = split_rows(frame, configuration.split, configuration.learner.seed, labels)
     coverage = label_coverage(labels, parts)
     require_labels(coverage)
     n_rows = {name: len(rows) for name, rows in parts.items()}
-    say(_coverage_line(coverage, n_rows, frame.height))
+    message(_coverage_line(coverage, n_rows, frame.height))
     clock.lap("read")
 
     train, validation, test = (frame[parts[name]] for name in ("train", "validation", "test"))
-    left_out = [column for column in (job.split.column, job.split.group) if column is not None]
+    left_out = configuration.split.columns
 
     def fit(learner: Learner, title: str, run: Path | None) -> Learner:
         return learner.fit(
@@ -78,26 +78,26 @@ def run_job(
             progress=False,
             loggers=_loggers(title, progress, run if tensorboard else None),
             left_out=left_out,
-            config=job.config() if run is not None else None,
+            config=configuration.config() if run is not None else None,
         )
 
-    learner = fit(copy.deepcopy(job.learner), "all tasks", folder)
+    learner = fit(copy.deepcopy(configuration.learner), "all tasks", folder)
     clock.lap("train")
     if learner.fitted_result.health:
-        say(f"Experts in the last epoch: {learner.fitted_result.health}")
+        message(f"Experts in the last epoch: {learner.fitted_result.health}")
 
-    singles = _singles(job, fit, say) if job.references == "full" else {}
+    singles = _singles(configuration, fit, message) if configuration.references == "full" else {}
     if singles:
         clock.lap("single_task")
 
     table, judged = EvaluationTable([]), []
     if test.height:
-        trees = _trees(job, learner, train, test, say)
+        trees = _trees(configuration, learner, train, test, message)
         if len(trees):
             clock.lap("trees")
         table, judged = _tested(learner, singles, trees, test)
     gain = delta_m_of(table) if singles and test.height else None
-    outcome = Outcome(
+    outcome = RunResult(
         table=table,
         verdicts=judged,
         delta_m=None if gain is None else gain.value,
@@ -121,20 +121,25 @@ def _loggers(title: str, progress: bool | None, run: Path | None) -> list[Logger
     return loggers if run is None else [*loggers, TensorBoardLogger(run / "tensorboard")]
 
 
-def _singles(job: Job, fit: Callable[[Learner, str, Path | None], Learner], say: Say) -> dict[str, Learner]:
+def _singles(
+    configuration: Configuration, fit: Callable[[Learner, str, Path | None], Learner], message: Message
+) -> dict[str, Learner]:
     """Fit a network for each task alone."""
     singles: dict[str, Learner] = {}
-    for i, (task, single) in enumerate(single_task_learners(job.learner).items()):
-        say(f"Reference {i + 1} of {len(job.learner.tasks)}: a network for {task} alone, same budget.")
+    for i, (task, single) in enumerate(single_task_learners(configuration.learner).items()):
+        n_tasks = len(configuration.learner.tasks)
+        message(f"Reference {i + 1} of {n_tasks}: a network for {task} alone, same budget.")
         singles[task] = fit(single, task, None)
     return singles
 
 
-def _trees(job: Job, learner: Learner, train: pl.DataFrame, test: pl.DataFrame, say: Say) -> EvaluationTable:
+def _trees(
+    configuration: Configuration, learner: Learner, train: pl.DataFrame, test: pl.DataFrame, message: Message
+) -> EvaluationTable:
     """Return the test figures of boosted trees; nothing where they are not asked for or not possible."""
-    if job.references == "constant" or learner.coding.schema is None:
+    if configuration.references == "constant" or learner.preprocessor.schema is None:
         return EvaluationTable([])
-    say("Reference: gradient-boosted trees per target.")
+    message("Reference: gradient-boosted trees per target.")
     return trees_table(learner, train, test)
 
 
@@ -149,8 +154,10 @@ def _tested(
     if singles:
         rows = [row for single in singles.values() for row in single.evaluate(test)]
         table = table.with_reference("single_task", EvaluationTable(rows))
-    coding, outputs = learner.coding, learner.outputs(test)
-    return table, verdicts(coding.tasks, coding.examples(test), table, outputs, alone, coding.constants)
+    preprocessor, outputs = learner.preprocessor, learner.outputs(test)
+    return table, verdicts(
+        preprocessor.tasks, preprocessor.examples(test), table, outputs, alone, preprocessor.constants
+    )
 
 
 def versions() -> dict[str, str]:
@@ -160,7 +167,7 @@ def versions() -> dict[str, str]:
 
 
 def _diagnostics(learner: Learner, test: pl.DataFrame) -> dict[str, dict[str, Any]]:
-    examples, outputs = learner.coding.examples(test), learner.outputs(test)
+    examples, outputs = learner.preprocessor.examples(test), learner.outputs(test)
     return {
         task.name: diagnostics(
             task,
@@ -168,7 +175,7 @@ def _diagnostics(learner: Learner, test: pl.DataFrame) -> dict[str, dict[str, An
             task.original(examples.targets[task.name]).double().numpy(),
             (examples.masks[task.name] > 0).numpy(),
         )
-        for task in learner.coding.tasks
+        for task in learner.preprocessor.tasks
     }
 
 

@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from cotrain._base import DataError, first_largest
 from cotrain.cotraining.estimators._semi_supervised import SemiSupervised
-from cotrain.cotraining.rounds._records import Outcome
+from cotrain.cotraining.rounds._records import CoTrainingResult
 from cotrain.tasks import Binary, Multiclass, Task
 
 
@@ -26,8 +26,8 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
     rounds, and a task that none of them helped answers as it did before the first.
 
     Args:
-        strategy: who teaches whom: a strategy, "auto", or `None`: `CrossLabelling` where views are given,
-            else `LeaveOneOut`.
+        strategy: who teaches whom: a strategy, "auto", or `None`: `TwoViewCoTraining` where views are given,
+            else `Committee`.
         estimator: a classifier with `predict_proba`, clones of which take the place of the networks;
             `None`: networks.
         encoder: the network from the inputs to a representation; `None`: one layer of 128 units, half of
@@ -103,10 +103,10 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
         return float(np.mean(values)) if values else float("nan")
 
     def _probabilities(self, X: Any) -> list[np.ndarray]:
-        beliefs, n = self._beliefs(X)
+        predictions, n = self._predictions(X)
         found = []
         for name, classes in zip(self._names, self._classes, strict=True):
-            p = beliefs[name].probabilities if name in beliefs else None
+            p = predictions[name].probabilities if name in predictions else None
             values = np.ones((n, len(classes))) if p is None else p[:, 0].double().numpy()
             found.append(values / values.sum(axis=1, keepdims=True))
         return found
@@ -136,7 +136,7 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
         self.classes_ = self._classes[0] if self._single else self._classes
         return found
 
-    def _keep_labels(self, y: np.ndarray, outcome: Outcome | None, train_rows: np.ndarray) -> None:
+    def _keep_labels(self, y: np.ndarray, outcome: CoTrainingResult | None, train_rows: np.ndarray) -> None:
         completed = y.copy()
         when = np.full(y.shape, -1, dtype=np.int64)
         for t, (name, classes) in enumerate(zip(self._names, self._classes, strict=True)):

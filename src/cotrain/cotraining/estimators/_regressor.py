@@ -13,7 +13,7 @@ from sklearn.metrics import r2_score
 
 from cotrain._base import DataError
 from cotrain.cotraining.estimators._semi_supervised import SemiSupervised
-from cotrain.cotraining.rounds._records import Outcome
+from cotrain.cotraining.rounds._records import CoTrainingResult
 from cotrain.tasks import Regression, Task
 
 
@@ -94,10 +94,10 @@ class CoTrainingRegressor(RegressorMixin, SemiSupervised):
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the predicted numbers, [n] or [n, K]."""
-        beliefs, _ = self._beliefs(X)
+        predictions, _ = self._predictions(X)
         found = []
         for task in self._tasks:
-            values = beliefs[task.name].values
+            values = predictions[task.name].values
             if values is None:
                 raise TypeError("a number has no probabilities")
             found.append(task.original(values)[:, 0].double().numpy())
@@ -144,7 +144,7 @@ class CoTrainingRegressor(RegressorMixin, SemiSupervised):
             found[name] = task, labels
         return found
 
-    def _keep_labels(self, y: np.ndarray, outcome: Outcome | None, train_rows: np.ndarray) -> None:
+    def _keep_labels(self, y: np.ndarray, outcome: CoTrainingResult | None, train_rows: np.ndarray) -> None:
         completed = y.astype(np.float64)
         when = np.where(np.isnan(completed), -1, 0)
         for t, task in enumerate(self._tasks):

@@ -21,18 +21,18 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cotrain._base import DataError, InputSpec, InvalidArgumentError, mix_seed
 from cotrain.balancing import ReferenceScaled
-from cotrain.cotraining._estimator_factory import EstimatorKit
-from cotrain.cotraining._network_factory import Toolbox
-from cotrain.cotraining._predictions import Belief
+from cotrain.cotraining._estimator_factory import EstimatorFactory
+from cotrain.cotraining._network_factory import NetworkFactory
+from cotrain.cotraining._predictions import Prediction
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining.peers import FittedNetwork
-from cotrain.cotraining.rounds._records import Outcome
+from cotrain.cotraining.rounds._records import CoTrainingResult
 from cotrain.cotraining.rounds._strategy_selection import run_rounds
-from cotrain.cotraining.strategies import CrossLabelling, LeaveOneOut, Strategy
+from cotrain.cotraining.strategies import Committee, Strategy, TwoViewCoTraining
 from cotrain.cotraining.views._column_view import column_view
 from cotrain.cotraining.views._view import View
 from cotrain.data import Schema, Split, split_rows, to_polars
-from cotrain.networks import MLP, Encoder, HardSharing, MultiTaskModel, TableEncoder
+from cotrain.networks import MLP, Encoder, HardSharing, MultiTaskNetwork, TableEncoder
 from cotrain.tasks import Task
 from cotrain.training import Examples, Training
 
@@ -75,7 +75,7 @@ class SemiSupervised(BaseEstimator, ABC):
         """Return for each column of y [N, K] that is to be learned its fitted task and its labels, coded."""
 
     @abstractmethod
-    def _keep_labels(self, y: np.ndarray, outcome: Outcome | None, train_rows: np.ndarray) -> None:
+    def _keep_labels(self, y: np.ndarray, outcome: CoTrainingResult | None, train_rows: np.ndarray) -> None:
         """Set `transduction_` and `labeled_iter_`."""
 
     # -- learning -----------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ class SemiSupervised(BaseEstimator, ABC):
         self._single = labels.shape[1] == 1
         self._names = names
         coded = self._targets(labels, names)
-        self._outcome: Outcome | None = None
+        self._outcome: CoTrainingResult | None = None
         train_rows = np.arange(len(labels))
         self._schema = self._fitted_schema(frame)
         if coded:
@@ -125,15 +125,15 @@ class SemiSupervised(BaseEstimator, ABC):
         held = None if not len(held_rows) else rows.take(torch.from_numpy(held_rows))
         train = rows.take(torch.from_numpy(train_rows))
         settings = self._settings()
-        kit = self._kit(tasks, settings, seed, train.inputs)
-        outcome = run_rounds(tasks, train, held, settings, kit, seed=seed)
+        factory = self._factory(tasks, settings, seed, train.inputs)
+        outcome = run_rounds(tasks, train, held, settings, factory, seed=seed)
         # Of the rounds only those that answer are needed from now on.
         needed = set(outcome.chosen.values())
         kept = [one if number in needed else [] for number, one in enumerate(outcome.fitted)]
         for network in (one for fitted in kept for one in fitted if isinstance(one, FittedNetwork)):
             # In float32 the last digits of an answer depend on which rows are asked for with it.
             network.model.double()
-        self._outcome = replace(outcome, fitted=kept, licences=())
+        self._outcome = replace(outcome, fitted=kept, assessments=())
         return train_rows
 
     def _divide(self, rows: Examples, tasks: Sequence[Task], seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -163,13 +163,13 @@ class SemiSupervised(BaseEstimator, ABC):
         named = {f"view {i + 1}": [str(c) for c in view] for i, view in enumerate(self._view_columns())}
         strategy = self.strategy
         if strategy is None and self.views is not None:
-            strategy = CrossLabelling(list(named) or None)
+            strategy = TwoViewCoTraining(list(named) or None)
         elif strategy is None:
             # Equal estimators on equal rows would be of one mind: each gets a sample of its own.
-            strategy = LeaveOneOut(bootstrap=self.estimator is not None)
+            strategy = Committee(bootstrap=self.estimator is not None)
         elif not (strategy == "auto" or isinstance(strategy, Strategy)):
             raise InvalidArgumentError(
-                f"{type(self).__name__}(strategy={strategy!r}): expected a strategy such as LeaveOneOut(), "
+                f"{type(self).__name__}(strategy={strategy!r}): expected a strategy such as Committee(), "
                 "or 'auto'."
             )
         return CoTraining(
@@ -195,7 +195,7 @@ class SemiSupervised(BaseEstimator, ABC):
             found.append([str(name) for name in names])
         return found
 
-    def _kit(
+    def _factory(
         self, tasks: Sequence[Task], settings: CoTraining, seed: int, inputs: Mapping[str, torch.Tensor]
     ) -> Any:
         training = Training(
@@ -206,7 +206,7 @@ class SemiSupervised(BaseEstimator, ABC):
         }
         shapes = {"numbers": (self._schema.spec().n_numbers,)} if self._schema.spec().n_numbers else {}
         build = partial(_network, self._schema.spec(), self.encoder, seed)
-        toolbox = Toolbox(
+        toolbox = NetworkFactory(
             tasks,
             build,
             ReferenceScaled(),
@@ -220,7 +220,7 @@ class SemiSupervised(BaseEstimator, ABC):
         if self.estimator is None:
             return toolbox
         numbers = tasks[0].coding == "number"
-        return EstimatorKit(toolbox, *((None, self.estimator) if numbers else (self.estimator, None)))
+        return EstimatorFactory(toolbox, *((None, self.estimator) if numbers else (self.estimator, None)))
 
     def _table(self, X: Any, *, reset: bool) -> pl.DataFrame:
         """Return X as a frame: numbers as they are, other columns of frames by what they hold."""
@@ -235,14 +235,14 @@ class SemiSupervised(BaseEstimator, ABC):
         numbers = {name: "number" for name, kind in frame.schema.items() if kind.is_numeric()}
         return Schema.infer(frame, overrides=numbers).fit(frame)
 
-    def _beliefs(self, X: Any) -> tuple[dict[str, Belief], int]:
+    def _predictions(self, X: Any) -> tuple[dict[str, Prediction], int]:
         """Return what is believed of every task that was learned, and the number of rows."""
         check_is_fitted(self, "history_")
         frame = self._table(X, reset=False)
         inputs = self._schema.encode(frame)
         if self.estimator is None and "numbers" in inputs:
             inputs["numbers"] = inputs["numbers"].double()
-        return {} if self._outcome is None else self._outcome.beliefs(inputs), frame.height
+        return {} if self._outcome is None else self._outcome.predictions(inputs), frame.height
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -260,7 +260,7 @@ def _network(
     name: str,
     tasks: Sequence[Task],
     encoder: Encoder | None = None,
-) -> MultiTaskModel:
+) -> MultiTaskNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(mix_seed(seed, name))
         # For numbers alone a wide layer of which half is dropped: of what we tried the best with few labels.
@@ -268,7 +268,7 @@ def _network(
         made = encoder or usual or (TableEncoder(128, 1) if spec.cardinalities or spec.bags else plain)
         sharing = HardSharing().build(lambda: copy.deepcopy(made).build(spec), [task.name for task in tasks])
         widths = sharing.widths()
-        return MultiTaskModel(sharing, {task.name: task.head(widths[task.name]) for task in tasks})
+        return MultiTaskNetwork(sharing, {task.name: task.head(widths[task.name]) for task in tasks})
 
 
 def _columns_of(y: Any) -> tuple[np.ndarray, list[str]]:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cotrain.cotraining._predictions import Belief, class_targets, n_classes
+from cotrain.cotraining._predictions import Prediction, class_targets, n_classes
 from cotrain.evaluation import paired_bootstrap
 from cotrain.tasks import Task
 from cotrain.training import Examples
@@ -83,18 +83,18 @@ def _bytes(name: str, tensor: Tensor) -> list[bytes]:
     return [np.ascontiguousarray(row).tobytes() for row in rows]
 
 
-def value_on(task: Task, belief: Belief, rows: Examples) -> float:
-    """Return the selecting metric of a belief on rows; NaN without any label."""
+def value_on(task: Task, prediction: Prediction, rows: Examples) -> float:
+    """Return the selecting metric of a prediction on rows; NaN without any label."""
     mask = (rows.masks[task.name] > 0).numpy()
     if not mask.any():
         return math.nan
-    scores = belief.scores(task).double().numpy()
+    scores = prediction.scores(task).double().numpy()
     targets = task.original(rows.targets[task.name]).double().numpy()
     return task.chosen_metrics()[0].compute(scores, targets, mask)
 
 
 def choose_round(
-    task: Task, beliefs: Sequence[Belief], validation: Examples | None, refused: set[int]
+    task: Task, predictions: Sequence[Prediction], validation: Examples | None, refused: set[int]
 ) -> int:
     """Return the round whose peers shall answer for a task; 0 is the supervised start.
 
@@ -103,11 +103,11 @@ def choose_round(
 
     Args:
         task: the task.
-        beliefs: the answer of every round on the validation rows, the start's first; empty without any.
+        predictions: the answer of every round on the validation rows, the start's first; empty without any.
         validation: those rows.
         refused: rounds that other guards have refused.
     """
-    allowed = [number for number in range(1, len(beliefs)) if number not in refused]
+    allowed = [number for number in range(1, len(predictions)) if number not in refused]
     if not allowed:
         return 0
     if validation is None or not bool((validation.masks[task.name] > 0).any()):
@@ -115,7 +115,7 @@ def choose_round(
     metric = task.chosen_metrics()[0]
     targets = task.original(validation.targets[task.name]).double().numpy()
     mask = (validation.masks[task.name] > 0).numpy()
-    scores = [belief.scores(task).double().numpy() for belief in beliefs]
+    scores = [prediction.scores(task).double().numpy() for prediction in predictions]
     sign = 1.0 if metric.direction == "max" else -1.0
     values = [sign * metric.compute(score, targets, mask) for score in scores]
     best = max(allowed, key=lambda number: (values[number], number))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from cotrain._base import numpy_generator
-from cotrain.cotraining._predictions import Belief, class_targets
+from cotrain.cotraining._predictions import Prediction, class_targets
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
@@ -53,10 +53,10 @@ def allowed_labels(error: float, before: float, n_labels: int, n_before: int) ->
     return 0, n_before
 
 
-def joint_error(task: Task, beliefs: Sequence[Belief], examples: Examples) -> float:
+def joint_error(task: Task, predictions: Sequence[Prediction], examples: Examples) -> float:
     """Return the share of wrong ones among the true labels on which both teachers say the same; ½ if none."""
     known = examples.masks[task.name] > 0
-    first, second = (belief.classes() for belief in beliefs)
+    first, second = (prediction.classes() for prediction in predictions)
     alike = known & (first == second)
     if not bool(alike.any()):
         return 0.5
@@ -79,21 +79,26 @@ class ErrorBounds:
         self.before: dict[tuple[str, ...], tuple[float, int]] = {}
 
     def limit(
-        self, task: Task, beliefs: Sequence[Belief], names: Sequence[str], accepted: Tensor, round_: int
+        self,
+        task: Task,
+        predictions: Sequence[Prediction],
+        names: Sequence[str],
+        accepted: Tensor,
+        round_: int,
     ) -> Tensor:
         """Return which accepted labels may be used, bool [N, T]; all if there are not exactly two teachers.
 
         Args:
             task: the task; numbers have no such error and keep all their labels.
-            beliefs: of the teachers, on all N rows.
+            predictions: of the teachers, on all N rows.
             names: of the teachers.
             accepted: [N, T] bool: what was chosen.
             round_: number of the round.
         """
-        if len(beliefs) != 2 or task.coding == "number":
+        if len(predictions) != 2 or task.coding == "number":
             return accepted
         key = (task.name, *names)
-        error = joint_error(task, beliefs, self.examples)
+        error = joint_error(task, predictions, self.examples)
         before, n_before = self.before.get(key, (0.5, 0))
         allowed, n_before = allowed_labels(error, before, int(accepted.sum()), n_before)
         self.before[key] = (error, allowed) if allowed else (before, n_before)

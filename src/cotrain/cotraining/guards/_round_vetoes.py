@@ -9,13 +9,13 @@ from torch import Tensor
 
 from cotrain._base import DataError
 from cotrain.cotraining.guards._distribution_shift import drift, sampling_drift, starved
-from cotrain.cotraining.peers import Fitted
+from cotrain.cotraining.peers import FittedPeer
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
 
 @final
-class Refusals:
+class RoundVetoes:
     """Refuses rounds by what can be seen without validation labels.
 
     Args:
@@ -33,7 +33,7 @@ class Refusals:
         self.max_drift = max_drift
         self._reasons: dict[str, dict[int, str]] = {task.name: {} for task in tasks}
 
-    def expect_answers(self, start: Sequence[Fitted]) -> None:
+    def expect_answers(self, start: Sequence[FittedPeer]) -> None:
         """Refuse to begin where a peer that answers could not learn a task.
 
         Args:
@@ -50,7 +50,7 @@ class Refusals:
                     "inputs or labels, take another estimator, or leave the task out."
                 )
 
-    def failed(self, fitted: Sequence[Fitted], round_: int) -> None:
+    def failed(self, fitted: Sequence[FittedPeer], round_: int) -> None:
         """Refuse a round for the tasks that a peer which answers could not learn in it."""
         for one in fitted:
             for task, reason in one.failures.items():

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from cotrain._base import numpy_generator
-from cotrain.cotraining._fit_cache import Store
-from cotrain.cotraining._predictions import Belief, class_targets, n_classes, prior_of
+from cotrain.cotraining._fit_cache import FitCache
+from cotrain.cotraining._predictions import Prediction, class_targets, n_classes, prior_of
 from cotrain.cotraining.calibration import Calibrator
-from cotrain.cotraining.peers import Fitted, Peer
+from cotrain.cotraining.peers import FittedPeer, Peer
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
@@ -26,7 +26,7 @@ LEAST_TO_JUDGE = 30
 
 @final
 @dataclass(frozen=True)
-class Licence:
+class TeacherAssessment:
     """Whether a peer may teach a task, and how its confidence is corrected.
 
     Args:
@@ -54,11 +54,11 @@ class Licence:
             return "the teachers' predictions are not finite"
         return "no teacher knows more than a constant"
 
-    def calibrated(self, belief: Belief) -> Belief:
-        """Return the belief with corrected probabilities."""
-        if self.calibrator is None or belief.probabilities is None:
-            return belief
-        return replace(belief, probabilities=self.calibrator.apply(belief.probabilities))
+    def calibrated(self, prediction: Prediction) -> Prediction:
+        """Return the prediction with corrected probabilities."""
+        if self.calibrator is None or prediction.probabilities is None:
+            return prediction
+        return replace(prediction, probabilities=self.calibrator.apply(prediction.probabilities))
 
 
 @final
@@ -71,7 +71,7 @@ class Holdout:
         calibration: makes the calibrators.
         folds: parts of the training labels, where there is too little validation.
         seed: of the run.
-        store: remembers finished fits.
+        cache: remembers finished fits.
     """
 
     def __init__(
@@ -81,17 +81,17 @@ class Holdout:
         calibration: Calibrator,
         folds: int,
         seed: int,
-        store: Store,
+        cache: FitCache,
     ) -> None:
         self.examples = examples
         self.validation = validation
         self.calibration = calibration
         self.folds = folds
         self.seed = seed
-        self.store = store
-        self._out_of_fold: dict[Hashable, dict[str, Belief]] = {}
+        self.cache = cache
+        self._out_of_fold: dict[Hashable, dict[str, Prediction]] = {}
 
-    def licences(self, peer: Peer, fitted: Fitted, key: str) -> dict[str, Licence]:
+    def assessments(self, peer: Peer, fitted: FittedPeer, key: str) -> dict[str, TeacherAssessment]:
         """Return for each task of a peer whether it may teach it.
 
         Args:
@@ -99,44 +99,46 @@ class Holdout:
             fitted: its supervised start.
             key: of the peer, in the names of the fits.
         """
-        found: dict[str, Licence] = {}
+        found: dict[str, TeacherAssessment] = {}
         validation = self.validation
-        on_validation = {} if validation is None else fitted.beliefs(validation.inputs)
+        on_validation = {} if validation is None else fitted.predictions(validation.inputs)
         for task in peer.tasks:
             if validation is not None and int((validation.masks[task.name] > 0).sum()) >= LEAST_VALIDATION:
-                belief, rows = on_validation[task.name], validation
+                prediction, rows = on_validation[task.name], validation
             else:
-                belief, rows = self._cross_fitted(peer, key)[task.name], self.examples
-            found[task.name] = _licence(task, belief, rows, self.examples, self.calibration)
+                prediction, rows = self._cross_fitted(peer, key)[task.name], self.examples
+            found[task.name] = _assessment(task, prediction, rows, self.examples, self.calibration)
         return found
 
-    def _cross_fitted(self, peer: Peer, key: str) -> dict[str, Belief]:
-        """Return beliefs of the training rows from fits that did not see a row's labels, once for all kin."""
+    def _cross_fitted(self, peer: Peer, key: str) -> dict[str, Prediction]:
+        """Return predictions of the training rows from fits that did not see a row's labels, once a kin."""
         if peer.kin not in self._out_of_fold:
-            crossed = _cross_fitted(peer, self.examples, self.folds, self.seed, self.store, key)
+            crossed = _cross_fitted(peer, self.examples, self.folds, self.seed, self.cache, key)
             self._out_of_fold[peer.kin] = crossed
         return self._out_of_fold[peer.kin]
 
 
-def _licence(task: Task, belief: Belief, rows: Examples, train: Examples, calibration: Calibrator) -> Licence:
+def _assessment(
+    task: Task, prediction: Prediction, rows: Examples, train: Examples, calibration: Calibrator
+) -> TeacherAssessment:
     targets, mask = rows.targets[task.name], rows.masks[task.name] > 0
     n = int(mask.sum())
-    if not belief.is_finite():
-        return Licence(None, -math.inf, n)
-    if belief.probabilities is None:
-        values = belief.pseudo_labels(torch.float32)
+    if not prediction.is_finite():
+        return TeacherAssessment(None, -math.inf, n)
+    if prediction.probabilities is None:
+        values = prediction.pseudo_labels(torch.float32)
         # A row of which a fold knew nothing counts as a prediction of the mean.
         loss = (values - targets)[mask].double().square().mean()
         constant = targets[mask].double().square().mean()
-        return Licence(None, _skill(loss, constant, n), n)
+        return TeacherAssessment(None, _skill(loss, constant, n), n)
     classes = class_targets(task, targets)
     known = mask & (classes < n_classes(task))
-    calibrator = calibration.fit(belief.probabilities, classes, known)
+    calibrator = calibration.fit(prediction.probabilities, classes, known)
     prior = prior_of(task, train.targets[task.name], train.masks[task.name])
-    calibrated = calibrator.apply(belief.probabilities)
+    calibrated = calibrator.apply(prediction.probabilities)
     loss = _log_loss(calibrated, classes, known)
     constant = _log_loss(prior[None].expand_as(calibrated), classes, known)
-    return Licence(calibrator, _skill(loss, constant, n), n)
+    return TeacherAssessment(calibrator, _skill(loss, constant, n), n)
 
 
 def _skill(loss: Tensor, constant: Tensor, n: int) -> float:
@@ -153,11 +155,11 @@ def _log_loss(probabilities: Tensor, classes: Tensor, mask: Tensor) -> Tensor:
 
 
 def _cross_fitted(
-    peer: Peer, examples: Examples, folds: int, seed: int, store: Store, key: str
-) -> dict[str, Belief]:
-    """Return beliefs of the training rows, each from a fit that did not see the row's labels."""
+    peer: Peer, examples: Examples, folds: int, seed: int, cache: FitCache, key: str
+) -> dict[str, Prediction]:
+    """Return predictions of the training rows, each from a fit that did not see the row's labels."""
     fold_of = _fold_of(peer.tasks, examples, folds, seed)
-    parts: list[tuple[Tensor, Mapping[str, Belief]]] = []
+    parts: list[tuple[Tensor, Mapping[str, Prediction]]] = []
     for fold in range(folds):
         held = fold_of == fold
         masks = {
@@ -166,27 +168,29 @@ def _cross_fitted(
         }
         rest = Examples(examples.inputs, examples.targets, {**examples.masks, **masks})
         if all(bool((mask > 0).any()) for mask in masks.values()) and bool(held.any()):
-            fitted = peer.fit(rest, None, f"fold-{fold}-{key}", store)
+            fitted = peer.fit(rest, None, f"fold-{fold}-{key}", cache)
             rows = torch.nonzero(held).flatten()
             inputs = {name: tensor[rows] for name, tensor in examples.inputs.items()}
-            parts.append((rows, fitted.beliefs(inputs)))
+            parts.append((rows, fitted.predictions(inputs)))
     return {task.name: _assembled(task, examples, parts) for task in peer.tasks}
 
 
-def _assembled(task: Task, examples: Examples, parts: list[tuple[Tensor, Mapping[str, Belief]]]) -> Belief:
+def _assembled(
+    task: Task, examples: Examples, parts: list[tuple[Tensor, Mapping[str, Prediction]]]
+) -> Prediction:
     targets = examples.targets[task.name]
     if task.coding == "number":
         values = torch.zeros(targets.shape)
-        for rows, beliefs in parts:
-            values[rows] = beliefs[task.name].pseudo_labels(torch.float32)
-        return Belief(values=values, spread=torch.zeros_like(values))
+        for rows, predictions in parts:
+            values[rows] = predictions[task.name].pseudo_labels(torch.float32)
+        return Prediction(values=values, spread=torch.zeros_like(values))
     prior = prior_of(task, targets, examples.masks[task.name])
     found = prior[None].repeat(len(targets), 1, 1)
-    for rows, beliefs in parts:
-        part = beliefs[task.name].probabilities
+    for rows, predictions in parts:
+        part = predictions[task.name].probabilities
         if part is not None:
             found[rows] = part
-    return Belief(probabilities=found, ordered=task.ordered)
+    return Prediction(probabilities=found, ordered=task.ordered)
 
 
 def _fold_of(tasks: list[Task], examples: Examples, folds: int, seed: int) -> Tensor:

@@ -1,19 +1,19 @@
 """Peers: one file per kind of model that can teach and learn."""
 
-from cotrain.cotraining.peers._base import Fitted, Online, OnlinePeer, Peer, Underway
-from cotrain.cotraining.peers._cross_task import MappingPeer
+from cotrain.cotraining.peers._base import FittedPeer, Online, OnlineModel, OnlinePeer, Peer
+from cotrain.cotraining.peers._cross_task import CrossTaskPeer
 from cotrain.cotraining.peers._estimator import EstimatorPeer
 from cotrain.cotraining.peers._fitted_network import FittedNetwork
 from cotrain.cotraining.peers._network import NetworkPeer
 
 __all__ = [
+    "CrossTaskPeer",
     "EstimatorPeer",
-    "Fitted",
     "FittedNetwork",
-    "MappingPeer",
+    "FittedPeer",
     "NetworkPeer",
     "Online",
+    "OnlineModel",
     "OnlinePeer",
     "Peer",
-    "Underway",
 ]

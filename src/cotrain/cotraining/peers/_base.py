@@ -10,13 +10,13 @@ from typing import Any, final
 
 from torch import Tensor
 
-from cotrain.cotraining._fit_cache import Store
-from cotrain.cotraining._predictions import Belief
+from cotrain.cotraining._fit_cache import FitCache
+from cotrain.cotraining._predictions import Prediction
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
 
-class Fitted(ABC):
+class FittedPeer(ABC):
     """A peer after a fit."""
 
     #: Optimiser steps that the fit took; 0 for estimators, which have none.
@@ -25,7 +25,7 @@ class Fitted(ABC):
     failures: Mapping[str, str] = MappingProxyType({})
 
     @abstractmethod
-    def beliefs(self, inputs: Mapping[str, Tensor]) -> dict[str, Belief]:
+    def predictions(self, inputs: Mapping[str, Tensor]) -> dict[str, Prediction]:
         """Return for each of the peer's tasks what it believes of every row."""
 
 
@@ -51,16 +51,16 @@ class Peer(ABC):
         examples: Examples,
         validation: Examples | None,
         key: str,
-        store: Store,
+        cache: FitCache,
         true: Tensor | None = None,
-    ) -> Fitted:
+    ) -> FittedPeer:
         """Fit a fresh model.
 
         Args:
             examples: N rows; a mask holds the weights of the labels, 0 where there is none.
             validation: rows to choose the epoch on; `None`: the last is kept.
             key: names this fit among all of a run; equal keys see equal examples.
-            store: remembers finished fits.
+            cache: remembers finished fits.
             true: [N] bool: which rows have a true label; default all that have a label.
         """
 
@@ -83,7 +83,7 @@ class Online:
     true_share: float
 
 
-class Underway(Fitted):
+class OnlineModel(FittedPeer):
     """A peer that learns pass by pass; between two passes it says what it believes."""
 
     #: Passes that it can take.
@@ -100,7 +100,7 @@ class Underway(Fitted):
         """Return what it is now as tensors and plain values."""
 
     @abstractmethod
-    def fitted(self, snapshot: Mapping[str, Any]) -> Fitted:
+    def fitted(self, snapshot: Mapping[str, Any]) -> FittedPeer:
         """Return the peer as it was at a snapshot."""
 
     @abstractmethod
@@ -117,8 +117,8 @@ class OnlinePeer(Peer):
 
     @abstractmethod
     def begin(
-        self, examples: Examples, start: Fitted, online: Online, n_rounds: int, true: Tensor
-    ) -> Underway:
+        self, examples: Examples, start: FittedPeer, online: Online, n_rounds: int, true: Tensor
+    ) -> OnlineModel:
         """Make a peer that goes on from its supervised start.
 
         Args:

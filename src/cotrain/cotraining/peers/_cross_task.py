@@ -8,16 +8,16 @@ from typing import final
 import torch
 from torch import Tensor
 
-from cotrain.cotraining._fit_cache import Store
-from cotrain.cotraining._predictions import Belief
-from cotrain.cotraining.peers._base import Fitted, Peer
+from cotrain.cotraining._fit_cache import FitCache
+from cotrain.cotraining._predictions import Prediction
+from cotrain.cotraining.peers._base import FittedPeer, Peer
 from cotrain.cotraining.peers._estimator import EstimatorPeer
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
 
 @final
-class MappingPeer(Peer):
+class CrossTaskPeer(Peer):
     """Linear maps from a network's outputs for the other tasks to each task.
 
         p(y_t | x) = softmax(A_t o_{-t}(x) + b_t),  or  y_t = a_t · o_{-t}(x) + b_t for numbers,
@@ -40,46 +40,46 @@ class MappingPeer(Peer):
         examples: Examples,
         validation: Examples | None,
         key: str,
-        store: Store,
+        cache: FitCache,
         true: Tensor | None = None,
-    ) -> Fitted:
+    ) -> FittedPeer:
         """Fit the source, then the maps."""
         from sklearn.linear_model import LogisticRegression, Ridge
 
-        source = self.source.fit(examples, validation, key, store, true)
-        said = source.beliefs(examples.inputs)
+        source = self.source.fit(examples, validation, key, cache, true)
+        said = source.predictions(examples.inputs)
         maps = {}
         for task in self.tasks:
             peer = EstimatorPeer(task.name, [task], LogisticRegression(max_iter=500), Ridge())
             maps[task.name] = peer.fit(
-                Examples(_others(said, task), examples.targets, examples.masks), None, key, store
+                Examples(_others(said, task), examples.targets, examples.masks), None, key, cache
             )
-        return FittedMapping(self.tasks, source, maps)
+        return FittedCrossTask(self.tasks, source, maps)
 
 
 @final
-class FittedMapping(Fitted):
+class FittedCrossTask(FittedPeer):
     """A network and the maps from its outputs."""
 
-    def __init__(self, tasks: Sequence[Task], source: Fitted, maps: Mapping[str, Fitted]) -> None:
+    def __init__(self, tasks: Sequence[Task], source: FittedPeer, maps: Mapping[str, FittedPeer]) -> None:
         self.tasks = list(tasks)
         self.source = source
         self.maps = maps
         self.updates = source.updates
 
-    def beliefs(self, inputs: Mapping[str, Tensor]) -> dict[str, Belief]:
+    def predictions(self, inputs: Mapping[str, Tensor]) -> dict[str, Prediction]:
         """Return what the maps make of the network's outputs."""
-        said = self.source.beliefs(inputs)
+        said = self.source.predictions(inputs)
         return {
-            task.name: self.maps[task.name].beliefs(_others(said, task))[task.name] for task in self.tasks
+            task.name: self.maps[task.name].predictions(_others(said, task))[task.name] for task in self.tasks
         }
 
 
-def _others(said: Mapping[str, Belief], task: Task) -> dict[str, Tensor]:
+def _others(said: Mapping[str, Prediction], task: Task) -> dict[str, Tensor]:
     """Return the probabilities and values of all other tasks side by side, [N, O]."""
     parts = []
-    for name, belief in said.items():
-        part = belief.values if belief.probabilities is None else belief.probabilities
+    for name, prediction in said.items():
+        part = prediction.values if prediction.probabilities is None else prediction.probabilities
         if name != task.name and part is not None:
             parts.append(part.flatten(1))
     return {"outputs": torch.cat(parts, dim=1)}

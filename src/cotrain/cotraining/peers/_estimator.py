@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from cotrain._base import InvalidArgumentError
-from cotrain.cotraining._fit_cache import Store
-from cotrain.cotraining._predictions import Belief, class_targets, n_classes
-from cotrain.cotraining.peers._base import Fitted, Peer
+from cotrain.cotraining._fit_cache import FitCache
+from cotrain.cotraining._predictions import Prediction, class_targets, n_classes
+from cotrain.cotraining.peers._base import FittedPeer, Peer
 from cotrain.cotraining.peers._sampling import bootstrapped
 from cotrain.cotraining.views._view import View
 from cotrain.tasks import Task
@@ -81,9 +81,9 @@ class EstimatorPeer(Peer):
         examples: Examples,
         validation: Examples | None,
         key: str,
-        store: Store,
+        cache: FitCache,
         true: Tensor | None = None,
-    ) -> Fitted:
+    ) -> FittedPeer:
         """Fit clones, one per target."""
         if self.bootstrap is not None:
             numbers = [task.name for task in self.tasks if task.coding == "number"]
@@ -127,7 +127,7 @@ class EstimatorPeer(Peer):
 
 
 @final
-class FittedEstimators(Fitted):
+class FittedEstimators(FittedPeer):
     """Estimators after a fit; a target with one class only has that class instead, and a failed one NaN."""
 
     def __init__(
@@ -145,22 +145,22 @@ class FittedEstimators(Fitted):
         self.tokens = tokens
         self.updates = 0
 
-    def beliefs(self, inputs: Mapping[str, Tensor]) -> dict[str, Belief]:
+    def predictions(self, inputs: Mapping[str, Tensor]) -> dict[str, Prediction]:
         """Return the estimators' probabilities or values."""
         rows = matrix_of(inputs if self.view is None else self.view(inputs), self.tokens)
-        return {task.name: self._belief(task, rows) for task in self.tasks}
+        return {task.name: self._prediction(task, rows) for task in self.tasks}
 
-    def _belief(self, task: Task, rows: np.ndarray) -> Belief:
+    def _prediction(self, task: Task, rows: np.ndarray) -> Prediction:
         if task.coding == "number":
             columns = [
                 np.full(len(rows), model) if isinstance(model, float) else model.predict(rows)
                 for model in self.fitted[task.name]
             ]
             values = torch.from_numpy(np.stack(columns, axis=1)).float()
-            return Belief(values=values, spread=torch.zeros_like(values))
+            return Prediction(values=values, spread=torch.zeros_like(values))
         shape = (len(rows), len(self.fitted[task.name]), n_classes(task))
         if task.name in self.failures:
-            return Belief(probabilities=torch.full(shape, math.nan), ordered=task.ordered)
+            return Prediction(probabilities=torch.full(shape, math.nan), ordered=task.ordered)
         found = np.zeros(shape)
         for t, model in enumerate(self.fitted[task.name]):
             if isinstance(model, float):
@@ -171,7 +171,7 @@ class FittedEstimators(Fitted):
                     found[:, t, model.classes_.astype(int)] = model.predict_proba(rows)
         nothing = ~(np.isfinite(found).all(axis=-1) & (found.sum(axis=-1) > 0))
         found[nothing] = 1 / found.shape[-1]
-        return Belief(probabilities=torch.from_numpy(found).float(), ordered=task.ordered)
+        return Prediction(probabilities=torch.from_numpy(found).float(), ordered=task.ordered)
 
 
 def frequent_tokens(bag: Tensor, most: int) -> Tensor:

@@ -12,20 +12,20 @@ from torch import Tensor
 
 from cotrain._base import InvalidArgumentError, mix_seed
 from cotrain.balancing import Balancer
-from cotrain.cotraining._fit_cache import Store
-from cotrain.cotraining.peers._base import Fitted, Online, OnlinePeer
+from cotrain.cotraining._fit_cache import FitCache
+from cotrain.cotraining.peers._base import FittedPeer, Online, OnlinePeer
 from cotrain.cotraining.peers._fitted_network import FittedNetwork
 from cotrain.cotraining.peers._online_network import OnlineNetwork
 from cotrain.cotraining.peers._sampling import bootstrapped, repeated_rows, with_updates
 from cotrain.cotraining.views._augmentation import Noise
 from cotrain.cotraining.views._view import View
-from cotrain.networks import Encoder, MultiTaskModel
+from cotrain.networks import Encoder, MultiTaskNetwork
 from cotrain.tasks import Task
 from cotrain.training import Examples, Fit, Training
 
 #: Makes a fresh network for these tasks, with initial weights that the name chooses. A third argument, given
 #: only where a strategy has encoders of its own, is the encoder to use.
-Build = Callable[..., MultiTaskModel]
+Build = Callable[..., MultiTaskNetwork]
 
 
 @final
@@ -83,9 +83,9 @@ class NetworkPeer(OnlinePeer):
         examples: Examples,
         validation: Examples | None,
         key: str,
-        store: Store,
+        cache: FitCache,
         true: Tensor | None = None,
-    ) -> Fitted:
+    ) -> FittedPeer:
         """Fit a fresh network to the rows that have a label."""
         own = [task.name for task in self.tasks]
         examples = _only(examples, own)
@@ -115,12 +115,12 @@ class NetworkPeer(OnlinePeer):
                 checkpoint=checkpoint,
             )
 
-        result = store.fit(key, make)
+        result = cache.fit(key, make)
         steps = len(result.history) * max(1, -(-len(shown) // self.settings.batch_size))
         return FittedNetwork(self.tasks, model, result, self.view, steps)
 
     def begin(
-        self, examples: Examples, start: Fitted, online: Online, n_rounds: int, true: Tensor
+        self, examples: Examples, start: FittedPeer, online: Online, n_rounds: int, true: Tensor
     ) -> OnlineNetwork:
         """Make a network that goes on from the start's weights, over all rows."""
         if not isinstance(start, FittedNetwork):

@@ -7,17 +7,17 @@ from typing import Any, final
 
 from torch import Tensor
 
-from cotrain.cotraining._predictions import Belief, belief_of_output
-from cotrain.cotraining.peers._base import Underway
+from cotrain.cotraining._predictions import Prediction, prediction_of_output
+from cotrain.cotraining.peers._base import OnlineModel
 from cotrain.cotraining.peers._fitted_network import FittedNetwork
 from cotrain.cotraining.views._view import View
-from cotrain.networks import MultiTaskModel
+from cotrain.networks import MultiTaskNetwork
 from cotrain.tasks import Task
 from cotrain.training import Examples, Fit, FitResult, copy_weights, outputs_of
 
 
 @final
-class OnlineNetwork(Underway):
+class OnlineNetwork(OnlineModel):
     """Learns pass by pass, and says in between what the average of its weights believes.
 
     Args:
@@ -36,7 +36,7 @@ class OnlineNetwork(Underway):
         rows: Tensor,
         view: View | None,
         before: int,
-        spare: Callable[[], MultiTaskModel],
+        spare: Callable[[], MultiTaskNetwork],
     ) -> None:
         self.tasks = list(tasks)
         self.fit = fit
@@ -47,10 +47,10 @@ class OnlineNetwork(Underway):
         self.n_passes = fit.settings.epochs
         self._count()
 
-    def beliefs(self, inputs: Mapping[str, Tensor]) -> dict[str, Belief]:
+    def predictions(self, inputs: Mapping[str, Tensor]) -> dict[str, Prediction]:
         """Return what the averaged weights say now."""
         outputs = outputs_of(self.fit.kept_model, dict(inputs) if self.view is None else self.view(inputs))
-        return {task.name: belief_of_output(task, outputs[task.name]) for task in self.tasks}
+        return {task.name: prediction_of_output(task, outputs[task.name]) for task in self.tasks}
 
     def learn(self, examples: Examples) -> None:
         """Learn for one pass from true labels and pseudo-labels.

@@ -10,28 +10,28 @@ import torch
 from torch import Tensor
 
 from cotrain._base import DataError
-from cotrain.cotraining._fit_cache import Store
-from cotrain.cotraining._predictions import Belief, n_classes, prior_of
+from cotrain.cotraining._fit_cache import FitCache
+from cotrain.cotraining._predictions import Prediction, n_classes, prior_of
 from cotrain.cotraining._pseudo_labels import PseudoLabels, with_pseudo_labels
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining.guards._distribution_shift import choose_round, rows_seen_in, shares_of, value_on
-from cotrain.cotraining.guards._round_vetoes import Refusals
-from cotrain.cotraining.guards._teacher_assessment import Holdout, Licence
-from cotrain.cotraining.peers import Fitted, Online, Peer
-from cotrain.cotraining.rounds._online_training import Course, underway
-from cotrain.cotraining.rounds._prediction_cache import RoundBeliefs
-from cotrain.cotraining.rounds._pseudo_labeller import Labelled, Labeller, unchanged
-from cotrain.cotraining.rounds._records import Outcome, RoundRecord, answers, joint_answer
+from cotrain.cotraining.guards._round_vetoes import RoundVetoes
+from cotrain.cotraining.guards._teacher_assessment import Holdout, TeacherAssessment
+from cotrain.cotraining.peers import FittedPeer, Online, Peer
+from cotrain.cotraining.rounds._online_training import OnlineTraining, online_strategy_of
+from cotrain.cotraining.rounds._prediction_cache import PredictionCache
+from cotrain.cotraining.rounds._pseudo_labeller import LabellingResult, PseudoLabeller, unchanged
+from cotrain.cotraining.rounds._records import CoTrainingResult, RoundRecord, answers, joint_answer
 from cotrain.cotraining.rounds._round_report import nothing_accepted, task_round
-from cotrain.cotraining.strategies import Kit, Strategy
+from cotrain.cotraining.strategies import PeerFactory, Strategy
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
-Beliefs = dict[str, Belief]
+Predictions = dict[str, Prediction]
 
 
 @final
-class Loop:
+class CoTrainingLoop:
     """Rounds of labelling and fitting, from a supervised start to a choice per task.
 
     Args:
@@ -42,10 +42,10 @@ class Loop:
             same inputs. `None`: only the guards that need no labels are left.
         settings: rounds, guards, weights.
         strategy: who teaches whom.
-        kit: makes the peers.
+        factory: makes the peers.
         seed: names every random stream.
-        store: remembers finished fits.
-        follow: gets the record of every round when it ends.
+        cache: remembers finished fits.
+        callback: gets the record of every round when it ends.
         truth: all the training rows' labels, to measure the accuracy of what was accepted; never used for
             anything else.
 
@@ -60,11 +60,11 @@ class Loop:
         validation: Examples | None,
         settings: CoTraining,
         strategy: Strategy,
-        kit: Kit,
+        factory: PeerFactory,
         *,
         seed: int = 0,
-        store: Store | None = None,
-        follow: Callable[[RoundRecord], None] | None = None,
+        cache: FitCache | None = None,
+        callback: Callable[[RoundRecord], None] | None = None,
         truth: Examples | None = None,
     ) -> None:
         self.tasks = list(tasks)
@@ -72,8 +72,8 @@ class Loop:
         self.validation = validation
         self.settings = settings
         self.seed = seed
-        self.store = store or Store()
-        self.follow = follow
+        self.cache = cache or FitCache()
+        self.callback = callback
         self.truth = truth
         self.strategy = strategy
         self.priors: dict[str, Tensor] = {}
@@ -88,29 +88,29 @@ class Loop:
         open_rows = torch.ones(len(examples), dtype=torch.bool)
         if validation is not None:
             open_rows = ~rows_seen_in(examples.inputs, validation.inputs)
-        self.labeller = Labeller(settings, strategy, examples, open_rows, self.priors)
-        self.peers = strategy.peers(kit)
+        self.labeller = PseudoLabeller(settings, strategy, examples, open_rows, self.priors)
+        self.peers = strategy.peers(factory)
         self.answering = strategy.answering(len(self.peers))
-        self.refusals = Refusals(self.tasks, examples, self.priors, settings.max_drift)
-        self.licences: list[dict[str, Licence]] = []
-        self.course: Course | None = None
-        self._said: RoundBeliefs | None = None
+        self.vetoes = RoundVetoes(self.tasks, examples, self.priors, settings.max_drift)
+        self.assessments: list[dict[str, TeacherAssessment]] = []
+        self.course: OnlineTraining | None = None
+        self._said: PredictionCache | None = None
 
     # -- the loop -----------------------------------------------------------------------------------
 
-    def run(self) -> Outcome:
+    def run(self) -> CoTrainingResult:
         """Label, fit and check until a rule says stop; then choose a round for every task."""
         fitted = [self._fit(number, peer, {}, 0) for number, peer in enumerate(self.peers)]
-        self.refusals.expect_answers([fitted[number] for number in self.answering])
+        self.vetoes.expect_answers([fitted[number] for number in self.answering])
         if not any(bool(self.labeller.free(task).any()) for task in self.tasks):
             return self._outcome([fitted], [self._checked(fitted)], [], "there is no unlabelled cell")
-        self.licences = self._licences(fitted)
+        self.assessments = self._assessments(fitted)
         rounds, checked, records = [fitted], [self._checked(fitted)], []
         start = self._shares(fitted)
-        taught: list[dict[str, Labelled]] = []
+        taught: list[dict[str, LabellingResult]] = []
         stale, stopped = 0, f"all {self.settings.max_rounds} rounds are done"
         for round_ in range(1, self.settings.max_rounds + 1):
-            before, taught = taught, self._teach(self._beliefs(rounds[-1]), round_)
+            before, taught = taught, self._teach(self._predictions(rounds[-1]), round_)
             if self.strategy.online is None and unchanged(taught, before):
                 stopped = "the labels stay as they were"
                 break
@@ -119,29 +119,29 @@ class Loop:
                 break
             rounds.append(self._learn(rounds[-1], taught, round_))
             checked.append(self._checked(rounds[-1]))
-            self.refusals.failed([rounds[-1][number] for number in self.answering], round_)
-            self.refusals.collapsed(start, self._shares(rounds[-1]), round_)
+            self.vetoes.failed([rounds[-1][number] for number in self.answering], round_)
+            self.vetoes.collapsed(start, self._shares(rounds[-1]), round_)
             records.append(self._record(taught, rounds[-1], checked, round_))
-            if self.follow is not None:
-                self.follow(records[-1])
+            if self.callback is not None:
+                self.callback(records[-1])
             stale = 0 if self._is_better(checked) else stale + 1
             if self.validation is not None and stale >= self.settings.patience:
                 stopped = f"no task's validation got better in {stale} rounds"
                 break
         return self._outcome(rounds, checked, records, stopped)
 
-    def _beliefs(self, fitted: Sequence[Fitted]) -> RoundBeliefs:
+    def _predictions(self, fitted: Sequence[FittedPeer]) -> PredictionCache:
         """Return what a round's peers believe of the training rows; those of the latest are kept."""
         if self._said is None or self._said.fitted is not fitted:
-            self._said = RoundBeliefs(fitted, self.examples.inputs)
+            self._said = PredictionCache(fitted, self.examples.inputs)
         return self._said
 
-    def _teach(self, beliefs: RoundBeliefs, round_: int) -> list[dict[str, Labelled]]:
+    def _teach(self, predictions: PredictionCache, round_: int) -> list[dict[str, LabellingResult]]:
         """Return for each peer what it is taught, per task."""
         n = len(self.peers)
         return [
             {
-                task.name: self._label(task, self.strategy.teachers(learner, n), beliefs, round_)
+                task.name: self._label(task, self.strategy.teachers(learner, n), predictions, round_)
                 for task in peer.tasks
             }
             if self.strategy.teachers(learner, n)
@@ -149,33 +149,35 @@ class Loop:
             for learner, peer in enumerate(self.peers)
         ]
 
-    def _label(self, task: Task, teachers: Sequence[int], beliefs: RoundBeliefs, round_: int) -> Labelled:
+    def _label(
+        self, task: Task, teachers: Sequence[int], predictions: PredictionCache, round_: int
+    ) -> LabellingResult:
         if task.coding == "number" and not self._is_validated(task):
             # That peers agree on a number is no evidence that they are right, and nothing would show it.
             return self._nothing(task, "numbers are labelled only where validation rows can judge it")
         if task.coding == "number" and not self.strategy.number_weight:
             return self._nothing(task, "the strategy does not label numbers")
-        knowing = [n for n in teachers if task.name in self.licences[n]]
+        knowing = [n for n in teachers if task.name in self.assessments[n]]
         objections = {
-            n: beliefs.fitted[n].failures.get(task.name) or self.licences[n][task.name].objection
+            n: predictions.fitted[n].failures.get(task.name) or self.assessments[n][task.name].objection
             for n in knowing
         }
         able = [n for n in knowing if not objections[n]]
         if not able:
             note = "; ".join(sorted(set(objections.values())))
             return self._nothing(task, note or "no teacher has learned the task")
-        calibrated = [self.licences[n][task.name].calibrated(beliefs.of(n)[task.name]) for n in able]
+        calibrated = [self.assessments[n][task.name].calibrated(predictions.of(n)[task.name]) for n in able]
         return self.labeller.label(task, calibrated, [self.peers[n].name for n in able], round_)
 
-    def _nothing(self, task: Task, note: str) -> Labelled:
-        return Labelled(PseudoLabels.none(self.examples.targets[task.name]), math.nan, note)
+    def _nothing(self, task: Task, note: str) -> LabellingResult:
+        return LabellingResult(PseudoLabels.none(self.examples.targets[task.name]), math.nan, note)
 
     def _is_validated(self, task: Task) -> bool:
         return self.validation is not None and bool((self.validation.masks[task.name] > 0).any())
 
     def _learn(
-        self, before: Sequence[Fitted], taught: Sequence[dict[str, Labelled]], round_: int
-    ) -> list[Fitted]:
+        self, before: Sequence[FittedPeer], taught: Sequence[dict[str, LabellingResult]], round_: int
+    ) -> list[FittedPeer]:
         """Fit anew every peer that was taught something; the others stay as they are."""
         if self.strategy.online is not None:
             return self._go_on(self.strategy.online, before, round_)
@@ -186,59 +188,61 @@ class Loop:
                 fitted[number] = self._fit(number, peer, labels, round_)
         return fitted
 
-    def _go_on(self, online: Online, start: Sequence[Fitted], round_: int) -> list[Fitted]:
+    def _go_on(self, online: Online, start: Sequence[FittedPeer], round_: int) -> list[FittedPeer]:
         if self.course is None:
-            self.course = Course(
-                underway(self.peers, self.examples, start, online, self.settings.max_rounds, self.true_rows),
+            self.course = OnlineTraining(
+                online_strategy_of(
+                    self.peers, self.examples, start, online, self.settings.max_rounds, self.true_rows
+                ),
                 self.peers,
                 self.examples,
                 self.settings.max_rounds,
-                lambda networks, now: self._teach(RoundBeliefs(networks, self.examples.inputs), now),
-                self.store.path("online"),
+                lambda networks, now: self._teach(PredictionCache(networks, self.examples.inputs), now),
+                self.cache.path("online"),
             )
         return self.course.round(round_)
 
-    def _fit(self, number: int, peer: Peer, labels: dict[str, PseudoLabels], round_: int) -> Fitted:
+    def _fit(self, number: int, peer: Peer, labels: dict[str, PseudoLabels], round_: int) -> FittedPeer:
         rows = with_pseudo_labels(self.examples, peer.tasks, labels)
         key = f"round-{round_}-peer-{number}"
-        return peer.fit(rows, self.validation, key, self.store, self.true_rows)
+        return peer.fit(rows, self.validation, key, self.cache, self.true_rows)
 
     # -- guards -------------------------------------------------------------------------------------
 
-    def _licences(self, fitted: Sequence[Fitted]) -> list[dict[str, Licence]]:
+    def _assessments(self, fitted: Sequence[FittedPeer]) -> list[dict[str, TeacherAssessment]]:
         settings = self.settings
         holdout = Holdout(
-            self.examples, self.validation, settings.calibration, settings.folds, self.seed, self.store
+            self.examples, self.validation, settings.calibration, settings.folds, self.seed, self.cache
         )
         pairs = enumerate(zip(self.peers, fitted, strict=True))
-        return [holdout.licences(peer, one, f"peer-{number}") for number, (peer, one) in pairs]
+        return [holdout.assessments(peer, one, f"peer-{number}") for number, (peer, one) in pairs]
 
-    def _checked(self, fitted: Sequence[Fitted]) -> Beliefs:
+    def _checked(self, fitted: Sequence[FittedPeer]) -> Predictions:
         """Return the joint answer on the validation rows."""
         if self.validation is None:
             return {}
         return answers(fitted, self.answering, self.validation.inputs)
 
-    def _shares(self, fitted: Sequence[Fitted]) -> dict[str, Tensor]:
+    def _shares(self, fitted: Sequence[FittedPeer]) -> dict[str, Tensor]:
         """Return the class shares of a round's answers on the unlabelled cells, [T, C] for each task."""
-        beliefs = self._beliefs(fitted)
-        answer = joint_answer([beliefs.of(number) for number in self.answering])
+        predictions = self._predictions(fitted)
+        answer = joint_answer([predictions.of(number) for number in self.answering])
         return {
             task.name: shares_of(answer[task.name].classes(), self.labeller.free(task), n_classes(task))
             for task in self.tasks
             if task.coding != "number"
         }
 
-    def _value(self, task: Task, beliefs: Beliefs) -> float:
-        if self.validation is None or task.name not in beliefs:
+    def _value(self, task: Task, predictions: Predictions) -> float:
+        if self.validation is None or task.name not in predictions:
             return math.nan
-        return value_on(task, beliefs[task.name], self.validation)
+        return value_on(task, predictions[task.name], self.validation)
 
-    def _is_better(self, checked: Sequence[Beliefs]) -> bool:
+    def _is_better(self, checked: Sequence[Predictions]) -> bool:
         """Say whether any task's validation value is the best so far."""
         for task in self.tasks:
             sign = 1 if task.chosen_metrics()[0].direction == "max" else -1
-            values = [sign * self._value(task, beliefs) for beliefs in checked]
+            values = [sign * self._value(task, predictions) for predictions in checked]
             if values[-1] > max(values[:-1]):
                 return True
         return False
@@ -247,38 +251,40 @@ class Loop:
 
     def _record(
         self,
-        taught: Sequence[dict[str, Labelled]],
-        fitted: Sequence[Fitted],
-        checked: Sequence[Beliefs],
+        taught: Sequence[dict[str, LabellingResult]],
+        fitted: Sequence[FittedPeer],
+        checked: Sequence[Predictions],
         round_: int,
     ) -> RoundRecord:
         tasks = []
         for task in self.tasks:
             found = [labels[task.name] for labels in taught if task.name in labels]
-            values = [self._value(task, beliefs) for beliefs in (checked[0], checked[-2], checked[-1])]
+            values = [
+                self._value(task, predictions) for predictions in (checked[0], checked[-2], checked[-1])
+            ]
             n_free = int(self.labeller.free(task).sum())
-            refused = self.refusals.reason(task, round_)
+            refused = self.vetoes.reason(task, round_)
             tasks.append(task_round(task, found, values, n_free, refused, self.truth))
         return RoundRecord(round_, tasks, [one.updates for one in fitted])
 
     def _outcome(
         self,
-        rounds: Sequence[Sequence[Fitted]],
-        checked: Sequence[Beliefs],
+        rounds: Sequence[Sequence[FittedPeer]],
+        checked: Sequence[Predictions],
         records: Sequence[RoundRecord],
         stopped: str,
-    ) -> Outcome:
+    ) -> CoTrainingResult:
         chosen, verdicts, labels = {}, {}, {}
         for task in self.tasks:
-            refused = self.refusals.rounds(task)
+            refused = self.vetoes.rounds(task)
             if self.validation is None:
                 chosen[task.name] = max(set(range(1, len(rounds))) - refused, default=0)
             else:
-                beliefs = [belief[task.name] for belief in checked]
-                chosen[task.name] = choose_round(task, beliefs, self.validation, refused)
+                predictions = [prediction[task.name] for prediction in checked]
+                chosen[task.name] = choose_round(task, predictions, self.validation, refused)
             verdicts[task.name] = self._verdict(task, chosen[task.name], len(rounds) - 1)
             labels[task.name] = self._final_labels(task, chosen[task.name], rounds)
-        return Outcome(
+        return CoTrainingResult(
             records=records,
             chosen=chosen,
             stopped=stopped,
@@ -287,7 +293,7 @@ class Loop:
             fitted=rounds,
             answering=self.answering,
             labels=labels,
-            licences=self.licences,
+            assessments=self.assessments,
             pool=int((~self.true_rows).sum()),
         )
 
@@ -296,14 +302,14 @@ class Loop:
             return f"round {chosen} of {last}"
         if not last:
             return "supervised start: there was no round"
-        if len(self.refusals.rounds(task)) == last:
-            return f"supervised start: every round was refused: {self.refusals.reasons(task)}"
+        if len(self.vetoes.rounds(task)) == last:
+            return f"supervised start: every round was refused: {self.vetoes.reasons(task)}"
         return "supervised start: no round was better on the validation rows"
 
-    def _final_labels(self, task: Task, chosen: int, rounds: Sequence[Sequence[Fitted]]) -> PseudoLabels:
+    def _final_labels(self, task: Task, chosen: int, rounds: Sequence[Sequence[FittedPeer]]) -> PseudoLabels:
         """Return the labels that the answering peers of the chosen round would give at full progress."""
         nothing = PseudoLabels.none(self.examples.targets[task.name])
         if not chosen:
             return nothing
-        beliefs = self._beliefs(rounds[chosen])
-        return self._label(task, self.answering, beliefs, self.settings.max_rounds).labels
+        predictions = self._predictions(rounds[chosen])
+        return self._label(task, self.answering, predictions, self.settings.max_rounds).labels

@@ -8,13 +8,13 @@ from typing import final
 
 from torch import Tensor
 
-from cotrain.cotraining._predictions import Belief
-from cotrain.cotraining.peers import Fitted
-from cotrain.cotraining.rounds._records import Outcome
+from cotrain.cotraining._predictions import Prediction
+from cotrain.cotraining.peers import FittedPeer
+from cotrain.cotraining.rounds._records import CoTrainingResult
 
 
 @final
-class Joint(Fitted):
+class StrategyEnsemble(FittedPeer):
     """Answers as an outcome does, for some of its tasks.
 
     Args:
@@ -23,11 +23,11 @@ class Joint(Fitted):
         started: whether the supervised start answers instead of the chosen rounds.
     """
 
-    def __init__(self, outcome: Outcome, tasks: Sequence[str], *, started: bool) -> None:
+    def __init__(self, outcome: CoTrainingResult, tasks: Sequence[str], *, started: bool) -> None:
         chosen = {task: 0 if started else outcome.chosen[task] for task in tasks}
         self.outcome = replace(outcome, chosen=chosen)
         self.updates = outcome.updates
 
-    def beliefs(self, inputs: Mapping[str, Tensor]) -> dict[str, Belief]:
+    def predictions(self, inputs: Mapping[str, Tensor]) -> dict[str, Prediction]:
         """Return the joint answer for its tasks."""
-        return self.outcome.beliefs(inputs)
+        return self.outcome.predictions(inputs)

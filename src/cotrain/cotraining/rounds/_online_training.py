@@ -10,18 +10,18 @@ from torch import Tensor
 
 from cotrain._base import InvalidArgumentError, RunError
 from cotrain.cotraining._pseudo_labels import with_pseudo_labels
-from cotrain.cotraining.peers import Fitted, Online, OnlinePeer, Peer, Underway
-from cotrain.cotraining.rounds._pseudo_labeller import Labelled
+from cotrain.cotraining.peers import FittedPeer, Online, OnlineModel, OnlinePeer, Peer
+from cotrain.cotraining.rounds._pseudo_labeller import LabellingResult
 from cotrain.training import Checkpoints, Examples, read_checkpoint
 
 #: Least time between two checkpoints within a pass, of which there are none.
 SECONDS = 30.0
 #: (peers as they are now, number of the round) -> for each peer its labels per task.
-Teach = Callable[[Sequence[Fitted], int], list[dict[str, Labelled]]]
+Teach = Callable[[Sequence[FittedPeer], int], list[dict[str, LabellingResult]]]
 
 
 @final
-class Course:
+class OnlineTraining:
     """The networks of an online strategy, which go on from round to round.
 
     Each pass over all rows begins with labels that the averages of the networks' weights decide anew; a
@@ -39,7 +39,7 @@ class Course:
 
     def __init__(
         self,
-        networks: Sequence[Underway],
+        networks: Sequence[OnlineModel],
         peers: Sequence[Peer],
         examples: Examples,
         n_rounds: int,
@@ -56,7 +56,7 @@ class Course:
         if path is not None and path.exists():
             self._resume(read_checkpoint(path))
 
-    def round(self, round_: int) -> list[Fitted]:
+    def round(self, round_: int) -> list[FittedPeer]:
         """Take the passes of a round and return the networks as they are then."""
         while len(self.snapshots) < round_:
             self._take_pass(round_)
@@ -88,14 +88,14 @@ class Course:
         self.snapshots = [list(shots) for shots in state["snapshots"]]
 
 
-def underway(
+def online_strategy_of(
     peers: Sequence[Peer],
     examples: Examples,
-    start: Sequence[Fitted],
+    start: Sequence[FittedPeer],
     online: Online,
     n_rounds: int,
     true_rows: Tensor,
-) -> list[Underway]:
+) -> list[OnlineModel]:
     """Return the peers of an online strategy at their start.
 
     Raises:
@@ -106,7 +106,7 @@ def underway(
         if not isinstance(peer, OnlinePeer):
             raise InvalidArgumentError(
                 f"Peer {peer.name!r} is a {type(peer).__name__}, which is fitted at once and cannot go on "
-                "while its labels change: choose a strategy of rounds, such as LeaveOneOut."
+                "while its labels change: choose a strategy of rounds, such as Committee."
             )
         begun.append(peer.begin(examples, fitted, online, n_rounds, true_rows))
     return begun

@@ -9,7 +9,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from cotrain.cotraining._predictions import Belief, joined
+from cotrain.cotraining._predictions import Prediction, joined
 from cotrain.cotraining._pseudo_labels import PseudoLabels
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining.guards._distribution_shift import accepted_drift, sampling_drift
@@ -22,7 +22,7 @@ from cotrain.training import Examples
 
 @final
 @dataclass(frozen=True)
-class Labelled:
+class LabellingResult:
     """Pseudo-labels, the surest candidate's confidence, and why there are none, if so."""
 
     labels: PseudoLabels
@@ -31,8 +31,8 @@ class Labelled:
 
 
 @final
-class Labeller:
-    """Turns beliefs into pseudo-labels: join, align, select, check, weigh.
+class PseudoLabeller:
+    """Turns predictions into pseudo-labels: join, align, select, check, weigh.
 
     Args:
         settings: weights and bounds.
@@ -61,47 +61,49 @@ class Labeller:
         """Return where a pseudo-label may stand, bool [N, T]: never where there is a true one."""
         return ~(self.examples.masks[task.name] > 0) & self.open_rows[:, None]
 
-    def label(self, task: Task, beliefs: Sequence[Belief], names: Sequence[str], round_: int) -> Labelled:
+    def label(
+        self, task: Task, predictions: Sequence[Prediction], names: Sequence[str], round_: int
+    ) -> LabellingResult:
         """Decide a task's pseudo-labels in one round.
 
         Args:
             task: the task.
-            beliefs: calibrated, of the one or more teachers that may teach it, on all N rows.
+            predictions: calibrated, of the one or more teachers that may teach it, on all N rows.
             names: of the teachers.
             round_: number of the round.
         """
         targets = self.examples.targets[task.name]
         nothing = PseudoLabels.none(targets)
         free, prior = self.free(task), self.priors[task.name]
-        belief = joined(beliefs)
-        if not belief.is_finite():
-            return Labelled(nothing, float("nan"), "the teachers' predictions are not finite")
+        prediction = joined(predictions)
+        if not prediction.is_finite():
+            return LabellingResult(nothing, float("nan"), "the teachers' predictions are not finite")
         if self.strategy.align:
-            belief = belief.aligned(prior, free)
-        confidence, classes = belief.confidence(), belief.classes()
-        agree = torch.ones_like(free) if belief.agree is None else belief.agree
+            prediction = prediction.aligned(prior, free)
+        confidence, classes = prediction.confidence(), prediction.classes()
+        agree = torch.ones_like(free) if prediction.agree is None else prediction.agree
         progress = round_ / self.settings.max_rounds
         candidates = Candidates(classes, confidence, free, agree, prior, progress)
         accepted = self.strategy.selector.select(candidates) & free
         offered = bool(accepted.any())
         if self.bounds is not None:
-            accepted = self.bounds.limit(task, beliefs, names, accepted, round_)
+            accepted = self.bounds.limit(task, predictions, names, accepted, round_)
         surest = float(confidence[free].max()) if bool(free.any()) else float("nan")
         note = self._objection(task, classes, accepted)
         if note:
-            return Labelled(nothing, surest, note)
+            return LabellingResult(nothing, surest, note)
         weight = self.settings.pseudo_weight * accepted.float()
-        if belief.probabilities is None:
+        if prediction.probabilities is None:
             weight = weight * self.strategy.number_weight
         elif self.settings.by_confidence:
             weight = weight * confidence
-        values = torch.where(accepted, belief.pseudo_labels(targets.dtype), torch.zeros_like(targets))
+        values = torch.where(accepted, prediction.pseudo_labels(targets.dtype), torch.zeros_like(targets))
         labels = PseudoLabels(values, confidence * accepted, weight, round_, ", ".join(names))
         if offered and not labels.n_accepted:
             note = "the teachers' error has not fallen enough for more labels"
         elif not labels.n_accepted:
             note = "nothing was sure enough" if bool(free.any()) else "no unlabelled cell"
-        return Labelled(labels, surest, note)
+        return LabellingResult(labels, surest, note)
 
     def _objection(self, task: Task, classes: Tensor, accepted: Tensor) -> str:
         """Say why the class shares of what was accepted are not to be trusted; "" if they are."""
@@ -116,7 +118,9 @@ class Labeller:
         return f"refused: the class shares would move by {moved:.2f}, more than {bound:.2f}"
 
 
-def unchanged(now: Sequence[dict[str, Labelled]], before: Sequence[dict[str, Labelled]]) -> bool:
+def unchanged(
+    now: Sequence[dict[str, LabellingResult]], before: Sequence[dict[str, LabellingResult]]
+) -> bool:
     """Say whether all learners are taught what they were taught before."""
     if [sorted(labels) for labels in now] != [sorted(labels) for labels in before]:
         return False
@@ -128,7 +132,7 @@ def unchanged(now: Sequence[dict[str, Labelled]], before: Sequence[dict[str, Lab
     return all(torch.equal(a.values, b.values) and torch.equal(a.weight, b.weight) for a, b in pairs)
 
 
-def true_accuracy(task: Task, found: Sequence[Labelled], truth: Examples | None) -> float:
+def true_accuracy(task: Task, found: Sequence[LabellingResult], truth: Examples | None) -> float:
     """Return the share of right pseudo-labels; NaN for numbers, and where the truth is not known."""
     if truth is None or task.coding == "number":
         return float("nan")

@@ -8,10 +8,10 @@ from typing import Any, final
 
 from torch import Tensor
 
-from cotrain.cotraining._predictions import Belief, joined
+from cotrain.cotraining._predictions import Prediction, joined
 from cotrain.cotraining._pseudo_labels import PseudoLabels
-from cotrain.cotraining.guards._teacher_assessment import Licence
-from cotrain.cotraining.peers import Fitted
+from cotrain.cotraining.guards._teacher_assessment import TeacherAssessment
+from cotrain.cotraining.peers import FittedPeer
 
 
 @final
@@ -81,7 +81,7 @@ class RoundRecord:
 
 @final
 @dataclass(frozen=True)
-class Outcome:
+class CoTrainingResult:
     """What co-training leaves.
 
     Args:
@@ -102,13 +102,13 @@ class Outcome:
     stopped: str
     verdicts: Mapping[str, str]
     peers: Sequence[str]
-    fitted: Sequence[Sequence[Fitted]]
+    fitted: Sequence[Sequence[FittedPeer]]
     answering: Sequence[int]
     labels: Mapping[str, PseudoLabels]
-    licences: Sequence[Mapping[str, Licence]] = field(default=())
+    assessments: Sequence[Mapping[str, TeacherAssessment]] = field(default=())
     pool: int = 0
 
-    def beliefs(self, inputs: Mapping[str, Tensor]) -> dict[str, Belief]:
+    def predictions(self, inputs: Mapping[str, Tensor]) -> dict[str, Prediction]:
         """Return the joint answer for every task, each from its chosen round."""
         needed = sorted(set(self.chosen.values()))
         by_round = {number: answers(self.fitted[number], self.answering, inputs) for number in needed}
@@ -133,16 +133,16 @@ class Outcome:
 
 
 def answers(
-    fitted: Sequence[Fitted], answering: Sequence[int], inputs: Mapping[str, Tensor]
-) -> dict[str, Belief]:
-    """Return the joint belief of the answering peers, for every task that any of them knows."""
-    return joint_answer([fitted[number].beliefs(inputs) for number in answering])
+    fitted: Sequence[FittedPeer], answering: Sequence[int], inputs: Mapping[str, Tensor]
+) -> dict[str, Prediction]:
+    """Return the joint prediction of the answering peers, for every task that any of them knows."""
+    return joint_answer([fitted[number].predictions(inputs) for number in answering])
 
 
-def joint_answer(beliefs: Sequence[Mapping[str, Belief]]) -> dict[str, Belief]:
+def joint_answer(predictions: Sequence[Mapping[str, Prediction]]) -> dict[str, Prediction]:
     """Return what several peers believe together, for every task that any of them knows."""
-    found: dict[str, list[Belief]] = {}
-    for of_peer in beliefs:
-        for task, belief in of_peer.items():
-            found.setdefault(task, []).append(belief)
+    found: dict[str, list[Prediction]] = {}
+    for of_peer in predictions:
+        for task, prediction in of_peer.items():
+            found.setdefault(task, []).append(prediction)
     return {task: joined(of_task) for task, of_task in found.items()}

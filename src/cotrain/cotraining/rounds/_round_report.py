@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from cotrain.cotraining.rounds._pseudo_labeller import Labelled, true_accuracy
+from cotrain.cotraining.rounds._pseudo_labeller import LabellingResult, true_accuracy
 from cotrain.cotraining.rounds._records import TaskRound
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
 
-def nothing_accepted(taught: Sequence[Mapping[str, Labelled]]) -> str:
+def nothing_accepted(taught: Sequence[Mapping[str, LabellingResult]]) -> str:
     """Say why no peer was taught anything, task by task.
 
     Args:
@@ -27,7 +27,7 @@ def nothing_accepted(taught: Sequence[Mapping[str, Labelled]]) -> str:
 
 def task_round(
     task: Task,
-    found: Sequence[Labelled],
+    found: Sequence[LabellingResult],
     values: Sequence[float],
     n_free: int,
     refused: str,

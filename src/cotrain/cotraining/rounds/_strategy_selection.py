@@ -8,25 +8,25 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from cotrain._base import InvalidArgumentError
-from cotrain.cotraining._fit_cache import Store
-from cotrain.cotraining._predictions import Belief
+from cotrain.cotraining._fit_cache import FitCache
+from cotrain.cotraining._predictions import Prediction
 from cotrain.cotraining._pseudo_labels import PseudoLabels
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining.guards._distribution_shift import ONE_SIGMA, value_on
 from cotrain.cotraining.guards._teacher_assessment import LEAST_VALIDATION
 from cotrain.cotraining.peers import OnlinePeer
-from cotrain.cotraining.rounds._co_training_loop import Loop
-from cotrain.cotraining.rounds._ensemble import Joint
-from cotrain.cotraining.rounds._records import Outcome, RoundRecord
+from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
+from cotrain.cotraining.rounds._ensemble import StrategyEnsemble
+from cotrain.cotraining.rounds._records import CoTrainingResult, RoundRecord
 from cotrain.cotraining.selection import KBest
 from cotrain.cotraining.strategies import (
-    CrossLabelling,
-    Kit,
-    LeaveOneOut,
+    Committee,
     MeanTeacher,
+    PeerFactory,
     SelfTraining,
     Strategy,
     TeacherStudent,
+    TwoViewCoTraining,
 )
 from cotrain.evaluation import paired_bootstrap
 from cotrain.tasks import Task
@@ -36,16 +36,16 @@ from cotrain.training import Examples
 MOST_TO_SPREAD = 10_000
 
 
-def candidates(settings: CoTraining, kit: Kit, n_rows: int) -> list[Strategy]:
+def candidates(settings: CoTraining, factory: PeerFactory, n_rows: int) -> list[Strategy]:
     """Return what "auto" tries.
 
     The first is what answers where validation rows are too few to choose: the strategy for views, if the user
     knows of such, else the robust default.
     """
-    tried: list[Strategy] = [LeaveOneOut(), SelfTraining(KBest(0.8), align=True), MeanTeacher()]
+    tried: list[Strategy] = [Committee(), SelfTraining(KBest(0.8), align=True), MeanTeacher()]
     if len(settings.views) >= 2:
-        tried.insert(0, CrossLabelling(list(settings.views)))
-    if n_rows <= MOST_TO_SPREAD and any(task.coding != "number" for task in kit.tasks):
+        tried.insert(0, TwoViewCoTraining(list(settings.views)))
+    if n_rows <= MOST_TO_SPREAD and any(task.coding != "number" for task in factory.tasks):
         tried.append(
             TeacherStudent(
                 "estimators",
@@ -54,11 +54,11 @@ def candidates(settings: CoTraining, kit: Kit, n_rows: int) -> list[Strategy]:
                 transductive=True,
             )
         )
-    return [one for one in tried if one.online is None or _can_go_on(one, kit)]
+    return [one for one in tried if one.online is None or _can_go_on(one, factory)]
 
 
-def _can_go_on(strategy: Strategy, kit: Kit) -> bool:
-    return all(isinstance(peer, OnlinePeer) for peer in strategy.peers(kit))
+def _can_go_on(strategy: Strategy, factory: PeerFactory) -> bool:
+    return all(isinstance(peer, OnlinePeer) for peer in strategy.peers(factory))
 
 
 def run_rounds(
@@ -66,12 +66,12 @@ def run_rounds(
     examples: Examples,
     validation: Examples | None,
     settings: CoTraining,
-    kit: Kit,
+    factory: PeerFactory,
     *,
     seed: int = 0,
-    store: Store | None = None,
-    follow: Callable[[RoundRecord], None] | None = None,
-) -> Outcome:
+    cache: FitCache | None = None,
+    callback: Callable[[RoundRecord], None] | None = None,
+) -> CoTrainingResult:
     """Run the loop with the strategy of the settings, or with each candidate, and keep the best.
 
     With "auto" each task is answered by all candidates whose validation value is within one standard error
@@ -79,41 +79,51 @@ def run_rounds(
     A task with fewer than 20 validation labels, which tell hardly anything apart, is answered by the first.
 
     Args:
-        tasks: see `Loop`, as all that follow.
+        tasks: see `CoTrainingLoop`, as all that follow.
         examples: training rows.
         validation: validation rows; "auto" needs them.
         settings: of co-training.
-        kit: makes the peers.
+        factory: makes the peers.
         seed: of the run.
-        store: remembers finished fits.
-        follow: gets the records of the rounds.
+        cache: remembers finished fits.
+        callback: gets the records of the rounds.
 
     Raises:
         InvalidArgumentError: "auto" without validation rows.
     """
 
-    def loop(strategy: Strategy, store: Store | None) -> Outcome:
-        return Loop(
-            tasks, examples, validation, settings, strategy, kit, seed=seed, store=store, follow=follow
+    def loop(strategy: Strategy, cache: FitCache | None) -> CoTrainingResult:
+        return CoTrainingLoop(
+            tasks,
+            examples,
+            validation,
+            settings,
+            strategy,
+            factory,
+            seed=seed,
+            cache=cache,
+            callback=callback,
         ).run()
 
     if isinstance(settings.strategy, Strategy):
-        return loop(settings.strategy, store)
+        return loop(settings.strategy, cache)
     if validation is None:
         raise InvalidArgumentError(
             "cotraining.strategy is 'auto', which chooses by validation rows, and there are none: give "
-            "validation rows, or name a strategy such as LeaveOneOut."
+            "validation rows, or name a strategy such as Committee."
         )
     outcomes = {
         type(strategy).__name__: loop(
-            strategy, store.part(f"strategy-{number}") if store is not None else None
+            strategy, cache.part(f"strategy-{number}") if cache is not None else None
         )
-        for number, strategy in enumerate(candidates(settings, kit, len(examples)))
+        for number, strategy in enumerate(candidates(settings, factory, len(examples)))
     }
     return together(tasks, outcomes, validation)
 
 
-def together(tasks: Sequence[Task], outcomes: Mapping[str, Outcome], validation: Examples) -> Outcome:
+def together(
+    tasks: Sequence[Task], outcomes: Mapping[str, CoTrainingResult], validation: Examples
+) -> CoTrainingResult:
     """Return the outcome in which each task is answered by the best strategies on the validation rows.
 
     Args:
@@ -121,15 +131,17 @@ def together(tasks: Sequence[Task], outcomes: Mapping[str, Outcome], validation:
         outcomes: name of a strategy -> what it left.
         validation: rows to choose on; a task with fewer than 20 labels there is answered by the first.
     """
-    beliefs = {name: outcome.beliefs(validation.inputs) for name, outcome in outcomes.items()}
+    predictions = {name: outcome.predictions(validation.inputs) for name, outcome in outcomes.items()}
     best, kept = {}, {}
     for task in tasks:
-        of_task = {name: belief[task.name] for name, belief in beliefs.items()}
+        of_task = {name: prediction[task.name] for name, prediction in predictions.items()}
         best[task.name], kept[task.name] = _as_good_as_the_best(task, of_task, validation)
     first = outcomes[next(iter(outcomes))]
     fitted = [
         [
-            Joint(outcome, [task.name for task in tasks if name in kept[task.name]], started=started)
+            StrategyEnsemble(
+                outcome, [task.name for task in tasks if name in kept[task.name]], started=started
+            )
             for name, outcome in outcomes.items()
         ]
         for started in (True, False)
@@ -137,7 +149,7 @@ def together(tasks: Sequence[Task], outcomes: Mapping[str, Outcome], validation:
     improved = {
         task: [name for name in names if outcomes[name].chosen[task] > 0] for task, names in kept.items()
     }
-    return Outcome(
+    return CoTrainingResult(
         records=[record for outcome in outcomes.values() for record in outcome.records],
         chosen={task: int(bool(names)) for task, names in improved.items()},
         stopped="; ".join(f"{name}: {outcome.stopped}" for name, outcome in outcomes.items()),
@@ -155,27 +167,29 @@ def together(tasks: Sequence[Task], outcomes: Mapping[str, Outcome], validation:
     )
 
 
-def _labels(task: str, outcomes: Mapping[str, Outcome], best: str, improved: Sequence[str]) -> PseudoLabels:
+def _labels(
+    task: str, outcomes: Mapping[str, CoTrainingResult], best: str, improved: Sequence[str]
+) -> PseudoLabels:
     """Return the labels of the best strategy, or of the first that improved where the best did not."""
     name = best if best in improved or not improved else improved[0]
     return outcomes[name].labels[task]
 
 
 def _as_good_as_the_best(
-    task: Task, beliefs: Mapping[str, Belief], validation: Examples
+    task: Task, predictions: Mapping[str, Prediction], validation: Examples
 ) -> tuple[str, list[str]]:
     """Return the best strategy's name, and those within one standard error of it, itself included."""
     metric = task.chosen_metrics()[0]
     sign = 1.0 if metric.direction == "max" else -1.0
-    values = {name: sign * value_on(task, belief, validation) for name, belief in beliefs.items()}
+    values = {name: sign * value_on(task, prediction, validation) for name, prediction in predictions.items()}
     known = {name: value for name, value in values.items() if not math.isnan(value)}
     if not known or int((validation.masks[task.name] > 0).sum()) < LEAST_VALIDATION:
-        first = next(iter(beliefs))
+        first = next(iter(predictions))
         return first, [first]
     best = max(known, key=lambda name: known[name])
     targets = task.original(validation.targets[task.name]).double().numpy()
     mask = (validation.masks[task.name] > 0).numpy()
-    scores: dict[str, np.ndarray] = {name: beliefs[name].scores(task).double().numpy() for name in known}
+    scores: dict[str, np.ndarray] = {name: predictions[name].scores(task).double().numpy() for name in known}
     kept = []
     for name in known:
         gap = paired_bootstrap(

@@ -21,7 +21,7 @@ class AdaptiveThreshold(Selector):
 
     Args:
         threshold: τ in (0, 1], what the best learned class needs.
-        least: floor of every τ_c, in [0, 1].
+        min_confidence: floor of every τ_c, in [0, 1].
 
     Raises:
         InvalidArgumentError: an argument is out of range.
@@ -34,11 +34,11 @@ class AdaptiveThreshold(Selector):
         0.9
     """
 
-    def __init__(self, threshold: float = 0.9, *, least: float = 0.5) -> None:
+    def __init__(self, threshold: float = 0.9, *, min_confidence: float = 0.5) -> None:
         check_share(self, threshold=threshold)
-        check_share(self, zero=True, least=least)
+        check_share(self, zero=True, min_confidence=min_confidence)
         self.threshold = threshold
-        self.least = least
+        self.min_confidence = min_confidence
 
     def select(self, candidates: Candidates) -> Tensor:
         """Return where the confidence reaches the threshold of the predicted class."""
@@ -47,7 +47,7 @@ class AdaptiveThreshold(Selector):
         one_hot = torch.nn.functional.one_hot(candidates.classes, n_classes) * sure[..., None]
         counts = one_hot.sum(dim=0).float()
         beta = counts / counts.amax(dim=1, keepdim=True).clamp(min=1.0)
-        least = (self.threshold * beta / (2 - beta)).clamp(min=min(self.least, self.threshold))
+        least = (self.threshold * beta / (2 - beta)).clamp(min=min(self.min_confidence, self.threshold))
         of_entry = torch.gather(
             least[None].expand(len(candidates.classes), -1, -1), -1, candidates.classes[..., None]
         )[..., 0]

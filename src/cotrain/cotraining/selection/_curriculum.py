@@ -20,7 +20,7 @@ class Curriculum(Selector):
 
     Args:
         share: of the free rows that the last round labels, in (0, 1].
-        grow: whether the share grows from round to round; if not, progress counts as 1 from the first on.
+        growing: whether the share grows from round to round; if not, progress counts as 1 from the first on.
 
     Raises:
         InvalidArgumentError: `share` is out of range.
@@ -33,15 +33,15 @@ class Curriculum(Selector):
         1.0
     """
 
-    def __init__(self, share: float = 0.9, *, grow: bool = True) -> None:
+    def __init__(self, share: float = 0.9, *, growing: bool = True) -> None:
         check_share(self, share=share)
         self.share = share
-        self.grow = grow
+        self.growing = growing
 
     def select(self, candidates: Candidates) -> Tensor:
         """Return the surest entries of every target."""
         taken = torch.zeros_like(candidates.free)
-        share = self.share * (candidates.progress if self.grow else 1.0)
+        share = self.share * (candidates.progress if self.growing else 1.0)
         for t in range(taken.shape[1]):
             rows = torch.nonzero(candidates.free[:, t]).flatten()
             order = surest_first(candidates.confidence[rows, t])

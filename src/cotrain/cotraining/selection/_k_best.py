@@ -23,16 +23,17 @@ class KBest(Selector):
     free rows: the last and least sure rows are never labelled.
 
     Where a least confidence is asked for, a class that is seldom sure would starve beside the others: with
-    `even` it gets at least its part of what all classes together have filled of their quotas,
+    `class_balance` it gets at least its part of what all classes together have filled of their quotas,
 
-    n_c ≥ even · k_c · Σ n / Σ k
+    n_c ≥ class_balance · k_c · Σ n / Σ k
 
     Args:
         share: of the free rows that the last round may label, in (0, 1].
-        least: confidence below which a class is not accepted, in [0, 1]. Numbers are taken by `share` alone:
-            their confidence is a rank, and the same share of any rows is above `least`.
-        even: how much of the common part of its quota a class gets whatever its confidence, in [0, 1].
-        grow: whether the quotas grow from round to round; if not, progress counts as 1 from the first on.
+        min_confidence: below which a class is not accepted, in [0, 1]. Numbers are taken by `share` alone:
+            their confidence is a rank, and the same share of any rows is above `min_confidence`.
+        class_balance: how much of the common part of its quota a class gets whatever its confidence,
+            in [0, 1].
+        growing: whether the quotas grow from round to round; if not, progress counts as 1 from the first on.
 
     Raises:
         InvalidArgumentError: an argument is out of range.
@@ -47,25 +48,30 @@ class KBest(Selector):
     """
 
     def __init__(
-        self, share: float = 0.8, *, least: float = 0.0, even: float = 0.0, grow: bool = True
+        self,
+        share: float = 0.8,
+        *,
+        min_confidence: float = 0.0,
+        class_balance: float = 0.0,
+        growing: bool = True,
     ) -> None:
         check_share(self, share=share)
-        check_share(self, zero=True, least=least, even=even)
+        check_share(self, zero=True, min_confidence=min_confidence, class_balance=class_balance)
         self.share = share
-        self.least = least
-        self.even = even
-        self.grow = grow
+        self.min_confidence = min_confidence
+        self.class_balance = class_balance
+        self.growing = growing
 
     def select(self, candidates: Candidates) -> Tensor:
         """Return the surest of each class."""
         n_free = candidates.free.sum(dim=0).to(candidates.prior.dtype)
-        progress = candidates.progress if self.grow else 1.0
+        progress = candidates.progress if self.growing else 1.0
         quotas = (progress * self.share * n_free[:, None] * candidates.prior).round()
         within = surest_per_class(candidates, quotas)
         if candidates.prior.shape[1] == 1:
             return within
-        sure = within & (candidates.confidence >= at_least(self.least))
-        if not self.even:
+        sure = within & (candidates.confidence >= at_least(self.min_confidence))
+        if not self.class_balance:
             return sure
         filled = sure.sum(dim=0) / quotas.sum(dim=1).clamp(min=1)
-        return sure | surest_per_class(candidates, (self.even * filled[:, None] * quotas).round())
+        return sure | surest_per_class(candidates, (self.class_balance * filled[:, None] * quotas).round())

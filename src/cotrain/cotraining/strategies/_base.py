@@ -13,7 +13,7 @@ from cotrain.networks import Encoder
 from cotrain.tasks import Task
 
 
-class Kit(Protocol):
+class PeerFactory(Protocol):
     """Makes the peers that a strategy asks for, from what the user has chosen otherwise."""
 
     @property
@@ -80,7 +80,7 @@ class Strategy(ABC):
     number_weight: float = 1.0
 
     @abstractmethod
-    def peers(self, kit: Kit) -> list[Peer]:
+    def peers(self, factory: PeerFactory) -> list[Peer]:
         """Make the peers."""
 
     @abstractmethod
@@ -89,4 +89,4 @@ class Strategy(ABC):
 
     @abstractmethod
     def answering(self, n_peers: int) -> list[int]:
-        """Return the numbers of the peers whose joint belief is the answer."""
+        """Return the numbers of the peers whose joint prediction is the answer."""

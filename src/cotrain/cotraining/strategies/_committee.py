@@ -7,11 +7,11 @@ from typing import final
 from cotrain._base import InvalidArgumentError
 from cotrain.cotraining.peers import Peer
 from cotrain.cotraining.selection import KBest, Selector
-from cotrain.cotraining.strategies._base import Kit, Strategy
+from cotrain.cotraining.strategies._base import PeerFactory, Strategy
 
 
 @final
-class LeaveOneOut(Strategy):
+class Committee(Strategy):
     """Networks that differ in their initial weights and sample; for each one all others label.
 
     No network is taught its own mistakes, and the mean of the others is better calibrated than any of
@@ -20,9 +20,9 @@ class LeaveOneOut(Strategy):
 
     Args:
         networks: how many, ≥ 2.
-        selector: what is kept; default `KBest(0.9, least=0.8, even=0.5, grow=False)`: from the first round on
-            what is sure, within nine tenths of the quotas of the classes. Quotas that grow from few sure rows
-            settle on the others' early mistakes.
+        selector: what is kept; default `KBest(0.9, min_confidence=0.8, class_balance=0.5,
+            growing=False)`: from the first round on what is sure, within nine tenths of the quotas of the
+            classes. Quotas that grow from few sure rows settle on the others' early mistakes.
         align: see `Strategy`.
         bootstrap: whether each network learns from a bootstrap sample of the true labels.
 
@@ -33,7 +33,7 @@ class LeaveOneOut(Strategy):
     distribution alignment of Berthelot et al., "ReMixMatch", 2020, https://arxiv.org/abs/1911.09785.
 
     Example:
-        >>> LeaveOneOut().teachers(1, 3)
+        >>> Committee().teachers(1, 3)
         [0, 2]
     """
 
@@ -46,15 +46,15 @@ class LeaveOneOut(Strategy):
         bootstrap: bool = False,
     ) -> None:
         if networks < 2:
-            raise InvalidArgumentError(f"LeaveOneOut(networks={networks!r}): expected at least 2.")
+            raise InvalidArgumentError(f"Committee(networks={networks!r}): expected at least 2.")
         self.networks = networks
-        self.selector = selector or KBest(0.9, least=0.8, even=0.5, grow=False)
+        self.selector = selector or KBest(0.9, min_confidence=0.8, class_balance=0.5, growing=False)
         self.align = align
         self.bootstrap = bootstrap
 
-    def peers(self, kit: Kit) -> list[Peer]:
+    def peers(self, factory: PeerFactory) -> list[Peer]:
         """Make the networks."""
-        return [kit.network(f"network {i + 1}", bootstrap=self.bootstrap) for i in range(self.networks)]
+        return [factory.network(f"network {i + 1}", bootstrap=self.bootstrap) for i in range(self.networks)]
 
     def teachers(self, learner: int, n_peers: int) -> list[int]:
         """Return all but the learner."""

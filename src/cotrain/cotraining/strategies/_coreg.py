@@ -8,7 +8,7 @@ from typing import final
 from cotrain._base import InvalidArgumentError
 from cotrain.cotraining.peers import Peer
 from cotrain.cotraining.selection import KBest, Selector
-from cotrain.cotraining.strategies._base import Kit, Strategy
+from cotrain.cotraining.strategies._base import PeerFactory, Strategy
 
 
 @final
@@ -66,11 +66,11 @@ class Coreg(Strategy):
         self.selector = selector or KBest(0.5)
         self.align = align
 
-    def peers(self, kit: Kit) -> list[Peer]:
+    def peers(self, factory: PeerFactory) -> list[Peer]:
         """Make both ensembles, the first one's networks first."""
-        views = kit.views(self.views, 2) if self.views else [None, None]
+        views = factory.views(self.views, 2) if self.views else [None, None]
         return [
-            kit.network(f"regressor {side + 1}.{number + 1}", view=view, bootstrap=True)
+            factory.network(f"regressor {side + 1}.{number + 1}", view=view, bootstrap=True)
             for side, view in enumerate(views)
             for number in range(self.members)
         ]

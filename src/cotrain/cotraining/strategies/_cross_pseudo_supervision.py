@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import final
 
 from cotrain.cotraining.peers import Peer
-from cotrain.cotraining.strategies._base import Kit
+from cotrain.cotraining.strategies._base import PeerFactory
 from cotrain.cotraining.strategies._online_strategy import OnlineStrategy
 
 
 @final
-class CrossPseudo(OnlineStrategy):
+class CrossPseudoSupervision(OnlineStrategy):
     """Each of two joint networks learns from noisy inputs what the other's average says of clean ones.
 
     As `MeanTeacher`, but no network is taught its own mistakes: the two begin at different initial weights.
@@ -23,13 +23,13 @@ class CrossPseudo(OnlineStrategy):
     and labels follow every pass instead of every step.
 
     Example:
-        >>> CrossPseudo().teachers(0, 2)
+        >>> CrossPseudoSupervision().teachers(0, 2)
         [1]
     """
 
-    def peers(self, kit: Kit) -> list[Peer]:
+    def peers(self, factory: PeerFactory) -> list[Peer]:
         """Make two networks."""
-        return [kit.network("network 1"), kit.network("network 2")]
+        return [factory.network("network 1"), factory.network("network 2")]
 
     def teachers(self, learner: int, n_peers: int) -> list[int]:
         """Return the other one."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import final
 
 from cotrain._base import InvalidArgumentError
-from cotrain.cotraining.peers import MappingPeer, Peer
+from cotrain.cotraining.peers import CrossTaskPeer, Peer
 from cotrain.cotraining.selection import Agreement, Selector, Threshold
-from cotrain.cotraining.strategies._base import Kit, Strategy
+from cotrain.cotraining.strategies._base import PeerFactory, Strategy
 
 
 @final
@@ -42,14 +42,17 @@ class CrossTask(Strategy):
         self.selector = selector or Agreement(Threshold(0.8))
         self.align = align
 
-    def peers(self, kit: Kit) -> list[Peer]:
+    def peers(self, factory: PeerFactory) -> list[Peer]:
         """Make the network, and the mappings with the network that they start from."""
-        if len(kit.tasks) < 2:
+        if len(factory.tasks) < 2:
             raise InvalidArgumentError(
-                f"CrossTask maps tasks to one another, and there is only {kit.tasks[0].name!r}: choose "
-                "another strategy, such as LeaveOneOut."
+                f"CrossTask maps tasks to one another, and there is only {factory.tasks[0].name!r}: choose "
+                "another strategy, such as Committee."
             )
-        return [kit.network("network"), MappingPeer("mappings", kit.network("network behind the mappings"))]
+        return [
+            factory.network("network"),
+            CrossTaskPeer("mappings", factory.network("network behind the mappings")),
+        ]
 
     def teachers(self, learner: int, n_peers: int) -> list[int]:
         """Return both, for both."""

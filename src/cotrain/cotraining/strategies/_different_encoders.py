@@ -8,7 +8,7 @@ from typing import final
 from cotrain._base import InvalidArgumentError
 from cotrain.cotraining.peers import Peer
 from cotrain.cotraining.selection import KBest, Selector
-from cotrain.cotraining.strategies._base import Kit, Strategy
+from cotrain.cotraining.strategies._base import PeerFactory, Strategy
 from cotrain.networks import Encoder
 
 
@@ -18,7 +18,7 @@ class DifferentEncoders(Strategy):
 
     What differs is not what the networks see but what they make of it: a wide flat network and a deep narrow
     one, or one that looks at positions and one that does not, err in different places. It is a way to have
-    two views where the input cannot be divided, and otherwise as `LeaveOneOut`.
+    two views where the input cannot be divided, and otherwise as `Committee`.
 
     Args:
         encoders: two or more; `None`: the run's own, twice.
@@ -52,10 +52,10 @@ class DifferentEncoders(Strategy):
         self.selector = selector or KBest(0.8)
         self.align = align
 
-    def peers(self, kit: Kit) -> list[Peer]:
+    def peers(self, factory: PeerFactory) -> list[Peer]:
         """Make a network per encoder."""
         return [
-            kit.network(f"network {number + 1}", encoder=encoder)
+            factory.network(f"network {number + 1}", encoder=encoder)
             for number, encoder in enumerate(self.encoders or [None, None])
         ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import final
 
 from cotrain.cotraining.peers import Peer
-from cotrain.cotraining.strategies._base import Kit
+from cotrain.cotraining.strategies._base import PeerFactory
 from cotrain.cotraining.strategies._online_strategy import OnlineStrategy
 
 
@@ -20,7 +20,7 @@ class MeanTeacher(OnlineStrategy):
         θ̄ ← a θ̄ + (1 - a) θ,   ŷ = select(align(f(x; θ̄))),   loss of f(x + noise; θ) against y and ŷ
 
     Args:
-        selector: what is kept in each pass; default `KBest(1.0, least=0.8, grow=False)`: what is
+        selector: what is kept in each pass; default `KBest(1.0, min_confidence=0.8, growing=False)`: what is
             sure, within the quotas of the classes.
         align: see `Strategy`.
         gaussian: noise on the learners' numbers, in standard deviations of the column, ≥ 0.
@@ -43,9 +43,9 @@ class MeanTeacher(OnlineStrategy):
         [0]
     """
 
-    def peers(self, kit: Kit) -> list[Peer]:
+    def peers(self, factory: PeerFactory) -> list[Peer]:
         """Make the network."""
-        return [kit.network("network")]
+        return [factory.network("network")]
 
     def teachers(self, learner: int, n_peers: int) -> list[int]:
         """Return the network itself, of which the average speaks."""

@@ -39,7 +39,7 @@ class OnlineStrategy(Strategy):
         for name, value, right, expected in ranges:
             if not right:
                 raise InvalidArgumentError(f"{type(self).__name__}({name}={value!r}): expected {expected}.")
-        self.selector = selector or KBest(1.0, least=0.8, grow=False)
+        self.selector = selector or KBest(1.0, min_confidence=0.8, growing=False)
         self.align = align
         self.gaussian = gaussian
         self.swap = swap

@@ -6,7 +6,7 @@ from typing import final
 
 from cotrain.cotraining.peers import Peer
 from cotrain.cotraining.selection import Selector, Threshold
-from cotrain.cotraining.strategies._base import Kit, Strategy
+from cotrain.cotraining.strategies._base import PeerFactory, Strategy
 
 
 @final
@@ -41,11 +41,11 @@ class SelfTraining(Strategy):
         self.align = align
         self.separate = separate
 
-    def peers(self, kit: Kit) -> list[Peer]:
+    def peers(self, factory: PeerFactory) -> list[Peer]:
         """Make one network, or one per task."""
         if self.separate:
-            return [kit.network(f"network of {task.name}", [task]) for task in kit.tasks]
-        return [kit.network("network")]
+            return [factory.network(f"network of {task.name}", [task]) for task in factory.tasks]
+        return [factory.network("network")]
 
     def teachers(self, learner: int, n_peers: int) -> list[int]:
         """Return the learner itself."""

@@ -8,7 +8,7 @@ from typing import Literal, final
 from cotrain._base import InvalidArgumentError
 from cotrain.cotraining.peers import Peer
 from cotrain.cotraining.selection import Curriculum, Selector
-from cotrain.cotraining.strategies._base import Kit, Strategy
+from cotrain.cotraining.strategies._base import PeerFactory, Strategy
 
 
 @final
@@ -26,7 +26,7 @@ class TeacherStudent(Strategy):
         options: of the classifier's constructor.
         transductive: whether the classifier is given the unlabelled rows too, with the label −1, as
             scikit-learn's LabelSpreading wants.
-        selector: what is kept; default `Curriculum(1.0, grow=False)`: everything at once, as the
+        selector: what is kept; default `Curriculum(1.0, growing=False)`: everything at once, as the
             papers do.
         align: see `Strategy`.
 
@@ -63,18 +63,18 @@ class TeacherStudent(Strategy):
         self.regressor = regressor
         self.options = dict(options or {})
         self.transductive = transductive
-        self.selector = selector or Curriculum(1.0, grow=False)
+        self.selector = selector or Curriculum(1.0, growing=False)
         self.align = align
 
-    def peers(self, kit: Kit) -> list[Peer]:
+    def peers(self, factory: PeerFactory) -> list[Peer]:
         """Make the teachers, and the student last."""
         peers: list[Peer] = []
         if self.teachers_are in ("single", "both"):
-            peers += [kit.network(f"teacher of {task.name}", [task]) for task in kit.tasks]
+            peers += [factory.network(f"teacher of {task.name}", [task]) for task in factory.tasks]
         if self.teachers_are in ("joint", "both"):
-            peers.append(kit.network("joint teacher"))
+            peers.append(factory.network("joint teacher"))
         if self.teachers_are == "estimators":
-            made = kit.estimator(
+            made = factory.estimator(
                 "estimators",
                 self.classifier,
                 self.regressor,
@@ -82,7 +82,7 @@ class TeacherStudent(Strategy):
                 transductive=self.transductive,
             )
             peers.append(made)
-        return [*peers, kit.network("student")]
+        return [*peers, factory.network("student")]
 
     def teachers(self, learner: int, n_peers: int) -> list[int]:
         """Return all teachers for the student, nobody for a teacher."""

@@ -6,7 +6,7 @@ from typing import final
 
 from cotrain.cotraining.peers import Peer
 from cotrain.cotraining.selection import Agreement, Selector, Threshold
-from cotrain.cotraining.strategies._base import Kit, Strategy
+from cotrain.cotraining.strategies._base import PeerFactory, Strategy
 
 
 @final
@@ -39,9 +39,9 @@ class TriTraining(Strategy):
         self.selector = selector or Agreement(Threshold(0.5))
         self.align = align
 
-    def peers(self, kit: Kit) -> list[Peer]:
+    def peers(self, factory: PeerFactory) -> list[Peer]:
         """Make three networks, each with a bootstrap sample."""
-        return [kit.network(f"network {i + 1}", bootstrap=True) for i in range(3)]
+        return [factory.network(f"network {i + 1}", bootstrap=True) for i in range(3)]
 
     def teachers(self, learner: int, n_peers: int) -> list[int]:
         """Return the other two."""

@@ -8,16 +8,16 @@ from typing import final
 from cotrain._base import InvalidArgumentError
 from cotrain.cotraining.peers import Peer
 from cotrain.cotraining.selection import KBest, Selector
-from cotrain.cotraining.strategies._base import Kit, Strategy
+from cotrain.cotraining.strategies._base import PeerFactory, Strategy
 
 
 @final
-class CrossLabelling(Strategy):
+class TwoViewCoTraining(Strategy):
     """A network per view of the inputs; each learns from what the others are surest of.
 
     This is the co-training of Blum and Mitchell: two views that are each enough for the task and whose errors
     have little to do with each other give labels that are news to the other side. Where there is no such
-    division, columns are divided at random, and `LeaveOneOut` is usually the better choice.
+    division, columns are divided at random, and `Committee` is usually the better choice.
 
     Args:
         views: names of two or more views; `None`: `n_random` random ones.
@@ -33,7 +33,7 @@ class CrossLabelling(Strategy):
     looked at and labels are decided anew each round.
 
     Example:
-        >>> CrossLabelling(["page", "links"]).teachers(0, 2)
+        >>> TwoViewCoTraining(["page", "links"]).teachers(0, 2)
         [1]
     """
 
@@ -47,18 +47,18 @@ class CrossLabelling(Strategy):
     ) -> None:
         if (n_random if views is None else len(views)) < 2:
             raise InvalidArgumentError(
-                f"CrossLabelling(views={views!r}, n_random={n_random!r}): expected at least two views."
+                f"TwoViewCoTraining(views={views!r}, n_random={n_random!r}): expected at least two views."
             )
         self.views = None if views is None else list(views)
         self.n_random = n_random
         self.selector = selector or KBest(0.8)
         self.align = align
 
-    def peers(self, kit: Kit) -> list[Peer]:
+    def peers(self, factory: PeerFactory) -> list[Peer]:
         """Make a network per view."""
         names = self.views or [f"random view {i + 1}" for i in range(self.n_random)]
-        views = kit.views(self.views or [], self.n_random)
-        return [kit.network(name, view=view) for name, view in zip(names, views, strict=True)]
+        views = factory.views(self.views or [], self.n_random)
+        return [factory.network(name, view=view) for name, view in zip(names, views, strict=True)]
 
     def teachers(self, learner: int, n_peers: int) -> list[int]:
         """Return all but the learner."""

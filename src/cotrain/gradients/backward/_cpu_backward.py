@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cotrain.gradients._step_losses import Call
-from cotrain.gradients.backward._skip_counter import Skipped
+from cotrain.gradients._step_losses import StepLosses
+from cotrain.gradients.backward._skip_counter import SkipCounter
 from cotrain.gradients.graph._task_graph import SHARED, TaskGraph
 
 #: Up to so many numbers a copy into one array is quicker than one call per array.
 _FEW = 100_000
 
 
-class HostPass:
+class CPUBackward:
     """The gradient of Σ wₖLₖ, each task's own parameters multiplied by a factor of the task's afterwards.
 
     Where a task's own part hands gradient to the shared part, a hook looks at its sum and hands on zeros
@@ -33,7 +33,7 @@ class HostPass:
     """
 
     def __init__(
-        self, call: Call, shared_ids: frozenset[int], skipped: Skipped, overflow_passes: bool
+        self, call: StepLosses, shared_ids: frozenset[int], skipped: SkipCounter, overflow_passes: bool
     ) -> None:
         self._rows = np.flatnonzero(call.finite_A).tolist()
         self._all = len(self._rows) == len(call.live)

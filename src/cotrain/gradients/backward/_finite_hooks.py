@@ -12,7 +12,7 @@ from torch import Tensor
 from cotrain.gradients.graph._task_graph import TaskGraph
 
 
-def guard(
+def add_finite_hooks(
     graph: TaskGraph,
     finite: Sequence[Tensor],
     scales: Sequence[Tensor] | None = None,

@@ -7,12 +7,12 @@ import logging
 import torch
 from torch import Tensor
 
-from cotrain.gradients._step_losses import Call
+from cotrain.gradients._step_losses import StepLosses
 
 _log = logging.getLogger("cotrain")
 
 
-class Skipped:
+class SkipCounter:
     """Counts per task, on the losses' device, so that nothing waits for them."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Skipped:
     def counts_K(self, counts_K: Tensor | None) -> None:
         self._counts_K, self._broken_K = counts_K, None
 
-    def start(self, call: Call, broken_A: Tensor) -> None:
+    def start(self, call: StepLosses, broken_A: Tensor) -> None:
         """Start the record of a step; hooks may add to it until the next one."""
         self._counts_K = self.counts_K
         if len(call.places) == call.n_tasks:
@@ -42,7 +42,7 @@ class Skipped:
             none_K = torch.zeros(call.n_tasks, dtype=torch.bool, device=call.values_A.device)
             self._broken_K = none_K.index_copy_(0, call.index(), broken_A.to(none_K.device))
 
-    def start_clean(self, call: Call) -> None:
+    def start_clean(self, call: StepLosses) -> None:
         """Start the record of a step in which no loss is broken, in host memory."""
         self._counts_K = self.counts_K
         if self._counts_K is None:

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from cotrain.gradients._shared_parameters import SharedParameters
-from cotrain.gradients._step_losses import Call
-from cotrain.gradients.backward._finite_hooks import guard
+from cotrain.gradients._step_losses import StepLosses
+from cotrain.gradients.backward._finite_hooks import add_finite_hooks
 from cotrain.gradients.graph._task_graph import SHARED, TaskGraph
 
 OnDrop = Callable[[int, Tensor], None]
 
 
-def one_pass_loss(call: Call, weights_K: Tensor, on_drop: OnDrop) -> Tensor:
+def weighted_loss(call: StepLosses, weights_K: Tensor, on_drop: OnDrop) -> Tensor:
     """Return Σ wₖLₖ over the present tasks, heads weighed like the shared part.
 
     A task whose loss or gradient is not finite sends nothing.
@@ -30,12 +30,12 @@ def one_pass_loss(call: Call, weights_K: Tensor, on_drop: OnDrop) -> Tensor:
     finite_A, kept = _kept(call)
     graph = TaskGraph(call.live)
     upstream: list[Tensor] = []
-    guard(graph, finite_A, on_drop=_placed(on_drop, call), upstream=upstream)
+    add_finite_hooks(graph, finite_A, on_drop=_placed(on_drop, call), upstream=upstream)
     return _sum(call, kept, weights_K, upstream)
 
 
-def split_pass_loss(
-    call: Call, weights_K: Tensor, head_weights_K: Tensor, shared: SharedParameters, on_drop: OnDrop
+def split_weighted_loss(
+    call: StepLosses, weights_K: Tensor, head_weights_K: Tensor, shared: SharedParameters, on_drop: OnDrop
 ) -> Tensor | None:
     """Return a scalar whose one backward pass weighs the shared part and the heads differently.
 
@@ -55,17 +55,17 @@ def split_pass_loss(
     scales = [ratio_K[place] for place in call.places]
     own = frozenset(id(leaf) for leaf in graph.leaves.values()) - shared.ids
     upstream: list[Tensor] = []
-    guard(graph, finite_A, scales, own, on_drop=_placed(on_drop, call), upstream=upstream)
+    add_finite_hooks(graph, finite_A, scales, own, on_drop=_placed(on_drop, call), upstream=upstream)
     return _sum(call, kept, head_weights_K, upstream)
 
 
-def _kept(call: Call) -> tuple[list[Tensor], Tensor]:
+def _kept(call: StepLosses) -> tuple[list[Tensor], Tensor]:
     finite_A = call.values_A.isfinite()
     live_A = torch.stack([loss.to(call.values_A.dtype) for loss in call.live])
     return list(finite_A.unbind()), torch.where(finite_A, live_A, torch.zeros_like(call.values_A))
 
 
-def _sum(call: Call, kept_A: Tensor, weights_K: Tensor, upstream: list[Tensor]) -> Tensor:
+def _sum(call: StepLosses, kept_A: Tensor, weights_K: Tensor, upstream: list[Tensor]) -> Tensor:
     weights_A = weights_K if len(call.places) == call.n_tasks else weights_K[call.index()]
     total = (kept_A * weights_A.to(kept_A.dtype)).sum()
     if total.requires_grad:
@@ -74,6 +74,6 @@ def _sum(call: Call, kept_A: Tensor, weights_K: Tensor, upstream: list[Tensor]) 
     return total
 
 
-def _placed(on_drop: OnDrop, call: Call) -> OnDrop:
+def _placed(on_drop: OnDrop, call: StepLosses) -> OnDrop:
     places = call.places  # not the call: a hook that leads to the losses would keep their graph for ever
     return lambda row, finite: on_drop(places[row], finite)

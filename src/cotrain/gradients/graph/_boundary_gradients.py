@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
-from cotrain.gradients.graph._boundary_layers import find_stops, stopped
-from cotrain.gradients.graph._structured_gradients import Sent, Whole, total_of
+from cotrain.gradients.graph._boundary_layers import find_skipped_nodes, stopped
+from cotrain.gradients.graph._structured_gradients import DenseGradient, StructuredGradient, total_of
 from cotrain.gradients.graph._task_graph import SHARED, Node, TaskGraph
-from cotrain.gradients.sources._base import Asked, HeadGrads
+from cotrain.gradients.sources._base import GradientRequest, TaskSpecificGradients
 
 #: Where a gradient enters: a node and the number of its output.
 Edge = tuple[Node, int]
 
 
-class Cotangents:
+class BoundaryGradients:
     """The gradients that A tasks hand to the shared part, taken in one backward pass through their own parts.
 
     The tasks' own parts of the graph are disjoint, so one pass of Σ Lₖ runs through all of them, and hooks
@@ -30,13 +30,13 @@ class Cotangents:
         graph: of the losses; no leaf outside the shared parameters may be reached by several tasks.
     """
 
-    def __init__(self, asked: Asked, graph: TaskGraph) -> None:
+    def __init__(self, asked: GradientRequest, graph: TaskGraph) -> None:
         #: Entrance -> task -> gradient.
-        self.entering: dict[Edge, dict[int, Sent]] = {}
-        self.heads = HeadGrads()
+        self.entering: dict[Edge, dict[int, StructuredGradient]] = {}
+        self.heads = TaskSpecificGradients()
         borders = _borders(graph, asked.shared.ids)
         single = [(node, task, edges[0][0]) for node, task, edges in borders if len(edges) == 1]
-        stops = find_stops(graph, single, asked.shared.ids)
+        stops = find_skipped_nodes(graph, single, asked.shared.ids)
         done = {id(leaf) for stop in stops.values() for _, leaf in stop.leaves}
         own = [
             (graph.owner[node], leaf)
@@ -74,9 +74,9 @@ class Cotangents:
         """Return the sum of what the tasks send into one entrance."""
         return total_of(self.entering[edge])
 
-    def _add(self, edge: Edge, task: int, sent: Sent) -> None:
+    def _add(self, edge: Edge, task: int, sent: StructuredGradient) -> None:
         tasks = self.entering.setdefault(edge, {})
-        tasks[task] = Whole(tasks[task].whole() + sent.whole()) if task in tasks else sent
+        tasks[task] = DenseGradient(tasks[task].whole() + sent.whole()) if task in tasks else sent
 
     def _catcher(self, task: int, edges: list[tuple[int, Edge]]) -> Callable[..., Any]:
         def caught(grad_inputs: tuple[Tensor | None, ...], _: Any) -> tuple[Tensor | None, ...]:
@@ -85,7 +85,7 @@ class Cotangents:
                 grad = left[place]
                 if grad is None:
                     continue
-                self._add(edge, task, Whole(grad))
+                self._add(edge, task, DenseGradient(grad))
                 left[place] = None  # nothing goes on below, and nothing is added up there
             return tuple(left)
 

@@ -12,13 +12,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cotrain.gradients.graph._structured_gradients import Picked, Product, Sent
+from cotrain.gradients.graph._structured_gradients import (
+    LowRankGradient,
+    RowSparseGradient,
+    StructuredGradient,
+)
 from cotrain.gradients.graph._task_graph import Node, TaskGraph
-from cotrain.gradients.sources._base import HeadGrads
+from cotrain.gradients.sources._base import TaskSpecificGradients
 
 
 @dataclass(frozen=True)
-class Stop:
+class SkippedNode:
     """A node of one task that is not run.
 
     Args:
@@ -36,9 +40,9 @@ class Stop:
     below: tuple[Node, ...] = ()
 
 
-def find_stops(
+def find_skipped_nodes(
     graph: TaskGraph, borders: Sequence[tuple[Node, int, int]], shared_ids: frozenset[int]
-) -> dict[Node, Stop]:
+) -> dict[Node, SkippedNode]:
     """Return the nodes at the border that need not be run.
 
     Args:
@@ -46,13 +50,13 @@ def find_stops(
         borders: (node, task, place) where a node hands gradient to the shared part over one input alone.
         shared_ids: ids of the shared parameters.
     """
-    found: dict[Node, Stop] = {}
+    found: dict[Node, SkippedNode] = {}
     for node, task, place in borders:
         name = node.name()
         if name == "IndexBackward0" and _picks_rows(node):
-            found[node] = Stop(node, task, place)
+            found[node] = SkippedNode(node, task, place)
         elif name in ("AddmmBackward0", "MmBackward0"):
-            layer = _layer(graph, Stop(node, task, place), shared_ids)
+            layer = _layer(graph, SkippedNode(node, task, place), shared_ids)
             if layer is not None:
                 found[node] = layer
     # A parameter that another node reads too has to be reached through both.
@@ -71,7 +75,7 @@ def _picks_rows(node: Node) -> bool:
     return kind is not None and kind.ndim == 1 and kind.dtype in (torch.bool, torch.long)
 
 
-def _layer(graph: TaskGraph, stop: Stop, shared_ids: frozenset[int]) -> Stop | None:
+def _layer(graph: TaskGraph, stop: SkippedNode, shared_ids: frozenset[int]) -> SkippedNode | None:
     """Add a linear layer's own parameters, or return `None` where it is something else."""
     node, place = stop.node, stop.place
     with_bias = node.name() == "AddmmBackward0"
@@ -92,10 +96,12 @@ def _layer(graph: TaskGraph, stop: Stop, shared_ids: frozenset[int]) -> Stop | N
             return None
         leaves.append((at, leaf))
         below += path
-    return Stop(node, stop.task, place, tuple(leaves), tuple(below))
+    return SkippedNode(node, stop.task, place, tuple(leaves), tuple(below))
 
 
-def stopped(stops: Sequence[Stop], grads: Sequence[Tensor | None], heads: HeadGrads) -> list[Sent | None]:
+def stopped(
+    stops: Sequence[SkippedNode], grads: Sequence[Tensor | None], heads: TaskSpecificGradients
+) -> list[StructuredGradient | None]:
     """Return what each node would hand on, and give its parameters their gradients.
 
     Args:
@@ -103,8 +109,8 @@ def stopped(stops: Sequence[Stop], grads: Sequence[Tensor | None], heads: HeadGr
         grads: the gradients of their outputs.
         heads: takes the gradients of the parameters.
     """
-    sent: list[Sent | None] = []
-    layers: list[tuple[Stop, Tensor]] = []
+    sent: list[StructuredGradient | None] = []
+    layers: list[tuple[SkippedNode, Tensor]] = []
     for stop, grad in zip(stops, grads, strict=True):
         if grad is None:
             sent.append(None)
@@ -112,22 +118,22 @@ def stopped(stops: Sequence[Stop], grads: Sequence[Tensor | None], heads: HeadGr
             sent.append(_picked(stop.node, grad))
         else:
             layers.append((stop, grad))
-            sent.append(Product(grad, stop.node._saved_mat2.detach().T))
+            sent.append(LowRankGradient(grad, stop.node._saved_mat2.detach().T))
     _layer_grads(layers, heads)
     return sent
 
 
-def _picked(node: Node, grad: Tensor) -> Sent:
+def _picked(node: Node, grad: Tensor) -> StructuredGradient:
     index = node._saved_indices[0]
     n_rows = node._saved_self_sym_sizes[0]
     if index.dtype == torch.bool:
         index = torch.nonzero(index).flatten()
-    return Picked(torch.where(index < 0, index + n_rows, index), grad, n_rows)
+    return RowSparseGradient(torch.where(index < 0, index + n_rows, index), grad, n_rows)
 
 
-def _layer_grads(layers: Sequence[tuple[Stop, Tensor]], heads: HeadGrads) -> None:
+def _layer_grads(layers: Sequence[tuple[SkippedNode, Tensor]], heads: TaskSpecificGradients) -> None:
     """Multiply out the weights' gradients, those of layers with one input together."""
-    groups: dict[tuple[object, ...], list[tuple[Stop, Tensor, Tensor | None]]] = {}
+    groups: dict[tuple[object, ...], list[tuple[SkippedNode, Tensor, Tensor | None]]] = {}
     for stop, grad in layers:
         node, inputs = stop.node, None
         if any(at == stop.place + 1 for at, _ in stop.leaves):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 
-class Sent(ABC):
+class StructuredGradient(ABC):
     """The gradient of one task at one entrance.
 
     Args:
@@ -43,7 +43,7 @@ class Sent(ABC):
         return out
 
 
-class Whole(Sent):
+class DenseGradient(StructuredGradient):
     """The gradient as an array."""
 
     def __init__(self, grad: Tensor) -> None:
@@ -67,7 +67,7 @@ class Whole(Sent):
         return self.grad
 
 
-class Product(Sent):
+class LowRankGradient(StructuredGradient):
     """The gradient that a linear layer hands on, δW, before it is multiplied.
 
     Args:
@@ -93,7 +93,7 @@ class Product(Sent):
         return self.deltas_BO if self.deltas_BO.shape[1] == 1 else self.deltas_BO.abs().amax(1, keepdim=True)
 
 
-class Picked(Sent):
+class RowSparseGradient(StructuredGradient):
     """The gradient of some of the rows, those that a task has picked from the batch; 0 elsewhere.
 
     Args:
@@ -120,14 +120,14 @@ class Picked(Sent):
         return self.grads_N.new_zeros(self.shape[0], 1).index_fill_(0, self.rows_N, 1)
 
 
-class Products:
+class StackedLowRank:
     """What several tasks send into one entrance, all of it products: ΔW with the layers side by side.
 
     Args:
         parts: by task.
     """
 
-    def __init__(self, parts: Mapping[int, Product]) -> None:
+    def __init__(self, parts: Mapping[int, LowRankGradient]) -> None:
         ordered = list(parts.values())
         self.deltas_BO = torch.cat([part.deltas_BO for part in ordered], 1)
         self.matrix_OD = torch.cat([part.matrix_OD for part in ordered])
@@ -164,15 +164,15 @@ class Products:
         return (self.deltas_BO[:, kept] * factor_O) @ self.matrix_OD[kept]
 
 
-def products_of(parts: Mapping[int, Sent]) -> Products | None:
+def stack_low_rank(parts: Mapping[int, StructuredGradient]) -> StackedLowRank | None:
     """Put products side by side if there is nothing else."""
-    products = {task: part for task, part in sorted(parts.items()) if isinstance(part, Product)}
-    return Products(products) if len(products) == len(parts) else None
+    products = {task: part for task, part in sorted(parts.items()) if isinstance(part, LowRankGradient)}
+    return StackedLowRank(products) if len(products) == len(parts) else None
 
 
-def total_of(parts: Mapping[int, Sent]) -> Tensor:
+def total_of(parts: Mapping[int, StructuredGradient]) -> Tensor:
     """Return the sum of what several tasks send into one entrance."""
-    products = products_of(parts)
+    products = stack_low_rank(parts)
     if products is not None:
         return products.total()
     first = next(iter(parts.values()))

@@ -10,11 +10,11 @@ from torch import Tensor
 from cotrain.gradients.graph._boundary_gradients import Edge
 from cotrain.gradients.graph._task_graph import Node, TaskGraph
 from cotrain.gradients.rules import _linear_and_elementwise as rules
-from cotrain.gradients.rules._buffer_pool import Workspace
+from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._gramian_terms import DirectTerm, Term
-from cotrain.gradients.rules._linear_and_elementwise import Emit, Grads, Uses
+from cotrain.gradients.rules._linear_and_elementwise import BackwardContext, Emit, Grads
 from cotrain.gradients.rules._normalisation import batch_norm, convolution, layer_norm
-from cotrain.gradients.rules._row_sparsity import Kept
+from cotrain.gradients.rules._row_sparsity import RowSparsity
 
 #: Nodes without a rule of their own that keep the rows of a batch apart.
 _ROW_BY_ROW = frozenset(
@@ -28,7 +28,7 @@ _ROW_BY_ROW = frozenset(
     }
 )
 
-Rule = Callable[[Node, Grads, Uses, Emit], Grads | None]
+Rule = Callable[[Node, Grads, BackwardContext, Emit], Grads | None]
 
 _RULES: dict[str, Rule] = {
     "AddmmBackward0": rules.linear,
@@ -95,9 +95,9 @@ def propagate(
     graph: TaskGraph,
     entering: dict[Edge, Tensor],
     n_tasks: int,
-    workspace: Workspace,
+    workspace: BufferPool,
     only: set[int] | None = None,
-    kept: Kept | None = None,
+    kept: RowSparsity | None = None,
 ) -> list[Term]:
     """Run every node of the shared part once, for K gradients together.
 
@@ -120,7 +120,7 @@ def propagate(
         _add(pending, node, number, grad, workspace)
     order = _in_order(graph, [edge[0] for edge in entering])
     wanted = None if only is None else _leading_to(graph, order, only)
-    uses = Uses(graph.leaves, graph.children, workspace, wanted, kept)
+    uses = BackwardContext(graph.leaves, graph.children, workspace, wanted, kept)
     for node in order:
         arrived = pending.pop(node, None)
         if arrived is None or (wanted is not None and node not in wanted):
@@ -158,7 +158,7 @@ def _leading_to(graph: TaskGraph, order: list[Node], only: set[int]) -> set[Node
 
 
 def _add(
-    pending: dict[Node, dict[int, Tensor]], node: Node, number: int, grad: Tensor, workspace: Workspace
+    pending: dict[Node, dict[int, Tensor]], node: Node, number: int, grad: Tensor, workspace: BufferPool
 ) -> None:
     held = pending.setdefault(node, {})
     if number in held:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 
-class Workspace:
+class BufferPool:
     """Arrays that live for one step, in memory that lives longer.
 
     A step makes K gradients per layer, megabytes each. The C library gives such memory back to the system at

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cotrain.gradients.graph._task_graph import Node
-from cotrain.gradients.rules._gramian_terms import Term, Weighing, inner
+from cotrain.gradients.rules._gramian_terms import Term, WeightedSum, inner
 
 Settings = tuple[Any, Any, Any, bool, Any, int]
 
@@ -71,7 +71,7 @@ class ConvTerm(Term):
         """Return one weight gradient per task."""
         return torch.stack([self._weight_grad(delta) for delta in self.deltas])
 
-    def combined(self, weigh: Weighing) -> Tensor:
+    def combined(self, weigh: WeightedSum) -> Tensor:
         """Return the weight gradient of the weighted δ."""
         return self._weight_grad(weigh(self.deltas))
 

@@ -19,7 +19,7 @@ def inner(rows: Tensor, others: Tensor | None = None) -> Tensor:
     return (flat @ other.T).double()
 
 
-class Weighing:
+class WeightedSum:
     """Σ wₖ valuesₖ, tasks of weight 0 left out, for they may not be finite; each array is weighed once.
 
     Args:
@@ -62,7 +62,7 @@ class Term(ABC):
         """Return the K gradients themselves, [K, *parameter.shape]."""
 
     @abstractmethod
-    def combined(self, weigh: Weighing) -> Tensor:
+    def combined(self, weigh: WeightedSum) -> Tensor:
         """Return Σ wₖ gradientₖ."""
 
     # A term of one δ whose rows belong to different tasks gives the K gradients by `part`.
@@ -116,7 +116,7 @@ class DirectTerm(Term):
         """Return them."""
         return self.grads_K
 
-    def combined(self, weigh: Weighing) -> Tensor:
+    def combined(self, weigh: WeightedSum) -> Tensor:
         """Return their weighted sum."""
         return weigh(self.grads_K)
 
@@ -159,7 +159,7 @@ class BiasTerm(Term):
         deltas = self.deltas_KRO[0]
         return deltas.new_zeros(n_tasks, *deltas.shape[1:]).index_add_(0, owner_R, deltas)
 
-    def combined(self, weigh: Weighing) -> Tensor:
+    def combined(self, weigh: WeightedSum) -> Tensor:
         """Return the weighted sum."""
         return weigh(self.deltas_KRO).sum(0) if self.sums_KO is None else weigh(self.sums_KO)
 
@@ -214,7 +214,7 @@ class EmbeddingTerm(Term):
         """Return the K gradients of the whole table."""
         return self._summed(self.indices_N, self.parameter.shape[0])
 
-    def combined(self, weigh: Weighing) -> Tensor:
+    def combined(self, weigh: WeightedSum) -> Tensor:
         """Return the gradient of the weighted δ."""
         deltas_ND = weigh(self.deltas_KND)
         return torch.zeros_like(self.parameter, dtype=deltas_ND.dtype).index_add_(

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from cotrain.gradients.graph._task_graph import Node
-from cotrain.gradients.rules._buffer_pool import Workspace
+from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._gramian_terms import BiasTerm, EmbeddingTerm, Term
 from cotrain.gradients.rules._linear_term import LinearTerm
 from cotrain.gradients.rules._relu_sparsity import active_units, multiply_active
-from cotrain.gradients.rules._row_sparsity import Kept, Packed
+from cotrain.gradients.rules._row_sparsity import PackedRows, RowSparsity
 
 Grads = list[Tensor | None]
 Emit = Callable[[Term], None]
@@ -59,7 +59,7 @@ RESHAPES = frozenset(
 )
 
 
-class Uses:
+class BackwardContext:
     """Which parameter, if any, a node reads over one of its inputs.
 
     Args:
@@ -74,9 +74,9 @@ class Uses:
         self,
         leaves: dict[Node, Tensor],
         children: dict[Node, tuple[tuple[Node, int], ...]],
-        workspace: Workspace,
+        workspace: BufferPool,
         wanted: set[Node] | None = None,
-        kept: Kept | None = None,
+        kept: RowSparsity | None = None,
     ) -> None:
         self.leaves = leaves
         self.children = children
@@ -115,7 +115,7 @@ class Uses:
         return None
 
 
-def linear(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:
+def linear(node: Node, grads: Grads, uses: BackwardContext, emit: Emit) -> Grads | None:
     """Multiply rows by a matrix, x @ W (+ b); W is a parameter, perhaps transposed, or a plain tensor."""
     grad_KRO = grads[0]
     with_bias = node.name() == "AddmmBackward0"
@@ -153,7 +153,9 @@ def _width(node: Node) -> int:
     return (node._saved_mat1 if node.name() == "AddmmBackward0" else node._saved_self).shape[1]
 
 
-def _to_inputs(grad_KRO: Tensor, matrix_IO: Tensor, packed: Packed | None, uses: Uses) -> Tensor:
+def _to_inputs(
+    grad_KRO: Tensor, matrix_IO: Tensor, packed: PackedRows | None, uses: BackwardContext
+) -> Tensor:
     """Multiply all rows, or those that are kept, or each with its active units."""
     n_in, n_out = matrix_IO.shape
     into_KRI = uses.workspace.take((*grad_KRO.shape[:2], n_in), grad_KRO)
@@ -171,7 +173,7 @@ def _to_inputs(grad_KRO: Tensor, matrix_IO: Tensor, packed: Packed | None, uses:
     return into_KRI
 
 
-def embedding(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:
+def embedding(node: Node, grads: Grads, uses: BackwardContext, emit: Emit) -> Grads | None:
     """Rows of a table by index."""
     grad, table = grads[0], uses.parameter(node, 0)
     if grad is None or table is None or node._saved_sparse or node._saved_scale_grad_by_freq:
@@ -187,7 +189,7 @@ def embedding(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:
     return [None]
 
 
-def embedding_bag(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:
+def embedding_bag(node: Node, grads: Grads, uses: BackwardContext, emit: Emit) -> Grads | None:
     """Sums or means of rows of a table."""
     grad_KBD, table = grads[0], uses.parameter(node, 0)
     weighted_bags = node._saved_per_sample_weights is not None
@@ -208,7 +210,7 @@ def embedding_bag(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | N
     return [None] * len(uses.children[node])
 
 
-def reshaped(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:
+def reshaped(node: Node, grads: Grads, uses: BackwardContext, emit: Emit) -> Grads | None:
     """The same numbers in another shape."""
     grad = grads[0]
     child, number = uses.children[node][0]
@@ -217,13 +219,13 @@ def reshaped(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:
     return [grad.reshape(grad.shape[0], *child._input_metadata[number].shape)]
 
 
-def elementwise(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:
+def elementwise(node: Node, grads: Grads, uses: BackwardContext, emit: Emit) -> Grads | None:
     """Entry by entry: the node itself broadcasts over the K gradients."""
     grad = grads[0]
     return None if grad is None else listed(node(grad))
 
 
-def rectified(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:
+def rectified(node: Node, grads: Grads, uses: BackwardContext, emit: Emit) -> Grads | None:
     """ReLU: written over what arrives where nobody else reads it."""
     grad = grads[0]
     if grad is None or not uses.workspace.owned(grad):
@@ -234,7 +236,7 @@ def rectified(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:
     return [grad]
 
 
-def add(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:
+def add(node: Node, grads: Grads, uses: BackwardContext, emit: Emit) -> Grads | None:
     """Sums pass the gradient on (the node scales the second addend)."""
     return elementwise(node, grads, uses, emit)
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cotrain.gradients.rules._buffer_pool import Workspace
-from cotrain.gradients.rules._gramian_terms import BiasTerm, Term, Weighing, inner
-from cotrain.gradients.rules._row_sparsity import Packed
+from cotrain.gradients.rules._buffer_pool import BufferPool
+from cotrain.gradients.rules._gramian_terms import BiasTerm, Term, WeightedSum, inner
+from cotrain.gradients.rules._row_sparsity import PackedRows
 
 #: From so many rows on, the half of a symmetric product is worth four products of blocks instead of one.
 _MANY_ROWS = 96
@@ -42,7 +42,7 @@ class LinearTerm(Term):
         parameter: Tensor,
         inputs_RI: Tensor,
         deltas_KRO: Tensor,
-        workspace: Workspace,
+        workspace: BufferPool,
         transposed: bool = False,
     ) -> None:
         super().__init__(parameter)
@@ -53,7 +53,7 @@ class LinearTerm(Term):
         #: The bias whose gradient comes from the same δ, if it may be counted here.
         self.bias: BiasTerm | None = None
         #: The rows that may differ from 0, where it pays to multiply no others.
-        self.packed: Packed | None = None
+        self.packed: PackedRows | None = None
         self._rows_KIO: Tensor | None = None
 
     def n_rows(self) -> int:
@@ -178,7 +178,7 @@ class LinearTerm(Term):
             return self.inputs_RI.T @ self.deltas_KRO
         return self.deltas_KRO.transpose(1, 2) @ self.inputs_RI
 
-    def combined(self, weigh: Weighing) -> Tensor:
+    def combined(self, weigh: WeightedSum) -> Tensor:
         """Return the gradient of the weighted δ, in memory that the workspace keeps."""
         if self._rows_KIO is not None:
             total = weigh(self._rows_KIO)

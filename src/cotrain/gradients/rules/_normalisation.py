@@ -7,10 +7,10 @@ from torch import Tensor
 from cotrain.gradients.graph._task_graph import Node
 from cotrain.gradients.rules._convolution_term import ConvTerm
 from cotrain.gradients.rules._gramian_terms import BiasTerm
-from cotrain.gradients.rules._linear_and_elementwise import Emit, Grads, Uses
+from cotrain.gradients.rules._linear_and_elementwise import BackwardContext, Emit, Grads
 
 
-def layer_norm(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:
+def layer_norm(node: Node, grads: Grads, uses: BackwardContext, emit: Emit) -> Grads | None:
     """x̂·w + b with x̂ = (x − mean)/std over the last axes."""
     grad = grads[0]
     if grad is None:
@@ -31,7 +31,7 @@ def layer_norm(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None
     return result
 
 
-def batch_norm(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:
+def batch_norm(node: Node, grads: Grads, uses: BackwardContext, emit: Emit) -> Grads | None:
     """x̂·w + b with x̂ normalised over rows and positions; in training it mixes the rows of a batch."""
     grad = grads[0]
     if grad is None:
@@ -61,7 +61,7 @@ def batch_norm(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None
     return result
 
 
-def convolution(node: Node, grads: Grads, uses: Uses, emit: Emit) -> Grads | None:
+def convolution(node: Node, grads: Grads, uses: BackwardContext, emit: Emit) -> Grads | None:
     """A convolution; the K gradients become K times as many rows."""
     grad = grads[0]
     weight = uses.parameter(node, 1) if uses.children[node][1][0] is not None else None
@@ -86,7 +86,9 @@ def _as_rows(values: Tensor, n_last: int) -> Tensor:
     return values.reshape(values.shape[0], -1, *values.shape[values.ndim - n_last :])
 
 
-def _emit_affine(node: Node, uses: Uses, emit: Emit, weight_grads: Tensor, bias_grads: Tensor) -> bool:
+def _emit_affine(
+    node: Node, uses: BackwardContext, emit: Emit, weight_grads: Tensor, bias_grads: Tensor
+) -> bool:
     """Emit the terms of weight and bias, gradients by rows; say whether both are parameters."""
     found = []
     for place, grads_KR in ((1, weight_grads), (2, bias_grads)):

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from cotrain.gradients.graph._boundary_gradients import Edge
-from cotrain.gradients.graph._structured_gradients import Sent
-from cotrain.gradients.rules._buffer_pool import Workspace
+from cotrain.gradients.graph._structured_gradients import StructuredGradient
+from cotrain.gradients.rules._buffer_pool import BufferPool
 
 #: More kept rows than this share are not worth the trouble.
 _FEW_ENOUGH = 0.8
@@ -24,7 +24,9 @@ _COPIED = 10
 _CALLED = 2_000_000
 
 
-def touched_rows(entering: Mapping[Edge, Mapping[int, Sent]], n_tasks: int) -> np.ndarray | None:
+def touched_rows(
+    entering: Mapping[Edge, Mapping[int, StructuredGradient]], n_tasks: int
+) -> np.ndarray | None:
     """Return which rows may differ from 0 in what each task sends, [K, B]; `None`: no one batch, or no row.
 
     On an accelerator this waits for it once.
@@ -52,7 +54,7 @@ def touched_rows(entering: Mapping[Edge, Mapping[int, Sent]], n_tasks: int) -> n
 
 
 @dataclass(frozen=True)
-class Packed:
+class PackedRows:
     """The kept rows of K gradients of a layer's output.
 
     Args:
@@ -68,7 +70,7 @@ class Packed:
     deltas: tuple[Tensor, ...]
 
 
-class Kept:
+class RowSparsity:
     """The rows of each task that may differ from 0, on the way through layers that keep the rows apart.
 
     Args:
@@ -88,7 +90,7 @@ class Kept:
         """Return whether enough rows are left out."""
         return bool(touched_KB.mean() < _FEW_ENOUGH)
 
-    def pack(self, deltas_KRO: Tensor, n_in: int, workspace: Workspace) -> Packed | None:
+    def pack(self, deltas_KRO: Tensor, n_in: int, workspace: BufferPool) -> PackedRows | None:
         """Return the kept rows, or `None` where a product with all of them is cheaper.
 
         Args:
@@ -107,7 +109,7 @@ class Kept:
         numbers_N, rows, counts = self._places_among(n_rows)
         deltas_NO = workspace.take((len(numbers_N), n_out), deltas_KRO)
         torch.index_select(deltas_KRO.reshape(-1, n_out), 0, numbers_N, out=deltas_NO)
-        return Packed(numbers_N, rows, deltas_NO, deltas_NO.split(counts))
+        return PackedRows(numbers_N, rows, deltas_NO, deltas_NO.split(counts))
 
     def _places_among(self, n_rows: int) -> tuple[Tensor, tuple[Tensor, ...], list[int]]:
         held = self._places.get(n_rows)

@@ -10,17 +10,17 @@ from torch.autograd.graph import GradientEdge
 
 from cotrain._base import InvalidArgumentError
 from cotrain.gradients._shared_parameters import add_grad
-from cotrain.gradients.graph._boundary_gradients import Cotangents, Edge, separable
-from cotrain.gradients.graph._structured_gradients import Products, products_of
+from cotrain.gradients.graph._boundary_gradients import BoundaryGradients, Edge, separable
+from cotrain.gradients.graph._structured_gradients import StackedLowRank, stack_low_rank
 from cotrain.gradients.graph._task_graph import TaskGraph
 from cotrain.gradients.rules._batched_backward import can_propagate, propagate
-from cotrain.gradients.rules._buffer_pool import Workspace
-from cotrain.gradients.rules._gramian_terms import Weighing, inner
-from cotrain.gradients.sources._base import Asked, Rows, Source
+from cotrain.gradients.rules._buffer_pool import BufferPool
+from cotrain.gradients.rules._gramian_terms import WeightedSum, inner
+from cotrain.gradients.sources._base import GradientRequest, GradientSource, TaskGradients
 from cotrain.gradients.sources._ghost import stacked, terms_gramian
 
 
-class RepresentationSource(Source):
+class RepresentationSource(GradientSource):
     """The Gramian of the tasks' gradients at the representation: an approximation, another method in effect.
 
     One pass through the heads gives all K gradients where the tasks' own parts meet the shared part; one
@@ -31,17 +31,17 @@ class RepresentationSource(Source):
     exact = False
 
     def __init__(self) -> None:
-        self._workspace = Workspace()
+        self._workspace = BufferPool()
 
-    def open(self, asked: Asked) -> Rows:
+    def open(self, asked: GradientRequest) -> TaskGradients:
         """Take the K gradients to the representation."""
         graph = checked_graph(asked, "representation")
         with torch.enable_grad():
-            cotangents = Cotangents(asked, graph)
+            cotangents = BoundaryGradients(asked, graph)
         n_tasks = len(asked.call.live)
         products = {}
         for edge, parts in list(cotangents.entering.items()):
-            found = products_of(parts)
+            found = stack_low_rank(parts)
             if found is not None and edge[0] not in graph.leaves and found.cheap(n_tasks):
                 products[edge] = found
                 del cotangents.entering[edge]
@@ -54,10 +54,10 @@ class RepresentationSource(Source):
                 "its own forward pass here: use source='ghost'."
             )
         gramian = torch.stack(grams).sum(0)
-        return EntranceRows(gramian, entering, graph, asked, cotangents, products)
+        return FeatureGradients(gramian, entering, graph, asked, cotangents, products)
 
 
-class ModulesSource(Source):
+class LayerSource(GradientSource):
     """The Gramian on the parameters of some modules only: an approximation that gets better with depth.
 
     The K gradients go no further down than those modules need; one pass through the whole shared part
@@ -71,19 +71,19 @@ class ModulesSource(Source):
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
         self.modules = list(modules)
-        self._workspace = Workspace()
+        self._workspace = BufferPool()
         if not self.modules or any(not isinstance(module, nn.Module) for module in self.modules):
             raise InvalidArgumentError(
                 f"Balance(source=[...]) must be a list of modules of the shared part, got {modules!r}."
             )
 
-    def open(self, asked: Asked) -> Rows:
+    def open(self, asked: GradientRequest) -> TaskGradients:
         """Take the K gradients to the modules."""
         graph = checked_graph(asked, "[modules]")
         chosen = {id(p) for module in self.modules for p in module.parameters()} & asked.shared.ids
         if not chosen:
             raise InvalidArgumentError("Balance(source=[...]): none of the modules holds a shared parameter.")
-        cotangents = Cotangents(asked, graph)
+        cotangents = BoundaryGradients(asked, graph)
         n_tasks = len(asked.call.live)
         entering = stacked(cotangents, n_tasks, self._workspace)
         for rows in entering.values():
@@ -91,10 +91,10 @@ class ModulesSource(Source):
         with torch.no_grad():
             terms = propagate(graph, entering, n_tasks, self._workspace, only=chosen)
             gramian = terms_gramian(terms, n_tasks, asked.call.values_A.device)
-        return EntranceRows(gramian, entering, graph, asked, cotangents)
+        return FeatureGradients(gramian, entering, graph, asked, cotangents)
 
 
-def checked_graph(asked: Asked, source: str) -> TaskGraph:
+def checked_graph(asked: GradientRequest, source: str) -> TaskGraph:
     """Return the graph of the losses, or say why this source cannot use it."""
     graph = TaskGraph(asked.call.live)
     if not separable(graph, asked.shared.ids) or not can_propagate(graph):
@@ -106,7 +106,7 @@ def checked_graph(asked: Asked, source: str) -> TaskGraph:
     return graph
 
 
-class EntranceRows(Rows):
+class FeatureGradients(TaskGradients):
     """K gradients at the entrances of the shared part, and one pass below them."""
 
     def __init__(
@@ -114,9 +114,9 @@ class EntranceRows(Rows):
         gramian_AA: Tensor,
         entering: dict[Edge, Tensor],
         graph: TaskGraph,
-        asked: Asked,
-        cotangents: Cotangents,
-        products: dict[Edge, Products] | None = None,
+        asked: GradientRequest,
+        cotangents: BoundaryGradients,
+        products: dict[Edge, StackedLowRank] | None = None,
     ) -> None:
         self._products = products or {}
         self._gramian_AA = gramian_AA
@@ -135,7 +135,7 @@ class EntranceRows(Rows):
 
     def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
         """Send Σ wₖδₖ through the shared part."""
-        edges, grads, weigh = [], [], Weighing(weights_A)
+        edges, grads, weigh = [], [], WeightedSum(weights_A)
         for edge, products in self._products.items():
             edges.append(GradientEdge(*edge))
             grads.append(products.combined(weights_A))

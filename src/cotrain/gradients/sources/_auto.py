@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from cotrain.gradients.graph._boundary_gradients import Cotangents, separable
+from cotrain.gradients.graph._boundary_gradients import BoundaryGradients, separable
 from cotrain.gradients.graph._task_graph import TaskGraph
 from cotrain.gradients.rules._batched_backward import can_propagate
-from cotrain.gradients.rules._buffer_pool import Workspace
+from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._row_sparsity import touched_rows
-from cotrain.gradients.sources._base import Asked, Rows, Source
-from cotrain.gradients.sources._disjoint import disjoint_rows, open_disjoint
+from cotrain.gradients.sources._base import GradientRequest, GradientSource, TaskGradients
+from cotrain.gradients.sources._disjoint import has_disjoint_rows, open_disjoint
 from cotrain.gradients.sources._exact import ExactSource
 from cotrain.gradients.sources._ghost import open_ghost
 
 
-class AutoSource(Source):
+class AutoSource(GradientSource):
     """The cheapest exact source for the step at hand; always the Gramian of all shared parameters.
 
     One pass through the heads is common to all ways. If the rows that enter the shared part belong to one
@@ -29,18 +29,18 @@ class AutoSource(Source):
 
     def __init__(self) -> None:
         self._passes = ExactSource()
-        self._workspace = Workspace()
+        self._workspace = BufferPool()
 
-    def open(self, asked: Asked) -> Rows:
+    def open(self, asked: GradientRequest) -> TaskGradients:
         """Look at the graph, then do the passes."""
         graph = TaskGraph(asked.call.live)
         if not separable(graph, asked.shared.ids) or not can_propagate(graph):
             return self._passes.open(asked)
         n_tasks = len(asked.call.live)
-        cotangents = Cotangents(asked, graph)
+        cotangents = BoundaryGradients(asked, graph)
         touched_KB = touched_rows(cotangents.entering, n_tasks)
         if n_tasks > 1 and touched_KB is not None:
-            owner_B = disjoint_rows(graph, cotangents, touched_KB)
+            owner_B = has_disjoint_rows(graph, cotangents, touched_KB)
             if isinstance(owner_B, Tensor):
                 return open_disjoint(graph, cotangents, owner_B, asked, self._workspace)
         if n_tasks > 1 and asked.call.values_A.device.type == "cpu" and _convolves(graph):

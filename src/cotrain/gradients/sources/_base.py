@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from cotrain.gradients._shared_parameters import SharedParameters, add_grad
-from cotrain.gradients._step_losses import Call
+from cotrain.gradients._step_losses import StepLosses
 
 
 @dataclass(frozen=True)
-class Asked:
+class GradientRequest:
     """What a step asks of a source.
 
     Args:
@@ -27,14 +27,14 @@ class Asked:
         weighed: the weights are wanted only; nothing will be written to `.grad`.
     """
 
-    call: Call
+    call: StepLosses
     shared: SharedParameters
     diagonal: bool = False
     retain: bool = False
     weighed: bool = False
 
 
-class Rows(ABC):
+class TaskGradients(ABC):
     """The A gradients of one step, held in whatever form the source has them."""
 
     @abstractmethod
@@ -63,18 +63,18 @@ class Rows(ABC):
         raise NotImplementedError(f"{type(self).__name__} takes weights only")
 
 
-class Source(ABC):
+class GradientSource(ABC):
     """A way to get from A losses to their Gramian on the shared parameters."""
 
     #: Whether the Gramian is that of the shared parameters, not an approximation of it.
     exact: ClassVar[bool]
 
     @abstractmethod
-    def open(self, asked: Asked) -> Rows:
+    def open(self, asked: GradientRequest) -> TaskGradients:
         """Do the passes that the Gramian takes."""
 
 
-class HeadGrads:
+class TaskSpecificGradients:
     """Gradients of the tasks' own parameters, kept until it is known which tasks take part."""
 
     def __init__(self) -> None:

@@ -8,17 +8,22 @@ from torch import Tensor
 
 from cotrain._base import InvalidArgumentError
 from cotrain.gradients._shared_parameters import add_grad
-from cotrain.gradients.graph._boundary_gradients import Cotangents, Edge, separable
+from cotrain.gradients.graph._boundary_gradients import BoundaryGradients, Edge, separable
 from cotrain.gradients.graph._task_graph import TaskGraph
 from cotrain.gradients.rules._batched_backward import can_propagate, mixing_node, propagate
-from cotrain.gradients.rules._buffer_pool import Workspace
-from cotrain.gradients.rules._gramian_terms import Term, Weighing, inner
+from cotrain.gradients.rules._buffer_pool import BufferPool
+from cotrain.gradients.rules._gramian_terms import Term, WeightedSum, inner
 from cotrain.gradients.rules._linear_term import paired
 from cotrain.gradients.rules._row_sparsity import touched_rows
-from cotrain.gradients.sources._base import Asked, HeadGrads, Rows, Source
+from cotrain.gradients.sources._base import (
+    GradientRequest,
+    GradientSource,
+    TaskGradients,
+    TaskSpecificGradients,
+)
 
 
-class DisjointSource(Source):
+class DisjointSource(GradientSource):
     """The exact Gramian from ONE backward pass, for batches in which no row has labels of two tasks.
 
     So it is with a batch mixed from several data sets. Each row's δ then belongs to one task, and inner
@@ -30,9 +35,9 @@ class DisjointSource(Source):
     exact = True
 
     def __init__(self) -> None:
-        self._workspace = Workspace()
+        self._workspace = BufferPool()
 
-    def open(self, asked: Asked) -> Rows:
+    def open(self, asked: GradientRequest) -> TaskGradients:
         """Do the pass.
 
         Raises:
@@ -44,14 +49,16 @@ class DisjointSource(Source):
                 "source='disjoint' cannot tell the tasks' own parts apart here: keep the losses in separate "
                 "tensors and put every parameter that several tasks reach into shared_parameters."
             )
-        cotangents = Cotangents(asked, graph)
-        found = disjoint_rows(graph, cotangents, touched_rows(cotangents.entering, len(asked.call.live)))
+        cotangents = BoundaryGradients(asked, graph)
+        found = has_disjoint_rows(graph, cotangents, touched_rows(cotangents.entering, len(asked.call.live)))
         if isinstance(found, str):
             raise InvalidArgumentError(f"source='disjoint' does not fit this batch: {found} Use 'ghost'.")
         return open_disjoint(graph, cotangents, found, asked, self._workspace)
 
 
-def disjoint_rows(graph: TaskGraph, cotangents: Cotangents, touched_KB: np.ndarray | None) -> Tensor | str:
+def has_disjoint_rows(
+    graph: TaskGraph, cotangents: BoundaryGradients, touched_KB: np.ndarray | None
+) -> Tensor | str:
     """Return the task of each row of the batch, or a sentence why there is no such thing.
 
     Args:
@@ -73,8 +80,12 @@ def disjoint_rows(graph: TaskGraph, cotangents: Cotangents, touched_KB: np.ndarr
 
 
 def open_disjoint(
-    graph: TaskGraph, cotangents: Cotangents, owner_B: Tensor, asked: Asked, workspace: Workspace
-) -> DisjointRows:
+    graph: TaskGraph,
+    cotangents: BoundaryGradients,
+    owner_B: Tensor,
+    asked: GradientRequest,
+    workspace: BufferPool,
+) -> DisjointGradients:
     """Take the sum of all tasks' gradients through the shared part."""
     workspace.start()
     with torch.no_grad():
@@ -82,10 +93,10 @@ def open_disjoint(
             edge: workspace.own(cotangents.sum_at(edge)[None]) for edge in cotangents.entering
         }
         terms = propagate(graph, sums, 1, workspace)
-    return DisjointRows(terms, owner_B, asked, cotangents.heads)
+    return DisjointGradients(terms, owner_B, asked, cotangents.heads)
 
 
-class RowWeighing(Weighing):
+class RowWeightedSum(WeightedSum):
     """One δ with each row multiplied by its task's weight, none of them 0.
 
     Args:
@@ -107,10 +118,12 @@ class RowWeighing(Weighing):
         return held[1]
 
 
-class DisjointRows(Rows):
+class DisjointGradients(TaskGradients):
     """One δ per layer whose rows belong to tasks."""
 
-    def __init__(self, terms: list[Term], owner_B: Tensor, asked: Asked, heads: HeadGrads) -> None:
+    def __init__(
+        self, terms: list[Term], owner_B: Tensor, asked: GradientRequest, heads: TaskSpecificGradients
+    ) -> None:
         self._terms = terms
         self._owner_B = owner_B
         self._n_tasks = len(asked.call.live)
@@ -145,7 +158,7 @@ class DisjointRows(Rows):
         """Add the gradient of δ with each row multiplied by its task's weight."""
         weights_A = weights_A.to(self._owner_B.device)
         if bool((weights_A[self._owner_B] != 0).all()):
-            weigh = RowWeighing(weights_A, self._owner_B)
+            weigh = RowWeightedSum(weights_A, self._owner_B)
             for term in self._terms:
                 add_grad(term.parameter, term.combined(weigh))
         else:
@@ -158,4 +171,4 @@ class DisjointRows(Rows):
             owner_R = self._owner_of(term)
             rows = torch.nonzero(weights_A[owner_R] != 0).flatten()
             factor_R = weights_A[owner_R[rows]].to(term.parameter.dtype)
-            add_grad(term.parameter, term.part(rows).scaled(factor_R).combined(Weighing(torch.ones(1))))
+            add_grad(term.parameter, term.part(rows).scaled(factor_R).combined(WeightedSum(torch.ones(1))))

@@ -12,10 +12,15 @@ from cotrain._base import InvalidArgumentError
 from cotrain.gradients._distributed import all_gather, all_true, average_, reduce_scatter, world_size
 from cotrain.gradients._shared_parameters import add_flat, add_grad, fill_row, flat_dtype, own_leaves
 from cotrain.gradients.graph._task_graph import TaskGraph
-from cotrain.gradients.sources._base import Asked, HeadGrads, Rows, Source
+from cotrain.gradients.sources._base import (
+    GradientRequest,
+    GradientSource,
+    TaskGradients,
+    TaskSpecificGradients,
+)
 
 
-class RanksSource(Source):
+class ReplicatedSource(GradientSource):
     """One pass per task on every rank; each rank then reduces an equal share of the Jacobian's columns.
 
     J = (1/N) Σ over ranks of the local Jacobians: reduce-scattered by columns, so that a rank holds P/N of
@@ -31,7 +36,7 @@ class RanksSource(Source):
     def __init__(self, model: nn.Module | None) -> None:
         self._model = model
 
-    def open(self, asked: Asked) -> Rows:
+    def open(self, asked: GradientRequest) -> TaskGradients:
         """Do one pass per task that any rank has."""
         parameters = asked.shared.trainable()
         if self._model is None and not asked.weighed:
@@ -46,7 +51,7 @@ class RanksSource(Source):
         rows_AP = torch.zeros(
             n_present, n_ranks * share, dtype=flat_dtype(parameters), device=parameters[0].device
         )
-        graph, heads = TaskGraph(asked.call.live), HeadGrads()
+        graph, heads = TaskGraph(asked.call.live), TaskSpecificGradients()
         for row, loss in enumerate(asked.call.live):
             if loss.grad_fn is None:
                 continue  # another rank has this task
@@ -60,18 +65,18 @@ class RanksSource(Source):
         mine = torch.empty(n_present * share, dtype=rows_AP.dtype, device=rows_AP.device)
         reduce_scatter(mine, by_rank.flatten())
         mine_AS = mine.view(n_present, share) / n_ranks
-        return RanksRows(mine_AS, parameters, heads, asked, self._model)
+        return ReplicatedGradients(mine_AS, parameters, heads, asked, self._model)
 
 
-class RanksRows(Rows):
+class ReplicatedGradients(TaskGradients):
     """A rank's columns of the Jacobian, A×(P/N)."""
 
     def __init__(
         self,
         mine_AS: Tensor,
         parameters: list[Tensor],
-        heads: HeadGrads,
-        asked: Asked,
+        heads: TaskSpecificGradients,
+        asked: GradientRequest,
         model: nn.Module | None,
     ) -> None:
         self._mine_AS = mine_AS
@@ -116,7 +121,7 @@ class RanksRows(Rows):
         return whole
 
 
-def average_heads(own: Sequence[Tensor], heads: HeadGrads, weights: list[float]) -> None:
+def average_heads(own: Sequence[Tensor], heads: TaskSpecificGradients, weights: list[float]) -> None:
     """Average the tasks' own gradients over the ranks and add them; `None` where no rank has any."""
     if not own:
         return
@@ -150,7 +155,7 @@ def average_grads(parameters: Sequence[Tensor]) -> None:
         start += parameter.numel()
 
 
-class ShardedSource(Source):
+class FSDPSource(GradientSource):
     """One backward pass per task through FSDP2, which reduce-scatters each row of the Jacobian itself.
 
     Every rank has to pass the losses of the same tasks; where a rank has no label, a 0 with its graph.
@@ -163,7 +168,7 @@ class ShardedSource(Source):
     def __init__(self, model: nn.Module | None) -> None:
         self._model = model
 
-    def open(self, asked: Asked) -> Rows:
+    def open(self, asked: GradientRequest) -> TaskGradients:
         """Do one pass per task that any rank has."""
         if self._model is None:
             raise InvalidArgumentError(
@@ -184,7 +189,7 @@ class ShardedSource(Source):
                 "and one is absent on some rank only: pass a loss of 0 with its graph there, as "
                 "cotrain.gradients.global_mean gives it."
             )
-        heads, rows = HeadGrads(), list[Tensor]()
+        heads, rows = TaskSpecificGradients(), list[Tensor]()
         shared_ids = {id(parameter) for parameter in parameters}
         for row, loss in enumerate(asked.call.live):
             for parameter in everything:
@@ -196,7 +201,7 @@ class ShardedSource(Source):
                     heads.hold(row, parameter, parameter.grad)
         for parameter, before in zip(everything, held, strict=True):
             parameter.grad = before
-        return ShardedRows(torch.stack(rows).to(flat_dtype(parameters)), parameters, heads, asked)
+        return FSDPGradients(torch.stack(rows).to(flat_dtype(parameters)), parameters, heads, asked)
 
 
 def _local(grad: Tensor | None, parameter: Tensor) -> Tensor:
@@ -206,10 +211,12 @@ def _local(grad: Tensor | None, parameter: Tensor) -> Tensor:
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
-class ShardedRows(Rows):
+class FSDPGradients(TaskGradients):
     """A rank's shares of the K gradients, as FSDP2 cuts them."""
 
-    def __init__(self, rows_AS: Tensor, parameters: list[Tensor], heads: HeadGrads, asked: Asked) -> None:
+    def __init__(
+        self, rows_AS: Tensor, parameters: list[Tensor], heads: TaskSpecificGradients, asked: GradientRequest
+    ) -> None:
         self._rows_AS = rows_AS
         self._parameters = parameters
         self._heads = heads

@@ -9,12 +9,17 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from cotrain.gradients._shared_parameters import add_flat, fill_row, flat_dtype, own_leaves
-from cotrain.gradients.graph._boundary_gradients import Cotangents
+from cotrain.gradients.graph._boundary_gradients import BoundaryGradients
 from cotrain.gradients.graph._task_graph import TaskGraph
-from cotrain.gradients.sources._base import Asked, HeadGrads, Rows, Source
+from cotrain.gradients.sources._base import (
+    GradientRequest,
+    GradientSource,
+    TaskGradients,
+    TaskSpecificGradients,
+)
 
 
-class ExactSource(Source):
+class ExactSource(GradientSource):
     """The Jacobian itself: A passes, A·P numbers of memory. Works with every network.
 
     The buffer is kept for the next step. Rows are float32 at least, so that pure bf16 and fp16 parameters
@@ -26,12 +31,12 @@ class ExactSource(Source):
     def __init__(self) -> None:
         self._buffer: Tensor | None = None
 
-    def open(self, asked: Asked) -> ExactRows:
+    def open(self, asked: GradientRequest) -> ExactGradients:
         """Do one pass per present task."""
         parameters = asked.shared.trainable()
         graph = TaskGraph(asked.call.live)
         jacobian_AP = self._rows_for(len(asked.call.live), parameters)
-        heads = HeadGrads()
+        heads = TaskSpecificGradients()
         last = len(asked.call.live) - 1
         reached = [False] * len(parameters)
         for row, loss in enumerate(asked.call.live):
@@ -43,9 +48,11 @@ class ExactSource(Source):
             reached = [seen or grad is not None for seen, grad in zip(reached, grads, strict=False)]
             for leaf, grad in zip(own, grads[len(parameters) :], strict=True):
                 heads.hold(row, leaf, grad)
-        return ExactRows(jacobian_AP, parameters, reached, heads, asked.diagonal)
+        return ExactGradients(jacobian_AP, parameters, reached, heads, asked.diagonal)
 
-    def open_below(self, asked: Asked, graph: TaskGraph, cotangents: Cotangents) -> ExactRows:
+    def open_below(
+        self, asked: GradientRequest, graph: TaskGraph, cotangents: BoundaryGradients
+    ) -> ExactGradients:
         """Do one pass per present task through the shared part alone, from what the heads have sent there."""
         if any(edge[0] in graph.leaves for edge in cotangents.entering):
             return self.open(asked)  # a pass has to start above a parameter
@@ -66,7 +73,7 @@ class ExactSource(Source):
                 )
             fill_row(jacobian_AP[row], grads, parameters)
             reached = [seen or grad is not None for seen, grad in zip(reached, grads, strict=True)]
-        return ExactRows(jacobian_AP, parameters, reached, cotangents.heads, asked.diagonal)
+        return ExactGradients(jacobian_AP, parameters, reached, cotangents.heads, asked.diagonal)
 
     def _rows_for(self, n_present: int, parameters: list[Tensor]) -> Tensor:
         width = sum(parameter.numel() for parameter in parameters)
@@ -79,7 +86,7 @@ class ExactSource(Source):
         return held[:n_present]
 
 
-class ExactRows(Rows):
+class ExactGradients(TaskGradients):
     """The rows of the Jacobian, A×P."""
 
     def __init__(
@@ -87,7 +94,7 @@ class ExactRows(Rows):
         jacobian_AP: Tensor,
         parameters: list[Tensor],
         reached: list[bool],
-        heads: HeadGrads,
+        heads: TaskSpecificGradients,
         diagonal: bool,
     ) -> None:
         self.jacobian_AP = jacobian_AP

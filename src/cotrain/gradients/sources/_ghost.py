@@ -7,18 +7,23 @@ import torch
 from torch import Tensor
 
 from cotrain.gradients._shared_parameters import add_grad
-from cotrain.gradients.graph._boundary_gradients import Cotangents, Edge, separable
+from cotrain.gradients.graph._boundary_gradients import BoundaryGradients, Edge, separable
 from cotrain.gradients.graph._task_graph import TaskGraph
 from cotrain.gradients.rules._batched_backward import can_propagate, mixing_node, propagate
-from cotrain.gradients.rules._buffer_pool import Workspace
-from cotrain.gradients.rules._gramian_terms import Term, Weighing, inner
+from cotrain.gradients.rules._buffer_pool import BufferPool
+from cotrain.gradients.rules._gramian_terms import Term, WeightedSum, inner
 from cotrain.gradients.rules._linear_term import paired
-from cotrain.gradients.rules._row_sparsity import Kept, touched_rows
-from cotrain.gradients.sources._base import Asked, HeadGrads, Rows, Source
+from cotrain.gradients.rules._row_sparsity import RowSparsity, touched_rows
+from cotrain.gradients.sources._base import (
+    GradientRequest,
+    GradientSource,
+    TaskGradients,
+    TaskSpecificGradients,
+)
 from cotrain.gradients.sources._exact import ExactSource
 
 
-class GhostSource(Source):
+class GhostSource(GradientSource):
     """The exact Gramian from layer inputs and output gradients ("ghost").
 
     One pass runs through all heads; then the K gradients of the representation go through the shared part
@@ -36,25 +41,25 @@ class GhostSource(Source):
 
     def __init__(self) -> None:
         self._passes = ExactSource()
-        self._workspace = Workspace()
+        self._workspace = BufferPool()
 
-    def open(self, asked: Asked) -> Rows:
+    def open(self, asked: GradientRequest) -> TaskGradients:
         """Take the K gradients to every layer."""
         graph = TaskGraph(asked.call.live)
         if not separable(graph, asked.shared.ids) or not can_propagate(graph):
             return self._passes.open(asked)
-        cotangents = Cotangents(asked, graph)
+        cotangents = BoundaryGradients(asked, graph)
         touched_KB = touched_rows(cotangents.entering, len(asked.call.live))
         return open_ghost(graph, cotangents, asked, self._workspace, touched_KB)
 
 
 def open_ghost(
     graph: TaskGraph,
-    cotangents: Cotangents,
-    asked: Asked,
-    workspace: Workspace,
+    cotangents: BoundaryGradients,
+    asked: GradientRequest,
+    workspace: BufferPool,
     touched_KB: np.ndarray | None,
-) -> GhostRows:
+) -> GhostGradients:
     """Take the K gradients through the shared part.
 
     Args:
@@ -69,24 +74,26 @@ def open_ghost(
         kept = _kept(graph, cotangents, touched_KB)
         entering = stacked(cotangents, n_tasks, workspace)
         terms = propagate(graph, entering, n_tasks, workspace, kept=kept)
-    return GhostRows(terms, n_tasks, asked, cotangents.heads)
+    return GhostGradients(terms, n_tasks, asked, cotangents.heads)
 
 
-def _kept(graph: TaskGraph, cotangents: Cotangents, touched_KB: np.ndarray | None) -> Kept | None:
+def _kept(
+    graph: TaskGraph, cotangents: BoundaryGradients, touched_KB: np.ndarray | None
+) -> RowSparsity | None:
     """Return the rows that have to be multiplied, where enough can be left out.
 
     Picking them is for the host: on an accelerator a product with zeros costs less than knowing their number.
     """
-    if touched_KB is None or not Kept.worth_it(touched_KB):
+    if touched_KB is None or not RowSparsity.worth_it(touched_KB):
         return None
     entering = cotangents.entering
     if any(sent.like.device.type != "cpu" for tasks in entering.values() for sent in tasks.values()):
         return None
     roots, n_rows = [edge[0] for edge in entering], touched_KB.shape[1]
-    return Kept(touched_KB, lambda: mixing_node(graph, roots, n_rows) is not None)
+    return RowSparsity(touched_KB, lambda: mixing_node(graph, roots, n_rows) is not None)
 
 
-def stacked(cotangents: Cotangents, n_tasks: int, workspace: Workspace) -> dict[Edge, Tensor]:
+def stacked(cotangents: BoundaryGradients, n_tasks: int, workspace: BufferPool) -> dict[Edge, Tensor]:
     """Return the tasks' gradients [K, ...] at every entrance, 0 for tasks that have none there.
 
     They are owned by the workspace and may be written over.
@@ -120,10 +127,12 @@ def terms_gramian(terms: list[Term], n_tasks: int, device: torch.device) -> Tens
     return total
 
 
-class GhostRows(Rows):
+class GhostGradients(TaskGradients):
     """The K gradients as terms, one per use of a parameter."""
 
-    def __init__(self, terms: list[Term], n_tasks: int, asked: Asked, heads: HeadGrads) -> None:
+    def __init__(
+        self, terms: list[Term], n_tasks: int, asked: GradientRequest, heads: TaskSpecificGradients
+    ) -> None:
         self._terms = terms
         self._n_tasks = n_tasks
         self._device = asked.call.values_A.device
@@ -143,7 +152,7 @@ class GhostRows(Rows):
     @torch.no_grad()
     def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
         """Add each parameter's gradient of the weighted δ."""
-        weigh = Weighing(weights_A)
+        weigh = WeightedSum(weights_A)
         for term in self._terms:
             add_grad(term.parameter, term.combined(weigh))
         self._heads.apply(head_weights_A.tolist())

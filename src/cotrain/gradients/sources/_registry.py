@@ -8,14 +8,14 @@ from torch import nn
 
 from cotrain._base import InvalidArgumentError, did_you_mean
 from cotrain.balancing import Balancer, Needs
-from cotrain.gradients.sources._approximate import ModulesSource, RepresentationSource
+from cotrain.gradients.sources._approximate import LayerSource, RepresentationSource
 from cotrain.gradients.sources._auto import AutoSource
-from cotrain.gradients.sources._base import Source
+from cotrain.gradients.sources._base import GradientSource
 from cotrain.gradients.sources._disjoint import DisjointSource
 from cotrain.gradients.sources._exact import ExactSource
 from cotrain.gradients.sources._ghost import GhostSource
 
-SOURCES: dict[str, Callable[[], Source]] = {
+SOURCES: dict[str, Callable[[], GradientSource]] = {
     "auto": AutoSource,
     "disjoint": DisjointSource,
     "exact": ExactSource,
@@ -24,7 +24,9 @@ SOURCES: dict[str, Callable[[], Source]] = {
 }
 
 
-def choose_source(source: str | Sequence[nn.Module], balancer: Balancer, model: nn.Module | None) -> Source:
+def choose_source(
+    source: str | Sequence[nn.Module], balancer: Balancer, model: nn.Module | None
+) -> GradientSource:
     """Return the source that the user named, or the cheapest exact one that the method can use.
 
     Raises:
@@ -46,4 +48,4 @@ def choose_source(source: str | Sequence[nn.Module], balancer: Balancer, model: 
             f"{type(balancer).__name__} needs the gradients of all shared parameters: use source='exact', or "
             "pass fewer shared_parameters."
         )
-    return ModulesSource(source)
+    return LayerSource(source)

@@ -12,7 +12,7 @@ from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least, check_probability
 from cotrain.networks._positions import mean_over_positions
 from cotrain.networks.sharing._base import Sharing
-from cotrain.networks.sharing._encoder_split import ExpertBank, Parts, even_groups
+from cotrain.networks.sharing._encoder_split import EncoderSplit, ExpertBank, even_groups
 from cotrain.networks.sharing._gate_statistics import Health, Level, UnitMeter, assess
 from cotrain.networks.sharing._gates import Gate
 from cotrain.networks.sharing._mixing import mix
@@ -72,7 +72,7 @@ class AdaTT(Sharing):
 
     def build(self, make_encoder: Callable[[], Encoder], tasks: Sequence[str]) -> Self:
         """Make the shared stages, and the experts and fusions of every level."""
-        parts = Parts(self, make_encoder, self.shared_stages, needed=self.levels)
+        parts = EncoderSplit(self, make_encoder, self.shared_stages, needed=self.levels)
         self.tasks = tuple(tasks)
         self.trunk = parts.trunk
         sizes = [self.own_experts] * len(tasks) + [self.shared_experts] * (self.shared_experts > 0)

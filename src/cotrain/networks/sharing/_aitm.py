@@ -14,7 +14,7 @@ from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least
 from cotrain.networks._positions import PositionwiseLinear, fit_positions
 from cotrain.networks.sharing._base import Sharing
-from cotrain.networks.sharing._encoder_split import Parts
+from cotrain.networks.sharing._encoder_split import EncoderSplit
 
 
 @final
@@ -64,7 +64,7 @@ class AITM(Sharing):
                 raise InvalidArgumentError(
                     f"AITM(chain=...) names the task {task!r}: {did_you_mean(task, tasks)}"
                 )
-        parts = Parts(self, make_encoder, self.shared_stages)
+        parts = EncoderSplit(self, make_encoder, self.shared_stages)
         self._order = self.tasks if self.chain is None else self.chain
         self.trunk = parts.trunk
         self.towers = nn.ModuleList(nn.Sequential(*chain) for chain in parts.chains(len(tasks)))

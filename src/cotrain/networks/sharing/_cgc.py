@@ -11,7 +11,7 @@ from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least, check_probability
 from cotrain.networks.sharing._base import Sharing
 from cotrain.networks.sharing._cgc_level import ExtractionLevel, experts_per_task
-from cotrain.networks.sharing._encoder_split import Parts
+from cotrain.networks.sharing._encoder_split import EncoderSplit
 from cotrain.networks.sharing._gate_statistics import Health, assess
 
 
@@ -68,7 +68,7 @@ class CGC(Sharing):
     def build(self, make_encoder: Callable[[], Encoder], tasks: Sequence[str]) -> Self:
         """Make the shared stages, the experts and the gates."""
         own = experts_per_task(self, self.own_experts, tasks)
-        parts = Parts(self, make_encoder, self.shared_stages)
+        parts = EncoderSplit(self, make_encoder, self.shared_stages)
         self.tasks = tuple(tasks)
         self.trunk = parts.trunk
         self._width = parts.widths[-1]

@@ -15,9 +15,9 @@ from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least
 from cotrain.networks._positions import mean_over_positions
 from cotrain.networks.sharing._base import Sharing
-from cotrain.networks.sharing._encoder_split import ExpertBank, Parts
+from cotrain.networks.sharing._encoder_split import EncoderSplit, ExpertBank
 from cotrain.networks.sharing._gate_statistics import GateMeter, Health, Level, UnitMeter, assess
-from cotrain.networks.sharing._last_value import Held, exporting
+from cotrain.networks.sharing._last_value import LastValue, exporting
 from cotrain.networks.sharing._mixing import mix
 
 
@@ -86,7 +86,7 @@ class DSelectK(Sharing):
 
     def build(self, make_encoder: Callable[[], Encoder], tasks: Sequence[str]) -> Self:
         """Make the shared stages, the experts and a gate per task."""
-        parts = Parts(self, make_encoder, self.shared_stages)
+        parts = EncoderSplit(self, make_encoder, self.shared_stages)
         self.tasks = tuple(tasks)
         self.trunk = parts.trunk
         self.bank = ExpertBank(parts.chains(self.experts))
@@ -159,7 +159,7 @@ class SelectorGate(nn.Module):
                 parameter.mul_(gamma / 100)
         self.per_row = per_row
         self.meter = GateMeter(n_experts)
-        self.indecision = Held()
+        self.indecision = LastValue()
 
     @property
     def device(self) -> torch.device:

@@ -14,7 +14,7 @@ from cotrain.networks._stacking import stack_stages
 
 
 @final
-class Parts:
+class EncoderSplit:
     """What an architecture takes from the encoders: one trunk and any number of chains after it.
 
     Args:

@@ -42,7 +42,7 @@ class Hierarchical(Sharing):
         reads: number of the stage, from 0, for each task name; `None`: spread evenly over the stages after
             the first, the last task reading the last stage.
         lower: what a task reads of the tasks before it: "none", their "representations", or their
-            "predictions" (inside a `MultiTaskModel`, which has the heads).
+            "predictions" (inside a `MultiTaskNetwork`, which has the heads).
         successive: δ, ≥ 0.
         snapshots: how often θ' is taken, ≥ 1.
 

@@ -14,7 +14,7 @@ def exporting() -> bool:
 
 
 @final
-class Held:
+class LastValue:
     """Keeps one tensor; a copy starts empty, because tensors in the middle of a graph cannot be copied."""
 
     def __init__(self) -> None:

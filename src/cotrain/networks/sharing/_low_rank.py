@@ -14,7 +14,7 @@ from cotrain._base import InvalidArgumentError
 from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least
 from cotrain.networks.sharing._base import Sharing
-from cotrain.networks.sharing._encoder_split import Parts
+from cotrain.networks.sharing._encoder_split import EncoderSplit
 
 
 @final
@@ -63,7 +63,7 @@ class LowRank(Sharing):
 
     def build(self, make_encoder: Callable[[], Encoder], tasks: Sequence[str]) -> Self:
         """Make the encoder, and an adapter per task and layer."""
-        parts = Parts(self, make_encoder, self.shared_stages)
+        parts = EncoderSplit(self, make_encoder, self.shared_stages)
         self.tasks = tuple(tasks)
         self.trunk = parts.trunk
         self.rest = nn.Sequential(*parts.chains(1)[0])

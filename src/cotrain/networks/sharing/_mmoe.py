@@ -11,7 +11,7 @@ from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least, check_probability
 from cotrain.networks._positions import mean_over_positions
 from cotrain.networks.sharing._base import Sharing
-from cotrain.networks.sharing._encoder_split import ExpertBank, Parts
+from cotrain.networks.sharing._encoder_split import EncoderSplit, ExpertBank
 from cotrain.networks.sharing._gate_statistics import Health, Level, UnitMeter, assess
 from cotrain.networks.sharing._gates import Gate, gates_in
 from cotrain.networks.sharing._mixing import mix
@@ -59,7 +59,7 @@ class MMoE(Sharing):
 
     def build(self, make_encoder: Callable[[], Encoder], tasks: Sequence[str]) -> Self:
         """Make the shared stages, the experts and a gate per task."""
-        parts = Parts(self, make_encoder, self.shared_stages)
+        parts = EncoderSplit(self, make_encoder, self.shared_stages)
         self.tasks = tuple(tasks)
         self.trunk = parts.trunk
         self.bank = ExpertBank(parts.chains(self.experts))

@@ -13,7 +13,7 @@ from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least
 from cotrain.networks._positions import PositionwiseLinear, concatenate, fit_positions
 from cotrain.networks.sharing._base import Sharing
-from cotrain.networks.sharing._encoder_split import Parts
+from cotrain.networks.sharing._encoder_split import EncoderSplit
 
 
 @final
@@ -54,7 +54,7 @@ class MTAN(Sharing):
 
     def build(self, make_encoder: Callable[[], Encoder], tasks: Sequence[str]) -> Self:
         """Make the encoder, and a mask per task and stage."""
-        parts = Parts(self, make_encoder, self.shared_stages)
+        parts = EncoderSplit(self, make_encoder, self.shared_stages)
         self.tasks = tuple(tasks)
         self.trunk = parts.trunk
         self.stages = nn.ModuleList(parts.chains(1)[0])

@@ -12,8 +12,8 @@ from cotrain._base import InvalidArgumentError
 from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least
 from cotrain.networks.sharing._base import Sharing
-from cotrain.networks.sharing._encoder_split import Parts
-from cotrain.networks.sharing._task_columns import Columns
+from cotrain.networks.sharing._encoder_split import EncoderSplit
+from cotrain.networks.sharing._task_columns import TaskColumns
 
 
 @final
@@ -55,10 +55,10 @@ class NDDR(Sharing):
 
     def build(self, make_encoder: Callable[[], Encoder], tasks: Sequence[str]) -> Self:
         """Make a column per task and a projection per stage."""
-        parts = Parts(self, make_encoder, self.shared_stages)
+        parts = EncoderSplit(self, make_encoder, self.shared_stages)
         self.tasks = tuple(tasks)
         self.units = nn.ModuleList(ProjectionUnit(len(tasks), width, self.own) for width in parts.widths)
-        self.columns = Columns(parts, len(tasks))
+        self.columns = TaskColumns(parts, len(tasks))
         self._width = parts.widths[-1]
         return self
 

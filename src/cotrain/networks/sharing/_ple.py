@@ -11,7 +11,7 @@ from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least, check_probability
 from cotrain.networks.sharing._base import Sharing
 from cotrain.networks.sharing._cgc_level import ExtractionLevel, experts_per_task
-from cotrain.networks.sharing._encoder_split import Parts, even_groups
+from cotrain.networks.sharing._encoder_split import EncoderSplit, even_groups
 from cotrain.networks.sharing._gate_statistics import Health, assess
 
 
@@ -71,7 +71,7 @@ class PLE(Sharing):
     def build(self, make_encoder: Callable[[], Encoder], tasks: Sequence[str]) -> Self:
         """Make the shared stages, and the experts and gates of every level."""
         own = experts_per_task(self, self.own_experts, tasks)
-        parts = Parts(self, make_encoder, self.shared_stages, needed=self.levels)
+        parts = EncoderSplit(self, make_encoder, self.shared_stages, needed=self.levels)
         self.tasks = tuple(tasks)
         self.trunk = parts.trunk
         chains = parts.chains(self.shared_experts + sum(own))

@@ -14,9 +14,9 @@ from cotrain.networks._checks import check_at_least
 from cotrain.networks._positions import fit_positions
 from cotrain.networks.sharing._base import Sharing
 from cotrain.networks.sharing._cross_stitch import StitchUnit
-from cotrain.networks.sharing._encoder_split import Parts
-from cotrain.networks.sharing._last_value import Held, exporting
-from cotrain.networks.sharing._task_columns import Columns
+from cotrain.networks.sharing._encoder_split import EncoderSplit
+from cotrain.networks.sharing._last_value import LastValue, exporting
+from cotrain.networks.sharing._task_columns import TaskColumns
 
 
 @final
@@ -75,7 +75,7 @@ class Sluice(Sharing):
 
     def build(self, make_encoder: Callable[[], Encoder], tasks: Sequence[str]) -> Self:
         """Make a column per task, a unit per stage, and the mixture of the layers."""
-        parts = Parts(self, make_encoder, self.shared_stages)
+        parts = EncoderSplit(self, make_encoder, self.shared_stages)
         for width in parts.widths:
             if width % self.subspaces:
                 raise InvalidArgumentError(
@@ -85,14 +85,14 @@ class Sluice(Sharing):
         self.tasks = tuple(tasks)
         n_subspaces = len(tasks) * self.subspaces
         self.units = nn.ModuleList(SubspaceUnit(n_subspaces, self.subspaces, self.own) for _ in parts.widths)
-        self.columns = Columns(parts, len(tasks))
+        self.columns = TaskColumns(parts, len(tasks))
         self._width = parts.widths[-1]
         self._mixed = [i for i, width in enumerate(parts.widths) if self.skips and width == self._width]
         #: Numbers of the encoder's stages that the representation is a mixture of.
         self.mixed_stages = tuple(self.shared_stages + i for i in self._mixed)
         # One vector per task: which layers it reads is a task's own business.
         self.layers = nn.ModuleList(_LayerMixture(max(len(self._mixed), 1)) for _ in tasks)
-        self._penalty = Held()
+        self._penalty = LastValue()
         return self
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:

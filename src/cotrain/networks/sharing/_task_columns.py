@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from cotrain.networks._stacking import stack_stages
-from cotrain.networks.sharing._encoder_split import Parts
+from cotrain.networks.sharing._encoder_split import EncoderSplit
 
 
 @final
-class Columns(nn.Module):
+class TaskColumns(nn.Module):
     """K copies of the stages after the shared ones; the copies of a stage are batched where they can be."""
 
-    def __init__(self, parts: Parts, n_tasks: int) -> None:
+    def __init__(self, parts: EncoderSplit, n_tasks: int) -> None:
         super().__init__()
         self.trunk = parts.trunk
         copies = list(zip(*parts.chains(n_tasks), strict=True))

@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import check_estimator, estimator_checks_generator
 
 from cotrain._base import DataError, InvalidArgumentError
-from cotrain.cotraining import CoTrainingClassifier, CrossLabelling, SelfTraining
+from cotrain.cotraining import CoTrainingClassifier, SelfTraining, TwoViewCoTraining
 from cotrain.cotraining.estimators._classifier import unlabelled
 
 #: With a label of −1 for "unlabelled", as scikit-learn has it, −1 cannot be a class.
@@ -107,7 +107,7 @@ def test_views_are_lists_of_columns():
     other[:, 2:] = 0
     encoded = [model._schema.encode(model._table(rows, reset=False)) for rows in (x, other)]
     first = model._outcome.fitted[max(model._outcome.chosen.values())][0]
-    a, b = (first.beliefs(rows)["y"].probabilities for rows in encoded)
+    a, b = (first.predictions(rows)["y"].probabilities for rows in encoded)
     assert bool((a == b).all())
 
 
@@ -165,7 +165,7 @@ def test_without_any_label_the_task_is_named():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"strategy": "best"}, "expected a strategy such as LeaveOneOut"),
+        ({"strategy": "best"}, "expected a strategy such as Committee"),
         ({"validation_fraction": 1.0}, r"expected a share in \[0, 1\)"),
         ({"views": [[0], [7]]}, "7 is no column of X, which has 4"),
         ({"views": [[0]]}, "at least two views"),
@@ -180,7 +180,7 @@ def test_wrong_options_are_named(options, message):
 
 def test_strategies_can_be_given():
     x, _, few = blobs()
-    model = linear(strategy=CrossLabelling(n_random=2)).fit(x, few)
+    model = linear(strategy=TwoViewCoTraining(n_random=2)).fit(x, few)
     assert model.history_["peers"] == ["random view 1", "random view 2"]
 
 

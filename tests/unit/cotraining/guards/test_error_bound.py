@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cotrain import tasks as kinds
 from cotrain.cotraining import CoTraining, TriTraining
-from cotrain.cotraining._predictions import Belief
+from cotrain.cotraining._predictions import Prediction
 from cotrain.cotraining.guards._error_bound import ErrorBounds, allowed_labels, joint_error
 from cotrain.training import Examples
 
@@ -49,9 +49,9 @@ def test_what_is_allowed_has_fewer_errors_than_before(e: float, before: float, n
         assert e * allowed < before * n_before * (1 + 1e-9)
 
 
-def two(first: list[int], second: list[int]) -> list[Belief]:
+def two(first: list[int], second: list[int]) -> list[Prediction]:
     return [
-        Belief(probabilities=torch.nn.functional.one_hot(torch.tensor(c), 2).float()[:, None])
+        Prediction(probabilities=torch.nn.functional.one_hot(torch.tensor(c), 2).float()[:, None])
         for c in (first, second)
     ]
 
@@ -71,8 +71,8 @@ def rows(labels: list[int], known: int) -> Examples:
 
 def test_the_error_is_that_of_what_both_say(task):
     # Alike in rows 0, 1 and 3, of which row 3 is wrong; the last row has no true label.
-    beliefs = two([0, 1, 0, 0, 0], [0, 1, 1, 0, 0])
-    assert joint_error(task, beliefs, rows([0, 1, 0, 1, 1], 4)) == pytest.approx(1 / 3)
+    predictions = two([0, 1, 0, 0, 0], [0, 1, 1, 0, 0])
+    assert joint_error(task, predictions, rows([0, 1, 0, 1, 1], 4)) == pytest.approx(1 / 3)
     assert joint_error(task, two([0, 1], [1, 0]), rows([0, 1], 2)) == 0.5
 
 
@@ -80,22 +80,22 @@ def test_a_second_round_needs_a_smaller_error(task):
     examples = rows([0, 1, 0, 1] + [0] * 20, 4)
     bounds = ErrorBounds(examples)
     offered = torch.arange(24)[:, None] >= 4
-    beliefs = two([0, 1, 0, 0] + [0] * 20, [0, 1, 0, 0] + [0] * 20)
+    predictions = two([0, 1, 0, 0] + [0] * 20, [0, 1, 0, 0] + [0] * 20)
     # e = ¼ against ½: l' = 2, and ⌈½ · 2 / ¼ − 1⌉ = 3 labels stay.
-    first = bounds.limit(task, beliefs, ["a", "b"], offered, 1)
+    first = bounds.limit(task, predictions, ["a", "b"], offered, 1)
     assert int(first.sum()) == 3
     assert not bool((first & ~offered).any())
-    assert not bool(bounds.limit(task, beliefs, ["a", "b"], offered, 2).any())
+    assert not bool(bounds.limit(task, predictions, ["a", "b"], offered, 2).any())
     # Another pair has a memory of its own.
-    assert int(bounds.limit(task, beliefs, ["a", "c"], offered, 2).sum()) == 3
+    assert int(bounds.limit(task, predictions, ["a", "c"], offered, 2).sum()) == 3
 
 
 def test_teachers_without_an_error_label_once(task):
     bounds = ErrorBounds(rows([0, 1] + [0] * 20, 2))
     offered = torch.arange(22)[:, None] >= 2
-    beliefs = two([0, 1] + [0] * 20, [0, 1] + [0] * 20)
-    assert int(bounds.limit(task, beliefs, ["a", "b"], offered, 1).sum()) == 20
-    assert not bool(bounds.limit(task, beliefs, ["a", "b"], offered, 2).any())
+    predictions = two([0, 1] + [0] * 20, [0, 1] + [0] * 20)
+    assert int(bounds.limit(task, predictions, ["a", "b"], offered, 1).sum()) == 20
+    assert not bool(bounds.limit(task, predictions, ["a", "b"], offered, 2).any())
 
 
 def test_numbers_and_more_teachers_are_not_bounded(task):
@@ -103,7 +103,7 @@ def test_numbers_and_more_teachers_are_not_bounded(task):
     bounds = ErrorBounds(rows([0, 1, 0, 1], 2))
     assert bounds.limit(task, two([1, 0, 0, 0], [1, 0, 0, 0])[:1], ["a"], offered, 1).all()
     number = kinds.Regression("c")
-    values = [Belief(values=torch.zeros(4, 1))] * 2
+    values = [Prediction(values=torch.zeros(4, 1))] * 2
     assert bounds.limit(number, values, ["a", "b"], offered, 1).all()
 
 

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from cotrain.cotraining import CoTraining, EstimatorPeer, LeaveOneOut, Temperature
-from cotrain.cotraining._fit_cache import Store
+from cotrain.cotraining import Committee, CoTraining, EstimatorPeer, Temperature
+from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining.guards._teacher_assessment import LEAST_TO_JUDGE, Holdout
 from cotrain.training import Examples
 
@@ -15,16 +15,16 @@ def counted(problem, kin, seen: list[str]):
     """Let the kit give peers of these kin, whose fits are written down."""
 
     class Counted(EstimatorPeer):
-        def fit(self, examples, validation, key, store, true=None):
+        def fit(self, examples, validation, key, cache, true=None):
             seen.append(key)
-            return super().fit(examples, validation, key, store, true)
+            return super().fit(examples, validation, key, cache, true)
 
     def network(name, tasks=None, view=None, *, bootstrap=False):
-        peer = Counted(name, problem.tasks, problem.kit.classifier)
+        peer = Counted(name, problem.tasks, problem.factory.classifier)
         peer.kin = kin or name
         return peer
 
-    problem.kit.network = network
+    problem.factory.network = network
 
 
 @pytest.mark.parametrize(("kin", "fits"), [("one", 3), (None, 9)])
@@ -32,10 +32,10 @@ def test_peers_that_differ_by_chance_alone_are_cross_fitted_once(make_problem, k
     problem = make_problem(labelled=60)
     seen: list[str] = []
     counted(problem, kin, seen)
-    outcome = problem.run(CoTraining(LeaveOneOut(3), 1, folds=3), validation=False)
+    outcome = problem.run(CoTraining(Committee(3), 1, folds=3), validation=False)
     assert sum(key.startswith("fold-") for key in seen) == fits
-    temperatures = {licence["class"].calibrator.temperature for licence in outcome.licences}
-    assert len(outcome.licences) == 3
+    temperatures = {assessment["class"].calibrator.temperature for assessment in outcome.assessments}
+    assert len(outcome.assessments) == 3
     assert len(temperatures) == 1
 
 
@@ -43,7 +43,7 @@ def test_where_validation_labels_are_enough_nothing_is_fitted_again(make_problem
     problem = make_problem(labelled=60, held=80)
     seen: list[str] = []
     counted(problem, None, seen)
-    problem.run(CoTraining(LeaveOneOut(3), 1))
+    problem.run(CoTraining(Committee(3), 1))
     assert not any(key.startswith("fold-") for key in seen)
 
 
@@ -54,17 +54,19 @@ def test_folds_do_not_see_the_labels_that_they_are_judged_by(make_problem):
         0, 3, problem.train.targets["class"].shape, generator=torch.Generator().manual_seed(0)
     )
     train = Examples(problem.train.inputs, {"class": spoiled}, problem.train.masks)
-    peer = problem.kit.network("linear")
-    holdout = Holdout(train, None, Temperature(), 3, 0, Store())
-    licence = holdout.licences(peer, peer.fit(train, None, "start", Store()), "peer")["class"]
-    assert not licence.teaches
-    assert licence.n_labels == 200
+    peer = problem.factory.network("linear")
+    holdout = Holdout(train, None, Temperature(), 3, 0, FitCache())
+    assessment = holdout.assessments(peer, peer.fit(train, None, "start", FitCache()), "peer")["class"]
+    assert not assessment.teaches
+    assert assessment.n_labels == 200
 
 
 def test_too_few_labels_say_nothing_against_a_peer(make_problem):
     problem = make_problem(labelled=LEAST_TO_JUDGE - 1)
-    peer = problem.kit.network("linear")
-    holdout = Holdout(problem.train, None, Temperature(), 3, 0, Store())
-    licence = holdout.licences(peer, peer.fit(problem.train, None, "start", Store()), "peer")["class"]
-    assert math.isnan(licence.skill)
-    assert licence.teaches
+    peer = problem.factory.network("linear")
+    holdout = Holdout(problem.train, None, Temperature(), 3, 0, FitCache())
+    assessment = holdout.assessments(peer, peer.fit(problem.train, None, "start", FitCache()), "peer")[
+        "class"
+    ]
+    assert math.isnan(assessment.skill)
+    assert assessment.teaches

@@ -10,7 +10,7 @@ from sklearn.svm import LinearSVC
 from cotrain import tasks as kinds
 from cotrain._base import InvalidArgumentError
 from cotrain.cotraining import EstimatorPeer
-from cotrain.cotraining._fit_cache import Store
+from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining.peers._estimator import frequent_tokens, matrix_of
 from cotrain.training import Examples
 
@@ -31,17 +31,17 @@ def task() -> kinds.Multiclass:
 def test_probabilities_stand_in_the_order_of_the_tasks_classes(task):
     # Class 0 and 2 are not among the labels: the estimator's first column is class 1.
     peer = EstimatorPeer("linear", [task], LogisticRegression(C=100.0))
-    fitted = peer.fit(rows([1, 3, 1, 3]), None, "key", Store())
-    belief = fitted.beliefs({"inputs": torch.tensor([[3.0], [9.0]])})["c"]
-    assert belief.classes().flatten().tolist() == [1, 3]
-    assert belief.probabilities is not None
-    assert belief.probabilities[:, 0, [0, 2]].abs().max() == 0
+    fitted = peer.fit(rows([1, 3, 1, 3]), None, "key", FitCache())
+    prediction = fitted.predictions({"inputs": torch.tensor([[3.0], [9.0]])})["c"]
+    assert prediction.classes().flatten().tolist() == [1, 3]
+    assert prediction.probabilities is not None
+    assert prediction.probabilities[:, 0, [0, 2]].abs().max() == 0
 
 
 def test_one_class_only_is_that_class(task):
-    fitted = EstimatorPeer("linear", [task], LogisticRegression()).fit(rows([2, 2]), None, "key", Store())
-    belief = fitted.beliefs({"inputs": torch.zeros(3, 1)})["c"]
-    assert belief.classes().flatten().tolist() == [2, 2, 2]
+    fitted = EstimatorPeer("linear", [task], LogisticRegression()).fit(rows([2, 2]), None, "key", FitCache())
+    prediction = fitted.predictions({"inputs": torch.zeros(3, 1)})["c"]
+    assert prediction.classes().flatten().tolist() == [2, 2, 2]
 
 
 def test_weights_of_the_labels_count(task):
@@ -49,10 +49,10 @@ def test_weights_of_the_labels_count(task):
     heavy = Examples(
         {"inputs": torch.zeros(4, 1)}, examples.targets, {"c": torch.tensor([[1.0], [9.0], [1.0], [9.0]])}
     )
-    fitted = EstimatorPeer("linear", [task], LogisticRegression()).fit(heavy, None, "key", Store())
-    belief = fitted.beliefs({"inputs": torch.zeros(1, 1)})["c"]
-    assert belief.probabilities is not None
-    assert belief.probabilities[0, 0, 1].item() == pytest.approx(0.9, abs=0.02)
+    fitted = EstimatorPeer("linear", [task], LogisticRegression()).fit(heavy, None, "key", FitCache())
+    prediction = fitted.predictions({"inputs": torch.zeros(1, 1)})["c"]
+    assert prediction.probabilities is not None
+    assert prediction.probabilities[0, 0, 1].item() == pytest.approx(0.9, abs=0.02)
 
 
 def test_bags_become_columns_of_the_training_tokens():
@@ -60,9 +60,9 @@ def test_bags_become_columns_of_the_training_tokens():
     task.fit(pl.DataFrame({"v": [0.0, 1.0]}))
     inputs = {"bag:t": torch.tensor([[1, 0], [2, 1]])}
     examples = Examples(inputs, {"v": torch.tensor([[-1.0], [1.0]])}, {"v": torch.ones(2, 1)})
-    fitted = EstimatorPeer("linear", [task], regressor=Ridge()).fit(examples, None, "key", Store())
+    fitted = EstimatorPeer("linear", [task], regressor=Ridge()).fit(examples, None, "key", FitCache())
     # A token that training never had is nothing, not an error.
-    assert fitted.beliefs({"bag:t": torch.tensor([[7, 1]])})["v"].values is not None
+    assert fitted.predictions({"bag:t": torch.tensor([[7, 1]])})["v"].values is not None
 
 
 def test_a_missing_or_mute_estimator_is_refused(task):
@@ -77,11 +77,11 @@ def test_a_row_of_which_the_estimator_says_nothing_is_open(task):
     spreading = LabelSpreading(kernel="rbf", gamma=20.0)
     peer = EstimatorPeer("spreading", [task], spreading, transductive=True)
     examples = rows([1, 3, 1, 3], [True, True, False, False])
-    fitted = peer.fit(examples, None, "key", Store())
-    belief = fitted.beliefs({"inputs": torch.tensor([[3.0], [9.0], [1e4]])})["c"]
-    assert belief.classes().flatten().tolist()[:2] == [1, 3]
-    assert belief.probabilities is not None
-    assert belief.probabilities[2, 0].tolist() == [0.25] * 4
+    fitted = peer.fit(examples, None, "key", FitCache())
+    prediction = fitted.predictions({"inputs": torch.tensor([[3.0], [9.0], [1e4]])})["c"]
+    assert prediction.classes().flatten().tolist()[:2] == [1, 3]
+    assert prediction.probabilities is not None
+    assert prediction.probabilities[2, 0].tolist() == [0.25] * 4
 
 
 def test_the_most_frequent_tokens_have_the_columns():

@@ -14,22 +14,22 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from cotrain._base import DataError
 from cotrain.cotraining import (
+    Committee,
     CoTraining,
-    CrossLabelling,
     Curriculum,
     EstimatorPeer,
     KBest,
-    LeaveOneOut,
     SelfTraining,
     Strategy,
     TeacherStudent,
     Threshold,
     TriTraining,
+    TwoViewCoTraining,
     View,
-    _refusals,
 )
+from cotrain.cotraining.guards import _round_vetoes
 from cotrain.cotraining.peers._estimator import FittedEstimators
-from cotrain.cotraining.rounds._co_training_loop import Loop
+from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
 from cotrain.training import Examples
 
 LEFT = View({"inputs": torch.tensor([True, True, False, False])})
@@ -38,8 +38,8 @@ RIGHT = View({"inputs": torch.tensor([False, False, True, True])})
 
 def accuracy(problem, outcome, task=0) -> float:
     kind = problem.tasks[task]
-    belief = outcome.beliefs(problem.validation.inputs)[kind.name]
-    return float((belief.classes() == problem.validation.targets[kind.name].long()).float().mean())
+    prediction = outcome.predictions(problem.validation.inputs)[kind.name]
+    return float((prediction.classes() == problem.validation.targets[kind.name].long()).float().mean())
 
 
 def test_the_textbook_labels_its_own_surest_rows(make_problem):
@@ -53,11 +53,11 @@ def test_the_textbook_labels_its_own_surest_rows(make_problem):
 
 @pytest.mark.parametrize(
     "strategy",
-    [SelfTraining(), LeaveOneOut(), TriTraining(), TeacherStudent(), CrossLabelling(["left", "right"])],
+    [SelfTraining(), Committee(), TriTraining(), TeacherStudent(), TwoViewCoTraining(["left", "right"])],
 )
 def test_no_default_ends_below_its_start(make_problem, strategy: Strategy):
     problem = make_problem(labelled=15, seed=3)
-    problem.kit.named = {"left": LEFT, "right": RIGHT}
+    problem.factory.named = {"left": LEFT, "right": RIGHT}
     outcome = problem.run(CoTraining(strategy, 3))
     start = dict.fromkeys(outcome.chosen, 0)
     after = accuracy(problem, outcome)
@@ -67,20 +67,22 @@ def test_no_default_ends_below_its_start(make_problem, strategy: Strategy):
 
 def test_views_learn_from_each_other(make_problem):
     problem = make_problem(labelled=9)
-    problem.kit.named = {"left": LEFT, "right": RIGHT}
-    outcome = problem.run(CoTraining(CrossLabelling(["left", "right"]), 3))
+    problem.factory.named = {"left": LEFT, "right": RIGHT}
+    outcome = problem.run(CoTraining(TwoViewCoTraining(["left", "right"]), 3))
     assert outcome.peers == ["left", "right"]
     blind = {"inputs": problem.validation.inputs["inputs"].clone()}
     blind["inputs"][:, 2:] = 100.0
-    seen, same = (outcome.fitted[-1][0].beliefs(rows)["class"] for rows in (problem.validation.inputs, blind))
+    seen, same = (
+        outcome.fitted[-1][0].predictions(rows)["class"] for rows in (problem.validation.inputs, blind)
+    )
     assert torch.equal(seen.probabilities, same.probabilities)
 
 
 @pytest.mark.parametrize("kind", ["class", "yes", "size", "level", "tags"])
 def test_every_kind_of_task_labels_itself(make_problem, kind: str):
     problem = make_problem(kinds_=[kind], labelled=30)
-    strategy = CrossLabelling(["left", "right"], selector=KBest(0.5))
-    problem.kit.named = {"left": LEFT, "right": RIGHT}
+    strategy = TwoViewCoTraining(["left", "right"], selector=KBest(0.5))
+    problem.factory.named = {"left": LEFT, "right": RIGHT}
     outcome = problem.run(CoTraining(strategy, 2))
     assert outcome.records
     assert outcome.records[-1].tasks[0].accepted > 0
@@ -127,7 +129,7 @@ def test_validation_labels_do_not_teach(make_problem):
     few[10:] = False
     problem.validation = Examples(problem.validation.inputs, {"class": spoiled}, {"class": few})
     wrong = problem.run(fixed)
-    a, b = (o.fitted[0][0].beliefs(problem.train.inputs)["class"] for o in (right, wrong))
+    a, b = (o.fitted[0][0].predictions(problem.train.inputs)["class"] for o in (right, wrong))
     assert torch.equal(a.probabilities, b.probabilities)
 
 
@@ -136,12 +138,12 @@ def test_validation_labels_do_not_teach(make_problem):
 
 def test_a_task_that_got_worse_gets_its_start_back(make_problem, monkeypatch):
     # The guard of the class shares is off: validation alone must see it.
-    monkeypatch.setattr(_refusals, "starved", lambda *shares: False)
+    monkeypatch.setattr(_round_vetoes, "starved", lambda *shares: False)
     # Too few labels to see that the teacher knows nothing: only the validation of the student can.
     problem = make_problem(labelled=28, held=25, n=300)
     guess = DummyClassifier(strategy="stratified", random_state=0)
     teacher = EstimatorPeer("guesser", problem.tasks, guess)
-    problem.kit.estimator = lambda *args, **options: teacher
+    problem.factory.estimator = lambda *args, **options: teacher
     strategy = TeacherStudent("estimators")
     settings_ = CoTraining(strategy, 2, pseudo_weight=1.0, by_confidence=False, max_drift=1.0)
     outcome = problem.run(settings_)
@@ -169,8 +171,8 @@ def test_a_task_of_permuted_labels_does_not_teach(make_problem):
     yes[:120] = yes[:120][torch.randperm(120, generator=torch.Generator().manual_seed(0))]
     problem.train = Examples(problem.train.inputs, {**problem.train.targets, "yes": yes}, problem.train.masks)
     outcome = problem.run(CoTraining(SelfTraining(Curriculum(1.0), separate=True), 2), validation=False)
-    assert not outcome.licences[1]["yes"].teaches
-    assert outcome.licences[0]["class"].teaches
+    assert not outcome.assessments[1]["yes"].teaches
+    assert outcome.assessments[0]["class"].teaches
     record = {one.task: one for one in outcome.records[0].tasks}
     assert record["yes"].accepted == 0
     assert "no teacher knows more than a constant" in record["yes"].note
@@ -187,7 +189,7 @@ def test_one_task_leaves_the_others_rounds_untouched(make_problem):
     settings_ = CoTraining(SelfTraining(KBest(), separate=True), 3)
     a, b = alone.run(settings_), both.run(settings_)
     assert [r.tasks[0].accepted for r in a.records] == [r.tasks[0].accepted for r in b.records]
-    x, y = (o.beliefs(alone.validation.inputs)["class"].probabilities for o in (a, b))
+    x, y = (o.predictions(alone.validation.inputs)["class"].probabilities for o in (a, b))
     assert torch.equal(x, y)
 
 
@@ -196,18 +198,18 @@ def test_labels_are_decided_anew_each_round(make_problem):
     problem = make_problem(labelled=6, n=300, seed=5)
     stores: list[torch.Tensor] = []
 
-    loop = Loop(
+    loop = CoTrainingLoop(
         problem.tasks,
         problem.train,
         problem.validation,
         settings_ := CoTraining(SelfTraining(Threshold(0.7)), 4, patience=9),
         settings_.strategy,
-        problem.kit,
+        problem.factory,
     )
     teach = loop._teach
 
-    def watched(beliefs, round_):
-        taught = teach(beliefs, round_)
+    def watched(predictions, round_):
+        taught = teach(predictions, round_)
         stores.append(taught[0]["class"].labels.weight.clone())
         return taught
 
@@ -220,14 +222,14 @@ def test_labels_are_decided_anew_each_round(make_problem):
 def test_no_round_is_asked_twice_what_it_believes_of_the_training_rows(make_problem, monkeypatch):
     problem = make_problem(labelled=12)
     asked: list[tuple[int, int]] = []
-    beliefs = FittedEstimators.beliefs
+    predictions = FittedEstimators.predictions
 
     def watched(self, inputs):
         asked.append((id(self), len(inputs["inputs"])))
-        return beliefs(self, inputs)
+        return predictions(self, inputs)
 
-    monkeypatch.setattr(FittedEstimators, "beliefs", watched)
-    outcome = problem.run(CoTraining(LeaveOneOut(2), 3, patience=9))
+    monkeypatch.setattr(FittedEstimators, "predictions", watched)
+    outcome = problem.run(CoTraining(Committee(2), 3, patience=9))
     of_train = [one for one, n in asked if n == len(problem.train)]
     assert len(outcome.records) == 3
     # The chosen round is asked again for the labels that it would give, if it is not the last.
@@ -236,7 +238,7 @@ def test_no_round_is_asked_twice_what_it_believes_of_the_training_rows(make_prob
 
 def test_nothing_accepted_is_said(make_problem):
     problem = make_problem(labelled=12, n=60)
-    problem.kit.classifier = LogisticRegression(C=1e-4)
+    problem.factory.classifier = LogisticRegression(C=1e-4)
     outcome = problem.run(CoTraining(SelfTraining(Threshold(0.999)), 3), validation=False)
     assert outcome.stopped.startswith("nothing was accepted")
     assert "surest" in outcome.stopped
@@ -279,13 +281,13 @@ def test_a_task_without_any_label_is_refused(make_problem):
 
 def test_without_unlabelled_rows_the_start_is_the_answer(make_problem):
     problem = make_problem(labelled=200)
-    outcome = problem.run(CoTraining(LeaveOneOut()))
+    outcome = problem.run(CoTraining(Committee()))
     assert outcome.chosen["class"] == 0
     assert "no unlabelled cell" in outcome.stopped
 
 
 def test_one_labelled_row_is_enough_to_run(make_problem):
-    outcome = make_problem(labelled=1).run(CoTraining(LeaveOneOut(), 2))
+    outcome = make_problem(labelled=1).run(CoTraining(Committee(), 2))
     assert set(outcome.chosen) == {"class"}
 
 
@@ -303,11 +305,11 @@ def test_any_pattern_of_missing_labels(make_problem, pattern, copies):
     inputs[20 - copies :] = inputs[:copies] if copies else inputs[20:]
     masks = {"class": rows[:, :1], "yes": rows[:, 1:]}
     problem.train = Examples({"inputs": inputs}, problem.train.targets, masks)
-    outcome = problem.run(CoTraining(LeaveOneOut(), 2))
+    outcome = problem.run(CoTraining(Committee(), 2))
     for task in ("class", "yes"):
         assert not bool((outcome.labels[task].accepted & (masks[task] > 0)).any())
-        belief = outcome.beliefs(problem.validation.inputs)[task].probabilities
-        assert bool(torch.isfinite(belief).all())
+        prediction = outcome.predictions(problem.validation.inputs)[task].probabilities
+        assert bool(torch.isfinite(prediction).all())
 
 
 def test_a_collapse_of_the_predictions_is_refused(make_problem):
@@ -315,14 +317,14 @@ def test_a_collapse_of_the_predictions_is_refused(make_problem):
     problem = make_problem(labelled=60, n=300)
 
     class Collapsing(EstimatorPeer):
-        def fit(self, examples, validation, key, store, true=None):
+        def fit(self, examples, validation, key, cache, true=None):
             if not key.startswith("round-1"):
-                return super().fit(examples, validation, key, store, true)
+                return super().fit(examples, validation, key, cache, true)
             masks = {"class": examples.masks["class"] * (examples.targets["class"] == 0)}
-            return super().fit(Examples(examples.inputs, examples.targets, masks), validation, key, store)
+            return super().fit(Examples(examples.inputs, examples.targets, masks), validation, key, cache)
 
-    collapsing = Collapsing("linear", problem.tasks, problem.kit.classifier)
-    problem.kit.network = lambda name, tasks=None, view=None, *, bootstrap=False: collapsing
+    collapsing = Collapsing("linear", problem.tasks, problem.factory.classifier)
+    problem.factory.network = lambda name, tasks=None, view=None, *, bootstrap=False: collapsing
     outcome = problem.run(CoTraining(SelfTraining(Threshold(0.8)), 1), validation=False)
     assert outcome.records
     assert outcome.chosen["class"] == 0
@@ -336,13 +338,13 @@ def test_predictions_that_are_nan_teach_nobody(make_problem):
     problem = make_problem(kinds_=["class", "size"], labelled=12, n=60)
 
     class Broken(EstimatorPeer):
-        def fit(self, examples, validation, key, store, true=None):
-            fitted = super().fit(examples, validation, key, store, true)
+        def fit(self, examples, validation, key, cache, true=None):
+            fitted = super().fit(examples, validation, key, cache, true)
             fitted.fitted["size"] = [float("nan")]
             return fitted
 
-    broken = Broken("linear", problem.tasks, problem.kit.classifier, Ridge())
-    problem.kit.network = lambda name, tasks=None, view=None, *, bootstrap=False: broken
+    broken = Broken("linear", problem.tasks, problem.factory.classifier, Ridge())
+    problem.factory.network = lambda name, tasks=None, view=None, *, bootstrap=False: broken
     problem.validation = problem.validation.take(torch.arange(10))
     outcome = problem.run(CoTraining(SelfTraining(Curriculum(1.0)), 1))
     record = {task.task: task for task in outcome.records[0].tasks}
@@ -353,7 +355,7 @@ def test_predictions_that_are_nan_teach_nobody(make_problem):
 
 def test_numbers_are_not_labelled_where_nothing_could_show_that_they_are_wrong(make_problem):
     problem = make_problem(kinds_=["class", "size"], labelled=30)
-    settings_ = CoTraining(LeaveOneOut(), 1)
+    settings_ = CoTraining(Committee(), 1)
     with_, without = (problem.run(settings_, validation=held) for held in (True, False))
     notes = [{one.task: one for one in outcome.records[0].tasks} for outcome in (with_, without)]
     assert notes[0]["size"].accepted > 0

@@ -12,47 +12,57 @@ import torch
 
 from cotrain._base import InvalidArgumentError, mix_seed
 from cotrain.balancing import Equal
-from cotrain.cotraining import CoTraining, CrossPseudo, MeanTeacher, Outcome, Strategy, Threshold, _course
-from cotrain.cotraining._fit_cache import Store
-from cotrain.cotraining._network_factory import Toolbox
-from cotrain.cotraining.rounds._co_training_loop import Loop
-from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskModel
+from cotrain.cotraining import (
+    CoTraining,
+    CoTrainingResult,
+    CrossPseudoSupervision,
+    MeanTeacher,
+    Strategy,
+    Threshold,
+)
+from cotrain.cotraining._fit_cache import FitCache
+from cotrain.cotraining._network_factory import NetworkFactory
+from cotrain.cotraining.rounds import _online_training
+from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
+from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskNetwork
 from cotrain.training import Training
 
-STRATEGIES = [MeanTeacher(Threshold(0.8)), CrossPseudo(Threshold(0.8))]
+STRATEGIES = [MeanTeacher(Threshold(0.8)), CrossPseudoSupervision(Threshold(0.8))]
 
 
 class Killed(BaseException):
     pass
 
 
-def run(problem: Any, strategy: Strategy, folder: Path | None = None, **more: Any) -> Outcome:
-    def build(name: str, some: Sequence[Any]) -> MultiTaskModel:
+def run(problem: Any, strategy: Strategy, folder: Path | None = None, **more: Any) -> CoTrainingResult:
+    def build(name: str, some: Sequence[Any]) -> MultiTaskNetwork:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(mix_seed(0, name))
             sharing = HardSharing().build(
                 lambda: MLP((16,), n_inputs=4, dropout=0.2).build(InputSpec()), [task.name for task in some]
             )
-            return MultiTaskModel(sharing, {task.name: task.head(16) for task in some})
+            return MultiTaskNetwork(sharing, {task.name: task.head(16) for task in some})
 
     settings = CoTraining(strategy, 3, updates=30, pseudo_weight=1.0)
     training = Training(1, 32, learning_rate=1e-2, select="last", checkpoint_seconds=1e-3)
-    kit = Toolbox(problem.tasks, build, Equal(), training, settings, shapes={"inputs": (4,)})
-    return Loop(
+    factory = NetworkFactory(problem.tasks, build, Equal(), training, settings, shapes={"inputs": (4,)})
+    return CoTrainingLoop(
         problem.tasks,
         problem.train,
         more.get("validation"),
         settings,
         strategy,
-        kit,
-        store=Store(folder),
+        factory,
+        cache=FitCache(folder),
         truth=problem.truth,
     ).run()
 
 
-def accuracy(problem: Any, outcome: Outcome, chosen: int | None = None) -> float:
+def accuracy(problem: Any, outcome: CoTrainingResult, chosen: int | None = None) -> float:
     chosen_of = outcome.chosen if chosen is None else dict.fromkeys(outcome.chosen, chosen)
-    answer = Outcome(**{**outcome.__dict__, "chosen": chosen_of}).beliefs(problem.validation.inputs)
+    answer = CoTrainingResult(**{**outcome.__dict__, "chosen": chosen_of}).predictions(
+        problem.validation.inputs
+    )
     return float((answer["class"].classes() == problem.validation.targets["class"]).float().mean())
 
 
@@ -73,9 +83,9 @@ def test_killed_between_two_passes_and_resumed_it_ends_bit_identical(
     make_problem, strategy, deaths, tmp_path, monkeypatch
 ):
     problem = make_problem(n=120, labelled=12)
-    expected = run(problem, strategy).beliefs(problem.validation.inputs)
+    expected = run(problem, strategy).predictions(problem.validation.inputs)
     passes = 0
-    take = _course.Course._take_pass
+    take = _online_training.OnlineTraining._take_pass
 
     def dying(course: Any, round_: int) -> None:
         nonlocal passes
@@ -84,12 +94,14 @@ def test_killed_between_two_passes_and_resumed_it_ends_bit_identical(
             raise Killed
         take(course, round_)
 
-    monkeypatch.setattr(_course.Course, "_take_pass", dying)
-    monkeypatch.setattr(_course.Checkpoints, "due", lambda self, *, epoch_ended: self.path is not None)
+    monkeypatch.setattr(_online_training.OnlineTraining, "_take_pass", dying)
+    monkeypatch.setattr(
+        _online_training.Checkpoints, "due", lambda self, *, epoch_ended: self.path is not None
+    )
     with pytest.raises(Killed):
         run(problem, strategy, tmp_path)
     outcome = run(problem, strategy, tmp_path)
-    found = outcome.beliefs(problem.validation.inputs)
+    found = outcome.predictions(problem.validation.inputs)
     assert torch.equal(found["class"].probabilities, expected["class"].probabilities)
 
 

@@ -7,19 +7,19 @@ import torch
 
 from cotrain._base import InvalidArgumentError
 from cotrain.cotraining import (
-    Belief,
+    Committee,
     CoTraining,
-    LeaveOneOut,
-    Outcome,
+    CoTrainingResult,
+    Prediction,
     PseudoLabels,
     run_rounds,
 )
-from cotrain.cotraining.peers import Fitted
+from cotrain.cotraining.peers import FittedPeer
 from cotrain.cotraining.rounds._strategy_selection import candidates, together
 from cotrain.training import Examples
 
 
-class Fixed(Fitted):
+class Fixed(FittedPeer):
     """Says the truth of the first rows, or of the last, and the next class of the others."""
 
     def __init__(self, classes: torch.Tensor, n_right: int, n_classes: int, last: bool = False) -> None:
@@ -28,14 +28,14 @@ class Fixed(Fitted):
         self.p = torch.nn.functional.one_hot(said, n_classes).float() * 0.8 + 0.2 / n_classes
         self.updates = n_right
 
-    def beliefs(self, inputs):
-        return {"class": Belief(probabilities=self.p)}
+    def predictions(self, inputs):
+        return {"class": Prediction(probabilities=self.p)}
 
 
-def outcome(classes: torch.Tensor, n_right: int, chosen: int = 1, last: bool = False) -> Outcome:
+def outcome(classes: torch.Tensor, n_right: int, chosen: int = 1, last: bool = False) -> CoTrainingResult:
     start, after = Fixed(classes, 0, 3), Fixed(classes, n_right, 3, last)
     labels = PseudoLabels(classes, torch.ones_like(classes), torch.ones_like(classes), n_right)
-    return Outcome(
+    return CoTrainingResult(
         [], {"class": chosen}, "done", {"class": ""}, ["peer"], [[start], [after]], [0], {"class": labels}
     )
 
@@ -56,7 +56,7 @@ def test_what_validation_cannot_tell_apart_answers_together_and_the_rest_does_no
     assert found.verdicts == {"class": "good and as good together"}
     assert found.labels["class"].round == 70
     assert found.chosen == {"class": 1}
-    p = found.beliefs(rows.inputs)["class"].probabilities
+    p = found.predictions(rows.inputs)["class"].probabilities
     expected = (outcome(classes, 70).fitted[1][0].p + outcome(classes, 69, last=True).fitted[1][0].p) / 2
     assert torch.allclose(p, expected)
 
@@ -80,17 +80,19 @@ def test_if_the_best_is_a_supervised_start_that_answers(make_problem):
     found = together(problem.tasks, {"start": start, "bad": outcome(classes, 20)}, problem.validation)
     assert found.chosen == {"class": 0}
     assert found.verdicts["class"].startswith("supervised start")
-    assert torch.equal(found.beliefs(problem.validation.inputs)["class"].probabilities, start.fitted[0][0].p)
+    assert torch.equal(
+        found.predictions(problem.validation.inputs)["class"].probabilities, start.fitted[0][0].p
+    )
 
 
 def test_auto_is_a_run_like_any_other(make_problem):
     problem = make_problem(labelled=15)
     settings = CoTraining("auto", 2)
-    found = run_rounds(problem.tasks, problem.train, problem.validation, settings, problem.kit)
+    found = run_rounds(problem.tasks, problem.train, problem.validation, settings, problem.factory)
     assert len(found.peers) >= 3
-    belief = found.beliefs(problem.validation.inputs)["class"]
-    right = belief.classes() == problem.validation.targets["class"]
-    single = problem.run(CoTraining(LeaveOneOut(), 2)).beliefs(problem.validation.inputs)["class"]
+    prediction = found.predictions(problem.validation.inputs)["class"]
+    right = prediction.classes() == problem.validation.targets["class"]
+    single = problem.run(CoTraining(Committee(), 2)).predictions(problem.validation.inputs)["class"]
     assert (
         right.float().mean()
         >= (single.classes() == problem.validation.targets["class"]).float().mean() - 0.03
@@ -100,14 +102,14 @@ def test_auto_is_a_run_like_any_other(make_problem):
 def test_auto_without_validation_rows_says_what_it_needs(make_problem):
     problem = make_problem()
     with pytest.raises(InvalidArgumentError, match="'auto', which chooses by validation rows"):
-        run_rounds(problem.tasks, problem.train, None, CoTraining("auto"), problem.kit)
+        run_rounds(problem.tasks, problem.train, None, CoTraining("auto"), problem.factory)
 
 
 def test_strategies_that_the_peers_cannot_follow_are_not_tried(make_problem):
     problem = make_problem()
-    tried = candidates(CoTraining("auto", views={"left": ["a"], "right": ["b"]}), problem.kit, 100)
+    tried = candidates(CoTraining("auto", views={"left": ["a"], "right": ["b"]}), problem.factory, 100)
     assert all(one.online is None for one in tried)
     names = [type(one).__name__ for one in tried]
-    assert names[:2] == ["CrossLabelling", "LeaveOneOut"]
-    assert type(candidates(CoTraining("auto"), problem.kit, 100)[0]) is LeaveOneOut
-    assert len(candidates(CoTraining("auto"), problem.kit, 10**6)) == len(tried) - 2
+    assert names[:2] == ["TwoViewCoTraining", "Committee"]
+    assert type(candidates(CoTraining("auto"), problem.factory, 100)[0]) is Committee
+    assert len(candidates(CoTraining("auto"), problem.factory, 10**6)) == len(tried) - 2

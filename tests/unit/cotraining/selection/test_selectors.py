@@ -130,25 +130,25 @@ def test_the_least_sure_rows_are_never_labelled():
 def test_quotas_that_do_not_grow_are_full_from_the_first_round_on():
     early = candidates([0, 1] * 10, [0.9] * 20, progress=0.1)
     assert len(chosen(KBest(1.0), early)) == 2
-    assert len(chosen(KBest(1.0, grow=False), early)) == 20
-    assert chosen(KBest(1.0, least=0.95, grow=False), early) == []
+    assert len(chosen(KBest(1.0, growing=False), early)) == 20
+    assert chosen(KBest(1.0, min_confidence=0.95, growing=False), early) == []
 
 
 def test_a_class_that_is_seldom_sure_gets_its_part_of_what_the_others_fill():
     # Eight common rows are sure, of which six are within the quota; none of the four rare ones is.
     given_ = candidates([0] * 8 + [1] * 4, [0.9] * 8 + [0.7, 0.6, 0.65, 0.6], prior=[0.5, 0.5])
-    alone = chosen(KBest(1.0, least=0.8), given_)
+    alone = chosen(KBest(1.0, min_confidence=0.8), given_)
     assert alone == [0, 1, 2, 3, 4, 5]
     # Half of all quotas is full, so that a quarter of the rare class's six is 1.5, rounded to 2: its surest.
-    assert chosen(KBest(1.0, least=0.8, even=0.5), given_) == [*alone, 8, 10]
-    assert chosen(KBest(1.0, least=0.95, even=0.5), given_) == []
+    assert chosen(KBest(1.0, min_confidence=0.8, class_balance=0.5), given_) == [*alone, 8, 10]
+    assert chosen(KBest(1.0, min_confidence=0.95, class_balance=0.5), given_) == []
 
 
 def test_the_least_confidence_is_asked_of_classes_and_not_of_numbers():
     # One network alone is equally sure of all numbers; of what it takes to be equal ranks, half are above.
     ranks = [0.5] * 4
-    assert chosen(KBest(0.5, least=0.8), candidates([0] * 4, ranks, prior=[1.0])) == [0, 1]
-    assert chosen(KBest(0.5, least=0.8), candidates([0] * 4, ranks, prior=[1.0, 0.0])) == []
+    assert chosen(KBest(0.5, min_confidence=0.8), candidates([0] * 4, ranks, prior=[1.0])) == [0, 1]
+    assert chosen(KBest(0.5, min_confidence=0.8), candidates([0] * 4, ranks, prior=[1.0, 0.0])) == []
 
 
 def test_curriculum_takes_the_surest_whatever_their_class():
@@ -162,7 +162,7 @@ def test_agreement_takes_only_rows_of_one_mind():
 
 def test_adaptive_threshold_asks_less_of_a_class_that_is_seldom_sure():
     given_ = candidates([0] * 4 + [1] * 3, [0.95] * 4 + [0.95, 0.55, 0.45])
-    assert chosen(AdaptiveThreshold(0.9, least=0.5), given_) == [0, 1, 2, 3, 4, 5]
+    assert chosen(AdaptiveThreshold(0.9, min_confidence=0.5), given_) == [0, 1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize(
@@ -171,8 +171,8 @@ def test_adaptive_threshold_asks_less_of_a_class_that_is_seldom_sure():
         lambda: Threshold(1.5),
         lambda: Threshold(0.9, positive=0.0),
         lambda: KBest(0.0),
-        lambda: KBest(0.5, least=2.0),
-        lambda: KBest(0.5, even=-0.5),
+        lambda: KBest(0.5, min_confidence=2.0),
+        lambda: KBest(0.5, class_balance=-0.5),
         lambda: Curriculum(-1.0),
         lambda: AdaptiveThreshold(0.0),
     ],
@@ -185,4 +185,4 @@ def test_arguments_out_of_range_are_refused(make):
 def test_a_curriculum_that_does_not_grow_takes_its_share_at_once():
     early = candidates([0] * 10, [0.5 + 0.01 * i for i in range(10)], progress=0.2)
     assert len(chosen(Curriculum(1.0), early)) == 2
-    assert len(chosen(Curriculum(1.0, grow=False), early)) == 10
+    assert len(chosen(Curriculum(1.0, growing=False), early)) == 10

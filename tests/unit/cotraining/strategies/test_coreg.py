@@ -12,9 +12,9 @@ from sklearn.neighbors import KNeighborsRegressor
 
 from cotrain import tasks as kinds
 from cotrain._base import InvalidArgumentError
-from cotrain.cotraining import Belief, Candidates, Coreg, CoTraining, EstimatorPeer, KBest, Threshold
+from cotrain.cotraining import Candidates, Coreg, CoTraining, EstimatorPeer, KBest, Prediction, Threshold
 from cotrain.cotraining._predictions import joined
-from cotrain.cotraining.rounds._co_training_loop import Loop
+from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
 from cotrain.training import Examples
 
 
@@ -27,11 +27,11 @@ def test_each_ensemble_teaches_the_other():
 def test_the_rows_of_least_variance_are_accepted(selector):
     """With the sign the wrong way round the most uncertain rows would become labels."""
     spread = torch.tensor([0.0, 0.1, 0.2, 5.0, 6.0, 7.0])
-    belief = joined([Belief(values=(sign * spread)[:, None]) for sign in (-1.0, 0.0, 1.0)])
-    assert belief.spread is not None
-    assert torch.allclose(belief.spread[:, 0], spread * math.sqrt(2 / 3))
+    prediction = joined([Prediction(values=(sign * spread)[:, None]) for sign in (-1.0, 0.0, 1.0)])
+    assert prediction.spread is not None
+    assert torch.allclose(prediction.spread[:, 0], spread * math.sqrt(2 / 3))
     free = torch.ones(6, 1, dtype=torch.bool)
-    given = Candidates(belief.classes(), belief.confidence(), free, free, torch.ones(1, 1), 1.0)
+    given = Candidates(prediction.classes(), prediction.confidence(), free, free, torch.ones(1, 1), 1.0)
     assert torch.nonzero(selector.select(given)[:, 0]).flatten().tolist() == [0, 1, 2]
 
 
@@ -69,14 +69,14 @@ def test_accepted_numbers_are_nearer_the_truth_than_the_others(seed: int):
     task, train, truth, held = problem(seed)
     strategy = Coreg()
     settings = CoTraining(strategy, 1)
-    loop = Loop([task], train, held, settings, strategy, NeighboursKit([task]))
+    loop = CoTrainingLoop([task], train, held, settings, strategy, NeighboursKit([task]))
     outcome = loop.run()
     assert outcome.records[0].tasks[0].accepted == 120
-    beliefs = [one.beliefs(train.inputs)["y"] for one in outcome.fitted[0][3:]]
-    values = joined(beliefs).values
+    predictions = [one.predictions(train.inputs)["y"] for one in outcome.fitted[0][3:]]
+    values = joined(predictions).values
     assert values is not None
     error = (values - truth.targets["y"]).abs()[60:, 0]
-    accepted = loop._teach(loop._beliefs(outcome.fitted[0]), 1)[0]["y"].labels.accepted[60:, 0]
+    accepted = loop._teach(loop._predictions(outcome.fitted[0]), 1)[0]["y"].labels.accepted[60:, 0]
     assert float(error[accepted].mean()) < 0.8 * float(error[~accepted].mean())
 
 
@@ -84,12 +84,14 @@ def test_accepted_numbers_are_nearer_the_truth_than_the_others(seed: int):
 def test_it_never_ends_below_its_start_on_validation(seed: int):
     task, train, _, held = problem(seed)
     strategy = Coreg()
-    outcome = Loop([task], train, held, CoTraining(strategy, 3), strategy, NeighboursKit([task])).run()
+    outcome = CoTrainingLoop(
+        [task], train, held, CoTraining(strategy, 3), strategy, NeighboursKit([task])
+    ).run()
     metric, y = task.chosen_metrics()[0], task.original(held.targets["y"]).numpy()
     start = type(outcome)(**{**outcome.__dict__, "chosen": {"y": 0}})
     values = [
         metric.compute(
-            task.original(one.beliefs(held.inputs)["y"].values).numpy(), y, held.masks["y"].numpy()
+            task.original(one.predictions(held.inputs)["y"].values).numpy(), y, held.masks["y"].numpy()
         )
         for one in (start, outcome)
     ]

@@ -6,19 +6,19 @@ import pytest
 import torch
 
 from cotrain._base import InvalidArgumentError
-from cotrain.cotraining import CoTraining, CrossTask, MappingPeer
-from cotrain.cotraining._fit_cache import Store
+from cotrain.cotraining import CoTraining, CrossTask, CrossTaskPeer
+from cotrain.cotraining._fit_cache import FitCache
 from cotrain.training import Examples
 
 
 def test_the_mapping_sees_the_other_tasks_only(make_problem):
     problem = make_problem(kinds_=["class", "level", "size"], labelled=60)
-    peer = MappingPeer("mappings", problem.kit.network("behind"))
-    fitted = peer.fit(problem.train, None, "key", Store())
-    said = fitted.source.beliefs(problem.validation.inputs)
+    peer = CrossTaskPeer("mappings", problem.factory.network("behind"))
+    fitted = peer.fit(problem.train, None, "key", FitCache())
+    said = fitted.source.predictions(problem.validation.inputs)
     outputs = torch.cat([said["level"].probabilities.flatten(1), said["size"].values], dim=1)
-    again = fitted.maps["class"].beliefs({"outputs": outputs})["class"].probabilities
-    mapped = fitted.beliefs(problem.validation.inputs)["class"]
+    again = fitted.maps["class"].predictions({"outputs": outputs})["class"].probabilities
+    mapped = fitted.predictions(problem.validation.inputs)["class"]
     assert torch.equal(again, mapped.probabilities)
     # The level says what the class is, so the mapping is nearly as good as the inputs.
     right = mapped.classes() == problem.validation.targets["class"]
@@ -34,7 +34,9 @@ def test_where_the_tasks_contradict_each_other_nothing_is_labelled(make_problem)
     outcome = problem.run(CoTraining(CrossTask(), 1))
     record = outcome.records[0].tasks[0]
     assert record.accepted > 0
-    network, mappings = (one.beliefs(problem.train.inputs)["class"].classes() for one in outcome.fitted[0])
+    network, mappings = (
+        one.predictions(problem.train.inputs)["class"].classes() for one in outcome.fitted[0]
+    )
     disagree = network != mappings
     assert bool(disagree.any())
     alone = float((network == problem.truth.targets["class"])[9:].float().mean())
@@ -54,8 +56,8 @@ def test_a_mapping_that_knows_nothing_does_not_teach(make_problem):
     one_value = {**problem.train.targets, "yes": torch.zeros(300, 1)}
     problem.train = Examples(problem.train.inputs, one_value, problem.train.masks)
     outcome = problem.run(CoTraining(CrossTask(), 1))
-    assert not outcome.licences[1]["class"].teaches
-    assert outcome.licences[0]["class"].teaches
+    assert not outcome.assessments[1]["class"].teaches
+    assert outcome.assessments[0]["class"].teaches
     assert {one.task: one for one in outcome.records[0].tasks}["class"].accepted > 0
 
 

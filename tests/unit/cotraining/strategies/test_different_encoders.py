@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 import cotrain as ct
 from cotrain._base import InvalidArgumentError
 from cotrain.cotraining import CoTrainingClassifier, DifferentEncoders, FittedNetwork
-from cotrain.learner import Job
+from cotrain.learner import Configuration
 from cotrain.networks import MLP, TableEncoder
 
 
@@ -38,7 +38,7 @@ def test_a_configuration_names_encoders():
             }
         },
     }
-    job = Job.from_config(config)
+    job = Configuration.from_config(config)
     strategy = job.learner.cotraining.strategy
     assert isinstance(strategy, DifferentEncoders)
     assert [encoder.width for encoder in strategy.encoders or []] == [32, 128]

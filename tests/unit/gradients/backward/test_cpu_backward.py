@@ -8,7 +8,7 @@ import torch
 from cotrain.balancing import Equal, Static
 from cotrain.gradients import Balance
 
-from .networks import Inverse, Net, flat, grads
+from ..networks import Inverse, Net, flat, grads
 
 
 class Overflowing(torch.autograd.Function):

@@ -8,13 +8,13 @@ from torch import nn
 
 from cotrain.gradients import Balance
 from cotrain.gradients._shared_parameters import SharedParameters
-from cotrain.gradients._step_losses import align
-from cotrain.gradients.graph._boundary_gradients import Cotangents
-from cotrain.gradients.graph._structured_gradients import Picked, Product, Whole
+from cotrain.gradients._step_losses import order_losses
+from cotrain.gradients.graph._boundary_gradients import BoundaryGradients
+from cotrain.gradients.graph._structured_gradients import DenseGradient, LowRankGradient, RowSparseGradient
 from cotrain.gradients.graph._task_graph import TaskGraph
-from cotrain.gradients.sources._base import Asked
+from cotrain.gradients.sources._base import GradientRequest
 
-from .networks import Inverse
+from ..networks import Inverse
 
 
 class Heads(nn.Module):
@@ -84,24 +84,24 @@ def test_equals_running_every_node(kind, source):
 
 def sent(kind: str) -> list[type]:
     net = Heads(kind)
-    call = align(net.losses(), ("a", "b"), torch.device("cpu"))
-    asked = Asked(call, SharedParameters(net.encoder.parameters()))
-    (tasks,) = Cotangents(asked, TaskGraph(call.live)).entering.values()
+    call = order_losses(net.losses(), ("a", "b"), torch.device("cpu"))
+    asked = GradientRequest(call, SharedParameters(net.encoder.parameters()))
+    (tasks,) = BoundaryGradients(asked, TaskGraph(call.live)).entering.values()
     return [type(tasks[task]) for task in range(2)]
 
 
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        ("plain", [Product, Product]),
-        ("no bias", [Product, Product]),
-        ("frozen weight", [Product, Product]),
-        ("hook", [Whole, Product]),
-        ("weight twice", [Whole, Product]),
-        ("layer twice", [Whole, Product]),
-        ("scaled", [Whole, Product]),
-        ("numbers", [Picked, Picked]),
-        ("mask", [Picked, Picked]),
+        ("plain", [LowRankGradient, LowRankGradient]),
+        ("no bias", [LowRankGradient, LowRankGradient]),
+        ("frozen weight", [LowRankGradient, LowRankGradient]),
+        ("hook", [DenseGradient, LowRankGradient]),
+        ("weight twice", [DenseGradient, LowRankGradient]),
+        ("layer twice", [DenseGradient, LowRankGradient]),
+        ("scaled", [DenseGradient, LowRankGradient]),
+        ("numbers", [RowSparseGradient, RowSparseGradient]),
+        ("mask", [RowSparseGradient, RowSparseGradient]),
     ],
 )
 def test_which_nodes_are_not_run(kind, expected):

@@ -6,12 +6,13 @@ import torch
 from torch import nn
 
 from cotrain.balancing import UPGrad
-from cotrain.gradients import Balance, _workspace
-from cotrain.gradients.rules._buffer_pool import Workspace
+from cotrain.gradients import Balance
+from cotrain.gradients.rules import _buffer_pool
+from cotrain.gradients.rules._buffer_pool import BufferPool
 
 
 def test_a_gradient_that_was_given_up_is_used_again():
-    workspace, parameter = Workspace(), nn.Parameter(torch.zeros(3, 4))
+    workspace, parameter = BufferPool(), nn.Parameter(torch.zeros(3, 4))
     first = workspace.gradient(parameter)
     parameter.grad = first.detach()
     parameter.grad = None
@@ -19,7 +20,7 @@ def test_a_gradient_that_was_given_up_is_used_again():
 
 
 def test_a_gradient_that_somebody_holds_is_left_alone():
-    workspace, parameter = Workspace(), nn.Parameter(torch.zeros(3, 4))
+    workspace, parameter = BufferPool(), nn.Parameter(torch.zeros(3, 4))
     memory = workspace.gradient(parameter).data_ptr()
     parameter.grad = workspace.gradient(parameter).detach()
     for hold in (lambda grad: grad, lambda grad: grad[1:], lambda grad: grad.numpy(), lambda grad: grad.T):
@@ -33,14 +34,14 @@ def test_a_gradient_that_somebody_holds_is_left_alone():
 
 
 def test_memory_that_nobody_can_vouch_for_is_not_used_again(monkeypatch):
-    monkeypatch.setattr(_workspace, "_ALONE", None)
-    workspace, parameter = Workspace(), nn.Parameter(torch.zeros(3, 4))
+    monkeypatch.setattr(_buffer_pool, "_ALONE", None)
+    workspace, parameter = BufferPool(), nn.Parameter(torch.zeros(3, 4))
     first = workspace.gradient(parameter)
     assert workspace.gradient(parameter).data_ptr() != first.data_ptr()
 
 
 def test_what_is_added_to_a_gradient_lies_elsewhere():
-    workspace, parameter = Workspace(), nn.Parameter(torch.zeros(3, 4))
+    workspace, parameter = BufferPool(), nn.Parameter(torch.zeros(3, 4))
     parameter.grad = workspace.gradient(parameter).detach()
     assert workspace.gradient(parameter).data_ptr() != parameter.grad.data_ptr()
 

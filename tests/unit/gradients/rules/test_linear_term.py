@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from cotrain.gradients.rules._buffer_pool import Workspace
-from cotrain.gradients.rules._gramian_terms import BiasTerm, Weighing
+from cotrain.gradients.rules._buffer_pool import BufferPool
+from cotrain.gradients.rules._gramian_terms import BiasTerm, WeightedSum
 from cotrain.gradients.rules._linear_term import LinearTerm
 
 #: (rows, inputs, outputs): few rows and many, with wide layers (through rows) and narrow ones (directly).
@@ -21,7 +21,7 @@ def made(size, transposed, with_bias, n_tasks=3):
     deltas_KRO = torch.randn(n_tasks, n_rows, n_out, generator=generator, dtype=torch.float64)
     rows = torch.einsum("kro,ri->kio" if transposed else "kro,ri->koi", deltas_KRO, inputs_RI)
     weight = nn.Parameter(torch.zeros(rows.shape[1:], dtype=torch.float64))
-    term = LinearTerm(weight, inputs_RI, deltas_KRO, Workspace(), transposed)
+    term = LinearTerm(weight, inputs_RI, deltas_KRO, BufferPool(), transposed)
     if with_bias:
         term.bias = BiasTerm(nn.Parameter(torch.zeros(n_out, dtype=torch.float64)), deltas_KRO)
     return term, rows, deltas_KRO.sum(1)
@@ -34,7 +34,7 @@ def test_gramian_and_combined_gradient(size, transposed, with_bias):
     term, rows, sums = made(size, transposed, with_bias)
     flat = torch.cat([rows.flatten(1), sums], 1) if with_bias else rows.flatten(1)
     torch.testing.assert_close(term.gramian(), flat @ flat.T, rtol=1e-11, atol=1e-9)
-    weigh = Weighing(torch.tensor([0.5, 0.0, -2.0], dtype=torch.float64))
+    weigh = WeightedSum(torch.tensor([0.5, 0.0, -2.0], dtype=torch.float64))
     torch.testing.assert_close(term.combined(weigh), 0.5 * rows[0] - 2 * rows[2], rtol=1e-11, atol=1e-9)
     if term.bias is not None:
         torch.testing.assert_close(

@@ -6,24 +6,25 @@ import pytest
 import torch
 from torch import nn
 
-from cotrain.gradients import Balance, _active_units, _node_rules
+from cotrain.gradients import Balance
+from cotrain.gradients.rules import _linear_and_elementwise, _relu_sparsity
 from cotrain.gradients.rules._relu_sparsity import active_units, multiply_active
 
-from .networks import Inverse
+from ..networks import Inverse
 
 
 @pytest.fixture
 def few_are_many(monkeypatch):
-    monkeypatch.setattr(_active_units, "_MANY_TASKS", 2)
-    monkeypatch.setattr(_active_units, "_PICKED", 0)
-    monkeypatch.setattr(_active_units, "_CALLED", 0)
+    monkeypatch.setattr(_relu_sparsity, "_MANY_TASKS", 2)
+    monkeypatch.setattr(_relu_sparsity, "_PICKED", 0)
+    monkeypatch.setattr(_relu_sparsity, "_CALLED", 0)
     used = []
 
     def noted(*arguments):
         used.append(arguments)
         multiply_active(*arguments)
 
-    monkeypatch.setattr(_node_rules, "multiply_active", noted)
+    monkeypatch.setattr(_linear_and_elementwise, "multiply_active", noted)
     return used
 
 

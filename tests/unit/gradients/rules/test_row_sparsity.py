@@ -6,35 +6,40 @@ import numpy as np
 import pytest
 import torch
 
-from cotrain.gradients.graph._structured_gradients import Picked, Product, Sent, Whole
-from cotrain.gradients.rules._buffer_pool import Workspace
-from cotrain.gradients.rules._row_sparsity import Kept, touched_rows
+from cotrain.gradients.graph._structured_gradients import (
+    DenseGradient,
+    LowRankGradient,
+    RowSparseGradient,
+    StructuredGradient,
+)
+from cotrain.gradients.rules._buffer_pool import BufferPool
+from cotrain.gradients.rules._row_sparsity import RowSparsity, touched_rows
 
 TOUCHED = np.array([[True, False, True, False], [False, False, True, True], [False] * 4])
 
 
-def sent() -> dict[int, Sent]:
-    column = Product(torch.tensor([[1.0], [0.0], [float("nan")], [0.0]]), torch.ones(1, 5))
-    wide = Product(torch.tensor([[0.0, 0.0], [0.0, 0.0], [0.0, 2.0], [3.0, 0.0]]), torch.ones(2, 5))
+def sent() -> dict[int, StructuredGradient]:
+    column = LowRankGradient(torch.tensor([[1.0], [0.0], [float("nan")], [0.0]]), torch.ones(1, 5))
+    wide = LowRankGradient(torch.tensor([[0.0, 0.0], [0.0, 0.0], [0.0, 2.0], [3.0, 0.0]]), torch.ones(2, 5))
     return {0: column, 1: wide}
 
 
 def test_touched_rows():
     edge = (None, 0)
     assert (touched_rows({edge: sent()}, 3) == TOUCHED).all()
-    whole = {task: Whole(part.whole()) for task, part in sent().items()}
+    whole = {task: DenseGradient(part.whole()) for task, part in sent().items()}
     assert (touched_rows({edge: whole}, 3) == TOUCHED).all()
-    picked = Picked(torch.tensor([1, 1]), torch.zeros(2, 5), 4)
+    picked = RowSparseGradient(torch.tensor([1, 1]), torch.zeros(2, 5), 4)
     found = touched_rows({edge: sent(), (None, 1): {0: picked}}, 3)
     assert found is not None
     assert found[0].tolist() == [True, True, True, False]
 
 
 def test_tasks_without_a_common_batch_have_no_rows():
-    other = Whole(torch.ones(5, 5))
+    other = DenseGradient(torch.ones(5, 5))
     assert touched_rows({(None, 0): sent(), (None, 1): {0: other}}, 3) is None
-    assert touched_rows({(None, 0): {0: Whole(torch.ones(()))}}, 1) is None
-    assert touched_rows({(None, 0): {0: Whole(torch.ones(0, 5))}}, 1) is None
+    assert touched_rows({(None, 0): {0: DenseGradient(torch.ones(()))}}, 1) is None
+    assert touched_rows({(None, 0): {0: DenseGradient(torch.ones(0, 5))}}, 1) is None
     assert touched_rows({}, 1) is None
 
 
@@ -44,7 +49,7 @@ def test_packed_rows(positions, monkeypatch):
     monkeypatch.setattr("cotrain.gradients.rules._row_sparsity._CALLED", 0)
     touched_KR = TOUCHED.repeat(positions, axis=1)
     deltas_KRO = torch.randn(3, 4 * positions, 6) * torch.from_numpy(touched_KR)[:, :, None]
-    packed = Kept(TOUCHED, lambda: False).pack(deltas_KRO, 5, Workspace())
+    packed = RowSparsity(TOUCHED, lambda: False).pack(deltas_KRO, 5, BufferPool())
     assert packed is not None
     assert len(packed.numbers_N) == 4 * positions
     back = torch.zeros_like(deltas_KRO)
@@ -58,10 +63,10 @@ def test_packed_rows(positions, monkeypatch):
 def test_rows_of_another_batch_and_mixed_ones_are_multiplied_whole(n_rows, mixed, monkeypatch):
     monkeypatch.setattr("cotrain.gradients.rules._row_sparsity._COPIED", 0)
     monkeypatch.setattr("cotrain.gradients.rules._row_sparsity._CALLED", 0)
-    assert Kept(TOUCHED, lambda: mixed).pack(torch.zeros(3, n_rows, 6), 5, Workspace()) is None
+    assert RowSparsity(TOUCHED, lambda: mixed).pack(torch.zeros(3, n_rows, 6), 5, BufferPool()) is None
 
 
 def test_small_layers_are_multiplied_whole():
-    assert Kept(TOUCHED, lambda: False).pack(torch.zeros(3, 4, 6), 5, Workspace()) is None
-    assert not Kept.worth_it(np.ones((3, 4), dtype=bool))
-    assert Kept.worth_it(TOUCHED)
+    assert RowSparsity(TOUCHED, lambda: False).pack(torch.zeros(3, 4, 6), 5, BufferPool()) is None
+    assert not RowSparsity.worth_it(np.ones((3, 4), dtype=bool))
+    assert RowSparsity.worth_it(TOUCHED)

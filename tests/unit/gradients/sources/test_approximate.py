@@ -7,7 +7,7 @@ from cotrain._base import InvalidArgumentError
 from cotrain.balancing import Equal, PCGrad, UPGrad
 from cotrain.gradients import Balance
 
-from .networks import Net, SignSum, flat, jacobian, values
+from ..networks import Net, SignSum, flat, jacobian, values
 
 
 def test_representation_uses_the_gramian_there():

@@ -8,7 +8,7 @@ from cotrain._base import InvalidArgumentError
 from cotrain.balancing import UPGrad
 from cotrain.gradients import Balance
 
-from .networks import jacobian, values
+from ..networks import jacobian, values
 
 OWNER = torch.tensor([0, 1, 2, 0, 1, 2, 2, 0, 1, 1])
 

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from cotrain._base import InvalidArgumentError
-from cotrain.networks import ConvNet, Hierarchical, InputSpec, MultiTaskModel
+from cotrain.networks import ConvNet, Hierarchical, InputSpec, MultiTaskNetwork
 
 
 def test_tasks_read_their_stages(recorder, close):
@@ -31,7 +31,7 @@ def test_tasks_read_lower_tasks(recorder, close, count):
 def test_tasks_read_lower_predictions(recorder, close, count):
     sharing = Hierarchical(lower="predictions").build(recorder, ["a", "b"])
     heads = {"b": nn.Linear(4, 2), "a": nn.Linear(6, 3)}
-    model = MultiTaskModel(sharing, heads)
+    model = MultiTaskNetwork(sharing, heads)
     outputs = model(recorder.inputs)
     p1 = recorder.layer(0, 1, recorder.x)
     a = p1 @ heads["a"].weight.T + heads["a"].bias
@@ -51,7 +51,7 @@ def test_tasks_read_lower_predictions(recorder, close, count):
 def test_predictions_are_read_at_every_position_of_a_map():
     sharing = Hierarchical(lower="predictions")
     sharing.build(lambda: ConvNet((4, 8, 8), n_channels=1).build(InputSpec()), ["a", "b"])
-    model = MultiTaskModel(sharing, {task: _MeanHead(8) for task in ("a", "b")})
+    model = MultiTaskNetwork(sharing, {task: _MeanHead(8) for task in ("a", "b")})
     assert model({"image": torch.randn(2, 1, 8, 8)})["b"].shape == (2, 3)
 
 

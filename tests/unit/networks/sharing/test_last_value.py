@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from cotrain.networks import MLP, DSelectK, InputSpec, MMoE, Sluice
-from cotrain.networks.sharing._last_value import Held
+from cotrain.networks.sharing._last_value import LastValue
 
 
 def test_a_copy_starts_empty():
-    held = Held()
+    held = LastValue()
     held.value = torch.ones(1, requires_grad=True) * 2  # in the middle of a graph: torch refuses to copy it
     assert float(copy.deepcopy(held).value) == 0
 
