@@ -84,7 +84,16 @@ class AdaTT(Sharing):
             # In the last level nothing reads a fusion of the shared unit.
             n_fusions = len(tasks) if len(self.fusions) == self.levels - 1 else len(sizes)
             level_chains = [chain[group] for chain in chains]
-            self.fusions.append(FusionLevel(level_chains, sizes, n_fusions, before, width, self.gate_dropout))
+            self.fusions.append(
+                FusionLevel(
+                    level_chains,
+                    sizes,
+                    n_fusions,
+                    gate_width=before,
+                    width=width,
+                    gate_dropout=self.gate_dropout,
+                )
+            )
             before = width
         self._width = before
         return self
@@ -122,6 +131,7 @@ class FusionLevel(nn.Module):
         chains: Sequence[Sequence[nn.Module]],
         sizes: Sequence[int],
         n_fusions: int,
+        *,
         gate_width: int,
         width: int,
         gate_dropout: float,

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Self, final
+from collections.abc import Mapping
+from typing import final
 
-from torch import Tensor, nn
-
-from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least, check_probability
-from cotrain.networks.sharing._base import Sharing
-from cotrain.networks.sharing._cgc_level import ExtractionLevel, experts_per_task
-from cotrain.networks.sharing._encoder_split import EncoderSplit
-from cotrain.networks.sharing._gate_statistics import Health, assess
+from cotrain.networks.sharing._extraction import Extraction
 
 
 @final
-class CGC(Sharing):
+class CGC(Extraction):
     """Shared experts and experts of each task's own; a task's gate mixes the shared ones and its own.
 
     hₖ = Σᵢ gₖ(x)ᵢ fᵢ(x) over the Es shared experts and the Ek of task k,  gₖ(x) = softmax(Wₖ x)
@@ -55,48 +48,6 @@ class CGC(Sharing):
         shared_stages: int = 1,
         gate_dropout: float = 0.0,
     ) -> None:
-        super().__init__()
-        check_at_least(self, 1, shared_experts=shared_experts, shared_stages=shared_stages)
-        if isinstance(own_experts, int):
-            check_at_least(self, 1, own_experts=own_experts)
-        check_probability(self, gate_dropout=gate_dropout)
-        self.shared_experts = shared_experts
-        self.own_experts = own_experts
-        self.shared_stages = shared_stages
-        self.gate_dropout = gate_dropout
-
-    def build(self, make_encoder: Callable[[], Encoder], tasks: Sequence[str]) -> Self:
-        """Make the shared stages, the experts and the gates."""
-        own = experts_per_task(self, self.own_experts, tasks)
-        parts = EncoderSplit(self, make_encoder, self.shared_stages)
-        self.tasks = tuple(tasks)
-        self.trunk = parts.trunk
-        self._width = parts.widths[-1]
-        self.extraction = ExtractionLevel(
-            parts.chains(self.shared_experts + sum(own)),
-            self.shared_experts,
-            own,
-            parts.trunk_width,
-            self._width,
-            self.gate_dropout,
-            last=True,
+        super().__init__(
+            shared_experts, own_experts, levels=1, shared_stages=shared_stages, gate_dropout=gate_dropout
         )
-        return self
-
-    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return each task's mixture of the shared experts and its own."""
-        hidden = self.trunk(inputs)
-        mixed, _ = self.extraction([hidden] * len(self.tasks), hidden)
-        return dict(zip(self.tasks, mixed, strict=True))
-
-    def widths(self) -> dict[str, int]:
-        """Return the width of an expert for every task."""
-        return dict.fromkeys(self.tasks, self._width)
-
-    def task_modules(self, task: str) -> list[nn.Module]:
-        """Return the task's experts and gate."""
-        return self.extraction.task_modules(self.tasks.index(task))
-
-    def health(self) -> Health:
-        """Return each expert's load, the share that each task takes of it, and its dead units."""
-        return assess([self.extraction.level(self.tasks)])

@@ -59,6 +59,7 @@ class ExtractionLevel(nn.Module):
         chains: Sequence[Sequence[nn.Module]],
         n_shared: int,
         n_own: Sequence[int],
+        *,
         gate_width: int,
         width: int,
         gate_dropout: float,

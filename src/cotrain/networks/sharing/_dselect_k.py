@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, Self, final
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from cotrain._base import InvalidArgumentError
-from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least
-from cotrain.networks._positions import mean_over_positions
-from cotrain.networks.sharing._base import Sharing
-from cotrain.networks.sharing._encoder_split import EncoderSplit, ExpertBank
-from cotrain.networks.sharing._gate_statistics import GateMeter, Health, Level, UnitMeter, assess
+from cotrain.networks.sharing._gate_statistics import GateMeter
+from cotrain.networks.sharing._gated_experts import GatedExperts
 from cotrain.networks.sharing._last_value import LastValue, exporting
-from cotrain.networks.sharing._mixing import mix
 
 
 @final
-class DSelectK(Sharing):
+class DSelectK(GatedExperts):
     """Shared experts of which each task's gate chooses at most k, by a code that gradients can learn.
 
     hₖ = Σᵢ qₖ(x)ᵢ fᵢ(x),  q = Σ_{s=1}^{k} softmax(α)_s r(z_s),  r(z)ᵢ = Π_b S(z_b) or 1 − S(z_b), as bit b of
@@ -84,54 +79,14 @@ class DSelectK(Sharing):
         self.per_row = per_row
         self.shared_stages = shared_stages
 
-    def build(self, make_encoder: Callable[[], Encoder], tasks: Sequence[str]) -> Self:
-        """Make the shared stages, the experts and a gate per task."""
-        parts = EncoderSplit(self, make_encoder, self.shared_stages)
-        self.tasks = tuple(tasks)
-        self.trunk = parts.trunk
-        self.bank = ExpertBank(parts.chains(self.experts))
-        self.gates = nn.ModuleList(
-            SelectorGate(parts.trunk_width, self.experts, self.selected, self.gamma, self.per_row)
-            for _ in tasks
-        )
-        self._width = parts.widths[-1]
-        self.units = UnitMeter(self.experts, self._width)
-        return self
-
-    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return each task's mixture of the experts that it selects."""
-        hidden = self.trunk(inputs)
-        experts = self.bank(hidden)
-        self.units(experts)
-        vector = mean_over_positions(hidden)
-        gates = [gate(vector) for gate in self.gates]  # K × [B, E]
-        return dict(zip(self.tasks, mix(gates, experts), strict=True))
-
-    def widths(self) -> dict[str, int]:
-        """Return the width of an expert for every task."""
-        return dict.fromkeys(self.tasks, self._width)
-
-    def task_modules(self, task: str) -> list[nn.Module]:
-        """Return the task's gate."""
-        return [self.gates[self.tasks.index(task)]]
+    def gate(self, width: int) -> nn.Module:
+        """Return a gate that selects."""
+        return SelectorGate(width, self.experts, self.selected, self.gamma, self.per_row)
 
     def penalty(self) -> Tensor:
         """Return λ times the selectors' entropy in the last forward pass in training mode."""
         gates: list[Any] = list(self.gates)
         return self.entropy * torch.stack([gate.indecision.value.to(gate.device) for gate in gates]).sum()
-
-    def health(self) -> Health:
-        """Return each expert's load, the share that each task takes of it, and its dead units."""
-        gates: list[Any] = list(self.gates)
-        means = {task: gate.meter.mean() for task, gate in zip(self.tasks, gates, strict=True)}
-        level = Level(
-            experts=[str(i) for i in range(self.experts)],
-            shared=[True] * self.experts,
-            dead_units=self.units.dead_units(),
-            gates={task: dict(enumerate(mean)) for task, mean in means.items()},
-            entropy={t: gate.meter.mean_entropy() for t, gate in zip(self.tasks, gates, strict=True)},
-        )
-        return assess([level])
 
 
 @final

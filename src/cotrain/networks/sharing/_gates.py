@@ -37,8 +37,3 @@ class Gate(nn.Module):
         gate = functional.softmax(logits, dim=-1)
         self.meter(gate)
         return gate
-
-
-def gates_in(modules: nn.ModuleList) -> list[Gate]:
-    """Return the gates of a list of modules."""
-    return [module for module in modules if isinstance(module, Gate)]

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Self, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import InvalidArgumentError
-from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least
-from cotrain.networks.sharing._base import Sharing
-from cotrain.networks.sharing._encoder_split import EncoderSplit
-from cotrain.networks.sharing._task_columns import TaskColumns
+from cotrain.networks.sharing._stitched_columns import StitchedColumns
 
 
 @final
-class NDDR(Sharing):
+class NDDR(StitchedColumns):
     """One column of stages per task; after each stage every column reads a projection of all features.
 
     h̃ₖˡ = [h₁ˡ, …, h_Kˡ] Wₖˡ,  Wₖˡ of size K·D × D (a 1×1 convolution for maps)
@@ -45,34 +39,9 @@ class NDDR(Sharing):
         torch.Size([5, 8])
     """
 
-    def __init__(self, own: float = 0.9, *, shared_stages: int = 1) -> None:
-        super().__init__()
-        if not 0 <= own <= 1:
-            raise InvalidArgumentError(f"NDDR(own={own!r}): expected a value in [0, 1].")
-        check_at_least(self, 0, shared_stages=shared_stages)
-        self.own = own
-        self.shared_stages = shared_stages
-
-    def build(self, make_encoder: Callable[[], Encoder], tasks: Sequence[str]) -> Self:
-        """Make a column per task and a projection per stage."""
-        parts = EncoderSplit(self, make_encoder, self.shared_stages)
-        self.tasks = tuple(tasks)
-        self.units = nn.ModuleList(ProjectionUnit(len(tasks), width, self.own) for width in parts.widths)
-        self.columns = TaskColumns(parts, len(tasks))
-        self._width = parts.widths[-1]
-        return self
-
-    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return what the last projection gives each task."""
-        return dict(zip(self.tasks, self.columns(inputs, self.units)[-1], strict=True))
-
-    def widths(self) -> dict[str, int]:
-        """Return the width of a column for every task."""
-        return dict.fromkeys(self.tasks, self._width)
-
-    def task_modules(self, task: str) -> list[nn.Module]:
-        """Return nothing: through the projections every task uses every column."""
-        return []
+    def unit(self, n_tasks: int, width: int) -> nn.Module:
+        """Return a projection of all tasks' features."""
+        return ProjectionUnit(n_tasks, width, self.own)
 
 
 @final

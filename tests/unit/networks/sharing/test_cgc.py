@@ -11,7 +11,7 @@ def test_equals_its_equations(recorder, close, count):
     x = recorder.x
     for k, (task, own) in enumerate({"a": [2], "b": [3, 4]}.items()):
         experts = [recorder.whole(i, x) for i in [0, 1, *own]]
-        gate = torch.softmax(x @ sharing.extraction.gates[k].linear.weight.T, dim=1)
+        gate = torch.softmax(x @ sharing.extractions[0].gates[k].linear.weight.T, dim=1)
         close(outputs[task], sum(gate[:, i : i + 1] * expert for i, expert in enumerate(experts)))
     assert count(sharing.parameters()) == 5 * sum(recorder.sizes) + 3 * (2 + 1) + 3 * (2 + 2)
     assert count(sharing.shared_parameters()) == 2 * sum(recorder.sizes)

@@ -1,0 +1,66 @@
+"""Columns of stages that exchange what they have found: what cross-stitch and NDDR have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Self
+
+from torch import Tensor, nn
+
+from cotrain._base import InvalidArgumentError
+from cotrain.networks._base import Encoder
+from cotrain.networks._checks import check_at_least
+from cotrain.networks.sharing._base import Sharing
+from cotrain.networks.sharing._encoder_split import EncoderSplit
+from cotrain.networks.sharing._task_columns import TaskColumns
+
+
+class StitchedColumns(Sharing):
+    """One column of stages per task, and after each stage a unit that a subclass gives.
+
+    Args:
+        own: weight of a task's own column at first, in [0, 1].
+        shared_stages: first stages of the encoder that there is only one of, ≥ 0.
+
+    Raises:
+        InvalidArgumentError: if an option is out of range; in `build`, if the encoder has too few stages.
+    """
+
+    def __init__(self, own: float = 0.9, *, shared_stages: int = 1) -> None:
+        super().__init__()
+        if not 0 <= own <= 1:
+            raise InvalidArgumentError(f"{type(self).__name__}(own={own!r}): expected a value in [0, 1].")
+        check_at_least(self, 0, shared_stages=shared_stages)
+        self.own = own
+        self.shared_stages = shared_stages
+
+    @abstractmethod
+    def unit(self, n_tasks: int, width: int) -> nn.Module:
+        """Return a new unit [K, B, D, ...] -> [K, B, D, ...].
+
+        Args:
+            n_tasks: K.
+            width: D.
+        """
+
+    def build(self, make_encoder: Callable[[], Encoder], tasks: Sequence[str]) -> Self:
+        """Make a column per task and a unit per stage."""
+        parts = EncoderSplit(self, make_encoder, self.shared_stages)
+        self.tasks = tuple(tasks)
+        self.units = nn.ModuleList(self.unit(len(tasks), width) for width in parts.widths)
+        self.columns = TaskColumns(parts, len(tasks))
+        self._width = parts.widths[-1]
+        return self
+
+    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return what the last unit gives each task."""
+        return dict(zip(self.tasks, self.columns(inputs, self.units)[-1], strict=True))
+
+    def widths(self) -> dict[str, int]:
+        """Return the width of a column for every task."""
+        return dict.fromkeys(self.tasks, self._width)
+
+    def task_modules(self, task: str) -> list[nn.Module]:
+        """Return nothing: through the units every task uses every column."""
+        return []
