@@ -51,6 +51,6 @@ class CAGrad(GramianRule):
     ) -> np.ndarray:
         centre_A = preference_A / losses_A.size
         radius = self.c * float(np.sqrt(max(centre_A @ gramian_AA @ centre_A, 0.0)))
-        if radius <= 1e-12:  # no ball to search: c is 0, or the mean gradient is
+        if radius <= 1e-7 * self.c:  # no ball to search: the mean gradient is 0 but for rounding, or c is
             return centre_A
         return centre_A + conflict_averse_weights(gramian_AA, centre_A, radius)

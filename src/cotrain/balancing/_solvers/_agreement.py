@@ -6,18 +6,19 @@ import math
 
 import numpy as np
 
-from cotrain.balancing._solvers._cosines import lengths_and_cosines
+from cotrain.balancing._solvers._cosines import lengths_and_cosines, nearly_singular
 
-#: Eigenvalues of the cosines below this share of the largest count as zero where the matrix is singular.
+#: Eigenvalues of the cosines below this share of the largest count as zero, and so do coordinates of c.
 RANK_TOLERANCE = 1e-12
-#: Solutions larger than this, relative to the right-hand side, come from a matrix that counts as singular.
+#: Two gradients whose solution is larger than this, relative to the right-hand side, count as parallel.
 LARGEST = 1e8
 
 
 def equal_cosine_weights(gramian_KK: np.ndarray, cosines_K: np.ndarray) -> np.ndarray:
     """Return v with ⟨g_k, Jᵀv⟩ / ‖g_k‖ = c_k for all k, in the least-squares sense if dependent.
 
-    v = D⁻¹ C⁺ c with D = diag(‖g_k‖) and C the matrix of cosines.
+    v = D⁻¹ C⁺ c with D = diag(‖g_k‖) and C the matrix of cosines; of all such solutions the one whose Dv is
+    shortest, so that the order of the tasks cannot matter.
 
     Args:
         gramian_KK: symmetric, positive diagonal.
@@ -29,17 +30,14 @@ def equal_cosine_weights(gramian_KK: np.ndarray, cosines_K: np.ndarray) -> np.nd
             return weights_2
     norms_K, matrix_KK = lengths_and_cosines(gramian_KK)
     matrix_KK.flat[:: matrix_KK.shape[0] + 1] = 1.0
-    try:
-        solution_K = np.linalg.solve(matrix_KK, cosines_K)
-        # a solution of moderate size is one that no near-singularity has blown up
-        if max(map(abs, solution_K.tolist())) < LARGEST * max(map(abs, cosines_K.tolist())):
-            return solution_K / norms_K
-    except np.linalg.LinAlgError:
-        pass  # singular: go on with the pseudo-inverse
+    if not nearly_singular(matrix_KK):
+        return np.linalg.solve(matrix_KK, cosines_K) / norms_K
+    # Elimination would give one of many solutions, another one for another order of the tasks.
     values_K, vectors_KK = np.linalg.eigh(matrix_KK)
+    coordinates_K = vectors_KK.T @ cosines_K
     kept_K = values_K > RANK_TOLERANCE * values_K[-1]
-    coordinates_K = np.zeros_like(values_K)
-    coordinates_K[kept_K] = (vectors_KK.T @ cosines_K)[kept_K] / values_K[kept_K]
+    kept_K &= np.abs(coordinates_K) > RANK_TOLERANCE * float(np.linalg.norm(cosines_K))
+    coordinates_K = np.where(kept_K, coordinates_K / np.where(kept_K, values_K, 1.0), 0.0)
     return (vectors_KK @ coordinates_K) / norms_K
 
 

@@ -29,12 +29,17 @@ def bargaining_weights(gramian_KK: np.ndarray, preference_K: np.ndarray, exponen
     if not converged:
         # at a Pareto-stationary point z grows without bound: bound it, the direction stays the same
         cosines_KK.flat[:: cosines_KK.shape[0] + 1] += STATIONARY_RIDGE
-        z_K, _ = _newton(cosines_KK, factors_K, exponent)
+        z_K, _ = _newton(cosines_KK, factors_K, exponent, patient=True)
     return z_K / norms_K
 
 
-def _newton(matrix_KK: np.ndarray, factors_K: np.ndarray, exponent: float) -> tuple[np.ndarray, bool]:
-    """Solve Mz = a z^(−exponent), z > 0; say whether the residual vanished."""
+def _newton(
+    matrix_KK: np.ndarray, factors_K: np.ndarray, exponent: float, *, patient: bool = False
+) -> tuple[np.ndarray, bool]:
+    """Solve Mz = a z^(−exponent), z > 0; say whether the residual vanished.
+
+    With `patient` there is a solution, however far away, so that slow steps are no reason to stop.
+    """
     z_K = factors_K ** (1.0 / (1.0 + exponent))  # the solution for orthogonal gradients
     pull, push = float(z_K @ matrix_KK @ z_K), float(factors_K @ z_K ** (1.0 - exponent))
     if pull > 0:  # and the best multiple of it for these ones
@@ -48,9 +53,11 @@ def _newton(matrix_KK: np.ndarray, factors_K: np.ndarray, exponent: float) -> tu
         # converged, or as far as rounding lets it come
         if relative < 1e-14 or (relative < 1e-5 and relative > last / 2):
             return z_K, True
-        if float(z_K.max()) > bound:
-            return z_K, False
         idle += relative > 0.9 * last
+        if patient:
+            idle = 0
+        elif float(z_K.max()) > bound:
+            return z_K, False
         if idle > 10:  # rounding hides the solution: gradients cancel to half of all digits
             return z_K, False
         last = relative

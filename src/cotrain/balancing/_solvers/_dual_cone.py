@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cotrain.balancing._solvers._cosines import lengths_and_cosines
-from cotrain.balancing._solvers._pivoting import RIDGE, complementary
+from cotrain.balancing._solvers._pivoting import complementary_of_cosines
 
 
 def dual_cone_weights(gramian_KK: np.ndarray, floors_NK: np.ndarray) -> np.ndarray:
@@ -26,6 +26,6 @@ def dual_cone_weights(gramian_KK: np.ndarray, floors_NK: np.ndarray) -> np.ndarr
         rise = -gramian_KK[0, 1] / np.diagonal(gramian_KK)
         return np.maximum(floors_NK, floors_NK[:, ::-1] * rise)
     norms_K, cosines_KK = lengths_and_cosines(gramian_KK)
-    cosines_KK.flat[:: cosines_KK.shape[0] + 1] = 1.0 + RIDGE
+    cosines_KK.flat[:: cosines_KK.shape[0] + 1] = 1.0
     scaled_NK = floors_NK * norms_K
-    return floors_NK + complementary(cosines_KK, scaled_NK @ cosines_KK) / norms_K
+    return floors_NK + complementary_of_cosines(cosines_KK, scaled_NK @ cosines_KK) / norms_K

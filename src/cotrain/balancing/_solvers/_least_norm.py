@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cotrain.balancing._solvers._cosines import lengths_and_cosines
-from cotrain.balancing._solvers._pivoting import RIDGE, complementary
+from cotrain.balancing._solvers._pivoting import complementary_of_cosines
 
 
 def least_norm_weights(gramian_KK: np.ndarray) -> np.ndarray:
@@ -23,9 +23,9 @@ def least_norm_weights(gramian_KK: np.ndarray) -> np.ndarray:
     if gramian_KK.shape[0] == 2:
         return _of_two(gramian_KK)
     norms_K, cosines_KK = lengths_and_cosines(gramian_KK)
-    cosines_KK.flat[:: cosines_KK.shape[0] + 1] = 1.0 + RIDGE
+    cosines_KK.flat[:: cosines_KK.shape[0] + 1] = 1.0
     # in z = n·x the matrix is that of the cosines, whatever the tasks' units
-    z_K = complementary(cosines_KK, -(norms_K.min() / norms_K)[None, :])[0]
+    z_K = complementary_of_cosines(cosines_KK, -(norms_K.min() / norms_K)[None, :])[0]
     weights_K = z_K / norms_K
     return weights_K / weights_K.sum()
 

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-#: Added to the diagonal of a cosine matrix: picks one solution where gradients are linearly dependent.
+from cotrain.balancing._solvers._cosines import nearly_singular
+
+#: Added to the diagonal of a cosine matrix that is regular, against its rounding.
 RIDGE = 1e-13
+#: Added where gradients are linearly dependent: it picks the shortest solution. Rounding changes it by about
+#: 1e-16 / RIDGE_OF_DEPENDENT, so that the order of the tasks cannot matter; its own trace is refined away.
+RIDGE_OF_DEPENDENT = 1e-7
+REFINEMENTS = 3
+#: A solution that is longer than this many times its offsets has grown along the gradients' dependence.
+GROWN = 1e5
 #: Entries down to this share of the largest count as non-negative.
 TOLERANCE = 1e-12
 #: Rounds of exchanging all wrong signs, before one entry is freed at a time. Well-posed problems take 2 to 6.
@@ -14,6 +22,36 @@ ROUNDS = 12
 CUT_DOWN = 18
 #: From this many tasks on, systems are solved one by one, each at its own size.
 ONE_BY_ONE = 48
+
+
+def complementary_of_cosines(cosines_KK: np.ndarray, offsets_NK: np.ndarray) -> np.ndarray:
+    """Do what `complementary` does for a matrix of cosines, which may be singular.
+
+    Of the many solutions that there are if gradients are linearly dependent it returns the shortest: with
+    it, permuting the tasks permutes the weights.
+
+    Args:
+        cosines_KK: symmetric, diagonal 1.
+        offsets_NK: one row per problem.
+
+    Returns:
+        x, N×K.
+    """
+    ridge_KK = np.eye(cosines_KK.shape[0])
+    if not nearly_singular(cosines_KK):
+        return complementary(cosines_KK + RIDGE * ridge_KK, offsets_NK)
+    matrix_KK = cosines_KK + RIDGE_OF_DEPENDENT * ridge_KK
+    solution_NK = complementary(matrix_KK, offsets_NK)
+    free_NK = solution_NK > 0
+    # without a solution x grows along the gradients' dependence: then that part alone is kept
+    sizes_N = np.maximum.reduce(solution_NK, axis=1)
+    grown_N = sizes_N > GROWN * np.maximum.reduce(np.abs(offsets_NK), axis=1)
+    for _ in range(REFINEMENTS):
+        rest_NK = solution_NK @ cosines_KK + offsets_NK
+        rest_NK = np.where(grown_N[:, None], -RIDGE_OF_DEPENDENT * solution_NK, rest_NK)
+        before_NK = np.where(grown_N[:, None], 0.0, solution_NK)
+        solution_NK = before_NK + _solve_on_free(matrix_KK, rest_NK, free_NK)
+    return np.maximum(solution_NK, 0.0)
 
 
 def complementary(matrix_KK: np.ndarray, offsets_NK: np.ndarray) -> np.ndarray:
