@@ -8,16 +8,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tensorflow as tf
 
 from cotrain.keras._dense import DenseTap, DenseTerm
+from cotrain.keras._forward import Forward
 from cotrain.keras._replicas import n_replicas, summed
 from cotrain.keras._variable_groups import VariableGroups
-
-if TYPE_CHECKING:
-    from cotrain.keras._gradient_step import Forward
 
 #: Up to so many tasks K² products of pairs cost less than a copy of all gradients into one matrix.
 _FEW_TASKS = 6

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cotrain._base import InvalidArgumentError
-from cotrain.balancing import Balancer, Equal, JacobianRule, Needs, head_weights
+from cotrain.balancing import Balancer, JacobianRule, Needs, StepDecision
 
 _log = logging.getLogger("cotrain")
 
@@ -81,26 +81,12 @@ class BalancerBridge:
             scaled: whether a `LossScaleOptimizer` is at work: a gradient that is not finite although its loss
                 is then overflow, left for the optimiser to find.
         """
-        with_gramian = gramian_KK.size > 0
-        finite_K = healthy_K & np.isfinite(np.diagonal(gramian_KK)) if with_gramian else healthy_K
-        if bool(scaled) and np.any(present_K & np.isfinite(losses_K) & ~finite_K):
-            part_K = np.asarray(present_K, dtype=np.float64)
-            return np.stack([np.full(len(self.tasks), np.nan)] * 2 + [part_K])
-        active_K = self._note(losses_K, present_K, finite_K)
-        weights_K = np.zeros(len(self.tasks))
-        if active_K.any():
-            losses_K = np.where(active_K, losses_K, 0.0)
-            rule = self.balancer
-            if self.nothing_shared and not self.weighs_losses:
-                rule = Equal(preference=self.preference)
-            if with_gramian and rule.needs is not Needs.LOSSES:
-                gramian_KK = np.where(np.outer(active_K, active_K), gramian_KK, 0.0)
-                weights_K = rule.weights(losses_K, gramian_KK, active_K)
-            else:
-                weights_K = rule.weights(losses_K, None, active_K)
-        self.weights_K = np.asarray(weights_K, dtype=np.float64)
-        heads_K = self.weights_K if self.weighs_losses else head_weights(self.preference, active_K)
-        return np.stack([self.weights_K, heads_K, active_K.astype(np.float64)])
+        decision = self._decide(
+            losses_K, present_K, healthy_K, scaled, gramian_KK if gramian_KK.size > 0 else None
+        )
+        if not decision.overflow:
+            self.weights_K = decision.weights_K
+        return _answer(decision.weights_K, decision)
 
     def combine(
         self,
@@ -115,20 +101,15 @@ class BalancerBridge:
         if not isinstance(rule, JacobianRule):
             raise InvalidArgumentError(f"{type(rule).__name__} does not combine gradients entry by entry.")
         finite_K = healthy_K & np.isfinite(jacobian_KP).all(axis=1)
-        part_K = np.asarray(present_K, dtype=np.float64)
-        if bool(scaled) and np.any(present_K & np.isfinite(losses_K) & ~finite_K):
-            broken = np.full(len(self.tasks), np.nan)
-            return np.full(jacobian_KP.shape[1], np.nan, jacobian_KP.dtype), np.stack(
-                [broken, broken, part_K]
-            )
-        active_K = self._note(losses_K, present_K, finite_K)
+        decision = self._decide(losses_K, present_K, finite_K, scaled, None)
         update_P = np.zeros(jacobian_KP.shape[1], jacobian_KP.dtype)
-        if active_K.any():
-            losses_K = np.where(active_K, losses_K, 0.0)
-            update_P = rule.combine(jacobian_KP, losses_K, active_K).astype(jacobian_KP.dtype)
+        if decision.overflow:
+            return np.full_like(update_P, np.nan), _answer(decision.weights_K, decision)
+        if not decision.skip:
+            filled_K = np.where(decision.active_K, losses_K, 0.0)
+            update_P = rule.combine(jacobian_KP, filled_K, decision.active_K).astype(jacobian_KP.dtype)
         self.weights_K = np.full(len(self.tasks), np.nan)
-        heads_K = head_weights(self.preference, active_K)
-        return update_P, np.stack([heads_K, heads_K, active_K.astype(np.float64)])
+        return update_P, _answer(decision.head_weights_K, decision)
 
     def observe_update(self, losses_K: np.ndarray, present_K: np.ndarray) -> np.ndarray:
         """Give the balancer the losses after the update."""
@@ -142,10 +123,25 @@ class BalancerBridge:
 
     # -- inside -------------------------------------------------------------------------------------
 
-    def _note(self, losses_K: np.ndarray, present_K: np.ndarray, finite_K: np.ndarray) -> np.ndarray:
-        active_K = present_K & finite_K & np.isfinite(losses_K)
-        self._count(present_K & ~active_K)
-        return active_K
+    def _decide(
+        self,
+        losses_K: np.ndarray,
+        present_K: np.ndarray,
+        finite_K: np.ndarray,
+        scaled: np.ndarray,
+        gramian_KK: np.ndarray | None,
+    ) -> StepDecision:
+        decision = StepDecision.of(
+            self.balancer,
+            losses_K,
+            present_K,
+            gramian=gramian_KK,
+            gradients_finite=finite_K,
+            shared=not self.nothing_shared,
+            scaled=bool(scaled),
+        )
+        self._count(decision.broken_K)
+        return decision
 
     def _count(self, broken_K: np.ndarray) -> None:
         self.skipped_K += broken_K
@@ -157,3 +153,8 @@ class BalancerBridge:
                     "which model.skipped counts.",
                     task,
                 )
+
+
+def _answer(weights_K: np.ndarray, decision: StepDecision) -> np.ndarray:
+    """Return [3, K]: the weights on the shared variables, those on the others, and who takes part."""
+    return np.stack([weights_K, decision.head_weights_K, decision.active_K.astype(np.float64)])

@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from cotrain._base import InvalidArgumentError
 from cotrain.keras._dense import DenseTap, dense_taps
-from cotrain.keras._gradient_step import Forward, GradientStep, joined
+from cotrain.keras._forward import Forward, joined
+from cotrain.keras._gradient_step import GradientStep
 from cotrain.keras._losses import LabelledRows, LossSum, TaskLoss, by_task, read_labels
 from cotrain.keras._numpy_bridge import BalancerBridge
 from cotrain.keras._replicas import n_replicas, on_host
