@@ -59,10 +59,10 @@ def visit(page: Path, folder: Path, width: int, *, dark: bool) -> Facts:
         f"--blink-settings=preferredColorScheme={0 if dark else 1}",
     ]  # fmt: skip
     shot = [*command, f"--screenshot={folder / name}.png", page.as_uri()]
-    subprocess.run(shot, capture_output=True, timeout=120, check=True)
+    subprocess.run(shot, capture_output=True, check=True)
     run = subprocess.run(
         [*command, "--dump-dom", copy.as_uri()],
-        capture_output=True, text=True, timeout=120, check=True, encoding="utf-8",
+        capture_output=True, text=True, check=True, encoding="utf-8",
     )  # fmt: skip
     facts = re.search(r'data-facts="([^"]*)"', run.stdout)
     assert facts is not None, "the page did not load to its end"

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,10 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from processes import until
 
 from cotrain.comparison import Running, compare
 from cotrain.jobs import Where
@@ -69,9 +72,7 @@ def test_a_killed_comparison_goes_on_and_its_results_are_the_same(tmp_path: Path
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
     command = [*COMMAND, "compare", str(tmp_path / "c.yaml"), "--workers", "1", "--json"]
     killed = subprocess.Popen([*command, "-o", str(tmp_path / "out")], stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 200
-    while len(list(tmp_path.glob("out/cells/*/cell.json"))) < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: len(list(tmp_path.glob("out/cells/*/cell.json"))) >= 2, killed)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/cells/*/cell.json")}
@@ -192,29 +193,33 @@ def test_two_processes_share_the_cells_and_take_over_from_one_that_is_killed(tmp
     def start() -> subprocess.Popen[str]:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    first = start()
-    deadline = time.monotonic() + 200
-    while not list(out.glob("cells/*/cell.json")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    second, third = start(), start()
-    held = set()
-    while not {second.pid, third.pid} <= held and time.monotonic() < deadline:
+    def holds_a_lease(process: subprocess.Popen[str]) -> bool:
+        holders = set()
         for path in out.glob("leases/*"):
             # It may be given up or half written at this moment.
-            with contextlib.suppress(FileNotFoundError):
-                held.add(json.loads(path.read_text() or "{}").get("process"))
-        time.sleep(0.02)
+            with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+                holders.add(json.loads(path.read_text() or "{}").get("process"))
+        return process.pid in holders
+
+    first = start()
+    until(lambda: list(out.glob("cells/*/cell.json")), first)
+    # Whoever has had its part holds still, so that the others come to theirs however slowly they start.
+    first.send_signal(signal.SIGSTOP)
+    second, third = start(), start()
+    until(lambda: holds_a_lease(second), second)
+    second.send_signal(signal.SIGSTOP)
+    until(lambda: holds_a_lease(third), third)
+    second.send_signal(signal.SIGCONT)
     first.send_signal(signal.SIGKILL)
-    record = [process.communicate(timeout=300)[1] for process in (first, second, third)]
-    assert second.returncode == third.returncode == 0, record
-    assert {second.pid, third.pid} <= held
+    said = [process.communicate()[1] for process in (first, second, third)]
+    assert second.returncode == third.returncode == 0, said
     results = json.loads((out / "results.json").read_text())
     assert not any(method["failed"] for method in results["methods"])
-    here = Counter(re.findall(r"^\d+ of \d+: (.+): done(?:, about|$)", "\n".join(record), re.M))
+    here = Counter(re.findall(r"^\d+ of \d+: (.+): done(?:, about|$)", "\n".join(said), re.M))
     # Two sharings and equal weights for one of them, two tasks alone, three seeds; then tests and verdicts.
     assert len(list(out.glob("cells/*/cell.json"))) == (3 + 2) * 3
     assert len(here) >= (3 + 2) * 3 + 4 + 3 - 1
     assert set(here.values()) == {1}, "done twice"
-    assert len(re.findall("done by another process", record[1])) > 1
+    assert "done by another process" in said[1]
     assert not list(out.glob("leases/*"))
     assert not list(out.glob("cells/*/.*.part"))

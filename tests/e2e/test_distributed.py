@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -10,27 +11,27 @@ from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from processes import wait_for_all
+
 WORKER = Path(__file__).with_name("distributed_worker.py")
 
 
 def launch(n_ranks: int, folder: Path) -> dict[str, Any]:
     outs = [folder / f"rank{rank}.json" for rank in range(n_ranks)]
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, str(WORKER), str(rank), str(n_ranks), str(folder / "cache"), str(out)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank, out in enumerate(outs)
-    ]
-    try:
-        said = [rank.communicate(timeout=180)[0] for rank in ranks]
-    finally:
-        for rank in ranks:
-            rank.kill()
-    for rank, text in zip(ranks, said, strict=True):
-        assert rank.returncode == 0, text
+    with contextlib.ExitStack() as files:
+        ranks = [
+            subprocess.Popen(
+                [sys.executable, str(WORKER), str(rank), str(n_ranks), str(folder / "store"), str(out)],
+                stdout=files.enter_context(out.with_suffix(".txt").open("w")),
+                stderr=subprocess.STDOUT,
+            )
+            for rank, out in enumerate(outs)
+        ]
+        wait_for_all(ranks)
+    said = "\n".join(out.with_suffix(".txt").read_text() for out in outs)
+    assert not any(rank.returncode for rank in ranks), said
     results = [json.loads(out.read_text()) for out in outs]
     assert all(result["errors"].keys() == results[0]["errors"].keys() for result in results)
     worst = {name: max(result["errors"][name] for result in results) for name in results[0]["errors"]}

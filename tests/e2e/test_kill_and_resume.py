@@ -3,16 +3,18 @@
 import csv
 import json
 import multiprocessing
-import os
 import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from processes import checkpoint_by_steps, die, watch
 
 N_KILLS = 20
 
@@ -41,23 +43,54 @@ def train(path, run, resume):
         [ct.tasks.Binary("big"), ct.tasks.Regression("price"), ct.tasks.Multiclass("kind")],
         encoder=ct.networks.TableEncoder(width=32, depth=1, dropout=0.2),
         training=ct.Training(
-            epochs=100,
+            epochs=40,
             batch_size=16,
             patience=None,
             select="per_task",
             average=0.9,
             monitor=7,  # with 20 steps an epoch, records of an epoch are cut in two by most kills
-            checkpoint_seconds=0.02,
         ),
         seed=3,
     )
     learner.fit(str(path), 0.2, run=run, resume=resume, progress=False)
 
 
-def start(context, path, run, resume):
-    process = context.Process(target=train, args=(path, run, resume))
+def moments():
+    """Name the moment of every kill: so many steps, then so many changes of files, or a short while."""
+    draw = random.Random(1)
+    for kill in range(N_KILLS):
+        # The very first moments too; every step is lost that came after the last checkpoint.
+        steps = draw.randrange(5, 40) if kill % 4 else 0
+        files = draw.randrange(4) if kill % 4 == 2 else draw.randrange(12) if kill % 4 == 0 else 0
+        yield steps, files, draw.uniform(1e-4, 5e-3) if kill % 4 == 3 else 0.0
+
+
+def train_until(moment, path, run, resume):
+    """Train, and die at this moment."""
+    left = list(moment)
+
+    def look(what):
+        steps, files, while_ = left
+        if steps:
+            left[0] -= what == "step"
+        elif files:
+            left[1] -= what == "file"
+        elif while_:
+            # In the midst of whatever it does then: without a handler the signal ends the process.
+            signal.setitimer(signal.ITIMER_REAL, while_)
+        else:
+            die()
+
+    checkpoint_by_steps(7)
+    watch(run, look)
+    train(path, run, resume)
+
+
+def in_a_process(context, target, *arguments):
+    process = context.Process(target=target, args=arguments)
     process.start()
-    return process
+    process.join()
+    return process.exitcode
 
 
 def kill_again_and_again(folder):
@@ -70,60 +103,29 @@ def kill_again_and_again(folder):
     path, killed = folder / "table.csv", folder / "killed"
     write_table(path)
     context = multiprocessing.get_context("fork")
-    begun = time.monotonic()
-    whole = start(context, path, folder / "whole", False)
-    whole.join()
-    duration = time.monotonic() - begun
-    assert whole.exitcode == 0
-
-    draw = random.Random(1)
+    assert in_a_process(context, train, path, folder / "whole", False) == 0
     kills, epochs_seen = 0, set()
-    while True:
-        process = start(context, path, killed, killed.exists())
-        if kills >= N_KILLS:
-            process.join()
-        elif kills % 4 == 0:
-            process.join(draw.uniform(0.0, duration / 8))  # at any moment, the very first ones too
-        else:
-            # Every other time a few epochs further, however fast the machine is.
-            wait_for_training(process, killed, epochs=4 if kills % 2 else 0)
-            process.join(draw.uniform(0.0, duration / 30))
-        if process.exitcode is not None:
-            assert process.exitcode == 0
-            return kills, len(epochs_seen)
-        os.kill(process.pid, signal.SIGKILL)
-        process.join()
+    for moment in moments():
+        code = in_a_process(context, train_until, moment, path, killed, killed.exists())
+        assert code in (-signal.SIGKILL, -signal.SIGALRM), f"ended with {code}, not killed"
         kills += 1
         for file in killed.glob("*.json"):
             json.loads(file.read_text())
         if (killed / "history.jsonl").exists():
             lines = (killed / "history.jsonl").read_text().splitlines()
             epochs_seen.add(len([json.loads(line) for line in lines]))
-
-
-def wait_for_training(process, folder, epochs):
-    """Wait until the process has written the history, as it does when it begins, and so many epochs more."""
-    history = folder / "history.jsonl"
-
-    def file():
-        return history.stat().st_ino if history.exists() else 0
-
-    before = file()
-    while process.exitcode is None and file() == before:
-        time.sleep(0.002)
-    wanted = epochs + (len(history.read_text().splitlines()) if history.exists() else 0)
-    while process.exitcode is None and len(history.read_text().splitlines()) < wanted:
-        time.sleep(0.002)
+    assert in_a_process(context, train, path, killed, True) == 0
+    return kills, len(epochs_seen)
 
 
 @pytest.mark.slow
 def test_twenty_kills_change_nothing(tmp_path):
     # In a process of its own, because a process that has started threads must not fork.
     command = [sys.executable, __file__, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     kills, epochs_seen = json.loads(done.stdout.splitlines()[-1])
-    assert kills == N_KILLS, "the run ended before it was killed often enough: make it longer"
+    assert kills == N_KILLS
     assert epochs_seen > 3, "every kill came before the first epoch: nothing was tested"
     for name in ("history.jsonl", "model.safetensors", "schema.json", "config.yaml"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name

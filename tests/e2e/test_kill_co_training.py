@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from processes import checkpoint_by_steps, die, watch
+
 #: Files that appear in this order while a run goes on: "state" is a fit under way, "fit" one that has ended.
-#: Each process but the last is killed when it has come to the next of them.
+#: Each process but the last dies when it has come to the next of them.
 STAGES = [
     "round-0-peer-0.state.pt",
     "round-0-peer-1.fit.pt",
@@ -55,10 +57,18 @@ def train(path, run, resume):
         [ct.tasks.Binary("side"), ct.tasks.Regression("size")],
         encoder=ct.networks.TableEncoder(width=32, depth=1, dropout=0.2),
         cotraining=ct.CoTraining(ct.cotraining.Committee(2), 2, updates=120, patience=9),
-        training=ct.Training(epochs=4, batch_size=32, checkpoint_seconds=0.01),
+        training=ct.Training(epochs=4, batch_size=32),
         seed=5,
     )
     learner.fit(str(path), 0.3, run=run, resume=resume, progress=False)
+
+
+def train_until(stage, path, run, resume):
+    """Train, and die at the first step or change of a file that finds the stage reached."""
+    checkpoint_by_steps(20)
+    if stage is not None:
+        watch(run, lambda _: (run / "rounds" / stage).exists() and die())
+    train(path, run, resume)
 
 
 def kill_at_every_stage(folder):
@@ -77,14 +87,11 @@ def kill_at_every_stage(folder):
     assert whole.exitcode == 0
     reached = []
     for stage in [*STAGES, None]:
-        process = context.Process(target=train, args=(path, killed, killed.exists()))
+        process = context.Process(target=train_until, args=(stage, path, killed, killed.exists()))
         process.start()
-        while process.is_alive() and (stage is None or not (killed / "rounds" / stage).exists()):
-            time.sleep(0.001)
-        if stage is not None and process.is_alive():
-            os.kill(process.pid, signal.SIGKILL)
-            reached.append(stage)
         process.join()
+        if process.exitcode == -signal.SIGKILL:
+            reached.append(stage)
     assert process.exitcode == 0
     return reached
 
@@ -93,7 +100,7 @@ def kill_at_every_stage(folder):
 def test_kills_between_and_within_rounds_change_nothing(tmp_path):
     # In a process of its own, because a process that has started threads must not fork.
     command = [sys.executable, __file__, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == STAGES
     for name in FILES:

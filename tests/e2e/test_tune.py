@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,10 @@ import polars as pl
 import pytest
 import yaml
 from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from processes import until
 
 from cotrain.cli._app import app
 from cotrain.learner import Configuration
@@ -56,17 +59,13 @@ def start(config: Path, *options: str) -> subprocess.Popen[str]:
 def test_processes_share_a_search_and_do_what_a_killed_one_has_left(config: Path) -> None:
     first = start(config)
     journal = config.parent / "out" / "study.journal"
-    deadline = time.monotonic() + 200
     # Each trial is a line with its number when it begins; two have ended when the third has.
-    while time.monotonic() < deadline and (
-        not journal.exists() or len(re.findall('"op_code": ?4', journal.read_text())) < 3
-    ):
-        time.sleep(0.02)
+    until(lambda: journal.exists() and len(re.findall('"op_code": ?4', journal.read_text())) >= 3, first)
     first.send_signal(signal.SIGKILL)
     first.communicate()
     both = [start(config, "--json", "--quiet"), start(config, "--json", "--workers", "2")]
-    record = [process.communicate(timeout=300) for process in both]
-    assert [process.returncode for process in both] == [0, 0], record
+    said = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
     results = json.loads((config.parent / "out" / "tuned.json").read_text())
     ended = [trial for trial in results["trials"] if trial["state"] in ("complete", "pruned")]
     # Each of the three processes may have begun the last trial while another did.
