@@ -5,10 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 KERAS_VENV := .venv-keras
 KERAS_BIN := $(KERAS_VENV)/bin
+DIST_VENV := .venv-dist
+DIST_BIN := $(DIST_VENV)/bin
+SEED ?= 1
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-keras quick lint format docs clean
+.PHONY: help demo test test-keras quick shuffled coverage lint format docs dist clean
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +48,13 @@ test-keras: $(KERAS_VENV)/.installed ## the tests of cotrain.keras, in an enviro
 quick: $(VENV)/.dev ## the tests without the slow ones
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
+shuffled: $(VENV)/.dev ## every test twice, in two random orders (SEED=1 names them)
+	$(BIN)/pytest -n 2 --dist worksteal --shuffle $(SEED)
+	$(BIN)/pytest -n 2 --dist worksteal --shuffle $(SEED)0
+
+coverage: $(VENV)/.dev ## the tests without the slow ones, and which lines they leave out
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow" --cov --cov-report=term
+
 lint: $(VENV)/.dev ## ruff, ty and import-linter
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -59,5 +69,15 @@ docs: $(VENV)/.dev ## build the documentation into site/, links checked
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html in a browser."
 
+$(DIST_VENV)/.installed: constraints.txt
+	test -x $(DIST_BIN)/python || $(PYTHON) -m venv $(DIST_VENV)
+	$(DIST_BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt build hatchling twine
+	@touch $@
+
+dist: $(DIST_VENV)/.installed ## build wheel and source archive into dist/, and check what an index will show
+	rm -rf dist
+	$(DIST_BIN)/python -m build --no-isolation
+	$(DIST_BIN)/twine check --strict dist/*
+
 clean: ## remove the environment and every build output
-	rm -rf $(VENV) $(KERAS_VENV) build dist demo runs site .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(KERAS_VENV) $(DIST_VENV) build dist demo runs site .coverage .pytest_cache .ruff_cache .hypothesis
