@@ -7,8 +7,7 @@ import copy
 import numpy as np
 import polars as pl
 
-from cotrain.comparison._features import FeatureMatrix
-from cotrain.data import Schema
+from cotrain.data import FeatureMatrix
 from cotrain.evaluation import EvaluationTable, boosted_trees, evaluate_scores
 from cotrain.learner import Learner
 from cotrain.networks import HardSharing
@@ -38,7 +37,7 @@ def trees_table(learner: Learner, train: pl.DataFrame, test: pl.DataFrame) -> Ev
     if preprocessor.schema is None:
         return EvaluationTable([])
     fitted, held_out = preprocessor.examples(train), preprocessor.examples(test)
-    features = tree_features(preprocessor.schema, fitted, held_out)
+    features = tree_features(fitted, held_out)
     rows = []
     for task in preprocessor.tasks:
         scores = tree_scores(task, features, fitted, seed=learner.seed)
@@ -48,15 +47,19 @@ def trees_table(learner: Learner, train: pl.DataFrame, test: pl.DataFrame) -> Ev
     return EvaluationTable(rows)
 
 
+#: Tokens per tags or text column. On the film table 100 of them take boosted trees five times as long and are
+#: worth little (accuracy of `certificate` .574 -> .576, R² of `meter` .335 -> .334, AUROC of `oscar` .907 ->
+#: .899).
+TREE_TOKENS = 16
+
 #: Features of N and of M rows, float [N, F] and [M, F], and which columns hold categories, bool [F].
 Features = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def tree_features(schema: Schema, fitted: Examples, held_out: Examples) -> Features:
+def tree_features(fitted: Examples, held_out: Examples) -> Features:
     """Return what trees read of N rows to learn from and M rows to judge."""
-    features = FeatureMatrix(schema).fit(fitted.inputs)
-    (before, categorical), (after, _) = (features.transform(rows.inputs) for rows in (fitted, held_out))
-    return before, after, categorical
+    matrix = FeatureMatrix(TREE_TOKENS).fit(fitted.inputs)
+    return matrix.transform(fitted.inputs), matrix.transform(held_out.inputs), matrix.categorical
 
 
 def tree_scores(

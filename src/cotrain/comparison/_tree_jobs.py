@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cotrain._base import DataError, write_text_atomically
+from cotrain._base import write_text_atomically
 from cotrain.comparison._network_jobs import validation_score, write_arrays
 from cotrain.comparison._references import tree_features, tree_scores
 from cotrain.configuration import construct_class
-from cotrain.data import Schema
 from cotrain.learner import Learner, Preprocessor
 
 
@@ -43,7 +42,7 @@ def train_trees(
     preprocessor, fitted = Preprocessor.fit(train, learner.tasks, learner.columns, left_out)
     held = preprocessor.examples(validation)
     chosen = next(one for one in preprocessor.tasks if one.name == task)
-    features = tree_features(_schema(preprocessor), fitted, held)
+    features = tree_features(fitted, held)
     scores = tree_scores(chosen, features, fitted, learning_rate=learning_rate, seed=learner.seed)
     score = validation_score(preprocessor, held, {task: scores})
     record = {
@@ -70,15 +69,9 @@ def score_trees(
     train, test = (pl.read_parquet(Path(parts) / f"{name}.parquet") for name in ("train", "test"))
     preprocessor, fitted = Preprocessor.fit(train, learner.tasks, learner.columns, left_out)
     held_out = preprocessor.examples(test)
-    features = tree_features(_schema(preprocessor), fitted, held_out)
+    features = tree_features(fitted, held_out)
     arrays: dict[str, np.ndarray] = {}
     for number, task in enumerate(preprocessor.tasks):
         rate = learning_rates[task.name]
         arrays[f"0/{number}"] = tree_scores(task, features, fitted, learning_rate=rate, seed=learner.seed)
     write_arrays(Path(output), arrays)
-
-
-def _schema(preprocessor: Preprocessor) -> Schema:
-    if preprocessor.schema is None:
-        raise DataError("Trees need a table: compare reads none of tensors.")
-    return preprocessor.schema

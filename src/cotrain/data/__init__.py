@@ -2,6 +2,7 @@
 
 from cotrain.data._batches import Batches
 from cotrain.data._dataset import MapDataset, dataset_spec, stack_dataset
+from cotrain.data._feature_matrix import FeatureMatrix
 from cotrain.data._frames import from_polars_like, to_polars
 from cotrain.data._infer_kind import Guess, infer_kind
 from cotrain.data._infer_tasks import TaskGuess, infer_tasks
@@ -15,6 +16,7 @@ from cotrain.data.checks import Problem, find_problems
 __all__ = [
     "Batches",
     "ColumnNote",
+    "FeatureMatrix",
     "Guess",
     "MapDataset",
     "Problem",

@@ -11,7 +11,6 @@ from cotrain import tasks as kinds
 from cotrain._base import InvalidArgumentError
 from cotrain.cotraining import EstimatorPeer
 from cotrain.cotraining._fit_cache import FitCache
-from cotrain.cotraining.peers._estimator import frequent_tokens, matrix_of
 from cotrain.training import Examples
 
 
@@ -82,14 +81,3 @@ def test_a_row_of_which_the_estimator_says_nothing_is_open(task):
     assert prediction.classes().flatten().tolist()[:2] == [1, 3]
     assert prediction.probabilities is not None
     assert prediction.probabilities[2, 0].tolist() == [0.25] * 4
-
-
-def test_the_most_frequent_tokens_have_the_columns():
-    bag = torch.tensor([[5, 2, 0], [5, 3, 2], [5, 2, 0], [9, 3, 0]])
-    assert frequent_tokens(bag, 2).tolist() == [2, 5]
-    assert frequent_tokens(bag, 9).tolist() == [2, 3, 5, 9]
-    assert frequent_tokens(torch.zeros(2, 1, dtype=torch.int64), 9).tolist() == []
-    # 4 and 11 stood in no training row, 3 and 9 too seldom.
-    unseen = torch.tensor([[4, 5], [11, 0], [3, 9], [2, 5]])
-    rows = matrix_of({"x": torch.ones(4, 1), "bag:t": unseen}, {"bag:t": frequent_tokens(bag, 2)})
-    assert rows.tolist() == [[1, 0, 1], [1, 0, 0], [1, 0, 0], [1, 1, 1]]

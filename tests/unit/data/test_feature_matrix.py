@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cotrain._base import InvalidArgumentError
+from cotrain.data import FeatureMatrix, Schema
+
+
+def reference(train: dict[str, torch.Tensor], inputs: dict[str, torch.Tensor], n_tokens: int) -> list[list]:
+    """The matrix row by row, in plain Python."""
+    rows: list[list[float]] = [[] for _ in range(len(next(iter(inputs.values()))))]
+    for name, tensor in inputs.items():
+        if name.startswith("bag:"):
+            counts = Counter(token for row in train[name].tolist() for token in row if token)
+            ranked = sorted(counts, key=lambda token: (-counts[token], token))[:n_tokens]
+            for row, bag in zip(rows, tensor.tolist(), strict=True):
+                row += [float(token in bag) for token in sorted(ranked)]
+        elif name == "categories":
+            least = [min(column) for column in zip(*train[name].tolist(), strict=True)]
+            for row, codes in zip(rows, tensor.tolist(), strict=True):
+                row += [float(code - first) for code, first in zip(codes, least, strict=True)]
+        else:
+            for row, values in zip(rows, tensor, strict=True):
+                row += values.flatten().tolist()
+    return rows
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10_000), st.integers(1, 9), st.integers(1, 9), st.integers(0, 5))
+def test_the_matrix_is_that_of_the_slow_reference(seed, n_train, n_rows, n_tokens):
+    generator = np.random.default_rng(seed)
+
+    def tensors(n: int) -> dict[str, torch.Tensor]:
+        return {
+            "numbers": torch.from_numpy(generator.normal(size=(n, 2)).astype(np.float32)),
+            "categories": torch.from_numpy(generator.integers(0, 5, (n, 2)) + np.array([0, 40])),
+            "bag:t": torch.from_numpy(generator.integers(0, 8, (n, 3))),
+            "image": torch.from_numpy(generator.normal(size=(n, 2, 2))),
+        }
+
+    train, rows = tensors(n_train), tensors(n_rows)
+    matrix = FeatureMatrix(n_tokens).fit(train)
+    found = matrix.transform(rows)
+    assert found.tolist() == reference(train, rows, n_tokens)
+    assert len(matrix.categorical) == found.shape[1]
+    assert np.flatnonzero(matrix.categorical).tolist() == [2, 3]
+
+
+def test_the_codes_of_a_column_do_not_depend_on_the_columns_before_it():
+    frame = pl.DataFrame({"a": ["x", "y"] * 20, "b": ["u", "u", "v", "v"] * 10})
+    both, alone = Schema.infer(frame).fit(frame), Schema.infer(frame[["b"]]).fit(frame[["b"]])
+    one, two = both.encode(frame), alone.encode(frame)
+    found = FeatureMatrix().fit(one).transform(one)[:, 1]
+    assert found.tolist() == FeatureMatrix().fit(two).transform(two)[:, 0].tolist() == [0, 0, 1, 1] * 10
+
+
+def test_tokens_that_training_has_not_or_too_seldom_have_no_column():
+    bag = torch.tensor([[5, 2, 0], [5, 3, 2], [5, 2, 0], [9, 3, 0]])
+    matrix = FeatureMatrix(n_tokens=2).fit({"x": torch.ones(4, 1), "bag:t": bag})
+    unseen = torch.tensor([[4, 5], [11, 0], [3, 9], [2, 5]])
+    found = matrix.transform({"x": torch.ones(4, 1), "bag:t": unseen})
+    assert found.tolist() == [[1, 0, 1], [1, 0, 0], [1, 0, 0], [1, 1, 1]]
+
+
+def test_a_bag_without_tokens_has_no_column():
+    empty = {"x": torch.ones(2, 1), "bag:t": torch.zeros(2, 1, dtype=torch.int64)}
+    assert FeatureMatrix().fit(empty).transform(empty).tolist() == [[1], [1]]
+
+
+def test_a_negative_number_of_tokens_is_refused():
+    with pytest.raises(InvalidArgumentError, match="n_tokens=-1"):
+        FeatureMatrix(-1)
