@@ -63,3 +63,25 @@ def test_every_constructor_parameter_is_kept_under_its_own_name_and_typed(cls):
 
 def test_at_most_twelve_names_at_the_top():
     assert len([name for name in cotrain.__all__ if not name.startswith("_")]) <= 12
+
+
+def test_no_two_classes_have_one_name():
+    places: dict[str, list[str]] = {}
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert not {name: paths for name, paths in places.items() if len(paths) > 1}
+
+
+def test_every_module_has_its_test_file_at_the_same_path():
+    tests = Path(__file__).resolve().parents[1] / "unit"
+    missing = set()
+    for path in FILES:
+        place = path.relative_to(ROOT)
+        if path.stem.startswith("__") or len(path.read_text().splitlines()) <= 30:
+            continue
+        if not (tests / place.with_name(f"test_{place.name.removeprefix('_')}")).exists():
+            missing.add(str(place))
+    # Both ways, so that the list gets shorter and never longer.
+    assert missing == set((Path(__file__).parent / "untested_modules.txt").read_text().split())
