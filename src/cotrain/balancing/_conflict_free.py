@@ -40,6 +40,7 @@ class ConFIG(GramianRule):
         weights_A = equal_cosine_weights(gramian_AA, preference_A)
         projections_A = gramian_AA @ weights_A
         squared = float(weights_A @ projections_A)
-        if squared <= 1e-24 * float(np.abs(weights_A).sum()) ** 2:  # opposite gradients
+        size = float(np.abs(weights_A) @ np.sqrt(gramian_AA.diagonal()))
+        if squared <= 1e-24 * size**2:  # opposite gradients
             return np.zeros_like(weights_A)
         return weights_A * (float(projections_A.sum()) / squared)

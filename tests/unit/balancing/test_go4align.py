@@ -24,19 +24,35 @@ def literal(losses, shares, beta, groups):
     return weights, shares
 
 
-def test_is_the_formula_of_the_paper_on_well_separated_groups():
+def test_is_the_formula_of_the_paper_on_relative_losses_in_well_separated_groups():
     balancer, shares = GO4Align(beta=0.1), np.full(5, 0.2)
+    units = np.array([1.0, 100.0, 1e-3, 2.0, 1e6])
     generator = np.random.default_rng(0)
+    assert balancer.weights(units) == pytest.approx(1 / units)
+    shares = literal(np.ones(5), shares, 0.1, 2)[1]
     for _ in range(10):
-        losses = np.array([1.0, 1.1, 0.9, 5.0, 6.0]) * generator.uniform(0.9, 1.1, 5)
-        weights, shares = literal(losses, shares, 0.1, 2)
-        np.testing.assert_allclose(balancer.weights(losses), weights, rtol=1e-9)
+        relative = np.array([1.0, 1.1, 0.9, 5.0, 6.0]) * generator.uniform(0.9, 1.1, 5)
+        weights, shares = literal(relative, shares, 0.1, 2)
+        np.testing.assert_allclose(balancer.weights(relative * units), weights / units, rtol=1e-9)
 
 
 def test_as_many_groups_as_tasks_are_the_risks_themselves():
     losses = np.array([1.0, 2.0, 4.0])
-    np.testing.assert_allclose(GO4Align(groups=3, beta=0.0).weights(losses), losses.sum() / losses / 3)
-    np.testing.assert_allclose(GO4Align(groups=1, beta=0.0).weights(losses), np.full(3, 49 / 36))
+    for groups, expected in ((3, losses.sum() / losses / 3), (1, np.full(3, 49 / 36))):
+        balancer = GO4Align(groups=groups, beta=0.0)
+        balancer.weights(np.ones(3))
+        np.testing.assert_allclose(balancer.weights(losses), expected)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+@pytest.mark.parametrize("beta", [1e-4, 1.0])
+def test_the_unit_of_a_loss_changes_nothing(scale, beta):
+    plain, scaled = GO4Align(beta=beta), GO4Align(beta=beta)
+    generator = np.random.default_rng(0)
+    for _ in range(20):
+        losses = generator.uniform(0.5, 2.0, 4)
+        weights = scaled.weights(losses * [1, scale, 1, 1])
+        np.testing.assert_allclose(weights * [1, scale, 1, 1], plain.weights(losses), rtol=1e-9)
 
 
 def test_bad_arguments_are_refused():
