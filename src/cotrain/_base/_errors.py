@@ -64,7 +64,7 @@ def require_extra(module: str, extra: str, purpose: str) -> ModuleType:
 
     Args:
         module: dotted name of the module to import.
-        extra: the extra of `cotrain` that installs it.
+        extra: the extra of `cotrain` that installs it; "" for a package that is installed by its own name.
         purpose: what it is needed for, as the subject of the sentence.
 
     Raises:
@@ -77,7 +77,8 @@ def require_extra(module: str, extra: str, purpose: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
+        package = module.split(".")[0]
+        wanted = f"'cotrain[{extra}]'" if extra else package
         raise MissingExtraError(
-            f"{purpose} needs the package {module.split('.')[0]!r}, which is not installed: "
-            f"run pip install 'cotrain[{extra}]'."
+            f"{purpose} needs the package {package!r}, which is not installed: run pip install {wanted}."
         ) from error

@@ -10,6 +10,7 @@ import keras
 from cotrain._base import InvalidArgumentError
 from cotrain.balancing import Balancer
 from cotrain.keras._model import MultiTaskModel
+from cotrain.keras._overrides import refuse_own_ways
 
 
 def balance(
@@ -33,14 +34,23 @@ def balance(
         reference_losses: as for `MultiTaskModel`.
         source: as for `MultiTaskModel`.
 
+    Example:
+        >>> inputs = keras.Input((4,))
+        >>> hidden = keras.layers.Dense(8)(inputs)
+        >>> network = keras.Model(inputs, [keras.layers.Dense(1, name=n)(hidden) for n in ("price", "sold")])
+        >>> balance(network).tasks
+        ('price', 'sold')
+
     Raises:
-        InvalidArgumentError: the model is not functional.
+        InvalidArgumentError: the model is not functional, or its class has a `train_step`, `compute_loss` or
+            `call` of its own, which the new model would not have.
     """
     if not isinstance(model, keras.Model) or not getattr(model, "output_names", None):
         raise InvalidArgumentError(
             f"balance(model) needs a functional keras.Model, made of inputs and outputs; got "
             f"{type(model).__name__}."
         )
+    refuse_own_ways(model, MultiTaskModel)
     outputs = model.output
     if not isinstance(outputs, Mapping):
         listed = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]

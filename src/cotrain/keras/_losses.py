@@ -5,7 +5,9 @@ Shapes: B rows; the values of a loss are [B], or [B, ...] where a row has severa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +17,10 @@ import tensorflow as tf
 from cotrain._base import InvalidArgumentError, did_you_mean
 
 _MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "auto")
+_CLASS_NUMBERS = "sparse_categorical_crossentropy"
+
+#: How the sentence about labels that are no class numbers begins, wherever it turns up.
+BAD_LABELS = "The labels"
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,9 @@ class TaskLoss:
             self._function: Callable[[Any, Any], Any] = resolved.call
         else:
             self._function = resolved
+        self._of_class_numbers = getattr(resolved, "name", None) == _CLASS_NUMBERS or (
+            getattr(resolved, "__name__", None) == _CLASS_NUMBERS
+        )
 
     def sum(self, labelled: LabelledRows, output: tf.Tensor, sample_weight: Any) -> LossSum:
         """Return the sum of losses over the labelled rows."""
@@ -77,6 +86,8 @@ class TaskLoss:
         targets = labelled.targets
         if targets.shape.rank == output.shape.rank - 1 and output.shape[-1] == 1:
             targets = tf.expand_dims(targets, -1)
+        if self._of_class_numbers:
+            targets = self._checked(targets, output.shape[-1])
         values = tf.convert_to_tensor(self._function(targets, output))
         if values.shape.rank == 0:
             raise InvalidArgumentError(
@@ -101,12 +112,38 @@ class TaskLoss:
         units = weights if self._by_weight else tf.ones_like(values)
         return LossSum(total, tf.reduce_sum(tf.where(kept, units, zeros)))
 
+    def _checked(self, targets: tf.Tensor, n_classes: int) -> tf.Tensor:
+        """Return the targets of a loss on class numbers once they are known to be such numbers."""
+        inside = tf.reduce_all((targets >= 0) & (targets < n_classes))
+        message = (
+            f"{BAD_LABELS} of task {self.task!r} must be class numbers from 0 to {n_classes - 1}, and a "
+            "batch has others: give NaN (in a float array) or sample weight 0 where a row has no label."
+        )
+        with tf.control_dependencies([tf.debugging.Assert(inside, [message])]):
+            return tf.identity(targets)
+
     def keeps_entries(self, labelled: LabelledRows, output: tf.Tensor) -> bool:
         """Return whether the loss has a value per target of a row, so that targets count one by one."""
         if labelled.targets.shape.rank is None or labelled.targets.shape.rank < 2:
             return False
         values = self._function(labelled.targets, full_precision(output))
         return values.shape.rank == labelled.targets.shape.rank
+
+
+@contextlib.contextmanager
+def sentences() -> Iterator[None]:
+    """Turn what the checks of labels raise inside a graph into one sentence.
+
+    Raises:
+        InvalidArgumentError: labels are no class numbers.
+    """
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        found = re.search(rf"({BAD_LABELS} of task .*? has no label\.)", str(error), re.DOTALL)
+        if found is None:
+            raise
+        raise InvalidArgumentError(found[1].replace("\\'", "'")) from error
 
 
 def read_labels(targets: Any) -> LabelledRows:

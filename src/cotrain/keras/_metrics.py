@@ -1,13 +1,53 @@
-"""What a metric sees of a task: its labelled rows, or its labelled entries."""
+"""What a metric sees of a task, its labelled rows or entries, and what it says where there are none."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from cotrain.keras._losses import LabelledRows, TaskLoss
 from cotrain.keras._train_step import Batch
+
+
+class LabelledMean(keras.metrics.Mean):
+    """The mean loss of a task over its labelled rows: NaN where there was none, for 0 would look perfect.
+
+    Example:
+        >>> float(LabelledMean().result())
+        nan
+    """
+
+    def result(self) -> tf.Tensor:
+        """Return the mean."""
+        mean = super().result()
+        return tf.where(tf.convert_to_tensor(self.count) > 0, mean, tf.constant(float("nan"), mean.dtype))
+
+
+def without_labels_nan(logs: Mapping[str, Any], trackers: Mapping[str, LabelledMean]) -> dict[str, Any]:
+    """Return the logs with NaN for every metric of a task that had no labelled row.
+
+    Args:
+        logs: name -> value; the metrics of a task are named `<task>_<metric>`.
+        trackers: task -> its mean loss.
+    """
+    return {
+        name: value if task is None else _nan_where_empty(value, trackers[task])
+        for name, value in logs.items()
+        for task in [_task_of(name, list(trackers))]
+    }
+
+
+def _task_of(name: str, tasks: Sequence[str]) -> str | None:
+    """Return the task whose metric this is: the longest that fits, as one task's name may begin another's."""
+    return max((task for task in tasks if name.startswith(f"{task}_")), key=len, default=None)
+
+
+def _nan_where_empty(value: Any, tracker: LabelledMean) -> tf.Tensor:
+    value = tf.convert_to_tensor(value)
+    return tf.where(tf.convert_to_tensor(tracker.count) > 0, value, tf.constant(float("nan"), value.dtype))
 
 
 def labelled_rows(task: str, batch: Batch, output: Any, loss: TaskLoss) -> tuple[Any, Any, Any]:

@@ -12,9 +12,10 @@ import tensorflow as tf
 from cotrain._base import InvalidArgumentError, did_you_mean
 from cotrain.balancing import Balancer, Equal
 from cotrain.keras._callback import EpochReporter
-from cotrain.keras._losses import LossSum
-from cotrain.keras._metrics import labelled_rows
+from cotrain.keras._losses import LossSum, sentences
+from cotrain.keras._metrics import LabelledMean, labelled_rows, without_labels_nan
 from cotrain.keras._numpy_bridge import BalancerBridge
+from cotrain.keras._overrides import own_ways
 from cotrain.keras._per_task_arguments import named_outputs, per_task
 from cotrain.keras._saving import balancer_config, balancer_from_config, pack, unpack
 from cotrain.keras._train_step import BalancedTrainStep, Batch
@@ -40,7 +41,8 @@ class MultiTaskModel(keras.Model):
 
     `history` has `<task>_loss`, the mean over labelled rows, and `loss`, their sum times `loss_weights` plus
     regularisation, whatever the balancer did: a figure that can be compared over epochs and methods.
-    Metrics see labelled rows only. Calls return a dict task -> output.
+    Metrics see labelled rows only. A task without any labelled row has NaN for its loss and its metrics, so
+    that no callback takes it for perfect. Calls return a dict task -> output.
 
     Several replicas (`MirroredStrategy`): label counts and Jacobians are summed over the replicas, so the
     step is that of the joined batch. `Every` saves nothing there, and Gramians come from K passes.
@@ -100,6 +102,11 @@ class MultiTaskModel(keras.Model):
             raise InvalidArgumentError(
                 f"MultiTaskModel(source={source!r}): {did_you_mean(str(source), ['auto', 'exact', 'ghost'])}"
             )
+        if "call" in own_ways(type(self), MultiTaskModel):
+            raise InvalidArgumentError(
+                f"{type(self).__name__} has a call of its own, and a MultiTaskModel is made of inputs and "
+                "outputs: put the computation into layers between them, and leave call out."
+            )
         super().__init__(inputs, outputs, name=name)
         self.tasks = names
         self.balancer = Equal() if balancer is None else balancer
@@ -113,7 +120,7 @@ class MultiTaskModel(keras.Model):
         )
         host = BalancerBridge(self.balancer, names, *given)
         self._machine = BalancedTrainStep(names, tuple(outputs), host, self.shared, source)
-        self._task_trackers = [keras.metrics.Mean(name=f"{task}_loss") for task in names]
+        self._task_trackers = [LabelledMean(name=f"{task}_loss") for task in names]
         self._penalty_tracker = keras.metrics.Mean(name="penalty")
 
     @property
@@ -200,24 +207,25 @@ class MultiTaskModel(keras.Model):
             given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
             # First: a callback that saves at the end of an epoch saves what the balancer learned by then.
             callbacks = [reporter, *(callback for callback in given if callback is not None)]
-        return super().fit(
-            x=x,
-            y=y,
-            batch_size=batch_size,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            validation_split=validation_split,
-            validation_data=validation_data,
-            shuffle=shuffle,
-            class_weight=class_weight,
-            sample_weight=sample_weight,
-            initial_epoch=initial_epoch,
-            steps_per_epoch=steps_per_epoch,
-            validation_steps=validation_steps,
-            validation_batch_size=validation_batch_size,
-            validation_freq=validation_freq,
-        )
+        with sentences():
+            return super().fit(
+                x=x,
+                y=y,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_split=validation_split,
+                validation_data=validation_data,
+                shuffle=shuffle,
+                class_weight=class_weight,
+                sample_weight=sample_weight,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size,
+                validation_freq=validation_freq,
+            )
 
     # -- what Keras calls ---------------------------------------------------------------------------
 
@@ -260,7 +268,12 @@ class MultiTaskModel(keras.Model):
         """Return the metrics, with "loss" as the sum of the tasks' mean losses."""
         logs = super().get_metrics_result()
         if self._machine.losses:
-            losses = [logs[f"{task}_loss"] * self._machine.losses[task].weight for task in self.tasks]
+            logs = without_labels_nan(logs, dict(zip(self.tasks, self._task_trackers, strict=True)))
+            known = [tf.convert_to_tensor(logs[f"{task}_loss"]) for task in self.tasks]
+            known = [tf.where(tf.math.is_nan(loss), tf.zeros_like(loss), loss) for loss in known]
+            losses = [
+                loss * self._machine.losses[task].weight for task, loss in zip(self.tasks, known, strict=True)
+            ]
             logs["loss"] = tf.add_n([tf.convert_to_tensor(loss) for loss in [*losses, logs.pop("penalty")]])
         return logs
 
