@@ -16,7 +16,8 @@ from cotrain.gradients._engine import Engine
 from cotrain.gradients._monitor import Monitor
 from cotrain.gradients._shared_parameters import SharedParameters
 from cotrain.gradients._state_dict import from_plain, to_plain
-from cotrain.gradients._step_losses import StepLosses, order_losses
+from cotrain.gradients._step_losses import order_losses
+from cotrain.gradients.passes._base import PassContext, Step
 from cotrain.gradients.sources._registry import choose_source
 
 
@@ -107,16 +108,15 @@ class Balance:
         self.monitor = monitor
         self.scaler = scaler
         self._shared = SharedParameters(shared_parameters)
-        self._engine = Engine(
+        context = PassContext(
             balancer,
             self._shared,
-            choose_source(source, balancer, model),
-            every=every,
+            model=model,
             rescale=rescale,
             monitor=monitor,
             scaler=scaler,
-            model=model,
         )
+        self._engine = Engine(context, choose_source(source, balancer, model), every=every)
         if isinstance(model, DistributedDataParallel):
             forbid_second_backward(model)
 
@@ -149,11 +149,11 @@ class Balance:
         """
         if regulariser is not None and not regulariser.requires_grad:
             regulariser = None
-        call, *extra = self._calls(losses, extra_batches)
-        if call.live or world_size() > 1:
-            self._engine.backward(call, extra, self.tasks or (), regulariser)
+        step = self._step(losses, extra_batches, regulariser)
+        if step.losses.live or world_size() > 1:
+            self._engine.backward(step)
         elif regulariser is not None:
-            self._engine.scaled(regulariser).backward()
+            self._engine.context.scaled(regulariser).backward()
 
     def combine(
         self,
@@ -176,16 +176,16 @@ class Balance:
             InvalidArgumentError: also for methods that combine gradients entry by entry, which no scalar
                 can express.
         """
-        call, *extra = self._calls(losses, extra_batches)
+        step = self._step(losses, extra_batches)
         if self.balancer.needs is Needs.JACOBIAN:
             raise InvalidArgumentError(
                 f"{type(self.balancer).__name__} combines gradients entry by entry, which weights of losses "
                 "cannot express: use balance.backward(losses)."
             )
-        if call.live or world_size() > 1:
-            total = self._engine.combine(call, extra, self.tasks or ())
+        if step.losses.live or world_size() > 1:
+            total = self._engine.combine(step)
         else:
-            total = call.values_A.sum()
+            total = step.losses.values_A.sum()
         return total if regulariser is None else total + regulariser
 
     # -- what the balancer hears --------------------------------------------------------------------
@@ -210,14 +210,14 @@ class Balance:
         self.balancer.end_epoch()
         for task, count in self.skipped.items():
             if count:
-                self._engine.skipped.warn(task)
+                self._engine.context.skipped.warn(task)
 
     @property
     def skipped(self) -> dict[str, int]:
         """How often each task was left out because a loss or gradient was not finite (waits for it)."""
         if self.tasks is None:
             return {}
-        counts_K = self._engine.skipped.counts_K
+        counts_K = self._engine.context.skipped.counts_K
         counts = [0] * len(self.tasks) if counts_K is None else counts_K.tolist()
         return dict(zip(self.tasks, counts, strict=True))
 
@@ -233,7 +233,7 @@ class Balance:
                 "step": engine.step,
                 "weights": engine.weights_K,
                 "reused": engine.reused_K,
-                "skipped": engine.skipped.counts_K,
+                "skipped": engine.context.skipped.counts_K,
             }
         )
 
@@ -261,11 +261,16 @@ class Balance:
         engine.step = plain["step"]
         engine.weights_K = plain["weights"]
         engine.reused_K = plain["reused"]
-        engine.skipped.counts_K = plain["skipped"]
+        engine.context.skipped.counts_K = plain["skipped"]
 
     # -- inside -------------------------------------------------------------------------------------
 
-    def _calls(self, losses: Mapping[str, Tensor], extra: Sequence[Mapping[str, Tensor]]) -> list[StepLosses]:
+    def _step(
+        self,
+        losses: Mapping[str, Tensor],
+        extra: Sequence[Mapping[str, Tensor]],
+        regulariser: Tensor | None = None,
+    ) -> Step:
         wanted = self.balancer.batches - 1
         if len(extra) != wanted:
             raise InvalidArgumentError(
@@ -278,7 +283,11 @@ class Balance:
                     "The first call has no losses, so the tasks are unknown: pass Balance(tasks=[...])."
                 )
             self.tasks = tuple(losses)
-        return [order_losses(batch, self.tasks, self._engine.device()) for batch in (losses, *extra)]
+        engine = self._engine
+        first, *rest = [order_losses(batch, self.tasks, engine.device()) for batch in (losses, *extra)]
+        return Step(
+            first, self.tasks, engine.step, extra=rest, regulariser=regulariser, reused_K=engine.reused_K
+        )
 
     def _values(self, losses: Mapping[str, Tensor | float]) -> Tensor:
         """Return K values in the order of the tasks, NaN where absent."""

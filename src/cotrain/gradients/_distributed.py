@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from cotrain._base import InvalidArgumentError
+from cotrain.gradients._shared_parameters import add_grad, fill_row, flat_dtype, grads_set_aside
 from cotrain.gradients._step_losses import StepLosses
 
 
@@ -116,13 +120,65 @@ def is_ddp(model: nn.Module | None) -> bool:
     return isinstance(model, DistributedDataParallel)
 
 
-def is_sharded(parameters: list[Tensor]) -> bool:
+def is_sharded(parameters: Sequence[Tensor]) -> bool:
     """Return whether FSDP2 holds the parameters in shards."""
     if world_size() == 1:
         return False
     from torch.distributed.tensor import DTensor
 
     return any(isinstance(parameter, DTensor) for parameter in parameters)
+
+
+def engine_averages(model: nn.Module | None, parameters: Sequence[Tensor]) -> bool:
+    """Return whether DDP (over a forward pass that it is to average) or FSDP2 reduces what a pass leaves.
+
+    Without a model nobody knows, and the engine is trusted.
+    """
+    if world_size() == 1 or model is None or is_sharded(parameters):
+        return True
+    return isinstance(model, DistributedDataParallel) and model.require_forward_param_sync
+
+
+@contextmanager
+def averaged_grads(model: nn.Module | None, parameters: Sequence[Tensor]) -> Generator[None]:
+    """Average over the ranks what a block adds to `.grad`, unless an engine does so.
+
+    Args:
+        model: the network.
+        parameters: some that a backward pass reaches, which show whether they are sharded.
+    """
+    if model is None or engine_averages(model, parameters):
+        yield
+        return
+    everything = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    with grads_set_aside(everything):
+        yield
+        average_grads(everything)
+
+
+def average_grads(parameters: Sequence[Tensor]) -> None:
+    """Average `.grad` over the ranks; a parameter that no rank reached keeps `None`."""
+    dtype = flat_dtype(parameters)
+    device = parameters[0].device
+    width = sum(parameter.numel() for parameter in parameters)
+    flat = torch.zeros(width + len(parameters), dtype=dtype, device=device)
+    fill_row(flat[:width], [parameter.grad for parameter in parameters], parameters)
+    reached = torch.tensor([parameter.grad is not None for parameter in parameters], device=device)
+    flat[width:] = reached
+    average_(flat)
+    start = 0
+    for parameter, seen in zip(parameters, (flat[width:] > 0).tolist(), strict=True):
+        if seen:
+            parameter.grad = None
+            add_grad(parameter, flat[start : start + parameter.numel()].view(parameter.shape))
+        start += parameter.numel()
+
+
+def connected(total: Tensor, reached: Callable[[], Sequence[Tensor]]) -> Tensor:
+    """Give a rank without any loss a zero that reaches the parameters, for the others wait for it."""
+    if total.requires_grad or world_size() == 1:
+        return total
+    return total + torch.stack([parameter.sum() for parameter in reached()]).sum() * 0
 
 
 def refuse_synchronising(model: nn.Module | None) -> None:

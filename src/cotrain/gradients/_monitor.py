@@ -37,7 +37,8 @@ class Monitor:
     Example:
         >>> import numpy as np
         >>> monitor = Monitor()
-        >>> monitor.record(0, ["a", "b"], np.ones(2), np.ones(2), np.array([[1.0, -1.0], [-1.0, 4.0]]))
+        >>> gramian_KK = np.array([[1.0, -1.0], [-1.0, 4.0]])
+        >>> monitor.record(0, ["a", "b"], losses_K=np.ones(2), weights_K=np.ones(2), gramian_KK=gramian_KK)
         >>> monitor.records[0]["norms"], monitor.records[0]["conflict"]
         ([1.0, 2.0], 1.0)
     """
@@ -58,6 +59,7 @@ class Monitor:
         self,
         step: int,
         tasks: Sequence[str],
+        *,
         losses_K: np.ndarray,
         weights_K: np.ndarray,
         gramian_KK: np.ndarray,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -71,13 +73,51 @@ def fill_row(row_P: Tensor, grads: Sequence[Tensor | None], parameters: Sequence
         start += parameter.numel()
 
 
-def add_flat(parameters: Sequence[Tensor], update_P: Tensor, reached: Sequence[bool]) -> None:
-    """Add one vector of P numbers to the gradients of those parameters that a loss has reached."""
-    start = 0
-    for parameter, seen in zip(parameters, reached, strict=True):
-        if seen:
-            add_grad(parameter, update_P[start : start + parameter.numel()].view(parameter.shape))
-        start += parameter.numel()
+class GradWriter:
+    """Adds to `.grad`, and tells those who wait for a parameter's gradient once it is whole.
+
+    A hook of `register_post_accumulate_grad_hook` (an optimiser in the backward pass, a release of
+    gradients) is called once a step, as a backward pass would, after the last addition.
+    """
+
+    def __init__(self) -> None:
+        self._awaited: dict[int, Tensor] = {}
+
+    def add(self, parameter: Tensor, grad: Tensor) -> None:
+        """Add to one parameter's gradient."""
+        add_grad(parameter, grad)
+        if parameter._post_accumulate_grad_hooks:
+            self._awaited[id(parameter)] = parameter
+
+    def add_flat(self, parameters: Sequence[Tensor], update_P: Tensor, reached: Sequence[bool]) -> None:
+        """Add one vector of P numbers to the gradients of those parameters that a loss has reached."""
+        start = 0
+        for parameter, seen in zip(parameters, reached, strict=True):
+            if seen:
+                self.add(parameter, update_P[start : start + parameter.numel()].view(parameter.shape))
+            start += parameter.numel()
+
+    @torch.no_grad()
+    def finish(self) -> None:
+        """Call the hooks of the parameters that were added to."""
+        for parameter in self._awaited.values():
+            for hook in list(parameter._post_accumulate_grad_hooks.values()):
+                hook(parameter)
+        self._awaited.clear()
+
+
+@contextmanager
+def grads_set_aside(parameters: Sequence[Tensor]) -> Generator[None]:
+    """Let a block see no gradients of before; afterwards they are added to what it has left."""
+    held = [parameter.grad for parameter in parameters]
+    for parameter in parameters:
+        parameter.grad = None
+    try:
+        yield
+    finally:
+        for parameter, before in zip(parameters, held, strict=True):
+            if before is not None:
+                parameter.grad = before if parameter.grad is None else before.add_(parameter.grad)
 
 
 def add_grad(parameter: Tensor, grad: Tensor) -> None:
@@ -87,6 +127,41 @@ def add_grad(parameter: Tensor, grad: Tensor) -> None:
         parameter.grad = grad.to(parameter.dtype)
     else:
         parameter.grad.add_(grad.to(parameter.grad.dtype))
+
+
+#: Up to so many numbers a copy into one array is quicker than one call per array.
+_FEW = 100_000
+
+
+def all_finite_on_host(grads: Sequence[Tensor]) -> bool:
+    """Return whether one look says that all entries are finite.
+
+    `False` also where it cannot say: on an accelerator, where it would wait, and where a sum overflows.
+    """
+    if not grads or any(grad.device.type != "cpu" for grad in grads):
+        return not grads
+    dense = [grad if grad.layout == torch.strided else grad.coalesce().values() for grad in grads]
+    dtype = dense[0].dtype
+    if sum(grad.numel() for grad in dense) < _FEW and all(grad.dtype == dtype for grad in dense):
+        return is_finite(
+            wide_sum(dense[0] if len(dense) == 1 else torch._utils._flatten_dense_tensors(dense))
+        )
+    norms = [norm.double() for norm in torch._foreach_norm(dense)]
+    return is_finite(torch.stack(norms).sum())
+
+
+def wide_sum(grad: Tensor) -> Tensor:
+    """Return the sum, which is finite unless an entry is not: in float32 at least, for half overflows."""
+    if grad.dtype in (torch.float32, torch.float64):
+        return grad.sum()
+    if grad.is_complex():
+        return torch.view_as_real(grad.resolve_conj()).sum()
+    return grad.sum(dtype=torch.promote_types(grad.dtype, torch.float32))
+
+
+def is_finite(number: Tensor) -> bool:
+    """Look at a number in host memory."""
+    return math.isfinite(number.detach().numpy())
 
 
 def own_leaves(leaves: Iterable[Tensor], shared_ids: frozenset[int]) -> list[Tensor]:

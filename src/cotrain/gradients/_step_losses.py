@@ -49,6 +49,14 @@ class StepLosses:
         present = torch.zeros(self.n_tasks, dtype=torch.bool, device=self.values_A.device)
         return present.index_fill_(0, self.index(), True)
 
+    def present(self) -> np.ndarray | None:
+        """Return which of the K tasks are present, in host memory; `None`: all."""
+        if len(self.places) == self.n_tasks:
+            return None
+        present_K = np.zeros(self.n_tasks, dtype=bool)
+        present_K[list(self.places)] = True
+        return present_K
+
     def of_present(self, values_K: np.ndarray) -> np.ndarray:
         """Return the values of the present tasks."""
         return values_K if len(self.places) == self.n_tasks else values_K[list(self.places)]

@@ -13,7 +13,7 @@ def test_an_epoch_has_the_means_of_its_records() -> None:
     monitor = Monitor(1)
     for sign in (1.0, -1.0):
         gramian = np.array([[1.0, sign], [sign, 4.0]])
-        monitor.record(0, ["a", "b"], np.array([1.0, 2.0]), np.ones(2), gramian)
+        monitor.record(0, ["a", "b"], losses_K=np.array([1.0, 2.0]), weights_K=np.ones(2), gramian_KK=gramian)
     found = mean_record(monitor.take())["gradients"]
     assert (found["tasks"], found["n"], found["norms"]) == (["a", "b"], 2, [1.0, 2.0])
     assert found["opposed"] == [[0.0, 0.5], [0.5, 0.0]]
@@ -24,7 +24,8 @@ def test_an_epoch_has_the_means_of_its_records() -> None:
 def test_a_task_that_was_absent_is_null_and_json_stays_strict() -> None:
     monitor = Monitor(1)
     gramian = np.array([[1.0, np.nan], [np.nan, np.nan]])
-    monitor.record(0, ["a", "b"], np.array([1.0, np.nan]), np.array([1.0, np.nan]), gramian)
+    losses_K = np.array([1.0, np.nan])
+    monitor.record(0, ["a", "b"], losses_K=losses_K, weights_K=losses_K, gramian_KK=gramian)
     found = mean_record(monitor.take())
     json.dumps(found, allow_nan=False)
     assert found["gradients"]["norms"] == [1.0, None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,12 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cotrain.gradients._shared_parameters import (
+    all_finite_on_host,
+    grads_set_aside,
+    is_finite,
+    wide_sum,
+)
 from cotrain.gradients._step_losses import StepLosses
 from cotrain.gradients.backward._skip_counter import SkipCounter
 from cotrain.gradients.graph._task_graph import SHARED, TaskGraph
-
-#: Up to so many numbers a copy into one array is quicker than one call per array.
-_FEW = 100_000
 
 
 class CPUBackward:
@@ -73,16 +75,14 @@ class CPUBackward:
         if not self._rows:
             return
         hooks = self._watch()
-        held = [leaf.grad for _, leaf in self._own]
-        for _, leaf in self._own:
-            leaf.grad = None
-        try:
-            scaled(self._total(weights_K)).backward()
-        finally:
-            # A hook leads to the losses and they lead to its node: a ring that no collector sees through.
-            for hook in hooks:
-                hook.remove()
-            self._put_back(held, factors_K)
+        with grads_set_aside([leaf for _, leaf in self._own]):
+            try:
+                scaled(self._total(weights_K)).backward()
+            finally:
+                # A hook leads to the losses and they lead to its node: a ring that no collector sees through.
+                for hook in hooks:
+                    hook.remove()
+            self._look(factors_K)
 
     def _total(self, weights_K: Tensor) -> Tensor:
         call = self._call
@@ -105,8 +105,8 @@ class CPUBackward:
             result = None
             for place in places:
                 grad = grad_inputs[place]
-                # One sum tells: it is finite unless an entry is not.
-                if grad is None or math.isfinite(_sum(grad).numpy()) or self._overflow_passes:
+                # One sum tells.
+                if grad is None or is_finite(wide_sum(grad)) or self._overflow_passes:
                     continue
                 result = list(grad_inputs) if result is None else result
                 result[place] = torch.zeros_like(grad)
@@ -120,12 +120,14 @@ class CPUBackward:
             self._dropped.add(task)
             self._skipped.drop(self._call.places[self._rows[task]], torch.zeros((), dtype=torch.bool))
 
-    def _put_back(self, held: list[Tensor | None], factors_K: Sequence[float] | None) -> None:
+    def _look(self, factors_K: Sequence[float] | None) -> None:
+        """Drop what is not finite of the own gradients, and scale the rest."""
         grads = [leaf.grad for _, leaf in self._own]
-        values = [_dense(grad) for grad in grads if grad is not None]
-        if values and not self._overflow_passes and not _all_finite(values):
+        values = [grad for grad in grads if grad is not None]
+        if not self._overflow_passes and not all_finite_on_host(values):
             for (task, _), grad in zip(self._own, grads, strict=True):
-                if grad is not None and not np.all(np.isfinite(_dense(grad).float().numpy())):
+                # Closely, for a sum may have overflowed.
+                if grad is not None and not bool(_dense(grad).isfinite().all()):
                     self._drop(task)
         if self._dropped:
             for task, leaf in self._own:
@@ -133,9 +135,6 @@ class CPUBackward:
                     leaf.grad = None
         if factors_K is not None:
             self._scale(factors_K)
-        for (_, leaf), before in zip(self._own, held, strict=True):
-            if before is not None:
-                leaf.grad = before if leaf.grad is None else before.add_(leaf.grad)
 
     def _scale(self, factors_K: Sequence[float]) -> None:
         grads, factors = [], []
@@ -148,21 +147,5 @@ class CPUBackward:
             torch._foreach_mul_(grads, factors)
 
 
-def _sum(grad: Tensor) -> Tensor:
-    wide = grad.dtype in (torch.float32, torch.float64)
-    return grad.sum() if wide else grad.sum(dtype=torch.float32)
-
-
 def _dense(grad: Tensor) -> Tensor:
     return grad if grad.layout == torch.strided else grad.coalesce().values()
-
-
-def _all_finite(values: list[Tensor]) -> bool:
-    """Return whether all entries are finite; False also where a sum overflows: then look closely."""
-    dtype = values[0].dtype
-    if sum(value.numel() for value in values) < _FEW and all(value.dtype == dtype for value in values):
-        return math.isfinite(_sum(torch._utils._flatten_dense_tensors(values)).numpy())
-    norms = torch._foreach_norm(values)
-    dtype = norms[0].dtype
-    total = torch.stack([norm if norm.dtype == dtype else norm.to(dtype) for norm in norms]).sum()
-    return math.isfinite(total.float().numpy())

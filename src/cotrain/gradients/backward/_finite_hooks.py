@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from cotrain.gradients._shared_parameters import is_finite, wide_sum
 from cotrain.gradients.graph._task_graph import TaskGraph
 
 
@@ -77,11 +77,10 @@ def _checked(
     on_drop: Callable[[int, Tensor], None] | None,
     upstream: list[Tensor],
 ) -> Tensor:
-    # One sum tells: it is finite unless an entry is not (float32 at least, so that it does not overflow).
-    total = grad.sum(dtype=torch.promote_types(grad.dtype, torch.float32))
+    total = wide_sum(grad)
     if total.device.type == "cpu":
         # Memory of the host: nothing waits. Zeros take the gradient's place only where it is broken.
-        if not (math.isfinite(total.numpy()) and finite.numpy()):
+        if not (is_finite(total) and finite.numpy()):
             if finite.numpy() and upstream and upstream[0].numpy() > 1:
                 return grad
             grad = torch.zeros_like(grad)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from cotrain.gradients._shared_parameters import SharedParameters
 from cotrain.gradients._step_losses import StepLosses
 from cotrain.gradients.backward._finite_hooks import add_finite_hooks
 from cotrain.gradients.graph._task_graph import SHARED, TaskGraph
@@ -35,7 +34,12 @@ def weighted_loss(call: StepLosses, weights_K: Tensor, on_drop: OnDrop) -> Tenso
 
 
 def split_weighted_loss(
-    call: StepLosses, weights_K: Tensor, head_weights_K: Tensor, shared: SharedParameters, on_drop: OnDrop
+    call: StepLosses,
+    weights_K: Tensor,
+    head_weights_K: Tensor,
+    *,
+    shared_ids: frozenset[int],
+    on_drop: OnDrop,
 ) -> Tensor | None:
     """Return a scalar whose one backward pass weighs the shared part and the heads differently.
 
@@ -48,12 +52,12 @@ def split_weighted_loss(
     """
     graph = TaskGraph(call.live)
     for node, leaf in graph.leaves.items():
-        if graph.owner[node] == SHARED and id(leaf) not in shared.ids:
+        if graph.owner[node] == SHARED and id(leaf) not in shared_ids:
             return None
     finite_A, kept = _kept(call)
     ratio_K = weights_K / head_weights_K
     scales = [ratio_K[place] for place in call.places]
-    own = frozenset(id(leaf) for leaf in graph.leaves.values()) - shared.ids
+    own = frozenset(id(leaf) for leaf in graph.leaves.values()) - shared_ids
     upstream: list[Tensor] = []
     add_finite_hooks(graph, finite_A, scales, own, on_drop=_placed(on_drop, call), upstream=upstream)
     return _sum(call, kept, head_weights_K, upstream)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from cotrain.gradients.graph._boundary_gradients import Edge
+from cotrain.gradients.graph._boundary_gradients import Edge, separable
 from cotrain.gradients.graph._task_graph import Node, TaskGraph
 from cotrain.gradients.rules import _linear_and_elementwise as rules
 from cotrain.gradients.rules._buffer_pool import BufferPool
@@ -15,6 +15,7 @@ from cotrain.gradients.rules._gramian_terms import DirectTerm, Term
 from cotrain.gradients.rules._linear_and_elementwise import BackwardContext, Emit, Grads
 from cotrain.gradients.rules._normalisation import batch_norm, convolution, layer_norm
 from cotrain.gradients.rules._row_sparsity import RowSparsity
+from cotrain.gradients.sources._base import GradientRequest
 
 #: Nodes without a rule of their own that keep the rows of a batch apart.
 _ROW_BY_ROW = frozenset(
@@ -52,6 +53,16 @@ def can_propagate(graph: TaskGraph) -> bool:
     Functions written in Python and compiled graphs cannot.
     """
     return not any(issubclass(kind, torch.autograd.function.BackwardCFunction) for kind in graph.kinds)
+
+
+def divided_graph(request: GradientRequest) -> TaskGraph | None:
+    """Return the graph of a step's losses, or `None` where the tasks' own parts cannot be taken from it.
+
+    That takes that every parameter outside the shared ones belongs to one task, and nodes that can be run
+    one at a time.
+    """
+    graph = TaskGraph(request.call.live)
+    return graph if separable(graph, request.shared.ids) and can_propagate(graph) else None
 
 
 def mixing_node(graph: TaskGraph, roots: list[Node], n_rows: int) -> str | None:

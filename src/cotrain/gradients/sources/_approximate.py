@@ -9,14 +9,19 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge
 
 from cotrain._base import InvalidArgumentError
-from cotrain.gradients._shared_parameters import add_grad
-from cotrain.gradients.graph._boundary_gradients import BoundaryGradients, Edge, separable
+from cotrain.gradients._shared_parameters import GradWriter
+from cotrain.gradients.graph._boundary_gradients import BoundaryGradients, Edge
 from cotrain.gradients.graph._structured_gradients import StackedLowRank, stack_low_rank
 from cotrain.gradients.graph._task_graph import TaskGraph
-from cotrain.gradients.rules._batched_backward import can_propagate, propagate
+from cotrain.gradients.rules._batched_backward import divided_graph, propagate
 from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._gramian_terms import WeightedSum, inner
-from cotrain.gradients.sources._base import GradientRequest, GradientSource, TaskGradients
+from cotrain.gradients.sources._base import (
+    GradientRequest,
+    GradientSource,
+    TaskGradients,
+    TaskSpecificGradients,
+)
 from cotrain.gradients.sources._ghost import stacked, terms_gramian
 
 
@@ -54,7 +59,9 @@ class RepresentationSource(GradientSource):
                 "its own forward pass here: use source='ghost'."
             )
         gramian = torch.stack(grams).sum(0)
-        return FeatureGradients(gramian, entering, graph, asked, cotangents, products)
+        return FeatureGradients(
+            asked, cotangents.heads, gramian_AA=gramian, entering=entering, graph=graph, products=products
+        )
 
 
 class LayerSource(GradientSource):
@@ -91,13 +98,13 @@ class LayerSource(GradientSource):
         with torch.no_grad():
             terms = propagate(graph, entering, n_tasks, self._workspace, only=chosen)
             gramian = terms_gramian(terms, n_tasks, asked.call.values_A.device)
-        return FeatureGradients(gramian, entering, graph, asked, cotangents)
+        return FeatureGradients(asked, cotangents.heads, gramian_AA=gramian, entering=entering, graph=graph)
 
 
 def checked_graph(asked: GradientRequest, source: str) -> TaskGraph:
     """Return the graph of the losses, or say why this source cannot use it."""
-    graph = TaskGraph(asked.call.live)
-    if not separable(graph, asked.shared.ids) or not can_propagate(graph):
+    graph = divided_graph(asked)
+    if graph is None:
         raise InvalidArgumentError(
             f"Balance(source={source!r}) cannot tell the tasks' own parts apart: keep the losses in separate "
             "tensors, put every parameter that several tasks reach into shared_parameters, and use no "
@@ -109,31 +116,29 @@ def checked_graph(asked: GradientRequest, source: str) -> TaskGraph:
 class FeatureGradients(TaskGradients):
     """K gradients at the entrances of the shared part, and one pass below them."""
 
+    way = "approximate"
+
     def __init__(
         self,
+        request: GradientRequest,
+        heads: TaskSpecificGradients,
+        *,
         gramian_AA: Tensor,
         entering: dict[Edge, Tensor],
         graph: TaskGraph,
-        asked: GradientRequest,
-        cotangents: BoundaryGradients,
         products: dict[Edge, StackedLowRank] | None = None,
     ) -> None:
+        super().__init__(request, heads)
         self._products = products or {}
         self._gramian_AA = gramian_AA
         self._entering = entering
         self._graph = graph
-        self._asked = asked
-        self._heads = cotangents.heads
 
     def gramian(self) -> Tensor:
         """Return the Gramian of the part, or its diagonal."""
-        return self._gramian_AA.diagonal() if self._asked.diagonal else self._gramian_AA
+        return self._gramian_AA.diagonal() if self.request.diagonal else self._gramian_AA
 
-    def heads_finite(self) -> Tensor:
-        """Return which tasks' own gradients are finite."""
-        return self._heads.finite(len(self._asked.call.live), self._asked.call.values_A.device)
-
-    def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
+    def _add_weighted(self, weights_A: Tensor, writer: GradWriter) -> None:
         """Send Σ wₖδₖ through the shared part."""
         edges, grads, weigh = [], [], WeightedSum(weights_A)
         for edge, products in self._products.items():
@@ -142,10 +147,9 @@ class FeatureGradients(TaskGradients):
         for (node, number), rows in self._entering.items():
             combined = weigh(rows)
             if node in self._graph.leaves:
-                add_grad(self._graph.leaves[node], combined)
+                writer.add(self._graph.leaves[node], combined)
             else:
                 edges.append(GradientEdge(node, number))
                 grads.append(combined)
         if edges:
-            torch.autograd.backward(edges, grads, retain_graph=self._asked.retain)
-        self._heads.apply(head_weights_A.tolist())
+            torch.autograd.backward(edges, grads, retain_graph=self.request.retain)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from cotrain.gradients.graph._boundary_gradients import BoundaryGradients, separable
+from cotrain.gradients.graph._boundary_gradients import BoundaryGradients
 from cotrain.gradients.graph._task_graph import TaskGraph
-from cotrain.gradients.rules._batched_backward import can_propagate
+from cotrain.gradients.rules._batched_backward import divided_graph
 from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._row_sparsity import touched_rows
 from cotrain.gradients.sources._base import GradientRequest, GradientSource, TaskGradients
@@ -33,8 +33,8 @@ class AutoSource(GradientSource):
 
     def open(self, asked: GradientRequest) -> TaskGradients:
         """Look at the graph, then do the passes."""
-        graph = TaskGraph(asked.call.live)
-        if not separable(graph, asked.shared.ids) or not can_propagate(graph):
+        graph = divided_graph(asked)
+        if graph is None:
             return self._passes.open(asked)
         n_tasks = len(asked.call.live)
         cotangents = BoundaryGradients(asked, graph)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from cotrain.gradients._shared_parameters import SharedParameters, add_grad
+from cotrain.gradients._distributed import all_true
+from cotrain.gradients._shared_parameters import GradWriter, SharedParameters, all_finite_on_host, wide_sum
 from cotrain.gradients._step_losses import StepLosses
 
 
@@ -35,17 +35,40 @@ class GradientRequest:
 
 
 class TaskGradients(ABC):
-    """The A gradients of one step, held in whatever form the source has them."""
+    """The A gradients of one step, held in whatever form the source has them.
+
+    Args:
+        request: what the step has asked for.
+        heads: the gradients of the tasks' own parameters.
+    """
+
+    #: How they were taken, in one word.
+    way: ClassVar[str]
+    #: Why so, where there was a choice: the end of a sentence.
+    why: str = ""
+
+    def __init__(self, request: GradientRequest, heads: TaskSpecificGradients) -> None:
+        self.request = request
+        self.heads = heads
+        self.n_tasks = len(request.call.live)
+        self.device = request.call.values_A.device
 
     @abstractmethod
     def gramian(self) -> Tensor:
         """Return the A×A inner products, or the A squared norms if only the diagonal was asked for."""
 
-    @abstractmethod
-    def heads_finite(self) -> Tensor:
-        """Return A booleans: whether what the tasks' own parameters get is finite."""
+    def jacobian(self) -> Tensor:
+        """Return the A×P gradients themselves; only the exact passes have them."""
+        raise NotImplementedError(f"{type(self).__name__} has no Jacobian")
 
-    @abstractmethod
+    def heads_finite(self) -> Tensor:
+        """Return A booleans: whether what the tasks' own parameters get is finite, on every rank."""
+        return all_true(self.heads.finite(self.n_tasks, self.device))
+
+    def said(self) -> str:
+        """Return how the gradients were taken, and why."""
+        return f"{self.way}: {self.why}" if self.why else self.way
+
     def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
         """Add Jᵀw to the shared parameters' gradients and its own loss's gradient to each head's.
 
@@ -53,14 +76,27 @@ class TaskGradients(ABC):
             weights_A: weights on the shared parameters; 0 for tasks that are left out.
             head_weights_A: weights on the tasks' own parameters; 0 for tasks that are left out.
         """
-
-    def jacobian(self) -> Tensor:
-        """Return the A×P gradients themselves; only the exact passes have them."""
-        raise NotImplementedError(f"{type(self).__name__} has no Jacobian")
+        writer = GradWriter()
+        self._add_weighted(weights_A, writer)
+        self._add_heads(head_weights_A.tolist(), writer)
+        writer.finish()
 
     def apply_update(self, update_P: Tensor, head_weights_A: Tensor) -> None:
         """Add a given update to the shared parameters' gradients; only the exact passes can."""
+        writer = GradWriter()
+        self._add_update(update_P, writer)
+        self._add_heads(head_weights_A.tolist(), writer)
+        writer.finish()
+
+    @abstractmethod
+    def _add_weighted(self, weights_A: Tensor, writer: GradWriter) -> None:
+        """Add Jᵀw; rows of weight 0 may not be finite."""
+
+    def _add_update(self, update_P: Tensor, writer: GradWriter) -> None:
         raise NotImplementedError(f"{type(self).__name__} takes weights only")
+
+    def _add_heads(self, weights: list[float], writer: GradWriter) -> None:
+        self.heads.apply(weights, writer)
 
 
 class GradientSource(ABC):
@@ -100,18 +136,15 @@ class TaskSpecificGradients:
 
     def finite(self, n_present: int, device: torch.device) -> Tensor:
         """Return A booleans."""
-        if not self._held:
+        if all_finite_on_host(self._looked_at):
             return torch.ones(n_present, dtype=torch.bool, device=device)
-        if _all_finite_on_host(self._looked_at):
-            return torch.ones(n_present, dtype=torch.bool, device=device)
-        wide = [torch.promote_types(grad.dtype, torch.float32) for _, _, grad in self._held]
-        sums = [grad.sum(dtype=dtype) for (_, _, grad), dtype in zip(self._held, wide, strict=True)]
+        sums = [wide_sum(grad) for _, _, grad in self._held]
         broken = ~torch.stack([total.to(sums[0]) for total in sums]).isfinite()
         tasks = torch.tensor([task for task, _, _ in self._held], device=broken.device)
         counts_A = torch.zeros(n_present, dtype=torch.long, device=broken.device)
         return (counts_A.index_add_(0, tasks, broken.long()) == 0).to(device)
 
-    def apply(self, weights: list[float]) -> None:
+    def apply(self, weights: list[float], writer: GradWriter) -> None:
         """Add weight × gradient to the parameters; a task of weight 0 leaves no trace."""
         given: set[int] = set()
         for task, parameter, grad in self._held:
@@ -122,22 +155,6 @@ class TaskSpecificGradients:
                 ):
                     grad = torch.empty_like(parameter, dtype=grad.dtype).copy_(grad)
                 given.add(grad.data_ptr())
-                add_grad(parameter, grad)
+                writer.add(parameter, grad)
             elif weights[task]:
-                add_grad(parameter, grad if weights[task] == 1 else grad * weights[task])
-
-
-#: Up to so many numbers a copy into one array is quicker than one look per array.
-_FEW = 100_000
-
-
-def _all_finite_on_host(grads: list[Tensor]) -> bool:
-    """Return whether one look says that all is finite; False also where it cannot say."""
-    first = grads[0]
-    same = all(grad.dtype == first.dtype and grad.layout == torch.strided for grad in grads)
-    if first.device.type != "cpu" or not same or sum(grad.numel() for grad in grads) > _FEW:
-        return False
-    total = torch._utils._flatten_dense_tensors(grads).sum(
-        dtype=torch.promote_types(first.dtype, torch.float32)
-    )
-    return math.isfinite(total.numpy())
+                writer.add(parameter, grad if weights[task] == 1 else grad * weights[task])

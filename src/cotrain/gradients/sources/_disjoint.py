@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from cotrain._base import InvalidArgumentError
-from cotrain.gradients._shared_parameters import add_grad
-from cotrain.gradients.graph._boundary_gradients import BoundaryGradients, Edge, separable
+from cotrain.gradients._shared_parameters import GradWriter
+from cotrain.gradients.graph._boundary_gradients import BoundaryGradients, Edge
 from cotrain.gradients.graph._task_graph import TaskGraph
-from cotrain.gradients.rules._batched_backward import can_propagate, mixing_node, propagate
+from cotrain.gradients.rules._batched_backward import divided_graph, mixing_node, propagate
 from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._gramian_terms import Term, WeightedSum, inner
 from cotrain.gradients.rules._linear_term import paired
@@ -43,8 +43,8 @@ class DisjointSource(GradientSource):
         Raises:
             InvalidArgumentError: if a row belongs to two tasks, or rows are mixed.
         """
-        graph = TaskGraph(asked.call.live)
-        if not separable(graph, asked.shared.ids) or not can_propagate(graph):
+        graph = divided_graph(asked)
+        if graph is None:
             raise InvalidArgumentError(
                 "source='disjoint' cannot tell the tasks' own parts apart here: keep the losses in separate "
                 "tensors and put every parameter that several tasks reach into shared_parameters."
@@ -93,7 +93,7 @@ def open_disjoint(
             edge: workspace.own(cotangents.sum_at(edge)[None]) for edge in cotangents.entering
         }
         terms = propagate(graph, sums, 1, workspace)
-    return DisjointGradients(terms, owner_B, asked, cotangents.heads)
+    return DisjointGradients(asked, cotangents.heads, terms, owner_B)
 
 
 class RowWeightedSum(WeightedSum):
@@ -121,14 +121,14 @@ class RowWeightedSum(WeightedSum):
 class DisjointGradients(TaskGradients):
     """One δ per layer whose rows belong to tasks."""
 
+    way = "disjoint"
+
     def __init__(
-        self, terms: list[Term], owner_B: Tensor, asked: GradientRequest, heads: TaskSpecificGradients
+        self, request: GradientRequest, heads: TaskSpecificGradients, terms: list[Term], owner_B: Tensor
     ) -> None:
+        super().__init__(request, heads)
         self._terms = terms
         self._owner_B = owner_B
-        self._n_tasks = len(asked.call.live)
-        self._diagonal = asked.diagonal
-        self._heads = heads
 
     def _owner_of(self, term: Term) -> Tensor:
         repeats = term.n_rows() // len(self._owner_B)
@@ -140,35 +140,30 @@ class DisjointGradients(TaskGradients):
         groups: dict[int, list[Term]] = {}
         for term in self._terms:
             groups.setdefault(id(term.parameter), []).append(term)
-        total = torch.zeros(self._n_tasks, self._n_tasks, dtype=torch.float64, device=self._owner_B.device)
+        total = torch.zeros(self.n_tasks, self.n_tasks, dtype=torch.float64, device=self._owner_B.device)
         for term in paired([group[0] for group in groups.values() if len(group) == 1]):
-            total += term.gramian_by_rows(self._owner_of(term), self._n_tasks)
+            total += term.gramian_by_rows(self._owner_of(term), self.n_tasks)
         for group in groups.values():
             if len(group) > 1:
-                parts = [term.rows_by_owner(self._owner_of(term), self._n_tasks) for term in group]
+                parts = [term.rows_by_owner(self._owner_of(term), self.n_tasks) for term in group]
                 total += inner(torch.stack(parts).sum(0))
-        return total.diagonal() if self._diagonal else total
-
-    def heads_finite(self) -> Tensor:
-        """Return which tasks' own gradients are finite."""
-        return self._heads.finite(self._n_tasks, self._owner_B.device)
+        return total.diagonal() if self.request.diagonal else total
 
     @torch.no_grad()
-    def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
+    def _add_weighted(self, weights_A: Tensor, writer: GradWriter) -> None:
         """Add the gradient of δ with each row multiplied by its task's weight."""
         weights_A = weights_A.to(self._owner_B.device)
         if bool((weights_A[self._owner_B] != 0).all()):
             weigh = RowWeightedSum(weights_A, self._owner_B)
             for term in self._terms:
-                add_grad(term.parameter, term.combined(weigh))
+                writer.add(term.parameter, term.combined(weigh))
         else:
-            self._apply_some(weights_A)
-        self._heads.apply(head_weights_A.tolist())
+            self._add_some(weights_A, writer)
 
-    def _apply_some(self, weights_A: Tensor) -> None:
+    def _add_some(self, weights_A: Tensor, writer: GradWriter) -> None:
         """Leave out the rows of weight 0, which may not be finite."""
         for term in self._terms:
             owner_R = self._owner_of(term)
             rows = torch.nonzero(weights_A[owner_R] != 0).flatten()
             factor_R = weights_A[owner_R[rows]].to(term.parameter.dtype)
-            add_grad(term.parameter, term.part(rows).scaled(factor_R).combined(WeightedSum(torch.ones(1))))
+            writer.add(term.parameter, term.part(rows).scaled(factor_R).combined(WeightedSum(torch.ones(1))))

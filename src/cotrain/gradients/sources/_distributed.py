@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
 from cotrain._base import InvalidArgumentError
-from cotrain.gradients._distributed import all_gather, all_true, average_, reduce_scatter, world_size
-from cotrain.gradients._shared_parameters import add_flat, add_grad, fill_row, flat_dtype, own_leaves
+from cotrain.gradients._distributed import (
+    all_gather,
+    all_true,
+    average_grads,
+    is_sharded,
+    reduce_scatter,
+    world_size,
+)
+from cotrain.gradients._shared_parameters import (
+    GradWriter,
+    SharedParameters,
+    fill_row,
+    flat_dtype,
+    grads_set_aside,
+    own_leaves,
+)
 from cotrain.gradients.graph._task_graph import TaskGraph
 from cotrain.gradients.sources._base import (
     GradientRequest,
@@ -18,6 +30,11 @@ from cotrain.gradients.sources._base import (
     TaskGradients,
     TaskSpecificGradients,
 )
+
+
+def ranks_source(model: nn.Module | None, shared: SharedParameters) -> GradientSource:
+    """Return the source for a process group."""
+    return FSDPSource(model) if is_sharded(shared.trainable()) else ReplicatedSource(model)
 
 
 class ReplicatedSource(GradientSource):
@@ -65,24 +82,25 @@ class ReplicatedSource(GradientSource):
         mine = torch.empty(n_present * share, dtype=rows_AP.dtype, device=rows_AP.device)
         reduce_scatter(mine, by_rank.flatten())
         mine_AS = mine.view(n_present, share) / n_ranks
-        return ReplicatedGradients(mine_AS, parameters, heads, asked, self._model)
+        return ReplicatedGradients(asked, heads, mine_AS, self._model)
 
 
 class ReplicatedGradients(TaskGradients):
     """A rank's columns of the Jacobian, A×(P/N)."""
 
+    way = "exact"
+    why = "its columns are reduced over the ranks"
+
     def __init__(
         self,
-        mine_AS: Tensor,
-        parameters: list[Tensor],
+        request: GradientRequest,
         heads: TaskSpecificGradients,
-        asked: GradientRequest,
+        mine_AS: Tensor,
         model: nn.Module | None,
     ) -> None:
+        super().__init__(request, heads)
         self._mine_AS = mine_AS
-        self._parameters = parameters
-        self._heads = heads
-        self._asked = asked
+        self._parameters = request.shared.trainable()
         self._model = model
 
     def gramian(self) -> Tensor:
@@ -90,69 +108,36 @@ class ReplicatedGradients(TaskGradients):
         wide_AS = self._mine_AS.double()
         gramian_AA = wide_AS @ wide_AS.T
         dist.all_reduce(gramian_AA)
-        return gramian_AA.diagonal() if self._asked.diagonal else gramian_AA
+        return gramian_AA.diagonal() if self.request.diagonal else gramian_AA
 
     def jacobian(self) -> Tensor:
         """Return J, gathered on every rank."""
         width = sum(parameter.numel() for parameter in self._parameters)
         return torch.stack([self._gathered(row)[:width] for row in self._mine_AS])
 
-    def heads_finite(self) -> Tensor:
-        """Return which tasks' own gradients are finite on every rank."""
-        return all_true(self._heads.finite(len(self._asked.call.live), self._mine_AS.device))
-
-    def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
-        """Add the gathered Jᵀw and the averaged gradients of the heads."""
+    def _add_weighted(self, weights_A: Tensor, writer: GradWriter) -> None:
         kept = torch.nonzero(weights_A).flatten()
         update_S = weights_A[kept].to(self._mine_AS) @ self._mine_AS[kept.to(self._mine_AS.device)]
-        self.apply_update(self._gathered(update_S), head_weights_A)
+        self._add_update(self._gathered(update_S), writer)
 
-    def apply_update(self, update_P: Tensor, head_weights_A: Tensor) -> None:
-        """Add a given update, the same on every rank."""
-        add_flat(self._parameters, update_P, [True] * len(self._parameters))
-        if self._model is not None:
-            shared = {id(parameter) for parameter in self._parameters}
-            own = [p for p in self._model.parameters() if p.requires_grad and id(p) not in shared]
-            average_heads(own, self._heads, head_weights_A.tolist())
+    def _add_update(self, update_P: Tensor, writer: GradWriter) -> None:
+        writer.add_flat(self._parameters, update_P, [True] * len(self._parameters))
+
+    def _add_heads(self, weights: list[float], writer: GradWriter) -> None:
+        """Average the tasks' own gradients over the ranks and add them; `None` where no rank has any."""
+        if self._model is None:
+            return
+        shared = {id(parameter) for parameter in self._parameters}
+        own = [p for p in self._model.parameters() if p.requires_grad and id(p) not in shared]
+        if own:
+            with grads_set_aside(own):
+                self.heads.apply(weights, writer)
+                average_grads(own)
 
     def _gathered(self, part_S: Tensor) -> Tensor:
         whole = torch.empty(world_size() * part_S.numel(), dtype=part_S.dtype, device=part_S.device)
         all_gather(whole, part_S.contiguous())
         return whole
-
-
-def average_heads(own: Sequence[Tensor], heads: TaskSpecificGradients, weights: list[float]) -> None:
-    """Average the tasks' own gradients over the ranks and add them; `None` where no rank has any."""
-    if not own:
-        return
-    held = [parameter.grad for parameter in own]
-    for parameter in own:
-        parameter.grad = None
-    heads.apply(weights)
-    average_grads(own)
-    for parameter, before in zip(own, held, strict=True):
-        if before is not None and parameter.grad is not None:
-            parameter.grad = before.add_(parameter.grad)
-        elif before is not None:
-            parameter.grad = before
-
-
-def average_grads(parameters: Sequence[Tensor]) -> None:
-    """Average `.grad` over the ranks; a parameter that no rank reached keeps `None`."""
-    dtype = flat_dtype(parameters)
-    device = parameters[0].device
-    width = sum(parameter.numel() for parameter in parameters)
-    flat = torch.zeros(width + len(parameters), dtype=dtype, device=device)
-    fill_row(flat[:width], [parameter.grad for parameter in parameters], parameters)
-    reached = torch.tensor([parameter.grad is not None for parameter in parameters], device=device)
-    flat[width:] = reached
-    average_(flat)
-    start = 0
-    for parameter, seen in zip(parameters, (flat[width:] > 0).tolist(), strict=True):
-        if seen:
-            parameter.grad = None
-            add_grad(parameter, flat[start : start + parameter.numel()].view(parameter.shape))
-        start += parameter.numel()
 
 
 class FSDPSource(GradientSource):
@@ -201,7 +186,7 @@ class FSDPSource(GradientSource):
                     heads.hold(row, parameter, parameter.grad)
         for parameter, before in zip(everything, held, strict=True):
             parameter.grad = before
-        return FSDPGradients(torch.stack(rows).to(flat_dtype(parameters)), parameters, heads, asked)
+        return FSDPGradients(asked, heads, torch.stack(rows).to(flat_dtype(parameters)))
 
 
 def _local(grad: Tensor | None, parameter: Tensor) -> Tensor:
@@ -214,26 +199,22 @@ def _local(grad: Tensor | None, parameter: Tensor) -> Tensor:
 class FSDPGradients(TaskGradients):
     """A rank's shares of the K gradients, as FSDP2 cuts them."""
 
-    def __init__(
-        self, rows_AS: Tensor, parameters: list[Tensor], heads: TaskSpecificGradients, asked: GradientRequest
-    ) -> None:
+    way = "exact"
+    why = "one backward pass per task through FSDP2"
+
+    def __init__(self, request: GradientRequest, heads: TaskSpecificGradients, rows_AS: Tensor) -> None:
+        super().__init__(request, heads)
         self._rows_AS = rows_AS
-        self._parameters = parameters
-        self._heads = heads
-        self._asked = asked
+        self._parameters = request.shared.trainable()
 
     def gramian(self) -> Tensor:
         """Return JJᵀ from all ranks' shares."""
         wide_AS = self._rows_AS.double()
         gramian_AA = wide_AS @ wide_AS.T
         dist.all_reduce(gramian_AA)
-        return gramian_AA.diagonal() if self._asked.diagonal else gramian_AA
+        return gramian_AA.diagonal() if self.request.diagonal else gramian_AA
 
-    def heads_finite(self) -> Tensor:
-        """Return which tasks' own gradients are finite on every rank."""
-        return all_true(self._heads.finite(len(self._asked.call.live), self._rows_AS.device))
-
-    def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
+    def _add_weighted(self, weights_A: Tensor, writer: GradWriter) -> None:
         """Add this rank's share of Jᵀw."""
         from torch.distributed.tensor import DTensor
 
@@ -252,5 +233,4 @@ class FSDPGradients(TaskGradients):
                     shape=parameter.shape,
                     stride=parameter.stride(),
                 )
-            add_grad(parameter, part)
-        self._heads.apply(head_weights_A.tolist())
+            writer.add(parameter, part)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
-from cotrain.gradients._shared_parameters import add_flat, fill_row, flat_dtype, own_leaves
+from cotrain.gradients._shared_parameters import GradWriter, fill_row, flat_dtype, own_leaves
 from cotrain.gradients.graph._boundary_gradients import BoundaryGradients
 from cotrain.gradients.graph._task_graph import TaskGraph
 from cotrain.gradients.sources._base import (
@@ -48,7 +48,7 @@ class ExactSource(GradientSource):
             reached = [seen or grad is not None for seen, grad in zip(reached, grads, strict=False)]
             for leaf, grad in zip(own, grads[len(parameters) :], strict=True):
                 heads.hold(row, leaf, grad)
-        return ExactGradients(jacobian_AP, parameters, reached, heads, asked.diagonal)
+        return ExactGradients(asked, heads, jacobian_AP, reached)
 
     def open_below(
         self, asked: GradientRequest, graph: TaskGraph, cotangents: BoundaryGradients
@@ -73,7 +73,7 @@ class ExactSource(GradientSource):
                 )
             fill_row(jacobian_AP[row], grads, parameters)
             reached = [seen or grad is not None for seen, grad in zip(reached, grads, strict=True)]
-        return ExactGradients(jacobian_AP, parameters, reached, cotangents.heads, asked.diagonal)
+        return ExactGradients(asked, cotangents.heads, jacobian_AP, reached)
 
     def _rows_for(self, n_present: int, parameters: list[Tensor]) -> Tensor:
         width = sum(parameter.numel() for parameter in parameters)
@@ -87,25 +87,32 @@ class ExactSource(GradientSource):
 
 
 class ExactGradients(TaskGradients):
-    """The rows of the Jacobian, A×P."""
+    """The rows of the Jacobian, A×P.
+
+    Args:
+        request: what the step has asked for.
+        heads: the gradients of the tasks' own parameters.
+        jacobian_AP: the rows.
+        reached: which of the shared parameters that can learn a loss has reached.
+    """
+
+    way = "exact"
 
     def __init__(
         self,
-        jacobian_AP: Tensor,
-        parameters: list[Tensor],
-        reached: list[bool],
+        request: GradientRequest,
         heads: TaskSpecificGradients,
-        diagonal: bool,
+        jacobian_AP: Tensor,
+        reached: Sequence[bool],
     ) -> None:
+        super().__init__(request, heads)
         self.jacobian_AP = jacobian_AP
-        self.parameters = parameters
-        self.reached = reached
-        self.heads = heads
-        self.diagonal = diagonal
+        self._parameters = request.shared.trainable()
+        self._reached = reached
 
     def gramian(self) -> Tensor:
         """Return JJᵀ or its diagonal."""
-        if self.diagonal:
+        if self.request.diagonal:
             return torch.linalg.vector_norm(self.jacobian_AP, dim=1).double().square()
         return self.jacobian_AP @ self.jacobian_AP.T
 
@@ -113,20 +120,12 @@ class ExactGradients(TaskGradients):
         """Return J."""
         return self.jacobian_AP
 
-    def apply_update(self, update_P: Tensor, head_weights_A: Tensor) -> None:
-        """Add a given update."""
-        add_flat(self.parameters, update_P, self.reached)
-        self.heads.apply(head_weights_A.tolist())
+    def _add_update(self, update_P: Tensor, writer: GradWriter) -> None:
+        writer.add_flat(self._parameters, update_P, self._reached)
 
-    def heads_finite(self) -> Tensor:
-        """Return which tasks' own gradients are finite."""
-        return self.heads.finite(self.jacobian_AP.shape[0], self.jacobian_AP.device)
-
-    def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
-        """Add Jᵀw, rows of weight 0 left out, for they may not be finite."""
+    def _add_weighted(self, weights_A: Tensor, writer: GradWriter) -> None:
         kept = torch.nonzero(weights_A).flatten()
         if kept.numel():
             weights_S = weights_A[kept].to(self.jacobian_AP)
             rows_SP = self.jacobian_AP if kept.numel() == len(weights_A) else self.jacobian_AP[kept]
-            add_flat(self.parameters, weights_S @ rows_SP, self.reached)
-        self.heads.apply(head_weights_A.tolist())
+            self._add_update(weights_S @ rows_SP, writer)

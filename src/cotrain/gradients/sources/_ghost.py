@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cotrain.gradients._shared_parameters import add_grad
-from cotrain.gradients.graph._boundary_gradients import BoundaryGradients, Edge, separable
+from cotrain.gradients._shared_parameters import GradWriter
+from cotrain.gradients.graph._boundary_gradients import BoundaryGradients, Edge
 from cotrain.gradients.graph._task_graph import TaskGraph
-from cotrain.gradients.rules._batched_backward import can_propagate, mixing_node, propagate
+from cotrain.gradients.rules._batched_backward import divided_graph, mixing_node, propagate
 from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._gramian_terms import Term, WeightedSum, inner
 from cotrain.gradients.rules._linear_term import paired
@@ -45,8 +45,8 @@ class GhostSource(GradientSource):
 
     def open(self, asked: GradientRequest) -> TaskGradients:
         """Take the K gradients to every layer."""
-        graph = TaskGraph(asked.call.live)
-        if not separable(graph, asked.shared.ids) or not can_propagate(graph):
+        graph = divided_graph(asked)
+        if graph is None:
             return self._passes.open(asked)
         cotangents = BoundaryGradients(asked, graph)
         touched_KB = touched_rows(cotangents.entering, len(asked.call.live))
@@ -74,7 +74,7 @@ def open_ghost(
         kept = _kept(graph, cotangents, touched_KB)
         entering = stacked(cotangents, n_tasks, workspace)
         terms = propagate(graph, entering, n_tasks, workspace, kept=kept)
-    return GhostGradients(terms, n_tasks, asked, cotangents.heads)
+    return GhostGradients(asked, cotangents.heads, terms)
 
 
 def _kept(
@@ -130,29 +130,21 @@ def terms_gramian(terms: list[Term], n_tasks: int, device: torch.device) -> Tens
 class GhostGradients(TaskGradients):
     """The K gradients as terms, one per use of a parameter."""
 
-    def __init__(
-        self, terms: list[Term], n_tasks: int, asked: GradientRequest, heads: TaskSpecificGradients
-    ) -> None:
+    way = "ghost"
+
+    def __init__(self, request: GradientRequest, heads: TaskSpecificGradients, terms: list[Term]) -> None:
+        super().__init__(request, heads)
         self._terms = terms
-        self._n_tasks = n_tasks
-        self._device = asked.call.values_A.device
-        self._diagonal = asked.diagonal
-        self._heads = heads
 
     @torch.no_grad()
     def gramian(self) -> Tensor:
         """Return the sum of the terms' inner products, or its diagonal."""
-        total = terms_gramian(self._terms, self._n_tasks, self._device)
-        return total.diagonal() if self._diagonal else total
-
-    def heads_finite(self) -> Tensor:
-        """Return which tasks' own gradients are finite."""
-        return self._heads.finite(self._n_tasks, self._device)
+        total = terms_gramian(self._terms, self.n_tasks, self.device)
+        return total.diagonal() if self.request.diagonal else total
 
     @torch.no_grad()
-    def apply(self, weights_A: Tensor, head_weights_A: Tensor) -> None:
+    def _add_weighted(self, weights_A: Tensor, writer: GradWriter) -> None:
         """Add each parameter's gradient of the weighted δ."""
         weigh = WeightedSum(weights_A)
         for term in self._terms:
-            add_grad(term.parameter, term.combined(weigh))
-        self._heads.apply(head_weights_A.tolist())
+            writer.add(term.parameter, term.combined(weigh))

@@ -1,0 +1,50 @@
+"""Weights from losses alone, one backward pass of the weighted sum."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cotrain.balancing import Equal, Needs
+from cotrain.gradients._distributed import averaged_grads, connected, share_losses
+from cotrain.gradients.backward._weighted_loss import weighted_loss
+from cotrain.gradients.passes._base import Pass, Step, StepResult
+
+
+class LossPass(Pass):
+    """Σ wₖLₖ for a method that weighs whole losses, or where nothing is shared. Waits for no device.
+
+    Where nothing is shared no gradients meet, so a method that would weigh them is not asked: every weight
+    is the preference.
+    """
+
+    def weigh(self, step: Step) -> StepResult:
+        """Return the weights, on the losses' device."""
+        losses_K, present_K = share_losses(step.losses)
+        rule = self.context.balancer
+        if rule.needs is not Needs.LOSSES:
+            rule = Equal(preference=rule.preference)
+        weights_K = rule.weights(losses_K, None, present_K)
+        if self.context.rescale == "weights":
+            weights_K = scaled_to_number(weights_K)
+        self.start_counting(step.losses)
+        return StepResult(weights_K.to(step.losses.values_A.dtype))
+
+    def backward(self, step: Step) -> StepResult:
+        """Do one pass for the weighted losses and the regulariser together."""
+        context, result = self.context, self.weigh(step)
+        weights_K, regulariser = result.weights_K, step.regulariser
+        assert weights_K is not None
+        if regulariser is None and self.passed_on_host(step.losses, weights_K, None):
+            return result
+        with averaged_grads(context.model, context.reached()):
+            total = connected(weighted_loss(step.losses, weights_K, context.skipped.drop), context.reached)
+            # One pass for both: under DistributedDataParallel a second one would not be averaged.
+            context.scaled(total if regulariser is None else total + regulariser).backward()
+        return result
+
+
+def scaled_to_number(weights_K: Tensor) -> Tensor:
+    """Scale weights on the device so that they add up to the number of those that are not 0."""
+    total = weights_K.sum()
+    return weights_K * (weights_K.count_nonzero() / torch.where(total > 0, total, 1))
