@@ -8,7 +8,7 @@ from torch import Tensor
 from cotrain.balancing import Needs
 from cotrain.gradients._distributed import connected
 from cotrain.gradients.backward._weighted_loss import weighted_loss
-from cotrain.gradients.passes._base import Pass, PassContext, Step, StepResult
+from cotrain.gradients.passes._base import Pass, PassContext, PassResult, Step
 from cotrain.gradients.passes._cross_pass import CrossPass
 from cotrain.gradients.passes._gradient_pass import GradientPass
 from cotrain.gradients.passes._loss_pass import LossPass
@@ -61,7 +61,7 @@ class Engine:
             return self._split
         return self._by_batches if needs is Needs.CROSS else self._by_gradients
 
-    def _keep(self, result: StepResult) -> None:
+    def _keep(self, result: PassResult) -> None:
         self.step += 1
         self.last_source = result.source or self.last_source
         if result.weights_K is None:

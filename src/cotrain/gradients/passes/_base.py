@@ -83,7 +83,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class StepResult:
+class PassResult:
     """What has come out of one step.
 
     Args:
@@ -104,11 +104,11 @@ class Pass(ABC):
         self.context = context
 
     @abstractmethod
-    def weigh(self, step: Step) -> StepResult:
+    def weigh(self, step: Step) -> PassResult:
         """Return the weights and leave `.grad` alone."""
 
     @abstractmethod
-    def backward(self, step: Step) -> StepResult:
+    def backward(self, step: Step) -> PassResult:
         """Add the gradients of the step and of its regulariser to `.grad`."""
 
     def start_counting(self, losses: StepLosses) -> None:

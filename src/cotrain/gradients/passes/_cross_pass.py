@@ -9,7 +9,7 @@ from torch import Tensor
 from cotrain._base import InvalidArgumentError
 from cotrain.balancing import StepDecision
 from cotrain.gradients._distributed import world_size
-from cotrain.gradients.passes._base import Pass, PassContext, Step, StepResult
+from cotrain.gradients.passes._base import Pass, PassContext, PassResult, Step
 from cotrain.gradients.passes._gradient_pass import take_note
 from cotrain.gradients.passes._split_pass import SplitPass
 from cotrain.gradients.sources._base import GradientRequest
@@ -25,7 +25,7 @@ class CrossPass(Pass):
         # The two batches are held at once, so they need buffers of their own.
         self._sides = (ExactSource(), ExactSource())
 
-    def weigh(self, step: Step) -> StepResult:
+    def weigh(self, step: Step) -> PassResult:
         """Return the weights."""
         if world_size() > 1:
             raise InvalidArgumentError(
@@ -39,9 +39,9 @@ class CrossPass(Pass):
         decision = self._decide(step, jacobians[0] @ jacobians[1].T)
         take_note(self.context, step, decision)
         weights_K = torch.from_numpy(decision.weights_K).to(step.losses.values_A)
-        return StepResult(weights_K, decision.active_K, "exact: independent batches")
+        return PassResult(weights_K, decision.active_K, "exact: independent batches")
 
-    def backward(self, step: Step) -> StepResult:
+    def backward(self, step: Step) -> PassResult:
         """Weigh, then pass the losses."""
         result = self.weigh(step)
         assert result.weights_K is not None

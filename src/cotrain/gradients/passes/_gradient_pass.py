@@ -13,7 +13,7 @@ from cotrain._base import InvalidArgumentError
 from cotrain.balancing import JacobianRule, Needs, StepDecision
 from cotrain.gradients._distributed import averaged_grads, refuse_synchronising, share_call, world_size
 from cotrain.gradients._step_losses import StepLosses
-from cotrain.gradients.passes._base import Pass, PassContext, Step, StepResult
+from cotrain.gradients.passes._base import Pass, PassContext, PassResult, Step
 from cotrain.gradients.sources._base import GradientRequest, GradientSource, TaskGradients
 from cotrain.gradients.sources._distributed import ranks_source
 
@@ -26,13 +26,13 @@ class GradientPass(Pass):
         self._source = source
         self._ranks_source: GradientSource | None = None
 
-    def weigh(self, step: Step) -> StepResult:
+    def weigh(self, step: Step) -> PassResult:
         """Return the weights; the graph stays."""
         step = with_all_ranks(step)
         gradients = self._open(step, retain=True, weighed=True)
         return self._result(self._decide(step.losses, gradients, None), step, gradients)
 
-    def backward(self, step: Step) -> StepResult:
+    def backward(self, step: Step) -> PassResult:
         """Take, decide, add."""
         context, regulariser = self.context, step.regulariser
         refuse_synchronising(context.model)
@@ -121,12 +121,12 @@ class GradientPass(Pass):
             update_P = update_P * torch.where(length > 0, wanted / length, 1)
         return update_P if scale is None else update_P * scale
 
-    def _result(self, decision: StepDecision, step: Step, gradients: TaskGradients) -> StepResult:
+    def _result(self, decision: StepDecision, step: Step, gradients: TaskGradients) -> PassResult:
         if decision.overflow:
-            return StepResult(None, None, gradients.said())
+            return PassResult(None, None, gradients.said())
         take_note(self.context, step, decision)
         weights_K = torch.from_numpy(decision.weights_K).to(step.losses.values_A)
-        return StepResult(weights_K, decision.active_K, gradients.said())
+        return PassResult(weights_K, decision.active_K, gradients.said())
 
 
 def with_all_ranks(step: Step) -> Step:

@@ -8,7 +8,7 @@ from torch import Tensor
 from cotrain.balancing import Equal, Needs
 from cotrain.gradients._distributed import averaged_grads, connected, share_losses
 from cotrain.gradients.backward._weighted_loss import weighted_loss
-from cotrain.gradients.passes._base import Pass, Step, StepResult
+from cotrain.gradients.passes._base import Pass, PassResult, Step
 
 
 class LossPass(Pass):
@@ -18,7 +18,7 @@ class LossPass(Pass):
     is the preference.
     """
 
-    def weigh(self, step: Step) -> StepResult:
+    def weigh(self, step: Step) -> PassResult:
         """Return the weights, on the losses' device."""
         losses_K, present_K = share_losses(step.losses)
         rule = self.context.balancer
@@ -28,9 +28,9 @@ class LossPass(Pass):
         if self.context.rescale == "weights":
             weights_K = scaled_to_number(weights_K)
         self.start_counting(step.losses)
-        return StepResult(weights_K.to(step.losses.values_A.dtype))
+        return PassResult(weights_K.to(step.losses.values_A.dtype))
 
-    def backward(self, step: Step) -> StepResult:
+    def backward(self, step: Step) -> PassResult:
         """Do one pass for the weighted losses and the regulariser together."""
         context, result = self.context, self.weigh(step)
         weights_K, regulariser = result.weights_K, step.regulariser

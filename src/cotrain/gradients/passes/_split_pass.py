@@ -13,14 +13,14 @@ from cotrain.gradients._shared_parameters import own_leaves
 from cotrain.gradients._step_losses import StepLosses
 from cotrain.gradients.backward._weighted_loss import split_weighted_loss, weighted_loss
 from cotrain.gradients.graph._task_graph import TaskGraph
-from cotrain.gradients.passes._base import Pass, Step, StepResult
+from cotrain.gradients.passes._base import Pass, PassResult, Step
 from cotrain.gradients.passes._loss_pass import scaled_to_number
 
 
 class SplitPass(Pass):
     """The shared part by known weights, the heads by the preference, in one pass if possible."""
 
-    def weigh(self, step: Step) -> StepResult:
+    def weigh(self, step: Step) -> PassResult:
         """Return the weights of a method between its solves."""
         losses, rule = step.losses, self.context.balancer
         if rule.needs is Needs.LOSSES:
@@ -34,9 +34,9 @@ class SplitPass(Pass):
         else:
             weights_K = step.reused_K.to(losses.values_A) * losses.present_K()
         self.start_counting(losses)
-        return StepResult(weights_K)
+        return PassResult(weights_K)
 
-    def backward(self, step: Step) -> StepResult:
+    def backward(self, step: Step) -> PassResult:
         """Weigh the shared part and the heads."""
         refuse_synchronising(self.context.model)
         result = self.weigh(step)
