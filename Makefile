@@ -65,6 +65,9 @@ format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+figures: $(VENV)/.dev ## how large the code is to one who reads it
+	$(BIN)/python benchmarks/figures.py
+
 docs: $(VENV)/.dev ## build the documentation into site/, links checked
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html in a browser."
