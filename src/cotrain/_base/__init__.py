@@ -15,6 +15,7 @@ from cotrain._base._inputs import InputSpec
 from cotrain._base._parameters import constructor_parameters, parameters_of
 from cotrain._base._random import mix_seed, numpy_generator
 from cotrain._base._ties import ROUNDING, at_least, beyond, first_largest, tie_groups
+from cotrain._base._versions import versions
 
 __all__ = [
     "ROUNDING",
@@ -36,6 +37,7 @@ __all__ = [
     "remove_leftovers",
     "require_extra",
     "tie_groups",
+    "versions",
     "write_atomically",
     "write_text_atomically",
 ]

@@ -27,18 +27,14 @@ def errors_by_column(run: Path, column: str) -> dict[str, Any]:
         RunError: the folder is not a finished run.
     """
     from cotrain._base import DataError, did_you_mean
-    from cotrain.data import read_table, split_rows, strata
     from cotrain.evaluation import errors_by_group
-    from cotrain.learner import Configuration, Learner
+    from cotrain.learner import Configuration, Learner, SplitTable
 
     configuration, learner = Configuration.read(run), Learner.load(run)
-    frame = read_table(configuration.data, configuration.query)
+    split = SplitTable.of(configuration)
+    frame, test = split.frame, split["test"]
     if column not in frame.columns:
         raise DataError(f"--by {column}: the table has no such column; {did_you_mean(column, frame.columns)}")
-    parts = split_rows(
-        frame, configuration.split, configuration.learner.seed, strata(frame, configuration.learner.tasks)
-    )
-    test = frame[parts["test"]]
     if not test.height:
         raise DataError(f"--by {column}: {run} has no test rows, because its split has none.")
     groups = groups_of(test[column])

@@ -2,7 +2,6 @@
 
 from cotrain.comparison._compare import RESULTS, compare, require_finished
 from cotrain.comparison._grid import Progress, Running
-from cotrain.comparison._network_jobs import validation_gains
 from cotrain.comparison._settings import ComparisonSettings
 from cotrain.comparison.runs._check import CheckReport, check_data
 from cotrain.comparison.runs._result import RunResult, TaskVerdict
@@ -20,5 +19,4 @@ __all__ = [
     "compare",
     "require_finished",
     "train_run",
-    "validation_gains",
 ]

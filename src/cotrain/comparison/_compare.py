@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cotrain._base import RunError, write_text_atomically
+from cotrain._base import RunError, versions, write_text_atomically
 from cotrain.comparison._grid import Grid, Progress, Running
 from cotrain.comparison._methods import (
     SINGLE_TASK,
@@ -24,7 +24,6 @@ from cotrain.comparison._network_jobs import compare_scores, score_networks
 from cotrain.comparison._results import Entry, results_of
 from cotrain.comparison._settings import ComparisonSettings
 from cotrain.comparison._tree_jobs import score_trees
-from cotrain.comparison.runs._train_run import versions
 from cotrain.configuration import construct_class
 from cotrain.jobs import PoolJob, Where
 from cotrain.learner import Configuration
@@ -66,17 +65,17 @@ def compare(
         with_trees = any(entrant.method == TREES for entrant in entrants)
         n_tests = 2 * n_methods - 1 - with_trees
         grid.progress.total(_n_cells(entrants, len(rates), settings) + n_tests)
-        swept = _fit(grid, entrants, rates, seeds, settings)
+        swept = _fit(grid, entrants, rates=rates, seeds=seeds, settings=settings)
         entries = _entries(grid, swept)
         _score(grid, entries, [task.name for task in configuration.learner.tasks])
     finally:
         grid.leases.close()
-    results = results_of(configuration, entries, grid.parts, grid.left_out, seeds, rates)
+    results = results_of(configuration, entries, grid.data, seeds=seeds, rates=rates)
     results |= {
         "sweep": settings.sweep,
         "notes": notes,
-        "coverage": grid.coverage,
-        "n_rows": grid.n_rows,
+        "coverage": grid.data.coverage,
+        "n_rows": grid.data.n_rows,
         "seconds": round(time.monotonic() - started, 1),
         "cpu_seconds_of_fits": round(_cpu_seconds(grid, swept), 1),
         "versions": versions(),
@@ -95,6 +94,7 @@ def _n_cells(entrants: Sequence[Method], n_rates: int, settings: ComparisonSetti
 def _fit(
     grid: Grid,
     entrants: Sequence[Method],
+    *,
     rates: Sequence[float],
     seeds: Sequence[int],
     settings: ComparisonSettings,
@@ -102,7 +102,7 @@ def _fit(
     """Fit everything and return the cells that were tried at each seed."""
 
     def cells(entrant: Method, seed: int, of: Sequence[float]) -> list[Trial]:
-        return [entrant.cell(rate, seed, grid.data) for rate in of]
+        return [entrant.cell(rate, seed, grid.data.key) for rate in of]
 
     swept: Swept = {}
     for entrant in entrants:
@@ -159,7 +159,8 @@ def _entries(grid: Grid, swept: Swept) -> list[Entry]:
 def _score(grid: Grid, entries: list[Entry], names: list[str]) -> None:
     """Read the test rows for each finished method, then compare with the single-task networks."""
     learner = grid.configuration.learner.config()
-    common = {"parts": str(grid.parts), "config": learner, "left_out": grid.left_out}
+    parts = str(grid.data.folder)
+    common = {"parts": parts, "config": learner, "left_out": grid.data.left_out}
     jobs: list[PoolJob] = []
     finished = [entry for entry in entries if entry.failed is None]
     for entry in finished:
@@ -168,8 +169,13 @@ def _score(grid: Grid, entries: list[Entry], names: list[str]) -> None:
             function, what = score_trees, {**common, "learning_rates": rates}
         else:
             models = [entry.models[number] for number in sorted(entry.models)]
-            function, what = score_networks, {"parts": str(grid.parts), "models": models, "tasks": names}
-        entry.arrays = grid.folder / "test" / f"{_key([grid.data, entry.method, _relative(what, grid)])}.npz"
+            function, what = (
+                score_networks,
+                {"parts": parts, "models": models, "tasks": names},
+            )
+        entry.arrays = (
+            grid.folder / "test" / f"{_key([grid.data.key, entry.method, _relative(what, grid)])}.npz"
+        )
         arguments = {**what, "output": str(entry.arrays)}
         jobs.append(PoolJob(f"test of {entry.method}", function, entry.arrays, arguments))
     _note_failures(grid.run(jobs), entries)

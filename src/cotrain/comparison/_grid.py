@@ -13,15 +13,13 @@ from typing import Any, Protocol, Self, final
 
 import polars as pl
 
-from cotrain._base import DataError, write_atomically
+from cotrain._base import write_atomically
 from cotrain.comparison._methods import Trial
 from cotrain.comparison._network_jobs import train_cell
 from cotrain.comparison._status_file import Status
 from cotrain.comparison._tree_jobs import train_trees
-from cotrain.comparison.runs._train_run import label_coverage, require_labels
-from cotrain.data import read_table, split_rows, strata
 from cotrain.jobs import Leases, PoolJob, Where, run_jobs
-from cotrain.learner import Configuration
+from cotrain.learner import Configuration, SplitTable
 
 #: Seconds after which nobody is still writing a file.
 OLD = 3600.0
@@ -58,9 +56,40 @@ class Progress(Protocol):
 
 
 @final
-@dataclass
+@dataclass(frozen=True)
+class GridData:
+    """The rows of a comparison, a file for each part of the split.
+
+    Args:
+        folder: of the files.
+        key: names their content.
+        left_out: columns that are neither inputs nor targets.
+        coverage: task -> part -> labelled rows.
+        n_rows: part -> rows.
+    """
+
+    folder: Path
+    key: str
+    left_out: list[str]
+    coverage: dict[str, dict[str, int]]
+    n_rows: dict[str, int]
+
+    @classmethod
+    def write(cls, split: SplitTable, folder: Path) -> Self:
+        """Write each part to a file of its own."""
+        digest = hashlib.sha256()
+        for name in PARTS:
+            path = folder / f"{name}.parquet"
+            write_atomically(path, _writer(split[name]))
+            digest.update(path.read_bytes())
+        key = digest.hexdigest()[:16]
+        return cls(folder, key, left_out=split.left_out, coverage=split.coverage, n_rows=split.n_rows)
+
+
+@final
+@dataclass(frozen=True)
 class Grid:
-    """The folder of a comparison.
+    """The folder of a comparison, and who fills it.
 
     Args:
         configuration: the configuration.
@@ -68,11 +97,7 @@ class Grid:
         workers: processes at a time.
         progress: is told.
         leases: who works on what.
-        parts: folder with a file for each part of the split.
-        data: names the content of these files.
-        left_out: columns that are neither inputs nor targets.
-        coverage: task -> part -> labelled rows.
-        n_rows: part -> rows.
+        data: the rows.
         old_failures: failure files of earlier attempts.
         failed: name of a job -> why.
     """
@@ -82,55 +107,33 @@ class Grid:
     workers: int
     progress: Progress
     leases: Leases
-    parts: Path
-    data: str
-    left_out: list[str]
-    coverage: dict[str, dict[str, int]]
-    n_rows: dict[str, int]
+    data: GridData
     old_failures: dict[Path, int]
     failed: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def open(cls, configuration: Configuration, folder: Path, workers: int, progress: Progress) -> Self:
         """Split the table and write each part to a file of its own."""
-        frame = read_table(configuration.data, configuration.query)
-        labels = strata(frame, configuration.learner.tasks)
-        rows = split_rows(frame, configuration.split, configuration.learner.seed, labels)
-        coverage = label_coverage(labels, rows)
-        require_labels(coverage)
-        for name in ("validation", "test"):
-            if not len(rows[name]):
-                raise DataError(f"A comparison needs {name} rows, and the split leaves none: change split.")
+        split = SplitTable.of(configuration)
+        split.require_labels()
+        split.require_rows("A comparison", "validation", "test")
         folder.mkdir(parents=True, exist_ok=True)
-        leases = Leases(folder / "leases")
         _remove_old_leftovers(folder)
-        digest = hashlib.sha256()
-        for name in PARTS:
-            path = folder / "parts" / f"{name}.parquet"
-            write_atomically(path, _writer(frame[rows[name]]))
-            digest.update(path.read_bytes())
-        left_out = configuration.split.columns
-        n_rows = {name: len(of) for name, of in rows.items()}
         failures = {path: path.stat().st_mtime_ns for path in folder.glob("*/**/*.failed")}
-        data = digest.hexdigest()[:16]
         return cls(
-            configuration,
-            folder,
-            workers,
-            progress,
-            leases,
-            folder / "parts",
-            data,
-            left_out,
-            coverage,
-            n_rows,
-            failures,
+            configuration=configuration,
+            folder=folder,
+            workers=workers,
+            progress=progress,
+            leases=Leases(folder / "leases"),
+            data=GridData.write(split, folder / "parts"),
+            old_failures=failures,
         )
 
     def train(self, cells: Sequence[Trial]) -> None:
         """Fit the cells that are not there yet."""
         titles = {cell.key: cell.title for cell in cells}
-        self.failed |= self._run([self._job(cell) for cell in cells], titles)
+        self.failed.update(self._run([self._job(cell) for cell in cells], titles))
 
     def run(self, jobs: Sequence[PoolJob]) -> dict[str, str]:
         """Do the jobs whose output is not there yet; return name -> reason of those that failed."""
@@ -154,10 +157,10 @@ class Grid:
     def _job(self, cell: Trial) -> PoolJob:
         place = self.place(cell)
         arguments: dict[str, Any] = {
-            "parts": str(self.parts),
+            "parts": str(self.data.folder),
             "folder": str(place),
             "config": cell.config,
-            "left_out": self.left_out,
+            "left_out": self.data.left_out,
         }
         if cell.fitted == "trees":
             arguments |= {"task": cell.tasks[0], "learning_rate": cell.learning_rate}
@@ -169,7 +172,7 @@ class Grid:
         for job in jobs:
             job.output.parent.mkdir(parents=True, exist_ok=True)
         observer = _ProgressObserver(self.progress, self.leases, jobs, titles)
-        return run_jobs(jobs, self.workers, self.leases, observer, self.old_failures)
+        return run_jobs(jobs, self.workers, self.leases, observer, old_failures=self.old_failures)
 
 
 class _ProgressObserver:

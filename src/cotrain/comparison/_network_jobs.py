@@ -16,10 +16,9 @@ from cotrain._base import remove_leftovers, write_atomically, write_text_atomica
 from cotrain.comparison._pooled import PooledNetwork
 from cotrain.comparison._status_file import StatusLogger
 from cotrain.configuration import construct_class
-from cotrain.evaluation import evaluate_scores, paired_bootstrap, relative_gain
-from cotrain.learner import Learner, Preprocessor
+from cotrain.evaluation import paired_bootstrap
+from cotrain.learner import Learner, Preprocessor, validation_score
 from cotrain.tasks import Task
-from cotrain.training import Examples
 
 #: Half the width of an interval from so many resamples is within 5 % of that from infinitely many.
 RESAMPLES = 200
@@ -77,33 +76,6 @@ def train_cell(
 def scores_of(task: Task, output: torch.Tensor) -> np.ndarray:
     """Return what the metrics look at, from a head's output."""
     return task.scores(output).double().numpy()
-
-
-def validation_gains(
-    preprocessor: Preprocessor, held: Examples, scores: Mapping[str, np.ndarray]
-) -> dict[str, float]:
-    """Return task -> relative gain over a constant on the validation rows; NaN where it is undefined.
-
-    Args:
-        preprocessor: of the training rows, with the best constants.
-        held: the validation rows.
-        scores: task -> scores on them; tasks may be missing.
-    """
-    gains: dict[str, float] = {}
-    for task in (task for task in preprocessor.tasks if task.name in scores):
-        truth = (held.targets[task.name], held.masks[task.name])
-        constant = task.constant_scores(preprocessor.constants[task.name], len(held)).double().numpy()
-        value, reference = (
-            evaluate_scores(task, one, *truth)[0].value for one in (scores[task.name], constant)
-        )
-        gains[task.name] = relative_gain(value, reference, task.chosen_metrics()[0])
-    return gains
-
-
-def validation_score(preprocessor: Preprocessor, held: Examples, scores: Mapping[str, np.ndarray]) -> float:
-    """Return the mean of `validation_gains`: what every contender is chosen by."""
-    known = [gain for gain in validation_gains(preprocessor, held, scores).values() if np.isfinite(gain)]
-    return float(np.mean(known)) if known else float("-inf")
 
 
 def score_networks(

@@ -12,6 +12,7 @@ from typing import Any, final
 import numpy as np
 import polars as pl
 
+from cotrain.comparison._grid import GridData
 from cotrain.comparison._network_jobs import read_truths
 from cotrain.evaluation import DeltaM, Difference, Judgement, delta_m, judge, mean_ranks
 from cotrain.learner import Configuration, Preprocessor
@@ -56,8 +57,8 @@ class Entry:
 def results_of(
     configuration: Configuration,
     entries: Sequence[Entry],
-    parts: Path,
-    left_out: Sequence[str],
+    data: GridData,
+    *,
     seeds: Sequence[int],
     rates: Sequence[float],
 ) -> dict[str, Any]:
@@ -66,13 +67,13 @@ def results_of(
     The winner is the joint method with the best mean score on the validation rows.
     """
     preprocessor, fitted = Preprocessor.fit(
-        pl.read_parquet(parts / "train.parquet"),
+        pl.read_parquet(data.folder / "train.parquet"),
         configuration.learner.tasks,
         configuration.learner.columns,
-        left_out,
+        data.left_out,
     )
     del fitted
-    truths = read_truths(preprocessor, parts)
+    truths = read_truths(preprocessor, data.folder)
     figures = {entry.method: _figures(entry, preprocessor.tasks, truths) for entry in entries}
     figures["constant"] = {
         task.name: _metrics(task, [_constant(preprocessor, task, truths)], truths)

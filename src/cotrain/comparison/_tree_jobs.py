@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 
 from cotrain._base import write_text_atomically
-from cotrain.comparison._network_jobs import validation_score, write_arrays
+from cotrain.comparison._network_jobs import write_arrays
 from cotrain.comparison._references import tree_features, tree_scores
 from cotrain.configuration import construct_class
-from cotrain.learner import Learner, Preprocessor
+from cotrain.learner import Learner, Preprocessor, validation_score
 
 
 def train_trees(

@@ -6,6 +6,8 @@ from cotrain.learner._learner import Learner
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.learner._recommendation import Recommendation
 from cotrain.learner._run_folder import METRICS
+from cotrain.learner._split_table import SplitTable
+from cotrain.learner._validation_gains import validation_gains, validation_score
 
 __all__ = [
     "METRICS",
@@ -13,5 +15,8 @@ __all__ = [
     "Learner",
     "Preprocessor",
     "Recommendation",
+    "SplitTable",
     "complete",
+    "validation_gains",
+    "validation_score",
 ]

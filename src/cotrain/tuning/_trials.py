@@ -8,14 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-import polars as pl
-
 from cotrain._base import CotrainError
-from cotrain.comparison import validation_gains
 from cotrain.configuration import construct_class
-from cotrain.data import read_table, split_rows, strata
 from cotrain.jobs import Leases, start_worker
-from cotrain.learner import Configuration
+from cotrain.learner import Configuration, SplitTable, validation_gains
 from cotrain.training import FitStart
 from cotrain.tuning._search_space import SearchDimension
 from cotrain.tuning._study import ask, fail_abandoned, open_storage, open_study
@@ -23,25 +19,6 @@ from cotrain.tuning._tuning import Tuning
 
 if TYPE_CHECKING:
     import optuna
-
-
-@final
-class SplitData:
-    """The rows that a trial may look at: those of the test part are not among them.
-
-    Args:
-        configuration: the configuration.
-    """
-
-    def __init__(self, configuration: Configuration) -> None:
-        frame = read_table(configuration.data, configuration.query)
-        parts = split_rows(
-            frame, configuration.split, configuration.learner.seed, strata(frame, configuration.learner.tasks)
-        )
-        self.train: pl.DataFrame = frame[parts["train"]]
-        self.validation: pl.DataFrame = frame[parts["validation"]]
-        self.unlabelled: pl.DataFrame = frame[parts["unlabelled"]]
-        self.left_out = configuration.split.columns
 
 
 def work_alone(config: Mapping[str, Any], folder: str, storage: str | None, parent: int) -> None:
@@ -61,7 +38,7 @@ def work(configuration: Configuration, folder: Path, storage: str | None, after:
         after: called after each trial.
     """
     tuning = construct_class(Tuning, configuration.tune, "tune")
-    fields, rows = tuning.all_fields(configuration), SplitData(configuration)
+    fields, rows = tuning.all_fields(configuration), SplitTable.of(configuration)
     study = open_study(open_storage(storage, folder), configuration, tuning, folder)
     leases = Leases(folder / "leases")
     lease = f"process-{uuid.uuid4().hex[:12]}"
@@ -93,7 +70,7 @@ def one_trial(
     configuration: Configuration,
     tuning: Tuning,
     fields: list[SearchDimension],
-    rows: SplitData,
+    rows: SplitTable,
 ) -> None:
     """Fit with the values of a trial, and tell the study what came of it; no error stops the search."""
     import optuna
@@ -125,18 +102,19 @@ def _prunes(tuning: Tuning) -> bool:
     return tuning.prune and tuning.objectives == "combined"
 
 
-def _fit(configuration: Configuration, rows: SplitData, loggers: list[_Reports]) -> dict[str, float]:
+def _fit(configuration: Configuration, rows: SplitTable, loggers: list[_Reports]) -> dict[str, float]:
     """Return task -> gain over a constant on the validation rows."""
     learner = configuration.learner
+    validation = rows["validation"]
     learner.fit(
-        rows.train,
-        rows.validation,
-        unlabelled=rows.unlabelled,
+        rows["train"],
+        validation,
+        unlabelled=rows["unlabelled"],
         progress=False,
         loggers=loggers,
         left_out=rows.left_out,
     )
-    outputs, held = learner.outputs(rows.validation), learner.preprocessor.examples(rows.validation)
+    outputs, held = learner.outputs(validation), learner.preprocessor.examples(validation)
     scores = {
         task.name: task.scores(outputs[task.name]).double().numpy() for task in learner.preprocessor.tasks
     }

@@ -11,12 +11,12 @@ from typing import Any
 
 import yaml
 
-from cotrain._base import DataError, RunError, write_text_atomically
+from cotrain._base import RunError, write_text_atomically
 from cotrain.configuration import construct_class
-from cotrain.learner import Configuration
+from cotrain.learner import Configuration, SplitTable
 from cotrain.tuning._results import record, results_of, write_files
 from cotrain.tuning._study import open_storage, open_study
-from cotrain.tuning._trials import SplitData, counted, work, work_alone
+from cotrain.tuning._trials import counted, work, work_alone
 from cotrain.tuning._tuning import Tuning
 
 #: Gets a trial that has ended, as plain values, and how many are to be done in all.
@@ -55,8 +55,7 @@ def tune(
     """
     tuning = construct_class(Tuning, configuration.tune, "tune")
     fields = tuning.all_fields(configuration)
-    if not SplitData(configuration).validation.height:
-        raise DataError("A search needs validation rows, and the split leaves none: change split.")
+    SplitTable.of(configuration).require_rows("A search", "validation")
     folder.mkdir(parents=True, exist_ok=True)
     study = open_study(open_storage(storage, folder), configuration, tuning, folder)
     write_text_atomically(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, final
 
-from cotrain.comparison.runs._train_run import label_coverage
-from cotrain.data import Schema, find_problems, read_table, split_rows, strata
-from cotrain.learner import Configuration
+from cotrain.data import Schema, find_problems
+from cotrain.learner import Configuration, SplitTable
 
 
 @final
@@ -42,21 +41,17 @@ def check_data(configuration: Configuration) -> CheckReport:
     Raises:
         DataError: the data cannot be read or learned from at all.
     """
-    frame = read_table(configuration.data, configuration.query)
-    tasks = configuration.learner.tasks
-    labels = strata(frame, tasks)
-    parts = split_rows(frame, configuration.split, configuration.learner.seed, labels)
+    split, tasks = SplitTable.of(configuration), configuration.learner.tasks
     targets = [column for task in tasks for column in task.columns]
-    left_out = configuration.split.columns
     schema = Schema.infer(
-        frame[parts["train"]], exclude=[*targets, *left_out], overrides=configuration.learner.columns
+        split["train"], exclude=[*targets, *split.left_out], overrides=configuration.learner.columns
     )
-    problems = find_problems(frame, tasks, schema, parts)
+    problems = find_problems(split.frame, tasks, schema, split.rows)
     return CheckReport(
-        n_rows=frame.height,
-        n_unlabelled=len(parts["unlabelled"]) + len(parts["unused"]),
+        n_rows=split.frame.height,
+        n_unlabelled=split.n_rows["unlabelled"] + split.n_rows["unused"],
         tasks={task.name: type(task).__name__ for task in tasks},
-        coverage=label_coverage(labels, parts),
+        coverage=split.coverage,
         columns=[asdict(note) for note in schema.describe()],
         problems=[asdict(problem) for problem in problems],
     )

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import copy
 import json
-import platform
 import time
 from collections.abc import Callable, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
-from cotrain._base import DataError, write_text_atomically
+from cotrain._base import versions, write_text_atomically
 from cotrain.comparison._references import single_task_learners, trees_table
 from cotrain.comparison._verdict import verdicts
 from cotrain.comparison.runs._result import RunResult, TaskVerdict
-from cotrain.data import read_table, split_rows, strata
 from cotrain.evaluation import EvaluationTable, delta_m_of, diagnostics
-from cotrain.learner import METRICS, Configuration, Learner
+from cotrain.learner import METRICS, Configuration, Learner, SplitTable
 from cotrain.training import Logger, ProgressLogger, TensorBoardLogger
 
 Message = Callable[[str], None]
@@ -55,29 +51,23 @@ def train_run(
     """
     message = message or (lambda _: None)
     clock = _Clock()
-    frame = read_table(configuration.data, configuration.query)
-    labels = strata(frame, configuration.learner.tasks)
-    parts = split_rows(frame, configuration.split, configuration.learner.seed, labels)
-    coverage = label_coverage(labels, parts)
-    require_labels(coverage)
-    n_rows = {name: len(rows) for name, rows in parts.items()}
-    message(_coverage_line(coverage, n_rows, frame.height))
+    split = SplitTable.of(configuration)
+    split.require_labels()
+    message(_coverage_line(split))
     clock.lap("read")
-
-    train, validation, test = (frame[parts[name]] for name in ("train", "validation", "test"))
-    left_out = configuration.split.columns
+    train, validation, test = (split[part] for part in ("train", "validation", "test"))
 
     def fit(learner: Learner, title: str, run: Path | None) -> Learner:
         return learner.fit(
             train,
             validation if validation.height else None,
-            unlabelled=frame[parts["unlabelled"]],
+            unlabelled=split["unlabelled"],
             run=run,
             resume=resume and run is not None,
             overwrite=overwrite,
             progress=False,
             loggers=_loggers(title, progress, run if tensorboard else None),
-            left_out=left_out,
+            left_out=split.left_out,
             config=configuration.config() if run is not None else None,
         )
 
@@ -102,8 +92,8 @@ def train_run(
         verdicts=judged,
         delta_m=None if gain is None else gain.value,
         delta_m_sentence="" if gain is None else str(gain),
-        coverage=coverage,
-        n_rows=n_rows,
+        coverage=split.coverage,
+        n_rows=split.n_rows,
         best_epoch={name: epoch + 1 for name, epoch in learner.fitted_result.best_epoch.items()},
         seconds=clock.laps,
         skipped=learner.fitted_result.skipped,
@@ -160,12 +150,6 @@ def _tested(
     )
 
 
-def versions() -> dict[str, str]:
-    """Return what a result was made with: Python and the packages that figures depend on."""
-    packages = ("cotrain", "torch", "numpy", "polars", "scikit-learn")
-    return {"python": platform.python_version()} | {name: metadata.version(name) for name in packages}
-
-
 def _diagnostics(learner: Learner, test: pl.DataFrame) -> dict[str, dict[str, Any]]:
     examples, outputs = learner.preprocessor.examples(test), learner.outputs(test)
     return {
@@ -179,36 +163,9 @@ def _diagnostics(learner: Learner, test: pl.DataFrame) -> dict[str, dict[str, An
     }
 
 
-def label_coverage(
-    labels: Mapping[str, np.ndarray], parts: Mapping[str, np.ndarray]
-) -> dict[str, dict[str, int]]:
-    """Return task -> part -> number of rows with a label.
-
-    Args:
-        labels: from `strata`.
-        parts: from `split_rows`.
-    """
-    return {
-        task: {
-            name: int((codes[parts[name]].reshape(len(parts[name]), -1) >= 0).any(axis=1).sum())
-            for name in ("train", "validation", "test")
-        }
-        for task, codes in labels.items()
-    }
-
-
-def require_labels(coverage: Mapping[str, Mapping[str, int]]) -> None:
-    """Raise `DataError` if a task has no label to learn from."""
-    for task, counts in coverage.items():
-        if counts["train"] == 0:
-            raise DataError(
-                f"Task {task!r} has no label among the training rows ({dict(counts)}): change the split, "
-                "or leave the task out."
-            )
-
-
-def _coverage_line(coverage: Mapping[str, Mapping[str, int]], n_rows: Mapping[str, int], height: int) -> str:
-    total = {task: sum(counts.values()) for task, counts in coverage.items()}
+def _coverage_line(split: SplitTable) -> str:
+    height, n_rows = split.frame.height, split.n_rows
+    total = {task: sum(counts.values()) for task, counts in split.coverage.items()}
     shares = ", ".join(f"{task} {n / height:.0%}" for task, n in total.items())
     without = n_rows["unlabelled"] + n_rows["unused"]
     return (

@@ -1,0 +1,97 @@
+"""A configuration's table, read once and divided into its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Self, final
+
+import numpy as np
+import polars as pl
+
+from cotrain._base import DataError
+from cotrain.data import read_table, split_rows, strata
+
+if TYPE_CHECKING:
+    from cotrain.learner._configuration import Configuration
+
+#: Parts whose labels are counted; every row is in one of these, in "unlabelled" or in "unused".
+LABELLED_PARTS = ("train", "validation", "test")
+
+
+@final
+@dataclass(frozen=True)
+class SplitTable:
+    """N rows and the part of the split that each belongs to.
+
+    Args:
+        frame: the whole table.
+        labels: task -> codes [N, T], −1 = unlabelled, from `strata`.
+        rows: part -> ascending row numbers, from `split_rows`: "train", "validation", "test", "unlabelled"
+            and "unused".
+        left_out: columns that are neither inputs nor targets.
+
+    Example:
+        >>> frame = pl.DataFrame({"x": range(3), "y": [0, 1, None]})
+        >>> rows = {"train": np.array([0, 1]), "validation": np.array([], int), "test": np.array([2])}
+        >>> split = SplitTable(frame, {"y": np.array([0, 1, -1])}, rows, [])
+        >>> split["test"]["x"].to_list(), split.n_rows["validation"], split.coverage["y"]
+        ([2], 0, {'train': 2, 'validation': 0, 'test': 0})
+        >>> from cotrain.learner import Configuration
+    """
+
+    frame: pl.DataFrame
+    labels: Mapping[str, np.ndarray]
+    rows: Mapping[str, np.ndarray]
+    left_out: list[str]
+
+    @classmethod
+    def of(cls, configuration: Configuration) -> Self:
+        """Read and divide the table of a configuration.
+
+        Raises:
+            DataError: the table cannot be read or divided.
+        """
+        frame = read_table(configuration.data, configuration.query)
+        labels = strata(frame, configuration.learner.tasks)
+        rows = split_rows(frame, configuration.split, configuration.learner.seed, labels)
+        return cls(frame, labels, rows, configuration.split.columns)
+
+    def __getitem__(self, part: str) -> pl.DataFrame:
+        """Return the rows of a part."""
+        return self.frame[self.rows[part]]
+
+    @cached_property
+    def n_rows(self) -> dict[str, int]:
+        """Part -> number of rows."""
+        return {part: len(rows) for part, rows in self.rows.items()}
+
+    @cached_property
+    def coverage(self) -> dict[str, dict[str, int]]:
+        """Task -> part -> number of rows with a label."""
+        return {
+            task: {part: _n_labelled(codes[self.rows[part]]) for part in LABELLED_PARTS}
+            for task, codes in self.labels.items()
+        }
+
+    def require_labels(self) -> None:
+        """Raise `DataError` if a task has no label to learn from."""
+        for task, counts in self.coverage.items():
+            if counts["train"] == 0:
+                raise DataError(
+                    f"Task {task!r} has no label among the training rows ({dict(counts)}): change the split, "
+                    "or leave the task out."
+                )
+
+    def require_rows(self, what: str, *parts: str) -> None:
+        """Raise `DataError` if one of these parts has no row; `what` needs it."""
+        for part in parts:
+            if not self.n_rows[part]:
+                raise DataError(f"{what} needs {part} rows, and the split leaves none: change split.")
+
+
+def _n_labelled(codes: np.ndarray) -> int:
+    """Return the number of rows with a label; −1 is none."""
+    labelled = codes >= 0 if codes.ndim == 1 else (codes >= 0).any(axis=1)
+    return int(np.count_nonzero(labelled))
