@@ -11,7 +11,7 @@ SEED ?= 1
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-keras quick shuffled coverage lint format docs dist clean
+.PHONY: help demo test test-keras quick shuffled coverage lint format figures docs dist clean
 
 help: ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

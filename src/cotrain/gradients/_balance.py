@@ -16,7 +16,7 @@ from cotrain.gradients._engine import Engine
 from cotrain.gradients._monitor import Monitor
 from cotrain.gradients._shared_parameters import SharedParameters
 from cotrain.gradients._state_dict import from_plain, to_plain
-from cotrain.gradients._step_losses import order_losses
+from cotrain.gradients._step_losses import Losses, losses_by_task, order_losses
 from cotrain.gradients.passes._base import PassContext, Step
 from cotrain.gradients.sources._registry import choose_source
 
@@ -107,6 +107,7 @@ class Balance:
         self.model = model
         self.monitor = monitor
         self.scaler = scaler
+        self.source = source if isinstance(source, str) else list(source)
         self._shared = SharedParameters(shared_parameters)
         context = PassContext(
             balancer,
@@ -128,18 +129,45 @@ class Balance:
         """
         return self._engine.weights_K
 
+    @property
+    def last_source(self) -> str | None:
+        """How the last step took the tasks' gradients, and why so; `None` before the first step.
+
+        "exact", "ghost", "disjoint" or "approximate", with the reason where there was a choice; or "none"
+        with the reason why the step needed no gradients of single tasks.
+        """
+        return self._engine.last_source
+
+    def __repr__(self) -> str:
+        shared = self._shared.all
+        n_numbers = sum(parameter.numel() for parameter in shared)
+        source = self.source if isinstance(self.source, str) else [type(m).__name__ for m in self.source]
+        tasks = None if self.tasks is None else list(self.tasks)
+        if tasks is not None and len(tasks) > 12:
+            tasks = f"[{', '.join(map(repr, tasks[:3]))}, ... {len(tasks)} in all]"
+        parts = [
+            repr(self.balancer),
+            f"{len(shared)} shared parameters of {n_numbers:,} numbers",
+            f"tasks={tasks}",
+            f"source={source!r}",
+            f"last_source={self.last_source!r}",
+        ]
+        return f"Balance({', '.join(parts)})"
+
     # -- a step -------------------------------------------------------------------------------------
 
     def backward(
         self,
-        losses: Mapping[str, Tensor],
-        *extra_batches: Mapping[str, Tensor],
+        losses: Losses,
+        *extra_batches: Losses,
         regulariser: Tensor | None = None,
     ) -> None:
         """Add this step's gradients to `.grad`.
 
         Args:
-            losses: task -> scalar loss with its graph; any subset of the tasks.
+            losses: task -> scalar loss with its graph; any subset of the tasks. Or one loss per task in the
+                order of the tasks, as a list (`None` where absent) or a tensor of K, such as the losses of K
+                rows; tasks without names are then "0", "1", ...
             extra_batches: for methods on independent batches (SDMGrad, MoDo): the losses of the two other
                 batches, from which the weights come; the update is taken from `losses`.
             regulariser: a scalar to add to the total at weight 1, such as `sharing.penalty()`.
@@ -157,8 +185,8 @@ class Balance:
 
     def combine(
         self,
-        losses: Mapping[str, Tensor],
-        *extra_batches: Mapping[str, Tensor],
+        losses: Losses,
+        *extra_batches: Losses,
         regulariser: Tensor | None = None,
     ) -> Tensor:
         """Return one scalar, Σₖ wₖ Lₖ, whose `backward` an engine can call.
@@ -190,7 +218,7 @@ class Balance:
 
     # -- what the balancer hears --------------------------------------------------------------------
 
-    def observe_update(self, losses: Mapping[str, Tensor]) -> None:
+    def observe_update(self, losses: Losses) -> None:
         """Give the balancer the losses of the same batch after the update (if `balancer.observes_update`).
 
         Compute them inside a `ReplayForward`, so that dropout draws the same and statistics count a
@@ -198,7 +226,7 @@ class Balance:
         """
         self.balancer.observe_update(self._values(losses))
 
-    def observe_validation(self, losses: Mapping[str, Tensor | float]) -> None:
+    def observe_validation(self, losses: Losses | Mapping[str, float]) -> None:
         """Give the balancer the losses on the validation data; a missing task counts as NaN."""
         self.balancer.observe_validation(self._values(losses))
 
@@ -267,8 +295,8 @@ class Balance:
 
     def _step(
         self,
-        losses: Mapping[str, Tensor],
-        extra: Sequence[Mapping[str, Tensor]],
+        losses: Losses,
+        extra: Sequence[Losses],
         regulariser: Tensor | None = None,
     ) -> Step:
         wanted = self.balancer.batches - 1
@@ -277,28 +305,30 @@ class Balance:
                 f"{type(self.balancer).__name__} takes the losses of {wanted} more independent batches, got "
                 f"{len(extra)}: call balance.backward(losses{', more' * wanted})."
             )
+        batches = [losses_by_task(batch, self.tasks) for batch in (losses, *extra)]
         if self.tasks is None:
-            if not losses:
+            if not batches[0]:
                 raise InvalidArgumentError(
                     "The first call has no losses, so the tasks are unknown: pass Balance(tasks=[...])."
                 )
-            self.tasks = tuple(losses)
+            self.tasks = tuple(batches[0])
         engine = self._engine
-        first, *rest = [order_losses(batch, self.tasks, engine.device()) for batch in (losses, *extra)]
+        first, *rest = [order_losses(batch, self.tasks, engine.device()) for batch in batches]
         return Step(
             first, self.tasks, engine.step, extra=rest, regulariser=regulariser, reused_K=engine.reused_K
         )
 
-    def _values(self, losses: Mapping[str, Tensor | float]) -> Tensor:
+    def _values(self, losses: Losses | Mapping[str, float]) -> Tensor:
         """Return K values in the order of the tasks, NaN where absent."""
         if self.tasks is None:
             raise InvalidArgumentError(
                 "The tasks are unknown before the first step: pass Balance(tasks=[...])."
             )
-        for name in losses:
+        named = losses if isinstance(losses, Mapping) else losses_by_task(losses, self.tasks)
+        for name in named:
             if name not in self.tasks:
                 raise InvalidArgumentError(f"There is no task {name!r}: {did_you_mean(name, self.tasks)}")
-        given = {name: torch.as_tensor(loss).detach() for name, loss in losses.items()}
+        given = {name: torch.as_tensor(loss).detach() for name, loss in named.items()}
         like = next(iter(given.values()), torch.zeros(()))
         missing = torch.full((), float("nan"), dtype=like.dtype, device=like.device)
         return torch.stack([given.get(name, missing).reshape(()).to(like) for name in self.tasks])

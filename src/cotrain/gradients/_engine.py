@@ -31,7 +31,7 @@ class Engine:
         self.step = 0
         self.weights_K: Tensor | None = None
         self.reused_K: Tensor | None = None
-        self.last_source = ""
+        self.last_source: str | None = None
         self._by_losses = LossPass(context)
         self._split = SplitPass(context)
         self._by_gradients = GradientPass(context, source)
@@ -63,7 +63,7 @@ class Engine:
 
     def _keep(self, result: PassResult) -> None:
         self.step += 1
-        self.last_source = result.source or self.last_source
+        self.last_source = result.source
         if result.weights_K is None:
             return
         self.weights_K = result.weights_K

@@ -75,6 +75,56 @@ def places_on(places: tuple[int, ...], device: torch.device) -> Tensor:
     return torch.tensor(places, dtype=torch.long, device=device)
 
 
+#: What a step can be given: losses by task, or one for each task in order (`None`: absent), or a vector of K.
+Losses = Mapping[str, Tensor] | Sequence[Tensor | None] | Tensor
+
+
+def losses_by_task(losses: Losses, tasks: Sequence[str] | None) -> dict[str, Tensor]:
+    """Give the losses of a list or vector the names of their tasks.
+
+    Args:
+        losses: task -> loss; or a list with one loss per task in the order of the tasks, `None` where absent;
+            or a tensor of K losses, such as the losses of K rows.
+        tasks: the K names; `None`: not known yet, then they are "0", "1", ...
+
+    Raises:
+        InvalidArgumentError: for anything else, or another number of losses than tasks.
+
+    Example:
+        >>> sorted(losses_by_task(torch.ones(2), None))
+        ['0', '1']
+    """
+    if isinstance(losses, Mapping):
+        return dict(losses)
+    if isinstance(losses, Tensor):
+        if losses.ndim != 1:
+            raise InvalidArgumentError(
+                f"A tensor of losses must have one axis, the K tasks, got shape {tuple(losses.shape)}: take "
+                "the mean over the other axes, or pass a dict from task to scalar loss."
+            )
+        given: list[Tensor | None] = [losses[place] for place in range(len(losses))]
+    elif isinstance(losses, (list, tuple)):
+        given = list(losses)
+        for loss in given:
+            if loss is not None and not isinstance(loss, Tensor):
+                raise InvalidArgumentError(
+                    f"A list of losses must hold scalar tensors, or None where a task is absent, got "
+                    f"{type(loss).__name__}: pass [loss_a, loss_b] or a dict from task to loss."
+                )
+    else:
+        raise InvalidArgumentError(
+            f"The losses of a step must be a dict from task to loss, a list or a tensor of K losses, got "
+            f"{type(losses).__name__}: pass balance.backward({{'a': loss_a, 'b': loss_b}})."
+        )
+    names = [str(place) for place in range(len(given))] if tasks is None else list(tasks)
+    if len(given) != len(names):
+        raise InvalidArgumentError(
+            f"Got {len(given)} losses for {len(names)} tasks: pass one for each in their order, None where a "
+            "task is absent, or a dict from task to loss."
+        )
+    return {name: loss for name, loss in zip(names, given, strict=True) if loss is not None}
+
+
 def order_losses(losses: Mapping[str, Tensor], tasks: Sequence[str], device: torch.device) -> StepLosses:
     """Sort the losses by task and check them.
 
@@ -95,6 +145,11 @@ def order_losses(losses: Mapping[str, Tensor], tasks: Sequence[str], device: tor
         return StepLosses(len(tasks), (), (), torch.zeros(0, device=device))
     if any(loss.ndim for loss in live):
         live = tuple([loss.reshape(()) for loss in live])
+    roots = {loss.grad_fn for loss in live}
+    if len(roots) < len(live) or None in roots:
+        # Outputs of one node (unbind), one loss for two tasks, or a parameter: each needs a root of its own.
+        with torch.enable_grad():
+            live = tuple([loss.clone() for loss in live])
     kinds = {loss.dtype for loss in live}
     with torch.no_grad():
         if kinds == {torch.float32}:

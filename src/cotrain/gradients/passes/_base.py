@@ -88,13 +88,13 @@ class PassResult:
 
     Args:
         weights_K: the weights beside the losses; `None`: none were decided, for the loss scale is too large.
+        source: how the gradients of the tasks were taken, and why so.
         solved_K: which tasks' weights were computed from gradients; `None`: no such thing was done.
-        source: how the gradients were taken, and why so; empty where none were.
     """
 
     weights_K: Tensor | None
+    source: str
     solved_K: np.ndarray | None = None
-    source: str = ""
 
 
 class Pass(ABC):

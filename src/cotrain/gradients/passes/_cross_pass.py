@@ -39,7 +39,7 @@ class CrossPass(Pass):
         decision = self._decide(step, jacobians[0] @ jacobians[1].T)
         take_note(self.context, step, decision)
         weights_K = torch.from_numpy(decision.weights_K).to(step.losses.values_A)
-        return PassResult(weights_K, decision.active_K, "exact: independent batches")
+        return PassResult(weights_K, "exact: the weights come from independent batches", decision.active_K)
 
     def backward(self, step: Step) -> PassResult:
         """Weigh, then pass the losses."""

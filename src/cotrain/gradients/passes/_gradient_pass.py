@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import cast
 
@@ -11,11 +12,20 @@ from torch import Tensor
 
 from cotrain._base import InvalidArgumentError
 from cotrain.balancing import JacobianRule, Needs, StepDecision
-from cotrain.gradients._distributed import averaged_grads, refuse_synchronising, share_call, world_size
+from cotrain.gradients._distributed import (
+    averaged_grads,
+    is_sharded,
+    refuse_synchronising,
+    share_call,
+    world_size,
+)
 from cotrain.gradients._step_losses import StepLosses
+from cotrain.gradients.graph._task_graph import TaskGraph
 from cotrain.gradients.passes._base import Pass, PassContext, PassResult, Step
 from cotrain.gradients.sources._base import GradientRequest, GradientSource, TaskGradients
 from cotrain.gradients.sources._distributed import ranks_source
+
+_log = logging.getLogger("cotrain")
 
 
 class GradientPass(Pass):
@@ -25,6 +35,7 @@ class GradientPass(Pass):
         super().__init__(context)
         self._source = source
         self._ranks_source: GradientSource | None = None
+        self._unreached_said = False
 
     def weigh(self, step: Step) -> PassResult:
         """Return the weights; the graph stays."""
@@ -56,6 +67,9 @@ class GradientPass(Pass):
 
     def _open(self, step: Step, *, retain: bool, weighed: bool) -> TaskGradients:
         context, losses = self.context, step.losses
+        if not self._unreached_said and len(losses.live) == losses.n_tasks:
+            self._unreached_said = True
+            warn_unreached(losses, context)
         full = context.rescale in ("sum", "mean") or context.due(step.number)
         diagonal = context.balancer.needs in (Needs.NORMS, Needs.JACOBIAN) and not full
         if context.scaler is not None and not weighed:
@@ -123,10 +137,31 @@ class GradientPass(Pass):
 
     def _result(self, decision: StepDecision, step: Step, gradients: TaskGradients) -> PassResult:
         if decision.overflow:
-            return PassResult(None, None, gradients.said())
+            return PassResult(None, gradients.said())
         take_note(self.context, step, decision)
         weights_K = torch.from_numpy(decision.weights_K).to(step.losses.values_A)
-        return PassResult(weights_K, decision.active_K, gradients.said())
+        return PassResult(weights_K, gradients.said(), decision.active_K)
+
+
+def warn_unreached(losses: StepLosses, context: PassContext) -> None:
+    """Say which shared parameters no loss reaches: a deep copy, an average or a slip, often."""
+    shared = context.shared.trainable()
+    if world_size() > 1 and is_sharded(shared):
+        return  # the graph holds what was gathered, not the parameters
+    reached = {id(leaf) for leaf in TaskGraph(losses.live).leaves.values()}
+    unreached = [parameter for parameter in shared if id(parameter) not in reached]
+    if not unreached:
+        return
+    names = {} if context.model is None else {id(p): name for name, p in context.model.named_parameters()}
+    some = [names.get(id(p), f"one of shape {tuple(p.shape)}") for p in unreached[:3]]
+    _log.warning(
+        "No loss reaches %d of the %d shared parameters (%s%s), so they count for nothing in the weights: "
+        "pass the parameters that the losses are computed from, not copies of them.",
+        len(unreached),
+        len(shared),
+        ", ".join(some),
+        ", ..." if len(unreached) > 3 else "",
+    )
 
 
 def with_all_ranks(step: Step) -> Step:

@@ -21,14 +21,15 @@ class LossPass(Pass):
     def weigh(self, step: Step) -> PassResult:
         """Return the weights, on the losses' device."""
         losses_K, present_K = share_losses(step.losses)
-        rule = self.context.balancer
+        rule, why = self.context.balancer, "the method weighs losses"
         if rule.needs is not Needs.LOSSES:
+            why = "no shared parameter can learn, so the weights are the preference"
             rule = Equal(preference=rule.preference)
         weights_K = rule.weights(losses_K, None, present_K)
         if self.context.rescale == "weights":
             weights_K = scaled_to_number(weights_K)
         self.start_counting(step.losses)
-        return PassResult(weights_K.to(step.losses.values_A.dtype))
+        return PassResult(weights_K.to(step.losses.values_A.dtype), f"none: {why}")
 
     def backward(self, step: Step) -> PassResult:
         """Do one pass for the weighted losses and the regulariser together."""

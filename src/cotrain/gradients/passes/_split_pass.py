@@ -34,7 +34,7 @@ class SplitPass(Pass):
         else:
             weights_K = step.reused_K.to(losses.values_A) * losses.present_K()
         self.start_counting(losses)
-        return PassResult(weights_K)
+        return PassResult(weights_K, "none: weights of an earlier step are used again")
 
     def backward(self, step: Step) -> PassResult:
         """Weigh the shared part and the heads."""
