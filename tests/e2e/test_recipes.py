@@ -20,6 +20,10 @@ BLOCKS = dict(
 def test_all_recipes_are_found():
     assert set(BLOCKS) == {
         "A plain loop",
+        "A batch and a forward pass of each task's own",
+        "A network with nothing but shared parameters",
+        "Two optimisers",
+        "LBFGS",
         "Mixed precision",
         "Several processes",
         "Accelerate",

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import InvalidArgumentError, require_extra
+
+if TYPE_CHECKING:
+    import polars as pl
+
+#: Columns of `Monitor.to_frame` beside the step and the task.
+_FIGURES = ("loss", "weight", "norm", "cosine", "conflict", "update", "update_of_sum")
 
 
 class Monitor:
@@ -89,7 +95,85 @@ class Monitor:
         )
         del self.records[: -self.keep]
 
+    def to_frame(self) -> pl.DataFrame:
+        """Return the records as a table, a row per recorded step and task.
+
+        Returns:
+            columns `step`, `task`, `loss`, `weight`, `norm` (of the gradient), `cosine` (mean over the other
+            tasks of the step), `conflict` (of the step), `update` and `update_of_sum` (of the step); NaN
+            where a task was absent.
+
+        Example:
+            >>> monitor = Monitor()
+            >>> monitor.record(0, ["a", "b"], np.ones(2), np.ones(2), np.array([[1.0, -1.0], [-1.0, 4.0]]))
+            >>> monitor.to_frame().select("step", "task", "norm", "cosine").rows()
+            [(0, 'a', 1.0, -0.5), (0, 'b', 2.0, -0.5)]
+        """
+        import polars as pl  # not needed to balance, so that balancing does not wait for it
+
+        rows = [
+            (record["step"], task, *of_task, record["conflict"], record["update"], record["update_of_sum"])
+            for record in self.records
+            for task, *of_task in zip(
+                record["tasks"],
+                record["losses"],
+                record["weights"],
+                record["norms"],
+                _mean_cosines(record["cosines"]),
+                strict=True,
+            )
+        ]
+        schema = {"step": pl.Int64, "task": pl.String, **dict.fromkeys(_FIGURES, pl.Float64)}
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def plot(self) -> Any:
+        """Draw losses, weights, gradient norms and mean cosines of the tasks over the recorded steps.
+
+        Returns:
+            a `matplotlib.figure.Figure`: `figure.savefig("tasks.png")`. No global figure is opened.
+
+        Raises:
+            InvalidArgumentError: nothing has been recorded.
+            MissingExtraError: without the extra `report`.
+
+        Example:
+            >>> monitor = Monitor()
+            >>> monitor.record(0, ["a", "b"], np.ones(2), np.ones(2), np.array([[1.0, -1.0], [-1.0, 4.0]]))
+            >>> len(monitor.plot().axes)
+            4
+        """
+        if not self.records:
+            raise InvalidArgumentError("Monitor.plot(): nothing has been recorded yet; make a step first.")
+        figure = require_extra("matplotlib.figure", "report", "Monitor.plot").Figure(
+            figsize=(9, 6), layout="constrained"
+        )
+        frame = self.to_frame()
+        titles = {"loss": "loss", "weight": "weight", "norm": "gradient norm", "cosine": "mean cosine"}
+        for axes, (column, title) in zip(
+            figure.subplots(2, 2, sharex=True).flat, titles.items(), strict=True
+        ):
+            for task, rows in frame.group_by("task", maintain_order=True):
+                axes.plot(rows["step"], rows[column], marker=".", label=str(task[0]))
+            axes.set_title(title)
+            if column != "cosine" and (frame[column].fill_nan(None).drop_nulls() > 0).all():
+                axes.set_yscale("log")
+            if column == "cosine":
+                axes.axhline(0.0, color="grey", linewidth=0.8)
+        for axes in figure.axes[2:]:
+            axes.set_xlabel("step")
+        figure.axes[0].legend()
+        return figure
+
     def take(self) -> list[dict[str, Any]]:
         """Return the records and forget them, for a history that is written elsewhere."""
         records, self.records = self.records, []
         return records
+
+
+def _mean_cosines(cosines: Sequence[Sequence[float]]) -> list[float]:
+    """Return each task's mean cosine with the others that were there; NaN where there was none."""
+    means = []
+    for k, row in enumerate(cosines):
+        others = [value for j, value in enumerate(row) if j != k and np.isfinite(value)]
+        means.append(float(np.mean(others)) if others else float("nan"))
+    return means

@@ -66,3 +66,41 @@ def test_errors_are_sentences():
         Monitor(every=0)
     with pytest.raises(InvalidArgumentError, match="keep"):
         Monitor(keep=0)
+
+
+def recorded(steps=3):
+    monitor = Monitor(every=1)
+    for step in range(steps):
+        gramian = np.array([[1.0, -1.0, 0.0], [-1.0, 4.0, 0.0], [0.0, 0.0, np.nan]])
+        gramian[2] = gramian[:, 2] = np.nan  # the third task is absent
+        monitor.record(
+            step, ["a", "b", "c"], np.array([1.0, 2.0, np.nan]), np.array([1.0, 1.0, 0.0]), gramian
+        )
+    return monitor
+
+
+def test_the_table_has_a_row_per_step_and_task_with_the_recorded_figures():
+    frame = recorded().to_frame()
+    assert frame.height == 9
+    assert frame["step"].to_list() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    one = frame.filter(step=1)
+    assert one["task"].to_list() == ["a", "b", "c"]
+    assert one["norm"].to_list()[:2] == [1.0, 2.0]
+    assert one["cosine"].to_list()[:2] == [-0.5, -0.5]
+    assert np.isnan(one["cosine"][2])
+    assert np.isnan(one["loss"][2])
+    assert Monitor().to_frame().height == 0
+
+
+def test_the_picture_shows_every_task_and_leaves_no_global_figure():
+    matplotlib = pytest.importorskip("matplotlib.pyplot")
+    before = matplotlib.get_fignums()
+    figure = recorded().plot()
+    assert [axes.get_title() for axes in figure.axes] == ["loss", "weight", "gradient norm", "mean cosine"]
+    assert all(len(axes.get_lines()) >= 3 for axes in figure.axes)
+    assert matplotlib.get_fignums() == before
+
+
+def test_a_picture_of_nothing_is_refused():
+    with pytest.raises(InvalidArgumentError, match="nothing has been recorded"):
+        Monitor().plot()
