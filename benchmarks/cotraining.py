@@ -58,6 +58,7 @@ from cotrain.cotraining import (
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._network_factory import NetworkFactory
 from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
+from cotrain.cotraining.rounds._run import CoTrainingRun
 from cotrain.cotraining.rounds._strategy_selection import candidates, together
 from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskNetwork
 from cotrain.tasks import Task
@@ -72,7 +73,7 @@ Found = dict[str, tuple[dict[str, float], int]]
 # -- ours -----------------------------------------------------------------------------------------------
 
 
-def toolbox(problem: Problem, settings: CoTraining, seed: int) -> NetworkFactory:
+def factory_of(problem: Problem, settings: CoTraining, seed: int) -> NetworkFactory:
     shapes = {"inputs": tuple(problem.train.inputs["inputs"].shape[1:])}
 
     def build(name: str, tasks: Sequence[Task]) -> MultiTaskNetwork:
@@ -86,7 +87,14 @@ def toolbox(problem: Problem, settings: CoTraining, seed: int) -> NetworkFactory
     training = Training(1, batch_size=128, learning_rate=problem.learning_rate, select="last", average=0.95)
     balancer = Equal() if len(problem.tasks) == 1 else ReferenceScaled()
     return NetworkFactory(
-        problem.tasks, build, balancer, training, settings, shapes=shapes, views=problem.views, seed=seed
+        problem.tasks,
+        build=build,
+        balancer=balancer,
+        training=training,
+        settings=settings,
+        shapes=shapes,
+        views=problem.views,
+        seed=seed,
     )
 
 
@@ -96,14 +104,19 @@ def settings_of(strategy: Strategy, rounds: int, problem: Problem) -> CoTraining
 
 
 def outcome_of(
-    problem: Problem, strategy: Strategy, seed: int, rounds: int, validation: Examples | None = None
+    problem: Problem, strategy: Strategy, seed: int, rounds: int, *, validation: Examples | None = None
 ) -> CoTrainingResult:
     settings = settings_of(strategy, rounds, problem)
-    factory = toolbox(problem, settings, seed)
-    loop = CoTrainingLoop(
-        problem.tasks, problem.train, validation, settings, strategy, factory, seed=seed, truth=problem.truth
+    run = CoTrainingRun(
+        tasks=problem.tasks,
+        examples=problem.train,
+        validation=validation,
+        settings=settings,
+        factory=factory_of(problem, settings, seed),
+        seed=seed,
+        truth=problem.truth,
     )
-    return loop.run()
+    return CoTrainingLoop(run).run()
 
 
 def figures(problem: Problem, answer: Any) -> dict[str, float]:
@@ -149,7 +162,7 @@ def network(times: int) -> Callable[[Problem, int], Found]:
 
     def contender(problem: Problem, seed: int) -> Found:
         settings = CoTraining(updates=UPDATES * times)
-        peer = toolbox(problem, settings, seed).network("network")
+        peer = factory_of(problem, settings, seed).network("network")
         fitted = peer.fit(problem.train, None, "start", FitCache())
         return {"": (figures(problem, fitted.predictions(problem.test.inputs)), fitted.updates)}
 
@@ -158,7 +171,7 @@ def network(times: int) -> Callable[[Problem, int], Found]:
 
 def separate(problem: Problem, seed: int) -> Found:
     """Return a network per task."""
-    factory = toolbox(problem, CoTraining(updates=UPDATES), seed)
+    factory = factory_of(problem, CoTraining(updates=UPDATES), seed)
     answer = {}
     for task in problem.tasks:
         fitted = factory.network(f"network of {task.name}", [task]).fit(
@@ -172,9 +185,9 @@ def auto(problem: Problem, seed: int) -> Found:
     """Return what the validation rows choose, and each candidate with the same validation rows."""
     smaller, validation = problem.validated()
     settings = settings_of(Committee(), ROUNDS, smaller)
-    factory = toolbox(smaller, settings, seed)
+    factory = factory_of(smaller, settings, seed)
     outcomes = {
-        type(one).__name__: outcome_of(smaller, one, seed, ROUNDS, validation)
+        type(one).__name__: outcome_of(smaller, one, seed, ROUNDS, validation=validation)
         for one in candidates(settings, factory, len(smaller.train))
     }
     outcomes["auto"] = together(smaller.tasks, outcomes, validation)

@@ -18,8 +18,9 @@ import torch
 import cotrain as ct
 from cotrain._base import mix_seed
 from cotrain.cotraining import TwoViewCoTraining, View
-from cotrain.cotraining._network_factory import Toolbox
-from cotrain.cotraining.rounds._co_training_loop import Loop
+from cotrain.cotraining._network_factory import NetworkFactory
+from cotrain.cotraining.rounds._run import CoTrainingRun
+from cotrain.cotraining.rounds._strategy_selection import run_rounds
 from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskNetwork
 from cotrain.tasks import Task
 from cotrain.training import Examples
@@ -62,23 +63,33 @@ def build(name: str, tasks: Sequence[Task]) -> MultiTaskNetwork:
         return MultiTaskNetwork(sharing, {task.name: task.head(64) for task in tasks})
 
 
-kit = Toolbox(
+factory = NetworkFactory(
     [task],
-    build,
-    ct.balancing.Equal(),
-    ct.Training(1, 128, learning_rate=3e-3, select="last", average=0.95),
-    settings,
+    build=build,
+    balancer=ct.balancing.Equal(),
+    training=ct.Training(1, 128, learning_rate=3e-3, select="last", average=0.95),
+    settings=settings,
     shapes={"inputs": (4840,)},
     views={"page": View({"inputs": page}), "links": View({"inputs": ~page})},
     seed=given.seed,
 )
-loop = Loop([task], examples, None, settings, TwoViewCoTraining(["page", "links"]), kit, seed=given.seed)
-outcome = loop.run()
+outcome = run_rounds(
+    CoTrainingRun(
+        tasks=[task],
+        examples=examples,
+        validation=None,
+        settings=settings,
+        factory=factory,
+        seed=given.seed,
+    )
+)
 
 # -- the curve ------------------------------------------------------------------------------------------
 inputs, truth = {"inputs": torch.from_numpy(words[test])}, course[test]
 for number, peers in enumerate(outcome.fitted):
-    probability = np.mean([one.beliefs(inputs)["course"].scores(task).numpy()[:, 0] for one in peers], axis=0)
+    probability = np.mean(
+        [one.predictions(inputs)["course"].scores(task).numpy()[:, 0] for one in peers], axis=0
+    )
     predicted = (probability > 0.5).astype(int)
     right = float((predicted == truth).mean())
     hits = int((predicted & truth).sum())

@@ -15,6 +15,7 @@ from cotrain.configuration import construct, describe, kinds_of
 from cotrain.cotraining import Calibrator, CoTraining, Selector, Strategy
 from cotrain.cotraining._network_factory import NetworkFactory
 from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
+from cotrain.cotraining.rounds._run import CoTrainingRun
 from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskNetwork
 from cotrain.tasks import Task
 from cotrain.training import Examples, Training
@@ -22,7 +23,7 @@ from cotrain.training import Examples, Training
 STRATEGIES = list(kinds_of(Strategy).values())
 
 
-def kit_and_rows() -> tuple[NetworkFactory, Examples, list[Task]]:
+def factory_and_rows() -> tuple[NetworkFactory, Examples, list[Task]]:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(60, 4, generator=generator)
     frame = pl.DataFrame({"a": (x[:, 0] > 0).int().numpy(), "b": x[:, 1].numpy()})
@@ -47,12 +48,20 @@ def kit_and_rows() -> tuple[NetworkFactory, Examples, list[Task]]:
 
     training = Training(epochs=2, batch_size=32, select="last")
     settings = CoTraining(updates=6)
-    return NetworkFactory(tasks, build, Equal(), training, settings, shapes={"inputs": (4,)}), rows, tasks
+    factory = NetworkFactory(
+        tasks,
+        build=build,
+        balancer=Equal(),
+        training=training,
+        settings=settings,
+        shapes={"inputs": (4,)},
+    )
+    return factory, rows, tasks
 
 
 @pytest.mark.parametrize("kind", STRATEGIES)
 def test_teachers_and_answers_are_among_the_peers(kind: type[Strategy]):
-    factory, _, tasks = kit_and_rows()
+    factory, _, tasks = factory_and_rows()
     strategy = kind()
     n = len(strategy.peers(factory))
     answering = strategy.answering(n)
@@ -68,18 +77,16 @@ def test_teachers_and_answers_are_among_the_peers(kind: type[Strategy]):
 
 @pytest.mark.parametrize("kind", STRATEGIES)
 def test_peers_have_names_of_their_own(kind: type[Strategy]):
-    names = [peer.name for peer in kind().peers(kit_and_rows()[0])]
+    names = [peer.name for peer in kind().peers(factory_and_rows()[0])]
     assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("kind", STRATEGIES)
 def test_equal_seeds_give_equal_rounds(kind: type[Strategy]):
-    factory, rows, tasks = kit_and_rows()
+    factory, rows, tasks = factory_and_rows()
     settings = CoTraining(kind(), 1, updates=6)
-    answers = [
-        CoTrainingLoop(tasks, rows, None, settings, kind(), factory).run().predictions(rows.inputs)
-        for _ in range(2)
-    ]
+    run = CoTrainingRun(tasks=tasks, examples=rows, validation=None, settings=settings, factory=factory)
+    answers = [CoTrainingLoop(run).run().predictions(rows.inputs) for _ in range(2)]
     assert torch.equal(answers[0]["a"].probabilities, answers[1]["a"].probabilities)
     assert torch.equal(answers[0]["b"].values, answers[1]["b"].values)
 
@@ -111,12 +118,12 @@ def test_settings_out_of_range_are_refused(name: str, value: Any):
 
 
 def test_an_unknown_estimator_is_named():
-    factory, _, _ = kit_and_rows()
+    factory, _, _ = factory_and_rows()
     with pytest.raises(InvalidArgumentError, match="Cannot make the estimator 'sklearn.tree:Oak'"):
         factory.estimator("trees", "sklearn.tree:Oak", "sklearn.linear_model:Ridge", {}, transductive=False)
 
 
 def test_an_unknown_view_is_named():
-    factory, _, _ = kit_and_rows()
+    factory, _, _ = factory_and_rows()
     with pytest.raises(InvalidArgumentError, match="There is no view 'left'"):
         factory.views(["left"], 2)

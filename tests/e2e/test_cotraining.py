@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 import cotrain as ct
 from cotrain._base import ConfigError
 from cotrain.cli._app import app
+from cotrain.data._row_hash import row_keys
 from cotrain.learner import Configuration
 from cotrain.training import Fit
 
@@ -217,4 +218,4 @@ def test_no_row_of_validation_or_test_gets_a_pseudo_label(tmp_path: Path):
         rows = pl.read_csv(tmp_path / "table.csv").filter(pl.col("part") == part)
         rows = rows.filter(pl.col("side").is_not_null() | pl.col("size").is_not_null())
         assert rows.height > 30
-        assert not labelled & set(ct.cotraining.row_keys(preprocessor.inputs(rows)))
+        assert not labelled & set(row_keys(preprocessor.inputs(rows)))

@@ -49,7 +49,8 @@ def kinds_of(base: type[T]) -> dict[str, type[T]]:
         True
     """
     package = FAMILIES[base]
-    exported = {name: getattr(package, name) for name in package.__all__}
+    # What is imported when it is first used is no part of a configuration.
+    exported = {name: vars(package)[name] for name in package.__all__ if name in vars(package)}
     return {
         name: value
         for name, value in exported.items()

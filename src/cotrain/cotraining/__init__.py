@@ -10,10 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from cotrain.cotraining._predictions import Prediction, prediction_of_output
-from cotrain.cotraining._pseudo_labels import PseudoLabels
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining.calibration import Calibrator, Isotonic, Temperature
-from cotrain.cotraining.guards._distribution_shift import row_keys
 from cotrain.cotraining.peers import (
     CrossTaskPeer,
     EstimatorPeer,
@@ -22,9 +20,8 @@ from cotrain.cotraining.peers import (
     NetworkPeer,
     Peer,
 )
+from cotrain.cotraining.rounds._pseudo_labels import PseudoLabels
 from cotrain.cotraining.rounds._records import CoTrainingResult, RoundRecord, TaskRound
-from cotrain.cotraining.rounds._strategy_selection import run_rounds
-from cotrain.cotraining.rounds._student import fit_student
 from cotrain.cotraining.selection import (
     AdaptiveThreshold,
     Agreement,
@@ -56,7 +53,7 @@ if TYPE_CHECKING:
     from cotrain.cotraining.estimators._classifier import CoTrainingClassifier as CoTrainingClassifier
     from cotrain.cotraining.estimators._regressor import CoTrainingRegressor as CoTrainingRegressor
 
-#: Name -> its module. They are no part of `__all__`: whoever looks through it needs no scikit-learn.
+#: Name -> its module.
 _LATE = {
     "CoTrainingClassifier": "cotrain.cotraining.estimators._classifier",
     "CoTrainingRegressor": "cotrain.cotraining.estimators._regressor",
@@ -68,6 +65,8 @@ __all__ = [
     "Calibrator",
     "Candidates",
     "CoTraining",
+    "CoTrainingClassifier",
+    "CoTrainingRegressor",
     "CoTrainingResult",
     "Committee",
     "Coreg",
@@ -99,12 +98,9 @@ __all__ = [
     "TwoViewCoTraining",
     "View",
     "column_view",
-    "fit_student",
     "independent_views",
     "prediction_of_output",
     "random_views",
-    "row_keys",
-    "run_rounds",
 ]
 
 
@@ -115,4 +111,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *_LATE])
+    return sorted(__all__)

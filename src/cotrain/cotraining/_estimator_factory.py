@@ -18,20 +18,20 @@ class EstimatorFactory:
     """Gives clones of one estimator wherever a strategy asks for a network: a `PeerFactory` of the loop.
 
     Args:
-        toolbox: makes everything else.
+        others: makes everything else.
         classifier: for classes and labels; `None`: there is no such task.
         regressor: for numbers; `None`: there is no such task.
     """
 
-    def __init__(self, toolbox: NetworkFactory, classifier: Any = None, regressor: Any = None) -> None:
-        self.toolbox = toolbox
+    def __init__(self, others: NetworkFactory, classifier: Any = None, regressor: Any = None) -> None:
+        self.others = others
         self.classifier = classifier
         self.regressor = regressor
 
     @property
     def tasks(self) -> list[Task]:
         """All tasks."""
-        return self.toolbox.tasks
+        return self.others.tasks
 
     def network(
         self,
@@ -58,7 +58,7 @@ class EstimatorFactory:
             self.classifier,
             self.regressor,
             view=view,
-            bootstrap=self.toolbox.seed if bootstrap else None,
+            bootstrap=self.others.seed if bootstrap else None,
         )
 
     def estimator(
@@ -71,8 +71,8 @@ class EstimatorFactory:
         transductive: bool,
     ) -> Peer:
         """Make a peer of the estimators that the strategy names."""
-        return self.toolbox.estimator(name, classifier, regressor, options, transductive=transductive)
+        return self.others.estimator(name, classifier, regressor, options, transductive=transductive)
 
     def views(self, names: Sequence[str], n_random: int) -> list[View]:
         """Return named views, or random ones."""
-        return self.toolbox.views(names, n_random)
+        return self.others.views(names, n_random)

@@ -13,6 +13,7 @@ from cotrain.training import Fit, FitResult, read_checkpoint
 
 #: Rises when a stored fit can no longer be read by older code.
 VERSION = 1
+_PARTS = ("weights", "weights_of", "best_epoch", "history", "skipped")
 
 
 @final
@@ -81,13 +82,7 @@ class FitCache:
 
 
 def _parts(result: FitResult) -> dict[str, Any]:
-    return {
-        "weights": result.weights,
-        "weights_of": result.weights_of,
-        "best_epoch": result.best_epoch,
-        "history": result.history,
-        "skipped": result.skipped,
-    }
+    return {name: getattr(result, name) for name in _PARTS}
 
 
 def _read(path: Path, fingerprint: str) -> FitResult:
@@ -97,4 +92,4 @@ def _read(path: Path, fingerprint: str) -> FitResult:
             f"{path} belongs to other training rows: the data or the configuration has changed since. "
             "Train again with --overwrite (overwrite=True)."
         )
-    return FitResult(**{name: state[name] for name in _parts(FitResult([], {}, {}, [], {}))})
+    return FitResult(**{name: state[name] for name in _PARTS})

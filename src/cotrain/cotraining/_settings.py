@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Literal, final
 
@@ -80,6 +81,12 @@ class CoTraining:
         self.views = {name: list(columns) for name, columns in (views or {}).items()}
         self.division = division
         self._check()
+
+    def with_strategy(self, strategy: Strategy) -> CoTraining:
+        """Return the same settings with this strategy."""
+        changed = copy.copy(self)
+        changed.strategy = strategy
+        return changed
 
     def _check(self) -> None:
         ranges: list[tuple[str, bool, str]] = [

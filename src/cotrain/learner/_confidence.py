@@ -19,8 +19,8 @@ from cotrain.cotraining import (
     PseudoLabels,
     Temperature,
     prediction_of_output,
-    row_keys,
 )
+from cotrain.data._row_hash import row_keys
 from cotrain.learner._run_folder import CONFIDENCE, PSEUDO_LABELS
 from cotrain.tasks import Task
 from cotrain.training import Examples

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, final
 import polars as pl
 
 from cotrain._base import write_text_atomically
-from cotrain.cotraining import CoTraining, CoTrainingResult, RoundRecord, fit_student, run_rounds
+from cotrain.cotraining import CoTraining, CoTrainingResult, RoundRecord
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._network_factory import NetworkFactory
+from cotrain.cotraining.rounds._run import CoTrainingRun
+from cotrain.cotraining.rounds._strategy_selection import run_rounds
+from cotrain.cotraining.rounds._student import fit_student
 from cotrain.learner._confidence import cells_of
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.learner._run_folder import COTRAINING, ROUNDS
@@ -69,10 +72,10 @@ class CoTrainingStage:
 
         self.factory = NetworkFactory(
             preprocessor.tasks,
-            build_with,
-            learner.balancer,
-            learner.training,
-            settings,
+            build=build_with,
+            balancer=learner.balancer,
+            training=learner.training,
+            settings=settings,
             shapes=row_shapes(preprocessor.spec),
             views=named_views(preprocessor.schema, preprocessor.spec, settings.views),
             seed=learner.seed,
@@ -90,19 +93,18 @@ class CoTrainingStage:
         """
         self.factory.inputs = train.inputs
         cache = FitCache(None if self.folder is None else self.folder / ROUNDS)
-        outcome = run_rounds(
-            self.preprocessor.tasks,
-            train,
-            validation,
-            self.settings,
-            self.factory,
+        run = CoTrainingRun(
+            tasks=self.preprocessor.tasks,
+            examples=train,
+            validation=validation,
+            settings=self.settings,
+            factory=self.factory,
             seed=self.seed,
             cache=cache,
             callback=self._callback,
         )
-        student, kept = fit_student(
-            self.factory, start, outcome, train, validation, cache, self.preprocessor.tasks
-        )
+        outcome = run_rounds(run)
+        student, kept = fit_student(run, self.factory, start, outcome)
         self._report(outcome, kept)
         cache.clear()
         if student is None:

@@ -13,14 +13,15 @@ import torch
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from cotrain import tasks as kinds
-from cotrain.cotraining import CoTraining, CoTrainingResult, EstimatorPeer, Peer, Strategy, View, random_views
+from cotrain.cotraining import CoTraining, CoTrainingResult, EstimatorPeer, Peer, View, random_views
 from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
+from cotrain.cotraining.rounds._run import CoTrainingRun
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
 
 @dataclass
-class LinearKit:
+class LinearFactory:
     """Gives a linear model where a strategy asks for a network."""
 
     tasks: list[Task]
@@ -54,15 +55,22 @@ class Problem:
     train: Examples
     truth: Examples
     validation: Examples
-    factory: LinearKit
+    factory: LinearFactory
 
     def run(self, settings: CoTraining, *, validation: bool = True, **more: Any) -> CoTrainingResult:
-        strategy = settings.strategy
-        assert isinstance(strategy, Strategy)
+        return CoTrainingLoop(self.given(settings, validation=validation, **more)).run()
+
+    def given(self, settings: CoTraining, *, validation: bool = True, **more: Any) -> CoTrainingRun:
         held = self.validation if validation else None
-        return CoTrainingLoop(
-            self.tasks, self.train, held, settings, strategy, self.factory, truth=self.truth, **more
-        ).run()
+        return CoTrainingRun(
+            tasks=self.tasks,
+            examples=self.train,
+            validation=held,
+            settings=settings,
+            factory=self.factory,
+            truth=self.truth,
+            **more,
+        )
 
 
 def coded(tasks: Sequence[Task], x: np.ndarray, frame: pl.DataFrame) -> Examples:
@@ -112,11 +120,11 @@ def make_problem() -> Callable[..., Problem]:
         known = torch.arange(n)[:, None] < labelled
         masks = {task.name: truth.masks[task.name] & known for task in tasks}
         return Problem(
-            tasks,
-            with_masks(truth, masks),
-            truth,
-            coded(tasks, x[n:], frame[n:]),
-            LinearKit(tasks),
+            tasks=tasks,
+            train=with_masks(truth, masks),
+            truth=truth,
+            validation=coded(tasks, x[n:], frame[n:]),
+            factory=LinearFactory(tasks),
         )
 
     return make

@@ -26,7 +26,6 @@ from cotrain.cotraining import (
     Curriculum,
     EstimatorPeer,
     KBest,
-    Prediction,
     SelfTraining,
     TeacherStudent,
     Threshold,
@@ -34,8 +33,6 @@ from cotrain.cotraining import (
     View,
 )
 from cotrain.cotraining._network_factory import NetworkFactory
-from cotrain.cotraining.guards._distribution_shift import choose_round
-from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
 from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskNetwork
 from cotrain.training import Examples, Training
 
@@ -44,7 +41,7 @@ RIGHT = View({"inputs": torch.tensor([False, False, True, True])})
 
 
 def replaced(problem, peer) -> None:
-    """Let a kit give this peer wherever a network is asked for."""
+    """Let a factory give this peer wherever a network is asked for."""
     problem.factory.network = lambda name, tasks=None, view=None, *, bootstrap=False: peer
 
 
@@ -53,12 +50,12 @@ class Forgetting(EstimatorPeer):
 
     forgotten = 0
 
-    def fit(self, examples, validation, key, cache, true=None):
+    def fit(self, examples, validation, key, cache, *, true=None):
         if key.startswith("round-") and not key.startswith("round-0"):
             kept = examples.targets["class"] != self.forgotten
             masks = {**examples.masks, "class": examples.masks["class"] * kept}
             examples = Examples(examples.inputs, examples.targets, masks)
-        return super().fit(examples, validation, key, cache, true)
+        return super().fit(examples, validation, key, cache, true=true)
 
 
 # -- classes starve and collapse ------------------------------------------------------------------------
@@ -97,39 +94,6 @@ def test_quotas_keep_the_shares_of_what_is_accepted(make_problem):
 
 
 # -- confirmation, no gain, drift by chance --------------------------------------------------------------
-
-
-def beliefs_right_in(problem, counts: list[int]) -> list[Prediction]:
-    """Return for each count a belief on the validation rows that is right in so many."""
-    truth = problem.validation.targets["class"][:, 0]
-    found = []
-    for count in counts:
-        said = torch.where(torch.arange(len(truth)) < count, truth, (truth + 1) % 3)
-        found.append(Prediction(probabilities=torch.nn.functional.one_hot(said, 3).float()[:, None]))
-    return found
-
-
-@pytest.mark.parametrize(
-    ("counts", "chosen"),
-    [
-        ([60, 50, 40], 0),  # worse and worse: the start
-        ([30, 75, 45], 1),  # above the start, but far below the best: by no chance
-        ([50, 70, 69], 2),  # a row less than the best is chance: the later round has seen more labels
-        ([70, 72, 69], 1),  # within chance of the best, but below the start
-        ([60, 60, 60], 2),  # as good as the start
-    ],
-)
-def test_validation_chooses_the_round_and_chance_does_not(make_problem, counts, chosen):
-    problem = make_problem()
-    predictions = beliefs_right_in(problem, counts)
-    assert choose_round(problem.tasks[0], predictions, problem.validation, set()) == chosen
-
-
-def test_a_refused_round_is_not_chosen_however_good(make_problem):
-    problem = make_problem()
-    predictions = beliefs_right_in(problem, [50, 60, 79])
-    assert choose_round(problem.tasks[0], predictions, problem.validation, {2}) == 1
-    assert choose_round(problem.tasks[0], predictions, problem.validation, {1, 2}) == 0
 
 
 def test_labelling_to_the_bitter_end_falls_back_to_the_start(make_problem):
@@ -284,9 +248,9 @@ def test_each_cell_is_labelled_once_and_with_what_the_teacher_said(make_problem)
     seen: list[tuple[Examples, str]] = []
 
     class Watched(EstimatorPeer):
-        def fit(self, examples, validation, key, cache, true=None):
+        def fit(self, examples, validation, key, cache, *, true=None):
             seen.append((examples, key))
-            return super().fit(examples, validation, key, cache, true)
+            return super().fit(examples, validation, key, cache, true=true)
 
     replaced(problem, Watched("linear", problem.tasks, problem.factory.classifier))
     outcome = problem.run(CoTraining(SelfTraining(KBest(0.8)), 3, patience=9))
@@ -295,11 +259,11 @@ def test_each_cell_is_labelled_once_and_with_what_the_teacher_said(make_problem)
     for number, (examples, _) in enumerate(rounds[1:], 1):
         # No row stands there twice, and each pseudo-label is the last round's prediction: "no" stays "no".
         assert len(examples) == 200
-        said = outcome.fitted[number - 1][0].predictions(problem.train.inputs)["yes"].classes()
+        predicted = outcome.fitted[number - 1][0].predictions(problem.train.inputs)["yes"].classes()
         added = (examples.masks["yes"] > 0) & ~(problem.train.masks["yes"] > 0)
-        assert torch.equal(examples.targets["yes"][added].long(), said[added])
+        assert torch.equal(examples.targets["yes"][added].long(), predicted[added])
         assert outcome.records[number - 1].tasks[0].accepted == int(added.sum())
-        assert int((said[added] == 0).sum()) > 0
+        assert int((predicted[added] == 0).sum()) > 0
 
 
 # -- unequal exposure -----------------------------------------------------------------------------------
@@ -319,15 +283,14 @@ def test_every_fit_takes_as_many_updates_as_the_start(make_problem):
     settings = CoTraining(Committee(2), 2, updates=24, patience=9)
     factory = NetworkFactory(
         problem.tasks,
-        build,
-        Equal(),
-        Training(1, 16, select="last", patience=None),
-        settings,
+        build=build,
+        balancer=Equal(),
+        training=Training(1, 16, select="last", patience=None),
+        settings=settings,
         shapes={"inputs": (4,)},
     )
-    outcome = CoTrainingLoop(
-        problem.tasks, problem.train, problem.validation, settings, settings.strategy, factory
-    ).run()
+    problem.factory = factory
+    outcome = problem.run(settings)
     start = [one.updates for one in outcome.fitted[0]]
     assert outcome.records
     for record in outcome.records:

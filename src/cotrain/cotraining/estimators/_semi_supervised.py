@@ -27,6 +27,7 @@ from cotrain.cotraining._predictions import Prediction
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining.peers import FittedNetwork
 from cotrain.cotraining.rounds._records import CoTrainingResult
+from cotrain.cotraining.rounds._run import CoTrainingRun
 from cotrain.cotraining.rounds._strategy_selection import run_rounds
 from cotrain.cotraining.strategies import Committee, Strategy, TwoViewCoTraining
 from cotrain.cotraining.views._column_view import column_view
@@ -126,7 +127,16 @@ class SemiSupervised(BaseEstimator, ABC):
         train = rows.take(torch.from_numpy(train_rows))
         settings = self._settings()
         factory = self._factory(tasks, settings, seed, train.inputs)
-        outcome = run_rounds(tasks, train, held, settings, factory, seed=seed)
+        outcome = run_rounds(
+            CoTrainingRun(
+                tasks=tasks,
+                examples=train,
+                validation=held,
+                settings=settings,
+                factory=factory,
+                seed=seed,
+            )
+        )
         # Of the rounds only those that answer are needed from now on.
         needed = set(outcome.chosen.values())
         kept = [one if number in needed else [] for number, one in enumerate(outcome.fitted)]
@@ -206,21 +216,21 @@ class SemiSupervised(BaseEstimator, ABC):
         }
         shapes = {"numbers": (self._schema.spec().n_numbers,)} if self._schema.spec().n_numbers else {}
         build = partial(_network, self._schema.spec(), self.encoder, seed)
-        toolbox = NetworkFactory(
+        networks = NetworkFactory(
             tasks,
-            build,
-            ReferenceScaled(),
-            training,
-            settings,
+            build=build,
+            balancer=ReferenceScaled(),
+            training=training,
+            settings=settings,
             shapes=shapes,
             views=views,
             inputs=inputs,
             seed=seed,
         )
         if self.estimator is None:
-            return toolbox
+            return networks
         numbers = tasks[0].coding == "number"
-        return EstimatorFactory(toolbox, *((None, self.estimator) if numbers else (self.estimator, None)))
+        return EstimatorFactory(networks, *((None, self.estimator) if numbers else (self.estimator, None)))
 
     def _table(self, X: Any, *, reset: bool) -> pl.DataFrame:
         """Return X as a frame: numbers as they are, other columns of frames by what they hold."""

@@ -83,6 +83,7 @@ class ErrorBounds:
         task: Task,
         predictions: Sequence[Prediction],
         names: Sequence[str],
+        *,
         accepted: Tensor,
         round_: int,
     ) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 from cotrain._base import numpy_generator
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._predictions import Prediction, class_targets, n_classes, prior_of
+from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining.calibration import Calibrator
 from cotrain.cotraining.peers import FittedPeer, Peer
 from cotrain.tasks import Task
@@ -67,9 +68,8 @@ class Holdout:
 
     Args:
         examples: training rows with true labels.
-        validation: validation rows.
-        calibration: makes the calibrators.
-        folds: parts of the training labels, where there is too little validation.
+        validation: validation rows; `None`: there are none.
+        settings: calibration, and the number of parts of the training labels where validation is too little.
         seed: of the run.
         cache: remembers finished fits.
     """
@@ -78,17 +78,17 @@ class Holdout:
         self,
         examples: Examples,
         validation: Examples | None,
-        calibration: Calibrator,
-        folds: int,
-        seed: int,
-        cache: FitCache,
+        settings: CoTraining,
+        *,
+        seed: int = 0,
+        cache: FitCache | None = None,
     ) -> None:
         self.examples = examples
         self.validation = validation
-        self.calibration = calibration
-        self.folds = folds
+        self.calibration = settings.calibration
+        self.folds = settings.folds
         self.seed = seed
-        self.cache = cache
+        self.cache = cache or FitCache()
         self._out_of_fold: dict[Hashable, dict[str, Prediction]] = {}
 
     def assessments(self, peer: Peer, fitted: FittedPeer, key: str) -> dict[str, TeacherAssessment]:
@@ -107,19 +107,36 @@ class Holdout:
                 prediction, rows = on_validation[task.name], validation
             else:
                 prediction, rows = self._cross_fitted(peer, key)[task.name], self.examples
-            found[task.name] = _assessment(task, prediction, rows, self.examples, self.calibration)
+            constant = prior_of(task, self.examples.targets[task.name], self.examples.masks[task.name])
+            found[task.name] = _assessment(task, prediction, rows, constant=constant, by=self.calibration)
         return found
 
     def _cross_fitted(self, peer: Peer, key: str) -> dict[str, Prediction]:
         """Return predictions of the training rows from fits that did not see a row's labels, once a kin."""
         if peer.kin not in self._out_of_fold:
-            crossed = _cross_fitted(peer, self.examples, self.folds, self.seed, self.cache, key)
-            self._out_of_fold[peer.kin] = crossed
+            self._out_of_fold[peer.kin] = self._predicted_by_folds(peer, key)
         return self._out_of_fold[peer.kin]
+
+    def _predicted_by_folds(self, peer: Peer, key: str) -> dict[str, Prediction]:
+        fold_of = _fold_of(peer.tasks, self.examples, self.folds, self.seed)
+        parts: list[tuple[Tensor, Mapping[str, Prediction]]] = []
+        for fold in range(self.folds):
+            held = fold_of == fold
+            masks = {
+                task.name: torch.where(held[:, None], 0.0, self.examples.masks[task.name].float())
+                for task in peer.tasks
+            }
+            rest = replace(self.examples, masks={**self.examples.masks, **masks})
+            if all(bool((mask > 0).any()) for mask in masks.values()) and bool(held.any()):
+                fitted = peer.fit(rest, None, f"fold-{fold}-{key}", self.cache)
+                rows = torch.nonzero(held).flatten()
+                inputs = {name: tensor[rows] for name, tensor in self.examples.inputs.items()}
+                parts.append((rows, fitted.predictions(inputs)))
+        return {task.name: _assembled(task, self.examples, parts) for task in peer.tasks}
 
 
 def _assessment(
-    task: Task, prediction: Prediction, rows: Examples, train: Examples, calibration: Calibrator
+    task: Task, prediction: Prediction, rows: Examples, *, constant: Tensor, by: Calibrator
 ) -> TeacherAssessment:
     targets, mask = rows.targets[task.name], rows.masks[task.name] > 0
     n = int(mask.sum())
@@ -129,16 +146,15 @@ def _assessment(
         values = prediction.pseudo_labels(torch.float32)
         # A row of which a fold knew nothing counts as a prediction of the mean.
         loss = (values - targets)[mask].double().square().mean()
-        constant = targets[mask].double().square().mean()
-        return TeacherAssessment(None, _skill(loss, constant, n), n)
+        return TeacherAssessment(None, _skill(loss, targets[mask].double().square().mean(), n), n)
     classes = class_targets(task, targets)
     known = mask & (classes < n_classes(task))
-    calibrator = calibration.fit(prediction.probabilities, classes, known)
-    prior = prior_of(task, train.targets[task.name], train.masks[task.name])
+    calibrator = by.fit(prediction.probabilities, classes, known)
     calibrated = calibrator.apply(prediction.probabilities)
     loss = _log_loss(calibrated, classes, known)
-    constant = _log_loss(prior[None].expand_as(calibrated), classes, known)
-    return TeacherAssessment(calibrator, _skill(loss, constant, n), n)
+    return TeacherAssessment(
+        calibrator, _skill(loss, _log_loss(constant[None].expand_as(calibrated), classes, known), n), n
+    )
 
 
 def _skill(loss: Tensor, constant: Tensor, n: int) -> float:
@@ -152,27 +168,6 @@ def _log_loss(probabilities: Tensor, classes: Tensor, mask: Tensor) -> Tensor:
     clamped = classes.clamp(max=probabilities.shape[-1] - 1)[..., None]
     p = probabilities.double().gather(-1, clamped)[..., 0]
     return -p.clamp(min=1e-7).log()[mask].mean()
-
-
-def _cross_fitted(
-    peer: Peer, examples: Examples, folds: int, seed: int, cache: FitCache, key: str
-) -> dict[str, Prediction]:
-    """Return predictions of the training rows, each from a fit that did not see the row's labels."""
-    fold_of = _fold_of(peer.tasks, examples, folds, seed)
-    parts: list[tuple[Tensor, Mapping[str, Prediction]]] = []
-    for fold in range(folds):
-        held = fold_of == fold
-        masks = {
-            task.name: torch.where(held[:, None], 0.0, examples.masks[task.name].float())
-            for task in peer.tasks
-        }
-        rest = Examples(examples.inputs, examples.targets, {**examples.masks, **masks})
-        if all(bool((mask > 0).any()) for mask in masks.values()) and bool(held.any()):
-            fitted = peer.fit(rest, None, f"fold-{fold}-{key}", cache)
-            rows = torch.nonzero(held).flatten()
-            inputs = {name: tensor[rows] for name, tensor in examples.inputs.items()}
-            parts.append((rows, fitted.predictions(inputs)))
-    return {task.name: _assembled(task, examples, parts) for task in peer.tasks}
 
 
 def _assembled(

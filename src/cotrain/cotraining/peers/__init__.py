@@ -3,8 +3,7 @@
 from cotrain.cotraining.peers._base import FittedPeer, Online, OnlineModel, OnlinePeer, Peer
 from cotrain.cotraining.peers._cross_task import CrossTaskPeer
 from cotrain.cotraining.peers._estimator import EstimatorPeer
-from cotrain.cotraining.peers._fitted_network import FittedNetwork
-from cotrain.cotraining.peers._network import NetworkPeer
+from cotrain.cotraining.peers._network import FittedNetwork, NetworkPeer
 
 __all__ = [
     "CrossTaskPeer",

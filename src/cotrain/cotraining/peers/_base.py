@@ -52,6 +52,7 @@ class Peer(ABC):
         validation: Examples | None,
         key: str,
         cache: FitCache,
+        *,
         true: Tensor | None = None,
     ) -> FittedPeer:
         """Fit a fresh model.
@@ -117,7 +118,7 @@ class OnlinePeer(Peer):
 
     @abstractmethod
     def begin(
-        self, examples: Examples, start: FittedPeer, online: Online, n_rounds: int, true: Tensor
+        self, examples: Examples, start: FittedPeer, online: Online, *, n_rounds: int, true: Tensor
     ) -> OnlineModel:
         """Make a peer that goes on from its supervised start.
 

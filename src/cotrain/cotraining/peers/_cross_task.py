@@ -41,18 +41,19 @@ class CrossTaskPeer(Peer):
         validation: Examples | None,
         key: str,
         cache: FitCache,
+        *,
         true: Tensor | None = None,
     ) -> FittedPeer:
         """Fit the source, then the maps."""
         from sklearn.linear_model import LogisticRegression, Ridge
 
-        source = self.source.fit(examples, validation, key, cache, true)
-        said = source.predictions(examples.inputs)
+        source = self.source.fit(examples, validation, key, cache, true=true)
+        outputs = source.predictions(examples.inputs)
         maps = {}
         for task in self.tasks:
             peer = EstimatorPeer(task.name, [task], LogisticRegression(max_iter=500), Ridge())
             maps[task.name] = peer.fit(
-                Examples(_others(said, task), examples.targets, examples.masks), None, key, cache
+                Examples(_others(outputs, task), examples.targets, examples.masks), None, key, cache
             )
         return FittedCrossTask(self.tasks, source, maps)
 
@@ -69,16 +70,17 @@ class FittedCrossTask(FittedPeer):
 
     def predictions(self, inputs: Mapping[str, Tensor]) -> dict[str, Prediction]:
         """Return what the maps make of the network's outputs."""
-        said = self.source.predictions(inputs)
+        outputs = self.source.predictions(inputs)
         return {
-            task.name: self.maps[task.name].predictions(_others(said, task))[task.name] for task in self.tasks
+            task.name: self.maps[task.name].predictions(_others(outputs, task))[task.name]
+            for task in self.tasks
         }
 
 
-def _others(said: Mapping[str, Prediction], task: Task) -> dict[str, Tensor]:
+def _others(outputs: Mapping[str, Prediction], task: Task) -> dict[str, Tensor]:
     """Return the probabilities and values of all other tasks side by side, [N, O]."""
     parts = []
-    for name, prediction in said.items():
+    for name, prediction in outputs.items():
         part = prediction.values if prediction.probabilities is None else prediction.probabilities
         if name != task.name and part is not None:
             parts.append(part.flatten(1))

@@ -34,7 +34,7 @@ class EstimatorPeer(Peer):
     Its columns of probabilities are put in the order of the task's classes by the estimator's `classes_`; a
     class that it did not see has probability 0. A row of which it says nothing (NaN or only zeros) gets equal
     probabilities. Where an estimator refuses the labels of a task, as estimators do with a `ValueError` or an
-    `ArithmeticError`, the other tasks are fitted all the same, and `failures` says what it said.
+    `ArithmeticError`, the other tasks are fitted all the same, and `failures` has its words.
 
     Args:
         name: see `Peer`.
@@ -83,6 +83,7 @@ class EstimatorPeer(Peer):
         validation: Examples | None,
         key: str,
         cache: FitCache,
+        *,
         true: Tensor | None = None,
     ) -> FittedPeer:
         """Fit clones, one per target."""
@@ -106,7 +107,7 @@ class EstimatorPeer(Peer):
                 fitted[task.name] = [math.nan] * coded.shape[1]
                 of = self.regressor if task.coding == "number" else self.classifier
                 failures[task.name] = f"{type(of).__name__} failed: {error}"
-        return FittedEstimators(self.tasks, fitted, self.view, matrix, failures)
+        return FittedEstimators(self.tasks, fitted, matrix, view=self.view, failures=failures)
 
     def _fit_target(self, task: Task, rows: np.ndarray, target: np.ndarray, weight: np.ndarray) -> Any:
         from sklearn.base import clone
@@ -132,8 +133,9 @@ class FittedEstimators(FittedPeer):
         self,
         tasks: Sequence[Task],
         fitted: Mapping[str, list[Any]],
-        view: View | None,
         matrix: FeatureMatrix,
+        *,
+        view: View | None,
         failures: Mapping[str, str],
     ) -> None:
         self.tasks = list(tasks)

@@ -1,9 +1,9 @@
-"""A multi-task network as a peer."""
+"""A multi-task network as a peer, before and after a fit."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import final
 
@@ -13,15 +13,15 @@ from torch import Tensor
 from cotrain._base import InvalidArgumentError, mix_seed
 from cotrain.balancing import Balancer
 from cotrain.cotraining._fit_cache import FitCache
+from cotrain.cotraining._predictions import Prediction, prediction_of_output
 from cotrain.cotraining.peers._base import FittedPeer, Online, OnlinePeer
-from cotrain.cotraining.peers._fitted_network import FittedNetwork
 from cotrain.cotraining.peers._online_network import OnlineNetwork
 from cotrain.cotraining.peers._sampling import bootstrapped, repeated_rows, with_updates
 from cotrain.cotraining.views._augmentation import Noise
 from cotrain.cotraining.views._view import View
 from cotrain.networks import Encoder, MultiTaskNetwork
 from cotrain.tasks import Task
-from cotrain.training import Examples, Fit, Training
+from cotrain.training import Examples, Fit, FitResult, Training, Weights, outputs_of
 
 #: Makes a fresh network for these tasks, with initial weights that the name chooses. A third argument, given
 #: only where a strategy has encoders of its own, is the encoder to use.
@@ -54,10 +54,10 @@ class NetworkPeer(OnlinePeer):
         self,
         name: str,
         tasks: Sequence[Task],
+        *,
         build: Build,
         balancer: Balancer,
         settings: Training,
-        *,
         seed: int = 0,
         view: View | None = None,
         bootstrap: bool = False,
@@ -84,6 +84,7 @@ class NetworkPeer(OnlinePeer):
         validation: Examples | None,
         key: str,
         cache: FitCache,
+        *,
         true: Tensor | None = None,
     ) -> FittedPeer:
         """Fit a fresh network to the rows that have a label."""
@@ -108,19 +109,19 @@ class NetworkPeer(OnlinePeer):
                 model,
                 self.tasks,
                 copy.deepcopy(self.balancer),
-                settings,
-                shown,
-                checked,
+                settings=settings,
+                train=shown,
+                validation=checked,
                 seed=mix_seed(self.seed, self.name),
                 checkpoint=checkpoint,
             )
 
         result = cache.fit(key, make)
         steps = len(result.history) * max(1, -(-len(shown) // self.settings.batch_size))
-        return FittedNetwork(self.tasks, model, result, self.view, steps)
+        return FittedNetwork(self.tasks, model, result, view=self.view, updates=steps)
 
     def begin(
-        self, examples: Examples, start: FittedPeer, online: Online, n_rounds: int, true: Tensor
+        self, examples: Examples, start: FittedPeer, online: Online, *, n_rounds: int, true: Tensor
     ) -> OnlineNetwork:
         """Make a network that goes on from the start's weights, over all rows."""
         if not isinstance(start, FittedNetwork):
@@ -139,16 +140,26 @@ class NetworkPeer(OnlinePeer):
             model,
             self.tasks,
             copy.deepcopy(self.balancer),
-            settings,
-            _with_weights(shown.take(rows)),
-            None,
+            settings=settings,
+            train=_with_weights(shown.take(rows)),
+            validation=None,
             seed=mix_seed(self.seed, self.name, "online"),
             keep_all=True,
             augment=Noise(online.gaussian, online.swap, shown.inputs),
         )
-        return OnlineNetwork(
-            self.tasks, fit, rows, self.view, start.updates, lambda: self.build(self.name, self.tasks)
-        )
+
+        def fitted(weights: Weights, steps: int) -> FittedNetwork:
+            result = FitResult(
+                weights=[weights],
+                weights_of={task.name: 0 for task in self.tasks},
+                best_epoch={},
+                history=[],
+                skipped={},
+            )
+            network = self.build(self.name, self.tasks)
+            return FittedNetwork(self.tasks, network, result, view=self.view, updates=steps)
+
+        return OnlineNetwork(self.tasks, fit, rows, view=self.view, before=start.updates, fitted=fitted)
 
     def _steps(self, true: Tensor) -> int:
         per_pass = max(1, -(-int(true.sum()) // self.settings.batch_size))
@@ -158,6 +169,48 @@ class NetworkPeer(OnlinePeer):
         if self.view is None:
             return examples
         return Examples(self.view(examples.inputs), examples.targets, examples.masks)
+
+
+@final
+class FittedNetwork(FittedPeer):
+    """A network with the weights that a fit chose, for each task those of its epoch.
+
+    Args:
+        tasks: its tasks.
+        model: of the architecture; its weights are put in when it predicts.
+        result: of the fit.
+        view: what it sees; `None`: everything.
+        updates: optimiser steps that the fit took.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        model: MultiTaskNetwork,
+        result: FitResult,
+        *,
+        view: View | None = None,
+        updates: int = 0,
+    ) -> None:
+        self.tasks = list(tasks)
+        self.model = model
+        self.result = result
+        self.view = view
+        self.updates = updates
+
+    def predictions(self, inputs: Mapping[str, Tensor]) -> dict[str, Prediction]:
+        """Return what the network's outputs say."""
+        shown = dict(inputs) if self.view is None else self.view(inputs)
+        found: dict[str, Prediction] = {}
+        for number, weights in enumerate(self.result.weights):
+            self.model.load_state_dict(weights)
+            outputs = outputs_of(self.model, shown)
+            found |= {
+                task.name: prediction_of_output(task, outputs[task.name])
+                for task in self.tasks
+                if self.result.weights_of[task.name] == number
+            }
+        return found
 
 
 def _only(examples: Examples, tasks: Sequence[str]) -> Examples:

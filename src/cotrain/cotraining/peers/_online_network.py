@@ -8,12 +8,10 @@ from typing import Any, final
 from torch import Tensor
 
 from cotrain.cotraining._predictions import Prediction, prediction_of_output
-from cotrain.cotraining.peers._base import OnlineModel
-from cotrain.cotraining.peers._fitted_network import FittedNetwork
+from cotrain.cotraining.peers._base import FittedPeer, OnlineModel
 from cotrain.cotraining.views._view import View
-from cotrain.networks import MultiTaskNetwork
 from cotrain.tasks import Task
-from cotrain.training import Examples, Fit, FitResult, copy_weights, outputs_of
+from cotrain.training import Examples, Fit, Weights, copy_weights, outputs_of
 
 
 @final
@@ -26,7 +24,7 @@ class OnlineNetwork(OnlineModel):
         rows: for each row of the fit the row of the examples.
         view: what it sees; `None`: everything.
         before: optimiser steps that its weights had behind them at the start.
-        spare: a network of the same kind, for the snapshots.
+        fitted: makes the peer of a snapshot from its weights and its number of steps.
     """
 
     def __init__(
@@ -34,16 +32,17 @@ class OnlineNetwork(OnlineModel):
         tasks: Sequence[Task],
         fit: Fit,
         rows: Tensor,
+        *,
         view: View | None,
         before: int,
-        spare: Callable[[], MultiTaskNetwork],
+        fitted: Callable[[Weights, int], FittedPeer],
     ) -> None:
         self.tasks = list(tasks)
         self.fit = fit
         self.rows = rows
         self.view = view
         self.before = before
-        self.spare = spare
+        self._fitted = fitted
         self.n_passes = fit.settings.epochs
         self._count()
 
@@ -69,11 +68,9 @@ class OnlineNetwork(OnlineModel):
         """Return the averaged weights and the number of steps."""
         return {"weights": copy_weights(self.fit.kept_model), "updates": self.updates}
 
-    def fitted(self, snapshot: Mapping[str, Any]) -> FittedNetwork:
+    def fitted(self, snapshot: Mapping[str, Any]) -> FittedPeer:
         """Return the network of a snapshot."""
-        weights_of = {task.name: 0 for task in self.tasks}
-        result = FitResult([snapshot["weights"]], weights_of, {}, [], {})
-        return FittedNetwork(self.tasks, self.spare(), result, self.view, snapshot["updates"])
+        return self._fitted(snapshot["weights"], snapshot["updates"])
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the fit."""

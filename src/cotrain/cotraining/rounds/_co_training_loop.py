@@ -3,31 +3,61 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import final
 
 import torch
 from torch import Tensor
 
-from cotrain._base import DataError
-from cotrain.cotraining._fit_cache import FitCache
+from cotrain._base import DataError, InvalidArgumentError
 from cotrain.cotraining._predictions import Prediction, n_classes, prior_of
-from cotrain.cotraining._pseudo_labels import PseudoLabels, with_pseudo_labels
-from cotrain.cotraining._settings import CoTraining
-from cotrain.cotraining.guards._distribution_shift import choose_round, rows_seen_in, shares_of, value_on
-from cotrain.cotraining.guards._round_vetoes import RoundVetoes
+from cotrain.cotraining.guards._distribution_shift import shares_of
+from cotrain.cotraining.guards._round_choice import RoundVetoes, choose_round, value_on
 from cotrain.cotraining.guards._teacher_assessment import Holdout, TeacherAssessment
 from cotrain.cotraining.peers import FittedPeer, Online, Peer
 from cotrain.cotraining.rounds._online_training import OnlineTraining, online_strategy_of
-from cotrain.cotraining.rounds._prediction_cache import PredictionCache
-from cotrain.cotraining.rounds._pseudo_labeller import LabellingResult, PseudoLabeller, unchanged
-from cotrain.cotraining.rounds._records import CoTrainingResult, RoundRecord, answers, joint_answer
-from cotrain.cotraining.rounds._round_report import nothing_accepted, task_round
-from cotrain.cotraining.strategies import PeerFactory, Strategy
+from cotrain.cotraining.rounds._pseudo_labels import (
+    LabellingResult,
+    PseudoLabeller,
+    PseudoLabels,
+    unchanged,
+    with_pseudo_labels,
+)
+from cotrain.cotraining.rounds._records import (
+    CoTrainingResult,
+    RoundRecord,
+    answers,
+    joint_answer,
+    nothing_accepted,
+    task_round,
+)
+from cotrain.cotraining.rounds._run import CoTrainingRun
+from cotrain.cotraining.strategies import Strategy
+from cotrain.data._row_hash import rows_seen_in
 from cotrain.tasks import Task
-from cotrain.training import Examples
 
 Predictions = dict[str, Prediction]
+
+
+@final
+class PredictionCache:
+    """What each peer of a round predicts for the training rows, asked for when it is wanted, and once.
+
+    Args:
+        fitted: the peers of a round, or peers under way as they are now.
+        inputs: of the N rows.
+    """
+
+    def __init__(self, fitted: Sequence[FittedPeer], inputs: Mapping[str, Tensor]) -> None:
+        self.fitted = fitted
+        self.inputs = inputs
+        self._found: dict[int, Mapping[str, Prediction]] = {}
+
+    def of(self, number: int) -> Mapping[str, Prediction]:
+        """Return for each of a peer's tasks what it predicts for every row."""
+        if number not in self._found:
+            self._found[number] = self.fitted[number].predictions(self.inputs)
+        return self._found[number]
 
 
 @final
@@ -35,66 +65,47 @@ class CoTrainingLoop:
     """Rounds of labelling and fitting, from a supervised start to a choice per task.
 
     Args:
-        tasks: fitted tasks.
-        examples: N training rows; a row without any label is part of the unlabelled pool, and so is every
-            unlabelled cell of a labelled row. They are read and never written to.
-        validation: rows to choose rounds on; they get no pseudo-labels, nor do training rows with the very
-            same inputs. `None`: only the guards that need no labels are left.
-        settings: rounds, guards, weights.
-        strategy: who teaches whom.
-        factory: makes the peers.
-        seed: names every random stream.
-        cache: remembers finished fits.
-        callback: gets the record of every round when it ends.
-        truth: all the training rows' labels, to measure the accuracy of what was accepted; never used for
-            anything else.
+        run: the data, the settings and the factory of peers.
 
     Raises:
         DataError: a task has no label at all.
+        InvalidArgumentError: the settings name no strategy.
     """
 
-    def __init__(
-        self,
-        tasks: Sequence[Task],
-        examples: Examples,
-        validation: Examples | None,
-        settings: CoTraining,
-        strategy: Strategy,
-        factory: PeerFactory,
-        *,
-        seed: int = 0,
-        cache: FitCache | None = None,
-        callback: Callable[[RoundRecord], None] | None = None,
-        truth: Examples | None = None,
-    ) -> None:
-        self.tasks = list(tasks)
-        self.examples = examples
-        self.validation = validation
-        self.settings = settings
-        self.seed = seed
-        self.cache = cache or FitCache()
-        self.callback = callback
-        self.truth = truth
-        self.strategy = strategy
-        self.priors: dict[str, Tensor] = {}
-        for task in self.tasks:
-            if not bool((examples.masks[task.name] > 0).any()):
-                raise DataError(
-                    f"Task {task.name!r} has no label among the {len(examples)} training rows: co-training "
-                    "completes labels and cannot begin without one. Label some rows, or leave the task out."
-                )
-            self.priors[task.name] = prior_of(task, examples.targets[task.name], examples.masks[task.name])
-        self.true_rows = examples.labelled().any(dim=1)
-        open_rows = torch.ones(len(examples), dtype=torch.bool)
-        if validation is not None:
-            open_rows = ~rows_seen_in(examples.inputs, validation.inputs)
-        self.labeller = PseudoLabeller(settings, strategy, examples, open_rows, self.priors)
-        self.peers = strategy.peers(factory)
-        self.answering = strategy.answering(len(self.peers))
-        self.vetoes = RoundVetoes(self.tasks, examples, self.priors, settings.max_drift)
+    def __init__(self, run: CoTrainingRun) -> None:
+        if not isinstance(run.settings.strategy, Strategy):
+            raise InvalidArgumentError(
+                f"cotraining.strategy is {run.settings.strategy!r}: the loop needs one strategy."
+            )
+        self.given = run
+        self.tasks = list(run.tasks)
+        self.examples = run.examples
+        self.validation = run.validation
+        self.settings = run.settings
+        self.strategy = run.settings.strategy
+        self.priors = {task.name: self._prior(task) for task in self.tasks}
+        self.true_rows = run.examples.labelled().any(dim=1)
+        open_rows = torch.ones(len(run.examples), dtype=torch.bool)
+        if run.validation is not None:
+            open_rows = ~rows_seen_in(run.examples.inputs, run.validation.inputs)
+        self.labeller = PseudoLabeller(
+            run.settings, self.strategy, run.examples, open_rows=open_rows, priors=self.priors
+        )
+        self.peers = self.strategy.peers(run.factory)
+        self.answering = self.strategy.answering(len(self.peers))
+        self.vetoes = RoundVetoes(self.tasks, run.examples, self.priors, run.settings.max_drift)
         self.assessments: list[dict[str, TeacherAssessment]] = []
-        self.course: OnlineTraining | None = None
-        self._said: PredictionCache | None = None
+        self.online: OnlineTraining | None = None
+        self._latest: PredictionCache | None = None
+
+    def _prior(self, task: Task) -> Tensor:
+        targets, mask = self.examples.targets[task.name], self.examples.masks[task.name]
+        if not bool((mask > 0).any()):
+            raise DataError(
+                f"Task {task.name!r} has no label among the {len(self.examples)} training rows: co-training "
+                "completes labels and cannot begin without one. Label some rows, or leave the task out."
+            )
+        return prior_of(task, targets, mask)
 
     # -- the loop -----------------------------------------------------------------------------------
 
@@ -103,7 +114,7 @@ class CoTrainingLoop:
         fitted = [self._fit(number, peer, {}, 0) for number, peer in enumerate(self.peers)]
         self.vetoes.expect_answers([fitted[number] for number in self.answering])
         if not any(bool(self.labeller.free(task).any()) for task in self.tasks):
-            return self._outcome([fitted], [self._checked(fitted)], [], "there is no unlabelled cell")
+            return self._result([fitted], [self._checked(fitted)], [], "there is no unlabelled cell")
         self.assessments = self._assessments(fitted)
         rounds, checked, records = [fitted], [self._checked(fitted)], []
         start = self._shares(fitted)
@@ -122,19 +133,19 @@ class CoTrainingLoop:
             self.vetoes.failed([rounds[-1][number] for number in self.answering], round_)
             self.vetoes.collapsed(start, self._shares(rounds[-1]), round_)
             records.append(self._record(taught, rounds[-1], checked, round_))
-            if self.callback is not None:
-                self.callback(records[-1])
+            if self.given.callback is not None:
+                self.given.callback(records[-1])
             stale = 0 if self._is_better(checked) else stale + 1
             if self.validation is not None and stale >= self.settings.patience:
                 stopped = f"no task's validation got better in {stale} rounds"
                 break
-        return self._outcome(rounds, checked, records, stopped)
+        return self._result(rounds, checked, records, stopped)
 
     def _predictions(self, fitted: Sequence[FittedPeer]) -> PredictionCache:
         """Return what a round's peers believe of the training rows; those of the latest are kept."""
-        if self._said is None or self._said.fitted is not fitted:
-            self._said = PredictionCache(fitted, self.examples.inputs)
-        return self._said
+        if self._latest is None or self._latest.fitted is not fitted:
+            self._latest = PredictionCache(fitted, self.examples.inputs)
+        return self._latest
 
     def _teach(self, predictions: PredictionCache, round_: int) -> list[dict[str, LabellingResult]]:
         """Return for each peer what it is taught, per task."""
@@ -189,30 +200,39 @@ class CoTrainingLoop:
         return fitted
 
     def _go_on(self, online: Online, start: Sequence[FittedPeer], round_: int) -> list[FittedPeer]:
-        if self.course is None:
-            self.course = OnlineTraining(
-                online_strategy_of(
-                    self.peers, self.examples, start, online, self.settings.max_rounds, self.true_rows
-                ),
+        if self.online is None:
+            networks = online_strategy_of(
                 self.peers,
                 self.examples,
-                self.settings.max_rounds,
-                lambda networks, now: self._teach(PredictionCache(networks, self.examples.inputs), now),
-                self.cache.path("online"),
+                start,
+                online,
+                n_rounds=self.settings.max_rounds,
+                true_rows=self.true_rows,
             )
-        return self.course.round(round_)
+            self.online = OnlineTraining(
+                networks,
+                self.peers,
+                self.examples,
+                n_rounds=self.settings.max_rounds,
+                teach=lambda now, number: self._teach(PredictionCache(now, self.examples.inputs), number),
+                path=self.given.cache.path("online"),
+            )
+        return self.online.round(round_)
 
     def _fit(self, number: int, peer: Peer, labels: dict[str, PseudoLabels], round_: int) -> FittedPeer:
         rows = with_pseudo_labels(self.examples, peer.tasks, labels)
         key = f"round-{round_}-peer-{number}"
-        return peer.fit(rows, self.validation, key, self.cache, self.true_rows)
+        return peer.fit(rows, self.validation, key, self.given.cache, true=self.true_rows)
 
     # -- guards -------------------------------------------------------------------------------------
 
     def _assessments(self, fitted: Sequence[FittedPeer]) -> list[dict[str, TeacherAssessment]]:
-        settings = self.settings
         holdout = Holdout(
-            self.examples, self.validation, settings.calibration, settings.folds, self.seed, self.cache
+            self.examples,
+            self.validation,
+            self.settings,
+            seed=self.given.seed,
+            cache=self.given.cache,
         )
         pairs = enumerate(zip(self.peers, fitted, strict=True))
         return [holdout.assessments(peer, one, f"peer-{number}") for number, (peer, one) in pairs]
@@ -247,7 +267,7 @@ class CoTrainingLoop:
                 return True
         return False
 
-    # -- telling ------------------------------------------------------------------------------------
+    # -- records ------------------------------------------------------------------------------------
 
     def _record(
         self,
@@ -262,12 +282,19 @@ class CoTrainingLoop:
             values = [
                 self._value(task, predictions) for predictions in (checked[0], checked[-2], checked[-1])
             ]
-            n_free = int(self.labeller.free(task).sum())
-            refused = self.vetoes.reason(task, round_)
-            tasks.append(task_round(task, found, values, n_free, refused, self.truth))
+            tasks.append(
+                task_round(
+                    task,
+                    found,
+                    values,
+                    n_free=int(self.labeller.free(task).sum()),
+                    refused=self.vetoes.reason(task, round_),
+                    truth=self.given.truth,
+                )
+            )
         return RoundRecord(round_, tasks, [one.updates for one in fitted])
 
-    def _outcome(
+    def _result(
         self,
         rounds: Sequence[Sequence[FittedPeer]],
         checked: Sequence[Predictions],

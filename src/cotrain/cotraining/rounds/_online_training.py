@@ -9,9 +9,8 @@ from typing import Any, final
 from torch import Tensor
 
 from cotrain._base import InvalidArgumentError, RunError
-from cotrain.cotraining._pseudo_labels import with_pseudo_labels
 from cotrain.cotraining.peers import FittedPeer, Online, OnlineModel, OnlinePeer, Peer
-from cotrain.cotraining.rounds._pseudo_labeller import LabellingResult
+from cotrain.cotraining.rounds._pseudo_labels import LabellingResult, with_pseudo_labels
 from cotrain.training import Checkpoints, Examples, read_checkpoint
 
 #: Least time between two checkpoints within a pass, of which there are none.
@@ -42,6 +41,7 @@ class OnlineTraining:
         networks: Sequence[OnlineModel],
         peers: Sequence[Peer],
         examples: Examples,
+        *,
         n_rounds: int,
         teach: Teach,
         path: Path | None,
@@ -93,6 +93,7 @@ def online_strategy_of(
     examples: Examples,
     start: Sequence[FittedPeer],
     online: Online,
+    *,
     n_rounds: int,
     true_rows: Tensor,
 ) -> list[OnlineModel]:
@@ -108,5 +109,5 @@ def online_strategy_of(
                 f"Peer {peer.name!r} is a {type(peer).__name__}, which is fitted at once and cannot go on "
                 "while its labels change: choose a strategy of rounds, such as Committee."
             )
-        begun.append(peer.begin(examples, fitted, online, n_rounds, true_rows))
+        begun.append(peer.begin(examples, fitted, online, n_rounds=n_rounds, true=true_rows))
     return begun

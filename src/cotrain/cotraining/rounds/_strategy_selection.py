@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from cotrain._base import InvalidArgumentError
-from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._predictions import Prediction
-from cotrain.cotraining._pseudo_labels import PseudoLabels
 from cotrain.cotraining._settings import CoTraining
-from cotrain.cotraining.guards._distribution_shift import ONE_SIGMA, value_on
+from cotrain.cotraining.guards._round_choice import ONE_SIGMA, value_on
 from cotrain.cotraining.guards._teacher_assessment import LEAST_VALIDATION
 from cotrain.cotraining.peers import OnlinePeer
 from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
 from cotrain.cotraining.rounds._ensemble import StrategyEnsemble
-from cotrain.cotraining.rounds._records import CoTrainingResult, RoundRecord
+from cotrain.cotraining.rounds._pseudo_labels import PseudoLabels
+from cotrain.cotraining.rounds._records import CoTrainingResult
+from cotrain.cotraining.rounds._run import CoTrainingRun
 from cotrain.cotraining.selection import KBest
 from cotrain.cotraining.strategies import (
     Committee,
@@ -61,17 +62,7 @@ def _can_go_on(strategy: Strategy, factory: PeerFactory) -> bool:
     return all(isinstance(peer, OnlinePeer) for peer in strategy.peers(factory))
 
 
-def run_rounds(
-    tasks: Sequence[Task],
-    examples: Examples,
-    validation: Examples | None,
-    settings: CoTraining,
-    factory: PeerFactory,
-    *,
-    seed: int = 0,
-    cache: FitCache | None = None,
-    callback: Callable[[RoundRecord], None] | None = None,
-) -> CoTrainingResult:
+def run_rounds(run: CoTrainingRun) -> CoTrainingResult:
     """Run the loop with the strategy of the settings, or with each candidate, and keep the best.
 
     With "auto" each task is answered by all candidates whose validation value is within one standard error
@@ -79,46 +70,23 @@ def run_rounds(
     A task with fewer than 20 validation labels, which tell hardly anything apart, is answered by the first.
 
     Args:
-        tasks: see `CoTrainingLoop`, as all that follow.
-        examples: training rows.
-        validation: validation rows; "auto" needs them.
-        settings: of co-training.
-        factory: makes the peers.
-        seed: of the run.
-        cache: remembers finished fits.
-        callback: gets the records of the rounds.
+        run: the data, the settings and the factory of peers.
 
     Raises:
         InvalidArgumentError: "auto" without validation rows.
     """
-
-    def loop(strategy: Strategy, cache: FitCache | None) -> CoTrainingResult:
-        return CoTrainingLoop(
-            tasks,
-            examples,
-            validation,
-            settings,
-            strategy,
-            factory,
-            seed=seed,
-            cache=cache,
-            callback=callback,
-        ).run()
-
-    if isinstance(settings.strategy, Strategy):
-        return loop(settings.strategy, cache)
-    if validation is None:
+    if isinstance(run.settings.strategy, Strategy):
+        return CoTrainingLoop(run).run()
+    if run.validation is None:
         raise InvalidArgumentError(
             "cotraining.strategy is 'auto', which chooses by validation rows, and there are none: give "
             "validation rows, or name a strategy such as Committee."
         )
-    outcomes = {
-        type(strategy).__name__: loop(
-            strategy, cache.part(f"strategy-{number}") if cache is not None else None
-        )
-        for number, strategy in enumerate(candidates(settings, factory, len(examples)))
-    }
-    return together(tasks, outcomes, validation)
+    outcomes = {}
+    for number, strategy in enumerate(candidates(run.settings, run.factory, len(run.examples))):
+        settings, cache = run.settings.with_strategy(strategy), run.cache.part(f"strategy-{number}")
+        outcomes[type(strategy).__name__] = CoTrainingLoop(replace(run, settings=settings, cache=cache)).run()
+    return together(run.tasks, outcomes, run.validation)
 
 
 def together(
@@ -193,7 +161,13 @@ def _as_good_as_the_best(
     kept = []
     for name in known:
         gap = paired_bootstrap(
-            metric, [scores[best]], [scores[name]], targets, mask, level=ONE_SIGMA, n_resamples=200
+            metric,
+            [scores[best]],
+            [scores[name]],
+            targets=targets,
+            mask=mask,
+            level=ONE_SIGMA,
+            n_resamples=200,
         )
         if name == best or gap.value <= (gap.high - gap.low) / 2:
             kept.append(name)

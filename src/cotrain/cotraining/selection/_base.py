@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from cotrain._base import InvalidArgumentError
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -35,3 +37,17 @@ class Selector(ABC):
     @abstractmethod
     def select(self, candidates: Candidates) -> Tensor:
         """Return where a pseudo-label is accepted, bool [N, T], within `candidates.free`."""
+
+
+def check_share(owner: object, *, zero: bool = False, **values: float) -> None:
+    """Require shares in (0, 1], or [0, 1] with `zero`.
+
+    Raises:
+        InvalidArgumentError: a value is outside.
+    """
+    for name, value in values.items():
+        if not (0 < value <= 1 or (zero and value == 0)):
+            left = "[" if zero else "("
+            raise InvalidArgumentError(
+                f"{type(owner).__name__}({name}={value!r}): expected a number in {left}0, 1]."
+            )

@@ -7,9 +7,8 @@ from typing import final
 import torch
 from torch import Tensor
 
-from cotrain.cotraining.selection._base import Candidates, Selector
-from cotrain.cotraining.selection._checks import check_share
-from cotrain.cotraining.selection._ranks import surest_first
+from cotrain.cotraining.selection._base import Candidates, Selector, check_share
+from cotrain.cotraining.selection._k_best import surest_first
 
 
 @final

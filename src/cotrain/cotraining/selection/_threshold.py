@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from cotrain._base import at_least
-from cotrain.cotraining.selection._base import Candidates, Selector
-from cotrain.cotraining.selection._checks import check_share
+from cotrain.cotraining.selection._base import Candidates, Selector, check_share
 
 
 @final

@@ -5,7 +5,6 @@ import torch
 
 from cotrain.cotraining.guards._distribution_shift import (
     drift,
-    rows_seen_in,
     sampling_drift,
     shares_of,
     starved,
@@ -45,9 +44,3 @@ def test_few_labels_explain_more_drift():
     counts = torch.nn.functional.one_hot(draws.reshape(400, 60), 10).float().mean(dim=1)
     seen = ((counts - 0.1).abs().sum(dim=1) / 2).mean()
     assert sampling_drift(prior, 60) == pytest.approx(float(seen), rel=0.1)
-
-
-def test_rows_are_compared_over_all_inputs_and_padding_says_nothing():
-    a = {"x": torch.tensor([[1.0], [1.0], [2.0]]), "bag:t": torch.tensor([[3, 0], [4, 0], [3, 0]])}
-    b = {"x": torch.tensor([[1.0]]), "bag:t": torch.tensor([[3, 0, 0]])}
-    assert rows_seen_in(a, b).tolist() == [True, False, False]

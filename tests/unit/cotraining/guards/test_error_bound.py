@@ -82,29 +82,29 @@ def test_a_second_round_needs_a_smaller_error(task):
     offered = torch.arange(24)[:, None] >= 4
     predictions = two([0, 1, 0, 0] + [0] * 20, [0, 1, 0, 0] + [0] * 20)
     # e = ¼ against ½: l' = 2, and ⌈½ · 2 / ¼ − 1⌉ = 3 labels stay.
-    first = bounds.limit(task, predictions, ["a", "b"], offered, 1)
+    first = bounds.limit(task, predictions, ["a", "b"], accepted=offered, round_=1)
     assert int(first.sum()) == 3
     assert not bool((first & ~offered).any())
-    assert not bool(bounds.limit(task, predictions, ["a", "b"], offered, 2).any())
+    assert not bool(bounds.limit(task, predictions, ["a", "b"], accepted=offered, round_=2).any())
     # Another pair has a memory of its own.
-    assert int(bounds.limit(task, predictions, ["a", "c"], offered, 2).sum()) == 3
+    assert int(bounds.limit(task, predictions, ["a", "c"], accepted=offered, round_=2).sum()) == 3
 
 
 def test_teachers_without_an_error_label_once(task):
     bounds = ErrorBounds(rows([0, 1] + [0] * 20, 2))
     offered = torch.arange(22)[:, None] >= 2
     predictions = two([0, 1] + [0] * 20, [0, 1] + [0] * 20)
-    assert int(bounds.limit(task, predictions, ["a", "b"], offered, 1).sum()) == 20
-    assert not bool(bounds.limit(task, predictions, ["a", "b"], offered, 2).any())
+    assert int(bounds.limit(task, predictions, ["a", "b"], accepted=offered, round_=1).sum()) == 20
+    assert not bool(bounds.limit(task, predictions, ["a", "b"], accepted=offered, round_=2).any())
 
 
 def test_numbers_and_more_teachers_are_not_bounded(task):
     offered = torch.ones(4, 1, dtype=torch.bool)
     bounds = ErrorBounds(rows([0, 1, 0, 1], 2))
-    assert bounds.limit(task, two([1, 0, 0, 0], [1, 0, 0, 0])[:1], ["a"], offered, 1).all()
+    assert bounds.limit(task, two([1, 0, 0, 0], [1, 0, 0, 0])[:1], ["a"], accepted=offered, round_=1).all()
     number = kinds.Regression("c")
     values = [Prediction(values=torch.zeros(4, 1))] * 2
-    assert bounds.limit(number, values, ["a", "b"], offered, 1).all()
+    assert bounds.limit(number, values, ["a", "b"], accepted=offered, round_=1).all()
 
 
 def test_tri_training_stops_when_the_error_no_longer_falls(make_problem):

@@ -5,19 +5,19 @@ import math
 import pytest
 import torch
 
-from cotrain.cotraining import Committee, CoTraining, EstimatorPeer, Temperature
+from cotrain.cotraining import Committee, CoTraining, EstimatorPeer
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining.guards._teacher_assessment import LEAST_TO_JUDGE, Holdout
 from cotrain.training import Examples
 
 
 def counted(problem, kin, seen: list[str]):
-    """Let the kit give peers of these kin, whose fits are written down."""
+    """Let the factory give peers of these kin, whose fits are written down."""
 
     class Counted(EstimatorPeer):
-        def fit(self, examples, validation, key, cache, true=None):
+        def fit(self, examples, validation, key, cache, *, true=None):
             seen.append(key)
-            return super().fit(examples, validation, key, cache, true)
+            return super().fit(examples, validation, key, cache, true=true)
 
     def network(name, tasks=None, view=None, *, bootstrap=False):
         peer = Counted(name, problem.tasks, problem.factory.classifier)
@@ -55,7 +55,7 @@ def test_folds_do_not_see_the_labels_that_they_are_judged_by(make_problem):
     )
     train = Examples(problem.train.inputs, {"class": spoiled}, problem.train.masks)
     peer = problem.factory.network("linear")
-    holdout = Holdout(train, None, Temperature(), 3, 0, FitCache())
+    holdout = Holdout(train, None, CoTraining())
     assessment = holdout.assessments(peer, peer.fit(train, None, "start", FitCache()), "peer")["class"]
     assert not assessment.teaches
     assert assessment.n_labels == 200
@@ -64,7 +64,7 @@ def test_folds_do_not_see_the_labels_that_they_are_judged_by(make_problem):
 def test_too_few_labels_say_nothing_against_a_peer(make_problem):
     problem = make_problem(labelled=LEAST_TO_JUDGE - 1)
     peer = problem.factory.network("linear")
-    holdout = Holdout(problem.train, None, Temperature(), 3, 0, FitCache())
+    holdout = Holdout(problem.train, None, CoTraining())
     assessment = holdout.assessments(peer, peer.fit(problem.train, None, "start", FitCache()), "peer")[
         "class"
     ]

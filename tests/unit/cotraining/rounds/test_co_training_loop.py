@@ -27,7 +27,7 @@ from cotrain.cotraining import (
     TwoViewCoTraining,
     View,
 )
-from cotrain.cotraining.guards import _round_vetoes
+from cotrain.cotraining.guards import _round_choice
 from cotrain.cotraining.peers._estimator import FittedEstimators
 from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
 from cotrain.training import Examples
@@ -138,7 +138,7 @@ def test_validation_labels_do_not_teach(make_problem):
 
 def test_a_task_that_got_worse_gets_its_start_back(make_problem, monkeypatch):
     # The guard of the class shares is off: validation alone must see it.
-    monkeypatch.setattr(_round_vetoes, "starved", lambda *shares: False)
+    monkeypatch.setattr(_round_choice, "starved", lambda *shares: False)
     # Too few labels to see that the teacher knows nothing: only the validation of the student can.
     problem = make_problem(labelled=28, held=25, n=300)
     guess = DummyClassifier(strategy="stratified", random_state=0)
@@ -198,14 +198,7 @@ def test_labels_are_decided_anew_each_round(make_problem):
     problem = make_problem(labelled=6, n=300, seed=5)
     stores: list[torch.Tensor] = []
 
-    loop = CoTrainingLoop(
-        problem.tasks,
-        problem.train,
-        problem.validation,
-        settings_ := CoTraining(SelfTraining(Threshold(0.7)), 4, patience=9),
-        settings_.strategy,
-        problem.factory,
-    )
+    loop = CoTrainingLoop(problem.given(CoTraining(SelfTraining(Threshold(0.7)), 4, patience=9)))
     teach = loop._teach
 
     def watched(predictions, round_):
@@ -236,7 +229,7 @@ def test_no_round_is_asked_twice_what_it_believes_of_the_training_rows(make_prob
     assert len(of_train) <= 2 * 4 + 2 * (outcome.chosen["class"] != 3)
 
 
-def test_nothing_accepted_is_said(make_problem):
+def test_nothing_accepted_is_reported(make_problem):
     problem = make_problem(labelled=12, n=60)
     problem.factory.classifier = LogisticRegression(C=1e-4)
     outcome = problem.run(CoTraining(SelfTraining(Threshold(0.999)), 3), validation=False)
@@ -317,9 +310,9 @@ def test_a_collapse_of_the_predictions_is_refused(make_problem):
     problem = make_problem(labelled=60, n=300)
 
     class Collapsing(EstimatorPeer):
-        def fit(self, examples, validation, key, cache, true=None):
+        def fit(self, examples, validation, key, cache, *, true=None):
             if not key.startswith("round-1"):
-                return super().fit(examples, validation, key, cache, true)
+                return super().fit(examples, validation, key, cache, true=true)
             masks = {"class": examples.masks["class"] * (examples.targets["class"] == 0)}
             return super().fit(Examples(examples.inputs, examples.targets, masks), validation, key, cache)
 
@@ -338,8 +331,8 @@ def test_predictions_that_are_nan_teach_nobody(make_problem):
     problem = make_problem(kinds_=["class", "size"], labelled=12, n=60)
 
     class Broken(EstimatorPeer):
-        def fit(self, examples, validation, key, cache, true=None):
-            fitted = super().fit(examples, validation, key, cache, true)
+        def fit(self, examples, validation, key, cache, *, true=None):
+            fitted = super().fit(examples, validation, key, cache, true=true)
             fitted.fitted["size"] = [float("nan")]
             return fitted
 

@@ -24,6 +24,7 @@ from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._network_factory import NetworkFactory
 from cotrain.cotraining.rounds import _online_training
 from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
+from cotrain.cotraining.rounds._run import CoTrainingRun
 from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskNetwork
 from cotrain.training import Training
 
@@ -45,17 +46,24 @@ def run(problem: Any, strategy: Strategy, folder: Path | None = None, **more: An
 
     settings = CoTraining(strategy, 3, updates=30, pseudo_weight=1.0)
     training = Training(1, 32, learning_rate=1e-2, select="last", checkpoint_seconds=1e-3)
-    factory = NetworkFactory(problem.tasks, build, Equal(), training, settings, shapes={"inputs": (4,)})
-    return CoTrainingLoop(
+    factory = NetworkFactory(
         problem.tasks,
-        problem.train,
-        more.get("validation"),
-        settings,
-        strategy,
-        factory,
+        build=build,
+        balancer=Equal(),
+        training=training,
+        settings=settings,
+        shapes={"inputs": (4,)},
+    )
+    run = CoTrainingRun(
+        tasks=problem.tasks,
+        examples=problem.train,
+        validation=more.get("validation"),
+        settings=settings,
+        factory=factory,
         cache=FitCache(folder),
         truth=problem.truth,
-    ).run()
+    )
+    return CoTrainingLoop(run).run()
 
 
 def accuracy(problem: Any, outcome: CoTrainingResult, chosen: int | None = None) -> float:
@@ -87,12 +95,12 @@ def test_killed_between_two_passes_and_resumed_it_ends_bit_identical(
     passes = 0
     take = _online_training.OnlineTraining._take_pass
 
-    def dying(course: Any, round_: int) -> None:
+    def dying(training: Any, round_: int) -> None:
         nonlocal passes
         passes += 1
         if passes == deaths:
             raise Killed
-        take(course, round_)
+        take(training, round_)
 
     monkeypatch.setattr(_online_training.OnlineTraining, "_take_pass", dying)
     monkeypatch.setattr(

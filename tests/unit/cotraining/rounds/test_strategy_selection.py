@@ -12,10 +12,9 @@ from cotrain.cotraining import (
     CoTrainingResult,
     Prediction,
     PseudoLabels,
-    run_rounds,
 )
 from cotrain.cotraining.peers import FittedPeer
-from cotrain.cotraining.rounds._strategy_selection import candidates, together
+from cotrain.cotraining.rounds._strategy_selection import candidates, run_rounds, together
 from cotrain.training import Examples
 
 
@@ -24,8 +23,8 @@ class Fixed(FittedPeer):
 
     def __init__(self, classes: torch.Tensor, n_right: int, n_classes: int, last: bool = False) -> None:
         row = torch.arange(len(classes))[:, None]
-        said = torch.where((row.flip(0) if last else row) < n_right, classes, (classes + 1) % n_classes)
-        self.p = torch.nn.functional.one_hot(said, n_classes).float() * 0.8 + 0.2 / n_classes
+        predicted = torch.where((row.flip(0) if last else row) < n_right, classes, (classes + 1) % n_classes)
+        self.p = torch.nn.functional.one_hot(predicted, n_classes).float() * 0.8 + 0.2 / n_classes
         self.updates = n_right
 
     def predictions(self, inputs):
@@ -36,7 +35,14 @@ def outcome(classes: torch.Tensor, n_right: int, chosen: int = 1, last: bool = F
     start, after = Fixed(classes, 0, 3), Fixed(classes, n_right, 3, last)
     labels = PseudoLabels(classes, torch.ones_like(classes), torch.ones_like(classes), n_right)
     return CoTrainingResult(
-        [], {"class": chosen}, "done", {"class": ""}, ["peer"], [[start], [after]], [0], {"class": labels}
+        records=[],
+        chosen={"class": chosen},
+        stopped="done",
+        verdicts={"class": ""},
+        peers=["peer"],
+        fitted=[[start], [after]],
+        answering=[0],
+        labels={"class": labels},
     )
 
 
@@ -88,7 +94,7 @@ def test_if_the_best_is_a_supervised_start_that_answers(make_problem):
 def test_auto_is_a_run_like_any_other(make_problem):
     problem = make_problem(labelled=15)
     settings = CoTraining("auto", 2)
-    found = run_rounds(problem.tasks, problem.train, problem.validation, settings, problem.factory)
+    found = run_rounds(problem.given(settings))
     assert len(found.peers) >= 3
     prediction = found.predictions(problem.validation.inputs)["class"]
     right = prediction.classes() == problem.validation.targets["class"]
@@ -102,7 +108,7 @@ def test_auto_is_a_run_like_any_other(make_problem):
 def test_auto_without_validation_rows_says_what_it_needs(make_problem):
     problem = make_problem()
     with pytest.raises(InvalidArgumentError, match="'auto', which chooses by validation rows"):
-        run_rounds(problem.tasks, problem.train, None, CoTraining("auto"), problem.factory)
+        run_rounds(problem.given(CoTraining("auto"), validation=False))
 
 
 def test_strategies_that_the_peers_cannot_follow_are_not_tried(make_problem):

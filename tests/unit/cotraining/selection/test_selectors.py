@@ -39,12 +39,12 @@ def candidates(
 ) -> Candidates:
     n = len(classes)
     return Candidates(
-        torch.tensor(classes)[:, None],
-        torch.tensor(confidence)[:, None],
-        torch.tensor(free or [True] * n)[:, None],
-        torch.tensor(agree or [True] * n)[:, None],
-        torch.tensor([prior or [0.5, 0.5]]),
-        progress,
+        classes=torch.tensor(classes)[:, None],
+        confidence=torch.tensor(confidence)[:, None],
+        free=torch.tensor(free or [True] * n)[:, None],
+        agree=torch.tensor(agree or [True] * n)[:, None],
+        prior=torch.tensor([prior or [0.5, 0.5]]),
+        progress=progress,
     )
 
 
@@ -62,12 +62,12 @@ def chosen(selector: Selector, given_: Candidates) -> list[int]:
 def test_only_free_cells_are_chosen(kind: type[Selector], rows: list[tuple], progress: float):
     columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[], [], [], []]
     given_ = Candidates(
-        torch.tensor(columns[0], dtype=torch.int64)[:, None],
-        torch.tensor(columns[1], dtype=torch.float32)[:, None],
-        torch.tensor(columns[2], dtype=torch.bool)[:, None],
-        torch.tensor(columns[3], dtype=torch.bool)[:, None],
-        torch.tensor([[0.5, 0.5]]),
-        progress,
+        classes=torch.tensor(columns[0], dtype=torch.int64)[:, None],
+        confidence=torch.tensor(columns[1], dtype=torch.float32)[:, None],
+        free=torch.tensor(columns[2], dtype=torch.bool)[:, None],
+        agree=torch.tensor(columns[3], dtype=torch.bool)[:, None],
+        prior=torch.tensor([[0.5, 0.5]]),
+        progress=progress,
     )
     selected = kind().select(given_)
     assert selected.shape == given_.free.shape

@@ -15,6 +15,7 @@ from cotrain._base import InvalidArgumentError
 from cotrain.cotraining import Candidates, Coreg, CoTraining, EstimatorPeer, KBest, Prediction, Threshold
 from cotrain.cotraining._predictions import joined
 from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
+from cotrain.cotraining.rounds._run import CoTrainingRun
 from cotrain.training import Examples
 
 
@@ -31,11 +32,18 @@ def test_the_rows_of_least_variance_are_accepted(selector):
     assert prediction.spread is not None
     assert torch.allclose(prediction.spread[:, 0], spread * math.sqrt(2 / 3))
     free = torch.ones(6, 1, dtype=torch.bool)
-    given = Candidates(prediction.classes(), prediction.confidence(), free, free, torch.ones(1, 1), 1.0)
-    assert torch.nonzero(selector.select(given)[:, 0]).flatten().tolist() == [0, 1, 2]
+    asked = Candidates(
+        classes=prediction.classes(),
+        confidence=prediction.confidence(),
+        free=free,
+        agree=free,
+        prior=torch.ones(1, 1),
+        progress=1.0,
+    )
+    assert torch.nonzero(selector.select(asked)[:, 0]).flatten().tolist() == [0, 1, 2]
 
 
-class NeighboursKit:
+class NeighboursFactory:
     """Gives a nearest-neighbour regressor on a bootstrap sample where a network is asked for."""
 
     def __init__(self, tasks):
@@ -45,6 +53,16 @@ class NeighboursKit:
         return EstimatorPeer(
             name, self.tasks, regressor=KNeighborsRegressor(3), view=view, bootstrap=0 if bootstrap else None
         )
+
+
+def given(task, train, held, settings) -> CoTrainingRun:
+    return CoTrainingRun(
+        tasks=[task],
+        examples=train,
+        validation=held,
+        settings=settings,
+        factory=NeighboursFactory([task]),
+    )
 
 
 def problem(seed: int):
@@ -69,7 +87,7 @@ def test_accepted_numbers_are_nearer_the_truth_than_the_others(seed: int):
     task, train, truth, held = problem(seed)
     strategy = Coreg()
     settings = CoTraining(strategy, 1)
-    loop = CoTrainingLoop([task], train, held, settings, strategy, NeighboursKit([task]))
+    loop = CoTrainingLoop(given(task, train, held, settings))
     outcome = loop.run()
     assert outcome.records[0].tasks[0].accepted == 120
     predictions = [one.predictions(train.inputs)["y"] for one in outcome.fitted[0][3:]]
@@ -84,9 +102,7 @@ def test_accepted_numbers_are_nearer_the_truth_than_the_others(seed: int):
 def test_it_never_ends_below_its_start_on_validation(seed: int):
     task, train, _, held = problem(seed)
     strategy = Coreg()
-    outcome = CoTrainingLoop(
-        [task], train, held, CoTraining(strategy, 3), strategy, NeighboursKit([task])
-    ).run()
+    outcome = CoTrainingLoop(given(task, train, held, CoTraining(strategy, 3))).run()
     metric, y = task.chosen_metrics()[0], task.original(held.targets["y"]).numpy()
     start = type(outcome)(**{**outcome.__dict__, "chosen": {"y": 0}})
     values = [

@@ -15,8 +15,8 @@ def test_the_mapping_sees_the_other_tasks_only(make_problem):
     problem = make_problem(kinds_=["class", "level", "size"], labelled=60)
     peer = CrossTaskPeer("mappings", problem.factory.network("behind"))
     fitted = peer.fit(problem.train, None, "key", FitCache())
-    said = fitted.source.predictions(problem.validation.inputs)
-    outputs = torch.cat([said["level"].probabilities.flatten(1), said["size"].values], dim=1)
+    predicted = fitted.source.predictions(problem.validation.inputs)
+    outputs = torch.cat([predicted["level"].probabilities.flatten(1), predicted["size"].values], dim=1)
     again = fitted.maps["class"].predictions({"outputs": outputs})["class"].probabilities
     mapped = fitted.predictions(problem.validation.inputs)["class"]
     assert torch.equal(again, mapped.probabilities)

@@ -1,8 +1,8 @@
-"""One learner's pseudo-labels for one task, from what its teachers believe."""
+"""Labels that peers made, kept apart from those that the user gave, and how they come about."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from cotrain.cotraining._predictions import Prediction, joined
-from cotrain.cotraining._pseudo_labels import PseudoLabels
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining.guards._distribution_shift import accepted_drift, sampling_drift
 from cotrain.cotraining.guards._error_bound import ErrorBounds
@@ -18,6 +17,64 @@ from cotrain.cotraining.selection import Candidates
 from cotrain.cotraining.strategies import Strategy
 from cotrain.tasks import Task
 from cotrain.training import Examples
+
+
+@final
+@dataclass(frozen=True)
+class PseudoLabels:
+    """The pseudo-labels of one task on N rows, as one round decided them.
+
+    Args:
+        values: [N, T] in the coding of the task's targets; 0 where none was accepted.
+        confidence: [N, T] in [0, 1]: the estimated probability of being right; 0 where none.
+        weight: [N, T] ≥ 0: how much each counts in the loss; 0 where none was accepted.
+        round: the round that decided them, from 1; 0 = no labels.
+        teacher: names of the peers that made them.
+    """
+
+    values: Tensor
+    confidence: Tensor
+    weight: Tensor
+    round: int = 0
+    teacher: str = ""
+
+    @classmethod
+    def none(cls, targets: Tensor) -> PseudoLabels:
+        """Return an empty store for targets [N, T]."""
+        nothing = torch.zeros(targets.shape)
+        return cls(torch.zeros_like(targets), nothing, nothing)
+
+    @property
+    def accepted(self) -> Tensor:
+        """Where there is a pseudo-label, bool [N, T]."""
+        return self.weight > 0
+
+    @property
+    def n_accepted(self) -> int:
+        """Number of pseudo-labels."""
+        return int(self.accepted.sum())
+
+
+def with_pseudo_labels(examples: Examples, tasks: list[Task], labels: Mapping[str, PseudoLabels]) -> Examples:
+    """Return new examples in which unlabelled cells have pseudo-labels and their weights.
+
+    The given tensors are read only. Where there is a true label it stands, with its own weight, whatever
+    the store says.
+
+    Args:
+        examples: N rows with the true labels.
+        tasks: which targets to keep.
+        labels: task -> its store; a task that is absent keeps its true labels only.
+    """
+    targets, masks = {}, {}
+    for task in tasks:
+        truth, mask = examples.targets[task.name], examples.masks[task.name].float()
+        if task.name in labels:
+            cache, true = labels[task.name], examples.masks[task.name] > 0
+            truth = torch.where(true, truth, cache.values.to(truth.dtype))
+            mask = torch.where(true, mask, cache.weight)
+        targets[task.name], masks[task.name] = truth, mask
+    return Examples(examples.inputs, targets, masks)
 
 
 @final
@@ -47,6 +104,7 @@ class PseudoLabeller:
         settings: CoTraining,
         strategy: Strategy,
         examples: Examples,
+        *,
         open_rows: Tensor,
         priors: dict[str, Tensor],
     ) -> None:
@@ -83,11 +141,13 @@ class PseudoLabeller:
         confidence, classes = prediction.confidence(), prediction.classes()
         agree = torch.ones_like(free) if prediction.agree is None else prediction.agree
         progress = round_ / self.settings.max_rounds
-        candidates = Candidates(classes, confidence, free, agree, prior, progress)
+        candidates = Candidates(
+            classes=classes, confidence=confidence, free=free, agree=agree, prior=prior, progress=progress
+        )
         accepted = self.strategy.selector.select(candidates) & free
         offered = bool(accepted.any())
         if self.bounds is not None:
-            accepted = self.bounds.limit(task, predictions, names, accepted, round_)
+            accepted = self.bounds.limit(task, predictions, names, accepted=accepted, round_=round_)
         surest = float(confidence[free].max()) if bool(free.any()) else float("nan")
         note = self._objection(task, classes, accepted)
         if note:
@@ -98,7 +158,7 @@ class PseudoLabeller:
         elif self.settings.by_confidence:
             weight = weight * confidence
         values = torch.where(accepted, prediction.pseudo_labels(targets.dtype), torch.zeros_like(targets))
-        labels = PseudoLabels(values, confidence * accepted, weight, round_, ", ".join(names))
+        labels = PseudoLabels(values, confidence * accepted, weight, round=round_, teacher=", ".join(names))
         if offered and not labels.n_accepted:
             note = "the teachers' error has not fallen enough for more labels"
         elif not labels.n_accepted:
@@ -111,7 +171,7 @@ class PseudoLabeller:
             return ""
         prior = self.priors[task.name]
         n_labels = int((self.examples.masks[task.name] > 0).sum(dim=0).max())
-        moved = accepted_drift(task, self.examples, prior, classes, accepted)
+        moved = accepted_drift(task, self.examples, prior, classes=classes, accepted=accepted)
         bound = self.settings.max_drift + sampling_drift(prior, n_labels)
         if moved <= bound:
             return ""

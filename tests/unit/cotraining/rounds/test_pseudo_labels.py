@@ -2,7 +2,7 @@ import torch
 
 from cotrain import tasks as kinds
 from cotrain.cotraining import PseudoLabels
-from cotrain.cotraining._pseudo_labels import with_pseudo_labels
+from cotrain.cotraining.rounds._pseudo_labels import with_pseudo_labels
 from cotrain.training import Examples
 
 

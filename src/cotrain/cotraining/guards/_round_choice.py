@@ -1,17 +1,23 @@
-"""Which rounds may not answer for which tasks, and why."""
+"""Which rounds may answer for which tasks, and which one does."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import final
 
 from torch import Tensor
 
 from cotrain._base import DataError
+from cotrain.cotraining._predictions import Prediction
 from cotrain.cotraining.guards._distribution_shift import drift, sampling_drift, starved
 from cotrain.cotraining.peers import FittedPeer
+from cotrain.evaluation import paired_bootstrap
 from cotrain.tasks import Task
 from cotrain.training import Examples
+
+#: One standard error is half the width of this interval.
+ONE_SIGMA = 0.6827
 
 
 @final
@@ -80,5 +86,62 @@ class RoundVetoes:
         return self._reasons[task.name].get(round_, "")
 
     def reasons(self, task: Task) -> str:
-        """Return all that was said of a task's rounds."""
+        """Return all reasons for which rounds of a task were refused."""
         return "; ".join(sorted(set(self._reasons[task.name].values())))
+
+
+def value_on(task: Task, prediction: Prediction, rows: Examples) -> float:
+    """Return the selecting metric of a prediction on rows; NaN without any label."""
+    mask = (rows.masks[task.name] > 0).numpy()
+    if not mask.any():
+        return math.nan
+    scores = prediction.scores(task).double().numpy()
+    targets = task.original(rows.targets[task.name]).double().numpy()
+    return task.chosen_metrics()[0].compute(scores, targets, mask)
+
+
+def choose_round(
+    task: Task, predictions: Sequence[Prediction], validation: Examples | None, refused: set[int]
+) -> int:
+    """Return the round whose peers shall answer for a task; 0 is the supervised start.
+
+    The last round within one standard error of the best one, if its validation value is not below that of
+    the start. Without any validation label the last round that was not refused.
+
+    Args:
+        task: the task.
+        predictions: the answer of every round on the validation rows, the start's first; empty without any.
+        validation: those rows.
+        refused: rounds that other guards have refused.
+    """
+    allowed = [number for number in range(1, len(predictions)) if number not in refused]
+    if not allowed:
+        return 0
+    if validation is None or not bool((validation.masks[task.name] > 0).any()):
+        return allowed[-1]
+    metric = task.chosen_metrics()[0]
+    targets = task.original(validation.targets[task.name]).double().numpy()
+    mask = (validation.masks[task.name] > 0).numpy()
+    scores = [prediction.scores(task).double().numpy() for prediction in predictions]
+    sign = 1.0 if metric.direction == "max" else -1.0
+    values = [sign * metric.compute(score, targets, mask) for score in scores]
+    best = max(allowed, key=lambda number: (values[number], number))
+    if math.isnan(values[0]) or math.isnan(values[best]):
+        return 0
+    kept = best
+    for number in allowed:
+        if number > best:
+            gap = paired_bootstrap(
+                metric,
+                [scores[best]],
+                [scores[number]],
+                targets=targets,
+                mask=mask,
+                level=ONE_SIGMA,
+                n_resamples=100,
+            )
+            if gap.value <= (gap.high - gap.low) / 2:
+                kept = number
+    if values[kept] < values[0]:
+        kept = best
+    return kept if values[kept] >= values[0] else 0

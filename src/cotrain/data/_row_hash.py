@@ -1,0 +1,40 @@
+"""Which rows are the same, by what their inputs hold."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def row_keys(inputs: Mapping[str, Tensor]) -> list[str]:
+    """Return a short hash of each row's inputs; equal inputs have equal ones, however far bags are padded.
+
+    Args:
+        inputs: name -> tensor [N] or [N, ...]; names that begin with "bag:" hold tokens, 0 = padding.
+
+    Example:
+        >>> keys = row_keys({"x": torch.tensor([1.0, 2.0, 1.0])})
+        >>> keys[0] == keys[2], keys[0] == keys[1]
+        (True, False)
+    """
+    parts = [_bytes(name, tensor) for name, tensor in sorted(inputs.items())]
+    rows = (b"|".join(row) for row in zip(*parts, strict=True))
+    return [hashlib.blake2b(row, digest_size=12).hexdigest() for row in rows]
+
+
+def rows_seen_in(inputs: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> Tensor:
+    """Return which rows have exactly the inputs of a row of `others`, bool [N]."""
+    known = set(row_keys(others))
+    return torch.tensor([key in known for key in row_keys(inputs)], dtype=torch.bool)
+
+
+def _bytes(name: str, tensor: Tensor) -> list[bytes]:
+    rows = tensor.reshape(len(tensor), -1).cpu().numpy()
+    if name.startswith("bag:"):
+        # Bags are padded to the longest of their table: the padding says nothing.
+        return [row[row != 0].tobytes() for row in rows]
+    return [np.ascontiguousarray(row).tobytes() for row in rows]

@@ -1,0 +1,93 @@
+"""Which round answers for a task."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cotrain._base import DataError
+from cotrain.cotraining import FittedPeer, Prediction
+from cotrain.cotraining.guards._round_choice import RoundVetoes, choose_round, value_on
+from cotrain.training import Examples
+
+
+class Failed(FittedPeer):
+    updates = 0
+
+    def __init__(self, reason: str) -> None:
+        self.failures = {"class": reason}
+
+    def predictions(self, inputs):
+        return {}
+
+
+def vetoes(problem, max_drift: float = 0.1) -> RoundVetoes:
+    prior = torch.tensor([[0.2, 0.4, 0.4]])
+    return RoundVetoes(problem.tasks, problem.train, {"class": prior}, max_drift)
+
+
+def predictions_right_in(problem, counts: list[int]) -> list[Prediction]:
+    """Return for each count a prediction of the validation rows that is right in so many."""
+    truth = problem.validation.targets["class"][:, 0]
+    found = []
+    for count in counts:
+        classes = torch.where(torch.arange(len(truth)) < count, truth, (truth + 1) % 3)
+        found.append(Prediction(probabilities=torch.nn.functional.one_hot(classes, 3).float()[:, None]))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("counts", "chosen"),
+    [
+        ([60, 50, 40], 0),  # worse and worse: the start
+        ([30, 75, 45], 1),  # above the start, but far below the best: by no chance
+        ([50, 70, 69], 2),  # a row less than the best is chance: the later round has seen more labels
+        ([70, 72, 69], 1),  # within chance of the best, but below the start
+        ([60, 60, 60], 2),  # as good as the start
+    ],
+)
+def test_validation_chooses_the_round_and_chance_does_not(make_problem, counts, chosen):
+    problem = make_problem()
+    predictions = predictions_right_in(problem, counts)
+    assert choose_round(problem.tasks[0], predictions, problem.validation, set()) == chosen
+
+
+def test_a_refused_round_is_not_chosen_however_good(make_problem):
+    problem = make_problem()
+    predictions = predictions_right_in(problem, [50, 60, 79])
+    assert choose_round(problem.tasks[0], predictions, problem.validation, {2}) == 1
+    assert choose_round(problem.tasks[0], predictions, problem.validation, {1, 2}) == 0
+
+
+def test_a_value_is_the_chosen_metric_and_nan_without_labels(make_problem):
+    problem = make_problem()
+    found = predictions_right_in(problem, [60])[0]
+    assert value_on(problem.tasks[0], found, problem.validation) == pytest.approx(60 / 80)
+    rows = problem.validation
+    empty = Examples(rows.inputs, rows.targets, {"class": torch.zeros_like(rows.masks["class"])})
+    assert value_on(problem.tasks[0], found, empty) != value_on(problem.tasks[0], found, empty)
+
+
+def test_a_round_in_which_an_answering_peer_failed_is_refused(make_problem):
+    problem = make_problem()
+    made = vetoes(problem)
+    made.failed([Failed("too many rows")], 2)
+    assert made.rounds(problem.tasks[0]) == {2}
+    assert made.reason(problem.tasks[0], 2) == "too many rows"
+    assert made.reason(problem.tasks[0], 1) == ""
+
+
+def test_a_start_that_failed_cannot_begin(make_problem):
+    problem = make_problem()
+    with pytest.raises(DataError, match="Task 'class' cannot be learned from its 40 labelled rows: no"):
+        vetoes(problem).expect_answers([Failed("no")])
+
+
+def test_shares_that_leave_the_labels_are_refused_and_those_that_come_nearer_are_not(make_problem):
+    problem = make_problem(labelled=200)
+    made = vetoes(problem)
+    start = {"class": torch.tensor([[0.2, 0.4, 0.4]])}
+    made.collapsed(start, {"class": torch.tensor([[0.22, 0.38, 0.4]])}, 1)
+    made.collapsed(start, {"class": torch.tensor([[0.5, 0.1, 0.4]])}, 2)
+    assert made.rounds(problem.tasks[0]) == {2}
+    assert made.reasons(problem.tasks[0]) == "its predictions left the labelled class shares"

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import torch
+
+from cotrain.data._row_hash import row_keys, rows_seen_in
+
+
+def test_rows_are_compared_over_all_inputs_and_padding_says_nothing():
+    a = {"x": torch.tensor([[1.0], [1.0], [2.0]]), "bag:t": torch.tensor([[3, 0], [4, 0], [3, 0]])}
+    b = {"x": torch.tensor([[1.0]]), "bag:t": torch.tensor([[3, 0, 0]])}
+    assert rows_seen_in(a, b).tolist() == [True, False, False]
+
+
+def test_rows_of_a_single_number_have_keys_too():
+    keys = row_keys({"x": torch.tensor([1.0, 2.0, 1.0]), "y": torch.tensor([[0, 1], [0, 1], [0, 1]])})
+    assert keys[0] == keys[2] != keys[1]
+
+
+def test_no_key_depends_on_the_other_rows():
+    x = torch.arange(12.0).reshape(4, 3)
+    assert row_keys({"x": x})[2] == row_keys({"x": x[2:3]})[0]
