@@ -20,7 +20,13 @@ from cotrain.balancing._saved_state import VERSION, check_saved_state, descripti
 
 
 class Needs(enum.Enum):
-    """What a method must be given besides the losses; the caller computes no more than that."""
+    """What a method must be given besides the losses; the caller computes no more than that.
+
+    Example:
+        >>> from cotrain.balancing import UPGrad
+        >>> UPGrad().needs
+        <Needs.GRAMIAN: 'gramian'>
+    """
 
     LOSSES = "losses"
     NORMS = "norms"  # the diagonal of the Gramian

@@ -28,6 +28,15 @@ class GramianRule(Balancer):
 
     Args:
         preference: see `Balancer`.
+
+    Example:
+        A method of one's own: each task by the inverse of its squared gradient norm.
+
+        >>> class InverseSquare(GramianRule):
+        ...     def _solve(self, gramian_AA, losses_A, preference_A, places_A):
+        ...         return preference_A / gramian_AA.diagonal()
+        >>> InverseSquare().weights([1.0, 1.0], np.diag([1.0, 4.0])).tolist()
+        [2.5, 0.625]
     """
 
     needs = Needs.GRAMIAN

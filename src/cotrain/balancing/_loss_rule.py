@@ -19,6 +19,16 @@ class LossRule(Balancer):
 
     Args:
         preference: see `Balancer`; it multiplies the weights unless the method says otherwise.
+
+    Example:
+        A method of one's own: each task by its own loss.
+
+        >>> import numpy as np
+        >>> class ByLoss(LossRule):
+        ...     def _rule(self, xp, losses_K, active_K):
+        ...         return losses_K
+        >>> ByLoss().weights(np.array([1.0, 3.0])).tolist()
+        [1.0, 3.0]
     """
 
     needs = Needs.LOSSES

@@ -21,6 +21,15 @@ class NormRule(Balancer):
 
     Args:
         preference: see `Balancer`.
+
+    Example:
+        A method of one's own: each task by the inverse of its gradient's length.
+
+        >>> class InverseNorm(NormRule):
+        ...     def _solve(self, norms_A, losses_A, preference_A, places_A):
+        ...         return preference_A / norms_A
+        >>> InverseNorm().weights([1.0, 1.0], np.array([2.0, 2.0])).tolist()
+        [1.0, 1.0]
     """
 
     needs = Needs.NORMS

@@ -29,6 +29,11 @@ class DeltaM:
         per_metric: mean over all metrics of all tasks, where a task with more metrics counts more.
         worst_task: the task with the least gain; `None` if no task can be compared.
         definition: what the number means, to be printed with it.
+
+    Example:
+        >>> found = DeltaM(0.05, {"a": 0.1, "b": 0.0}, 0.05, "b")
+        >>> found.worst_task, f"{found.value:+.1%}"
+        ('b', '+5.0%')
     """
 
     value: float

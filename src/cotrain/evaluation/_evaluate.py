@@ -71,6 +71,15 @@ def evaluate_task(
         targets: [N, T] in the coding of `Task.encode`.
         mask: [N, T], True where labelled.
         parts: also a row per column, label or class, where the metric comes apart.
+
+    Example:
+        >>> import polars as pl
+        >>> from cotrain.tasks import Regression
+        >>> task, frame = Regression("y"), pl.DataFrame({"y": [1.0, 2.0, 3.0]})
+        >>> task.fit(frame)
+        >>> targets, mask = task.encode(frame)
+        >>> evaluate_task(task, targets, targets, mask)[0].value
+        0.0
     """
     with torch.no_grad():
         scores = task.scores(output.detach()).double().cpu().numpy()
@@ -88,6 +97,16 @@ def evaluate_scores(
         targets: [N, T] in the coding of `Task.encode`.
         mask: [N, T], True where labelled.
         parts: also a row per column, label or class, where the metric comes apart.
+
+    Example:
+        >>> import polars as pl
+        >>> from cotrain.tasks import Regression
+        >>> task, frame = Regression("y"), pl.DataFrame({"y": [1.0, 2.0, 3.0]})
+        >>> task.fit(frame)
+        >>> targets, mask = task.encode(frame)
+        >>> row = evaluate_scores(task, np.array([[2.0], [2.0], [2.0]]), targets, mask)[-1]
+        >>> row.metric, round(row.value, 3)
+        ('mae', 0.667)
     """
     truth = task.original(targets).double().cpu().numpy()
     labelled = (mask > 0).cpu().numpy()

@@ -26,6 +26,11 @@ class Difference:
         level: of the interval, e.g. 0.95.
         n_seeds: S.
         n_rows: rows with a label.
+
+    Example:
+        >>> found = Difference(0.05, 0.02, 0.08, 0.001, 0.95, n_seeds=3, n_rows=400)
+        >>> found.low > 0
+        True
     """
 
     value: float

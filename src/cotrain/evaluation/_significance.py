@@ -28,6 +28,11 @@ class Judgement:
         difference: in the metric's unit, positive = better than the reference, with its interval.
         p_value: corrected for the number of tasks.
         sentence: the same in words.
+
+    Example:
+        >>> one = Difference(0.05, 0.03, 0.07, 0.0001, 0.95, 3, 100)
+        >>> judge({"a": one}, {"a": "auroc"}, {"a": (0.85, 0.8)})[0].word
+        'helped'
     """
 
     task: str

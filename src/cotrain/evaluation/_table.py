@@ -23,6 +23,11 @@ class EvaluationRow:
         n_labelled: labelled rows that it was computed on (for a label or column: its own).
         value: of the model; NaN where undefined.
         references: values of the same figure for others, such as "constant", "trees" or "single_task".
+
+    Example:
+        >>> row = EvaluationRow("sold", "auroc", "max", None, 120, 0.8, {"constant": 0.5})
+        >>> row.value - row.references["constant"]
+        0.30000000000000004
     """
 
     task: str

@@ -17,6 +17,19 @@ class Encoder(nn.Module, ABC):
     known, so that an encoder can be copied and built once per task where an architecture wants that.
     After it `stages` is a list of modules that are applied one after the other: the first takes the dict
     of inputs, the others the tensor before them. Sharing architectures work on the stages.
+
+    Example:
+        >>> import torch
+        >>> class Line(Encoder):
+        ...     def build(self, spec):
+        ...         self.stages = nn.ModuleList([nn.Sequential(Pick(), nn.Linear(3, 4)), nn.Linear(4, 2)])
+        ...         self.widths, self.width = (4, 2), 2
+        ...         return self
+        >>> class Pick(nn.Module):
+        ...     def forward(self, inputs):
+        ...         return inputs["numbers"]
+        >>> Line().build(InputSpec(n_numbers=3))({"numbers": torch.zeros(5, 3)}).shape
+        torch.Size([5, 2])
     """
 
     #: Modules applied one after the other; set by `build`.

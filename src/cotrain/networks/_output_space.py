@@ -11,7 +11,22 @@ from cotrain.tasks import Task
 
 
 class OutputSpace(nn.Module, ABC):
-    """A rule by which a task's output is made of several heads' outputs."""
+    """A rule by which a task's output is made of several heads' outputs.
+
+    Example:
+        A rule of one's own: the second task is at least as likely as the first.
+
+        >>> import torch
+        >>> class AtLeast(OutputSpace):
+        ...     def forward(self, outputs):
+        ...         return {**outputs, "b": torch.maximum(outputs["a"], outputs["b"])}
+        ...     def check(self, tasks):
+        ...         pass
+        ...     def reads(self, task):
+        ...         return ("a",) if task == "b" else ()
+        >>> AtLeast()({"a": torch.tensor([2.0]), "b": torch.tensor([1.0])})["b"]
+        tensor([2.])
+    """
 
     @abstractmethod
     def forward(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -30,6 +30,13 @@ class Metric:
             `mask` [B, T] bool. Gives NaN where the figure is not defined (one class only, no label).
         parts: the same figure of each part alone, an array in the order of `Task.parts` (columns, labels or
             classes); `None` where the figure does not come apart.
+
+    Example:
+        >>> from cotrain.tasks import Regression
+        >>> mae = next(metric for metric in Regression.available_metrics() if metric.name == "mae")
+        >>> said, true = np.array([[1.0], [2.0]]), np.array([[1.0], [4.0]])
+        >>> mae.direction, mae.compute(said, true, np.ones((2, 1), bool))
+        ('min', 1.0)
     """
 
     name: str
@@ -58,6 +65,16 @@ class Task(ABC):
             rows where it holds; elsewhere its label counts as missing.
         metrics: names of the metrics to report, the first one being the one that selects the best
             weights; `None`: the kind's default.
+
+    Example:
+        >>> from cotrain.tasks import Multiclass
+        >>> task = Multiclass("genre")
+        >>> task.fit(pl.DataFrame({"genre": ["war", "drama", None, "war", "drama"]}))
+        >>> task.labels, task.n_outputs
+        (['genre'], 2)
+        >>> targets, mask = task.encode(pl.DataFrame({"genre": ["war", None]}))
+        >>> targets.tolist(), mask.tolist()
+        ([[1], [0]], [[True], [False]])
     """
 
     #: What one target is: a number (float, standardised), a label (float, 0 or 1) or a class (int64). Whoever

@@ -37,6 +37,12 @@ class GraphEncoder(Encoder):
     Raises:
         InvalidArgumentError: if a size is out of range, or the number of features is not known.
         MissingExtraError: if torch-geometric is not installed.
+
+    Example:
+        >>> import torch
+        >>> encoder = GraphEncoder(width=8, n_features=3).build(InputSpec())
+        >>> encoder({"nodes": torch.ones(2, 4, 3), "adjacency": torch.ones(2, 4, 4)}).shape
+        torch.Size([2, 8])
     """
 
     def __init__(

@@ -17,6 +17,27 @@ class Sharing(nn.Module, ABC):
     """A way for K tasks to share a network.
 
     The constructor takes options only; `build` makes the parameters.
+
+    Example:
+        A way of one's own: all tasks read one encoder, each with a scale of its own.
+
+        >>> from cotrain.networks import MLP, InputSpec
+        >>> class Scaled(Sharing):
+        ...     def build(self, make_encoder, tasks):
+        ...         self.encoder, self.tasks = make_encoder(), tuple(tasks)
+        ...         self.scales = nn.ParameterList(torch.ones(1) for _ in tasks)
+        ...         return self
+        ...     def forward(self, inputs):
+        ...         hidden = self.encoder(inputs)
+        ...         return {task: hidden * scale for task, scale in zip(self.tasks, self.scales)}
+        ...     def widths(self):
+        ...         return dict.fromkeys(self.tasks, self.encoder.width)
+        ...     def task_modules(self, task):
+        ...         return []
+        >>> spec = InputSpec(tensors={"inputs": (3,)})
+        >>> sharing = Scaled().build(lambda: MLP(hidden=(8,)).build(spec), ["a", "b"])
+        >>> sharing({"inputs": torch.zeros(5, 3)})["b"].shape
+        torch.Size([5, 8])
     """
 
     #: Task names in order; set by `build`.

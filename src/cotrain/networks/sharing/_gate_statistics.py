@@ -35,6 +35,14 @@ class Health:
             (part of its units whose output does not vary), "dead" and "captured_by" (task or None).
         entropy: level -> task -> mean entropy of the task's gate, 1 = even, 0 = one expert only.
         sentence: what is wrong, in plain words, or that nothing is; empty if nothing was counted.
+
+    Example:
+        >>> from cotrain.networks import MLP, InputSpec, MMoE
+        >>> spec = InputSpec(tensors={"inputs": (3,)})
+        >>> sharing = MMoE(experts=2).build(lambda: MLP(hidden=(8,)).build(spec), ["a", "b"])
+        >>> _ = sharing({"inputs": torch.randn(64, 3)})
+        >>> [record["expert"] for record in sharing.health().records]
+        ['0', '1']
     """
 
     records: list[dict[str, object]] = field(default_factory=list)
