@@ -20,10 +20,10 @@ def evaluate(
 
     [bold]Example:[/bold]  cotrain evaluate runs/films new_films.csv --json
     """
-    from cotrain.data import read_table
+    from cotrain.data import read_cells
     from cotrain.learner import Learner
 
-    table = Learner.load(run).evaluate(read_table(data, query))
+    table = Learner.load(run).evaluate(read_cells(data, query))
     if as_json:
         from cotrain.cli._output import print_json
 

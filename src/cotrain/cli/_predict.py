@@ -33,14 +33,14 @@ def predict(
 
     from cotrain._base import ConfigError, DataError, did_you_mean
     from cotrain.cli._output import print_json, status
-    from cotrain.data import read_table, write_table
+    from cotrain.data import read_cells, write_table
     from cotrain.learner import Learner
 
     if output is not None and output.exists() and not overwrite:
         raise ConfigError(
             f"{output} is there already: choose another --output, or replace it with --overwrite."
         )
-    table = read_table(data, query)
+    table = read_cells(data, query)
     for name in keep or ():
         if name not in table.columns:
             raise DataError(f"--keep {name}: {data} has no such column; {did_you_mean(name, table.columns)}")

@@ -6,12 +6,10 @@ import contextlib
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self, final
-
-import polars as pl
 
 from cotrain._base import write_atomically
 from cotrain.comparison._methods import Trial
@@ -80,7 +78,7 @@ class GridData:
         digest = hashlib.sha256()
         for name in PARTS:
             path = folder / f"{name}.parquet"
-            write_atomically(path, _writer(split[name]))
+            write_atomically(path, split.typed(name).write_parquet)
             digest.update(path.read_bytes())
         key = digest.hexdigest()[:16]
         return cls(folder, key, left_out=split.left_out, coverage=split.coverage, n_rows=split.n_rows)
@@ -204,7 +202,3 @@ def _remove_old_leftovers(folder: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             if time.time() - leftover.stat().st_mtime > OLD:
                 leftover.unlink()
-
-
-def _writer(frame: pl.DataFrame) -> Callable[[str], object]:
-    return frame.write_parquet

@@ -16,6 +16,7 @@ from cotrain._base import remove_leftovers, write_atomically, write_text_atomica
 from cotrain.comparison._pooled import PooledNetwork
 from cotrain.comparison._status_file import StatusLogger
 from cotrain.configuration import construct_class
+from cotrain.data import TypedTable
 from cotrain.evaluation import paired_bootstrap
 from cotrain.learner import Learner, Preprocessor, validation_score
 from cotrain.tasks import Task
@@ -43,7 +44,7 @@ def train_cell(
     remove_leftovers(place)
     learner = construct_class(Learner, config, "")
     train, validation, unlabelled = (
-        pl.read_parquet(Path(parts) / f"{name}.parquet") for name in ("train", "validation", "unlabelled")
+        TypedTable.read(Path(parts) / f"{name}.parquet") for name in ("train", "validation", "unlabelled")
     )
     status = StatusLogger(place)
     if pooled:
@@ -119,7 +120,7 @@ def compare_scores(
     """Keep the difference of each task to its single-task network, over seeds and test rows."""
     learner = construct_class(Learner, config, "")
     preprocessor, _ = Preprocessor.fit(
-        pl.read_parquet(Path(parts) / "train.parquet"), learner.tasks, learner.columns, left_out
+        TypedTable.read(Path(parts) / "train.parquet"), learner.tasks, learner.columns, left_out
     )
     truths = read_truths(preprocessor, Path(parts))
     found = {}

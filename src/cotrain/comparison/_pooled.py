@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Self, final
 
 import numpy as np
-import polars as pl
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -80,8 +79,8 @@ class PooledNetwork:
     def fit(
         cls,
         learner: Learner,
-        train: pl.DataFrame,
-        validation: pl.DataFrame,
+        train: object,
+        validation: object,
         *,
         left_out: Sequence[str],
         loggers: Iterable[Logger] = (),

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, final
 
 import numpy as np
-import polars as pl
 
 from cotrain.comparison._grid import GridData
 from cotrain.comparison._network_jobs import read_truths
+from cotrain.data import TypedTable
 from cotrain.evaluation import DeltaM, Difference, Judgement, delta_m, judge, mean_ranks
 from cotrain.learner import Configuration, Preprocessor
 from cotrain.tasks import Task
@@ -67,7 +67,7 @@ def results_of(
     The winner is the joint method with the best mean score on the validation rows.
     """
     preprocessor, fitted = Preprocessor.fit(
-        pl.read_parquet(data.folder / "train.parquet"),
+        TypedTable.read(data.folder / "train.parquet"),
         configuration.learner.tasks,
         configuration.learner.columns,
         data.left_out,

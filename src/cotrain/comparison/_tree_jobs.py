@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from cotrain._base import write_text_atomically
 from cotrain.comparison._network_jobs import write_arrays
 from cotrain.comparison._references import tree_features, tree_scores
 from cotrain.configuration import construct_class
+from cotrain.data import TypedTable
 from cotrain.learner import Learner, Preprocessor, validation_score
 
 
@@ -37,7 +37,7 @@ def train_trees(
         learning_rate: shrinkage of each tree.
     """
     started, cpu = time.monotonic(), time.process_time()
-    train, validation = (pl.read_parquet(Path(parts) / f"{name}.parquet") for name in ("train", "validation"))
+    train, validation = (TypedTable.read(Path(parts) / f"{name}.parquet") for name in ("train", "validation"))
     learner = construct_class(Learner, config, "")
     preprocessor, fitted = Preprocessor.fit(train, learner.tasks, learner.columns, left_out)
     held = preprocessor.examples(validation)
@@ -66,7 +66,7 @@ def score_trees(
     with the same seed.
     """
     learner = construct_class(Learner, config, "")
-    train, test = (pl.read_parquet(Path(parts) / f"{name}.parquet") for name in ("train", "test"))
+    train, test = (TypedTable.read(Path(parts) / f"{name}.parquet") for name in ("train", "test"))
     preprocessor, fitted = Preprocessor.fit(train, learner.tasks, learner.columns, left_out)
     held_out = preprocessor.examples(test)
     features = tree_features(fitted, held_out)

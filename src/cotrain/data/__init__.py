@@ -6,30 +6,39 @@ from cotrain.data._feature_matrix import FeatureMatrix
 from cotrain.data._frames import from_polars_like, to_polars
 from cotrain.data._infer_kind import Guess, infer_kind
 from cotrain.data._infer_tasks import TaskGuess, infer_tasks
-from cotrain.data._read import read_table
-from cotrain.data._schema import ColumnNote, Schema, kind_names
+from cotrain.data._missing import Missing
+from cotrain.data._read import read_cells
+from cotrain.data._schema import ColumnChoice, ColumnNote, Schema, kind_names
 from cotrain.data._split import Split, split_rows, strata
+from cotrain.data._table import MissingWords, TypedTable, read_table, require_types
 from cotrain.data._tensors import table_tensors
 from cotrain.data._write import write_table
-from cotrain.data.checks import Problem, find_problems
+from cotrain.data.checks import Problem, check_missing, find_problems
 
 __all__ = [
     "Batches",
+    "ColumnChoice",
     "ColumnNote",
     "FeatureMatrix",
     "Guess",
     "MapDataset",
+    "Missing",
+    "MissingWords",
     "Problem",
     "Schema",
     "Split",
     "TaskGuess",
+    "TypedTable",
+    "check_missing",
     "dataset_spec",
     "find_problems",
     "from_polars_like",
     "infer_kind",
     "infer_tasks",
     "kind_names",
+    "read_cells",
     "read_table",
+    "require_types",
     "split_rows",
     "stack_dataset",
     "strata",

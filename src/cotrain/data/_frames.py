@@ -11,18 +11,23 @@ import numpy as np
 import polars as pl
 
 from cotrain._base import DataError
+from cotrain.data._mixed import column_of
+
+#: Values that a file can hold; others, such as dates, have types of their own.
+_PLAIN = {str, int, float, bool, type(None)}
 
 
 def to_polars(frame: Any) -> pl.DataFrame:
     """Return a frame of any kind that narwhals reads (polars, pandas, pyarrow, ...) as polars.
 
-    A pandas frame is read column by column, so pyarrow is not needed; NaN, NaT and None become null.
+    A pandas frame is read column by column, so pyarrow is not needed; NaN, NaT and None become null. Column
+    names that are whole numbers become text. A Hugging Face data set is read as the table that it is.
 
     Args:
         frame: the table; a lazy one is collected.
 
     Raises:
-        DataError: `frame` is not a table, or a column name is used twice or is not a string.
+        DataError: `frame` is not a table, or a column name is used twice or is no string.
 
     Example:
         >>> to_polars(pl.DataFrame({"a": [1, 2]}).lazy()).shape
@@ -30,6 +35,7 @@ def to_polars(frame: Any) -> pl.DataFrame:
     """
     if isinstance(frame, pl.DataFrame):
         return frame
+    frame = _plain_frame(frame)
     names = _names(frame)
     require_unique(names, "the table")
     try:
@@ -85,7 +91,8 @@ def require_unique(names: Sequence[object], table: str) -> None:
     for name in names:
         if not isinstance(name, str):
             raise DataError(
-                f"A column of {table} is named {name!r} ({type(name).__name__}): names must be strings."
+                f"A column of {table} is named {name!r} ({type(name).__name__}): names must be strings: "
+                "frame.columns = frame.columns.map(str) makes them so."
             )
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
@@ -94,6 +101,31 @@ def require_unique(names: Sequence[object], table: str) -> None:
             f"{table[0].upper()}{table[1:]} has more than one column named {shown}: "
             "rename them (in SQL with AS) or leave one out."
         )
+
+
+def _plain_frame(frame: Any) -> Any:
+    """Return the frame behind a data set, with names that are text where they were whole numbers."""
+    if hasattr(frame, "features") and hasattr(frame, "with_format"):
+        if not hasattr(frame, "__len__") or not hasattr(frame, "column_names"):
+            raise DataError(
+                "A streamed data set cannot be held as a table: load it without streaming, or take(n)."
+            )
+        return frame.with_format("arrow")[:]
+    if isinstance(frame, dict) and frame and all(hasattr(part, "with_format") for part in frame.values()):
+        raise DataError(
+            f"A dict of data sets ({', '.join(map(str, frame))}) is no table: give one of them, such as "
+            f"data[{next(iter(frame))!r}]."
+        )
+    columns = None if isinstance(frame, pl.LazyFrame) else getattr(frame, "columns", None)
+    if hasattr(frame, "iloc") and columns is not None and any(_is_whole(name) for name in columns):
+        renamed = frame.copy(deep=False)
+        renamed.columns = [str(name) if _is_whole(name) else name for name in columns]
+        return renamed
+    return frame
+
+
+def _is_whole(name: object) -> bool:
+    return isinstance(name, int | np.integer) and not isinstance(name, bool)
 
 
 def _names(frame: Any) -> list[object]:
@@ -117,11 +149,13 @@ def _pandas_column(series: nw.Series) -> pl.Series:
     if dtype == nw.Categorical or dtype == nw.Enum or dtype == nw.String:
         values = [None if value is None else str(value) for value in values]
         return pl.Series(series.name, values, dtype=pl.String)
+    if dtype == nw.Object and {type(value) for value in values} <= _PLAIN:
+        return column_of(series.name, values)
     try:
         return pl.Series(series.name, values, strict=True)
-    except (TypeError, pl.exceptions.PolarsError):
+    except (TypeError, OverflowError, pl.exceptions.PolarsError):
         # An object column of mixed values has no type of its own; text is the one that holds them all.
-        return pl.Series(series.name, [None if v is None else str(v) for v in values], dtype=pl.String)
+        return column_of(series.name, values)
 
 
 def _is_missing(value: object) -> bool:

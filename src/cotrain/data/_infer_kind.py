@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from cotrain.data._doubts import doubt_of
+from cotrain.data._spelling import settle_numbers, settle_text
 from cotrain.data.columns import Boolean, Category, Column, Date, Number, Tags, Text
 from cotrain.data.columns._date import find_format
 from cotrain.data.columns._values import text_values
+from cotrain.data.columns._words import count_words
 
 #: Separators of tags, the unambiguous ones first.
-SEPARATORS = ("|", ";", ",", "/")
+SEPARATORS = ("|", ";", "；", "、", "，", ",", "/")
 #: Up to so many different whole numbers are coded one by one as well.
 FEW = 10
 _ID_NAME = re.compile(r"(?i:(^|[_\W])(id|uuid|guid|key|index|idx)$)|(?<=[a-z])I[Dd]$")
@@ -25,18 +28,22 @@ class Guess:
     Args:
         column: the column, not yet fitted; `None` = left out.
         why: one clause that says what the decision rests on.
+        doubt: a sentence on what the values leave open and how to answer; empty where nothing is.
     """
 
     column: Column | None
     why: str
+    doubt: str = ""
 
 
-def infer_kind(values: pl.Series, *, bins: int = 0) -> Guess:
+def infer_kind(values: pl.Series, *, bins: int = 0, typed: bool = False) -> Guess:
     """Guess the kind of a column from its training values.
 
     Args:
         values: the training rows' values.
         bins: passed on to `Number`.
+        typed: whether the column's type is settled, by more rows than these: then text stays text, even
+            where these rows spell numbers.
 
     Example:
         >>> genres = ["Drama", "Action, Drama", "Action", "Drama, War", "War"] * 9
@@ -52,20 +59,22 @@ def infer_kind(values: pl.Series, *, bins: int = 0) -> Guess:
     if dtype.is_nested() or dtype in (pl.Object, pl.Binary, pl.Duration, pl.Time):
         return Guess(None, f"values of type {dtype} cannot be used")
     if dtype.is_float():
-        values = values.fill_nan(None)
-    known = text_values(values).drop_nulls() if dtype == pl.String else values.drop_nulls()
+        values = settle_numbers(values.fill_nan(None))
+    known = (text_values(values) if dtype == pl.String else values).drop_nulls()
+    known = settle_text(known) if known.dtype == pl.String and not typed else known
     distinct = known.n_unique()
     if len(known) == 0:
         return Guess(None, "all values are missing")
     if distinct == 1 and len(known) == len(values):
         return Guess(None, f"constant: every value is {known[0]!r}")
-    if dtype == pl.Boolean:
+    if known.dtype == pl.Boolean:
         return Guess(Boolean(name), "true or false")
-    if dtype.is_temporal():
-        return Guess(Date(name), f"values of type {dtype}")
-    if dtype.is_numeric():
-        return _infer_number(known, distinct, bins)
-    return _infer_text(known.cast(pl.String), distinct, bins)
+    if known.dtype.is_temporal():
+        return Guess(Date(name), f"values of type {known.dtype}")
+    if known.dtype.is_numeric():
+        guess = _infer_number(known, distinct, bins)
+        return Guess(guess.column, f"text that spells {guess.why}") if dtype == pl.String else guess
+    return _infer_text(known.cast(pl.String), distinct)
 
 
 def _infer_number(known: pl.Series, distinct: int, bins: int) -> Guess:
@@ -78,6 +87,8 @@ def _infer_number(known: pl.Series, distinct: int, bins: int) -> Guess:
             return Guess(Category(name), f"whole numbers, {distinct} different, named like an identifier")
         if distinct == len(known) and bool((steps == 1).all()):
             return Guess(None, "a row number: each value is one more than the last")
+    if known.dtype.is_integer() and known.is_in([0, 1]).all():
+        return Guess(Boolean(name), "0 or 1")
     # Few whole numbers may be names of classes, in no order: they get a code each beside the number.
     few = 2 < distinct <= FEW and known.dtype.is_integer()
     return Guess(
@@ -86,23 +97,22 @@ def _infer_number(known: pl.Series, distinct: int, bins: int) -> Guess:
     )
 
 
-def _infer_text(known: pl.Series, distinct: int, bins: int) -> Guess:
+def _infer_text(known: pl.Series, distinct: int) -> Guess:
     name, share = known.name, distinct / len(known)
-    if known.cast(pl.Float64, strict=False).null_count() == 0:
-        as_numbers = known.cast(pl.Int64, strict=False)
-        as_numbers = known.cast(pl.Float64) if as_numbers.null_count() else as_numbers
+    doubt = doubt_of(known)
+    if doubt is not None:
+        column = Date(name) if doubt.kind == "date" else Number(name)
+        return Guess(column, f"most likely a {doubt.kind}, but the values leave it open", doubt.sentence)
+    if known.str.contains(r"^-?\d+$").all():
         # Codes such as 007 or zip codes lose their zeros as numbers.
-        if known.str.contains(r"^0\d").any():
-            return Guess(Category(name), f"digits with leading zeros, {distinct} different")
-        guess = _infer_number(as_numbers, distinct, bins)
-        return Guess(guess.column, f"text that spells {guess.why}")
+        return Guess(Category(name), f"digits with leading zeros, {distinct} different")
     spelling = find_format(known)
     if spelling is not None:
         return Guess(Date(name), f"dates spelled {spelling}")
     tags = _infer_tags(known, distinct)
     if tags is not None:
         return tags
-    words = known.str.count_matches(r"[\p{L}\p{N}]+").mean()
+    words = count_words(known).mean()
     n_words = float(words) if isinstance(words, int | float) else 0.0
     if share > 0.98 and len(known) > 20 and n_words < 1.5 and bool(known.str.contains(r"\d").all()):
         return Guess(None, f"an identifier: codes such as {known[0]!r}, {distinct} different")
@@ -124,7 +134,7 @@ def _infer_tags(known: pl.Series, distinct: int) -> Guess | None:
         parts = known.str.split(separator).explode().str.strip_chars()
         parts = parts.filter(parts != "")
         names = parts.n_unique()
-        words = parts.str.count_matches(r"[\p{L}\p{N}]+").mean()
+        words = count_words(parts).mean()
         # In running text what stands between commas is long and does not come again.
         reused = names < distinct or names / len(parts) < 0.8 * distinct / len(known)
         if isinstance(words, int | float) and words <= 3 and reused and (best is None or several > best[0]):

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from cotrain._base import DataError, did_you_mean
+from cotrain.data._doubts import doubt_of
 from cotrain.data._infer_kind import infer_kind
 from cotrain.data.columns import Tags
 from cotrain.data.columns._values import numeric_values, text_values
@@ -18,6 +19,8 @@ from cotrain.data.columns._values import numeric_values, text_values
 _ORDERED_NAME = re.compile(
     r"rating|stars?\b|grade|level|severity|stage|rank|score|likert|satisf", re.IGNORECASE
 )
+#: Numbers beyond this are taken for this, so that their squares stay finite.
+_HUGE = 1e100
 #: Words in their order; a column that holds only words of one line is ordered.
 _ORDERED_WORDS = (
     ("very low", "low", "medium", "high", "very high"),
@@ -110,6 +113,7 @@ def _infer_numeric(name: str, x: np.ndarray, distinct: int) -> TaskGuess:
     if consecutive and low == 0 and distinct <= 20 and len(x) >= 5 * distinct:
         why = f"whole numbers from 0 to {high:.0f}, like numbered classes; if they count, use Regression"
         return TaskGuess(name, "Multiclass", why, len(x))
+    x = np.clip(x, -_HUGE, _HUGE)
     spread = float(x.std())
     skewness = float(np.mean(((x - x.mean()) / spread) ** 3)) if spread > 0 else 0.0
     if low > 0 and skewness > 3:
@@ -119,7 +123,12 @@ def _infer_numeric(name: str, x: np.ndarray, distinct: int) -> TaskGuess:
 
 
 def _infer_text(name: str, known: pl.Series, distinct: int) -> TaskGuess:
-    guess = infer_kind(known)
+    doubt = doubt_of(known)
+    if doubt is not None and doubt.exceptions:
+        raise DataError(
+            f"{doubt.exceptions}, and it is a target: mend or empty such cells, or write the task by hand."
+        )
+    guess = infer_kind(known, typed=True)
     if isinstance(guess.column, Tags):
         options = {"separator": guess.column.separator}
         return TaskGuess(name, "Multilabel", guess.why, len(known), options)

@@ -11,7 +11,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from cotrain._base import DataError, InputSpec, InvalidArgumentError, did_you_mean
+from cotrain._base import DataError, InputSpec, InvalidArgumentError, constructor_parameters, did_you_mean
 from cotrain.data import columns as kinds
 from cotrain.data._infer_kind import infer_kind
 from cotrain.data.columns import Column, Parts
@@ -19,6 +19,10 @@ from cotrain.data.columns._values import text_values
 
 VERSION = 1
 DROP = "drop"
+
+
+#: What a user may say about a column: a kind, or a mapping of `kind` and its options.
+ColumnChoice = str | Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -68,46 +72,50 @@ class Schema:
         cls,
         frame: pl.DataFrame,
         exclude: Iterable[str] = (),
-        overrides: Mapping[str, str] | None = None,
+        overrides: Mapping[str, ColumnChoice] | None = None,
         *,
         bins: int = 0,
+        types: Mapping[str, str] | None = None,
+        ask: bool = True,
     ) -> Self:
         """Choose a kind for every column of the training rows.
 
         Args:
             frame: the labelled training rows.
             exclude: columns that are no inputs: targets, the split and the group column.
-            overrides: column -> "number", "category", "tags", "text", "date", "boolean" or "drop".
+            overrides: column -> "number", "category", "tags", "text", "date", "boolean" or "drop"; or a
+                mapping of `kind` and the options of that kind.
             bins: bins per number column that are coded as a category as well, 0 = none, otherwise ≥ 2.
+            types: column -> type, where more rows than these have settled it, see `TypedTable`.
+            ask: whether to raise an error where the values leave open what a column is, such as 01/02/2020;
+                otherwise the question is the column's note.
 
         Raises:
-            DataError: an override or an exclusion names no column.
-            InvalidArgumentError: an override names no kind.
+            DataError: an override or an exclusion names no column, or a column is in doubt.
+            InvalidArgumentError: an override names no kind, or an option that the kind does not have.
         """
-        overrides, left_out = dict(overrides or {}), set(exclude)
-        for column, kind in overrides.items():
-            if column not in frame.columns:
-                raise DataError(
-                    f"A kind is given for {column!r}, which is no column; "
-                    f"{did_you_mean(column, frame.columns)}"
-                )
-            if kind not in kind_names():
-                raise InvalidArgumentError(
-                    f"Column {column!r} cannot be of the kind {kind!r}: {did_you_mean(kind, kind_names())}"
-                )
-        columns, notes = [], []
+        made, left_out = _made(overrides or {}, frame.columns, bins), set(exclude)
+        columns, notes, doubts = [], [], []
         for series in frame.iter_columns():
             if series.name in left_out:
                 continue
-            guess = infer_kind(series, bins=bins)
-            column, why = guess.column, guess.why
+            guess = infer_kind(series, bins=bins, typed=(types or {}).get(series.name, "empty") != "empty")
+            column, why = guess.column, guess.doubt or guess.why
             kind = DROP if column is None else type(column).__name__.lower()
-            wanted = overrides.get(series.name, kind)
-            if wanted != kind:
-                column, kind, why = _make(series.name, wanted, bins), wanted, "declared by the user"
+            if series.name in made:
+                wanted = made[series.name]
+                # A bare kind that would have been chosen anyway keeps what was read off the values.
+                bare = not isinstance((overrides or {})[series.name], Mapping)
+                if not bare or guess.doubt or type(wanted) is not type(column):
+                    column, why = wanted, "declared by the user"
+                kind = DROP if wanted is None else type(wanted).__name__.lower()
+            elif guess.doubt:
+                doubts.append(guess.doubt)
             if column is not None:
                 columns.append(column)
             notes.append(_note(series, kind, why))
+        if doubts and ask:
+            raise DataError(doubts[0] + (f" {len(doubts) - 1} more columns ask." if len(doubts) > 1 else ""))
         return cls(columns, notes)
 
     def fit(self, frame: pl.DataFrame) -> Self:
@@ -199,11 +207,35 @@ def _kind(name: str) -> type[Column]:
     return getattr(kinds, name.capitalize())
 
 
-def _make(name: str, kind: str, bins: int) -> Column | None:
-    if kind == DROP:
-        return None
-    made = _kind(kind)
-    return made(name, bins=bins) if made is kinds.Number else made(name)  # type: ignore[call-arg]
+def _made(choices: Mapping[str, ColumnChoice], names: Sequence[str], bins: int) -> dict[str, Column | None]:
+    """Return the columns that the user has chosen the kind of."""
+    made: dict[str, Column | None] = {}
+    for name, choice in choices.items():
+        if name not in names:
+            raise DataError(f"A kind is given for {name!r}, which is no column; {did_you_mean(name, names)}")
+        options = dict(choice) if isinstance(choice, Mapping) else {"kind": choice}
+        kind = options.pop("kind", None)
+        if kind not in kind_names():
+            raise InvalidArgumentError(
+                f"Column {name!r} cannot be of the kind {kind!r}: {did_you_mean(str(kind), kind_names())}"
+            )
+        if kind == DROP:
+            made[name] = None
+            continue
+        cls = _kind(kind)
+        known = [key for key in constructor_parameters(cls) if key != "name"]
+        for option in options:
+            if option not in known:
+                raise InvalidArgumentError(
+                    f"Column {name!r}: {kind} has no option {option!r}: {did_you_mean(str(option), known)}"
+                )
+        if cls is kinds.Number:
+            options = {"bins": bins, **options}
+        try:
+            made[name] = cls(name, **options)
+        except TypeError as error:
+            raise InvalidArgumentError(f"Column {name!r}: an option of {kind} is wrong: {error}.") from error
+    return made
 
 
 def _bags(columns: Sequence[Column], parts: Sequence[Parts]) -> dict[str, Tensor]:

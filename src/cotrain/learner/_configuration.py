@@ -12,7 +12,7 @@ import yaml
 
 from cotrain._base import ConfigError, constructor_parameters, did_you_mean
 from cotrain.configuration import construct_class, describe
-from cotrain.data import Split
+from cotrain.data import Split, TypedTable
 from cotrain.learner._learner import Learner
 
 References = Literal["constant", "trees", "full"]
@@ -98,6 +98,14 @@ class Configuration:
         if "://" not in configuration.data:
             configuration.data = os.path.normpath(path.parent / Path(configuration.data).expanduser())
         return configuration
+
+    def table(self) -> TypedTable:
+        """Read the table.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        return TypedTable.read(self.data, self.query, missing=self.learner.missing)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:

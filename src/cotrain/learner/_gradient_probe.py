@@ -85,7 +85,7 @@ class GradientProbe:
         chosen = numpy_generator(learner.seed, "probe").permutation(frame.height)[:rows]
         sample = frame[np.sort(chosen)]
         tasks = copy.deepcopy(learner.tasks)
-        preprocessor, examples = Preprocessor.fit(sample, tasks, learner.columns, left_out)
+        preprocessor, examples = Preprocessor.fit(sample, tasks, learner.columns, left_out, learner.missing)
         labelled = examples.labelled()
         examples = examples.take(torch.nonzero(labelled.any(dim=1)).flatten())
         model = learner.build_model(preprocessor)

@@ -17,7 +17,7 @@ from cotrain.balancing import Balancer, ReferenceScaled
 from cotrain.configuration import construct_class
 from cotrain.configuration._registry import changed_parameters
 from cotrain.cotraining import CoTraining
-from cotrain.data import from_polars_like
+from cotrain.data import ColumnChoice, Missing, MissingWords, from_polars_like
 from cotrain.evaluation import EvaluationTable, evaluate
 from cotrain.learner._confidence import CalibratedConfidence
 from cotrain.learner._cotraining_stage import CoTrainingStage
@@ -65,7 +65,10 @@ class Learner:
         head: widths of hidden layers in every task's head; default none.
         output_space: how outputs are made of the heads', such as `ESMM`; default: each of its own.
         columns: input column -> kind ("number", "category", "tags", "text", "date"), or "drop" to leave a
-            column out; the others are inferred.
+            column out; the others are inferred. With options of the kind it is a mapping, such as
+            {"kind": "tags", "separator": "|"}.
+        missing: words that mean an empty cell, one list or column -> list, "*" for the others; default those
+            of pandas and "?".
         seed: names every random stream; equal seeds give equal results on equal machines.
 
     Raises:
@@ -98,7 +101,8 @@ class Learner:
         training: Training | None = None,
         head: Sequence[int] = (),
         output_space: OutputSpace | None = None,
-        columns: Mapping[str, str] | None = None,
+        columns: Mapping[str, ColumnChoice] | None = None,
+        missing: MissingWords = None,
         seed: int = 0,
     ) -> None:
         names = [task.name for task in tasks]
@@ -118,6 +122,8 @@ class Learner:
         if output_space is not None:
             output_space.check(self.tasks)
         self.columns = dict(columns or {})
+        Missing(missing)
+        self.missing = missing
         self.seed = seed
         self._result: FitResult | None = None
         self._preprocessor: Preprocessor | None = None
@@ -173,8 +179,11 @@ class Learner:
             self.seed,
             with_unlabelled=self.cotraining is not None,
             unlabelled=unlabelled,
+            missing=self.missing,
         )
-        preprocessor, examples = Preprocessor.fit(train, copy.deepcopy(self.tasks), self.columns, left_out)
+        preprocessor, examples = Preprocessor.fit(
+            train, copy.deepcopy(self.tasks), self.columns, left_out, self.missing
+        )
         followers = [*loggers, *ProgressLogger.wanted(progress)]
         if folder is not None:
             open_run(

@@ -11,7 +11,18 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from cotrain._base import DataError, InputSpec
-from cotrain.data import MapDataset, Schema, dataset_spec, read_table, stack_dataset, table_tensors
+from cotrain.data import (
+    ColumnChoice,
+    MapDataset,
+    Missing,
+    MissingWords,
+    Schema,
+    TypedTable,
+    dataset_spec,
+    require_types,
+    stack_dataset,
+    table_tensors,
+)
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
@@ -25,6 +36,8 @@ class Preprocessor:
         schema: kinds and statistics of the input columns; `None` where the inputs are tensors already.
         spec: sizes of the inputs, for the encoder.
         constants: task -> the best constant output [O] on the training labels.
+        table: the training table, for the types of its columns and what counted as missing; no rows of it are
+            kept.
     """
 
     def __init__(
@@ -33,7 +46,10 @@ class Preprocessor:
         schema: Schema | None,
         spec: InputSpec,
         constants: Mapping[str, Tensor],
+        table: TypedTable | None = None,
     ) -> None:
+        self.types = {} if table is None else table.types
+        self.missing = Missing() if table is None else table.missing
         self.tasks = list(tasks)
         self.schema = schema
         self.spec = spec
@@ -41,7 +57,12 @@ class Preprocessor:
 
     @classmethod
     def fit(
-        cls, train: object, tasks: Sequence[Task], columns: Mapping[str, str], left_out: Sequence[str]
+        cls,
+        train: object,
+        tasks: Sequence[Task],
+        columns: Mapping[str, ColumnChoice],
+        left_out: Sequence[str],
+        missing: MissingWords = None,
     ) -> tuple[Self, Examples]:
         """Learn from the training rows, and return them coded as well.
 
@@ -53,6 +74,7 @@ class Preprocessor:
             tasks: the tasks; their codings are learned in place.
             columns: kinds of input columns that the user has chosen.
             left_out: columns that are neither inputs nor targets, such as the split.
+            missing: words that mean "nothing", see `Missing`.
         """
         if isinstance(train, Dataset):
             inputs, targets = stack_dataset(cast(MapDataset, train), _columns(tasks))
@@ -61,14 +83,17 @@ class Preprocessor:
             preprocessor = cls(tasks, None, dataset_spec(inputs), {})
             examples = Examples(inputs, *preprocessor._labels(targets))
         else:
-            frame = read_table(train)
+            table = TypedTable.read(train, missing=missing, targets=_columns(tasks))
+            frame = table.frame
             for task in tasks:
                 task.fit(frame)
             labelled = torch.stack([task.encode(frame)[1].any(dim=1) for task in tasks]).any(dim=0)
             rows = frame.filter(pl.Series(labelled.numpy()))
-            schema = Schema.infer(rows, exclude=[*_columns(tasks), *left_out], overrides=columns).fit(rows)
-            preprocessor = cls(tasks, schema, schema.spec(), {})
-            examples = preprocessor.examples(frame)
+            schema = Schema.infer(
+                rows, exclude=[*_columns(tasks), *left_out], overrides=columns, types=table.types
+            ).fit(rows)
+            preprocessor = cls(tasks, schema, schema.spec(), {}, table)
+            examples = preprocessor.examples(table)
         for task in tasks:
             truth = (examples.targets[task.name], examples.masks[task.name])
             preprocessor.constants[task.name] = task.reference_output(*truth)
@@ -79,14 +104,19 @@ class Preprocessor:
         if isinstance(data, Dataset):
             # Targets may be among the keys; no encoder looks at them.
             return stack_dataset(_WithoutTargets(data, _columns(self.tasks)), [])[0]
-        return self._schema(data).encode(read_table(data))
+        return self._schema(data).encode(self.table(data).frame)
 
     def examples(self, data: object) -> Examples:
         """Return inputs, coded targets and label masks."""
         if isinstance(data, Dataset):
             inputs, targets = stack_dataset(cast(MapDataset, data), _columns(self.tasks))
             return Examples(inputs, *self._labels(targets))
-        return Examples(**table_tensors(read_table(data), self._schema(data), self.tasks))
+        schema = self._schema(data)
+        return Examples(**table_tensors(self.table(data).frame, schema, self.tasks))
+
+    def table(self, data: object) -> TypedTable:
+        """Return any table with the types that its columns had in training."""
+        return TypedTable.read(data, missing=self.missing, types=self.types, targets=_columns(self.tasks))
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values."""
@@ -94,6 +124,8 @@ class Preprocessor:
             "columns": None if self.schema is None else self.schema.to_json(),
             "tasks": {task.name: task.state_dict() for task in self.tasks},
             "constants": {name: constant.tolist() for name, constant in self.constants.items()},
+            "types": self.types,
+            "missing": self.missing.to_json(),
             "tensors": {name: list(shape) for name, shape in self.spec.tensors.items()},
             "vocabularies": dict(self.spec.vocabularies),
         }
@@ -106,7 +138,9 @@ class Preprocessor:
         constants = {name: torch.tensor(constant) for name, constant in values["constants"].items()}
         if values["columns"] is not None:
             schema = Schema.from_json(values["columns"])
-            return cls(tasks, schema, schema.spec(), constants)
+            types = require_types(values.get("types", {}))
+            table = TypedTable(pl.DataFrame(), types, Missing(values.get("missing")))
+            return cls(tasks, schema, schema.spec(), constants, table)
         shapes = {name: tuple(shape) for name, shape in values["tensors"].items()}
         return cls(tasks, None, InputSpec(tensors=shapes, vocabularies=values["vocabularies"]), constants)
 

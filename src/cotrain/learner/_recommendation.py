@@ -13,7 +13,7 @@ import polars as pl
 import yaml
 
 from cotrain._base import DataError
-from cotrain.data import Schema, infer_tasks, read_table
+from cotrain.data import Schema, TypedTable, infer_tasks
 from cotrain.learner._configuration import Configuration
 from cotrain.learner._gradient_probe import GradientProbe
 from cotrain.learner._sizing import sharing, sizes, sizes_sentence
@@ -61,11 +61,12 @@ class Recommendation:
         Raises:
             DataError: the table cannot be read, or a target cannot be learned.
         """
-        frame = read_table(data, query)
+        table = TypedTable.read(data, query)
+        frame = table.frame
         guesses = infer_tasks(frame, targets)
         split = _split_column(frame)
         left_out = [*targets, *([split] if split else [])]
-        notes = Schema.infer(frame, exclude=left_out).describe()
+        notes = Schema.infer(frame, exclude=left_out, types=table.types, ask=False).describe()
         config: dict[str, Any] = {"data": os.path.relpath(data, relative_to)}
         if query is not None:
             config["query"] = query

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from cotrain._base import DataError
-from cotrain.data import read_table, split_rows, strata
+from cotrain.data import TypedTable, split_rows, strata
 
 if TYPE_CHECKING:
     from cotrain.learner._configuration import Configuration
@@ -31,6 +31,7 @@ class SplitTable:
         rows: part -> ascending row numbers, from `split_rows`: "train", "validation", "test", "unlabelled"
             and "unused".
         left_out: columns that are neither inputs nor targets.
+        table: what `frame` was read as; default: the frame as it is.
 
     Example:
         >>> frame = pl.DataFrame({"x": range(3), "y": [0, 1, None]})
@@ -45,6 +46,7 @@ class SplitTable:
     labels: Mapping[str, np.ndarray]
     rows: Mapping[str, np.ndarray]
     left_out: list[str]
+    table: TypedTable | None = None
 
     @classmethod
     def of(cls, configuration: Configuration) -> Self:
@@ -53,14 +55,19 @@ class SplitTable:
         Raises:
             DataError: the table cannot be read or divided.
         """
-        frame = read_table(configuration.data, configuration.query)
-        labels = strata(frame, configuration.learner.tasks)
-        rows = split_rows(frame, configuration.split, configuration.learner.seed, labels)
-        return cls(frame, labels, rows, configuration.split.columns)
+        table = configuration.table()
+        labels = strata(table.frame, configuration.learner.tasks)
+        rows = split_rows(table.frame, configuration.split, configuration.learner.seed, labels)
+        return cls(table.frame, labels, rows, configuration.split.columns, table)
 
     def __getitem__(self, part: str) -> pl.DataFrame:
         """Return the rows of a part."""
         return self.frame[self.rows[part]]
+
+    def typed(self, part: str) -> TypedTable:
+        """Return the rows of a part with the types that the columns have in the whole table."""
+        table = self.table or TypedTable.read(self.frame)
+        return table[self.rows[part]]
 
     @cached_property
     def n_rows(self) -> dict[str, int]:

@@ -10,7 +10,7 @@ import polars as pl
 from torch.utils.data import Dataset
 
 from cotrain._base import InvalidArgumentError
-from cotrain.data import Split, read_table, split_rows, strata
+from cotrain.data import MissingWords, Split, TypedTable, split_rows, strata
 from cotrain.tasks import Task
 
 
@@ -22,6 +22,7 @@ def divide(
     *,
     with_unlabelled: bool,
     unlabelled: object = None,
+    missing: MissingWords = None,
 ) -> tuple[Any, Any]:
     """Return training and validation rows.
 
@@ -33,6 +34,7 @@ def divide(
         with_unlabelled: whether rows without any label are among the training rows; they never are among
             the validation rows.
         unlabelled: a further table of such rows; target columns may be absent.
+        missing: words that mean "nothing", see `Missing`.
 
     Raises:
         InvalidArgumentError: a share of a Dataset is asked for.
@@ -47,20 +49,24 @@ def divide(
                 "fit(unlabelled=...) joins tables: put unlabelled items into the Dataset itself."
             )
         return data, validation
-    frame = read_table(data)
+    targets = [column for task in tasks for column in task.columns]
+    table = TypedTable.read(data, missing=missing, targets=targets)
     if not isinstance(validation, float | int):
-        held = None if validation is None else read_table(validation)
-        return _with_more(frame, unlabelled, with_unlabelled), held
+        held = None
+        if validation is not None:
+            held = TypedTable.read(validation, missing=table.missing, types=table.types, targets=targets)
+        return _with_more(table, unlabelled, with_unlabelled), held
     split = Split(validation=float(validation), test=0.0)
-    parts = split_rows(frame, split, seed, strata(frame, tasks))
+    parts = split_rows(table.frame, split, seed, strata(table.frame, tasks))
     train = np.concatenate([parts["train"], parts["unlabelled"]]) if with_unlabelled else parts["train"]
-    return _with_more(frame[train], unlabelled, with_unlabelled), frame[parts["validation"]]
+    return _with_more(table[train], unlabelled, with_unlabelled), table[parts["validation"]]
 
 
-def _with_more(frame: pl.DataFrame, unlabelled: object, wanted: bool) -> pl.DataFrame:
-    if unlabelled is None or not wanted or (isinstance(unlabelled, pl.DataFrame) and unlabelled.is_empty()):
+def _with_more(table: TypedTable, unlabelled: object, wanted: bool) -> TypedTable:
+    if unlabelled is None or not wanted or getattr(unlabelled, "height", 1) == 0:
         # A split leaves no such rows where every row has a label of some task.
-        return frame
-    more = read_table(unlabelled)
-    kept = [column for column in more.columns if column in frame.columns]
-    return pl.concat([frame, more.select(kept)], how="diagonal_relaxed")
+        return table
+    more = TypedTable.read(unlabelled, missing=table.missing, types=table.types).frame
+    kept = [column for column in more.columns if column in table.frame.columns]
+    joined = pl.concat([table.frame, more.select(kept)], how="diagonal_relaxed")
+    return TypedTable(joined, table.types, table.missing)

@@ -107,9 +107,9 @@ def _fit(configuration: Configuration, rows: SplitTable, loggers: list[_Reports]
     learner = configuration.learner
     validation = rows["validation"]
     learner.fit(
-        rows["train"],
-        validation,
-        unlabelled=rows["unlabelled"],
+        rows.typed("train"),
+        rows.typed("validation"),
+        unlabelled=rows.typed("unlabelled"),
         progress=False,
         loggers=loggers,
         left_out=rows.left_out,

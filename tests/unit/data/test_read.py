@@ -63,7 +63,7 @@ def test_reads_a_database_by_table_name_or_query(database: Path) -> None:
 
 
 def test_a_database_is_never_written(database: Path) -> None:
-    with pytest.raises(DataError, match="readonly|read-only|no rows"):
+    with pytest.raises(DataError, match="may only read: give one SELECT"):
         read_table(database, "DELETE FROM films")
     assert read_table(database, "films").height == 2
 
@@ -110,11 +110,11 @@ def test_says_what_is_wrong_with_a_file(tmp_path: Path) -> None:
         "twice.csv": "more than one column named 'a'",
         "broken.parquet": "Cannot read",
         "broken.db": "Cannot read",
-        "ragged.csv": "Cannot read",
+        "ragged.csv": "line 3 has 3 cells, the header has 2",
         "latin.csv": "Cannot read.*Save it as UTF-8",
         "late.csv": "Cannot read.*Save it as UTF-8",
         "sheet.xlsx": r"ending.*'\.csv'",
-        "": "is a folder",
+        "": "as a folder: parquet",
     }.items():
         with pytest.raises(DataError, match=message):
             read_table(tmp_path / name)
@@ -123,7 +123,7 @@ def test_says_what_is_wrong_with_a_file(tmp_path: Path) -> None:
 
 
 def test_takes_frames_and_refuses_what_is_none() -> None:
-    assert read_table(TABLE) is TABLE
+    assert read_table(TABLE).equals(TABLE)
     with pytest.raises(DataError, match="got int"):
         read_table(3)
     with pytest.raises(DataError, match="0 columns and 0 rows"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, final
 
-from cotrain.data import Schema, find_problems
+from cotrain.data import Schema, check_missing, find_problems
 from cotrain.learner import Configuration, SplitTable
 
 
@@ -44,9 +44,14 @@ def check_data(configuration: Configuration) -> CheckReport:
     split, tasks = SplitTable.of(configuration), configuration.learner.tasks
     targets = [column for task in tasks for column in task.columns]
     schema = Schema.infer(
-        split["train"], exclude=[*targets, *split.left_out], overrides=configuration.learner.columns
+        split["train"],
+        exclude=[*targets, *split.left_out],
+        overrides=configuration.learner.columns,
+        types=split.typed("train").types,
+        ask=False,
     )
-    problems = find_problems(split.frame, tasks, schema, split.rows)
+    problems = [] if split.table is None else check_missing(split.table)
+    problems += find_problems(split.frame, tasks, schema, split.rows)
     return CheckReport(
         n_rows=split.frame.height,
         n_unlabelled=split.n_rows["unlabelled"] + split.n_rows["unused"],

@@ -59,9 +59,9 @@ def train_run(
 
     def fit(learner: Learner, title: str, run: Path | None) -> Learner:
         return learner.fit(
-            train,
-            validation if validation.height else None,
-            unlabelled=split["unlabelled"],
+            split.typed("train"),
+            split.typed("validation") if validation.height else None,
+            unlabelled=split.typed("unlabelled"),
             run=run,
             resume=resume and run is not None,
             overwrite=overwrite,

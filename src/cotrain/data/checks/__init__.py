@@ -8,6 +8,7 @@ from cotrain.data.checks._drift import check_drift
 from cotrain.data.checks._duplicates import check_duplicates
 from cotrain.data.checks._find import find_problems
 from cotrain.data.checks._leakage import check_leakage
+from cotrain.data.checks._missing import check_missing
 
 __all__ = [
     "Labels",
@@ -18,6 +19,7 @@ __all__ = [
     "check_drift",
     "check_duplicates",
     "check_leakage",
+    "check_missing",
     "find_problems",
     "read_labels",
 ]

@@ -13,7 +13,7 @@ from typing import Any, Self, final
 import numpy as np
 import polars as pl
 
-from cotrain._base import parameters_of
+from cotrain._base import DataError, parameters_of
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,24 @@ class Column(ABC):
         self.state = self.learn(values)
         self.settle()
         return self
+
+    @final
+    def require_size(self, key: str, *, most: int) -> int:
+        """Return a size that `learn` found, before anything of that size is made.
+
+        Args:
+            key: in `state`.
+            most: the largest value that `learn` gives.
+
+        Raises:
+            DataError: it is no whole number in [0, most].
+        """
+        size = self.state[key]
+        if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= most:
+            raise DataError(
+                f"The schema is damaged: {key} of column {self.name!r} is {size!r}, the most is {most}."
+            )
+        return size
 
     @final
     def to_json(self) -> dict[str, Any]:

@@ -21,6 +21,8 @@ FORMATS = (
     "%Y/%m/%d",
     "%m/%d/%Y",
     "%d/%m/%Y",
+    "%m-%d-%Y",
+    "%d-%m-%Y",
     "%d.%m.%Y",
     "%d %b %Y",
     "%d %B %Y",
@@ -28,6 +30,8 @@ FORMATS = (
     "%B %d, %Y",
 )
 CLIP = 6.0
+#: Spellings that cannot be told apart where no day is above 12.
+_ALIKE = {"%m/%d/%Y": "%d/%m/%Y", "%m-%d-%Y": "%d-%m-%Y"}
 
 
 @final
@@ -35,7 +39,8 @@ class Date(Column):
     """Elapsed time and year, standardised, and the circles of month, weekday and hour.
 
     Numbers: (t − mean) / std of the time and of the year, clipped to ±6; sin and cos of 2π·month/12 and of
-    2π·weekday/7; of 2π·hour/24 where the training values have times of day. All 0 where missing.
+    2π·weekday/7; of 2π·hour/24 where the training values have times of day. All 0 where missing. Times with a
+    zone are taken in UTC.
 
     Args:
         name: name of the column.
@@ -43,7 +48,8 @@ class Date(Column):
             reads all training values.
 
     Raises:
-        DataError: no spelling reads the training values, or the one they have does not read a new value.
+        DataError: no spelling reads the training values, month and day could be either of two numbers, or the
+            spelling that they have does not read a new value.
 
     Example:
         >>> column = Date("released").fit(pl.Series("released", ["2001-02-03", "2003-02-01", None]))
@@ -58,6 +64,12 @@ class Date(Column):
     def learn(self, values: pl.Series) -> dict[str, Any]:
         """Learn the spelling, mean and spread."""
         spelling = self.format or (find_format(values) if values.dtype == pl.String else None)
+        if self.format is None and spelling in _ALIKE and reads(values, _ALIKE[spelling]):
+            raise DataError(
+                f"Column {self.name!r} has dates that read as {spelling} as well as {_ALIKE[spelling]}, such "
+                f"as {text_values(values).drop_nulls()[0]!r}: say which, with columns: "
+                f"{{{self.name}: {{kind: date, format: '{_ALIKE[spelling]}'}}}}."
+            )
         times = self._read(values, spelling)
         seconds = _seconds(times)
         years = times.dt.year().cast(pl.Float64).drop_nulls().to_numpy()
@@ -100,7 +112,10 @@ class Date(Column):
         if values.dtype.is_temporal() and values.dtype in (pl.Date, pl.Datetime):
             if values.dtype == pl.Date:
                 return values.cast(pl.Datetime("us"))
-            return values.dt.replace_time_zone(None).cast(pl.Datetime("us"))
+            zone = getattr(values.dtype, "time_zone", None)
+            # A moment is the same moment in every zone.
+            utc = values if zone is None else values.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+            return utc.cast(pl.Datetime("us"))
         if values.dtype != pl.String:
             raise DataError(f"Column {values.name!r} is a date column, but its type here is {values.dtype}.")
         text = text_values(values)
@@ -119,15 +134,16 @@ class Date(Column):
 
 def find_format(values: pl.Series) -> str | None:
     """Return the first of the usual spellings that reads every value, or `None`."""
+    return next((spelling for spelling in FORMATS if reads(values, spelling)), None)
+
+
+def reads(values: pl.Series, spelling: str) -> bool:
+    """Return whether a spelling reads every value, and there is one."""
     text = text_values(values).drop_nulls()
-    for spelling in FORMATS:
-        # The first few rule most spellings out.
-        for some in (text.head(50), text):
-            if len(some) == 0 or some.str.to_datetime(spelling, strict=False).null_count():
-                break
-        else:
-            return spelling
-    return None
+    # The first few rule most spellings out.
+    return len(text) > 0 and not any(
+        some.str.to_datetime(spelling, strict=False).null_count() for some in (text.head(50), text)
+    )
 
 
 def _seconds(times: pl.Series) -> np.ndarray:

@@ -35,9 +35,11 @@ class Number(Column):
         name: name of the column.
         bins: number of quantile bins, 0 = no code, otherwise ≥ 2.
         transform: "linear", "log", or "auto" to decide on the training values.
+        decimal: mark before the fraction where the column is text, "." or ",".
+        thousands: mark after thousands where the column is text: "", ",", ".", " " or "'".
 
     Raises:
-        InvalidArgumentError: `bins` is negative or 1.
+        InvalidArgumentError: `bins` is negative or 1, or a mark is none.
 
     Example:
         >>> column = Number("age", bins=2).fit(pl.Series("age", [10, 20, 30, None]))
@@ -49,7 +51,13 @@ class Number(Column):
     """
 
     def __init__(
-        self, name: str, *, bins: int = 0, transform: Literal["auto", "linear", "log"] = "auto"
+        self,
+        name: str,
+        *,
+        bins: int = 0,
+        transform: Literal["auto", "linear", "log"] = "auto",
+        decimal: Literal[".", ","] = ".",
+        thousands: str = "",
     ) -> None:
         super().__init__(name)
         if bins < 0 or bins == 1:
@@ -58,12 +66,19 @@ class Number(Column):
             raise InvalidArgumentError(
                 f"Column {name!r}: transform must be 'auto', 'linear' or 'log', got {transform!r}."
             )
+        if decimal not in (".", ",") or thousands == decimal or thousands not in ("", ",", ".", " ", "'"):
+            raise InvalidArgumentError(
+                f"Column {name!r}: decimal must be '.' or ',', and thousands another mark or '', got "
+                f"decimal={decimal!r}, thousands={thousands!r}."
+            )
+        self.decimal = decimal
+        self.thousands = thousands
         self.bins = bins
         self.transform = transform
 
     def learn(self, values: pl.Series) -> dict[str, Any]:
         """Learn median, spread, tail and bin edges."""
-        x = np.clip(numeric_values(values), -_HUGE, _HUGE)
+        x = np.clip(numeric_values(self._plain(values)), -_HUGE, _HUGE)
         known = x[~np.isnan(x)]
         if not len(known):
             known = np.zeros(1)
@@ -91,7 +106,7 @@ class Number(Column):
 
     def encode(self, values: pl.Series) -> Parts:
         """Code the numbers."""
-        x = np.clip(numeric_values(values), -_HUGE, _HUGE)
+        x = np.clip(numeric_values(self._plain(values)), -_HUGE, _HUGE)
         missing = np.isnan(x)
         filled = np.where(missing, self.state["median"], x)
         z = (_spread(filled, self.state) - self.state["mean"]) / self.state["std"]
@@ -104,6 +119,14 @@ class Number(Column):
             indicators=missing.astype(np.float32)[:, None] if self.n_indicators else None,
             codes=codes,
         )
+
+    def _plain(self, values: pl.Series) -> pl.Series:
+        """Return text with a point before fractions and nothing after thousands."""
+        if values.dtype != pl.String or (self.decimal == "." and not self.thousands):
+            return values
+        mark = self.thousands or ("." if self.decimal == "," else "")
+        text = values.str.replace_all(mark, "", literal=True) if mark else values
+        return text.str.replace(self.decimal, ".", literal=True)
 
 
 def _spread(x: np.ndarray, state: dict[str, Any]) -> np.ndarray:

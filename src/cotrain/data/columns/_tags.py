@@ -12,6 +12,11 @@ from cotrain.data.columns._base import Column, Parts
 from cotrain.data.columns._tokens import FIRST, MISSING, buckets_for, hash_token, pad
 from cotrain.data.columns._values import text_values
 
+#: Most numbers in the padded table of a column, 8 bytes each, by default: half a gigabyte.
+ROOM = 2**26
+#: Commas and semicolons of East Asian texts, which separate names like their Western kin.
+_FULL_WIDTH = {",": ",，、", ";": ";；", "|": "|｜", "/": "/／"}
+
 
 @final
 class Tags(Column):
@@ -22,7 +27,8 @@ class Tags(Column):
         separator: what stands between the names; of no meaning where the column holds lists.
         min_count: a name seen less often in training is hashed; ≥ 1; `None`: 2, or 3 from 2,000 rows on.
         max_values: the most names with a token of their own; ≥ 1.
-        max_tokens: the most names read per row; ≥ 1.
+        max_tokens: the most names read per row; ≥ 1; `None`: all, as long as the table of N rows has room
+            for them, see `ROOM`. `cut` says how many rows lose some.
 
     Raises:
         InvalidArgumentError: an argument is below 1, or the separator is empty.
@@ -40,7 +46,7 @@ class Tags(Column):
         separator: str = ",",
         min_count: int | None = None,
         max_values: int = 10_000,
-        max_tokens: int = 32,
+        max_tokens: int | None = None,
     ) -> None:
         super().__init__(name)
         for what, value in (("min_count", min_count), ("max_values", max_values), ("max_tokens", max_tokens)):
@@ -60,27 +66,39 @@ class Tags(Column):
         counts = tags["tag"].alias("value").value_counts(name="count")
         frequent = counts.filter(pl.col("count") >= least).sort(["count", "value"], descending=[True, False])
         names = frequent["value"].head(self.max_values).sort().to_list()
-        most = int(np.bincount(tags["row"].to_numpy()).max()) if tags.height else 1
+        sizes = np.bincount(tags["row"].to_numpy(), minlength=1)
+        width = min(self.max_tokens or max(32, ROOM // max(1, len(values))), max(1, int(sizes.max())))
         return {
             "values": names,
             # Eight rare names to a bucket: together they say about as much as one frequent one.
             "buckets": buckets_for((counts.height - len(names)) // 8, 1, 1024),
-            "width": min(self.max_tokens, most),
+            "width": width,
+            "cut": int((sizes > width).sum()),
         }
 
     def settle(self) -> None:
         """Set the size."""
-        self.n_tokens = FIRST + len(self.state["values"]) + self.state["buckets"]
+        self.require_size("width", most=self.max_tokens or ROOM)
+        buckets = self.require_size("buckets", most=1024)
+        self.n_tokens = FIRST + len(self.state["values"]) + buckets
+
+    @property
+    def cut(self) -> int:
+        """Training rows that have more names than are read; known after `fit`."""
+        return int(self.state.get("cut", 0))
 
     def encode(self, values: pl.Series) -> Parts:
-        """Number the names."""
+        """Number the names; without `max_tokens` rows of more names than training had keep theirs, too."""
         tags = split_tags(values, self.separator)
         token_of = {name: number for number, name in enumerate(self.state["values"], FIRST)}
         first_bucket, buckets = FIRST + len(token_of), self.state["buckets"]
         names = tags["tag"].unique().to_list()
         numbers = [token_of.get(name, first_bucket + hash_token(name, buckets)) for name in names]
         tokens = tags["tag"].replace_strict(names, numbers, return_dtype=pl.Int64).to_numpy()
-        padded = pad(tags["row"].to_numpy(), tokens, len(values), self.state["width"])
+        rows, width = tags["row"].to_numpy(), self.state["width"]
+        if self.max_tokens is None and len(rows):
+            width = max(width, min(int(np.bincount(rows).max()), ROOM // len(values)))
+        padded = pad(rows, tokens, len(values), width)
         padded[padded[:, 0] == 0, 0] = MISSING
         return Parts(tokens=padded)
 
@@ -90,7 +108,10 @@ def split_tags(values: pl.Series, separator: str) -> pl.DataFrame:
     if isinstance(values.dtype, pl.List | pl.Array):
         lists = values.cast(pl.List(pl.String))
     else:
-        lists = text_values(values).str.split(separator)
+        text = text_values(values)
+        for mark in _FULL_WIDTH.get(separator.strip(), "")[1:]:
+            text = text.str.replace_all(mark, separator, literal=True)
+        lists = text.str.split(separator)
     frame = pl.DataFrame({"row": pl.int_range(len(values), eager=True), "tag": lists}).drop_nulls("tag")
     frame = frame.explode("tag").with_columns(pl.col("tag").str.strip_chars())
     return frame.filter(pl.col("tag").is_not_null() & (pl.col("tag") != ""))

@@ -7,13 +7,16 @@ from typing import Any, final
 import numpy as np
 import polars as pl
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError
 from cotrain.data.columns._base import Column, Parts
 from cotrain.data.columns._tokens import FIRST, MISSING, buckets_for, hash_token, pad
 from cotrain.data.columns._values import text_values
+from cotrain.data.columns._words import best_segmenter, is_unspaced, require_jieba, split_words
 
 #: A text with more words than this on average says enough without its words' parts.
 SHORT = 12
+#: Most tokens of a text by default. A text without spaces has two per character: its pairs and itself.
+SPACED, UNSPACED = 64, 256
 
 
 @final
@@ -22,12 +25,16 @@ class Text(Column):
 
     A word w gives the token hash(w) and, for short texts, hash(g) for every run g of `ngram` characters of
     "<w>": unknown words share parts with known ones. Words come first, so that a text that is too long
-    loses n-grams before words. Lower case; everything but letters and digits separates words.
+    loses n-grams before words. Lower case; everything but letters, their marks and digits separates words.
+
+    Chinese, Japanese, Thai, Lao, Khmer and Burmese write no spaces: there the words are all pairs of
+    neighbouring characters and the characters themselves, without n-grams. Where jieba is installed, Chinese
+    is cut into its words instead of pairs; a model that was trained so needs jieba to predict.
 
     Args:
         name: name of the column.
         ngram: length of the character n-grams, 0 = none.
-        max_tokens: the most tokens per row; ≥ 1.
+        max_tokens: the most tokens per row; ≥ 1; `None`: 64, or 256 in scripts without spaces.
         buckets: number of hash buckets; ≥ 1; `None`: by the number of tokens that training has thrice,
             between 256 and 8,192.
 
@@ -45,7 +52,7 @@ class Text(Column):
     """
 
     def __init__(
-        self, name: str, *, ngram: int = 3, max_tokens: int = 64, buckets: int | None = None
+        self, name: str, *, ngram: int = 3, max_tokens: int | None = None, buckets: int | None = None
     ) -> None:
         super().__init__(name)
         for what, value, least in (
@@ -63,8 +70,12 @@ class Text(Column):
 
     def learn(self, values: pl.Series) -> dict[str, Any]:
         """Learn the number of buckets, and how many tokens a row has."""
-        words = split_words(values)
-        ngram = self.ngram if words.height <= SHORT * max(1, words["row"].n_unique()) else 0
+        text = text_values(values)
+        unspaced = is_unspaced(text)
+        segmenter = best_segmenter(text) if unspaced else "pairs"
+        words = split_words(text, segmenter)
+        short = not unspaced and words.height <= SHORT * max(1, words["row"].n_unique())
+        ngram = self.ngram if short else 0
         counts = words["word"].value_counts()
         known = words["word"].unique().to_list()
         # Occurrences of a word's parts are counted over different words, which is enough to size a table.
@@ -80,20 +91,28 @@ class Text(Column):
         totals = (
             np.bincount(words["row"].to_numpy(), weights=sizes.to_numpy()) if words.height else np.ones(1)
         )
+        most = self.max_tokens or (UNSPACED if unspaced else SPACED)
         # A width that holds 99 of 100 texts keeps one long text from padding all the others.
         return {
             "ngram": ngram,
             "buckets": self.buckets or buckets_for(often, 256, 8192),
-            "width": int(min(self.max_tokens, max(1, np.quantile(totals, 0.99)))),
+            "width": int(min(most, max(1, np.quantile(totals, 0.99)))),
+            "segmenter": segmenter,
         }
 
     def settle(self) -> None:
         """Set the size."""
-        self.n_tokens = FIRST + self.state["buckets"]
+        self.state.setdefault("segmenter", "pairs")
+        if self.state["segmenter"] not in ("pairs", "jieba"):
+            raise DataError(f"Column {self.name!r}: there is no segmenter {self.state['segmenter']!r}.")
+        if self.state["segmenter"] == "jieba":
+            require_jieba(self.name)
+        self.require_size("width", most=self.max_tokens or UNSPACED)
+        self.n_tokens = FIRST + self.require_size("buckets", most=max(8192, self.buckets or 0))
 
     def encode(self, values: pl.Series) -> Parts:
         """Hash the words and their parts."""
-        words = split_words(values)
+        words = split_words(text_values(values), self.state["segmenter"])
         ngram, buckets = self.state["ngram"], self.state["buckets"]
         known = words["word"].unique().to_list()
         index = words["word"].replace_strict(known, list(range(len(known))), return_dtype=pl.Int64).to_numpy()
@@ -113,13 +132,6 @@ class Text(Column):
         padded = pad(all_rows[order], all_tokens[order], len(values), self.state["width"])
         padded[padded[:, 0] == 0, 0] = MISSING
         return Parts(tokens=padded)
-
-
-def split_words(values: pl.Series) -> pl.DataFrame:
-    """Return the columns `row` (ascending) and `word`, one line per word, in lower case."""
-    words = text_values(values).str.to_lowercase().str.extract_all(r"[\p{L}\p{N}]+")
-    frame = pl.DataFrame({"row": pl.int_range(len(values), eager=True), "word": words}).drop_nulls("word")
-    return frame.explode("word").drop_nulls("word")
 
 
 def _ngrams(word: str, n: int) -> list[str]:

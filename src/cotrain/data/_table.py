@@ -1,0 +1,184 @@
+"""A table whose columns have been typed, once, by the same rules for every source."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, final
+
+import numpy as np
+import polars as pl
+
+from cotrain._base import DataError
+from cotrain.data._missing import Missing, Word
+from cotrain.data._read import read_cells
+from cotrain.data._spelling import (
+    TYPES,
+    settle_as,
+    settle_numbers,
+    settle_text,
+    settle_times,
+    type_of,
+)
+
+#: Key under which a file of ours says which types its columns have.
+_METADATA = "cotrain.table"
+#: What `missing=` may be: one list, or column -> list.
+MissingWords = Sequence[Word] | Mapping[str, Sequence[Word]] | None
+
+
+@final
+class TypedTable:
+    """A frame, the types of its columns, and what counted as missing.
+
+    Numbers in text are numbers, whole numbers integers, ISO dates dates, whatever the source calls them, so
+    that the same cells give the same table as a frame of any kind, as CSV, Parquet, JSON lines or SQLite.
+
+    Args:
+        frame: settled columns: Int64, Float64, Boolean, Date, Datetime (UTC), String, lists.
+        types: column -> one of `TYPES`, as all rows together have it.
+        missing: the words that mean "nothing".
+        blanked: column -> word -> number of cells that it took out.
+
+    Example:
+        >>> table = TypedTable.read(pl.DataFrame({"zip": ["00501", "02139"], "rooms": ["2", "NA"]}))
+        >>> table.types, table.frame["rooms"].to_list()
+        ({'zip': 'text', 'rooms': 'integer'}, [2, None])
+    """
+
+    def __init__(
+        self,
+        frame: pl.DataFrame,
+        types: Mapping[str, str],
+        missing: Missing | None = None,
+        blanked: Mapping[str, Mapping[str, int]] | None = None,
+    ) -> None:
+        self.frame = frame
+        self.types = dict(types)
+        self.missing = missing or Missing()
+        self.blanked = {column: dict(words) for column, words in (blanked or {}).items()}
+
+    @classmethod
+    def read(
+        cls,
+        source: Any,
+        query: str | None = None,
+        *,
+        missing: Missing | MissingWords = None,
+        types: Mapping[str, str] | None = None,
+        targets: Sequence[str] = (),
+    ) -> Self:
+        """Read a table and type its columns.
+
+        Args:
+            source: whatever `read_cells` takes; a `TypedTable` is returned as it is unless `types` are given.
+            query: for a database: a SELECT statement or the name of a table.
+            missing: words that mean "nothing", see `Missing`.
+            types: column -> type that it has in training; other columns get the type that their cells spell.
+            targets: names for the columns of `y`, where the source is a pair of arrays (X, y).
+
+        Raises:
+            DataError: the source cannot be read.
+        """
+        if isinstance(source, str | Path) and str(source).endswith(".parquet"):
+            source = cls._written(Path(source)) or source
+        if isinstance(source, cls):
+            same = types is None or dict(types) == source.types
+            return source if same else cls._settled(source.frame, source.missing, types or {})
+        words = missing if isinstance(missing, Missing) else Missing(missing)
+        return cls._settled(read_cells(source, query, targets=targets), words, types or {})
+
+    def __getitem__(self, rows: np.ndarray | Sequence[int]) -> TypedTable:
+        """Return some rows, with the types of the whole table."""
+        return TypedTable(self.frame[rows], self.types, self.missing)
+
+    def write_parquet(self, path: str | Path) -> None:
+        """Write the rows so that `read` gives them back with the types of the whole table."""
+        saved = {"types": self.types, "missing": self.missing.to_json()}
+        self.frame.write_parquet(path, metadata={_METADATA: json.dumps(saved)})
+
+    @property
+    def height(self) -> int:
+        """Number of rows."""
+        return self.frame.height
+
+    @classmethod
+    def _written(cls, path: Path) -> Self | None:
+        """Return what `write_parquet` wrote, `None` for any other file."""
+        try:
+            saved = pl.read_parquet_metadata(path).get(_METADATA)
+        except (OSError, pl.exceptions.PolarsError):
+            return None  # whoever reads the file says what is wrong with it
+        if saved is None:
+            return None
+        values = json.loads(saved)
+        return cls(pl.read_parquet(path), require_types(values["types"]), Missing(values["missing"]))
+
+    @classmethod
+    def _settled(cls, frame: pl.DataFrame, missing: Missing, types: Mapping[str, str]) -> Self:
+        columns, found, blanked = [], {}, {}
+        for series in frame.iter_columns():
+            kind = types.get(series.name, "empty")
+            settled, words = _settle(series, missing, None if kind == "empty" else kind)
+            columns.append(settled)
+            found[series.name] = type_of(settled) if kind == "empty" else kind
+            if words:
+                blanked[series.name] = words
+        return cls(pl.DataFrame(columns), found, missing, blanked)
+
+
+def read_table(source: Any, query: str | None = None, *, missing: MissingWords = None) -> pl.DataFrame:
+    """Return a table from a frame, arrays, a file, a folder of Parquet or a SQLite database as polars.
+
+    The ending of the path says what the file is: .csv, .tsv (also .gz), .parquet, .jsonl or .ndjson,
+    .json, .db or .sqlite. What a column holds is decided by its cells, see `TypedTable`.
+
+    Args:
+        source: any frame that narwhals reads, NumPy arrays (X, or the pair X, y), a Hugging Face data set, or
+            a path; `"sqlite:///films.db"` is a path as well.
+        query: for a database: a SELECT statement or the name of a table. Needed if there are several tables.
+        missing: words that mean "nothing": one list, or column -> list.
+
+    Raises:
+        DataError: the file is missing, cannot be read, or has an unknown ending; the table has no rows, or
+            two columns of the same name; the query is wrong.
+
+    Example:
+        >>> read_table(pl.DataFrame({"a": [1, 2]})).height
+        2
+    """
+    return TypedTable.read(source, query, missing=missing).frame
+
+
+def require_types(types: object) -> dict[str, str]:
+    """Return saved types, or raise `DataError` if they are damaged."""
+    if not isinstance(types, Mapping) or not set(types.values()) <= set(TYPES):
+        raise DataError(f"The schema is damaged: the types of the columns are {str(types)[:80]!r}.")
+    return {str(column): str(kind) for column, kind in types.items()}
+
+
+def _settle(series: pl.Series, missing: Missing, kind: str | None) -> tuple[pl.Series, dict[str, int]]:
+    dtype, words = series.dtype, {}
+    if dtype.is_float() and dtype != pl.Float64:
+        # By way of its shortest spelling: 0.1 in half precision is 0.1 where a file has it.
+        series = series.cast(pl.String).cast(pl.Float64, strict=False)
+    elif dtype in (pl.UInt64, pl.Int128, pl.UInt128):
+        exact = series.cast(pl.Int64, strict=False)
+        series = exact if exact.null_count() == series.null_count() else series.cast(pl.String)
+    elif dtype in (pl.Categorical, pl.Enum, pl.Decimal, pl.Null, pl.Time):
+        series = series.cast(pl.String)
+    if series.dtype == pl.String:
+        series, words = missing.blank_text(series)
+        series = settle_text(series) if kind is None else series
+    elif series.dtype == pl.Date or series.dtype == pl.Datetime:
+        series = settle_times(series)
+    if series.dtype.is_numeric():
+        # pl.Decimal is numeric as well, but none is left here.
+        series = series.fill_nan(None) if series.dtype.is_float() else series.cast(pl.Int64)
+        series, more = missing.blank_numbers(series)
+        series, words = settle_numbers(series), {**more, **words}
+    if kind is not None and kind != "other":
+        series = settle_as(series, kind)
+    empty = series.null_count() == len(series) and not series.dtype.is_nested()
+    return series.cast(pl.String) if empty and kind is None else series, words

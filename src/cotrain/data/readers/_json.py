@@ -1,0 +1,76 @@
+"""JSON lines, and JSON arrays of objects."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from cotrain._base import DataError
+from cotrain.data._mixed import column_of
+
+_EXACT = 2**53
+
+
+def read_jsonl(path: Path) -> pl.DataFrame:
+    """Return a table with one object a line; keys that a line lacks are empty, blank lines are skipped.
+
+    Raises:
+        DataError: a line is no object; with its number.
+    """
+    try:
+        frame = pl.read_ndjson(path, infer_schema_length=None)
+    except pl.exceptions.PolarsError:
+        return _read_slowly(path)
+    # A fast reader has its own ideas of columns with several types: those are read value by value.
+    return _read_slowly(path) if any(_doubtful(column) for column in frame.iter_columns()) else frame
+
+
+def read_json(path: Path) -> pl.DataFrame:
+    """Return a table from an array of objects; some tools write one object a line under this ending.
+
+    Raises:
+        DataError: it is neither.
+    """
+    text = path.read_text(encoding="utf-8-sig")
+    if not text.lstrip().startswith("["):
+        return read_jsonl(path)
+    try:
+        rows = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"Cannot read {path} as .json: {error}.") from error
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise DataError(f"Cannot read {path} as .json: item {number} of the array is no object.")
+    return _table(rows)
+
+
+def _doubtful(column: pl.Series) -> bool:
+    if column.dtype.is_float():
+        return bool((column.abs() >= _EXACT).any())
+    plain = column.dtype.is_integer() or column.dtype in (pl.String, pl.Boolean, pl.List(pl.String))
+    return not plain or column.dtype == pl.Int128
+
+
+def _read_slowly(path: Path) -> pl.DataFrame:
+    rows: list[dict[str, Any]] = []
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                reason = "is cut off" if not line.endswith("\n") else f"is no JSON ({error})"
+                raise DataError(f"Cannot read {path}: line {number} {reason}.") from error
+            if not isinstance(row, dict):
+                raise DataError(f"Cannot read {path}: line {number} is no object, but {type(row).__name__}.")
+            rows.append(row)
+    return _table(rows)
+
+
+def _table(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    names = dict.fromkeys(key for row in rows for key in row)
+    return pl.DataFrame([column_of(name, [row.get(name) for row in rows]) for name in names])

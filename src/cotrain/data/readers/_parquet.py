@@ -1,0 +1,39 @@
+"""Parquet files, and folders of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from cotrain._base import DataError
+
+
+def read_parquet(path: Path) -> pl.DataFrame:
+    """Return the table of a Parquet file."""
+    return pl.read_parquet(path, hive_partitioning=False)
+
+
+def read_folder(path: Path) -> pl.DataFrame:
+    """Return all Parquet files below a folder as one table, in the order of their paths.
+
+    A column that a file lacks is empty in its rows; folders named `key=value` give a column `key`.
+
+    Raises:
+        DataError: there is no such file, or two of them hold a column as types that do not go together.
+    """
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in (".parquet", ".pq"))
+    if not files:
+        raise DataError(f"{path} is a folder without a Parquet file: give the path of a file in it.")
+    frames = []
+    for file in files:
+        keys = [part.partition("=") for part in file.relative_to(path).parts[:-1]]
+        named = [pl.lit(value).alias(key) for key, equals, value in keys if equals and key]
+        frames.append(read_parquet(file).with_columns(named))
+    try:
+        return pl.concat(frames, how="diagonal_relaxed")
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(
+            f"The {len(files)} Parquet files of {path} do not make one table: {reason}"
+        ) from error
