@@ -1,0 +1,75 @@
+import math
+
+import polars as pl
+import pytest
+import torch
+
+from cotrain.tasks import Binary, Regression
+from cotrain.training import Examples
+from cotrain.training._validation import COMBINED, Validation, Validator
+
+FRAME = pl.DataFrame({"yes": [0, 1, 0, 1, None, 1], "value": [1.0, 2.0, 3.0, 4.0, 5.0, None]})
+
+
+def tasks():
+    made = [Binary("yes"), Regression("value")]
+    for task in made:
+        task.fit(FRAME)
+    return made
+
+
+def rows(made, frame=FRAME):
+    coded = {task.name: task.encode(frame) for task in made}
+    return Examples(
+        {"x": torch.zeros(frame.height, 1)},
+        {name: targets for name, (targets, _) in coded.items()},
+        {name: mask for name, (_, mask) in coded.items()},
+    )
+
+
+def perfect(made, examples):
+    yes = torch.where(examples.targets["yes"] > 0.5, 5.0, -5.0)
+    return {"yes": yes, "value": examples.targets["value"]}
+
+
+def test_the_constant_gains_nothing_and_perfection_everything():
+    made = tasks()
+    examples = rows(made)
+    validator = Validator(made, examples, examples)
+    constant = {
+        task.name: task.reference_output(examples.targets[task.name], examples.masks[task.name]).expand(6, -1)
+        for task in made
+    }
+    assert validator.values(constant).gains == pytest.approx({"yes": 0.0, "value": 0.0}, abs=1e-6)
+    found = validator.values(perfect(made, examples))
+    assert found.values == pytest.approx({"yes": 1.0, "value": 0.0}, abs=1e-6)
+    assert found.gains == pytest.approx({"yes": 1.0, "value": 1.0}, abs=1e-6)
+    assert found.criteria()[COMBINED] == pytest.approx(1.0)
+
+
+def test_a_task_without_validation_labels_has_no_value_and_no_loss():
+    made = tasks()
+    held = rows(made, FRAME.with_columns(yes=pl.lit(None, pl.Int64)))
+    validator = Validator(made, rows(made), held)
+    found = validator.values(perfect(made, held))
+    assert math.isnan(found.values["yes"])
+    assert found.criteria()[COMBINED] == pytest.approx(1.0)
+    assert set(validator.losses(perfect(made, held))) == {"value"}
+
+
+def test_without_validation_rows_there_is_nothing():
+    made = tasks()
+    validator = Validator(made, rows(made), None)
+    assert validator.values({}) == Validation({}, {})
+    assert validator.losses({}) == {}
+    assert math.isnan(Validation({}, {}).criteria()[COMBINED])
+
+
+def test_losses_carry_the_weight_of_their_task():
+    made = tasks()
+    examples, heavy = rows(made), Regression("value", weight=10.0)
+    heavy.fit(FRAME)
+    outputs = {"yes": torch.zeros(6, 1), "value": torch.zeros(6, 1)}
+    plain = Validator(made, examples, examples).losses(outputs)["value"]
+    weighed = Validator([made[0], heavy], examples, examples).losses(outputs)["value"]
+    torch.testing.assert_close(weighed, 10 * plain)

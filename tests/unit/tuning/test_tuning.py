@@ -1,0 +1,49 @@
+import pytest
+
+from cotrain._base import ConfigError
+from cotrain.learner import Configuration
+from cotrain.tuning import Tuning
+
+CONFIG = {
+    "data": "t.csv",
+    "tasks": [{"kind": "Binary", "name": "a"}, {"kind": "Regression", "name": "b"}],
+}
+RANGE = {"low": 0.1, "high": 10, "log": True}
+
+
+def test_a_search_for_nothing_is_refused():
+    with pytest.raises(ConfigError, match="names nothing to search for"):
+        Tuning()
+
+
+@pytest.mark.parametrize("name", ["trials", "startup"])
+def test_numbers_of_trials_begin_at_one(name):
+    with pytest.raises(ConfigError, match=rf"tune.{name} is 0: expected at least 1"):
+        Tuning({"training.epochs": [1, 2]}, **{name: 0})
+
+
+def test_weights_of_tasks_and_a_balancer_exclude_each_other():
+    with pytest.raises(ConfigError, match="leave the balancer out"):
+        Tuning({"balancer": ["Equal", "UPGrad"]}, task_weights=RANGE)
+
+
+def test_every_task_gets_a_weight_and_the_balancer_becomes_static():
+    tuning, configuration = Tuning(task_weights=RANGE), Configuration.from_config(CONFIG)
+    assert [field.key for field in tuning.all_fields(configuration)] == ["weight of a", "weight of b"]
+    changed = tuning.configuration_with(configuration, {"weight of a": 2.0, "weight of b": 0.5})
+    assert changed.config()["balancer"]["weights_per_task"] == [2.0, 0.5]
+
+
+def test_a_key_or_value_that_the_configuration_does_not_have_is_named():
+    configuration = Configuration.from_config(CONFIG)
+    with pytest.raises(ConfigError, match=r"tune.fields.training.epoch"):
+        Tuning({"training.epoch": [1, 2]}).all_fields(configuration)
+    with pytest.raises(ConfigError, match=r"tune.fields.training.epochs"):
+        Tuning({"training.epochs": ["many"]}).all_fields(configuration)
+
+
+def test_values_of_a_trial_are_put_in():
+    tuning, configuration = Tuning({"training.epochs": [3, 5]}), Configuration.from_config(CONFIG)
+    changed = tuning.configuration_with(configuration, {"training.epochs": 5})
+    assert changed.learner.training.epochs == 5
+    assert configuration.learner.training.epochs != 5
