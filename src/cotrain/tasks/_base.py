@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from cotrain._base import DataError, InvalidArgumentError, did_you_mean
+from cotrain.tasks._condition import Condition
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class Task(ABC):
         columns: target column or columns.
         weight: positive factor on the loss, before any balancing.
         preference: the user's priority, a positive number that the balancer takes into account.
-        when: an SQL condition on the table's columns, e.g. "clicked == 1": the task exists only on
-            rows where it holds; elsewhere its label counts as missing.
+        when: a condition on the row's columns, e.g. "clicked == 1 and country in ('DE', 'FR')": the task
+            exists only on rows where it holds; elsewhere its label counts as missing. See `Condition`.
         metrics: names of the metrics to report, the first one being the one that selects the best
             weights; `None`: the kind's default.
 
@@ -109,6 +110,8 @@ class Task(ABC):
             )
         self.weight = float(weight)
         self.preference = float(preference)
+        if when is not None:
+            _require_condition(name, when)
         self.when = when
         self.metrics = None if metrics is None else list(metrics)
         known = {metric.name: metric for metric in self.available_metrics()}
@@ -339,17 +342,28 @@ def full_precision(output: Tensor) -> Tensor:
     return output.float() if output.dtype in (torch.float16, torch.bfloat16) else output
 
 
-def rows_where(frame: pl.DataFrame, condition: str, task: str) -> Tensor:
-    """Return a bool tensor [B] of the rows where an SQL `condition` holds (missing = it does not)."""
-    try:
-        holds = frame.select(pl.sql_expr(condition).alias("holds"))["holds"]
-    except pl.exceptions.PolarsError as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(
-            f"Task {task!r}: cannot evaluate when: {condition!r} on this table: {reason}"
-        ) from error
-    if holds.dtype != pl.Boolean:
-        raise DataError(
-            f"Task {task!r}: when: {condition!r} gives {holds.dtype}, not true or false: compare something."
+def _require_condition(task: str, when: object) -> None:
+    if not isinstance(when, str):
+        raise InvalidArgumentError(
+            f"Task {task!r}: when must be a text such as 'clicked == 1', got {when!r}."
         )
-    return torch.from_numpy(holds.fill_null(False).to_numpy().copy())
+    try:
+        Condition(when)
+    except InvalidArgumentError as error:
+        raise InvalidArgumentError(f"Task {task!r}: {error}") from error
+
+
+def rows_where(frame: pl.DataFrame, condition: str, task: str) -> Tensor:
+    """Return a bool tensor [B] of the rows where a condition holds (where it is unknown, it does not).
+
+    Raises:
+        InvalidArgumentError: it is no condition on the columns of one row, see `Condition`.
+        DataError: a column is absent, or values cannot be compared.
+    """
+    try:
+        holds = Condition(condition).rows(frame)
+    except DataError as error:
+        raise DataError(
+            f"Task {task!r}: cannot evaluate when: {condition!r} on this table: {str(error).rstrip('.')}."
+        ) from error
+    return torch.from_numpy(holds.to_numpy().copy())
