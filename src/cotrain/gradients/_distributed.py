@@ -11,7 +11,15 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from cotrain._base import InvalidArgumentError
-from cotrain.gradients._shared_parameters import add_grad, fill_row, flat_dtype, grads_set_aside
+from cotrain.gradients._shared_parameters import (
+    add_grad,
+    as_grad,
+    fill_row,
+    flat_dtype,
+    flat_parts,
+    flat_width,
+    grads_set_aside,
+)
 from cotrain.gradients._step_losses import StepLosses
 
 
@@ -160,18 +168,17 @@ def average_grads(parameters: Sequence[Tensor]) -> None:
     """Average `.grad` over the ranks; a parameter that no rank reached keeps `None`."""
     dtype = flat_dtype(parameters)
     device = parameters[0].device
-    width = sum(parameter.numel() for parameter in parameters)
+    width = flat_width(parameters)
     flat = torch.zeros(width + len(parameters), dtype=dtype, device=device)
     fill_row(flat[:width], [parameter.grad for parameter in parameters], parameters)
     reached = torch.tensor([parameter.grad is not None for parameter in parameters], device=device)
     flat[width:] = reached
     average_(flat)
-    start = 0
-    for parameter, seen in zip(parameters, (flat[width:] > 0).tolist(), strict=True):
+    parts = flat_parts(flat[:width], parameters)
+    for parameter, part, seen in zip(parameters, parts, (flat[width:] > 0).tolist(), strict=True):
         if seen:
             parameter.grad = None
-            add_grad(parameter, flat[start : start + parameter.numel()].view(parameter.shape))
-        start += parameter.numel()
+            add_grad(parameter, as_grad(part, parameter))
 
 
 def connected(total: Tensor, reached: Callable[[], Sequence[Tensor]]) -> Tensor:

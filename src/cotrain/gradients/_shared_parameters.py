@@ -48,11 +48,38 @@ class SharedParameters:
 
 
 def flat_dtype(parameters: Sequence[Tensor]) -> torch.dtype:
-    """Return the type of a row of the Jacobian: float32 at least, whatever the parameters' own is."""
+    """Return the type of a row of the Jacobian: float32 at least, whatever the parameters' own is.
+
+    A complex number is two real ones, so that an inner product of rows is the real part of Σ āb.
+    """
     dtype = torch.float32
     for parameter in parameters:
-        dtype = torch.promote_types(dtype, parameter.dtype)
+        dtype = torch.promote_types(dtype, parameter.dtype.to_real())
     return dtype
+
+
+def flat_width(parameters: Iterable[Tensor]) -> int:
+    """Return the length of a row of the Jacobian."""
+    return sum(_width(parameter) for parameter in parameters)
+
+
+def _width(parameter: Tensor) -> int:
+    return parameter.numel() * (2 if parameter.is_complex() else 1)
+
+
+def flat_parts(row_P: Tensor, parameters: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Yield each parameter's part of a row, in its shape; that of a complex one has a last axis of 2."""
+    start = 0
+    for parameter in parameters:
+        stop = start + _width(parameter)
+        shape = (*parameter.shape, 2) if parameter.is_complex() else parameter.shape
+        yield row_P[start:stop].view(shape)
+        start = stop
+
+
+def as_grad(part: Tensor, parameter: Tensor) -> Tensor:
+    """Return a parameter's part of a row as its gradient."""
+    return torch.complex(part[..., 0], part[..., 1]) if parameter.is_complex() else part
 
 
 def fill_row(row_P: Tensor, grads: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> None:
@@ -63,14 +90,38 @@ def fill_row(row_P: Tensor, grads: Sequence[Tensor | None], parameters: Sequence
         # One call for all: with small layers a copy for each took longer than the numbers.
         torch.cat([grad.reshape(-1) for grad in grads if grad is not None], out=row_P)
         return
-    start = 0
-    for grad, parameter in zip(grads, parameters, strict=True):
-        part = row_P[start : start + parameter.numel()].view(parameter.shape)
+    for grad, part in zip(grads, flat_parts(row_P, parameters), strict=True):
         if grad is None:
             part.zero_()
+        elif grad.layout != torch.strided:
+            part.copy_(grad.to_dense())
         else:
-            part.copy_(grad)
-        start += parameter.numel()
+            part.copy_(torch.view_as_real(grad.resolve_conj()) if grad.is_complex() else grad)
+
+
+#: Whether a loss has reached a parameter; of a sparse gradient, the rows that it has reached.
+Reached = bool | Tensor
+
+
+def reached_by(grads: Sequence[Tensor | None], before: Sequence[Reached]) -> list[Reached]:
+    """Add what one more loss has reached."""
+    found: list[Reached] = []
+    for grad, seen in zip(grads, before, strict=True):
+        if grad is None or seen is True:
+            found.append(seen)
+        elif grad.layout == torch.strided or grad.sparse_dim() != 1:
+            found.append(True)
+        else:
+            rows = grad.coalesce().indices()[0]
+            found.append(rows if seen is False else torch.cat([seen, rows]).unique())
+    return found
+
+
+def sparse_rows(rows_N: Tensor, values_N: Tensor, parameter: Tensor) -> Tensor:
+    """Return a sparse gradient of a table that has the given rows, each once, in ascending order."""
+    return torch.sparse_coo_tensor(
+        rows_N[None], values_N, parameter.shape, is_coalesced=True, check_invariants=False
+    )
 
 
 class GradWriter:
@@ -89,13 +140,16 @@ class GradWriter:
         if parameter._post_accumulate_grad_hooks:
             self._awaited[id(parameter)] = parameter
 
-    def add_flat(self, parameters: Sequence[Tensor], update_P: Tensor, reached: Sequence[bool]) -> None:
-        """Add one vector of P numbers to the gradients of those parameters that a loss has reached."""
-        start = 0
-        for parameter, seen in zip(parameters, reached, strict=True):
-            if seen:
-                self.add(parameter, update_P[start : start + parameter.numel()].view(parameter.shape))
-            start += parameter.numel()
+    def add_flat(self, parameters: Sequence[Tensor], update_P: Tensor, reached: Sequence[Reached]) -> None:
+        """Add one vector of P numbers to the gradients of those parameters that a loss has reached.
+
+        A parameter whose gradients are sparse gets a sparse one, for its optimiser takes no other.
+        """
+        for parameter, part, seen in zip(parameters, flat_parts(update_P, parameters), reached, strict=True):
+            if seen is False:
+                continue
+            grad = as_grad(part, parameter)
+            self.add(parameter, sparse_rows(seen, grad[seen], parameter) if torch.is_tensor(seen) else grad)
 
     @torch.no_grad()
     def finish(self) -> None:
@@ -123,10 +177,13 @@ def grads_set_aside(parameters: Sequence[Tensor]) -> Generator[None]:
 def add_grad(parameter: Tensor, grad: Tensor) -> None:
     """Add to one parameter's gradient, in the parameter's own type."""
     grad = grad.detach()
-    if parameter.grad is None:
+    held = parameter.grad
+    if held is None:
         parameter.grad = grad.to(parameter.dtype)
+    elif held.layout != torch.strided and grad.layout == torch.strided:
+        parameter.grad = grad.to(held.dtype) + held
     else:
-        parameter.grad.add_(grad.to(parameter.grad.dtype))
+        held.add_(grad.to(held.dtype))
 
 
 #: Up to so many numbers a copy into one array is quicker than one call per array.

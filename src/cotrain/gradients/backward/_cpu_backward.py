@@ -17,6 +17,7 @@ from cotrain.gradients._shared_parameters import (
 )
 from cotrain.gradients._step_losses import StepLosses
 from cotrain.gradients.backward._skip_counter import SkipCounter
+from cotrain.gradients.graph._hooks import hook_watch
 from cotrain.gradients.graph._task_graph import SHARED, TaskGraph
 
 
@@ -96,7 +97,7 @@ class CPUBackward:
 
     def _watch(self) -> list[Any]:
         return [
-            node.register_hook(self._looker(task, places))
+            hook_watch.register(node, self._looker(task, places))
             for node, task, places in self._graph.crossings(with_own_leaves=False)
         ]
 

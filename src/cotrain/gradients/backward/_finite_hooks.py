@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from cotrain.gradients._shared_parameters import is_finite, wide_sum
+from cotrain.gradients.graph._hooks import hook_watch
 from cotrain.gradients.graph._task_graph import TaskGraph
 
 
@@ -46,7 +47,7 @@ def add_finite_hooks(
             leaf = graph.leaves.get(child)
             own = leaf is not None and id(leaf) in unscaled
             factors.append((place, None if scales is None or own else scales[task]))
-        node.register_hook(_hook(tuple(factors), task, finite[task], on_drop, arrived))
+        hook_watch.register(node, _hook(tuple(factors), task, finite[task], on_drop, arrived))
 
 
 def _hook(

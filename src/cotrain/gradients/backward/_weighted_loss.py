@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cotrain.gradients._step_losses import StepLosses
 from cotrain.gradients.backward._finite_hooks import add_finite_hooks
+from cotrain.gradients.graph._hooks import hook_watch
 from cotrain.gradients.graph._task_graph import SHARED, TaskGraph
 
 OnDrop = Callable[[int, Tensor], None]
@@ -74,7 +75,7 @@ def _sum(call: StepLosses, kept_A: Tensor, weights_K: Tensor, upstream: list[Ten
     total = (kept_A * weights_A.to(kept_A.dtype)).sum()
     if total.requires_grad:
         # The hook must not return what `append` returns; it only looks.
-        total.register_hook(lambda grad: upstream.append(grad.detach()))
+        hook_watch.register(total, lambda grad: upstream.append(grad.detach()))
     return total
 
 

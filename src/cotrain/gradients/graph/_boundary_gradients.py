@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from cotrain.gradients.graph._boundary_layers import find_skipped_nodes, stopped
+from cotrain.gradients.graph._hooks import hook_watch
+from cotrain.gradients.graph._release import release
 from cotrain.gradients.graph._structured_gradients import DenseGradient, StructuredGradient, total_of
 from cotrain.gradients.graph._task_graph import SHARED, Node, TaskGraph
 from cotrain.gradients.sources._base import GradientRequest, TaskSpecificGradients
@@ -33,10 +35,13 @@ class BoundaryGradients:
     def __init__(self, asked: GradientRequest, graph: TaskGraph) -> None:
         #: Entrance -> task -> gradient.
         self.entering: dict[Edge, dict[int, StructuredGradient]] = {}
+        self._edges: set[Edge] = set()
         self.heads = TaskSpecificGradients()
         borders = _borders(graph, asked.shared.ids)
         single = [(node, task, edges[0][0]) for node, task, edges in borders if len(edges) == 1]
         stops = find_skipped_nodes(graph, single, asked.shared.ids)
+        self._graph, self._asked = graph, asked
+        self._stops = list(stops.values())
         done = {id(leaf) for stop in stops.values() for _, leaf in stop.leaves}
         own = [
             (graph.owner[node], leaf)
@@ -46,19 +51,21 @@ class BoundaryGradients:
         handles, wanted = [], dict[Edge, GradientEdge]()
         for node, task, edges in borders:
             if node not in stops:
-                handles.append(node.register_hook(self._catcher(task, edges)))
+                handles.append(hook_watch.register(node, self._catcher(task, edges)))
                 for _, (child, number) in edges:
                     wanted[child, number] = GradientEdge(child, number)
         inputs: list[Any] = [leaf for _, leaf in own]
         inputs += [GradientEdge(node, 0) for node in stops]
         inputs += list(wanted.values())
+        # The shared part must stay alive, for it is read afterwards. The engine runs none of it, and may let
+        # go of what it runs, unless one entrance can lie below another.
+        self._kept = asked.retain or len(wanted) + bool(stops) > 1
         live = asked.call.live
         if any(loss.dtype != live[0].dtype for loss in live):
             live = tuple(loss.double() for loss in live)
         total = torch.stack(live).sum()
         try:
-            # The shared part must stay alive: its saved tensors are read afterwards.
-            grads = torch.autograd.grad(total, inputs, retain_graph=True, allow_unused=True)
+            grads = torch.autograd.grad(total, inputs, retain_graph=self._kept, allow_unused=True)
         finally:
             for handle in handles:
                 handle.remove()
@@ -74,7 +81,26 @@ class BoundaryGradients:
         """Return the sum of what the tasks send into one entrance."""
         return total_of(self.entering[edge])
 
+    def release(self, *, passed: bool = False) -> None:
+        """Give back what the graph still has saved, unless it is needed again.
+
+        Args:
+            passed: the engine has gone through the shared part, so that only nodes of the tasks are left.
+        """
+        graph, stops = self._graph, self._stops
+        if self._asked.retain or (passed and self._kept):
+            return
+        ends = [(node, 0) for node in graph.leaves]
+        if self._kept:
+            roots = [loss.grad_fn for loss in self._asked.call.live]
+        elif passed:
+            roots, ends = [stop.node for stop in stops], [graph.children[s.node][s.place] for s in stops]
+        else:
+            roots = [*(stop.node for stop in stops), *(node for node, _ in self._edges)]
+        release(graph, dict.fromkeys(roots), ends)
+
     def _add(self, edge: Edge, task: int, sent: StructuredGradient) -> None:
+        self._edges.add(edge)
         tasks = self.entering.setdefault(edge, {})
         tasks[task] = DenseGradient(tasks[task].whole() + sent.whole()) if task in tasks else sent
 

@@ -65,6 +65,11 @@ class TaskGraph:
         """The types of the nodes, few even where the nodes are many."""
         return {type(node) for node in self.owner}
 
+    @functools.cached_property
+    def shared_nodes(self) -> list[Node]:
+        """The nodes that several tasks reach."""
+        return [node for node, task in self.owner.items() if task == SHARED]
+
     def crossings(self, *, with_own_leaves: bool = True) -> list[tuple[Node, int, tuple[int, ...]]]:
         """Return (node, owner, places) where a node of one task hands gradient to a shared node or a leaf.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from cotrain.gradients.graph._boundary_gradients import Edge, separable
+from cotrain.gradients.graph._boundary_gradients import Edge
 from cotrain.gradients.graph._task_graph import Node, TaskGraph
 from cotrain.gradients.rules import _linear_and_elementwise as rules
 from cotrain.gradients.rules._buffer_pool import BufferPool
@@ -15,7 +15,6 @@ from cotrain.gradients.rules._gramian_terms import DirectTerm, Term
 from cotrain.gradients.rules._linear_and_elementwise import BackwardContext, Emit, Grads
 from cotrain.gradients.rules._normalisation import batch_norm, convolution, layer_norm
 from cotrain.gradients.rules._row_sparsity import RowSparsity
-from cotrain.gradients.sources._base import GradientRequest
 
 #: Nodes without a rule of their own that keep the rows of a batch apart.
 _ROW_BY_ROW = frozenset(
@@ -55,16 +54,6 @@ def can_propagate(graph: TaskGraph) -> bool:
     return not any(issubclass(kind, torch.autograd.function.BackwardCFunction) for kind in graph.kinds)
 
 
-def divided_graph(request: GradientRequest) -> TaskGraph | None:
-    """Return the graph of a step's losses, or `None` where the tasks' own parts cannot be taken from it.
-
-    That takes that every parameter outside the shared ones belongs to one task, and nodes that can be run
-    one at a time.
-    """
-    graph = TaskGraph(request.call.live)
-    return graph if separable(graph, request.shared.ids) and can_propagate(graph) else None
-
-
 def mixing_node(graph: TaskGraph, roots: list[Node], n_rows: int) -> str | None:
     """Return the name of a node below the roots that may mix the rows of a batch, or `None`.
 
@@ -75,7 +64,7 @@ def mixing_node(graph: TaskGraph, roots: list[Node], n_rows: int) -> str | None:
         if node in graph.leaves or name in ("TBackward0", "ToCopyBackward0"):
             continue
         training = name == "NativeBatchNormBackward0" and node._saved_training
-        if training or not (name in _RULES or name in _ROW_BY_ROW):
+        if training or not (name in _RULES or name in _ROW_BY_ROW) or _reads_rows_as_matrix(graph, node):
             return name
         for (child, number), read in zip(graph.children[node], _layer_inputs(name, node), strict=False):
             if child is None or not read:
@@ -84,6 +73,16 @@ def mixing_node(graph: TaskGraph, roots: list[Node], n_rows: int) -> str | None:
             if child in graph.leaves or not shape or shape[0] % n_rows:
                 return name
     return None
+
+
+def _reads_rows_as_matrix(graph: TaskGraph, node: Node) -> bool:
+    """Return whether a product's second factor is computed, or its numbers are complex."""
+    if node._input_metadata[0].dtype.is_complex:
+        return True
+    place = {"AddmmBackward0": 2, "MmBackward0": 1}.get(node.name())
+    if place is None or graph.children[node][place][0] is None:
+        return False
+    return BackwardContext(graph.leaves, graph.children, BufferPool()).parameter(node, place) is None
 
 
 def _layer_inputs(name: str, node: Node) -> list[bool]:
@@ -141,7 +140,9 @@ def propagate(
             terms.append(DirectTerm(leaf, _fitted(arrived[0], leaf.shape, leaf.dtype)))
             continue
         grads: Grads = [arrived.get(number) for number in range(max(len(node._input_metadata), 1))]
-        rule = _RULES.get(node.name())
+        # The rules know real numbers; a node itself conjugates where it has to.
+        real = not any(grad is not None and grad.is_complex() for grad in grads)
+        rule = _RULES.get(node.name()) if real else None
         if rule is not rules.rectified:
             for grad in grads:
                 workspace.release(grad)
@@ -188,7 +189,9 @@ def _fitted(grad: Tensor, shape: torch.Size | tuple[int, ...], dtype: torch.dtyp
         if extra > 0:
             grad = grad.sum(tuple(range(1, 1 + extra)))
         grad = grad.sum_to_size(wanted)
-    return grad if grad.dtype == dtype else grad.to(dtype)
+    if grad.dtype == dtype:
+        return grad
+    return (grad.real if grad.is_complex() and not dtype.is_complex else grad).to(dtype)
 
 
 def _in_order(graph: TaskGraph, roots: list[Node]) -> list[Node]:

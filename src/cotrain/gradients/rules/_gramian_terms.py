@@ -10,13 +10,23 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from cotrain.gradients._shared_parameters import sparse_rows
+
 
 def inner(rows: Tensor, others: Tensor | None = None) -> Tensor:
-    """Return the K×K inner products of K arrays in float64, multiplied in float32 at least."""
+    """Return the K×K inner products of K arrays in float64, multiplied in float32 at least.
+
+    Of complex numbers, the real part of Σ āb: that of their real and imaginary parts.
+    """
+    rows, others = _as_real(rows), None if others is None else _as_real(others)
     flat = rows.reshape(rows.shape[0], -1)
     flat = flat.to(torch.promote_types(flat.dtype, torch.float32))
     other = flat if others is None else others.reshape(others.shape[0], -1).to(flat.dtype)
     return (flat @ other.T).double()
+
+
+def _as_real(values: Tensor) -> Tensor:
+    return torch.view_as_real(values.resolve_conj()) if values.is_complex() else values
 
 
 class WeightedSum:
@@ -173,10 +183,22 @@ class EmbeddingTerm(Term):
         parameter: V×D.
         indices_N: which row each look-up took.
         deltas_KND: δ.
+        sparse: whether the table wants a sparse gradient.
+        padding: a row that takes no gradient, whose δ are 0; -1: none.
     """
 
-    def __init__(self, parameter: Tensor, indices_N: Tensor, deltas_KND: Tensor) -> None:
+    def __init__(
+        self,
+        parameter: Tensor,
+        indices_N: Tensor,
+        deltas_KND: Tensor,
+        *,
+        sparse: bool = False,
+        padding: int = -1,
+    ) -> None:
         super().__init__(parameter)
+        self.sparse = sparse
+        self.padding = padding
         self.indices_N = indices_N
         self.deltas_KND = deltas_KND
 
@@ -186,11 +208,14 @@ class EmbeddingTerm(Term):
 
     def part(self, rows: Tensor) -> Term:
         """Return the term of some of the rows."""
-        return EmbeddingTerm(self.parameter, self.indices_N[rows], self.deltas_KND[:, rows])
+        return self._with(self.indices_N[rows], self.deltas_KND[:, rows])
 
     def scaled(self, factor_R: Tensor) -> Term:
         """Return the term with each row of δ multiplied."""
-        return EmbeddingTerm(self.parameter, self.indices_N, self.deltas_KND * factor_R[:, None])
+        return self._with(self.indices_N, self.deltas_KND * factor_R[:, None])
+
+    def _with(self, indices_N: Tensor, deltas_KND: Tensor) -> EmbeddingTerm:
+        return EmbeddingTerm(self.parameter, indices_N, deltas_KND, sparse=self.sparse, padding=self.padding)
 
     def gramian_by_rows(self, owner_R: Tensor, n_tasks: int) -> Tensor:
         """Return the inner products over the rows of the table that were looked up."""
@@ -217,6 +242,12 @@ class EmbeddingTerm(Term):
     def combined(self, weigh: WeightedSum) -> Tensor:
         """Return the gradient of the weighted δ."""
         deltas_ND = weigh(self.deltas_KND)
+        if self.sparse:
+            kept_N = self.indices_N != self.padding
+            deltas_ND = deltas_ND[kept_N]
+            rows_U, places_N = torch.unique(self.indices_N[kept_N], return_inverse=True)
+            sums = deltas_ND.new_zeros(len(rows_U), deltas_ND.shape[1])
+            return sparse_rows(rows_U, sums.index_add_(0, places_N, deltas_ND), self.parameter)
         return torch.zeros_like(self.parameter, dtype=deltas_ND.dtype).index_add_(
             0, self.indices_N, deltas_ND
         )

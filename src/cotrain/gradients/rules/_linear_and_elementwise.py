@@ -127,11 +127,13 @@ def linear(node: Node, grads: Grads, uses: BackwardContext, emit: Emit) -> Grads
     if weight is None and children[place + 1][0] is not None:
         return None  # the second factor is computed from parameters
     result: Grads = [None] * len(children)
+    beside = None
     if with_bias and children[0][0] is not None:
         bias = uses.parameter(node, 0)
         if bias is None or bias[0].shape != grad_KRO.shape[2:]:
             return None
-        emit(BiasTerm(bias[0], grad_KRO))
+        beside = BiasTerm(bias[0], grad_KRO)
+        emit(beside)
     packed = None
     if uses.kept is not None:
         packed = uses.kept.pack(grad_KRO, _width(node), uses.workspace)
@@ -139,6 +141,7 @@ def linear(node: Node, grads: Grads, uses: BackwardContext, emit: Emit) -> Grads
         inputs_RI = (node._saved_mat1 if with_bias else node._saved_self).detach()
         term = LinearTerm(weight[0], inputs_RI, grad_KRO, uses.workspace, transposed=not weight[1])
         term.packed = packed
+        term.beside = beside
         emit(term)
     if uses.goes_on(node, place):
         result[place] = uses.workspace.own(_to_inputs(grad_KRO, node._saved_mat2.detach(), packed, uses))
@@ -176,7 +179,7 @@ def _to_inputs(
 def embedding(node: Node, grads: Grads, uses: BackwardContext, emit: Emit) -> Grads | None:
     """Rows of a table by index."""
     grad, table = grads[0], uses.parameter(node, 0)
-    if grad is None or table is None or node._saved_sparse or node._saved_scale_grad_by_freq:
+    if grad is None or table is None or node._saved_scale_grad_by_freq:
         return None
     indices_N = node._saved_indices.flatten()
     deltas_KND = grad.reshape(grad.shape[0], indices_N.numel(), -1)
@@ -185,7 +188,9 @@ def embedding(node: Node, grads: Grads, uses: BackwardContext, emit: Emit) -> Gr
     if 0 <= padding < table[0].shape[0]:
         kept = indices_N != padding
         deltas_KND = deltas_KND * kept[:, None]
-    emit(EmbeddingTerm(table[0], indices_N, deltas_KND))
+    else:
+        padding = -1
+    emit(EmbeddingTerm(table[0], indices_N, deltas_KND, sparse=node._saved_sparse, padding=padding))
     return [None]
 
 
@@ -193,7 +198,7 @@ def embedding_bag(node: Node, grads: Grads, uses: BackwardContext, emit: Emit) -
     """Sums or means of rows of a table."""
     grad_KBD, table = grads[0], uses.parameter(node, 0)
     weighted_bags = node._saved_per_sample_weights is not None
-    if grad_KBD is None or table is None or node._saved_sparse or weighted_bags or node._saved_mode > 1:
+    if grad_KBD is None or table is None or weighted_bags or node._saved_mode > 1:
         return None
     indices_N, offsets_B = node._saved_indices, node._saved_offsets
     positions_N = torch.arange(indices_N.numel(), device=indices_N.device)
@@ -202,11 +207,14 @@ def embedding_bag(node: Node, grads: Grads, uses: BackwardContext, emit: Emit) -
     padding = node._saved_padding_idx
     if 0 <= padding < table[0].shape[0]:
         kept_N = indices_N != padding
+    else:
+        padding = -1
     factor_N = kept_N.to(grad_KBD.dtype)
     if node._saved_mode == 1:
         counts_B = grad_KBD.new_zeros(grad_KBD.shape[1]).index_add_(0, bags_N, factor_N)
         factor_N = factor_N / counts_B.clamp(min=1)[bags_N]
-    emit(EmbeddingTerm(table[0], indices_N, grad_KBD[:, bags_N] * factor_N[:, None]))
+    deltas_KND = grad_KBD[:, bags_N] * factor_N[:, None]
+    emit(EmbeddingTerm(table[0], indices_N, deltas_KND, sparse=node._saved_sparse, padding=padding))
     return [None] * len(uses.children[node])
 
 

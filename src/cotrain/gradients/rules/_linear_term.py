@@ -50,7 +50,9 @@ class LinearTerm(Term):
         self.deltas_KRO = deltas_KRO
         self.workspace = workspace
         self.transposed = transposed
-        #: The bias whose gradient comes from the same δ, if it may be counted here.
+        #: The bias of the same layer.
+        self.beside: BiasTerm | None = None
+        #: The same, if it is to be counted here.
         self.bias: BiasTerm | None = None
         #: The rows that may differ from 0, where it pays to multiply no others.
         self.packed: PackedRows | None = None
@@ -196,11 +198,12 @@ def paired(terms: Sequence[Term]) -> list[Term]:
     Args:
         terms: each of a parameter that is used once.
     """
-    biases = {id(term.deltas_KRO): term for term in terms if isinstance(term, BiasTerm)}
+    once = {id(term) for term in terms}
     counted: set[int] = set()
     for term in terms:
         if isinstance(term, LinearTerm):
-            term.bias = biases.get(id(term.deltas_KRO))
+            # The bias of this very layer: layers whose outputs are added have one δ and a bias each.
+            term.bias = term.beside if id(term.beside) in once else None
             counted.add(id(term.bias))
     return [term for term in terms if id(term) not in counted]
 

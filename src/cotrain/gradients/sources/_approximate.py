@@ -10,10 +10,11 @@ from torch.autograd.graph import GradientEdge
 
 from cotrain._base import InvalidArgumentError
 from cotrain.gradients._shared_parameters import GradWriter
-from cotrain.gradients.graph._boundary_gradients import BoundaryGradients, Edge
+from cotrain.gradients.graph._boundary_gradients import BoundaryGradients, Edge, separable
+from cotrain.gradients.graph._inspection import GraphInspection
 from cotrain.gradients.graph._structured_gradients import StackedLowRank, stack_low_rank
 from cotrain.gradients.graph._task_graph import TaskGraph
-from cotrain.gradients.rules._batched_backward import divided_graph, propagate
+from cotrain.gradients.rules._batched_backward import can_propagate, propagate
 from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._gramian_terms import WeightedSum, inner
 from cotrain.gradients.sources._base import (
@@ -22,6 +23,7 @@ from cotrain.gradients.sources._base import (
     TaskGradients,
     TaskSpecificGradients,
 )
+from cotrain.gradients.sources._exact import ExactSource
 from cotrain.gradients.sources._ghost import stacked, terms_gramian
 
 
@@ -36,11 +38,19 @@ class RepresentationSource(GradientSource):
     exact = False
 
     def __init__(self) -> None:
+        self._inspection = GraphInspection()
         self._workspace = BufferPool()
 
     def open(self, asked: GradientRequest) -> TaskGradients:
         """Take the K gradients to the representation."""
-        graph = checked_graph(asked, "representation")
+        graph = TaskGraph(asked.call.live)
+        self._inspection.refuse(graph)
+        if not separable(graph, asked.shared.ids) or not can_propagate(graph):
+            raise InvalidArgumentError(
+                "Balance(source='representation') cannot tell the tasks' own parts apart: keep the losses in "
+                "separate tensors, put every parameter that several tasks reach into shared_parameters, and "
+                "use no functions written in Python; or use source='exact'."
+            )
         with torch.enable_grad():
             cotangents = BoundaryGradients(asked, graph)
         n_tasks = len(asked.call.live)
@@ -78,6 +88,8 @@ class LayerSource(GradientSource):
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
         self.modules = list(modules)
+        self._inspection = GraphInspection()
+        self._passes = ExactSource()
         self._workspace = BufferPool()
         if not self.modules or any(not isinstance(module, nn.Module) for module in self.modules):
             raise InvalidArgumentError(
@@ -86,10 +98,15 @@ class LayerSource(GradientSource):
 
     def open(self, asked: GradientRequest) -> TaskGradients:
         """Take the K gradients to the modules."""
-        graph = checked_graph(asked, "[modules]")
-        chosen = {id(p) for module in self.modules for p in module.parameters()} & asked.shared.ids
+        graph = TaskGraph(asked.call.live)
+        chosen = asked.shared.ids & {id(p) for module in self.modules for p in module.parameters()}
         if not chosen:
             raise InvalidArgumentError("Balance(source=[...]): none of the modules holds a shared parameter.")
+        why = self._inspection.obstacle(graph, asked.shared.ids)
+        if why is not None:
+            rows = self._passes.open(asked)
+            rows.why, rows.part = why, chosen
+            return rows
         cotangents = BoundaryGradients(asked, graph)
         n_tasks = len(asked.call.live)
         entering = stacked(cotangents, n_tasks, self._workspace)
@@ -99,18 +116,6 @@ class LayerSource(GradientSource):
             terms = propagate(graph, entering, n_tasks, self._workspace, only=chosen)
             gramian = terms_gramian(terms, n_tasks, asked.call.values_A.device)
         return FeatureGradients(asked, cotangents.heads, gramian_AA=gramian, entering=entering, graph=graph)
-
-
-def checked_graph(asked: GradientRequest, source: str) -> TaskGraph:
-    """Return the graph of the losses, or say why this source cannot use it."""
-    graph = divided_graph(asked)
-    if graph is None:
-        raise InvalidArgumentError(
-            f"Balance(source={source!r}) cannot tell the tasks' own parts apart: keep the losses in separate "
-            "tensors, put every parameter that several tasks reach into shared_parameters, and use no "
-            "functions written in Python; or use source='exact'."
-        )
-    return graph
 
 
 class FeatureGradients(TaskGradients):

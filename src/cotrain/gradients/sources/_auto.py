@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from cotrain.gradients.graph._boundary_gradients import BoundaryGradients
+from cotrain.gradients.graph._inspection import GraphInspection
 from cotrain.gradients.graph._task_graph import TaskGraph
-from cotrain.gradients.rules._batched_backward import divided_graph
 from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._row_sparsity import touched_rows
 from cotrain.gradients.sources._base import GradientRequest, GradientSource, TaskGradients
@@ -28,14 +28,18 @@ class AutoSource(GradientSource):
     exact = True
 
     def __init__(self) -> None:
+        self._inspection = GraphInspection()
         self._passes = ExactSource()
         self._workspace = BufferPool()
 
     def open(self, asked: GradientRequest) -> TaskGradients:
         """Look at the graph, then do the passes."""
-        graph = divided_graph(asked)
-        if graph is None:
-            return self._passes.open(asked)
+        graph = TaskGraph(asked.call.live)
+        why = self._inspection.obstacle(graph, asked.shared.ids)
+        if why is not None:
+            rows = self._passes.open(asked)
+            rows.why = why
+            return rows
         n_tasks = len(asked.call.live)
         cotangents = BoundaryGradients(asked, graph)
         touched_KB = touched_rows(cotangents.entering, n_tasks)

@@ -79,6 +79,7 @@ class TaskGradients(ABC):
         writer = GradWriter()
         self._add_weighted(weights_A, writer)
         self._add_heads(head_weights_A.tolist(), writer)
+        self._release()  # first, for a hook may change the parameters that the graph has saved
         writer.finish()
 
     def apply_update(self, update_P: Tensor, head_weights_A: Tensor) -> None:
@@ -94,6 +95,10 @@ class TaskGradients(ABC):
 
     def _add_update(self, update_P: Tensor, writer: GradWriter) -> None:
         raise NotImplementedError(f"{type(self).__name__} takes weights only")
+
+    def _release(self) -> None:
+        """Let go of the graph, as the last backward pass through it does."""
+        return
 
     def _add_heads(self, weights: list[float], writer: GradWriter) -> None:
         self.heads.apply(weights, writer)

@@ -9,18 +9,15 @@ from torch import Tensor
 from cotrain._base import InvalidArgumentError
 from cotrain.gradients._shared_parameters import GradWriter
 from cotrain.gradients.graph._boundary_gradients import BoundaryGradients, Edge
+from cotrain.gradients.graph._inspection import GraphInspection
 from cotrain.gradients.graph._task_graph import TaskGraph
-from cotrain.gradients.rules._batched_backward import divided_graph, mixing_node, propagate
+from cotrain.gradients.rules._batched_backward import mixing_node, propagate
 from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._gramian_terms import Term, WeightedSum, inner
 from cotrain.gradients.rules._linear_term import paired
 from cotrain.gradients.rules._row_sparsity import touched_rows
-from cotrain.gradients.sources._base import (
-    GradientRequest,
-    GradientSource,
-    TaskGradients,
-    TaskSpecificGradients,
-)
+from cotrain.gradients.sources._base import GradientRequest, GradientSource, TaskGradients
+from cotrain.gradients.sources._exact import ExactSource
 
 
 class DisjointSource(GradientSource):
@@ -35,20 +32,22 @@ class DisjointSource(GradientSource):
     exact = True
 
     def __init__(self) -> None:
+        self._inspection = GraphInspection()
+        self._passes = ExactSource()
         self._workspace = BufferPool()
 
     def open(self, asked: GradientRequest) -> TaskGradients:
-        """Do the pass.
+        """Do the pass; one per task where hooks or functions written in Python want the engine.
 
         Raises:
             InvalidArgumentError: if a row belongs to two tasks, or rows are mixed.
         """
-        graph = divided_graph(asked)
-        if graph is None:
-            raise InvalidArgumentError(
-                "source='disjoint' cannot tell the tasks' own parts apart here: keep the losses in separate "
-                "tensors and put every parameter that several tasks reach into shared_parameters."
-            )
+        graph = TaskGraph(asked.call.live)
+        why = self._inspection.obstacle(graph, asked.shared.ids)
+        if why is not None:
+            rows = self._passes.open(asked)
+            rows.why = why
+            return rows
         cotangents = BoundaryGradients(asked, graph)
         found = has_disjoint_rows(graph, cotangents, touched_rows(cotangents.entering, len(asked.call.live)))
         if isinstance(found, str):
@@ -93,7 +92,7 @@ def open_disjoint(
             edge: workspace.own(cotangents.sum_at(edge)[None]) for edge in cotangents.entering
         }
         terms = propagate(graph, sums, 1, workspace)
-    return DisjointGradients(asked, cotangents.heads, terms, owner_B)
+    return DisjointGradients(asked, cotangents, terms, owner_B)
 
 
 class RowWeightedSum(WeightedSum):
@@ -124,9 +123,10 @@ class DisjointGradients(TaskGradients):
     way = "disjoint"
 
     def __init__(
-        self, request: GradientRequest, heads: TaskSpecificGradients, terms: list[Term], owner_B: Tensor
+        self, request: GradientRequest, cotangents: BoundaryGradients, terms: list[Term], owner_B: Tensor
     ) -> None:
-        super().__init__(request, heads)
+        super().__init__(request, cotangents.heads)
+        self._cotangents = cotangents
         self._terms = terms
         self._owner_B = owner_B
 
@@ -167,3 +167,7 @@ class DisjointGradients(TaskGradients):
             rows = torch.nonzero(weights_A[owner_R] != 0).flatten()
             factor_R = weights_A[owner_R[rows]].to(term.parameter.dtype)
             writer.add(term.parameter, term.part(rows).scaled(factor_R).combined(WeightedSum(torch.ones(1))))
+
+    def _release(self) -> None:
+        self._terms = []
+        self._cotangents.release()

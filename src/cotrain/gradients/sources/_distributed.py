@@ -20,6 +20,7 @@ from cotrain.gradients._shared_parameters import (
     SharedParameters,
     fill_row,
     flat_dtype,
+    flat_width,
     grads_set_aside,
     own_leaves,
 )
@@ -63,7 +64,7 @@ class ReplicatedSource(GradientSource):
                 "DistributedDataParallel."
             )
         n_ranks, n_present = world_size(), len(asked.call.live)
-        width = sum(parameter.numel() for parameter in parameters)
+        width = flat_width(parameters)
         share = -(-width // n_ranks)
         rows_AP = torch.zeros(
             n_present, n_ranks * share, dtype=flat_dtype(parameters), device=parameters[0].device
@@ -112,7 +113,7 @@ class ReplicatedGradients(TaskGradients):
 
     def jacobian(self) -> Tensor:
         """Return J, gathered on every rank."""
-        width = sum(parameter.numel() for parameter in self._parameters)
+        width = flat_width(self._parameters)
         return torch.stack([self._gathered(row)[:width] for row in self._mine_AS])
 
     def _add_weighted(self, weights_A: Tensor, writer: GradWriter) -> None:

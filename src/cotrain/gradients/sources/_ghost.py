@@ -8,8 +8,9 @@ from torch import Tensor
 
 from cotrain.gradients._shared_parameters import GradWriter
 from cotrain.gradients.graph._boundary_gradients import BoundaryGradients, Edge
+from cotrain.gradients.graph._inspection import GraphInspection
 from cotrain.gradients.graph._task_graph import TaskGraph
-from cotrain.gradients.rules._batched_backward import divided_graph, mixing_node, propagate
+from cotrain.gradients.rules._batched_backward import mixing_node, propagate
 from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._gramian_terms import Term, WeightedSum, inner
 from cotrain.gradients.rules._linear_term import paired
@@ -18,7 +19,6 @@ from cotrain.gradients.sources._base import (
     GradientRequest,
     GradientSource,
     TaskGradients,
-    TaskSpecificGradients,
 )
 from cotrain.gradients.sources._exact import ExactSource
 
@@ -34,20 +34,24 @@ class GhostSource(GradientSource):
     several times stay exact.
 
     Graphs that it cannot take apart (functions written in Python, compiled ones, losses that are slices of
-    one tensor) are given to the exact passes.
+    one tensor) or on which hooks may be registered are given to the exact passes.
     """
 
     exact = True
 
     def __init__(self) -> None:
+        self._inspection = GraphInspection()
         self._passes = ExactSource()
         self._workspace = BufferPool()
 
     def open(self, asked: GradientRequest) -> TaskGradients:
         """Take the K gradients to every layer."""
-        graph = divided_graph(asked)
-        if graph is None:
-            return self._passes.open(asked)
+        graph = TaskGraph(asked.call.live)
+        why = self._inspection.obstacle(graph, asked.shared.ids)
+        if why is not None:
+            rows = self._passes.open(asked)
+            rows.why = why
+            return rows
         cotangents = BoundaryGradients(asked, graph)
         touched_KB = touched_rows(cotangents.entering, len(asked.call.live))
         return open_ghost(graph, cotangents, asked, self._workspace, touched_KB)
@@ -74,7 +78,7 @@ def open_ghost(
         kept = _kept(graph, cotangents, touched_KB)
         entering = stacked(cotangents, n_tasks, workspace)
         terms = propagate(graph, entering, n_tasks, workspace, kept=kept)
-    return GhostGradients(asked, cotangents.heads, terms)
+    return GhostGradients(asked, cotangents, terms)
 
 
 def _kept(
@@ -132,8 +136,9 @@ class GhostGradients(TaskGradients):
 
     way = "ghost"
 
-    def __init__(self, request: GradientRequest, heads: TaskSpecificGradients, terms: list[Term]) -> None:
-        super().__init__(request, heads)
+    def __init__(self, request: GradientRequest, cotangents: BoundaryGradients, terms: list[Term]) -> None:
+        super().__init__(request, cotangents.heads)
+        self._cotangents = cotangents
         self._terms = terms
 
     @torch.no_grad()
@@ -148,3 +153,7 @@ class GhostGradients(TaskGradients):
         weigh = WeightedSum(weights_A)
         for term in self._terms:
             writer.add(term.parameter, term.combined(weigh))
+
+    def _release(self) -> None:
+        self._terms = []
+        self._cotangents.release()
