@@ -73,24 +73,39 @@ NETWORKS |= {
         out=L(6, 5),
     ),
     "skip by projection": lambda: of(
-        numbers(B, 4), lambda m, x: torch.relu(m.down(torch.relu(m.up(x))) + m.skip(x)), up=L(4, 7),
-        down=L(7, 5), skip=L(4, 5),
+        numbers(B, 4),
+        lambda m, x: torch.relu(m.down(torch.relu(m.up(x))) + m.skip(x)),
+        up=L(4, 7),
+        down=L(7, 5),
+        skip=L(4, 5),
     ),
     "FiLM": lambda: of(
-        numbers(B, 4), lambda m, x: torch.relu(m.scale(x) * m.body(x.sin()) + m.shift(x)), scale=L(4, 5),
-        body=L(4, 5), shift=L(4, 5),
+        numbers(B, 4),
+        lambda m, x: torch.relu(m.scale(x) * m.body(x.sin()) + m.shift(x)),
+        scale=L(4, 5),
+        body=L(4, 5),
+        shift=L(4, 5),
     ),
     "LoRA": lambda: of(
-        numbers(B, 4), lambda m, x: torch.tanh(m.base(x) + m.up(m.down(x)) * 0.5),
-        base=L(4, 5).requires_grad_(False), down=L(4, 2, bias=False), up=L(2, 5, bias=False),
+        numbers(B, 4),
+        lambda m, x: torch.tanh(m.base(x) + m.up(m.down(x)) * 0.5),
+        base=L(4, 5).requires_grad_(False),
+        down=L(4, 2, bias=False),
+        up=L(2, 5, bias=False),
     ),
     "mixture of experts": lambda: of(
         numbers(B, 4),
-        lambda m, x: torch.einsum("bed,be->bd", torch.stack([e(x) for e in m.experts], 1), m.gate(x).softmax(-1)),
-        experts=nn.ModuleList(L(4, 5) for _ in range(3)), gate=L(4, 3),
+        lambda m, x: torch.einsum(
+            "bed,be->bd", torch.stack([e(x) for e in m.experts], 1), m.gate(x).softmax(-1)
+        ),
+        experts=nn.ModuleList(L(4, 5) for _ in range(3)),
+        gate=L(4, 3),
     ),
     "cross-stitch": lambda: of(
-        numbers(B, 4), lambda m, x: (m.mix[0] * m.a(x) + m.mix[1] * m.b(x)).relu(), a=L(4, 5), b=L(4, 5),
+        numbers(B, 4),
+        lambda m, x: (m.mix[0] * m.a(x) + m.mix[1] * m.b(x)).relu(),
+        a=L(4, 5),
+        b=L(4, 5),
         mix=matrix(2),
     ),
     "bilinear": lambda: of(numbers(B, 4), lambda m, x: m.f(x, x.sin()).tanh(), f=nn.Bilinear(4, 4, 5)),
@@ -104,12 +119,15 @@ NETWORKS |= {
         numbers(B, 4), lambda m, x: functional.linear(m.f(x).tanh(), m.f.weight.T), f=L(4, 5)
     ),
     "parameters read without a layer": lambda: of(
-        numbers(B, 4), lambda m, x: functional.gelu(x @ m.w) * m.s + m.s.cumsum(0), w=matrix(4, 5), s=matrix(5)
+        numbers(B, 4),
+        lambda m, x: functional.gelu(x @ m.w) * m.s + m.s.cumsum(0),
+        w=matrix(4, 5),
+        s=matrix(5),
     ),
     "dropout": lambda: of(
         numbers(B, 4), lambda m, x: m.f(functional.dropout(m.e(x), 0.5)), e=L(4, 6), f=L(6, 5)
     ),
-}  # fmt: skip
+}
 
 # -- recurrent -------------------------------------------------------------------------------------
 
@@ -132,9 +150,10 @@ for _kind in (nn.LSTM, nn.GRU, nn.RNN):
         numbers(B, 3, 4), lambda m, x: m.f(x)[0][:, -1], f=kind(4, 5, batch_first=True)
     )
 NETWORKS["two layers of LSTM, both directions"] = lambda: of(
-    numbers(B, 3, 4), lambda m, x: m.f(x)[0].mean(1),
+    numbers(B, 3, 4),
+    lambda m, x: m.f(x)[0].mean(1),
     f=nn.LSTM(4, 3, num_layers=2, bidirectional=True, batch_first=True),
-)  # fmt: skip
+)
 
 # -- graphs ----------------------------------------------------------------------------------------
 
@@ -155,10 +174,12 @@ NETWORKS |= {
     "GAT": lambda: of(numbers(B, 4), attention_over_neighbours, f=L(4, 5), left=L(5, 1), right=L(5, 1)),
     "messages by index": lambda: of(
         numbers(B, 4),
-        lambda m, x: torch.zeros(B, 5).double().index_add(0, tokens(9, high=B), m.f(x)[tokens(9, high=B).flip(0)]),
+        lambda m, x: (
+            torch.zeros(B, 5).double().index_add(0, tokens(9, high=B), m.f(x)[tokens(9, high=B).flip(0)])
+        ),
         f=L(4, 5),
     ),
-}  # fmt: skip
+}
 
 # -- pictures --------------------------------------------------------------------------------------
 
@@ -178,12 +199,18 @@ class Residual(nn.Module):
 class UNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.down, self.deep, self.out = nn.Conv2d(2, 3, 3, 1, 1), nn.Conv2d(3, 4, 3, 1, 1), nn.Conv2d(7, 2, 1)
+        self.down, self.deep, self.out = (
+            nn.Conv2d(2, 3, 3, 1, 1),
+            nn.Conv2d(3, 4, 3, 1, 1),
+            nn.Conv2d(7, 2, 1),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         fine = torch.relu(self.down(x))
         deep = torch.relu(self.deep(functional.max_pool2d(fine, 2)))
-        return self.out(torch.cat([fine, functional.interpolate(deep, scale_factor=2.0)], 1)).flatten(2).amax(2)
+        return (
+            self.out(torch.cat([fine, functional.interpolate(deep, scale_factor=2.0)], 1)).flatten(2).amax(2)
+        )
 
 
 def pictures(*layers: nn.Module) -> tuple[nn.Module, Tensor]:
@@ -206,13 +233,18 @@ NETWORKS |= {
         nn.Conv2d(2, 4, 3, groups=2), nn.SiLU(), nn.ConvTranspose2d(4, 2, 2, 2), nn.AvgPool2d(4), nn.Flatten()
     ),
     "instance norm, pixel shuffle": lambda: pictures(
-        nn.Conv2d(2, 4, 3), nn.InstanceNorm2d(4, affine=True), nn.PixelShuffle(2), nn.MaxPool2d(6), nn.Flatten()
+        nn.Conv2d(2, 4, 3),
+        nn.InstanceNorm2d(4, affine=True),
+        nn.PixelShuffle(2),
+        nn.MaxPool2d(6),
+        nn.Flatten(),
     ),
     "convolution over time": lambda: of(
-        numbers(B, 2, 9), lambda m, x: m.f(x).mean(-1),
+        numbers(B, 2, 9),
+        lambda m, x: m.f(x).mean(-1),
         f=nn.Sequential(nn.Conv1d(2, 4, 3, dilation=2), nn.GELU(), nn.Conv1d(4, 5, 2)),
     ),
-}  # fmt: skip
+}
 
 # -- transformers ----------------------------------------------------------------------------------
 
@@ -264,42 +296,62 @@ NETWORKS |= {
     "tokens, positions, class token": lambda: of(
         tokens(B, 3),
         lambda m, t: m.f(torch.cat([m.start.expand(B, 1, 4), m.table(t)], 1) + m.places)[:, 0],
-        start=matrix(1, 1, 4), places=matrix(4, 4), table=nn.Embedding(9, 4), f=Block(),
+        start=matrix(1, 1, 4),
+        places=matrix(4, 4),
+        table=nn.Embedding(9, 4),
+        f=Block(),
     ),
     "batched products": lambda: of(
         numbers(B, 3, 4),
         lambda m, x: torch.bmm((m.a(x) @ m.b(x).transpose(1, 2)).softmax(-1), x).amax(1),
-        a=L(4, 4), b=L(4, 4),
+        a=L(4, 4),
+        b=L(4, 4),
     ),
     "BERT": hugging("Bert", vocab_size=9, max_position_embeddings=8, **SMALL, **QUIET),
     "GPT-2": hugging(
-        "GPT2", vocab_size=9, n_positions=8, n_embd=8, n_layer=1, n_head=2, resid_pdrop=0.0, embd_pdrop=0.0,
+        "GPT2",
+        vocab_size=9,
+        n_positions=8,
+        n_embd=8,
+        n_layer=1,
+        n_head=2,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
         attn_pdrop=0.0,
     ),
     "Llama": hugging("Llama", vocab_size=9, num_key_value_heads=1, use_cache=False, pad_token_id=0, **SMALL),
     "ViT": hugging("ViT", image_size=8, patch_size=4, **SMALL, **QUIET),
-}  # fmt: skip
+}
 
 # -- tables of numbers ------------------------------------------------------------------------------
 
 NETWORKS |= {
     "sparse embedding": lambda: of(
-        tokens(B, 3), lambda m, t: m.f(m.table(t)).tanh().mean(1), f=L(4, 5),
+        tokens(B, 3),
+        lambda m, t: m.f(m.table(t)).tanh().mean(1),
+        f=L(4, 5),
         table=nn.Embedding(9, 4, sparse=True, padding_idx=0),
     ),
     "sparse embedding bag": lambda: of(
-        tokens(B, 3), lambda m, t: m.f(m.table(t)).tanh(), f=L(4, 5), table=nn.EmbeddingBag(9, 4, sparse=True, mode="sum")
+        tokens(B, 3),
+        lambda m, t: m.f(m.table(t)).tanh(),
+        f=L(4, 5),
+        table=nn.EmbeddingBag(9, 4, sparse=True, mode="sum"),
     ),
     "sparse embedding read twice": lambda: of(
-        tokens(B, 3), lambda m, t: (m.table(t) * m.table(t.flip(1))).mean(1), table=nn.Embedding(9, 5, sparse=True)
+        tokens(B, 3),
+        lambda m, t: (m.table(t) * m.table(t.flip(1))).mean(1),
+        table=nn.Embedding(9, 5, sparse=True),
     ),
     "interactions": lambda: of(
-        tokens(B, 3), lambda m, t: (m.table(t) @ m.table(t).transpose(1, 2)).flatten(1), table=nn.Embedding(9, 4)
+        tokens(B, 3),
+        lambda m, t: (m.table(t) @ m.table(t).transpose(1, 2)).flatten(1),
+        table=nn.Embedding(9, 4),
     ),
     "embedding scaled by frequency": lambda: of(
         tokens(B, 3), lambda m, t: m.f(t).mean(1), f=nn.Embedding(9, 4, scale_grad_by_freq=True)
     ),
-}  # fmt: skip
+}
 
 # -- complex numbers --------------------------------------------------------------------------------
 
@@ -312,17 +364,21 @@ NETWORKS |= {
     "complex parameters": lambda: of(
         numbers(B, 4),
         lambda m, x: torch.view_as_real((x + 0j) @ m.w + m.b).flatten(1).tanh(),
-        w=matrix(4, 3, dtype=torch.complex128), b=matrix(3, dtype=torch.complex128),
+        w=matrix(4, 3, dtype=torch.complex128),
+        b=matrix(3, dtype=torch.complex128),
     ),
     "complex layer": lambda: of(
-        numbers(B, 4), lambda m, x: (lambda z: z.abs() + z.real)(m.f(torch.complex(x, x.sin()))),
+        numbers(B, 4),
+        lambda m, x: (lambda z: z.abs() + z.real)(m.f(torch.complex(x, x.sin()))),
         f=nn.Linear(4, 5, dtype=torch.complex128),
     ),
     "Fourier filter": lambda: of(numbers(B, 6), fourier, filter=matrix(4, dtype=torch.complex128)),
     "real matrix in a complex product": lambda: of(
-        numbers(B, 4), lambda m, x: (torch.complex(x, x.cos()) @ m.w.to(torch.complex128)).abs(), w=matrix(4, 5)
+        numbers(B, 4),
+        lambda m, x: (torch.complex(x, x.cos()) @ m.w.to(torch.complex128)).abs(),
+        w=matrix(4, 5),
     ),
-}  # fmt: skip
+}
 
 # -- in place, parametrised, several ways through ----------------------------------------------------
 
@@ -367,15 +423,23 @@ NETWORKS |= {
     "spectral norm": lambda: of(
         numbers(B, 4), lambda m, x: m.f(x).tanh(), f=nn.utils.parametrizations.spectral_norm(L(4, 5)).eval()
     ),
-    "orthogonal": lambda: of(numbers(B, 4), lambda m, x: m.f(x), f=nn.utils.parametrizations.orthogonal(L(4, 4))),
+    "orthogonal": lambda: of(
+        numbers(B, 4), lambda m, x: m.f(x), f=nn.utils.parametrizations.orthogonal(L(4, 4))
+    ),
     "gradient penalty": lambda: of(numbers(B, 4), norm_of_gradient, f=L(4, 5)),
     "step of an inner loop": lambda: of(numbers(B, 4), inner_step, f=L(4, 5)),
     "function written in Python": lambda: of(numbers(B, 4), lambda m, x: Doubled.apply(m.f(x)), f=L(4, 5)),
     "checkpointing": lambda: of(
-        numbers(B, 4), lambda m, x: checkpoint(lambda x: m.g(m.f(x).tanh()), x, use_reentrant=False), f=L(4, 6), g=L(6, 5)
+        numbers(B, 4),
+        lambda m, x: checkpoint(lambda x: m.g(m.f(x).tanh()), x, use_reentrant=False),
+        f=L(4, 6),
+        g=L(6, 5),
     ),
     "reentrant checkpointing": lambda: of(
-        numbers(B, 4), lambda m, x: checkpoint(lambda h: m.g(h.tanh()), m.f(x), use_reentrant=True), f=L(4, 6), g=L(6, 5)
+        numbers(B, 4),
+        lambda m, x: checkpoint(lambda h: m.g(h.tanh()), m.f(x), use_reentrant=True),
+        f=L(4, 6),
+        g=L(6, 5),
     ),
     "split, unbind, gather, where": lambda: of(
         numbers(B, 6),
@@ -385,13 +449,16 @@ NETWORKS |= {
         f=L(6, 6),
     ),
     "distances and logsumexp": lambda: of(
-        numbers(B, 4), lambda m, x: torch.cat([torch.cdist(m.f(x), m.c), m.f(x).logsumexp(1, True)], 1), f=L(4, 3), c=matrix(2, 3)
+        numbers(B, 4),
+        lambda m, x: torch.cat([torch.cdist(m.f(x), m.c), m.f(x).logsumexp(1, True)], 1),
+        f=L(4, 3),
+        c=matrix(2, 3),
     ),
     "stop-gradient": lambda: of(numbers(B, 4), lambda m, x: m.f(x) * m.f(x.cos()).detach(), f=L(4, 5)),
     "compiled": lambda: of(
         numbers(B, 4), lambda m, x: torch.compile(lambda x: m.f(x).tanh(), backend="aot_eager")(x), f=L(4, 5)
     ),
-}  # fmt: skip
+}
 
 # -- hooks -----------------------------------------------------------------------------------------
 

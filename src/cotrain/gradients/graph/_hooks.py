@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C._autograd import _get_sequence_nr
 from torch.autograd.graph import GradientEdge
 from torch.utils.hooks import RemovableHandle
 
@@ -25,7 +26,7 @@ class HookWatch(threading.local):
     def __init__(self) -> None:
         self._own = 0
         self._handles = self.handles
-        self._number = torch._C._autograd._get_sequence_nr()
+        self._number = _get_sequence_nr()
 
     @property
     def handles(self) -> int:
@@ -46,7 +47,7 @@ class HookWatch(threading.local):
         """Take note of hooks that were registered until now: younger nodes cannot have them."""
         if self.handles != self._handles:
             self._handles = self.handles
-            self._number = torch._C._autograd._get_sequence_nr()
+            self._number = _get_sequence_nr()
 
     def silent(self, graph: TaskGraph) -> bool:
         """Return whether no node of the graph can have a hook of others."""
@@ -90,8 +91,8 @@ class _Untouchable(Tensor):
         return Tensor._make_wrapper_subclass(cls, like.shape, dtype=like.dtype, device=like.device)
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        raise _Touched(str(func))
+    def __torch_dispatch__(cls, *call: Any, **options: Any) -> Any:
+        raise _Touched(str(call[0]))
 
 
 #: What nobody gets a tensor of: parts of a linear layer, and the accumulation itself.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import torch
 from torch import Tensor
@@ -106,7 +106,7 @@ def propagate(
     entering: dict[Edge, Tensor],
     n_tasks: int,
     workspace: BufferPool,
-    only: set[int] | None = None,
+    only: Collection[int] | None = None,
     kept: RowSparsity | None = None,
 ) -> list[Term]:
     """Run every node of the shared part once, for K gradients together.
@@ -159,7 +159,7 @@ def propagate(
     return terms if only is None else [term for term in terms if id(term.parameter) in only]
 
 
-def _leading_to(graph: TaskGraph, order: list[Node], only: set[int]) -> set[Node]:
+def _leading_to(graph: TaskGraph, order: list[Node], only: Collection[int]) -> set[Node]:
     """Return the nodes from which one of the wanted parameters is reached."""
     found: set[Node] = set()
     for node in reversed(order):

@@ -1,0 +1,47 @@
+"""After a step the graph is as free as the last backward pass leaves it, whatever the source."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from cotrain.balancing import UPGrad
+from cotrain.gradients import Balance
+
+
+class Net(nn.Module):
+    """Two heads that read one representation, or one of them an earlier one, or tanh of it."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.first, self.second = nn.Linear(4, 5), nn.Linear(5, 5)
+        self.heads = nn.ModuleList(nn.Linear(5, 1) for _ in range(2))
+
+    def losses(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        h = self.first(x).tanh()
+        z = self.second(h).tanh()
+        reads = {"linear": (z, z), "nested": (h, z), "bent": (z.sin(), z), "rows": (z[:3], z[3:])}[self.kind]
+        pairs = enumerate(zip(self.heads, reads, strict=True))
+        return {f"t{k}": head(read).square().mean() for k, (head, read) in pairs}
+
+
+@pytest.mark.parametrize("kind", ["linear", "nested", "bent", "rows"])
+@pytest.mark.parametrize("source", ["exact", "ghost", "auto"])
+def test_the_graph_is_freed_while_the_losses_are_held(source, kind):
+    net = Net(kind)
+    balance = Balance(UPGrad(), [*net.first.parameters(), *net.second.parameters()], source=source)
+    losses = net.losses(torch.randn(6, 4, generator=torch.Generator().manual_seed(0)))
+    balance.backward(losses)
+    with pytest.raises(RuntimeError, match="second time"):
+        sum(losses.values()).backward()
+
+
+@pytest.mark.parametrize("source", ["exact", "ghost", "auto"])
+def test_it_stays_where_it_is_needed_again(source):
+    net = Net("linear")
+    balance = Balance(UPGrad(), [*net.first.parameters(), *net.second.parameters()], source=source)
+    losses = net.losses(torch.randn(6, 4, generator=torch.Generator().manual_seed(0)))
+    balance.combine(losses).backward()
+    assert net.first.weight.grad is not None
