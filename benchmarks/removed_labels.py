@@ -69,9 +69,10 @@ def fit(table: str, contender: str, seed: int) -> dict[str, Any]:
             encoder=ct.networks.TableEncoder(width=64),
             training=ct.Training(epochs=20, batch_size=256, select="per_task"),
             cotraining=None if co_training is None else co_training(),
+            columns=dict.fromkeys(["split", *others], "drop"),
             seed=seed,
         )
-        learner.fit(parts["train"], parts["validation"], progress=False, left_out=["split", *others])
+        learner.fit(parts["train"], parts["validation"], progress=False)
         rows = learner.evaluate(parts["test"])
         for task in rows.tasks:
             row = rows.row(task)

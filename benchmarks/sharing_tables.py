@@ -58,10 +58,11 @@ def fit(name: str, architecture: str, seed: int) -> dict[str, Any]:
         encoder=ct.networks.TableEncoder(width=64),
         sharing=kinds_of(Sharing)[architecture](),
         training=training,
+        columns={"split": "drop"},
         seed=seed,
     )
     begun = time.process_time()
-    learner.fit(parts["train"], parts["validation"], progress=False, left_out=["split"])
+    learner.fit(parts["train"], parts["validation"], progress=False)
     seconds = time.process_time() - begun
     table = learner.evaluate(parts["test"])
     rows = [table.row(task) for task in table.tasks]
@@ -70,7 +71,7 @@ def fit(name: str, architecture: str, seed: int) -> dict[str, Any]:
         "architecture": architecture,
         "seed": seed,
         "seconds": seconds,
-        "parameters": sum(p.numel() for p in learner.build_model(learner.coding).parameters()),
+        "parameters": sum(p.numel() for p in learner.architecture.build(learner.preprocessor).parameters()),
         "figures": {row.task: [row.metric, row.direction, row.n_labelled, row.value] for row in rows},
     }
 

@@ -98,7 +98,7 @@ def main() -> None:
         learner = ct.Learner(tasks, encoder=encoder, training=settings)
         seconds: dict[str, list[float]] = {"lean": [], "cotrain": []}
         for _ in range(arguments.repeats):
-            model = learner.build_model(preprocessor)
+            model = learner.architecture.build(preprocessor)
             optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, fused=True)
             begun = time.process_time()
             lean_epoch(model, labelled, optimizer, size)
@@ -106,7 +106,7 @@ def main() -> None:
 
             with tempfile.TemporaryDirectory() as folder, (Path(folder) / "progress").open("w") as sink:
                 fit = Fit(
-                    learner.build_model(preprocessor),
+                    learner.architecture.build(preprocessor),
                     tasks,
                     ct.balancing.ReferenceScaled(),
                     settings,

@@ -19,6 +19,8 @@ from cotrain.configuration import construct_class
 from cotrain.data import TypedTable
 from cotrain.evaluation import paired_bootstrap
 from cotrain.learner import Learner, Preprocessor, validation_score
+from cotrain.learner._fitting import FitOptions
+from cotrain.learner._learner import fit_learner
 from cotrain.tasks import Task
 
 #: Half the width of an interval from so many resamples is within 5 % of that from infinitely many.
@@ -54,9 +56,8 @@ def train_cell(
         held = preprocessor.examples(validation)
         score = validation_score(preprocessor, held, network.scores(held.inputs))
     else:
-        learner.fit(
-            train, validation, unlabelled=unlabelled, progress=False, left_out=left_out, loggers=[status]
-        )
+        options = FitOptions(unlabelled=unlabelled, progress=False, left_out=left_out, loggers=[status])
+        fit_learner(learner, train, validation, options)
         learner.save(place / "model", overwrite=True)
         preprocessor, result = learner.preprocessor, learner.fitted_result
         outputs = learner.outputs(validation)

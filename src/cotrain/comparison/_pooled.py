@@ -99,7 +99,7 @@ class PooledNetwork:
                     f"{other.parts[:8]}, and one head needs the same."
                 )
         stacked = _stack(preprocessor.tasks, examples)
-        model = learner.build_model(preprocessor, "pooled", [first])
+        model = learner.architecture.build(preprocessor, [first], "pooled")
         task = (stacked.targets[first.name], stacked.masks[first.name])
         first.start_head(model.heads[0], *task)
         held = _stack(preprocessor.tasks, preprocessor.examples(validation))
@@ -142,7 +142,7 @@ class PooledNetwork:
         values = json.loads((folder / "pooled.json").read_text(encoding="utf-8"))
         learner = construct_class(Learner, values["config"], "")
         preprocessor = Preprocessor.from_json(values["preprocessor"], learner.tasks)
-        model = learner.build_model(preprocessor, "pooled", preprocessor.tasks[:1])
+        model = learner.architecture.build(preprocessor, preprocessor.tasks[:1], "pooled")
         model.load_state_dict(load_file(folder / "pooled.safetensors"))
         return cls(learner, preprocessor, model, FitResult([], {}, {}, [], {}))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, final
@@ -71,6 +71,12 @@ class StatusLogger:
 
     def finish(self) -> None:
         """Do nothing: what comes after the fit belongs to it."""
+
+    def round(self, record: Mapping[str, Any], lines: Sequence[str]) -> None:
+        """Do nothing: the file tells of epochs."""
+
+    def message(self, text: str) -> None:
+        """Do nothing: the file tells of epochs."""
 
     def remove(self) -> None:
         """Take the file away."""

@@ -2,6 +2,7 @@
 
 from cotrain.learner._complete import complete
 from cotrain.learner._configuration import Configuration
+from cotrain.learner._fitted_model import FittedModel
 from cotrain.learner._learner import Learner
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.learner._recommendation import Recommendation
@@ -12,6 +13,7 @@ from cotrain.learner._validation_gains import validation_gains, validation_score
 __all__ = [
     "METRICS",
     "Configuration",
+    "FittedModel",
     "Learner",
     "Preprocessor",
     "Recommendation",

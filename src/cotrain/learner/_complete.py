@@ -53,8 +53,8 @@ def complete(learner: Learner, data: object, *, min_confidence: float = 0.0) -> 
     filled = frame
     for task in learner.preprocessor.tasks:
         prediction = prediction_of_output(task, outputs[task.name])
-        sure = learner.assurance.sure(task, prediction)
-        made = learner.assurance.pseudo_labels(task, inputs)
+        sure = learner.fitted.confidence.sure(task, prediction)
+        made = learner.fitted.provenance.pseudo_labels(task, inputs)
         if made is not None:
             sure, made = _with_teachers(task, prediction, sure, made)
         predicted = task.predict(outputs[task.name])

@@ -88,7 +88,7 @@ class GradientProbe:
         preprocessor, examples = Preprocessor.fit(sample, tasks, learner.columns, left_out, learner.missing)
         labelled = examples.labelled()
         examples = examples.take(torch.nonzero(labelled.any(dim=1)).flatten())
-        model = learner.build_model(preprocessor)
+        model = learner.architecture.build(preprocessor)
         monitor = Monitor(every)
         balancer = copy.deepcopy(learner.balancer)
         references = [t.reference_loss(examples.targets[t.name], examples.masks[t.name]) for t in tasks]

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Self, final
 
-import polars as pl
-import torch
 from torch import Tensor
 
-from cotrain._base import InvalidArgumentError, RunError, constructor_parameters, mix_seed
+from cotrain._base import InvalidArgumentError, RunError, constructor_parameters
 from cotrain.balancing import Balancer, ReferenceScaled
 from cotrain.configuration import construct_class
 from cotrain.configuration._registry import changed_parameters
 from cotrain.cotraining import CoTraining
-from cotrain.data import ColumnChoice, Missing, MissingWords, from_polars_like
-from cotrain.evaluation import EvaluationTable, evaluate
+from cotrain.data import ColumnChoice, Missing, MissingWords
+from cotrain.evaluation import EvaluationTable
+from cotrain.learner._architecture import Architecture
 from cotrain.learner._confidence import CalibratedConfidence
-from cotrain.learner._cotraining_stage import CoTrainingStage
+from cotrain.learner._fitted_model import FittedModel
+from cotrain.learner._fitting import FitOptions, Fitting
 from cotrain.learner._preprocessing import Preprocessor
+from cotrain.learner._provenance import Provenance
 from cotrain.learner._run_folder import (
-    HISTORY,
-    STATE,
-    open_run,
     prepare_run_folder,
     read_config,
     read_schema,
@@ -34,19 +31,9 @@ from cotrain.learner._run_folder import (
     write_schema,
     write_weights,
 )
-from cotrain.learner._train_validation_split import divide
-from cotrain.networks import Encoder, HardSharing, MultiTaskNetwork, OutputSpace, Sharing, TableEncoder
+from cotrain.networks import Encoder, HardSharing, OutputSpace, Sharing, TableEncoder
 from cotrain.tasks import Task
-from cotrain.training import (
-    Fit,
-    FitResult,
-    JsonLinesLogger,
-    Logger,
-    ProgressLogger,
-    Training,
-    Weights,
-    outputs_of,
-)
+from cotrain.training import FitResult, FrozenNetworks, Logger, Training
 
 
 @final
@@ -126,11 +113,7 @@ class Learner:
         self.missing = missing
         self.seed = seed
         self._result: FitResult | None = None
-        self._preprocessor: Preprocessor | None = None
-        self._model: MultiTaskNetwork | None = None
-        self._weights: list[Weights] = []
-        self._weights_of: dict[str, int] = {}
-        self.assurance = CalibratedConfidence()
+        self._fitted: FittedModel | None = None
 
     # -- learning -----------------------------------------------------------------------------------
 
@@ -145,8 +128,6 @@ class Learner:
         overwrite: bool = False,
         progress: bool | None = None,
         loggers: Iterable[Logger] = (),
-        left_out: Sequence[str] = (),
-        config: Mapping[str, Any] | None = None,
     ) -> Self:
         """Fit the network.
 
@@ -162,90 +143,26 @@ class Learner:
             overwrite: replace the run in that folder.
             progress: show a progress bar; default: if standard error is a terminal.
             loggers: others who want to follow.
-            left_out: columns that are neither inputs nor targets.
-            config: what to write as the run's configuration, if more than the learner's own arguments.
 
         Raises:
             DataError: the data cannot be learned from.
             RunError: the run folder holds a run already, or none that fits.
         """
-        folder = None if run is None else Path(run)
-        if resume and folder is None:
-            raise InvalidArgumentError("fit(resume=True) needs run=...: the folder of the interrupted run.")
-        train, validation = divide(
-            data,
-            validation,
-            self.tasks,
-            self.seed,
-            with_unlabelled=self.cotraining is not None,
+        options = FitOptions(
             unlabelled=unlabelled,
-            missing=self.missing,
+            run=run,
+            resume=resume,
+            overwrite=overwrite,
+            progress=progress,
+            loggers=loggers,
         )
-        preprocessor, examples = Preprocessor.fit(
-            train, copy.deepcopy(self.tasks), self.columns, left_out, self.missing
-        )
-        followers = [*loggers, *ProgressLogger.wanted(progress)]
-        if folder is not None:
-            open_run(
-                folder, preprocessor.to_json(), config or self.config(), resume=resume, overwrite=overwrite
-            )
-            followers.insert(0, JsonLinesLogger(folder / HISTORY))
-        model = self.build_model(preprocessor)
-        for task, head in zip(preprocessor.tasks, model.heads, strict=True):
-            task.start_head(head, examples.targets[task.name], examples.masks[task.name])
-        held = None if validation is None else preprocessor.examples(validation)
-        build = partial(self.build_model, preprocessor)
-        rounds = self.cotraining and CoTrainingStage(
-            self, self.cotraining, preprocessor, build, folder, followers
-        )
-        fit = Fit(
-            model,
-            preprocessor.tasks,
-            copy.deepcopy(self.balancer),
-            self.training,
-            examples,
-            held,
-            seed=self.seed,
-            loggers=followers,
-            checkpoint=None if folder is None else folder / STATE,
-        )
-        if resume and folder is not None and (folder / STATE).exists():
-            fit.resume()
-        self._result, self._preprocessor, self._model = fit.run(), preprocessor, fit.model.cpu()
-        self._weights, self._weights_of = self._result.weights, self._result.weights_of
-        if rounds is not None:
-            self._weights, self._weights_of = rounds.improve(self._result, examples, held)
-        outputs = {} if held is None else self._outputs(held.inputs)
-        self.assurance = CalibratedConfidence.learn(preprocessor.tasks, outputs, held, rounds)
-        if folder is not None:
-            self.assurance.write(folder)
-            write_weights(folder, self._weights, self._weights_of)
+        fit_learner(self, data, validation, options)
         return self
 
-    def outputs(self, data: object) -> dict[str, Tensor]:
-        """Return each task's raw outputs [N, O] for every row, as its head gives them."""
-        return self._outputs(self.preprocessor.inputs(data))
-
-    def build_model(
-        self, preprocessor: Preprocessor, name: str = "initial weights", tasks: Sequence[Task] | None = None
-    ) -> MultiTaskNetwork:
-        """Make a new network with the initial weights that the seed and a name choose.
-
-        Args:
-            preprocessor: of the inputs and the tasks.
-            name: of the network; networks of different names begin differently.
-            tasks: fitted tasks; default all. For one alone there is nothing to share.
-        """
-        whole = tasks is None or len(tasks) == len(preprocessor.tasks)
-        tasks = preprocessor.tasks if tasks is None else list(tasks)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(mix_seed(self.seed, name))
-            sharing = copy.deepcopy(self.sharing) if whole else HardSharing()
-            names = [task.name for task in tasks]
-            sharing.build(lambda: copy.deepcopy(self.encoder).build(preprocessor.spec), names)
-            widths = sharing.widths()
-            heads = {task.name: task.head(widths[task.name], self.head) for task in tasks}
-            return MultiTaskNetwork(sharing, heads, copy.deepcopy(self.output_space) if whole else None)
+    @property
+    def architecture(self) -> Architecture:
+        """What the networks are made of."""
+        return Architecture(self.encoder, self.sharing, tuple(self.head), self.output_space, self.seed)
 
     # -- use ----------------------------------------------------------------------------------------
 
@@ -262,12 +179,11 @@ class Learner:
             DataError: columns are missing or unreadable.
             RunError: the learner is not fitted.
         """
-        preprocessor = self.preprocessor
-        outputs = self._outputs(preprocessor.inputs(data))
-        columns: dict[str, Any] = {}
-        for task in preprocessor.tasks:
-            columns |= task.predict(outputs[task.name])
-        return from_polars_like(pl.DataFrame(columns), data)
+        return self.fitted.predict(data)
+
+    def outputs(self, data: object) -> dict[str, Tensor]:
+        """Return each task's raw outputs [N, O] for every row, as its head gives them."""
+        return self.fitted.outputs(data)
 
     def evaluate(self, data: object) -> EvaluationTable:
         """Evaluate every task on the labelled rows of `data`.
@@ -276,12 +192,7 @@ class Learner:
             A table with a row per task and metric, that prints itself; `reference` is the value of the
             best constant prediction.
         """
-        preprocessor = self.preprocessor
-        examples = preprocessor.examples(data)
-        outputs, constants = self._outputs(examples.inputs), preprocessor.constants
-        return evaluate(
-            preprocessor.tasks, outputs, examples.targets, examples.masks, constants=constants, parts=True
-        )
+        return self.fitted.evaluate(data)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write what `load` needs to `folder`.
@@ -289,12 +200,13 @@ class Learner:
         Raises:
             RunError: the folder holds a run already, or the learner is not fitted.
         """
-        preprocessor = self.preprocessor
-        prepare_run_folder(Path(folder), overwrite=overwrite)
-        write_config(Path(folder), self.config())
-        write_schema(Path(folder), preprocessor.to_json())
-        self.assurance.write(Path(folder))
-        write_weights(Path(folder), self._weights, self._weights_of)
+        fitted, folder = self.fitted, Path(folder)
+        prepare_run_folder(folder, overwrite=overwrite)
+        write_config(folder, self.config())
+        write_schema(folder, fitted.preprocessor.to_json())
+        fitted.confidence.write(folder)
+        fitted.provenance.write(folder)
+        write_weights(folder, fitted.networks.weights, fitted.networks.weights_of)
 
     @classmethod
     def load(cls, folder: str | Path, *, encoder: Encoder | None = None) -> Self:
@@ -317,12 +229,14 @@ class Learner:
             preprocessor = Preprocessor.from_json(schema, copy.deepcopy(learner.tasks))
         except (KeyError, TypeError) as error:
             raise RunError(f"{folder} is damaged: config.yaml or schema.json lacks {error}.") from error
-        learner._weights, learner._weights_of = read_weights(folder)
-        learner.assurance = CalibratedConfidence.read(
-            folder, learner.cotraining and learner.cotraining.calibration
+        weights, weights_of = read_weights(folder)
+        model = learner.architecture.build(preprocessor)
+        learner._fitted = FittedModel(
+            preprocessor,
+            FrozenNetworks(model, weights, weights_of),
+            CalibratedConfidence.read(folder, learner.cotraining and learner.cotraining.calibration),
+            Provenance.read(folder),
         )
-        learner._model = learner.build_model(preprocessor)
-        learner._preprocessor = preprocessor
         return learner
 
     def config(self) -> dict[str, Any]:
@@ -331,16 +245,16 @@ class Learner:
 
     # -- parts --------------------------------------------------------------------------------------
 
-    def _outputs(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        model, outputs = self._model, {}
-        if model is None:
+    @property
+    def fitted(self) -> FittedModel:
+        """What predicts: it stays as it is, whatever becomes of the learner.
+
+        Raises:
+            RunError: the learner is not fitted.
+        """
+        if self._fitted is None:
             raise RunError("This learner is not fitted: call fit first, or Learner.load.")
-        for number, weights in enumerate(self._weights):
-            model.load_state_dict(weights)
-            wanted = [task for task, index in self._weights_of.items() if index == number]
-            found = outputs_of(model, inputs)
-            outputs |= {task: found[task] for task in wanted}
-        return outputs
+        return self._fitted
 
     @property
     def preprocessor(self) -> Preprocessor:
@@ -349,9 +263,7 @@ class Learner:
         Raises:
             RunError: the learner is not fitted.
         """
-        if self._preprocessor is None:
-            raise RunError("This learner is not fitted: call fit first, or Learner.load.")
-        return self._preprocessor
+        return self.fitted.preprocessor
 
     @property
     def fitted_result(self) -> FitResult:
@@ -363,3 +275,23 @@ class Learner:
         if self._result is None:
             raise RunError("This learner was not fitted in this process: there is no fit to tell of.")
         return self._result
+
+
+def fit_learner(learner: Learner, data: object, validation: object, options: FitOptions) -> Learner:
+    """Fit a learner and return it: what `Learner.fit` does, and a run that leaves columns out.
+
+    Args:
+        learner: gets the fitted model.
+        data: see `Learner.fit`.
+        validation: see `Learner.fit`.
+        options: the rest.
+
+    Raises:
+        DataError: the data cannot be learned from.
+        RunError: the run folder holds a run already, or none that fits.
+    """
+    fitting = Fitting(learner, data, validation, options)
+    # Held before it is calibrated: whatever may go wrong there, the training is not lost.
+    learner._fitted, learner._result = fitting.run()
+    learner._fitted = fitting.calibrated(learner._fitted)
+    return learner

@@ -5,6 +5,7 @@ from cotrain.training._checkpoint import Checkpoints, read_checkpoint
 from cotrain.training._device import pick_device
 from cotrain.training._examples import Examples
 from cotrain.training._fit import Fit
+from cotrain.training._frozen_networks import FrozenNetworks
 from cotrain.training._loggers import FitStart, JsonLinesLogger, Logger, TensorBoardLogger
 from cotrain.training._predict import outputs_of
 from cotrain.training._progress import ProgressLogger
@@ -19,6 +20,7 @@ __all__ = [
     "Fit",
     "FitResult",
     "FitStart",
+    "FrozenNetworks",
     "JsonLinesLogger",
     "Logger",
     "ProgressLogger",

@@ -32,7 +32,10 @@ class FitStart:
 
 
 class Logger(Protocol):
-    """Anything that wants to follow a fit. All values are plain numbers and strings."""
+    """Anything that wants to follow a fit. All values are plain numbers and strings.
+
+    A class that derives from this one needs to write only the methods that it cares for.
+    """
 
     def start(self, start: FitStart) -> None:
         """A fit begins, or goes on."""
@@ -44,7 +47,13 @@ class Logger(Protocol):
         """An epoch has ended; `record` is what goes into the history."""
 
     def finish(self) -> None:
-        """The fit has ended or was interrupted."""
+        """The fit has ended or was interrupted; rounds of co-training may follow."""
+
+    def round(self, record: Mapping[str, Any], lines: Sequence[str]) -> None:
+        """A round of co-training has ended; `lines` say in words what `record` holds."""
+
+    def message(self, text: str) -> None:
+        """Something that a person should read, one line."""
 
 
 @final
@@ -77,6 +86,13 @@ class JsonLinesLogger:
 
     def finish(self) -> None:
         """Do nothing: all is written."""
+
+    def round(self, record: Mapping[str, Any], lines: Sequence[str]) -> None:
+        """Append the record, under the key "cotraining"."""
+        self.epoch({"cotraining": record})
+
+    def message(self, text: str) -> None:
+        """Do nothing: the history holds figures."""
 
     def _write(self) -> None:
         lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in self._records)
@@ -119,3 +135,16 @@ class TensorBoardLogger:
     def finish(self) -> None:
         """Close the event file."""
         self._writer.close()
+
+    def round(self, record: Mapping[str, Any], lines: Sequence[str]) -> None:
+        """Write each number of every task under its path, e.g. "cotraining/income/accepted"."""
+        for task, figures in record["tasks"].items():
+            for name, number in figures.items():
+                if isinstance(number, int | float):
+                    tag = f"cotraining/{task}/{name}"
+                    self._writer.add_scalar(tag, number, global_step=record["round"])
+        # The fit has ended before: nobody else will.
+        self._writer.close()
+
+    def message(self, text: str) -> None:
+        """Do nothing: curves hold figures."""

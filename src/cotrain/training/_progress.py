@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self, final
 
 from rich.console import Console
@@ -80,6 +80,15 @@ class ProgressLogger:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+    def round(self, record: Mapping[str, Any], lines: Sequence[str]) -> None:
+        """Print the round in words."""
+        for line in lines:
+            self.message(line)
+
+    def message(self, text: str) -> None:
+        """Print the line."""
+        self.console.print(text, soft_wrap=True, markup=False, highlight=False)
 
     def _title(self) -> str:
         return f"{self.title} epoch {min(self._epoch + 1, self._n_epochs)}/{self._n_epochs}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -12,6 +12,8 @@ from cotrain._base import CotrainError
 from cotrain.configuration import construct_class
 from cotrain.jobs import Leases, start_worker
 from cotrain.learner import Configuration, SplitTable, validation_gains
+from cotrain.learner._fitting import FitOptions
+from cotrain.learner._learner import fit_learner
 from cotrain.training import FitStart
 from cotrain.tuning._search_space import SearchDimension
 from cotrain.tuning._study import ask, fail_abandoned, open_storage, open_study
@@ -106,14 +108,10 @@ def _fit(configuration: Configuration, rows: SplitTable, loggers: list[_Reports]
     """Return task -> gain over a constant on the validation rows."""
     learner = configuration.learner
     validation = rows["validation"]
-    learner.fit(
-        rows.typed("train"),
-        rows.typed("validation"),
-        unlabelled=rows.typed("unlabelled"),
-        progress=False,
-        loggers=loggers,
-        left_out=rows.left_out,
+    options = FitOptions(
+        unlabelled=rows.typed("unlabelled"), progress=False, loggers=loggers, left_out=rows.left_out
     )
+    fit_learner(learner, rows.typed("train"), rows.typed("validation"), options)
     outputs, held = learner.outputs(validation), learner.preprocessor.examples(validation)
     scores = {
         task.name: task.scores(outputs[task.name]).double().numpy() for task in learner.preprocessor.tasks
@@ -149,3 +147,9 @@ class _Reports:
 
     def finish(self) -> None:
         """Do nothing."""
+
+    def round(self, record: Mapping[str, Any], lines: Sequence[str]) -> None:
+        """Do nothing: a trial is judged by its epochs."""
+
+    def message(self, text: str) -> None:
+        """Do nothing: nobody reads a trial."""

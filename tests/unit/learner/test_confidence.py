@@ -1,8 +1,6 @@
-"""What a run folder keeps of a learner's confidence and of its pseudo-labels."""
+"""What a run folder keeps of a learner's confidence."""
 
 from __future__ import annotations
-
-from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -10,8 +8,8 @@ import pytest
 import torch
 
 from cotrain import tasks as kinds
-from cotrain.cotraining import Isotonic, Prediction, PseudoLabels
-from cotrain.learner._confidence import CalibratedConfidence, cells_of
+from cotrain.cotraining import Isotonic, Prediction
+from cotrain.learner._confidence import CalibratedConfidence
 from cotrain.training import Examples
 
 
@@ -41,14 +39,8 @@ def belief_of(p: float) -> Prediction:
 @pytest.mark.parametrize("calibration", [None, Isotonic()])
 def test_held_out_rows_correct_the_confidence_and_a_folder_keeps_it(tmp_path, calibration):
     tasks, held, outputs = rows()
-    rounds = (
-        None
-        if calibration is None
-        else SimpleNamespace(settings=SimpleNamespace(calibration=calibration), cells=None)
-    )
-    assurance = CalibratedConfidence.learn(tasks, outputs, held, rounds)
+    assurance = CalibratedConfidence.learn(tasks, outputs, held, calibration)
     assurance.write(tmp_path)
-    assert not (tmp_path / "pseudo_labels.parquet").exists()
     for one in (assurance, CalibratedConfidence.read(tmp_path, calibration)):
         assert float(one.sure(tasks[0], belief_of(0.98))[0, 0]) == pytest.approx(0.7, abs=0.03)
         number = Prediction(values=torch.zeros(3, 1))
@@ -57,28 +49,10 @@ def test_held_out_rows_correct_the_confidence_and_a_folder_keeps_it(tmp_path, ca
 
 def test_without_held_out_rows_nothing_is_corrected_and_numbers_are_unknown():
     tasks, _, _ = rows()
-    assurance = CalibratedConfidence.learn(tasks, {}, None)
+    assurance = CalibratedConfidence()
     assert float(assurance.sure(tasks[0], belief_of(0.98))[0, 0]) == pytest.approx(0.98)
     assert np.isnan(assurance.sure(tasks[1], Prediction(values=torch.zeros(3, 1)))).all()
 
 
-def test_a_folder_of_before_is_read(tmp_path):
-    assert CalibratedConfidence.read(tmp_path).cells.height == 0
-
-
-def test_pseudo_labels_are_found_again_by_the_inputs(tmp_path):
-    task = kinds.Multilabel("tags", separator=",")
-    task.fit(pl.DataFrame({"tags": ["p", "q", "p,q", ""] * 2}))
-    inputs = {"inputs": torch.arange(8.0).reshape(4, 2)}
-    examples = Examples(inputs, {"tags": torch.zeros(4, 2)}, {"tags": torch.zeros(4, 2)})
-    weight = torch.tensor([[0.5, 0.0], [0.0, 0.0], [0.5, 0.5], [0.0, 0.0]])
-    labels = PseudoLabels(torch.ones(4, 2) * (weight > 0), weight + 0.4, weight, 2, "a, b")
-    cells = cells_of(examples, {"tags": labels}, {"tags": 1})
-    assert cells.height == 3
-    CalibratedConfidence(cells=cells).write(tmp_path)
-    found = CalibratedConfidence.read(tmp_path).pseudo_labels(task, {"inputs": inputs["inputs"].flip(0)})
-    assert found is not None
-    assert found["place"].to_list() == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert found["value"].to_list() == [None, None, 1.0, 1.0, None, None, 1.0, None]
-    assert set(found["round"].drop_nulls()) == {1}
-    assert set(found["teacher"].drop_nulls()) == {"a, b"}
+def test_a_folder_without_it_knows_nothing(tmp_path):
+    assert not CalibratedConfidence.read(tmp_path).calibrators

@@ -36,7 +36,7 @@ def learner(**options):
 
 
 def weights_of(fitted):
-    return {name: tensor.clone() for name, tensor in fitted._weights[0].items()}
+    return fitted.fitted.networks.weights[0]
 
 
 def test_predictions_come_in_the_callers_own_kind_of_frame():
@@ -66,7 +66,7 @@ def test_a_row_without_any_label_changes_nothing():
     mixed = pl.concat([empty[:7], frame[:50], empty[7:20], frame[50:]])
     one = learner(training={"select": "last"}).fit(frame, 0.2, progress=False)
     other = learner(training={"select": "last"}).fit(mixed, 0.2, progress=False)
-    assert all(torch.equal(one._weights[0][name], tensor) for name, tensor in other._weights[0].items())
+    assert all(torch.equal(weights_of(one)[name], tensor) for name, tensor in weights_of(other).items())
     assert one.fitted_result.history == other.fitted_result.history
 
 

@@ -17,6 +17,8 @@ from cotrain.comparison._verdict import verdicts
 from cotrain.comparison.runs._result import RunResult, TaskVerdict
 from cotrain.evaluation import EvaluationTable, delta_m_of, diagnostics
 from cotrain.learner import METRICS, Configuration, Learner, SplitTable
+from cotrain.learner._fitting import FitOptions
+from cotrain.learner._learner import fit_learner
 from cotrain.training import Logger, ProgressLogger, TensorBoardLogger
 
 Message = Callable[[str], None]
@@ -58,9 +60,7 @@ def train_run(
     train, validation, test = (split[part] for part in ("train", "validation", "test"))
 
     def fit(learner: Learner, title: str, run: Path | None) -> Learner:
-        return learner.fit(
-            split.typed("train"),
-            split.typed("validation") if validation.height else None,
+        options = FitOptions(
             unlabelled=split.typed("unlabelled"),
             run=run,
             resume=resume and run is not None,
@@ -70,6 +70,8 @@ def train_run(
             left_out=split.left_out,
             config=configuration.config() if run is not None else None,
         )
+        held = split.typed("validation") if validation.height else None
+        return fit_learner(learner, split.typed("train"), held, options)
 
     learner = fit(copy.deepcopy(configuration.learner), "all tasks", folder)
     clock.lap("train")

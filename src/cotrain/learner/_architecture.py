@@ -1,0 +1,70 @@
+"""What a learner's networks are made of."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import final
+
+import torch
+
+from cotrain._base import mix_seed
+from cotrain.learner._preprocessing import Preprocessor
+from cotrain.networks import Encoder, HardSharing, MultiTaskNetwork, OutputSpace, Sharing
+from cotrain.tasks import Task
+
+
+@final
+@dataclass(frozen=True)
+class Architecture:
+    """Makes networks, each with initial weights that the seed and a name choose.
+
+    Args:
+        encoder: the network from the inputs to a representation, not yet built; never built itself.
+        sharing: how the tasks share it, not yet built.
+        head: widths of hidden layers in every task's head.
+        output_space: how outputs are made of the heads'; `None`: each of its own.
+        seed: of the initial weights.
+
+    Example:
+        >>> import polars as pl
+        >>> from cotrain.networks import TableEncoder
+        >>> from cotrain.tasks import Regression
+        >>> frame = pl.DataFrame({"x": [1.0, 2.0, 3.0], "y": [2.0, 4.0, 6.0]})
+        >>> preprocessor, _ = Preprocessor.fit(frame, [Regression("y")], {}, [])
+        >>> model = Architecture(TableEncoder(width=4), HardSharing()).build(preprocessor)
+        >>> model.tasks
+        ('y',)
+    """
+
+    encoder: Encoder
+    sharing: Sharing
+    head: Sequence[int] = ()
+    output_space: OutputSpace | None = None
+    seed: int = 0
+
+    def build(
+        self, preprocessor: Preprocessor, tasks: Sequence[Task] | None = None, name: str = "initial weights"
+    ) -> MultiTaskNetwork:
+        """Make a new network.
+
+        Args:
+            preprocessor: of the inputs and the tasks.
+            tasks: fitted tasks; `None`: all. For some of them alone there is nothing to share.
+            name: of the network; networks of different names begin differently.
+        """
+        whole = tasks is None or len(tasks) == len(preprocessor.tasks)
+        tasks = preprocessor.tasks if tasks is None else list(tasks)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(mix_seed(self.seed, name))
+            sharing = copy.deepcopy(self.sharing) if whole else HardSharing()
+            names = [task.name for task in tasks]
+            sharing.build(lambda: copy.deepcopy(self.encoder).build(preprocessor.spec), names)
+            widths = sharing.widths()
+            heads = {task.name: task.head(widths[task.name], self.head) for task in tasks}
+            return MultiTaskNetwork(sharing, heads, copy.deepcopy(self.output_space) if whole else None)
+
+    def with_encoder(self, encoder: Encoder | None) -> Architecture:
+        """Return the same with another encoder; `None`: the same."""
+        return self if encoder is None else replace(self, encoder=encoder)

@@ -1,0 +1,205 @@
+"""From a recipe and data to a fitted model, in a run folder where one is wanted."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, final
+
+from cotrain._base import InvalidArgumentError
+from cotrain.balancing import Balancer
+from cotrain.cotraining import CoTraining
+from cotrain.data import ColumnChoice, MissingWords
+from cotrain.learner._architecture import Architecture
+from cotrain.learner._confidence import CalibratedConfidence
+from cotrain.learner._cotraining_stage import CoTrainingStage
+from cotrain.learner._fitted_model import FittedModel
+from cotrain.learner._preprocessing import Preprocessor
+from cotrain.learner._provenance import Provenance
+from cotrain.learner._run_folder import HISTORY, STATE, open_run, write_weights
+from cotrain.learner._train_validation_split import divide
+from cotrain.tasks import Task
+from cotrain.training import (
+    Fit,
+    FitResult,
+    FrozenNetworks,
+    JsonLinesLogger,
+    Logger,
+    ProgressLogger,
+    Training,
+)
+
+#: What is called of a logger.
+LOGGER_METHODS = [name for name in vars(Logger) if not name.startswith("_")]
+
+
+class Recipe(Protocol):
+    """What is fitted, and how."""
+
+    tasks: list[Task]
+    balancer: Balancer
+    cotraining: CoTraining | None
+    training: Training
+    columns: dict[str, ColumnChoice]
+    missing: MissingWords
+    seed: int
+
+    @property
+    def architecture(self) -> Architecture:
+        """What the networks are made of."""
+        ...
+
+    def config(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        ...
+
+
+@final
+@dataclass(frozen=True)
+class FitOptions:
+    """What a fit may be told beside its recipe and its data.
+
+    Args:
+        unlabelled: a further table for co-training, beside the unlabelled rows of the data.
+        run: folder that gets the run while it goes on; `None`: nothing is written.
+        resume: go on with the run in that folder.
+        overwrite: replace the run in that folder.
+        progress: show a progress bar; `None`: if standard error is a terminal.
+        loggers: others who want to follow.
+        left_out: columns that are neither inputs nor targets, such as the split.
+        config: what to write as the run's configuration; `None`: that of the recipe.
+
+    Raises:
+        InvalidArgumentError: there is nothing to resume, or a logger lacks a method.
+    """
+
+    unlabelled: object = None
+    run: str | Path | None = None
+    resume: bool = False
+    overwrite: bool = False
+    progress: bool | None = None
+    loggers: Iterable[Logger] = ()
+    left_out: Sequence[str] = ()
+    config: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "loggers", tuple(self.loggers))
+        for logger in self.loggers:
+            for method in LOGGER_METHODS:
+                # Asked now: a round of co-training comes when the long part is over.
+                if not callable(getattr(logger, method, None)):
+                    raise InvalidArgumentError(
+                        f"fit(loggers=...): {type(logger).__name__} has no method {method!r}: derive it from "
+                        "cotrain.training.Logger, which has all of them and does nothing."
+                    )
+        if self.resume and self.run is None:
+            raise InvalidArgumentError("fit(resume=True) needs run=...: the folder of the interrupted run.")
+
+
+@final
+class Fitting:
+    """One fit, from the data to a model that can be used.
+
+    Args:
+        recipe: what is fitted.
+        data: training rows.
+        validation: rows to choose by, a share, or `None`.
+        options: the rest.
+
+    Raises:
+        DataError: the data cannot be learned from.
+        RunError: the run folder holds a run already, or none that fits.
+    """
+
+    def __init__(self, recipe: Recipe, data: object, validation: object, options: FitOptions) -> None:
+        self.recipe = recipe
+        self.folder = None if options.run is None else Path(options.run)
+        train, held = divide(
+            data,
+            validation,
+            recipe.tasks,
+            recipe.seed,
+            with_unlabelled=recipe.cotraining is not None,
+            unlabelled=options.unlabelled,
+            missing=recipe.missing,
+        )
+        self.preprocessor, self.train = Preprocessor.fit(
+            train, copy.deepcopy(recipe.tasks), recipe.columns, options.left_out, recipe.missing
+        )
+        self.loggers = [*options.loggers, *ProgressLogger.wanted(options.progress)]
+        if self.folder is not None:
+            open_run(
+                self.folder,
+                self.preprocessor.to_json(),
+                options.config or recipe.config(),
+                resume=options.resume,
+                overwrite=options.overwrite,
+            )
+            self.loggers.insert(0, JsonLinesLogger(self.folder / HISTORY))
+        self.held = None if held is None else self.preprocessor.examples(held)
+        self.resume = options.resume
+
+    def run(self) -> tuple[FittedModel, FitResult]:
+        """Fit, and write the weights before anything else can go wrong.
+
+        Returns:
+            the model, not yet calibrated; and how the supervised fit went.
+        """
+        model = self.recipe.architecture.build(self.preprocessor)
+        for task, head in zip(self.preprocessor.tasks, model.heads, strict=True):
+            task.start_head(head, self.train.targets[task.name], self.train.masks[task.name])
+        checkpoint = None if self.folder is None else self.folder / STATE
+        fit = Fit(
+            model,
+            self.preprocessor.tasks,
+            copy.deepcopy(self.recipe.balancer),
+            self.recipe.training,
+            self.train,
+            self.held,
+            seed=self.recipe.seed,
+            loggers=self.loggers,
+            checkpoint=checkpoint,
+        )
+        if self.resume and checkpoint is not None and checkpoint.exists():
+            fit.resume()
+        result = fit.run()
+        weights, weights_of, provenance = result.weights, result.weights_of, Provenance()
+        if self.recipe.cotraining is not None:
+            weights, weights_of, provenance = self._stage(self.recipe.cotraining).improve(
+                result, self.train, self.held
+            )
+        networks = FrozenNetworks(fit.model.cpu(), weights, weights_of)
+        if self.folder is not None:
+            provenance.write(self.folder)
+            write_weights(self.folder, networks.weights, networks.weights_of)
+        return FittedModel(self.preprocessor, networks, provenance=provenance), result
+
+    def calibrated(self, model: FittedModel) -> FittedModel:
+        """Return the model with what the validation rows say of its confidence, and keep that as well."""
+        confidence = CalibratedConfidence()
+        if self.held is not None:
+            settings = self.recipe.cotraining
+            confidence = CalibratedConfidence.learn(
+                self.preprocessor.tasks,
+                model.networks.outputs(self.held.inputs),
+                self.held,
+                None if settings is None else settings.calibration,
+            )
+        if self.folder is not None:
+            confidence.write(self.folder)
+        return replace(model, confidence=confidence)
+
+    def _stage(self, settings: CoTraining) -> CoTrainingStage:
+        recipe = self.recipe
+        return CoTrainingStage(
+            settings,
+            self.preprocessor,
+            recipe.architecture,
+            recipe.balancer,
+            recipe.training,
+            seed=recipe.seed,
+            folder=self.folder,
+            loggers=self.loggers,
+        )

@@ -1,0 +1,100 @@
+"""Which cells of its own training table a learner labelled itself, and who made it do so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self, final
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from cotrain._base import write_atomically
+from cotrain.cotraining import PseudoLabels
+from cotrain.data._row_hash import row_keys
+from cotrain.learner._run_folder import PSEUDO_LABELS
+from cotrain.tasks import Task
+from cotrain.training import Examples
+
+_CELLS = {
+    "row": pl.String,
+    "task": pl.String,
+    "target": pl.Int64,
+    "value": pl.Float64,
+    "confidence": pl.Float64,
+    "round": pl.Int64,
+    "teacher": pl.String,
+}
+
+
+@final
+class Provenance:
+    """The pseudo-labels that a network has learned from.
+
+    Args:
+        cells: one line per pseudo-label: row (a hash of its inputs), task, target, value (coded),
+            confidence, round, teacher; `None`: there are none.
+
+    Example:
+        >>> Provenance().cells.height
+        0
+    """
+
+    def __init__(self, cells: pl.DataFrame | None = None) -> None:
+        self.cells = pl.DataFrame(schema=_CELLS) if cells is None else cells
+
+    @classmethod
+    def of(cls, rows: Examples, labels: Mapping[str, PseudoLabels], rounds: Mapping[str, int]) -> Self:
+        """Write down the pseudo-labels of co-training.
+
+        Args:
+            rows: N training rows.
+            labels: task -> its pseudo-labels.
+            rounds: task -> the round that was chosen for it.
+        """
+        keys = np.array(row_keys(rows.inputs))
+        parts = [_cells(keys, task, one, rounds[task]) for task, one in labels.items() if one.n_accepted]
+        return cls(pl.concat(parts) if parts else None)
+
+    def pseudo_labels(self, task: Task, inputs: Mapping[str, Tensor]) -> pl.DataFrame | None:
+        """Return the pseudo-labels of rows with these inputs, a line per row and target, in their order.
+
+        The columns are those of `cells`, empty where there was none; `None` if there are none at all.
+        """
+        if not self.cells.height:
+            return None
+        keys = pl.DataFrame({"row": row_keys(inputs)}).with_row_index("place")
+        targets = pl.DataFrame({"target": list(range(len(task.labels)))})
+        mine = self.cells.filter(pl.col("task") == task.name).unique(["row", "target"], keep="first")
+        grid = keys.join(targets, how="cross")
+        return grid.join(mine, on=["row", "target"], how="left").sort("place", "target")
+
+    def write(self, folder: Path) -> None:
+        """Write the cells to a run folder, if there are any."""
+        if self.cells.height:
+            write_atomically(folder / PSEUDO_LABELS, self.cells.write_parquet)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read what `write` wrote."""
+        path = folder / PSEUDO_LABELS
+        return cls(pl.read_parquet(path) if path.is_file() else None)
+
+
+def _cells(keys: np.ndarray, task: str, labels: PseudoLabels, round_: int) -> pl.DataFrame:
+    accepted = labels.accepted
+    places = torch.nonzero(accepted).numpy()
+    return pl.DataFrame(
+        {
+            "row": keys[places[:, 0]].tolist(),
+            "task": [task] * len(places),
+            "target": places[:, 1],
+            "value": labels.values[accepted].double().numpy(),
+            "confidence": labels.confidence[accepted].double().numpy(),
+            "round": [round_] * len(places),
+            "teacher": [labels.teacher] * len(places),
+        },
+        schema=_CELLS,
+    )

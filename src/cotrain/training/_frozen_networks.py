@@ -1,0 +1,109 @@
+"""The networks that a fit ended with, which nothing changes any more."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, final
+
+import torch
+from torch import Tensor, nn
+
+from cotrain._base import InvalidArgumentError
+from cotrain.networks import MultiTaskNetwork
+from cotrain.training._best_weights import Weights
+from cotrain.training._predict import outputs_of
+
+
+@final
+class FrozenNetworks:
+    """One network per distinct set of weights, in evaluation mode for good.
+
+    Nothing is loaded, switched or written when they answer, so that any number of threads may ask at once.
+    Tensors that several sets have alike are kept once, a set that no task uses not at all. A copy is the same
+    object.
+
+    Args:
+        model: a network of their architecture; it is copied, and its own weights do not matter.
+        weights: the distinct sets of weights; copied as well.
+        weights_of: task -> index into `weights`; the attribute counts those sets only that a task uses.
+
+    Raises:
+        InvalidArgumentError: a set of weights is not of this architecture.
+
+    Example:
+        >>> from cotrain.networks import HardSharing, InputSpec, TableEncoder
+        >>> encoder = TableEncoder(width=4, depth=0)
+        >>> sharing = HardSharing().build(lambda: encoder.build(InputSpec(n_numbers=1)), ["a"])
+        >>> model = MultiTaskNetwork(sharing, {"a": nn.Linear(4, 1)})
+        >>> networks = FrozenNetworks(model, [model.state_dict()], {"a": 0})
+        >>> networks.outputs({"numbers": torch.zeros(3, 1)})["a"].shape
+        torch.Size([3, 1])
+    """
+
+    weights_of: Mapping[str, int]
+    _networks: tuple[MultiTaskNetwork, ...]
+
+    def __init__(
+        self, model: MultiTaskNetwork, weights: Sequence[Weights], weights_of: Mapping[str, int]
+    ) -> None:
+        used = sorted(set(weights_of.values()))
+        frozen = _shared_where_equal([weights[number] for number in used])
+        object.__setattr__(self, "_networks", tuple(_with_weights(model, one) for one in frozen))
+        numbers = {task: used.index(number) for task, number in weights_of.items()}
+        object.__setattr__(self, "weights_of", numbers)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"FrozenNetworks cannot be changed: {name} stays as it is.")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    @property
+    def weights(self) -> list[Weights]:
+        """A copy of the sets of weights, on the host."""
+        return [
+            {name: tensor.detach().to("cpu", copy=True) for name, tensor in network.state_dict().items()}
+            for network in self._networks
+        ]
+
+    def outputs(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return each task's outputs [N, O] on all rows, on the host.
+
+        Args:
+            inputs: name -> tensor [N, ...].
+        """
+        found = [outputs_of(network, inputs) for network in self._networks]
+        return {task: found[number][task] for task, number in self.weights_of.items()}
+
+
+def _shared_where_equal(weights: Sequence[Weights]) -> list[Weights]:
+    """Return copies of the sets, in which a tensor that an earlier set has alike is that set's."""
+    kept: list[Weights] = []
+    for one in weights:
+        own = {name: tensor.detach().to("cpu", copy=True) for name, tensor in one.items()}
+        for before in kept:
+            alike = [name for name in own if name in before and _same(before[name], own[name])]
+            own |= {name: before[name] for name in alike}
+        kept.append(own)
+    return kept
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one.dtype == other.dtype and torch.equal(one, other)
+
+
+def _with_weights(model: MultiTaskNetwork, weights: Weights) -> MultiTaskNetwork:
+    """Return a network of the same structure around these very tensors."""
+    own = model.state_dict(keep_vars=True)
+    if own.keys() != weights.keys() or any(own[name].shape != weights[name].shape for name in own):
+        raise InvalidArgumentError(
+            "The weights are not of this architecture: their names or shapes are others than the network's."
+        )
+    memo: dict[int, Any] = {}
+    for name, tensor in own.items():
+        value = weights[name].to(tensor.device)
+        is_parameter = isinstance(tensor, nn.Parameter)
+        # What the copy would copy is taken for copied already.
+        memo[id(tensor)] = nn.Parameter(value, requires_grad=False) if is_parameter else value
+    return copy.deepcopy(model, memo).eval()

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import polars as pl
+import torch
+
+from cotrain import tasks as kinds
+from cotrain.cotraining import PseudoLabels
+from cotrain.learner._provenance import Provenance
+from cotrain.training import Examples
+
+
+def test_a_folder_without_pseudo_labels_is_read(tmp_path):
+    Provenance().write(tmp_path)
+    assert not list(tmp_path.iterdir())
+    assert Provenance.read(tmp_path).cells.height == 0
+
+
+def test_pseudo_labels_are_found_again_by_the_inputs(tmp_path):
+    task = kinds.Multilabel("tags", separator=",")
+    task.fit(pl.DataFrame({"tags": ["p", "q", "p,q", ""] * 2}))
+    inputs = {"inputs": torch.arange(8.0).reshape(4, 2)}
+    examples = Examples(inputs, {"tags": torch.zeros(4, 2)}, {"tags": torch.zeros(4, 2)})
+    weight = torch.tensor([[0.5, 0.0], [0.0, 0.0], [0.5, 0.5], [0.0, 0.0]])
+    labels = PseudoLabels(torch.ones(4, 2) * (weight > 0), weight + 0.4, weight, 2, "a, b")
+    provenance = Provenance.of(examples, {"tags": labels}, {"tags": 1})
+    assert provenance.cells.height == 3
+    provenance.write(tmp_path)
+    found = Provenance.read(tmp_path).pseudo_labels(task, {"inputs": inputs["inputs"].flip(0)})
+    assert found is not None
+    assert found["place"].to_list() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert found["value"].to_list() == [None, None, 1.0, 1.0, None, None, 1.0, None]
+    assert set(found["round"].drop_nulls()) == {1}
+    assert set(found["teacher"].drop_nulls()) == {"a, b"}

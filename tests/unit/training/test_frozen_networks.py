@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import copy
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+
+from cotrain._base import InputSpec, InvalidArgumentError
+from cotrain.networks import MMoE, MultiTaskNetwork, TableEncoder
+from cotrain.training import FrozenNetworks, copy_weights, outputs_of
+
+TASKS = ["a", "b"]
+
+
+def network(seed: int) -> MultiTaskNetwork:
+    torch.manual_seed(seed)
+    spec = InputSpec(n_numbers=3)
+    sharing = MMoE(2).build(lambda: TableEncoder(width=4, depth=1, dropout=0.5).build(spec), TASKS)
+    return MultiTaskNetwork(sharing, {task: torch.nn.Linear(4, 2) for task in TASKS})
+
+
+@pytest.fixture
+def inputs() -> dict[str, torch.Tensor]:
+    return {"numbers": torch.randn(7, 3, generator=torch.Generator().manual_seed(0))}
+
+
+@pytest.mark.parametrize(
+    "weights_of", [{"a": 0, "b": 1}, {"a": 1, "b": 0}, {"a": 1, "b": 1}, {"a": 0, "b": 0}]
+)
+def test_each_task_is_answered_by_its_own_weights(inputs, weights_of):
+    models = [network(1), network(2)]
+    networks = FrozenNetworks(network(3), [copy_weights(model) for model in models], weights_of)
+    found = networks.outputs(inputs)
+    assert list(found) == list(weights_of)
+    assert len(networks.weights) == len(set(weights_of.values())) == 1 + max(networks.weights_of.values())
+    for task, number in weights_of.items():
+        assert torch.equal(found[task], outputs_of(models[number], inputs)[task])
+
+
+def test_what_becomes_of_the_model_and_of_the_weights_does_not_matter(inputs):
+    model = network(1)
+    weights = model.state_dict()
+    networks = FrozenNetworks(model, [weights], {"a": 0, "b": 0})
+    before = networks.outputs(inputs)
+    model.train()
+    with torch.no_grad():
+        for tensor in [*model.parameters(), *weights.values(), *networks.weights[0].values()]:
+            tensor.zero_()
+    after = networks.outputs(inputs)
+    assert all(torch.equal(before[task], after[task]) for task in TASKS)
+
+
+def test_nothing_can_be_set_and_a_copy_is_the_same():
+    networks = FrozenNetworks(network(1), [network(1).state_dict()], {"a": 0, "b": 0})
+    with pytest.raises(AttributeError, match="cannot be changed"):
+        networks.weights_of = {}
+    assert copy.deepcopy(networks) is networks
+
+
+def test_tensors_that_are_alike_are_kept_once():
+    one, other = network(1), network(1)
+    with torch.no_grad():
+        other.heads[0].weight.add_(1.0)
+    networks = FrozenNetworks(one, [one.state_dict(), other.state_dict()], {"a": 1, "b": 0})
+    first, second = (net.state_dict() for net in networks._networks)
+    own = [name for name in first if first[name].data_ptr() != second[name].data_ptr()]
+    assert own == ["heads.0.weight"]
+
+
+def test_nothing_in_it_learns_or_drops_units():
+    networks = FrozenNetworks(network(1).train(), [network(1).state_dict()], {"a": 0, "b": 0})
+    (only,) = networks._networks
+    assert not any(module.training for module in only.modules())
+    assert not any(parameter.requires_grad for parameter in only.parameters())
+
+
+def test_weights_of_another_architecture_are_refused():
+    with pytest.raises(InvalidArgumentError, match="not of this architecture"):
+        FrozenNetworks(network(1), [{"x": torch.zeros(1)}], {"a": 0, "b": 0})
+
+
+def test_threads_get_what_one_alone_gets(inputs):
+    models = [network(1), network(2)]
+    networks = FrozenNetworks(network(3), [copy_weights(model) for model in models], {"a": 0, "b": 1})
+    expected = networks.outputs(inputs)
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: networks.outputs(inputs), range(400)))
+    assert all(torch.equal(answer[task], expected[task]) for answer in answers for task in TASKS)
