@@ -29,6 +29,7 @@ OTHER_VALUES: dict[str, Any] = {
     "length": "max",
     "normalization": "l2",
     "balancer": None,
+    "n_selected": 2,
 }
 
 

@@ -132,6 +132,7 @@ HARMS_NONE = Promises(non_conflicting=True, stationary=True)
 PROMISES = {
     "AlignedMTL": NOTHING_MORE,
     "CAGrad": NOTHING_MORE,  # no conflict from c = 1 on: a row of its own below
+    "ChebyshevCenter": Promises(non_conflicting=True),
     "ConFIG": NOTHING_MORE,  # no conflict while gradients are independent
     "DBMTL": Promises(stationary=True),
     "DBMTLMomentum": Promises(stationary=True),
@@ -143,10 +144,15 @@ PROMISES = {
     "GradVac": Promises(permutation=False),  # visits the others in a random order
     "IMTL": NOTHING_MORE,
     "IMTLGradient": NOTHING_MORE,
+    "Krum": NOTHING_MORE,
+    "MConFIG": NOTHING_MORE,
     "MGDA": Promises(non_conflicting=True),
     "MoCo": NOTHING_MORE,
     "NashMTL": HARMS_NONE,
+    "PCD": Promises(permutation=False),  # one task is the primary one
     "PCGrad": Promises(permutation=False),  # visits the others in a random order
+    "SAMGS": NOTHING_MORE,
+    "TrimmedMean": NOTHING_MORE,
     "UPGrad": Promises(linear=True, non_conflicting=True, stationary=True),
     "UnitNorm": Promises(stationary=True),
 }

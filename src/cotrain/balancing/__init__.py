@@ -8,8 +8,11 @@ applies one inside a PyTorch loop.
 from cotrain.balancing._aligned_mtl import AlignedMTL
 from cotrain.balancing._base import Balancer, Needs
 from cotrain.balancing._cagrad import CAGrad
+from cotrain.balancing._chebyshev_center import ChebyshevCenter
 from cotrain.balancing._coba import CoBa
 from cotrain.balancing._conflict_free import ConFIG
+from cotrain.balancing._conflict_free_momentum import MConFIG
+from cotrain.balancing._cosmos import COSMOS
 from cotrain.balancing._cross_batch_rule import CrossBatchRule
 from cotrain.balancing._db_mtl import DBMTL
 from cotrain.balancing._db_mtl_momentum import DBMTLMomentum
@@ -28,11 +31,13 @@ from cotrain.balancing._grad_norm import GradNorm
 from cotrain.balancing._gradvac import GradVac
 from cotrain.balancing._gramian_rule import GramianRule
 from cotrain.balancing._head_weights import head_weights
+from cotrain.balancing._igb import IGB
 from cotrain.balancing._imtl import IMTL
 from cotrain.balancing._imtl_gradient import IMTLGradient
 from cotrain.balancing._imtl_loss import IMTLLoss
 from cotrain.balancing._initial_scaled import InitialScaled
 from cotrain.balancing._jacobian_rule import JacobianRule
+from cotrain.balancing._krum import Krum
 from cotrain.balancing._ldc import LDC
 from cotrain.balancing._log_loss import LogLoss
 from cotrain.balancing._loss_rule import LossRule
@@ -41,29 +46,42 @@ from cotrain.balancing._moco import MoCo
 from cotrain.balancing._modo import MoDo
 from cotrain.balancing._nash_mtl import NashMTL
 from cotrain.balancing._norm_rule import NormRule
+from cotrain.balancing._pbi import PBI
+from cotrain.balancing._pcd import PCD
 from cotrain.balancing._pcgrad import PCGrad
 from cotrain.balancing._random_weighting import RandomWeighting
 from cotrain.balancing._reference_scaled import ReferenceScaled
+from cotrain.balancing._relobralo import ReLoBRaLo
+from cotrain.balancing._sam_gs import SAMGS
 from cotrain.balancing._sdmgrad import SDMGrad
 from cotrain.balancing._smooth_tchebycheff import SmoothTchebycheff
+from cotrain.balancing._smooth_tchebycheff_set import SmoothTchebycheffSet
 from cotrain.balancing._smoothed import Smoothed
+from cotrain.balancing._soft_adapt import SoftAdapt
 from cotrain.balancing._static import Static
 from cotrain.balancing._step_decision import StepDecision
+from cotrain.balancing._trimmed_mean import TrimmedMean
 from cotrain.balancing._uncertainty import Uncertainty
 from cotrain.balancing._uncertainty_soft import UncertaintySoft
 from cotrain.balancing._unit_norm import UnitNorm
 from cotrain.balancing._upgrad import UPGrad
 
 __all__ = [
+    "COSMOS",
     "DBMTL",
     "DWA",
     "FAMO",
+    "IGB",
     "IMTL",
     "LDC",
     "MGDA",
+    "PBI",
+    "PCD",
+    "SAMGS",
     "AlignedMTL",
     "Balancer",
     "CAGrad",
+    "ChebyshevCenter",
     "CoBa",
     "ConFIG",
     "CrossBatchRule",
@@ -83,8 +101,10 @@ __all__ = [
     "IMTLLoss",
     "InitialScaled",
     "JacobianRule",
+    "Krum",
     "LogLoss",
     "LossRule",
+    "MConFIG",
     "MoCo",
     "MoDo",
     "NashMTL",
@@ -92,12 +112,16 @@ __all__ = [
     "NormRule",
     "PCGrad",
     "RandomWeighting",
+    "ReLoBRaLo",
     "ReferenceScaled",
     "SDMGrad",
     "SmoothTchebycheff",
+    "SmoothTchebycheffSet",
     "Smoothed",
+    "SoftAdapt",
     "Static",
     "StepDecision",
+    "TrimmedMean",
     "UPGrad",
     "Uncertainty",
     "UncertaintySoft",

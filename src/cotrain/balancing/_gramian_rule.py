@@ -40,6 +40,8 @@ class GramianRule(Balancer):
     """
 
     needs = Needs.GRAMIAN
+    #: What the Gramian of the step was divided by, for methods that remember lengths from step to step.
+    _unit: float = 1.0
 
     @final
     def weights(self, losses: Array, gramian: Array | None = None, active: Array | None = None) -> np.ndarray:
@@ -62,6 +64,7 @@ class GramianRule(Balancer):
         if self.preference is not None:
             preference_K = preference_of(self.preference, n_tasks, places_K)
         gramian_KK = (gramian_KK + gramian_KK.T) * (0.5 / scale)
+        self._unit = scale
         weights_K = self._solve(gramian_KK, losses_K, preference_K, places_K)
         degree = self._degree()
         return weights_K * scale**degree if degree else weights_K
@@ -83,6 +86,7 @@ class GramianRule(Balancer):
             places_Z, preference_Z = index_A[nonzero_Z], preference_A[nonzero_Z]
             preference_Z = preference_Z / preference_Z.mean()
             gramian_ZZ = (gramian_ZZ + gramian_ZZ.T) * (0.5 / scale)
+            self._unit = scale
             return self._solve(gramian_ZZ, losses_K[places_Z], preference_Z, places_Z)
 
         weights_K[index_A] = solved_weights(np.diagonal(gramian_AA), preference_A, self._degree(), solve)

@@ -5,6 +5,7 @@ from cotrain.balancing._solvers._bargaining import bargaining_weights
 from cotrain.balancing._solvers._conflict_averse import conflict_averse_weights
 from cotrain.balancing._solvers._dual_cone import dual_cone_weights
 from cotrain.balancing._solvers._least_norm import least_norm_weights
+from cotrain.balancing._solvers._shortest_correction import shortest_correction
 from cotrain.balancing._solvers._simplex import project_onto_simplex
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "equal_cosine_weights",
     "least_norm_weights",
     "project_onto_simplex",
+    "shortest_correction",
 ]

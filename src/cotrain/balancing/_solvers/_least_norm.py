@@ -32,8 +32,10 @@ def least_norm_weights(gramian_KK: np.ndarray) -> np.ndarray:
 
 def _of_two(gramian_22: np.ndarray) -> np.ndarray:
     (first, cross), (_, second) = gramian_22.tolist()
+    # rounding must not choose between copies
+    if first + second - 2 * cross <= 1e-14 * (first + second):
+        return np.array([0.5, 0.5])
     if cross >= min(first, second):  # the shorter gradient itself is the nearest point
-        tie = first == second
-        return np.array([0.5, 0.5]) if tie else np.array([float(first < second), float(second < first)])
+        return np.array([float(first < second), float(second < first)])
     share = (second - cross) / (first + second - 2 * cross)
     return np.array([share, 1.0 - share])
