@@ -16,6 +16,7 @@ from cotrain._base._parameters import constructor_parameters, parameters_of
 from cotrain._base._random import mix_seed, numpy_generator
 from cotrain._base._ties import ROUNDING, at_least, beyond, first_largest, tie_groups
 from cotrain._base._versions import versions
+from cotrain._base._write_lock import write_lock
 
 __all__ = [
     "ROUNDING",
@@ -39,5 +40,6 @@ __all__ = [
     "tie_groups",
     "versions",
     "write_atomically",
+    "write_lock",
     "write_text_atomically",
 ]

@@ -6,13 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, final
 
-import torch
+from cotrain._base import RunError, remove_leftovers
+from cotrain.training import Fit, FitResult, read_checkpoint, write_checkpoint
 
-from cotrain._base import RunError, remove_leftovers, write_atomically
-from cotrain.training import Fit, FitResult, read_checkpoint
-
-#: Rises when a stored fit can no longer be read by older code.
-VERSION = 1
 _PARTS = ("weights", "weights_of", "best_epoch", "history", "skipped")
 
 
@@ -52,8 +48,7 @@ class FitCache:
         if under_way.exists():
             fit.resume()
         result = fit.run()
-        state = {"version": VERSION, "fingerprint": fit.fingerprint, **_parts(result)}
-        write_atomically(done, lambda temporary: torch.save(state, temporary))
+        write_checkpoint(done, {"fingerprint": fit.fingerprint, **_parts(result)})
         under_way.unlink(missing_ok=True)
         return result
 

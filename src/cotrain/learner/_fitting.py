@@ -18,7 +18,7 @@ from cotrain.learner._cotraining_stage import CoTrainingStage
 from cotrain.learner._fitted_model import FittedModel
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.learner._provenance import Provenance
-from cotrain.learner._run_folder import HISTORY, STATE, open_run, write_weights
+from cotrain.learner._run_folder import HISTORY, STATE, RunOptions, begin_run, seal_run, write_weights
 from cotrain.learner._train_validation_split import divide
 from cotrain.tasks import Task
 from cotrain.training import (
@@ -70,6 +70,7 @@ class FitOptions:
         loggers: others who want to follow.
         left_out: columns that are neither inputs nor targets, such as the split.
         config: what to write as the run's configuration; `None`: that of the recipe.
+        test: test rows, which nothing is learned from: a run that is gone on with must have the same.
 
     Raises:
         InvalidArgumentError: there is nothing to resume, or a logger lacks a method.
@@ -83,6 +84,7 @@ class FitOptions:
     loggers: Iterable[Logger] = ()
     left_out: Sequence[str] = ()
     config: Mapping[str, Any] | None = None
+    test: object = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "loggers", tuple(self.loggers))
@@ -128,17 +130,17 @@ class Fitting:
         self.preprocessor, self.train = Preprocessor.fit(
             train, copy.deepcopy(recipe.tasks), recipe.columns, options.left_out, recipe.missing
         )
+        self.held = None if held is None else self.preprocessor.examples(held)
         self.loggers = [*options.loggers, *ProgressLogger.wanted(options.progress)]
         if self.folder is not None:
-            open_run(
-                self.folder,
+            test = None if options.test is None else self.preprocessor.examples(options.test)
+            config = options.config or recipe.config()
+            begin_run(
+                RunOptions(self.folder, config, resume=options.resume, overwrite=options.overwrite),
                 self.preprocessor.to_json(),
-                options.config or recipe.config(),
-                resume=options.resume,
-                overwrite=options.overwrite,
+                {"train": self.train, "validation": self.held, "test": test},
             )
             self.loggers.insert(0, JsonLinesLogger(self.folder / HISTORY))
-        self.held = None if held is None else self.preprocessor.examples(held)
         self.resume = options.resume
 
     def run(self) -> tuple[FittedModel, FitResult]:
@@ -174,6 +176,7 @@ class Fitting:
         if self.folder is not None:
             provenance.write(self.folder)
             write_weights(self.folder, networks.weights, networks.weights_of)
+            seal_run(self.folder)
         return FittedModel(self.preprocessor, networks, provenance=provenance), result
 
     def calibrated(self, model: FittedModel) -> FittedModel:
@@ -189,6 +192,7 @@ class Fitting:
             )
         if self.folder is not None:
             confidence.write(self.folder)
+            seal_run(self.folder)
         return replace(model, confidence=confidence)
 
     def _stage(self, settings: CoTraining) -> CoTrainingStage:

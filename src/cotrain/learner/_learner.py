@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Self, final
 
 from torch import Tensor
 
-from cotrain._base import InvalidArgumentError, RunError, constructor_parameters
+from cotrain._base import InvalidArgumentError, RunError, constructor_parameters, write_lock
 from cotrain.balancing import Balancer, ReferenceScaled
 from cotrain.configuration import construct_class
 from cotrain.configuration._registry import changed_parameters
@@ -27,6 +28,8 @@ from cotrain.learner._run_folder import (
     read_config,
     read_schema,
     read_weights,
+    seal_run,
+    verify_run,
     write_config,
     write_schema,
     write_weights,
@@ -201,12 +204,14 @@ class Learner:
             RunError: the folder holds a run already, or the learner is not fitted.
         """
         fitted, folder = self.fitted, Path(folder)
-        prepare_run_folder(folder, overwrite=overwrite)
-        write_config(folder, self.config())
-        write_schema(folder, fitted.preprocessor.to_json())
-        fitted.confidence.write(folder)
-        fitted.provenance.write(folder)
-        write_weights(folder, fitted.networks.weights, fitted.networks.weights_of)
+        with write_lock(folder):
+            prepare_run_folder(folder, overwrite=overwrite)
+            write_config(folder, self.config())
+            write_schema(folder, fitted.preprocessor.to_json())
+            fitted.confidence.write(folder)
+            fitted.provenance.write(folder)
+            write_weights(folder, fitted.networks.weights, fitted.networks.weights_of)
+            seal_run(folder)
 
     @classmethod
     def load(cls, folder: str | Path, *, encoder: Encoder | None = None) -> Self:
@@ -220,6 +225,7 @@ class Learner:
             RunError: the folder is not a finished run, is damaged, or was made by a newer version.
         """
         folder = Path(folder)
+        verify_run(folder)
         schema = read_schema(folder)
         # A run's configuration also says what is beyond the learner: the data and its split.
         config = {k: v for k, v in read_config(folder).items() if k in constructor_parameters(cls)}
@@ -290,8 +296,9 @@ def fit_learner(learner: Learner, data: object, validation: object, options: Fit
         DataError: the data cannot be learned from.
         RunError: the run folder holds a run already, or none that fits.
     """
-    fitting = Fitting(learner, data, validation, options)
-    # Held before it is calibrated: whatever may go wrong there, the training is not lost.
-    learner._fitted, learner._result = fitting.run()
-    learner._fitted = fitting.calibrated(learner._fitted)
+    with nullcontext() if options.run is None else write_lock(Path(options.run)):
+        fitting = Fitting(learner, data, validation, options)
+        # Held before it is calibrated: whatever may go wrong there, the training is not lost.
+        learner._fitted, learner._result = fitting.run()
+        learner._fitted = fitting.calibrated(learner._fitted)
     return learner

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
+import polars as pl
 import yaml
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from cotrain._base import RunError, remove_leftovers, write_atomically, write_text_atomically
-from cotrain.training import Weights
+from cotrain.data._row_hash import row_keys
+from cotrain.learner._run_manifest import MANIFEST, seal, unseal, verify
+from cotrain.learner._run_record import RECORD, require_same_rows, tell_differences, write_record
+from cotrain.training import Examples, Weights
 
 #: Rises when a run folder can no longer be read by older code.
 VERSION = 1
@@ -25,10 +30,12 @@ STATE, HISTORY, METRICS = "state.pt", "history.jsonl", "metrics.json"
 COTRAINING, ROUNDS = "cotraining.json", "rounds"
 #: What is known of the learner's confidence, and the cells that it labelled itself.
 CONFIDENCE, PSEUDO_LABELS = "confidence.json", "pseudo_labels.parquet"
-FILES = (
-    *(CONFIG, SCHEMA, MODEL, STATE, HISTORY, METRICS, COTRAINING, CONFIDENCE, PSEUDO_LABELS),
-    "report.html",
-)
+#: Hashes of the inputs of the rows that the run has seen.
+ROWS = "rows.parquet"
+_ROW_KEYS = {"key": pl.UInt64, "part": pl.String}
+#: What the manifest answers for.
+SEALED = (CONFIG, SCHEMA, RECORD, ROWS, MODEL, STATE, HISTORY, METRICS, COTRAINING, CONFIDENCE, PSEUDO_LABELS)
+FILES = (MANIFEST, *SEALED, "report.html")
 
 
 def prepare_run_folder(folder: Path, *, overwrite: bool) -> None:
@@ -58,15 +65,39 @@ def prepare_run_folder(folder: Path, *, overwrite: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def open_run(
-    folder: Path, schema: Mapping[str, Any], config: Mapping[str, Any], *, resume: bool, overwrite: bool
-) -> None:
-    """Make the run folder, or see that the one to resume was begun with the same configuration.
+@final
+@dataclass(frozen=True)
+class RunOptions:
+    """Where a fit keeps what it does.
+
+    Args:
+        folder: of the run, whose `write_lock` is held.
+        config: to write as the run's configuration.
+        resume: go on with the run there.
+        overwrite: replace the run there.
+    """
+
+    folder: Path
+    config: Mapping[str, Any]
+    _: KW_ONLY
+    resume: bool = False
+    overwrite: bool = False
+
+
+def begin_run(run: RunOptions, schema: Mapping[str, Any], rows: Mapping[str, Examples | None]) -> None:
+    """Make the run folder, or see that the one to resume was begun with the same configuration and rows.
+
+    Args:
+        run: where and how.
+        schema: of the table and the tasks.
+        rows: part of the data -> its rows, coded; `None`: there are none.
 
     Raises:
-        RunError: it holds another run.
+        RunError: the folder holds another run.
     """
-    if resume and (folder / CONFIG).exists():
+    folder, config = run.folder, run.config
+    hashes = {part: "none" if of is None else of.fingerprint() for part, of in rows.items()}
+    if run.resume and (folder / CONFIG).exists():
         before = read_config(folder)
         if before != config:
             keys = [key for key in {**before, **config} if before.get(key) != config.get(key)]
@@ -74,11 +105,65 @@ def open_run(
                 f"{folder} was begun with another configuration ({', '.join(sorted(keys))}): resume it "
                 "unchanged, or start anew with --overwrite (overwrite=True)."
             )
+        begun = (folder / RECORD).exists() or (folder / STATE).exists()
+        if begun:
+            require_same_rows(folder, hashes)
+            tell_differences(folder)
         remove_leftovers(folder)
+        unseal(folder)
+        if not begun:
+            write_record(folder, hashes)
     else:
-        prepare_run_folder(folder, overwrite=overwrite)
+        prepare_run_folder(folder, overwrite=run.overwrite)
         write_config(folder, config)
+        write_record(folder, hashes)
     write_schema(folder, schema)
+    _write_row_keys(folder, rows)
+
+
+def _write_row_keys(folder: Path, rows: Mapping[str, Examples | None]) -> None:
+    """Keep a hash of the inputs of every row that the fit sees, so that it is known again."""
+    parts = [
+        pl.DataFrame({"key": _short_keys(of), "part": [part] * len(of)}, schema=_ROW_KEYS)
+        for part, of in rows.items()
+        if of is not None and part != "test"
+    ]
+    write_atomically(folder / ROWS, pl.concat(parts).write_parquet)
+
+
+def count_seen_rows(folder: Path, rows: Examples) -> dict[str, int]:
+    """Return part -> how many of the `rows` have inputs of a row of that part of the run's own data.
+
+    Args:
+        folder: of the run, verified; one that was saved and not fitted in a folder knows of none.
+        rows: coded by the run's own preprocessing.
+    """
+    if not (folder / ROWS).is_file():
+        return {}
+    known = pl.read_parquet(folder / ROWS)
+    keys = pl.DataFrame({"key": _short_keys(rows)}, schema={"key": pl.UInt64})
+    return {
+        part: keys.join(known.filter(pl.col("part") == part), on="key", how="semi").height
+        for part in ("train", "validation")
+    }
+
+
+def _short_keys(rows: Examples) -> list[int]:
+    return [int(key[:16], 16) for key in row_keys(rows.inputs)]
+
+
+def seal_run(folder: Path) -> None:
+    """Say that the run is whole: from now on it can be loaded, and no file of it may change."""
+    seal(folder, SEALED)
+
+
+def verify_run(folder: Path) -> None:
+    """See that a run is whole, undamaged and of one piece.
+
+    Raises:
+        RunError: it is not; the sentence names the file.
+    """
+    verify(folder, SEALED)
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:

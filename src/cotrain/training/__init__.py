@@ -1,7 +1,7 @@
 """The fit loop, its checkpoints and its history."""
 
 from cotrain.training._best_weights import BestWeights, Weights, copy_weights
-from cotrain.training._checkpoint import Checkpoints, read_checkpoint
+from cotrain.training._checkpoint import Checkpoints, read_checkpoint, write_checkpoint
 from cotrain.training._device import pick_device
 from cotrain.training._examples import Examples
 from cotrain.training._fit import Fit
@@ -32,4 +32,5 @@ __all__ = [
     "pick_device",
     "read_checkpoint",
     "warm_cosine",
+    "write_checkpoint",
 ]

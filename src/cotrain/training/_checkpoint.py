@@ -1,10 +1,13 @@
-"""The state of a fit on disk."""
+"""The state of a fit on disk, which is the one that was written or is refused."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import pickle
 import time
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
 
@@ -13,7 +16,9 @@ import torch
 from cotrain._base import RunError, write_atomically
 
 #: Rises when a checkpoint can no longer be read by older code.
-VERSION = 1
+VERSION = 2
+#: Behind the state, before the 32 bytes of its SHA-256: torch itself looks at no checksum.
+_SEAL = b"COTRAIN\n"
 
 
 @final
@@ -43,9 +48,22 @@ class Checkpoints:
         if self.path is None:
             return
         start = time.monotonic()
-        write_atomically(self.path, lambda temporary: torch.save({"version": VERSION, **state}, temporary))
+        write_checkpoint(self.path, state)
         self._last = time.monotonic()
         self._cost = self._last - start
+
+
+def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+    """Write tensors and plain values, and their hash behind them, whole or not at all."""
+
+    def write(temporary: str) -> None:
+        with open(temporary, "wb") as file:
+            torch.save({"version": VERSION, **state}, file)
+        digest = _hash(Path(temporary), os.path.getsize(temporary))
+        with open(temporary, "ab") as file:
+            file.write(_SEAL + digest)
+
+    write_atomically(path, write)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -56,6 +74,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise RunError(f"{path} does not exist: there is no checkpoint to resume from.")
+    if not _is_sealed(path):
+        raise RunError(
+            f"{path} is damaged or not a checkpoint of this version of cotrain: delete it and train again."
+        )
     try:
         with warnings.catch_warnings():
             # What torch has to say about a foreign file is said by the error below.
@@ -74,3 +96,26 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"{path} has version {state['version']}, this cotrain reads up to {VERSION}: upgrade cotrain."
         )
     return state
+
+
+def _is_sealed(path: Path) -> bool:
+    """Whether the file ends with the hash of what comes before."""
+    length = len(_SEAL) + 32
+    size = path.stat().st_size - length
+    if size <= 0:
+        return False
+    with path.open("rb") as file:
+        file.seek(size)
+        end = file.read()
+    return end == _SEAL + _hash(path, size)
+
+
+def _hash(path: Path, size: int) -> bytes:
+    """Return the SHA-256 of the first bytes of a file."""
+    digest, left = hashlib.sha256(), size
+    with path.open("rb") as file:
+        while left:
+            chunk = file.read(min(left, 1 << 20))
+            digest.update(chunk)
+            left -= len(chunk)
+    return digest.digest()

@@ -10,6 +10,7 @@ import torch
 
 import cotrain as ct
 from cotrain._base import ConfigError, DataError, InvalidArgumentError, RunError
+from cotrain.learner import seal_run
 
 
 def films(n_rows=120, seed=0):
@@ -123,9 +124,10 @@ def test_a_run_folder_holds_its_files_and_no_pickle_that_executes(tmp_path):
     learner().fit(films(), 0.2, run=tmp_path / "run", progress=False)
     names = {path.name for path in (tmp_path / "run").iterdir()}
     written = {"config.yaml", "schema.json", "history.jsonl", "model.safetensors", "state.pt"}
-    assert names == {*written, "confidence.json"}
+    more = {"confidence.json", "run.json", "rows.parquet", "manifest.json", ".lock"}
+    assert names == written | more
     torch.load(tmp_path / "run" / "state.pt", weights_only=True)
-    for name in names - {"state.pt"}:
+    for name in names - {"state.pt", ".lock"}:
         with pytest.raises(pickle.UnpicklingError):
             pickle.loads((tmp_path / "run" / name).read_bytes())
 
@@ -143,6 +145,7 @@ def test_a_malicious_pickle_in_place_of_any_file_is_refused(tmp_path, monkeypatc
         path = tmp_path / "run" / name
         good = path.read_bytes()
         path.write_bytes(pickle.dumps(Malicious()))
+        seal_run(tmp_path / "run")
         with pytest.raises(RunError, match="damaged"):
             ct.Learner.load("run")
         path.write_bytes(good)
@@ -155,6 +158,7 @@ def test_a_malicious_pickle_in_place_of_any_file_is_refused(tmp_path, monkeypatc
 def test_a_yaml_tag_that_would_execute_is_refused(tmp_path):
     learner().fit(films(), 0.2, run=tmp_path, progress=False)
     (tmp_path / "config.yaml").write_text("tasks: !!python/object/apply:os.getcwd []\n")
+    seal_run(tmp_path)
     with pytest.raises(RunError, match="damaged"):
         ct.Learner.load(tmp_path)
 
@@ -168,14 +172,19 @@ def test_a_damaged_or_newer_or_unfinished_run_gets_a_sentence(tmp_path):
     learner().fit(films(), 0.2, run=run, progress=False)
     schema = json.loads((run / "schema.json").read_text())
     (run / "schema.json").write_text(json.dumps(schema | {"version": 99}))
+    with pytest.raises(RunError, match=r"schema\.json is damaged or of another run"):
+        ct.Learner.load(run)
+    seal_run(run)
     with pytest.raises(RunError, match=r"newer cotrain \(run version 99"):
         ct.Learner.load(run)
     (run / "schema.json").write_text(json.dumps(schema | {"tasks": {}}))
+    seal_run(run)
     with pytest.raises(RunError, match="lacks 'big'"):
         ct.Learner.load(run)
     (run / "schema.json").write_text(json.dumps(schema))
     weights = (run / "model.safetensors").read_bytes()
     (run / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    seal_run(run)
     with pytest.raises(RunError, match=r"model\.safetensors is damaged"):
         ct.Learner.load(run)
     (run / "model.safetensors").unlink()
@@ -206,7 +215,7 @@ def test_a_run_is_not_resumed_with_other_data_or_another_configuration(tmp_path)
     learner().fit(frame, 0.2, run=tmp_path, progress=False)
     with pytest.raises(RunError, match=r"another configuration \(seed\)"):
         learner(seed=4).fit(frame, 0.2, run=tmp_path, resume=True, progress=False)
-    with pytest.raises(RunError, match="other training rows"):
+    with pytest.raises(RunError, match="other training and validation rows"):
         learner().fit(frame[:100], 0.2, run=tmp_path, resume=True, progress=False)
 
 

@@ -1,11 +1,12 @@
 import os
 import pickle
+import random
 
 import pytest
 import torch
 
 from cotrain._base import RunError
-from cotrain.training import Checkpoints, read_checkpoint
+from cotrain.training import Checkpoints, read_checkpoint, write_checkpoint
 from cotrain.training._checkpoint import VERSION
 
 
@@ -46,6 +47,25 @@ def test_a_dear_checkpoint_waits_until_it_costs_a_twentieth(tmp_path, monkeypatc
     assert checkpoints.due(epoch_ended=True)
 
 
+def test_every_flipped_bit_is_refused(tmp_path):
+    path, draw = tmp_path / "state.pt", random.Random(0)
+    write_checkpoint(path, {"a": torch.arange(50.0), "b": ["x"]})
+    whole = path.read_bytes()
+    for _ in range(200):
+        place, bit = draw.randrange(len(whole)), 1 << draw.randrange(8)
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+        with pytest.raises(RunError, match="damaged"):
+            read_checkpoint(path)
+    path.write_bytes(whole)
+    assert read_checkpoint(path)["b"] == ["x"]
+
+
+def test_equal_states_are_equal_files(tmp_path):
+    for name in ("a.pt", "b.pt"):
+        write_checkpoint(tmp_path / name, {"a": torch.arange(5), "b": ["x"]})
+    assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "b.pt").read_bytes()
+
+
 class Malicious:
     def __reduce__(self):
         return os.mkdir, ("executed",)
@@ -56,6 +76,7 @@ def test_a_malicious_pickle_is_refused_and_not_executed(tmp_path, monkeypatch):
     for name, write in {
         "plain.pt": lambda path: path.write_bytes(pickle.dumps(Malicious())),
         "torch.pt": lambda path: torch.save({"version": 1, "model": Malicious()}, path),
+        "sealed.pt": lambda path: write_checkpoint(path, {"model": Malicious()}),
     }.items():
         write(tmp_path / name)
         with pytest.raises(RunError, match="damaged or not a checkpoint"):
@@ -73,7 +94,7 @@ def test_truncated_empty_missing_and_newer_files_give_a_sentence(tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(RunError, match="damaged"):
             read_checkpoint(path)
-    torch.save({"version": VERSION + 1}, path)
+    write_checkpoint(path, {"version": VERSION + 1})
     with pytest.raises(RunError, match="upgrade cotrain"):
         read_checkpoint(path)
     torch.save([1, 2], path)

@@ -6,17 +6,18 @@ import copy
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import polars as pl
 
-from cotrain._base import versions, write_text_atomically
+from cotrain._base import versions, write_lock, write_text_atomically
 from cotrain.comparison._references import single_task_learners, trees_table
 from cotrain.comparison._verdict import verdicts
 from cotrain.comparison.runs._result import RunResult, TaskVerdict
 from cotrain.evaluation import EvaluationTable, delta_m_of, diagnostics
-from cotrain.learner import METRICS, Configuration, Learner, SplitTable
+from cotrain.learner import METRICS, Configuration, Learner, SplitTable, seal_run
 from cotrain.learner._fitting import FitOptions
 from cotrain.learner._learner import fit_learner
 from cotrain.training import Logger, ProgressLogger, TensorBoardLogger
@@ -51,7 +52,31 @@ def train_run(
         DataError: the data cannot be learned from.
         RunError: the folder holds a run that would be lost, or none to resume.
     """
-    message = message or (lambda _: None)
+    with write_lock(folder):
+        outcome = _fit_and_compare(
+            configuration,
+            folder,
+            _How(resume, overwrite, tensorboard, progress),
+            message or (lambda _: None),
+        )
+        text = json.dumps(outcome.to_json(), ensure_ascii=False, indent=1)
+        write_text_atomically(folder / METRICS, text + "\n")
+        seal_run(folder)
+    return outcome
+
+
+@final
+@dataclass(frozen=True)
+class _How:
+    """How a run is trained; see `train_run`."""
+
+    resume: bool
+    overwrite: bool
+    tensorboard: bool
+    progress: bool | None
+
+
+def _fit_and_compare(configuration: Configuration, folder: Path, how: _How, message: Message) -> RunResult:
     clock = _Clock()
     split = SplitTable.of(configuration)
     split.require_labels()
@@ -63,12 +88,13 @@ def train_run(
         options = FitOptions(
             unlabelled=split.typed("unlabelled"),
             run=run,
-            resume=resume and run is not None,
-            overwrite=overwrite,
+            resume=how.resume and run is not None,
+            overwrite=how.overwrite,
             progress=False,
-            loggers=_loggers(title, progress, run if tensorboard else None),
+            loggers=_loggers(title, how.progress, run if how.tensorboard else None),
             left_out=split.left_out,
             config=configuration.config() if run is not None else None,
+            test=test if run is not None and test.height else None,
         )
         held = split.typed("validation") if validation.height else None
         return fit_learner(learner, split.typed("train"), held, options)
@@ -89,7 +115,7 @@ def train_run(
             clock.lap("trees")
         table, judged = _tested(learner, singles, trees, test)
     gain = delta_m_of(table) if singles and test.height else None
-    outcome = RunResult(
+    return RunResult(
         table=table,
         verdicts=judged,
         delta_m=None if gain is None else gain.value,
@@ -102,9 +128,6 @@ def train_run(
         diagnostics=_diagnostics(learner, test) if test.height else {},
         versions=versions(),
     )
-    text = json.dumps(outcome.to_json(), ensure_ascii=False, indent=1)
-    write_text_atomically(folder / METRICS, text + "\n")
-    return outcome
 
 
 def _loggers(title: str, progress: bool | None, run: Path | None) -> list[Logger]:
