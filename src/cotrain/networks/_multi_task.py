@@ -41,7 +41,7 @@ class MultiTaskNetwork(nn.Module):
         super().__init__()
         if set(heads) != set(sharing.tasks):
             raise InvalidArgumentError(
-                f"MultiTaskModel(heads=...) has heads for {sorted(heads)}, but the architecture was built "
+                f"MultiTaskNetwork(heads=...) has heads for {sorted(heads)}, but the architecture was built "
                 f"for the tasks {sorted(sharing.tasks)}: give one head per task."
             )
         self.sharing = sharing

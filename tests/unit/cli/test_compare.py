@@ -1,0 +1,38 @@
+from cotrain.cli._compare import print_results
+
+RESULTS = {
+    "chosen": "HardSharing",
+    "seeds": [0, 1, 2],
+    "tasks": [
+        {"name": "big", "metric": "auroc", "figures": {"HardSharing": {"mean": 0.8125}, "constant": {}}},
+    ],
+    "verdicts": {"HardSharing": [{"sentence": "big: helped."}]},
+    "methods": [
+        {"name": "HardSharing", "delta_m": 0.0123, "delta_m_per_metric": None, "worst_task": "big",
+         "mean_rank": 1.0, "failed": None},
+        {"name": "broken", "delta_m": None, "delta_m_per_metric": None, "worst_task": None,
+         "mean_rank": None, "failed": "ValueError: no"},
+    ],
+    "definition": "delta_m is a mean.", "definition_per_metric": "", "notes": ["One note."],
+}  # fmt: skip
+
+
+def test_the_verdict_of_the_chosen_method_comes_first(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    print_results(RESULTS)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["Best on the validation rows: HardSharing.", "• big: helped."]
+    text = "\n".join(lines)
+    for shown in ("mean of 3 seeds", "0.812", "+1.23%", "delta_m is a mean.", "One note."):
+        assert shown in text
+
+
+def test_what_has_failed_says_why(capsys):
+    print_results(RESULTS)
+    assert "broken has failed: ValueError: no" in capsys.readouterr().out
+
+
+def test_a_configuration_without_such_a_section_still_gets_a_sentence_for_a_bad_key(cotrain, run):
+    status, _, err = cotrain("compare", "job.yaml", "--set", "compare.sedes=3")
+    assert status == 2
+    assert "sedes" in err

@@ -1,0 +1,23 @@
+import json
+
+from cotrain.cli._output import print_json, print_table, status
+
+
+def test_json_is_strict_whatever_is_in_it(capsys):
+    print_json({"a": float("nan"), 1: [float("inf"), 0.5], "b": (1, "ü")})
+    text = capsys.readouterr().out
+    assert json.loads(text) == {"a": None, "1": [None, 0.5], "b": [1, "ü"]}
+    assert "ü" in text
+
+
+def test_names_are_never_read_as_markup(capsys):
+    print_table("[b]t", ["[red]name"], [["[/]x"], [None], [float("nan")], [0.25], [12.5]])
+    out = capsys.readouterr().out
+    for text in ("[b]t", "[red]name", "[/]x", "–", "0.250", "12.5"):
+        assert text in out
+
+
+def test_status_goes_to_standard_error(capsys):
+    status("reading [a]")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "reading [a]\n")

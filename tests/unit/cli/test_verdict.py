@@ -1,0 +1,26 @@
+from cotrain.cli._verdict import MOST_PARTS, print_evaluation
+from cotrain.evaluation import EvaluationRow, EvaluationTable
+
+
+def rows(n_parts):
+    beside = {"constant": 0.5, "single_task": 0.7}
+    whole = EvaluationRow("genres", "auroc", "max", None, 9, 0.75, beside)
+    parts = [EvaluationRow("genres", "auroc", "max", f"part{i}", 9, 0.6, beside) for i in range(n_parts)]
+    other = EvaluationRow("genres", "f1", "max", "part0", 9, 0.1, beside)
+    return EvaluationTable([whole, *parts, other])
+
+
+def test_references_stand_beside_the_value_under_their_names(capsys):
+    print_evaluation(rows(0))
+    out = capsys.readouterr().out
+    for text in ("together", "constant", "alone", "0.750", "0.500", "0.700"):
+        assert text in out
+
+
+def test_a_few_parts_are_shown_and_many_are_not(capsys):
+    print_evaluation(rows(2))
+    out = capsys.readouterr().out
+    assert "part1" in out
+    assert "f1" not in out
+    print_evaluation(rows(MOST_PARTS + 1))
+    assert "part1" not in capsys.readouterr().out

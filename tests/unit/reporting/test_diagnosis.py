@@ -1,0 +1,36 @@
+import pytest
+
+from cotrain.reporting._diagnosis import calibration_distance, calibration_gap, diagnosis_sections
+from cotrain.reporting._draw import Pen
+
+pytest.importorskip("matplotlib", reason="the extra 'report' is not installed")
+
+BINS = [{"confidence": 0.9, "right": 0.7, "n": 10}, {"confidence": 0.6, "right": 0.8, "n": 30}]
+FOUND = {
+    "a": {"calibration": BINS, "confusion": {"names": ["x", "y"], "counts": [[5, 1], [2, 9]]}},
+    "b": {
+        "residuals": [
+            {"name": "b", "n": 3, "mean_error": 0.1, "half_within": 0.2, "true": [1, 2, 3],
+             "predicted": [1.1, 2.1, 3.1]}
+        ]
+    },
+}  # fmt: skip
+
+
+def test_too_sure_and_too_shy_cancel_in_the_gap_and_not_in_the_distance():
+    assert calibration_gap(BINS) == pytest.approx((10 * 0.2 - 30 * 0.2) / 40)
+    assert calibration_distance(BINS) == pytest.approx(0.2)
+    assert calibration_gap([]) == calibration_distance([]) == 0.0
+
+
+def test_there_is_a_section_for_each_kind_of_figure():
+    titles = [section.title for section in diagnosis_sections(FOUND, Pen())]
+    assert len(titles) == 3
+    assert titles[1:] == [
+        "What is mistaken for what on the test rows",
+        "Predicted and true values on the test rows",
+    ]
+
+
+def test_without_figures_there_is_nothing():
+    assert diagnosis_sections({"a": {}}, Pen()) == []
