@@ -67,3 +67,17 @@ def test_no_scale_stops_the_updates_or_makes_them_run_away(name, which, dtype):
         assert (lengths > 0).all(), scale
         # no longer than the first one was, but for a factor that the draw of the losses explains
         assert lengths.max() < 1e3 * lengths[0] * plain.max() / plain[0], scale
+
+
+#: Its running means of the gradients themselves keep such a batch, as any momentum does.
+KEEPS_A_SPIKE = {"MoCo"}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in KEEPS_A_SPIKE])
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_after_one_batch_of_another_size_updates_have_their_size_again(name, scale):
+    plain = lengths_of_updates(name, np.ones((30, K)), np.float64)
+    factors = np.ones((30, K))
+    factors[3, 1] = scale
+    lengths = lengths_of_updates(name, factors, np.float64)
+    assert 0.05 < lengths[-1] / plain[-1] < 5

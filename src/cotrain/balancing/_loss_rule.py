@@ -9,6 +9,9 @@ from cotrain._base import InvalidArgumentError
 from cotrain.balancing._arrays import Array, detached, namespace_of, widened
 from cotrain.balancing._base import Balancer, Needs
 
+#: How many times larger than before one batch can make the largest loss seen.
+LARGEST_GROWTH = 10.0
+
 
 class LossRule(Balancer):
     """A method that looks at losses only: no extra backward pass and no host synchronisation.
@@ -84,13 +87,17 @@ class LossRule(Balancer):
     def _positive_losses(self, xp: Any, losses_K: Array, active_K: Array) -> Array:
         """Return the losses in a form that a logarithm can be taken of.
 
-        Losses that were never negative stay as they are, down to 1e-8 of the largest seen. A loss that was
-        is counted from a running lower bound: its lowest value so far less a tenth of its range.
+        Losses that were never negative stay as they are, down to 1e-8 of the largest seen (which one batch
+        raises tenfold at most). A loss that was negative is counted from a running lower bound: its lowest
+        value so far less a tenth of its range.
         """
         old_lowest_K = self._recall(xp, "lowest", losses_K, 0.0)
         old_highest_K = self._recall(xp, "highest", losses_K, 0.0)
         lowest_K = self._keep(xp, "lowest", xp.minimum(old_lowest_K, losses_K), old_lowest_K, active_K)
-        highest_K = self._keep(xp, "highest", xp.maximum(old_highest_K, losses_K), old_highest_K, active_K)
+        # it grows tenfold a step at most, so that one broken batch does not set what counts as zero
+        cap_K = xp.where(old_highest_K > 0, LARGEST_GROWTH * old_highest_K, xp.abs(losses_K))
+        new_highest_K = xp.maximum(old_highest_K, xp.minimum(losses_K, cap_K))
+        highest_K = self._keep(xp, "highest", new_highest_K, old_highest_K, active_K)
         bound_K = xp.where(lowest_K < 0, lowest_K - 0.1 * (highest_K - lowest_K), xp.zeros_like(lowest_K))
         above_K = xp.maximum(losses_K - bound_K, 1e-8 * (highest_K - bound_K))
         return xp.where(above_K > 0, above_K, xp.ones_like(above_K))
