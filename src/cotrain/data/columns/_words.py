@@ -73,6 +73,16 @@ def best_segmenter(text: pl.Series) -> str:
     return "jieba" if chinese and importlib.util.find_spec("jieba") is not None else "pairs"
 
 
+def is_pair(words: pl.Series) -> pl.Series:
+    """Return which words are pairs, or longer words, of a script without spaces.
+
+    Example:
+        >>> is_pair(pl.Series(["电影", "电", "film"])).to_list()
+        [True, False, False]
+    """
+    return words.str.contains(rf"^[{_UNSPACED}]{{2,}}$")
+
+
 def require_jieba(column: str) -> None:
     """Raise `MissingExtraError` where a model was trained with jieba and it is not installed here."""
     if importlib.util.find_spec("jieba") is None:
