@@ -117,6 +117,7 @@ class Killed(Exception):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [1, 3, 5, 7])
 def test_a_run_killed_between_or_within_rounds_ends_the_same(tmp_path: Path, monkeypatch, after: int):
     frame = table()

@@ -16,6 +16,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "co-training.md
 TEXT = PAGE.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_python_block_runs():
     (code,) = re.findall(r"^```python\n(.*?)^```", TEXT, re.M | re.S)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

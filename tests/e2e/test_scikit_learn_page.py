@@ -13,6 +13,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "scikit-learn.m
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", BLOCKS, ids=["classifier", "regressor"])
 def test_the_python_blocks_run(code: str):
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)

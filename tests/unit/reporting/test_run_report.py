@@ -149,6 +149,7 @@ def test_colours_follow_the_page() -> None:
     assert "@media print" in markup
 
 
+@pytest.mark.slow
 def test_equal_results_give_equal_files_and_many_tasks_stay_small() -> None:
     names = [f"task {i}" for i in range(25)]
     first, second = report(names), report(names)

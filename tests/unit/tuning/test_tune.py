@@ -150,6 +150,7 @@ def test_a_storage_that_is_none_is_told(data: Path, tmp_path: Path) -> None:
         tune(job_of(data, fields=RATE), tmp_path / "s", storage="sqlite:////no/such/folder/x.db")
 
 
+@pytest.mark.slow
 def test_a_database_works_too(data: Path, tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path / 'x.db'}"
     results = tune(job_of(data, fields=RATE, trials=1), tmp_path / "s", storage=storage)
