@@ -36,7 +36,7 @@ def test_the_loop_of_ones_own_runs():
 
     encoder = ct.networks.TableEncoder(width=4, depth=0)
     sharing = ct.networks.HardSharing().build(lambda: encoder.build(InputSpec(n_numbers=2)), ["a", "b"])
-    model = ct.networks.MultiTaskModel(sharing, {name: torch.nn.Linear(4, 1) for name in ("a", "b")})
+    model = ct.networks.MultiTaskNetwork(sharing, {name: torch.nn.Linear(4, 1) for name in ("a", "b")})
     outputs = model({"numbers": torch.randn(6, 2)})
     names = {"ct": ct, "model": model, "loss_a": outputs["a"].mean(), "loss_b": outputs["b"].square().mean()}
     exec(compile(blocks("python")[1], "README", "exec"), names)
