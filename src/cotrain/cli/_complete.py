@@ -34,14 +34,15 @@ def complete(
 
     from cotrain._base import ConfigError
     from cotrain.cli._output import print_json, status
-    from cotrain.data import read_table, write_table
+    from cotrain.data import lossless, read_cells, write_table
     from cotrain.learner import Learner, complete
 
     if output is not None and output.exists() and not overwrite:
         raise ConfigError(
             f"{output} is there already: choose another --output, or replace it with --overwrite."
         )
-    table = complete(Learner.load(run), read_table(data, query), min_confidence=min_confidence)
+    cells = lossless(read_cells(data, query))
+    table = complete(Learner.load(run), cells, min_confidence=min_confidence)
     sources = {c: dict(table[c].value_counts().iter_rows()) for c in table.columns if c.endswith("_source")}
     counts = {column.removesuffix("_source"): found for column, found in sources.items()}
     if output is not None:

@@ -179,7 +179,7 @@ def changed_parameters(obj: object) -> dict[str, Any]:
 
 def _convert(annotation: Any, value: object, where: str) -> object:
     """Check a plain value against an annotation; build components where the annotation asks for them."""
-    if isinstance(annotation, type) and isinstance(value, annotation):
+    if isinstance(annotation, type) and isinstance(value, annotation) and type(value) is not bool:
         return value
     if value is None and type(None) in typing.get_args(annotation):
         return None
@@ -198,6 +198,11 @@ def _convert(annotation: Any, value: object, where: str) -> object:
             if isinstance(value, str) or not isinstance(value, Sequence):
                 raise ConfigError(f"{where}: expected a list, got {value!r}.")
             return [_convert(members[0], item, f"{where}[{i}]") for i, item in enumerate(value)]
+    wrong = None if _allows_bool(annotation) else _first_bool(value)
+    if wrong is not None:
+        # Python counts true as 1: learning_rate: true would train, and with the rate 1.
+        said = "true (also: yes, on)" if wrong else "false (also: no, off)"
+        raise ConfigError(f"{where}: expected no {said} here, got {value!r}; put words in quotes.")
     try:
         return TypeAdapter(annotation).validate_python(value)
     except PydanticUserError:
@@ -205,6 +210,23 @@ def _convert(annotation: Any, value: object, where: str) -> object:
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(f"{where}: {first['msg']}, got {value!r}.") from error
+
+
+def _allows_bool(annotation: Any) -> bool:
+    """Whether true and false are values of this type, or anything is."""
+    if annotation in (bool, Any, object):
+        return True
+    members = typing.get_args(annotation)
+    if typing.get_origin(annotation) is typing.Literal:
+        return any(isinstance(member, bool) for member in members)
+    return any(_allows_bool(member) for member in members) or not (members or isinstance(annotation, type))
+
+
+def _first_bool(value: object) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return next((found for item in inner if (found := _first_bool(item)) is not None), None)
 
 
 def _has_components(annotation: Any) -> bool:

@@ -10,7 +10,7 @@ from cotrain.data._missing import Missing
 from cotrain.data._read import read_cells
 from cotrain.data._schema import ColumnChoice, ColumnNote, Schema, kind_names
 from cotrain.data._split import Split, split_rows, strata
-from cotrain.data._table import MissingWords, TypedTable, read_table, require_types
+from cotrain.data._table import MissingWords, TypedTable, lossless, read_table, require_types
 from cotrain.data._tensors import table_tensors
 from cotrain.data._write import write_table
 from cotrain.data.checks import Problem, check_missing, find_problems
@@ -36,6 +36,7 @@ __all__ = [
     "infer_kind",
     "infer_tasks",
     "kind_names",
+    "lossless",
     "read_cells",
     "read_table",
     "require_types",

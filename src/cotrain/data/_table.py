@@ -151,6 +151,22 @@ def read_table(source: Any, query: str | None = None, *, missing: MissingWords =
     return TypedTable.read(source, query, missing=missing).frame
 
 
+def lossless(cells: pl.DataFrame) -> pl.DataFrame:
+    """Return the cells of a file with those columns typed that are written back letter for letter.
+
+    Example:
+        >>> frame = lossless(pl.DataFrame({"n": ["1", None], "price": ["1.50", "2"], "zip": ["00501", "NA"]}))
+        >>> frame.schema.dtypes(), frame["price"].to_list()
+        ([Int64, String, String], ['1.50', '2'])
+    """
+    return cells.with_columns(
+        typed
+        for column in cells.iter_columns()
+        if column.dtype == pl.String
+        and (typed := _settle(column, Missing([]), None)[0]).cast(pl.String).equals(column, null_equal=True)
+    )
+
+
 def require_types(types: object) -> dict[str, str]:
     """Return saved types, or raise `DataError` if they are damaged."""
     if not isinstance(types, Mapping) or not set(types.values()) <= set(TYPES):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ import polars as pl
 
 from cotrain._base import InvalidArgumentError, at_least
 from cotrain.cotraining import prediction_of_output
-from cotrain.data import read_table
+from cotrain.data import lossless, read_cells
 from cotrain.tasks import Task
 
 if TYPE_CHECKING:
@@ -47,10 +48,12 @@ def complete(learner: Learner, data: object, *, min_confidence: float = 0.0) -> 
         raise InvalidArgumentError(
             f"complete(min_confidence={min_confidence!r}): expected a number in [0, 1]."
         )
-    frame = read_table(data)
-    inputs = learner.preprocessor.inputs(frame)
-    outputs = learner.outputs(frame)
-    filled = frame
+    # What is filled in are the user's own cells; what is predicted from and counts as empty, the typed ones.
+    is_file = isinstance(data, str | Path)
+    filled = lossless(read_cells(data)) if is_file else read_cells(data)
+    typed = learner.preprocessor.table(filled)
+    inputs = learner.preprocessor.inputs(typed)
+    outputs = learner.outputs(typed)
     for task in learner.preprocessor.tasks:
         prediction = prediction_of_output(task, outputs[task.name])
         sure = learner.fitted.confidence.sure(task, prediction)
@@ -64,7 +67,9 @@ def complete(learner: Learner, data: object, *, min_confidence: float = 0.0) -> 
             one = place if len(task.columns) == sure.shape[1] else int(sure.sum(axis=0).argmin())
             mine = sure[:, place] if len(task.columns) == sure.shape[1] else sure.min(axis=1)
             record = None if made is None else made.filter(pl.col("target") == one)
-            filled = _with_column(filled, column, values, mine, min_confidence, record)
+            absent = column not in filled.columns
+            empty = np.ones(typed.height, bool) if absent else typed.frame[column].is_null().to_numpy()
+            filled = _with_column(filled, column, values, empty, mine, min_confidence, record)
     return filled
 
 
@@ -86,14 +91,12 @@ def _with_column(
     frame: pl.DataFrame,
     column: str,
     values: pl.Series,
+    empty: np.ndarray,
     sure: np.ndarray,
     min_confidence: float,
     made: pl.DataFrame | None,
 ) -> pl.DataFrame:
     given = frame[column] if column in frame.columns else pl.Series(column, [None] * frame.height)
-    empty = given.is_null().to_numpy()
-    if given.dtype.is_float():
-        empty = empty | given.is_nan().fill_null(True).to_numpy()
     fill = empty & ~(sure < at_least(min_confidence))
     kind = values.dtype if given.dtype == pl.Null else given.dtype
     if kind.is_integer() and values.dtype.is_float():

@@ -8,10 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, final
 
-import yaml
-
 from cotrain._base import ConfigError, constructor_parameters, did_you_mean
-from cotrain.configuration import construct_class, describe
+from cotrain.configuration import construct_class, describe, read_yaml
 from cotrain.data import Split, TypedTable
 from cotrain.learner._learner import Learner
 
@@ -84,9 +82,9 @@ class Configuration:
             hint = f": {did_you_mean(path.name, near)}" if near else ": make one with cotrain init."
             raise ConfigError(f"There is no configuration file {path}{hint}")
         try:
-            config = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
+            config = read_yaml(path.read_text(encoding="utf-8"))
+        except (ConfigError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: {error}") from error
         if not isinstance(config, dict):
             raise ConfigError(f"{path} must hold keys and values such as data: and tasks:, got {config!r}.")
         for setting in settings:
@@ -152,9 +150,9 @@ def _override(config: dict[str, Any], setting: str) -> None:
     if not equals or not key:
         raise ConfigError(f"--set {setting!r}: expected key=value, such as training.epochs=5.")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {setting!r}: the value is not valid YAML: {error}.") from error
+        value = read_yaml(text)
+    except ConfigError as error:
+        raise ConfigError(f"--set {setting!r}: {error}") from error
     _set(config, key, value, f"--set {setting!r}")
 
 

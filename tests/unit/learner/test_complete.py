@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -143,3 +145,16 @@ def test_without_held_out_rows_numbers_say_nothing_of_their_confidence():
     table = complete(learner, frame, min_confidence=0.9)
     assert table["size_confidence"].null_count() == 80
     assert table["size"].null_count() == 0
+
+
+def test_cells_of_a_file_come_back_letter_for_letter(tmp_path: Path) -> None:
+    rows = [f"{i:05d},{i % 3}.50,{'NA' if i % 4 else ' x '},{'yes' if i % 2 else 'no'}" for i in range(60)]
+    rows[7] = "00007,1.50,NA,"
+    path = tmp_path / "t.csv"
+    path.write_text("zip,price,note,y\n" + "\n".join(rows) + "\n")
+    learner = ct.Learner([ct.tasks.Binary("y")], training=ct.Training(epochs=1))
+    completed = complete(learner.fit(path, validation=0.2, progress=False), path)
+    lines = completed.select("zip", "price", "note", "y").write_csv().splitlines()[1:]
+    assert [line for i, line in enumerate(lines) if i != 7] == [row for i, row in enumerate(rows) if i != 7]
+    assert lines[7].startswith("00007,1.50,NA,")
+    assert lines[7].split(",")[3] in ("yes", "no")
