@@ -42,7 +42,7 @@ def test_where_a_condition_does_not_hold_there_is_no_label() -> None:
 
 
 def test_a_condition_that_is_none_or_cannot_be_evaluated_says_so() -> None:
-    with pytest.raises(DataError, match="not true or false"):
+    with pytest.raises(DataError, match="true or false: compare something"):
         fitted(when="x + 1")
     with pytest.raises(DataError, match="cannot evaluate"):
         fitted(when="nowhere > 1")
