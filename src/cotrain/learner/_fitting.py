@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, final
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError
 from cotrain.balancing import Balancer
 from cotrain.cotraining import CoTraining
 from cotrain.data import ColumnChoice, MissingWords
@@ -20,8 +20,10 @@ from cotrain.learner._preprocessing import Preprocessor
 from cotrain.learner._provenance import Provenance
 from cotrain.learner._run_folder import HISTORY, STATE, RunOptions, begin_run, seal_run, write_weights
 from cotrain.learner._train_validation_split import divide
+from cotrain.networks import MultiTaskNetwork, OutputSpace
 from cotrain.tasks import Task
 from cotrain.training import (
+    Examples,
     Fit,
     FitResult,
     FrozenNetworks,
@@ -29,6 +31,7 @@ from cotrain.training import (
     Logger,
     ProgressLogger,
     Training,
+    outputs_of,
 )
 
 #: What is called of a logger.
@@ -128,9 +131,16 @@ class Fitting:
             missing=recipe.missing,
         )
         self.preprocessor, self.train = Preprocessor.fit(
-            train, copy.deepcopy(recipe.tasks), recipe.columns, options.left_out, recipe.missing
+            train,
+            copy.deepcopy(recipe.tasks),
+            recipe.columns,
+            options.left_out,
+            recipe.missing,
+            recipe.architecture.output_space,
         )
         self.held = None if held is None else self.preprocessor.examples(held)
+        for rows in (self.train, self.held):
+            _require_consistent(recipe.architecture.output_space, rows)
         self.loggers = [*options.loggers, *ProgressLogger.wanted(options.progress)]
         if self.folder is not None:
             test = None if options.test is None else self.preprocessor.examples(options.test)
@@ -152,6 +162,7 @@ class Fitting:
         model = self.recipe.architecture.build(self.preprocessor)
         for task, head in zip(self.preprocessor.tasks, model.heads, strict=True):
             task.start_head(head, self.train.targets[task.name], self.train.masks[task.name])
+        _require_outputs(model, self.preprocessor.tasks, self.train)
         checkpoint = None if self.folder is None else self.folder / STATE
         fit = Fit(
             model,
@@ -207,3 +218,23 @@ class Fitting:
             folder=self.folder,
             loggers=self.loggers,
         )
+
+
+def _require_outputs(model: MultiTaskNetwork, tasks: Sequence[Task], rows: Examples) -> None:
+    """Raise `InvalidArgumentError` if the network's outputs for a row are not what the tasks read."""
+    outputs = outputs_of(model, {name: tensor[:1] for name, tensor in rows.inputs.items()})
+    for task in tasks:
+        shape = tuple(outputs[task.name].shape)
+        if task.reads == "vector" and shape != (1, task.n_outputs):
+            raise InvalidArgumentError(
+                f"For one row the head of the task {task.name!r} gives {shape}, expected "
+                f"{(1, task.n_outputs)}: let the encoder give one vector per row (pool=True)."
+            )
+
+
+def _require_consistent(output_space: OutputSpace | None, rows: Examples | None) -> None:
+    """Raise `DataError` if labels contradict one another."""
+    if output_space is not None and rows is not None:
+        sentence = output_space.contradiction(rows.targets, rows.masks)
+        if sentence:
+            raise DataError(sentence)

@@ -62,7 +62,7 @@ class Learner:
         seed: names every random stream; equal seeds give equal results on equal machines.
 
     Raises:
-        InvalidArgumentError: no tasks, or two of the same name.
+        InvalidArgumentError: no tasks, or two of the same name, or the parts do not fit one another.
 
     Example:
         >>> import cotrain as ct
@@ -111,6 +111,7 @@ class Learner:
         self.output_space = output_space
         if output_space is not None:
             output_space.check(self.tasks)
+        _require_vectors(self.encoder, self.tasks)
         self.columns = dict(columns or {})
         Missing(missing)
         self.missing = missing
@@ -232,7 +233,7 @@ class Learner:
         config |= {} if encoder is None else {"encoder": encoder}
         try:
             learner = construct_class(cls, config, f"{folder}/config.yaml")
-            preprocessor = Preprocessor.from_json(schema, copy.deepcopy(learner.tasks))
+            preprocessor = Preprocessor.from_json(schema, copy.deepcopy(learner.tasks), learner.output_space)
         except (KeyError, TypeError) as error:
             raise RunError(f"{folder} is damaged: config.yaml or schema.json lacks {error}.") from error
         weights, weights_of = read_weights(folder)
@@ -302,3 +303,14 @@ def fit_learner(learner: Learner, data: object, validation: object, options: Fit
         learner._fitted, learner._result = fitting.run()
         learner._fitted = fitting.calibrated(learner._fitted)
     return learner
+
+
+def _require_vectors(encoder: Encoder, tasks: Sequence[Task]) -> None:
+    """Raise `InvalidArgumentError` if a task reads one vector per row and the encoder gives many."""
+    for task in tasks:
+        if task.reads == "vector" and encoder.keeps_positions:
+            option = "pool=True" if hasattr(encoder, "pool") else "pooling='mean'"
+            raise InvalidArgumentError(
+                f"{type(encoder).__name__} gives a vector for every position, but the task {task.name!r} "
+                f"({type(task).__name__}) needs one for the whole row: use {option}."
+            )

@@ -23,6 +23,7 @@ from cotrain.data import (
     stack_dataset,
     table_tensors,
 )
+from cotrain.networks import OutputSpace
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
@@ -38,6 +39,7 @@ class Preprocessor:
         constants: task -> the best constant output [O] on the training labels.
         table: the training table, for the types of its columns and what counted as missing; no rows of it are
             kept.
+        output_space: knows which labels imply others.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Preprocessor:
         spec: InputSpec,
         constants: Mapping[str, Tensor],
         table: TypedTable | None = None,
+        output_space: OutputSpace | None = None,
     ) -> None:
         self.types = {} if table is None else table.types
         self.missing = Missing() if table is None else table.missing
@@ -54,6 +57,7 @@ class Preprocessor:
         self.schema = schema
         self.spec = spec
         self.constants = dict(constants)
+        self.output_space = output_space
 
     @classmethod
     def fit(
@@ -63,6 +67,7 @@ class Preprocessor:
         columns: Mapping[str, ColumnChoice],
         left_out: Sequence[str],
         missing: MissingWords = None,
+        output_space: OutputSpace | None = None,
     ) -> tuple[Self, Examples]:
         """Learn from the training rows, and return them coded as well.
 
@@ -75,13 +80,17 @@ class Preprocessor:
             columns: kinds of input columns that the user has chosen.
             left_out: columns that are neither inputs nor targets, such as the split.
             missing: words that mean "nothing", see `Missing`.
+            output_space: knows which labels imply others; those are filled in.
+
+        Raises:
+            DataError: there is nothing to learn from.
         """
         if isinstance(train, Dataset):
             inputs, targets = stack_dataset(cast(MapDataset, train), _columns(tasks))
             for task in tasks:
                 task.fit(targets)
-            preprocessor = cls(tasks, None, dataset_spec(inputs), {})
-            examples = Examples(inputs, *preprocessor._labels(targets))
+            preprocessor = cls(tasks, None, dataset_spec(inputs), {}, output_space=output_space)
+            examples = preprocessor._completed(Examples(inputs, *preprocessor._labels(targets)))
         else:
             table = TypedTable.read(train, missing=missing, targets=_columns(tasks))
             frame = table.frame
@@ -92,7 +101,7 @@ class Preprocessor:
             schema = Schema.infer(
                 rows, exclude=[*_columns(tasks), *left_out], overrides=columns, types=table.types
             ).fit(rows)
-            preprocessor = cls(tasks, schema, schema.spec(), {}, table)
+            preprocessor = cls(tasks, schema, schema.spec(), {}, table, output_space)
             examples = preprocessor.examples(table)
         for task in tasks:
             truth = (examples.targets[task.name], examples.masks[task.name])
@@ -110,9 +119,9 @@ class Preprocessor:
         """Return inputs, coded targets and label masks."""
         if isinstance(data, Dataset):
             inputs, targets = stack_dataset(cast(MapDataset, data), _columns(self.tasks))
-            return Examples(inputs, *self._labels(targets))
+            return self._completed(Examples(inputs, *self._labels(targets)))
         schema = self._schema(data)
-        return Examples(**table_tensors(self.table(data).frame, schema, self.tasks))
+        return self._completed(Examples(**table_tensors(self.table(data).frame, schema, self.tasks)))
 
     def table(self, data: object) -> TypedTable:
         """Return any table with the types that its columns had in training."""
@@ -131,7 +140,9 @@ class Preprocessor:
         }
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any], tasks: Sequence[Task]) -> Self:
+    def from_json(
+        cls, values: Mapping[str, Any], tasks: Sequence[Task], output_space: OutputSpace | None = None
+    ) -> Self:
         """Take over what `to_json` gave."""
         for task in tasks:
             task.load_state_dict(values["tasks"][task.name])
@@ -140,9 +151,10 @@ class Preprocessor:
             schema = Schema.from_json(values["columns"])
             types = require_types(values.get("types", {}))
             table = TypedTable(pl.DataFrame(), types, Missing(values.get("missing")))
-            return cls(tasks, schema, schema.spec(), constants, table)
+            return cls(tasks, schema, schema.spec(), constants, table, output_space)
         shapes = {name: tuple(shape) for name, shape in values["tensors"].items()}
-        return cls(tasks, None, InputSpec(tensors=shapes, vocabularies=values["vocabularies"]), constants)
+        spec = InputSpec(tensors=shapes, vocabularies=values["vocabularies"])
+        return cls(tasks, None, spec, constants, output_space=output_space)
 
     def _schema(self, data: object) -> Schema:
         if self.schema is None:
@@ -151,6 +163,12 @@ class Preprocessor:
                 f"{type(data).__name__}."
             )
         return self.schema
+
+    def _completed(self, examples: Examples) -> Examples:
+        """Return the rows with the labels that others imply."""
+        if self.output_space is None:
+            return examples
+        return Examples(examples.inputs, *self.output_space.implied(examples.targets, examples.masks))
 
     def _labels(self, targets: pl.DataFrame) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         coded = {task.name: task.encode(targets) for task in self.tasks}

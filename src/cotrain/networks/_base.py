@@ -39,6 +39,11 @@ class Encoder(nn.Module, ABC):
     #: D of the last stage's representation, `widths[-1]`; known after `build` at the latest.
     width: int
 
+    @property
+    def keeps_positions(self) -> bool:
+        """Whether the options ask for a vector per position in place of one per row. Known before `build`."""
+        return False
+
     @abstractmethod
     def build(self, spec: InputSpec) -> Self:
         """Make the parameters for inputs of these sizes and return self."""

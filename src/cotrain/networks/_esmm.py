@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import final
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cotrain._base import InvalidArgumentError, did_you_mean
-from cotrain.networks._output_space import OutputSpace
+from cotrain.networks._output_space import Labels, OutputSpace
 from cotrain.tasks import Binary, Task
 
 
@@ -23,8 +24,8 @@ class ESMM(OutputSpace):
 
     oᵢ: output of the i-th task's head, which thus learns P(yᵢ = 1 | yᵢ₋₁ = 1, x), such as the rate of
     purchases among clicks, from all rows: no row is left out because the earlier event did not happen, so
-    the tasks of the chain must be labelled on all rows (0 where the earlier event did not happen) and must
-    not have a `when`.
+    the tasks of the chain must not have a `when`. A label that another one implies is filled in: where an
+    event did not happen those after it did not either, and where one happened so did those before it.
 
     Source: Ma et al., "Entire Space Multi-Task Model: An Effective Approach for Estimating Post-Click
     Conversion Rate", 2018, https://arxiv.org/abs/1804.07931
@@ -79,8 +80,34 @@ class ESMM(OutputSpace):
             if task.when is not None:
                 raise InvalidArgumentError(
                     f"ESMM(chain=...) learns the task {name!r} from all rows, but it has when={task.when!r}: "
-                    "drop the condition, and label the rows where the earlier event did not happen with 0."
+                    "drop the condition: where the earlier event did not happen the label is 0, given or not."
                 )
+
+    def implied(self, targets: Labels, masks: Labels) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Fill in 1 before an event that happened and 0 after one that did not, where there is no label."""
+        targets, masks = dict(targets), dict(masks)
+        pairs = list(itertools.pairwise(self.chain))
+        for earlier, later in reversed(pairs):
+            happened = (masks[later] > 0) & (targets[later] == 1) & ~(masks[earlier] > 0)
+            targets[earlier] = torch.where(happened, 1.0, targets[earlier])
+            masks[earlier] = torch.where(happened, 1, masks[earlier]).to(masks[earlier].dtype)
+        for earlier, later in pairs:
+            failed = (masks[earlier] > 0) & (targets[earlier] == 0) & ~(masks[later] > 0)
+            targets[later] = torch.where(failed, 0.0, targets[later])
+            masks[later] = torch.where(failed, 1, masks[later]).to(masks[later].dtype)
+        return targets, masks
+
+    def contradiction(self, targets: Labels, masks: Labels) -> str:
+        """Say how many rows have an event after one that did not happen."""
+        targets, masks = self.implied(targets, masks)
+        for earlier, later in itertools.pairwise(self.chain):
+            failed = (masks[earlier] > 0) & (targets[earlier] == 0)
+            if n := int((failed & (masks[later] > 0) & (targets[later] == 1)).sum()):
+                return (
+                    f"ESMM: {n} row{'s have' if n > 1 else ' has'} {later!r} without {earlier!r}, which the "
+                    f"chain rules out: correct the labels, or leave {later!r} out of the chain."
+                )
+        return ""
 
     def reads(self, task: str) -> tuple[str, ...]:
         """Return the tasks before this one in the chain."""

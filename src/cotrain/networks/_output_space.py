@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
 from cotrain.tasks import Task
+
+#: Task -> tensor [N, T].
+Labels = Mapping[str, Tensor]
 
 
 class OutputSpace(nn.Module, ABC):
@@ -35,6 +38,19 @@ class OutputSpace(nn.Module, ABC):
     @abstractmethod
     def check(self, tasks: Sequence[Task]) -> None:
         """Raise InvalidArgumentError if the rule does not suit these tasks."""
+
+    def implied(self, targets: Labels, masks: Labels) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return targets and masks with the labels that others imply filled in; default none are.
+
+        Args:
+            targets: task -> [N, T], coded; not changed.
+            masks: task -> [N, T], True where labelled; not changed.
+        """
+        return dict(targets), dict(masks)
+
+    def contradiction(self, targets: Labels, masks: Labels) -> str:
+        """Return a sentence on labels that cannot stand together; empty if there are none."""
+        return ""
 
     @abstractmethod
     def reads(self, task: str) -> tuple[str, ...]:

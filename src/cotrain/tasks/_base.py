@@ -60,7 +60,8 @@ class Task(ABC):
     Args:
         name: what the task is called in results; also its column unless `columns` is given.
         columns: target column or columns.
-        weight: positive factor on the loss, before any balancing.
+        weight: positive factor on the loss, before any balancing. A method that divides by a loss or by the
+            length of its gradient undoes it, and the fit says so; a preference counts under every method.
         preference: the user's priority, a positive number that the balancer takes into account.
         when: a condition on the row's columns, e.g. "clicked == 1 and country in ('DE', 'FR')": the task
             exists only on rows where it holds; elsewhere its label counts as missing. See `Condition`.
@@ -81,6 +82,8 @@ class Task(ABC):
     #: What one target is: a number (float, standardised), a label (float, 0 or 1) or a class (int64). Whoever
     #: must treat these differently, such as trees or stratified splits, asks this and never the kind.
     coding: ClassVar[Literal["number", "label", "class"]]
+    #: What the task's head reads of a row: one vector [B, D], or a vector for every position.
+    reads: ClassVar[Literal["vector", "positions"]] = "vector"
     #: Whether the classes are levels in order, so that a neighbour of the right one is nearly right.
     ordered: ClassVar[bool] = False
 
@@ -250,18 +253,14 @@ class Task(ABC):
         """Return the loss of every entry, [B, T], for outputs [B, O] and coded targets [B, T]."""
 
     @final
-    def loss(
-        self, output: Tensor, target: Tensor, mask: Tensor, denominator: Tensor | float | None = None
-    ) -> Tensor:
+    def loss(self, output: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         """Return the mean loss over the labelled entries, a scalar.
 
         Args:
             output: [B, O] from the head.
             target: [B, T] in the coding of `encode`.
-            mask: [B, T], True where labelled, or weights ≥ 0 (for pseudo-labels).
-            denominator: what to divide by; default the sum of the mask. Under data parallelism the
-                sum over all ranks divided by their number. With nothing labelled the loss is 0 and
-                its gradient is 0.
+            mask: [B, T], True where labelled, or weights ≥ 0 (for pseudo-labels). With nothing labelled the
+                loss is 0 and its gradient is 0.
 
         The loss is computed in float32 at least, under autocast too.
         """
@@ -269,9 +268,9 @@ class Task(ABC):
         if mask.dtype == torch.bool:
             kept, total = torch.where(mask, losses, 0.0), mask.sum()
             # Of rows there is at least one, or the sum is 0: no branch, and nothing divided by 0.
-            return kept.sum() / (total.clamp(min=1) if denominator is None else denominator)
+            return kept.sum() / total.clamp(min=1)
         kept, total = torch.where(mask > 0, losses * mask, 0.0), mask.sum()
-        return kept.sum() / (torch.where(total > 0, total, 1.0) if denominator is None else denominator)
+        return kept.sum() / torch.where(total > 0, total, 1.0)
 
     @abstractmethod
     def reference_output(self, targets: Tensor, mask: Tensor) -> Tensor:

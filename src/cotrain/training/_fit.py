@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from cotrain._base import RunError, mix_seed
 from cotrain.balancing import Balancer
+from cotrain.balancing._loss_scale import heeds_scale
 from cotrain.data import Batches
 from cotrain.gradients import Balance, Monitor, ReplayForward
 from cotrain.networks import MultiTaskNetwork, parameter_groups
@@ -83,15 +84,17 @@ class Fit:
         self.augment = augment
         self.labelled = labelled[with_label]
         self.train = train.take(with_label).to(self.device)
-        self.fingerprint = self.train.fingerprint()
+        self._fingerprint, self._first = "", self.train
         self.batches = Batches(self.train.parts(), batch_size=settings.batch_size, seed=seed)
         self.validator = Validator(self.tasks, train, validation)
         self.checkpoints = Checkpoints(checkpoint, settings.checkpoint_seconds)
 
+        self._remark = _remark_on_weights(self.tasks, balancer)
         balancer.start(
             len(self.tasks),
             reference_losses=[
-                task.weight * task.reference_loss(train.targets[task.name], train.masks[task.name])
+                # Of the loss without its weight, or a method that divides by it would undo the weight.
+                task.reference_loss(train.targets[task.name], train.masks[task.name])
                 for task in self.tasks
             ],
             preference=[task.preference for task in self.tasks],
@@ -140,6 +143,8 @@ class Fit:
                     [json.loads(line) for line in self.history],
                 )
             )
+            if self._remark:
+                logger.message(self._remark)
         try:
             with torch.random.fork_rng(devices):
                 while not self.finished:
@@ -257,7 +262,8 @@ class Fit:
         )
         for logger in self.loggers:
             logger.epoch(record)
-        if self.finished or self.checkpoints.due(epoch_ended=True):
+        kept = self.checkpoints.path is not None
+        if kept and (self.finished or self.checkpoints.due(epoch_ended=True)):
             self.checkpoints.write(self.state_dict())
 
     def state_dict(self) -> dict[str, Any]:
@@ -312,6 +318,13 @@ class Fit:
         self.load_state_dict(read_checkpoint(self.checkpoints.path))
 
     @property
+    def fingerprint(self) -> str:
+        """A hash of the first training rows, computed when it is first asked for."""
+        if not self._fingerprint:
+            self._fingerprint = self._first.fingerprint()
+        return self._fingerprint
+
+    @property
     def _step(self) -> int:
         return self.epoch * self.steps_per_epoch + self.step_in_epoch
 
@@ -336,3 +349,15 @@ class Fit:
         history = [json.loads(line) for line in self.history]
         skipped = {name: int(n) for name, n in self.balance.skipped.items() if n}
         return FitResult(weights, weights_of, dict(self.best.epochs), history, skipped)
+
+
+def _remark_on_weights(tasks: Sequence[Task], balancer: Balancer) -> str:
+    """Return a sentence on weights that the balancer undoes; empty where they count."""
+    weighted = [task for task in tasks if task.weight != 1]
+    if not weighted or len(tasks) == 1 or heeds_scale(balancer, len(tasks)):
+        return ""
+    names = ", ".join(f"{task.name} ({task.weight:g})" for task in weighted)
+    return (
+        f"The weight of {names} does nothing to what the tasks share: {type(balancer).__name__} undoes any "
+        "factor on a loss; give a preference instead, which it heeds."
+    )

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 import cotrain as ct
-from cotrain._base import InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError
 from cotrain.cotraining import Committee, CoTraining, Temperature
 from cotrain.learner._fitting import FitOptions
-from cotrain.training import Logger
+from cotrain.training import Examples, Logger
 
 
 def table(n: int = 90) -> pl.DataFrame:
@@ -97,3 +98,95 @@ def test_a_logger_without_a_method_is_refused_before_the_training():
 def test_there_must_be_something_to_resume():
     with pytest.raises(InvalidArgumentError, match=r"needs run=\.\.\."):
         FitOptions(resume=True)
+
+
+def chain_table(n: int = 200) -> pl.DataFrame:
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=n)
+    click = (x + generator.normal(size=n) > 0).astype(int)
+    return pl.DataFrame({"x": x, "click": click, "buy": click * (generator.random(n) < 0.5)})
+
+
+def chain_learner() -> ct.Learner:
+    return ct.Learner(
+        [ct.tasks.Binary("click"), ct.tasks.Binary("buy")],
+        encoder=ct.networks.TableEncoder(width=4, depth=0),
+        output_space=ct.networks.ESMM(["click", "buy"]),
+        training=ct.Training(epochs=2, batch_size=32),
+    )
+
+
+def test_a_label_that_the_chain_implies_is_as_good_as_given():
+    full = chain_table()
+    open_ = full.with_columns(pl.when(pl.col("click") == 1).then(pl.col("buy")).alias("buy"))
+    answers = []
+    for frame in (full, open_):
+        # The same rows train: a share of rows would be drawn by their labels.
+        fitted = chain_learner().fit(frame[:150], frame[150:], progress=False)
+        answers.append((fitted.predict(full), fitted.evaluate(frame[150:]).to_dicts()))
+    assert answers[0][0].equals(answers[1][0])
+    assert answers[0][1] == answers[1][1]
+
+
+def test_an_event_without_the_one_before_it_is_told():
+    frame = chain_table().with_columns(click=pl.when(pl.int_range(pl.len()) < 3).then(0).otherwise("click"))
+    frame = frame.with_columns(buy=pl.when(pl.int_range(pl.len()) < 3).then(1).otherwise("buy"))
+    with pytest.raises(DataError, match="3 rows have 'buy' without 'click'"):
+        chain_learner().fit(frame, None, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("balancer", "counts"), [(None, True), (ct.balancing.UPGrad(), True), (ct.balancing.UnitNorm(), False)]
+)
+def test_the_weight_of_a_task_counts_or_the_fit_says_that_it_does_not(balancer, counts):
+    answers, said = [], []
+
+    class Listening(Logger):
+        def message(self, text: str) -> None:
+            said.append(text)
+
+    for weight in (1.0, 100.0):
+        model = ct.Learner(
+            [ct.tasks.Binary("y"), ct.tasks.Regression("z", weight=weight)],
+            encoder=ct.networks.TableEncoder(width=4, depth=0),
+            training=ct.Training(epochs=2, batch_size=32),
+            balancer=balancer,
+        )
+        answers.append(model.fit(table(), 0.2, progress=False, loggers=[Listening()]).predict(table()))
+    if counts:
+        assert not answers[0].equals(answers[1])
+        assert not said
+    else:
+        assert len(said) == 1
+        assert "weight of z (100) does nothing" in said[0]
+        assert "preference" in said[0]
+
+
+class Images(torch.utils.data.Dataset):
+    def __len__(self) -> int:
+        return 40
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {"image": torch.full((1, 8, 8), index / 40), "y": index % 2}
+
+
+def test_positions_where_a_task_reads_one_vector_are_refused():
+    with pytest.raises(InvalidArgumentError, match="ConvNet gives a vector for every position.*pool=True"):
+        ct.Learner([ct.tasks.Binary("y")], encoder=ct.networks.ConvNet((4,), n_channels=1, pool=False))
+    with pytest.raises(InvalidArgumentError, match="Transformer gives a vector .*pooling='mean'"):
+        ct.Learner([ct.tasks.Binary("y")], encoder=ct.networks.Transformer(pooling="none"))
+    # What a network of the user's own gives is known when it is built.
+    encoder = ct.networks.Wrap(torch.nn.Conv2d(1, 4, 6), key="image", widths=[3])
+    with pytest.raises(InvalidArgumentError, match=r"head of the task 'y' gives .* \(1, 1\)"):
+        ct.Learner([ct.tasks.Binary("y")], encoder=encoder).fit(Images(), None, progress=False)
+
+
+def test_rows_are_hashed_for_a_checkpoint_only(tmp_path, monkeypatch):
+    hashed = []
+    real = Examples.fingerprint
+    monkeypatch.setattr(Examples, "fingerprint", lambda self: hashed.append(1) or real(self))
+    settings = CoTraining(Committee(2), max_rounds=2, updates=20)
+    learner(cotraining=settings).fit(table(400), 0.3, progress=False)
+    assert not hashed
+    learner().fit(table(), 0.2, progress=False, run=tmp_path / "run")
+    assert hashed

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import polars as pl
 import pytest
@@ -77,3 +79,31 @@ def test_a_learner_predicts_the_later_event_less_often_than_the_earlier(tmp_path
     assert ct.Learner.load(tmp_path / "run").predict(frame).equals(given)
     with pytest.raises(InvalidArgumentError, match="names the task 'by'"):
         ct.Learner(tasks, output_space=ESMM(["click", "by"]))
+
+
+def implied_slowly(rows: list[list[float | None]]) -> list[list[float | None]]:
+    """Fill the labels of a chain until nothing changes."""
+    filled = [list(row) for row in rows]
+    for row in filled:
+        for i in [*range(len(row)), *range(len(row))][::-1] + list(range(len(row))):
+            if row[i] is None and any(later == 1 for later in row[i + 1 :]):
+                row[i] = 1.0
+            if row[i] is None and any(earlier == 0 for earlier in row[:i]):
+                row[i] = 0.0
+    return filled
+
+
+def test_labels_that_the_chain_implies_are_filled_in_for_every_pattern():
+    chain = ["a", "b", "c"]
+    patterns = list(itertools.product([None, 0.0, 1.0], repeat=3))
+    targets = {name: torch.tensor([[row[i] or 0.0] for row in patterns]) for i, name in enumerate(chain)}
+    masks = {name: torch.tensor([[row[i] is not None] for row in patterns]) for i, name in enumerate(chain)}
+    space = ESMM(chain)
+    found, known = space.implied(targets, masks)
+    for number, (row, expected) in enumerate(zip(patterns, implied_slowly(patterns), strict=True)):
+        one = ({n: t[number : number + 1] for n, t in part.items()} for part in (targets, masks))
+        ruled_out = any(row[i] == 0 and 1.0 in row[i + 1 :] for i in range(3))
+        assert bool(space.contradiction(*one)) == ruled_out
+        if not ruled_out:
+            got = [float(found[n][number]) if known[n][number] else None for n in chain]
+            assert got == expected

@@ -60,6 +60,11 @@ class ConvNet(Encoder):
         self.pool = pool
         self.width = self.channels[-1]
 
+    @property
+    def keeps_positions(self) -> bool:
+        """Whether it ends without a mean over the positions."""
+        return not self.pool
+
     def build(self, spec: InputSpec) -> Self:
         """Make the convolutions for images of this many channels."""
         n_channels = row_shape(self, self.key, spec, 3)[0] if self.n_channels is None else self.n_channels

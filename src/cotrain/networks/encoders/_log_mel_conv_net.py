@@ -76,6 +76,11 @@ class LogMelConvNet(Encoder):
         self.pool = pool
         self.width = self.channels[-1]
 
+    @property
+    def keeps_positions(self) -> bool:
+        """Whether it ends without a mean over the positions."""
+        return not self.pool
+
     def build(self, spec: InputSpec) -> Self:
         """Make the convolutions; sounds may have any length."""
         front = _LogMel(self.key, self.sample_rate, self.window, self.hop, self.n_mels)

@@ -74,6 +74,11 @@ class Transformer(Encoder):
         self.max_length = max_length
         self.dropout = dropout
 
+    @property
+    def keeps_positions(self) -> bool:
+        """Whether it ends without a mean over the positions."""
+        return self.pooling == "none"
+
     def build(self, spec: InputSpec) -> Self:
         """Make the embeddings and blocks for this vocabulary."""
         n_tokens = self.n_tokens
