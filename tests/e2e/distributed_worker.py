@@ -1,28 +1,102 @@
-"""One rank of the data-parallel tests: run every check, write what came out as JSON.
+"""One rank of the data-parallel tests: run every cell, write what came out as JSON.
 
-python distributed_worker.py RANK WORLD_SIZE STORE OUT
+python distributed_worker.py RANK WORLD_SIZE STORE OUT [PART]
+
+A cell is a method, a way to end the step, a wrapper, a way to synchronise and an option. PART is a word that
+the name of a cell has to hold.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
 from cotrain._base import InvalidArgumentError
-from cotrain.balancing import DWA, FAMO, Balancer, GradDrop, ReferenceScaled, UnitNorm, UPGrad
-from cotrain.gradients import Balance, global_mean
+from cotrain.balancing import (
+    DWA,
+    FAMO,
+    Balancer,
+    Every,
+    GradDrop,
+    ReferenceScaled,
+    SDMGrad,
+    Uncertainty,
+    UnitNorm,
+    UPGrad,
+)
+from cotrain.gradients import Balance, Monitor, global_mean
 
 TASKS = ("a", "b", "c")
-ROWS = 12
+ROWS = 24
+STEPS = 3
+
+METHODS: dict[str, Callable[[list[float] | None], Balancer]] = {
+    "ReferenceScaled": lambda p: ReferenceScaled([1.0, 25.0, 0.1], preference=p),
+    "Uncertainty": lambda p: Uncertainty(preference=p),
+    "FAMO": lambda p: FAMO(preference=p),
+    "DWA": lambda p: DWA(preference=p),
+    "UnitNorm": lambda p: UnitNorm(preference=p),
+    "UPGrad": lambda p: UPGrad(preference=p),
+    "Every(UPGrad)": lambda p: Every(UPGrad(preference=p), k=2),
+    "GradDrop": lambda p: GradDrop(preference=p),
+    "SDMGrad": lambda p: SDMGrad(preference=p),
+}
+OPTIONS = ("", "every 2", "monitor", "regulariser", "preference", "all of them", "nan")
+#: Wrapper and how it synchronises.
+WRAPPERS = (
+    "plain",
+    "ddp sync",
+    "ddp no_sync",
+    "ddp static_graph",
+    "ddp static_graph no_sync",
+    "ddp find_unused",
+    "ddp find_unused no_sync",
+    "ddp bucket_view",
+    "fsdp default",
+    "fsdp keep",
+    "fsdp reshard_root",
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    method: str
+    how: str
+    wrapper: str
+    option: str = ""
+    dtype: torch.dtype = torch.float64
+
+    @property
+    def name(self) -> str:
+        dtype = "" if self.dtype == torch.float64 else str(self.dtype)[6:]
+        return " / ".join(filter(None, (self.method, self.how, self.wrapper, self.option, dtype)))
+
+    def has(self, option: str) -> bool:
+        return self.option == option or (self.option == "all of them" and option != "nan")
+
+
+def cells() -> Iterator[Cell]:
+    for method in METHODS:
+        for how in ("backward", "combine"):
+            # What `combine` returns is for an engine that averages.
+            for wrapper in WRAPPERS[how == "combine" :]:
+                for option in OPTIONS:
+                    yield Cell(method, how, wrapper, option)
+    for how, wrapper in (("backward", "plain"), ("backward", "fsdp default"), ("combine", "ddp sync")):
+        yield Cell("UPGrad", how, wrapper, dtype=torch.float32)
 
 
 class Net(nn.Module):
@@ -36,13 +110,13 @@ class Net(nn.Module):
                 parameter.copy_(torch.randn(parameter.shape, generator=generator) / 2)
         self.to(dtype)
 
-    def forward(self, x: Tensor) -> list[Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         z = torch.tanh(self.encoder(x))
-        return [head(z)[:, 0] for head in self.heads]
+        return z, [head(z)[:, 0] for head in self.heads]
 
 
-def batch(step: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(step + 1)
+def batch(number: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(number + 1)
     x, y = (torch.randn(ROWS, width, generator=generator, dtype=torch.float64) for width in (5, 3))
     # Labels thin out towards the last rows, and the last ranks have none of task c.
     chance = torch.linspace(1, 0.4, ROWS)[:, None] * torch.tensor([1.0, 0.7, 0.6])
@@ -52,169 +126,181 @@ def batch(step: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
     return x.to(dtype), (y * torch.tensor([1.0, 5.0, 0.3])).to(dtype), mask
 
 
-def losses_of(
-    model: nn.Module, step: int, rows: slice, dtype: torch.dtype, mean: Callable
-) -> dict[str, Tensor]:
-    x, y, mask = (part[rows] for part in batch(step, dtype))
-    outputs = model(x)
-    losses = {}
-    for k, task in enumerate(TASKS):
-        loss = mean((outputs[k] - y[:, k]).square(), mask[:, k])
-        # FSDP2 wants the same losses on every rank, zeros included.
-        if mask[:, k].any() or isinstance(model, FSDPModule):
-            losses[task] = loss
-    return losses
-
-
 def local_mean(values: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask, values, 0).sum() / mask.sum()
 
 
-def full(tensor: Tensor) -> Tensor:
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
-
-
-METHODS: dict[str, Callable[[], Balancer]] = {
-    "ReferenceScaled": lambda: ReferenceScaled([1.0, 25.0, 0.1]),
-    "FAMO": FAMO,
-    "DWA": DWA,
-    "UnitNorm": UnitNorm,
-    "UPGrad": UPGrad,
-    "GradDrop": GradDrop,
-}
-
-
-def one_process(method: str, how: str, dtype: torch.dtype, poison: bool) -> Tensor:
-    """Train on the joined batch."""
-    net = Net(dtype)
-    balance = Balance(METHODS[method](), net.encoder.parameters(), tasks=TASKS, source="exact")
-    return train(
-        net, net, balance, how.replace("no_sync", "backward"), dtype, slice(0, ROWS), local_mean, poison
+def losses_of(
+    model: nn.Module, number: int, rows: slice, cell: Cell, mean: Callable[..., Tensor]
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Return the losses, and a penalty on the representation."""
+    x, y, mask = (part[rows] for part in batch(number, cell.dtype))
+    z, outputs = model(x)
+    losses = {}
+    # A rank without a label leaves the task out, except where its engine wants all parameters at every step.
+    everything = cell.wrapper.startswith("fsdp") or cell.wrapper in (
+        "ddp sync",
+        "ddp static_graph",
+        "ddp bucket_view",
     )
+    for k, task in enumerate(TASKS):
+        loss = mean((outputs[k] - y[:, k]).square(), mask[:, k])
+        if mask[:, k].any() or (everything and mean is global_mean):
+            losses[task] = loss
+    if cell.has("nan") and number == 2 and rows.start == 0:
+        losses["b"] = losses["b"] * float("nan")
+    return losses, z.square().mean() / 4
 
 
 def train(
     net: nn.Module,
     model: nn.Module,
     balance: Balance,
-    how: str,
-    dtype: torch.dtype,
+    cell: Cell,
+    *,
     rows: slice,
-    mean: Callable,
-    poison: bool,
+    mean: Callable[..., Tensor],
 ) -> Tensor:
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    for step in range(3):
+    unsynchronised = getattr(model, "no_sync", contextlib.nullcontext)
+    no_sync = "no_sync" in cell.wrapper
+
+    def given(number: int, inside: Any) -> tuple[list[dict[str, Tensor]], Tensor | None]:
+        with inside():
+            batches = [
+                losses_of(model, number + 100 * extra, rows, cell, mean)
+                for extra in range(balance.balancer.batches)
+            ]
+        return [losses for losses, _ in batches], batches[0][1] if cell.has("regulariser") else None
+
+    for step in range(STEPS):
         optimizer.zero_grad()
-        if how == "no_sync":
-            with model.no_sync():
-                losses = losses_of(model, step, rows, dtype, mean)
+        if cell.how == "combine":
+            # Without averaging as in an accumulation of gradients: only the last pass synchronises.
+            if no_sync:
+                losses, regulariser = given(2 * step, unsynchronised)
+                with unsynchronised():
+                    balance.combine(*losses, regulariser=regulariser).backward()
+            losses, regulariser = given(2 * step + 1, contextlib.nullcontext)
+            balance.combine(*losses, regulariser=regulariser).backward()
         else:
-            losses = losses_of(model, step, rows, dtype, mean)
-        if poison and step == 1 and rows.start == 0:
-            losses["b"] = losses["b"] * float("nan")
-        if how.startswith("combine"):
-            balance.combine(losses).backward()
-        else:
-            balance.backward(losses)
+            inside = unsynchronised if no_sync else contextlib.nullcontext
+            losses, regulariser = given(2 * step, inside)
+            balance.backward(*losses, regulariser=regulariser)
         optimizer.step()
     return torch.cat([full(parameter).detach().flatten() for parameter in net.parameters()])
 
 
-def several_processes(method: str, engine: str, how: str, dtype: torch.dtype, poison: bool) -> Tensor:
-    net = Net(dtype)
-    model: nn.Module = net
-    if engine == "ddp":
-        model = DistributedDataParallel(net, find_unused_parameters=True)
-    elif engine == "fsdp":
-        fully_shard(net.encoder[0])
-        fully_shard(net.encoder)
-        fully_shard(net)
-    balance = Balance(METHODS[method](), net.encoder.parameters(), tasks=TASKS, model=model)
+def full(tensor: Tensor) -> Tensor:
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def wrapped(net: Net, wrapper: str) -> nn.Module:
+    if wrapper.startswith("ddp"):
+        return DistributedDataParallel(
+            net,
+            find_unused_parameters="find_unused" in wrapper,
+            static_graph="static_graph" in wrapper,
+            gradient_as_bucket_view="bucket_view" in wrapper,
+        )
+    if wrapper.startswith("fsdp"):
+        inner = {"reshard_after_forward": False} if wrapper == "fsdp keep" else {}
+        outer = {"reshard_after_forward": True} if wrapper == "fsdp reshard_root" else inner
+        fully_shard(net.encoder[0], **inner)
+        fully_shard(net.encoder, **inner)
+        fully_shard(net, **outer)
+    return net
+
+
+def balance_of(net: Net, model: nn.Module | None, cell: Cell, **options: Any) -> Balance:
+    return Balance(
+        METHODS[cell.method]([1.0, 2.0, 3.0] if cell.has("preference") else None),
+        net.encoder.parameters(),
+        tasks=TASKS,
+        model=model,
+        every=2 if cell.has("every 2") else 1,
+        monitor=Monitor(every=2) if cell.has("monitor") else None,
+        **options,
+    )
+
+
+def one_process(cell: Cell) -> Tensor:
+    """Train on the joined batch."""
+    net = Net(cell.dtype)
+    balance = balance_of(net, None, cell, source="exact")
+    return train(net, net, balance, cell, rows=slice(0, ROWS), mean=local_mean)
+
+
+def several_processes(cell: Cell) -> Tensor:
+    net = Net(cell.dtype)
+    model = wrapped(net, cell.wrapper)
     size = ROWS // dist.get_world_size()
     rows = slice(dist.get_rank() * size, (dist.get_rank() + 1) * size)
-    return train(net, model, balance, how, dtype, rows, global_mean, poison)
-
-
-def checks() -> list[tuple[str, str, str, torch.dtype, bool]]:
-    f64, f32 = torch.float64, torch.float32
-    found = []
-    for method in METHODS:
-        found.append((method, "plain", "backward", f64, False))
-        if method != "GradDrop":  # entry by entry: there is no scalar, and no share of its own
-            found.append((method, "ddp", "combine", f64, False))
-            found.append((method, "fsdp", "backward", f64, False))
-    found += [
-        ("UPGrad", "ddp", "no_sync", f64, False),
-        ("ReferenceScaled", "ddp", "backward", f64, False),
-        ("UPGrad", "plain", "backward", f64, True),
-        ("ReferenceScaled", "plain", "backward", f64, True),
-        ("UPGrad", "plain", "backward", f32, False),
-        ("UPGrad", "fsdp", "backward", f32, False),
-        ("UPGrad", "ddp", "combine", f32, False),
-    ]
-    return found
+    # For `combine` the network is not needed, so it has to be right without it.
+    known = model if cell.how == "backward" or cell.option == "monitor" else None
+    return train(net, model, balance_of(net, known, cell), cell, rows=rows, mean=global_mean)
 
 
 def vetoes() -> dict[str, str]:
     said = {}
     x = torch.ones(2, 5, dtype=torch.float64)
 
-    def attempt(name: str, action: Callable[[], None]) -> None:
+    def attempt(name: str, action: Callable[[], object]) -> None:
         try:
             action()
             said[name] = "nothing"
         except InvalidArgumentError as error:
             said[name] = str(error)
 
+    def losses(model: nn.Module) -> dict[str, Tensor]:
+        return {task: out.square().mean() for task, out in zip(TASKS, model(x)[1], strict=True)}
+
     net = Net(torch.float64)
     ddp = DistributedDataParallel(net)
     balance = Balance(UPGrad(), net.encoder.parameters(), model=ddp)
-    outputs = ddp(x)
-    attempt(
-        "gradient method in a synchronising pass",
-        lambda: balance.backward(
-            {task: out.square().mean() for task, out in zip(TASKS, outputs, strict=True)}
-        ),
-    )
+    given = losses(ddp)
+    attempt("gradient method in a synchronising pass", lambda: balance.backward(given))
     net = Net(torch.float64)
     ddp = DistributedDataParallel(net, find_unused_parameters=True)
     Balance(ReferenceScaled([1.0, 1.0, 1.0]), net.encoder.parameters(), model=ddp)
 
     def twice() -> None:
-        outputs = ddp(x)
-        for out in outputs:
-            out.square().mean().backward(retain_graph=True)
+        for loss in losses(ddp).values():
+            loss.backward(retain_graph=True)
 
     attempt("K plain backward calls", twice)
-    net = Net(torch.float64)
-    nameless = Balance(UPGrad(), net.encoder.parameters())
-    attempt(
-        "no model",
-        lambda: nameless.backward({t: out.square().mean() for t, out in zip(TASKS, net(x), strict=True)}),
-    )
+    for method in (UPGrad(), ReferenceScaled([1.0, 1.0, 1.0])):
+        net = Net(torch.float64)
+        nameless = Balance(method, net.encoder.parameters())
+        attempt(f"no model, {type(method).__name__}", lambda b=nameless, n=net: b.backward(losses(n)))
     return said
 
 
 def main() -> None:
     rank, n_ranks, store, out = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], Path(sys.argv[4])
+    part = sys.argv[5] if len(sys.argv) > 5 else ""
     torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
     dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=n_ranks)
-    results = {}
-    for method, engine, how, dtype, poison in checks():
-        got = several_processes(method, engine, how, dtype, poison)
-        name = f"{method} {engine} {how} {str(dtype)[6:]}{' nan' if poison else ''}"
-        results[name] = got.double().tolist()
-    said = vetoes() if n_ranks == 2 else {}
+    chosen = [cell for cell in cells() if part in cell.name]
+    results: dict[str, Tensor | str] = {}
+    for cell in chosen:
+        try:
+            results[cell.name] = several_processes(cell)
+        except InvalidArgumentError as error:
+            results[cell.name] = str(error)
+    said = vetoes() if not part else {}
     dist.barrier()
     dist.destroy_process_group()
-    errors = {}
-    for method, engine, how, dtype, poison in checks():
-        name = f"{method} {engine} {how} {str(dtype)[6:]}{' nan' if poison else ''}"
-        wanted = one_process(method, how, dtype, poison).double()
-        got = torch.tensor(results[name], dtype=torch.float64)
-        errors[name] = float((got - wanted).norm() / wanted.norm())
-    out.write_text(json.dumps({"errors": errors, "said": said}))
+    errors, refused = {}, {}
+    for cell in chosen:
+        got = results[cell.name]
+        if isinstance(got, str):
+            refused[cell.name] = got
+            continue
+        wanted = one_process(cell).double()
+        errors[cell.name] = float((got.double() - wanted).norm() / wanted.norm())
+    out.write_text(json.dumps({"errors": errors, "refused": refused, "said": said}))
 
 
 if __name__ == "__main__":

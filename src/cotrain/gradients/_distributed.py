@@ -159,7 +159,8 @@ def averaged_grads(model: nn.Module | None, parameters: Sequence[Tensor]) -> Gen
         yield
         return
     everything = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    with grads_set_aside(everything):
+    engines = [model] if isinstance(model, DistributedDataParallel) else []
+    with grads_set_aside(everything), delayed_reduction_kept(engines):
         yield
         average_grads(everything)
 
@@ -202,6 +203,77 @@ def refuse_synchronising(model: nn.Module | None) -> None:
             "the first one after a forward pass and the ranks would drift apart: call "
             "balance.combine(losses).backward(), or run the forward pass under `with model.no_sync():` and "
             "let balance.backward(losses) do the averaging."
+        )
+
+
+def engines_behind(losses: Sequence[Tensor]) -> list[DistributedDataParallel]:
+    """Return the DDP modules in the graph of the losses that wait for the first backward pass through it."""
+    nodes = [loss.grad_fn for loss in losses if loss.grad_fn is not None]
+    seen, found = set(nodes), dict[int, DistributedDataParallel]()
+    while nodes:
+        node = nodes.pop()
+        if type(node).__name__ == "_DDPSinkBackward":
+            engine = getattr(node, "ddp_weakref", lambda: None)()
+            if engine is not None:
+                found[id(engine)] = engine
+        for child, _ in node.next_functions:
+            if child is not None and child not in seen:
+                seen.add(child)
+                nodes.append(child)
+    return list(found.values())
+
+
+def _waits_for_first_pass(engine: DistributedDataParallel) -> bool:
+    return bool(engine.static_graph) and not getattr(engine, _DELAYED, True)
+
+
+#: Where DDP notes that the reduction of its first backward pass over a static graph is under way.
+_DELAYED = "_static_graph_delay_allreduce_enqueued"
+
+
+@contextmanager
+def delayed_reduction_kept(engines: Sequence[DistributedDataParallel]) -> Generator[None]:
+    """Let passes of ours not use up the reduction that `DDP(static_graph=True)` ties to its first pass.
+
+    DDP waits for one pass through its outputs and averages at the end of it, whatever that pass has been
+    for; afterwards it counts on what it has seen there.
+    """
+    waiting = [engine for engine in engines if _waits_for_first_pass(engine)]
+    for engine in waiting:
+        setattr(engine, _DELAYED, True)
+    try:
+        yield
+    finally:
+        for engine in waiting:
+            setattr(engine, _DELAYED, False)
+
+
+def refuse_first_pass_without_averaging(losses: Sequence[Tensor]) -> None:
+    """Refuse what PyTorch ends with an internal assertion.
+
+    Raises:
+        InvalidArgumentError: if `DDP(static_graph=True)` has not averaged yet and runs under `no_sync`.
+    """
+    if world_size() == 1:
+        return
+    for engine in engines_behind(losses):
+        if _waits_for_first_pass(engine) and not engine.require_forward_param_sync:
+            raise InvalidArgumentError(
+                "DistributedDataParallel(static_graph=True) learns its graph in the first backward pass and "
+                "cannot do so under no_sync: run the first step without no_sync."
+            )
+
+
+def refuse_without_model(model: nn.Module | None, parameters: Sequence[Tensor]) -> None:
+    """Refuse to add gradients that nobody might average.
+
+    Raises:
+        InvalidArgumentError: if it cannot be known whether DDP does.
+    """
+    if world_size() > 1 and model is None and not is_sharded(parameters):
+        raise InvalidArgumentError(
+            "balance.backward in a process group has to average what no engine averages: pass "
+            "Balance(model=...), or call balance.combine(losses).backward() under DistributedDataParallel."
         )
 
 

@@ -6,7 +6,11 @@ import torch
 from torch import Tensor
 
 from cotrain.balancing import Needs
-from cotrain.gradients._distributed import connected
+from cotrain.gradients._distributed import (
+    connected,
+    refuse_first_pass_without_averaging,
+    refuse_without_model,
+)
 from cotrain.gradients.backward._weighted_loss import weighted_loss
 from cotrain.gradients.passes._base import Pass, PassContext, PassResult, Step
 from cotrain.gradients.passes._cross_pass import CrossPass
@@ -39,10 +43,12 @@ class Engine:
 
     def backward(self, step: Step) -> None:
         """Add the step's gradients, and those of a regulariser, to `.grad`."""
+        refuse_without_model(self.context.model, self.context.reached())
         self._keep(self._pass().backward(step))
 
     def combine(self, step: Step) -> Tensor:
         """Return Σ wₖLₖ."""
+        refuse_first_pass_without_averaging(step.losses.live)
         result = self._pass().weigh(step)
         self._keep(result)
         assert result.weights_K is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from cotrain.balancing import Balancer
 from cotrain.balancing._step_decision import Rescale
-from cotrain.gradients._distributed import is_ddp, world_size
+from cotrain.gradients._distributed import is_ddp, share_call, world_size
 from cotrain.gradients._monitor import Monitor
 from cotrain.gradients._shared_parameters import SharedParameters
 from cotrain.gradients._step_losses import StepLosses
@@ -80,6 +80,11 @@ class Step:
     extra: Sequence[StepLosses] = ()
     regulariser: Tensor | None = None
     reused_K: Tensor | None = None
+
+
+def with_all_ranks(step: Step) -> Step:
+    """Return the step with the tasks that any rank has."""
+    return step if world_size() == 1 else replace(step, losses=share_call(step.losses))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -16,12 +15,11 @@ from cotrain.gradients._distributed import (
     averaged_grads,
     is_sharded,
     refuse_synchronising,
-    share_call,
     world_size,
 )
 from cotrain.gradients._step_losses import StepLosses
 from cotrain.gradients.graph._task_graph import TaskGraph
-from cotrain.gradients.passes._base import Pass, PassContext, PassResult, Step
+from cotrain.gradients.passes._base import Pass, PassContext, PassResult, Step, with_all_ranks
 from cotrain.gradients.sources._base import GradientRequest, GradientSource, TaskGradients
 from cotrain.gradients.sources._distributed import ranks_source
 
@@ -162,11 +160,6 @@ def warn_unreached(losses: StepLosses, context: PassContext) -> None:
         ", ".join(some),
         ", ..." if len(unreached) > 3 else "",
     )
-
-
-def with_all_ranks(step: Step) -> Step:
-    """Return the step with the tasks that any rank has."""
-    return step if world_size() == 1 else replace(step, losses=share_call(step.losses))
 
 
 def on_host(

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from cotrain._base import InvalidArgumentError
 from cotrain.balancing import Needs, head_weights
-from cotrain.gradients._distributed import averaged_grads, refuse_synchronising
+from cotrain.gradients._distributed import averaged_grads, connected, refuse_synchronising
 from cotrain.gradients._shared_parameters import own_leaves
 from cotrain.gradients._step_losses import StepLosses
 from cotrain.gradients.backward._weighted_loss import split_weighted_loss, weighted_loss
 from cotrain.gradients.graph._task_graph import TaskGraph
-from cotrain.gradients.passes._base import Pass, PassResult, Step
+from cotrain.gradients.passes._base import Pass, PassResult, Step, with_all_ranks
 from cotrain.gradients.passes._loss_pass import scaled_to_number
 
 
@@ -22,6 +22,7 @@ class SplitPass(Pass):
 
     def weigh(self, step: Step) -> PassResult:
         """Return the weights of a method between its solves."""
+        step = with_all_ranks(step)
         losses, rule = step.losses, self.context.balancer
         if rule.needs is Needs.LOSSES:
             present_K = losses.present_K() if len(losses.places) < losses.n_tasks else None
@@ -32,13 +33,15 @@ class SplitPass(Pass):
         elif step.reused_K is None:
             raise InvalidArgumentError("There are no weights to use again before the first step.")
         else:
-            weights_K = step.reused_K.to(losses.values_A) * losses.present_K()
+            taking_part_K = losses.present_K() & losses.losses_K().isfinite()
+            weights_K = step.reused_K.to(losses.values_A) * taking_part_K
         self.start_counting(losses)
         return PassResult(weights_K, "none: weights of an earlier step are used again")
 
     def backward(self, step: Step) -> PassResult:
         """Weigh the shared part and the heads."""
         refuse_synchronising(self.context.model)
+        step = with_all_ranks(step)
         result = self.weigh(step)
         assert result.weights_K is not None
         self.apply(step.losses, result.weights_K, step.regulariser)
@@ -78,7 +81,7 @@ class SplitPass(Pass):
         drop = context.skipped.drop
         total = split_weighted_loss(losses, weights_K, heads_K, shared_ids=context.shared.ids, on_drop=drop)
         if total is not None:
-            context.scaled(total).backward(retain_graph=retain)
+            context.scaled(connected(total, context.reached)).backward(retain_graph=retain)
             return
         own = own_leaves(TaskGraph(losses.live).leaves.values(), context.shared.ids)
         for weights, inputs, keep in ((weights_K, context.shared.trainable(), True), (heads_K, own, retain)):

@@ -11,6 +11,8 @@ from cotrain.gradients._distributed import (
     all_gather,
     all_true,
     average_grads,
+    delayed_reduction_kept,
+    engines_behind,
     is_sharded,
     reduce_scatter,
     world_size,
@@ -57,12 +59,6 @@ class ReplicatedSource(GradientSource):
     def open(self, asked: GradientRequest) -> TaskGradients:
         """Do one pass per task that any rank has."""
         parameters = asked.shared.trainable()
-        if self._model is None and not asked.weighed:
-            raise InvalidArgumentError(
-                "balance.backward with a gradient method in a process group has to average the heads too: "
-                "pass Balance(model=...), or call balance.combine(losses).backward() under "
-                "DistributedDataParallel."
-            )
         n_ranks, n_present = world_size(), len(asked.call.live)
         width = flat_width(parameters)
         share = -(-width // n_ranks)
@@ -70,14 +66,15 @@ class ReplicatedSource(GradientSource):
             n_present, n_ranks * share, dtype=flat_dtype(parameters), device=parameters[0].device
         )
         graph, heads = TaskGraph(asked.call.live), TaskSpecificGradients()
-        for row, loss in enumerate(asked.call.live):
-            if loss.grad_fn is None:
-                continue  # another rank has this task
-            own = own_leaves(graph.leaves_of(row), asked.shared.ids)
-            grads = torch.autograd.grad(loss, [*parameters, *own], retain_graph=True, allow_unused=True)
-            fill_row(rows_AP[row, :width], grads[: len(parameters)], parameters)
-            for leaf, grad in zip(own, grads[len(parameters) :], strict=True):
-                heads.hold(row, leaf, grad)
+        with delayed_reduction_kept(engines_behind(asked.call.live)):
+            for row, loss in enumerate(asked.call.live):
+                if loss.grad_fn is None:
+                    continue  # another rank has this task
+                own = own_leaves(graph.leaves_of(row), asked.shared.ids)
+                grads = torch.autograd.grad(loss, [*parameters, *own], retain_graph=True, allow_unused=True)
+                fill_row(rows_AP[row, :width], grads[: len(parameters)], parameters)
+                for leaf, grad in zip(own, grads[len(parameters) :], strict=True):
+                    heads.hold(row, leaf, grad)
         # Reduce-scatter splits the first axis, so a rank's columns come first.
         by_rank = rows_AP.view(n_present, n_ranks, share).transpose(0, 1).contiguous()
         mine = torch.empty(n_present * share, dtype=rows_AP.dtype, device=rows_AP.device)
