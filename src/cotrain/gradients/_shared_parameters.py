@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
 from cotrain._base import InvalidArgumentError
 
@@ -197,6 +198,7 @@ def all_finite_on_host(grads: Sequence[Tensor]) -> bool:
     """
     if not grads or any(grad.device.type != "cpu" for grad in grads):
         return not grads
+    grads = [local(grad) for grad in grads]
     dense = [grad if grad.layout == torch.strided else grad.coalesce().values() for grad in grads]
     dtype = dense[0].dtype
     if sum(grad.numel() for grad in dense) < _FEW and all(grad.dtype == dtype for grad in dense):
@@ -207,8 +209,14 @@ def all_finite_on_host(grads: Sequence[Tensor]) -> bool:
     return is_finite(torch.stack(norms).sum())
 
 
+def local(tensor: Tensor) -> Tensor:
+    """Return this rank's shard of a tensor that is held in shards."""
+    return tensor if type(tensor) in (Tensor, Parameter) else getattr(tensor, "to_local", lambda: tensor)()
+
+
 def wide_sum(grad: Tensor) -> Tensor:
     """Return the sum, which is finite unless an entry is not: in float32 at least, for half overflows."""
+    grad = local(grad)
     if grad.dtype in (torch.float32, torch.float64):
         return grad.sum()
     if grad.is_complex():

@@ -41,6 +41,17 @@ class PassContext:
     monitor: Monitor | None = None
     scaler: torch.amp.GradScaler | None = None
     skipped: SkipCounter = field(default_factory=SkipCounter)
+    #: Those of the model as they were at the beginning: FSDP2 puts others in their place between a forward
+    #: pass and its backward pass.
+    parameters: Sequence[Tensor] = field(init=False)
+
+    def __post_init__(self) -> None:
+        parameters = [] if self.model is None else list(self.model.parameters())
+        object.__setattr__(self, "parameters", parameters)
+
+    def trainable(self) -> list[Tensor]:
+        """Return the parameters of the model that are not frozen now."""
+        return [parameter for parameter in self.parameters if parameter.requires_grad]
 
     def nothing_shared(self) -> bool:
         """Return whether no shared parameter can learn now."""
@@ -50,7 +61,7 @@ class PassContext:
         """Return parameters that a backward pass reaches: the shared ones, or whatever the network has."""
         if self.model is None or not self.nothing_shared():
             return self.shared.trainable()
-        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        return self.trainable()
 
     def due(self, number: int) -> bool:
         """Return whether the monitor records the step of this number."""

@@ -86,7 +86,8 @@ class GradientPass(Pass):
                 f"{type(self._source).__name__} cannot be used there: use source='auto'."
             )
         if self._ranks_source is None:
-            self._ranks_source = ranks_source(self.context.model, self.context.shared)
+            context = self.context
+            self._ranks_source = ranks_source(context.model, context.shared, context.parameters)
         return self._ranks_source
 
     def _decide(self, losses: StepLosses, gradients: TaskGradients, scale: Tensor | None) -> StepDecision:

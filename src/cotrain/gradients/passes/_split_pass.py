@@ -8,8 +8,8 @@ from torch import Tensor
 
 from cotrain._base import InvalidArgumentError
 from cotrain.balancing import Needs, head_weights
-from cotrain.gradients._distributed import averaged_grads, connected, refuse_synchronising
-from cotrain.gradients._shared_parameters import own_leaves
+from cotrain.gradients._distributed import averaged_grads, connected, is_sharded, refuse_synchronising
+from cotrain.gradients._shared_parameters import grads_set_aside, own_leaves
 from cotrain.gradients._step_losses import StepLosses
 from cotrain.gradients.backward._weighted_loss import split_weighted_loss, weighted_loss
 from cotrain.gradients.graph._task_graph import TaskGraph
@@ -79,6 +79,9 @@ class SplitPass(Pass):
         context = self.context
         heads_K = torch.from_numpy(wanted_K).to(losses.values_A)
         drop = context.skipped.drop
+        if is_sharded(context.shared.trainable()):
+            self._in_shards(losses, weights_K, heads_K, retain=retain)
+            return
         total = split_weighted_loss(losses, weights_K, heads_K, shared_ids=context.shared.ids, on_drop=drop)
         if total is not None:
             context.scaled(connected(total, context.reached)).backward(retain_graph=retain)
@@ -87,3 +90,16 @@ class SplitPass(Pass):
         for weights, inputs, keep in ((weights_K, context.shared.trainable(), True), (heads_K, own, retain)):
             total = weighted_loss(losses, weights, drop)
             context.scaled(total).backward(inputs=inputs, retain_graph=keep)
+
+    def _in_shards(self, losses: StepLosses, weights_K: Tensor, heads_K: Tensor, *, retain: bool) -> None:
+        """Do a pass for each part: the graph of FSDP2 holds what was gathered, not the parameters."""
+        context = self.context
+        shared, everything = context.shared.trainable(), context.trainable() or context.shared.trainable()
+        with grads_set_aside(everything):
+            weighted_loss(losses, weights_K, context.skipped.drop).backward(retain_graph=True)
+            grads = [parameter.grad for parameter in shared]
+            for parameter in everything:
+                parameter.grad = None
+            weighted_loss(losses, heads_K, context.skipped.drop).backward(retain_graph=retain)
+            for parameter, grad in zip(shared, grads, strict=True):
+                parameter.grad = grad

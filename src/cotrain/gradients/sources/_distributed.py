@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -24,6 +26,7 @@ from cotrain.gradients._shared_parameters import (
     flat_dtype,
     flat_width,
     grads_set_aside,
+    local,
     own_leaves,
 )
 from cotrain.gradients.graph._task_graph import TaskGraph
@@ -35,9 +38,33 @@ from cotrain.gradients.sources._base import (
 )
 
 
-def ranks_source(model: nn.Module | None, shared: SharedParameters) -> GradientSource:
-    """Return the source for a process group."""
-    return FSDPSource(model) if is_sharded(shared.trainable()) else ReplicatedSource(model)
+def ranks_source(
+    model: nn.Module | None, shared: SharedParameters, parameters: Sequence[Tensor]
+) -> GradientSource:
+    """Return the source for a process group.
+
+    Args:
+        model: the network, if it is known.
+        shared: the shared parameters.
+        parameters: those of the network, sharded where FSDP2 shards them.
+
+    Raises:
+        InvalidArgumentError: if FSDP2 shards the network and not the shared parameters.
+    """
+    if not is_sharded([*shared.trainable(), *parameters]) and not _is_fsdp(model):
+        return ReplicatedSource(model)
+    if not is_sharded(shared.trainable()) or not (model is None or is_sharded(parameters)):
+        raise InvalidArgumentError(
+            "FSDP2 shards the network, and Balance was given other parameters than the sharded ones: make "
+            "the Balance after fully_shard and before the first forward pass."
+        )
+    return FSDPSource(parameters)
+
+
+def _is_fsdp(model: nn.Module | None) -> bool:
+    from torch.distributed.fsdp import FSDPModule
+
+    return model is not None and any(isinstance(module, FSDPModule) for module in model.modules())
 
 
 class ReplicatedSource(GradientSource):
@@ -66,6 +93,7 @@ class ReplicatedSource(GradientSource):
             n_present, n_ranks * share, dtype=flat_dtype(parameters), device=parameters[0].device
         )
         graph, heads = TaskGraph(asked.call.live), TaskSpecificGradients()
+        reached = torch.zeros(len(parameters), dtype=torch.int32, device=rows_AP.device)
         with delayed_reduction_kept(engines_behind(asked.call.live)):
             for row, loss in enumerate(asked.call.live):
                 if loss.grad_fn is None:
@@ -73,6 +101,7 @@ class ReplicatedSource(GradientSource):
                 own = own_leaves(graph.leaves_of(row), asked.shared.ids)
                 grads = torch.autograd.grad(loss, [*parameters, *own], retain_graph=True, allow_unused=True)
                 fill_row(rows_AP[row, :width], grads[: len(parameters)], parameters)
+                reached += reached.new_tensor([grad is not None for grad in grads[: len(parameters)]])
                 for leaf, grad in zip(own, grads[len(parameters) :], strict=True):
                     heads.hold(row, leaf, grad)
         # Reduce-scatter splits the first axis, so a rank's columns come first.
@@ -80,7 +109,10 @@ class ReplicatedSource(GradientSource):
         mine = torch.empty(n_present * share, dtype=rows_AP.dtype, device=rows_AP.device)
         reduce_scatter(mine, by_rank.flatten())
         mine_AS = mine.view(n_present, share) / n_ranks
-        return ReplicatedGradients(asked, heads, mine_AS, self._model)
+        dist.all_reduce(reached)
+        gradients = ReplicatedGradients(asked, heads, mine_AS, self._model)
+        gradients.reached = (reached > 0).tolist()
+        return gradients
 
 
 class ReplicatedGradients(TaskGradients):
@@ -88,6 +120,8 @@ class ReplicatedGradients(TaskGradients):
 
     way = "exact"
     why = "its columns are reduced over the ranks"
+    #: Which of the shared parameters a loss of any rank reaches.
+    reached: Sequence[bool]
 
     def __init__(
         self,
@@ -119,7 +153,7 @@ class ReplicatedGradients(TaskGradients):
         self._add_update(self._gathered(update_S), writer)
 
     def _add_update(self, update_P: Tensor, writer: GradWriter) -> None:
-        writer.add_flat(self._parameters, update_P, [True] * len(self._parameters))
+        writer.add_flat(self._parameters, update_P, self.reached)
 
     def _add_heads(self, weights: list[float], writer: GradWriter) -> None:
         """Average the tasks' own gradients over the ranks and add them; `None` where no rank has any."""
@@ -144,26 +178,50 @@ class FSDPSource(GradientSource):
     Every rank has to pass the losses of the same tasks; where a rank has no label, a 0 with its graph.
     What FSDP2 leaves in `.grad` after a pass is this rank's share of the averaged gradient; the K×K products
     of the shares are added up over the ranks.
+
+    Args:
+        parameters: those of the network, as FSDP2 shards them.
     """
 
     exact = True
 
-    def __init__(self, model: nn.Module | None) -> None:
-        self._model = model
+    def __init__(self, parameters: Sequence[Tensor]) -> None:
+        self._parameters = parameters
 
     def open(self, asked: GradientRequest) -> TaskGradients:
         """Do one pass per task that any rank has."""
-        if self._model is None:
-            raise InvalidArgumentError(
-                "Under FSDP2 a gradient method needs the network: pass Balance(model=...)."
-            )
-        everything = [p for p in self._model.parameters() if p.requires_grad]
+        everything = [parameter for parameter in self._parameters if parameter.requires_grad]
         parameters = asked.shared.trainable()
-        held = [parameter.grad for parameter in everything]
+        self._check(asked, everything)
+        heads, rows, reached = TaskSpecificGradients(), list[Tensor](), set[int]()
+        shared_ids = {id(parameter) for parameter in parameters}
+        with grads_set_aside(everything):
+            for row, loss in enumerate(asked.call.live):
+                loss.backward(retain_graph=True)
+                reached |= {id(p) for p in parameters if p.grad is not None}
+                grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+                rows.append(torch.cat([local(grad).flatten() for grad in grads]))
+                for parameter in everything:
+                    if id(parameter) not in shared_ids:
+                        heads.hold(row, parameter, parameter.grad)
+                    parameter.grad = None
+        rows_AS = torch.stack(rows).to(flat_dtype(parameters))
+        return FSDPGradients(asked, heads, rows_AS, frozenset(reached))
+
+    def _check(self, asked: GradientRequest, everything: Sequence[Tensor]) -> None:
         if asked.weighed:
             raise InvalidArgumentError(
                 "Under FSDP2 a gradient method fills .grad in its passes, one per task: call "
                 "balance.backward(losses) instead of balance.combine(losses).backward()."
+            )
+        if not everything:
+            raise InvalidArgumentError(
+                "Under FSDP2 a gradient method needs the network: pass Balance(model=...)."
+            )
+        if any(parameter._post_accumulate_grad_hooks for parameter in everything):
+            raise InvalidArgumentError(
+                "Under FSDP2 a gradient method takes one pass per task, and FSDP2 calls post-accumulate "
+                "hooks in each: step the optimiser after balance.backward(losses) instead of in hooks."
             )
         everywhere = torch.tensor([loss.grad_fn is not None for loss in asked.call.live])
         if not bool(all_true(everywhere.to(asked.call.values_A.device)).all()):
@@ -172,26 +230,6 @@ class FSDPSource(GradientSource):
                 "and one is absent on some rank only: pass a loss of 0 with its graph there, as "
                 "cotrain.gradients.global_mean gives it."
             )
-        heads, rows = TaskSpecificGradients(), list[Tensor]()
-        shared_ids = {id(parameter) for parameter in parameters}
-        for row, loss in enumerate(asked.call.live):
-            for parameter in everything:
-                parameter.grad = None
-            loss.backward(retain_graph=True)
-            rows.append(torch.cat([_local(p.grad, p).flatten() for p in parameters]))
-            for parameter in everything:
-                if id(parameter) not in shared_ids:
-                    heads.hold(row, parameter, parameter.grad)
-        for parameter, before in zip(everything, held, strict=True):
-            parameter.grad = before
-        return FSDPGradients(asked, heads, torch.stack(rows).to(flat_dtype(parameters)))
-
-
-def _local(grad: Tensor | None, parameter: Tensor) -> Tensor:
-    from torch.distributed.tensor import DTensor
-
-    tensor = torch.zeros_like(parameter) if grad is None else grad
-    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
 class FSDPGradients(TaskGradients):
@@ -200,9 +238,16 @@ class FSDPGradients(TaskGradients):
     way = "exact"
     why = "one backward pass per task through FSDP2"
 
-    def __init__(self, request: GradientRequest, heads: TaskSpecificGradients, rows_AS: Tensor) -> None:
+    def __init__(
+        self,
+        request: GradientRequest,
+        heads: TaskSpecificGradients,
+        rows_AS: Tensor,
+        reached: frozenset[int],
+    ) -> None:
         super().__init__(request, heads)
         self._rows_AS = rows_AS
+        self._reached = reached
         self._parameters = request.shared.trainable()
 
     def gramian(self) -> Tensor:
@@ -212,6 +257,13 @@ class FSDPGradients(TaskGradients):
         dist.all_reduce(gramian_AA)
         return gramian_AA.diagonal() if self.request.diagonal else gramian_AA
 
+    def jacobian(self) -> Tensor:
+        """Refuse: no rank holds the gradients."""
+        raise InvalidArgumentError(
+            "Under FSDP2 no rank holds whole gradients, which a method that combines them entry by entry "
+            "needs: use a method that gives weights, or DistributedDataParallel."
+        )
+
     def _add_weighted(self, weights_A: Tensor, writer: GradWriter) -> None:
         """Add this rank's share of Jᵀw."""
         from torch.distributed.tensor import DTensor
@@ -220,9 +272,9 @@ class FSDPGradients(TaskGradients):
         update_S = weights_A[kept].to(self._rows_AS) @ self._rows_AS[kept.to(self._rows_AS.device)]
         start = 0
         for parameter in self._parameters:
-            local = parameter.to_local() if isinstance(parameter, DTensor) else parameter
-            part = update_S[start : start + local.numel()].view(local.shape).to(parameter.dtype)
-            start += local.numel()
+            mine = local(parameter)
+            part = update_S[start : start + mine.numel()].view(mine.shape).to(parameter.dtype)
+            start += mine.numel()
             if isinstance(parameter, DTensor):
                 part = DTensor.from_local(
                     part,
@@ -231,4 +283,5 @@ class FSDPGradients(TaskGradients):
                     shape=parameter.shape,
                     stride=parameter.stride(),
                 )
-            writer.add(parameter, part)
+            if id(parameter) in self._reached:
+                writer.add(parameter, part)
