@@ -105,7 +105,10 @@ class Monitor:
 
         Example:
             >>> monitor = Monitor()
-            >>> monitor.record(0, ["a", "b"], np.ones(2), np.ones(2), np.array([[1.0, -1.0], [-1.0, 4.0]]))
+            >>> gramian_KK = np.array([[1.0, -1.0], [-1.0, 4.0]])
+            >>> monitor.record(
+            ...     0, ["a", "b"], losses_K=np.ones(2), weights_K=np.ones(2), gramian_KK=gramian_KK
+            ... )
             >>> monitor.to_frame().select("step", "task", "norm", "cosine").rows()
             [(0, 'a', 1.0, -0.5), (0, 'b', 2.0, -0.5)]
         """
@@ -138,7 +141,10 @@ class Monitor:
 
         Example:
             >>> monitor = Monitor()
-            >>> monitor.record(0, ["a", "b"], np.ones(2), np.ones(2), np.array([[1.0, -1.0], [-1.0, 4.0]]))
+            >>> gramian_KK = np.array([[1.0, -1.0], [-1.0, 4.0]])
+            >>> monitor.record(
+            ...     0, ["a", "b"], losses_K=np.ones(2), weights_K=np.ones(2), gramian_KK=gramian_KK
+            ... )
             >>> len(monitor.plot().axes)
             4
         """

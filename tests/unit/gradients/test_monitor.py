@@ -74,7 +74,11 @@ def recorded(steps=3):
         gramian = np.array([[1.0, -1.0, 0.0], [-1.0, 4.0, 0.0], [0.0, 0.0, np.nan]])
         gramian[2] = gramian[:, 2] = np.nan  # the third task is absent
         monitor.record(
-            step, ["a", "b", "c"], np.array([1.0, 2.0, np.nan]), np.array([1.0, 1.0, 0.0]), gramian
+            step,
+            ["a", "b", "c"],
+            losses_K=np.array([1.0, 2.0, np.nan]),
+            weights_K=np.array([1.0, 1.0, 0.0]),
+            gramian_KK=gramian,
         )
     return monitor
 
