@@ -58,6 +58,9 @@ class Balance:
             "weights" makes the weights of the active tasks add up to their number.
         monitor: records cosines, norms and conflicts at every so many steps.
         scaler: the `GradScaler` of float16 training; losses are given unscaled.
+        memory: for source="auto": what the gradients of single tasks may take beside the activations, in
+            bytes or as "64MB". `None`: as much as one pass per task takes, more only where it saves a tenth
+            of the time.
 
     Raises:
         InvalidArgumentError: for an unknown source, task or rescaling.
@@ -85,6 +88,7 @@ class Balance:
         rescale: Literal["sum", "mean", "weights"] | None = None,
         monitor: Monitor | None = None,
         scaler: torch.amp.GradScaler | None = None,
+        memory: float | str | None = None,
     ) -> None:
         if not isinstance(balancer, Balancer):
             raise InvalidArgumentError(
@@ -107,6 +111,7 @@ class Balance:
         self.model = model
         self.monitor = monitor
         self.scaler = scaler
+        self.memory = memory
         self.source = source if isinstance(source, str) else list(source)
         self._shared = SharedParameters(shared_parameters)
         context = PassContext(
@@ -117,7 +122,7 @@ class Balance:
             monitor=monitor,
             scaler=scaler,
         )
-        self._engine = Engine(context, choose_source(source, balancer, model), every=every)
+        self._engine = Engine(context, choose_source(source, balancer, model, memory), every=every)
         if isinstance(model, DistributedDataParallel):
             forbid_second_backward(model)
 

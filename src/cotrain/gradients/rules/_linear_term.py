@@ -17,9 +17,9 @@ _MANY_ROWS = 96
 #: What four blocks compute of a symmetric matrix.
 _HALF = 0.625
 #: A product of K long rows with K long rows runs at half the speed of a product of matrices.
-_SLOW = 2
+SLOW = 2
 #: What it costs to write a number and to read it twice, in multiplications.
-_WRITTEN = 50
+WRITTEN = 50
 
 
 class LinearTerm(Term):
@@ -84,7 +84,7 @@ class LinearTerm(Term):
         n_in = self.inputs_RI.shape[1]
         part = _HALF if n_rows >= _MANY_ROWS else 1
         # Gradients that are formed have to be written and read again, too.
-        direct = (n_rows + _WRITTEN * n_tasks + _SLOW * n_tasks**2) * n_in * n_out
+        direct = (n_rows + WRITTEN * n_tasks + SLOW * n_tasks**2) * n_in * n_out
         if direct < part * n_rows * n_rows * (n_in + n_out):
             return inner(self._rows_by_owner(owner_R, n_tasks)) + self._bias_by_rows(owner_R, n_tasks)
         inputs_RI, deltas_RO = self.inputs_RI, self.deltas_KRO[0]
@@ -121,11 +121,13 @@ class LinearTerm(Term):
         """Return the inner products by whichever way is cheaper."""
         n_tasks, n_rows, n_out = self.deltas_KRO.shape
         n_in = self.inputs_RI.shape[1]
-        part = _HALF if n_rows >= _MANY_ROWS and self.packed is None else 1
-        n_kept = n_tasks * n_rows if self.packed is None else len(self.packed.deltas_NO)
-        ghost = part * n_rows * (n_rows * n_in + n_kept * n_out) + _SLOW * n_tasks**2 * n_rows * n_out
+        if self.packed is None:
+            n_kept, ghost = n_tasks * n_rows, through_rows(n_tasks, n_rows, n_in, n_out)
+        else:
+            n_kept = len(self.packed.deltas_NO)
+            ghost = n_rows * (n_rows * n_in + n_kept * n_out) + SLOW * n_tasks**2 * n_rows * n_out
         # The K gradients cost no further product for the combined one.
-        direct = (n_kept - n_rows) * n_in * n_out + _SLOW * n_tasks**2 * n_in * n_out
+        direct = (n_kept - n_rows) * n_in * n_out + SLOW * n_tasks**2 * n_in * n_out
         if direct <= ghost:
             return self._direct(n_tasks)
         return self._ghost(n_rows)
@@ -190,6 +192,12 @@ class LinearTerm(Term):
         if deltas_RO.dtype != self.parameter.dtype:
             return pair[0] @ pair[1]
         return torch.mm(*pair, out=self.workspace.gradient(self.parameter))
+
+
+def through_rows(n_tasks: int, n_rows: int, n_in: int, n_out: int) -> float:
+    """Return what the inner products cost through aaᵀ, in multiplications."""
+    part = _HALF if n_rows >= _MANY_ROWS else 1
+    return part * n_rows * (n_rows * n_in + n_tasks * n_rows * n_out) + SLOW * n_tasks**2 * n_rows * n_out
 
 
 def paired(terms: Sequence[Term]) -> list[Term]:
