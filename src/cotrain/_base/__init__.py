@@ -16,6 +16,7 @@ from cotrain._base._parameters import constructor_parameters, parameters_of
 from cotrain._base._random import mix_seed, numpy_generator
 from cotrain._base._ties import ROUNDING, at_least, beyond, first_largest, tie_groups
 from cotrain._base._versions import versions
+from cotrain._base._visible import safe_console, visible, visible_json, visible_line
 from cotrain._base._write_lock import write_lock
 
 __all__ = [
@@ -37,8 +38,12 @@ __all__ = [
     "parameters_of",
     "remove_leftovers",
     "require_extra",
+    "safe_console",
     "tie_groups",
     "versions",
+    "visible",
+    "visible_json",
+    "visible_line",
     "write_atomically",
     "write_lock",
     "write_text_atomically",

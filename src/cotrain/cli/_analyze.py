@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cotrain.cli._output import JSON_OPTION
+from cotrain.cli._output import JSON_OPTION, TRUST_OPTION
 
 
 def analyze(
@@ -16,6 +16,7 @@ def analyze(
         str | None,
         typer.Option(metavar="COLUMN", help="Also the errors on groups of the test rows, by this column."),
     ] = None,
+    trust: Annotated[bool, TRUST_OPTION] = False,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Say which task drowns the others, which pull against each other, what is wrong, and what to try.
@@ -33,7 +34,7 @@ def analyze(
     if by is not None:
         from cotrain.cli._groups import errors_by_column
 
-        found["by"] = errors_by_column(run, by)
+        found["by"] = errors_by_column(run, by, trust=trust)
     if as_json:
         print_json(found)
         return

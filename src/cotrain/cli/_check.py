@@ -22,6 +22,7 @@ def check(
 
     [bold]Example:[/bold]  cotrain check films.yaml
     """
+    from cotrain._base import DataError
     from cotrain.cli._output import print_json, print_table
     from cotrain.comparison import check_data
     from cotrain.learner import Configuration
@@ -47,5 +48,6 @@ def check(
         print_table("Worth a look", ["", "what"], [[p["severity"], p["sentence"]] for p in report.problems])
     else:
         typer.echo("Nothing suspicious was found.")
-    if any(problem["severity"] == "error" for problem in report.problems):
-        raise typer.Exit(2)
+    errors = sum(problem["severity"] == "error" for problem in report.problems)
+    if errors:
+        raise DataError(f"{errors} of what is worth a look must be mended before training: see above.")

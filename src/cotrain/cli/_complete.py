@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cotrain.cli._output import JSON_OPTION
+from cotrain.cli._output import JSON_OPTION, TRUST_OPTION
 
 
 def complete(
@@ -21,6 +21,7 @@ def complete(
     ] = 0.0,
     query: Annotated[str | None, typer.Option(help="For SQLite: a SELECT statement or a table.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace the file if it is there.")] = False,
+    trust: Annotated[bool, TRUST_OPTION] = False,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Fill the empty target cells of a table; without --output as CSV on standard output.
@@ -30,10 +31,8 @@ def complete(
 
     [bold]Example:[/bold]  cotrain complete runs/films films.csv --min-confidence 0.9 --output completed.csv
     """
-    import sys
-
     from cotrain._base import ConfigError
-    from cotrain.cli._output import print_json, status
+    from cotrain.cli._output import print_csv, print_json, status
     from cotrain.data import lossless, read_cells, write_table
     from cotrain.learner import Learner, complete
 
@@ -42,7 +41,7 @@ def complete(
             f"{output} is there already: choose another --output, or replace it with --overwrite."
         )
     cells = lossless(read_cells(data, query))
-    table = complete(Learner.load(run), cells, min_confidence=min_confidence)
+    table = complete(Learner.load(run, trust=trust), cells, min_confidence=min_confidence)
     sources = {c: dict(table[c].value_counts().iter_rows()) for c in table.columns if c.endswith("_source")}
     counts = {column.removesuffix("_source"): found for column, found in sources.items()}
     if output is not None:
@@ -57,4 +56,4 @@ def complete(
     elif as_json:
         print_json(table.to_dicts())
     else:
-        sys.stdout.write(table.write_csv())
+        print_csv(table)

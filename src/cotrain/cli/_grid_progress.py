@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, final
 
+from cotrain._base import safe_console, visible
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
@@ -26,10 +28,9 @@ class GridProgress:
     """
 
     def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        from rich.console import Console
         from rich.live import Live
 
-        self.console = console or Console(stderr=True)
+        self.console = console or safe_console(stderr=True)
         self._clock = clock
         self._n, self._n_done, self._n_kept = 0, 0, 0
         self._started = self._told = clock()
@@ -77,7 +78,7 @@ class GridProgress:
         bar = ProgressBar(total=max(1, self._n), completed=self._n_done, width=30)
         row.add_row(Text("comparing"), bar, Text(f"{self._n_done}/{self._n}{self._left()}"))
         width = self.console.width
-        lines = [Text(f"  {line_of(job)}"[:width], no_wrap=True) for job in self._running]
+        lines = [Text(visible(f"  {line_of(job)}")[:width], no_wrap=True) for job in self._running]
         return Group(row, *lines)
 
     def _left(self) -> str:

@@ -12,25 +12,27 @@ import polars as pl
 MOST_VALUES = 12
 
 
-def errors_by_column(run: Path, column: str) -> dict[str, Any]:
+def errors_by_column(run: Path, column: str, *, trust: bool = False) -> dict[str, Any]:
     """Return the errors of a run's network on its test rows, by the groups of a column.
 
     Args:
         run: a finished run folder; its table must still be where it was.
         column: of the table; it need not be an input.
+        trust: whether kinds from outside this library may be imported.
 
     Returns:
         `column`, `tasks`: task -> records of `errors_by_group`, and `sentences` about what stands out.
 
     Raises:
         DataError: the table has no such column, or no test rows.
-        RunError: the folder is not a finished run.
+        RunError: the folder is not a finished run, or its test rows are no longer those of the table.
     """
     from cotrain._base import DataError, did_you_mean
     from cotrain.evaluation import errors_by_group
-    from cotrain.learner import Configuration, Learner, SplitTable
+    from cotrain.learner import Configuration, Learner, SplitTable, require_same_rows
 
-    configuration, learner = Configuration.read(run), Learner.load(run)
+    learner = Learner.load(run, trust=trust)
+    configuration = Configuration.read(run, trust=trust)
     split = SplitTable.of(configuration)
     frame, test = split.frame, split["test"]
     if column not in frame.columns:
@@ -39,6 +41,7 @@ def errors_by_column(run: Path, column: str) -> dict[str, Any]:
         raise DataError(f"--by {column}: {run} has no test rows, because its split has none.")
     groups = groups_of(test[column])
     examples, outputs = learner.preprocessor.examples(test), learner.outputs(test)
+    require_same_rows(run, {"test": examples.fingerprint()})
     tasks = {
         task.name: errors_by_group(
             task,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cotrain.cli._output import JSON_OPTION
+from cotrain.cli._output import JSON_OPTION, TRUST_OPTION
 
 
 def predict(
@@ -21,18 +21,17 @@ def predict(
     ] = None,
     query: Annotated[str | None, typer.Option(help="For SQLite: a SELECT statement or a table.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace the file if it is there.")] = False,
+    trust: Annotated[bool, TRUST_OPTION] = False,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Predict every task for every row; without --output as CSV on standard output.
 
     [bold]Example:[/bold]  cotrain predict runs/films new_films.csv --keep title --output predictions.csv
     """
-    import sys
-
     import polars as pl
 
     from cotrain._base import ConfigError, DataError, did_you_mean
-    from cotrain.cli._output import print_json, status
+    from cotrain.cli._output import print_csv, print_json, status
     from cotrain.data import read_cells, write_table
     from cotrain.learner import Learner
 
@@ -44,7 +43,7 @@ def predict(
     for name in keep or ():
         if name not in table.columns:
             raise DataError(f"--keep {name}: {data} has no such column; {did_you_mean(name, table.columns)}")
-    predictions = Learner.load(run).predict(table)
+    predictions = Learner.load(run, trust=trust).predict(table)
     for name in keep or ():
         if name in predictions.columns:
             raise ConfigError(
@@ -60,4 +59,4 @@ def predict(
     elif as_json:
         print_json(predictions.to_dicts())
     else:
-        sys.stdout.write(predictions.write_csv())
+        print_csv(predictions)

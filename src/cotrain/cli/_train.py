@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cotrain.cli._output import JSON_OPTION, console
+from cotrain.cli._output import JSON_OPTION, TRUST_OPTION, console
 
 
 def train(
@@ -28,6 +28,7 @@ def train(
         bool, typer.Option(help="Write RUN/report.html if the extra 'report' is installed.")
     ] = True,
     quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
+    trust: Annotated[bool, TRUST_OPTION] = False,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Train one network for all tasks and compare it on the test rows with honest references.
@@ -46,7 +47,7 @@ def train(
     given = list(settings or [])
     if references is not None:
         given.append(f"references={references}")
-    configuration = Configuration.read(config, given)
+    configuration = Configuration.read(config, given, trust=True if trust else None)
     folder = run or Path("runs") / (config.name if config.is_dir() else config.stem)
     try:
         outcome = train_run(

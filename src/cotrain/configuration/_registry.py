@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import reprlib
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -58,7 +59,7 @@ def kinds_of(base: type[T]) -> dict[str, type[T]]:
     }
 
 
-def construct(base: type[T], spec: object, where: str) -> T:
+def construct(base: type[T], spec: object, where: str, *, trust: bool = True) -> T:
     """Make an object of a family from its plain description.
 
     Args:
@@ -66,9 +67,11 @@ def construct(base: type[T], spec: object, where: str) -> T:
         spec: a name, or a mapping with `kind` and the constructor's arguments; a kind of somebody else's
             is written "package.module:Class". An object of the family is returned as it is.
         where: the key in the configuration, for errors.
+        trust: whether a kind from outside this library may be imported, which runs its code: yes for what the
+            user has written, no for what came with a run folder.
 
     Raises:
-        ConfigError: an unknown kind or argument, or an argument of the wrong type or range.
+        ConfigError: an unknown or untrusted kind or argument, or an argument of the wrong type or range.
 
     Example:
         >>> construct(Encoder, {"kind": "TableEncoder", "width": 64}, "encoder").width
@@ -86,11 +89,12 @@ def construct(base: type[T], spec: object, where: str) -> T:
         raise ConfigError(
             f"{where}: expected a name or a mapping with a kind, such as {{kind: {example}}}, got {spec!r}."
         )
-    cls = find_kind(base, spec["kind"], where)
-    return construct_class(cls, {name: value for name, value in spec.items() if name != "kind"}, where)
+    cls = find_kind(base, spec["kind"], where, trust=trust)
+    arguments = {name: value for name, value in spec.items() if name != "kind"}
+    return construct_class(cls, arguments, where, trust=trust)
 
 
-def find_kind(base: type[T], kind: str, where: str) -> type[T]:
+def find_kind(base: type[T], kind: str, where: str, *, trust: bool = True) -> type[T]:
     """Return the class of this name, or the one that "package.module:Class" points to."""
     known = kinds_of(base)
     if kind in known:
@@ -99,18 +103,20 @@ def find_kind(base: type[T], kind: str, where: str) -> type[T]:
         raise ConfigError(
             f"{where}: there is no {base.__name__.lower()} {kind!r}: {did_you_mean(kind, known)}"
         )
+    if not trust:
+        raise _untrusted(where, kind)
     module_name, _, class_name = kind.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"{where}: cannot import {kind!r}: {error}.") from error
     if not (isinstance(found, type) and issubclass(found, base)):
         raise ConfigError(f"{where}: {kind!r} is not a {base.__name__}.")
     return found
 
 
-def construct_class(cls: type[T], arguments: Mapping[str, object], where: str) -> T:
-    """Call a constructor with plain values, checked against its signature."""
+def construct_class(cls: type[T], arguments: Mapping[str, object], where: str, *, trust: bool = True) -> T:
+    """Call a constructor with plain values, checked against its signature; see `construct`."""
     parameters = constructor_parameters(cls)
     at = f"{where}." if where else ""
     hints = typing.get_type_hints(cls.__init__)
@@ -120,7 +126,9 @@ def construct_class(cls: type[T], arguments: Mapping[str, object], where: str) -
             raise ConfigError(
                 f"{_before(where)}{cls.__name__} has no option {name!r}: {did_you_mean(name, parameters)}"
             )
-        checked[name] = _convert(hints.get(name, Any), value, f"{at}{name}")
+        if not trust and name in getattr(cls, "IMPORTED", ()) and ":" in str(value):
+            raise _untrusted(f"{at}{name}", str(value))
+        checked[name] = _convert(hints.get(name, Any), value, f"{at}{name}", trust=trust)
     missing = [
         name
         for name, parameter in parameters.items()
@@ -177,7 +185,7 @@ def changed_parameters(obj: object) -> dict[str, Any]:
     }
 
 
-def _convert(annotation: Any, value: object, where: str) -> object:
+def _convert(annotation: Any, value: object, where: str, *, trust: bool) -> object:
     """Check a plain value against an annotation; build components where the annotation asks for them."""
     if isinstance(annotation, type) and isinstance(value, annotation) and type(value) is not bool:
         return value
@@ -190,14 +198,19 @@ def _convert(annotation: Any, value: object, where: str) -> object:
         return value
     for choice in typing.get_args(annotation) if _is_union(annotation) else (annotation,):
         if choice in FAMILIES and value is not None:
-            return construct(cast(type, choice), value, where)
+            return construct(cast(type, choice), value, where, trust=trust)
         if choice in SETTINGS and isinstance(value, Mapping):
-            return construct_class(cast(type, choice), value, where)
+            return construct_class(cast(type, choice), value, where, trust=trust)
         members = typing.get_args(choice)
         if typing.get_origin(choice) is Sequence and _has_components(members[0]) and value is not None:
             if isinstance(value, str) or not isinstance(value, Sequence):
                 raise ConfigError(f"{where}: expected a list, got {value!r}.")
-            return [_convert(members[0], item, f"{where}[{i}]") for i, item in enumerate(value)]
+            return [_convert(members[0], item, f"{where}[{i}]", trust=trust) for i, item in enumerate(value)]
+    return _validate(annotation, value, where)
+
+
+def _validate(annotation: Any, value: object, where: str) -> object:
+    """Check a value that is no component."""
     wrong = None if _allows_bool(annotation) else _first_bool(value)
     if wrong is not None:
         # Python counts true as 1: learning_rate: true would train, and with the rate 1.
@@ -209,7 +222,16 @@ def _convert(annotation: Any, value: object, where: str) -> object:
         return value  # a type that pydantic cannot describe: the constructor itself will judge
     except ValidationError as error:
         first = error.errors()[0]
-        raise ConfigError(f"{where}: {first['msg']}, got {value!r}.") from error
+        raise ConfigError(f"{where}: {first['msg']}, got {reprlib.repr(value)}.") from error
+    except RecursionError as error:
+        raise ConfigError(f"{where}: the value is nested too deeply.") from error
+
+
+def _untrusted(where: str, name: str) -> ConfigError:
+    return ConfigError(
+        f"{where} names {name!r}, which is not of this library, in a run or configuration of somebody's: to "
+        "import it runs its code, so say --trust (trust=True) if you have written or read it."
+    )
 
 
 def _allows_bool(annotation: Any) -> bool:

@@ -9,6 +9,9 @@ import yaml
 
 from cotrain._base import ConfigError
 
+#: Values that a document may hold once all its aliases are written out, as copies of it do.
+MOST_VALUES = 100_000
+
 
 @final
 class _Loader(yaml.SafeLoader):
@@ -42,8 +45,20 @@ def read_yaml(text: str) -> Any:
         cotrain._base._errors.ConfigError: the key 'seed' is in line 1 and in line 2: keep one.
     """
     try:
-        return yaml.load(text, Loader=_Loader)
+        value = yaml.load(text, Loader=_Loader)
+        _count(value, [0])
     except ConfigError:
         raise
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise ConfigError(f"it is not valid YAML: {' '.join(str(error).split())[:300]}.") from error
+    return value
+
+
+def _count(value: object, total: list[int]) -> None:
+    """Refuse a short document that is long once its aliases are written out."""
+    total[0] += 1
+    if total[0] > MOST_VALUES:
+        raise ConfigError(f"it holds more than {MOST_VALUES:,} values once its aliases are written out.")
+    inner = value.items() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    for item in inner:
+        _count(item, total)

@@ -7,6 +7,7 @@ from cotrain.learner._learner import Learner
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.learner._recommendation import Recommendation
 from cotrain.learner._run_folder import METRICS, count_seen_rows, seal_run, verify_run
+from cotrain.learner._run_record import require_same_rows
 from cotrain.learner._split_table import SplitTable
 from cotrain.learner._validation_gains import validation_gains, validation_score
 
@@ -20,6 +21,7 @@ __all__ = [
     "SplitTable",
     "complete",
     "count_seen_rows",
+    "require_same_rows",
     "seal_run",
     "validation_gains",
     "validation_score",

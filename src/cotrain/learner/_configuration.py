@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, final
@@ -12,6 +13,8 @@ from cotrain._base import ConfigError, constructor_parameters, did_you_mean
 from cotrain.configuration import construct_class, describe, read_yaml
 from cotrain.data import Split, TypedTable
 from cotrain.learner._learner import Learner
+from cotrain.learner._run_folder import MODEL, SCHEMA
+from cotrain.learner._run_manifest import MANIFEST
 
 References = Literal["constant", "trees", "full"]
 
@@ -65,18 +68,21 @@ class Configuration:
         self.tune = dict(tune or {})
 
     @classmethod
-    def read(cls, path: str | Path, settings: Sequence[str] = ()) -> Self:
+    def read(cls, path: str | Path, settings: Sequence[str] = (), *, trust: bool | None = None) -> Self:
         """Read a configuration file and override single values.
 
         Args:
             path: a YAML file, or a run folder.
             settings: "key=value" each; a key may go down with dots ("training.epochs=5"), the value is YAML.
+            trust: whether kinds from outside this library may be imported, which runs their code; default:
+                yes for a file that the user has written, no for one in a run folder, which is data.
 
         Raises:
             ConfigError: the file is missing or no YAML, a key is unknown, or a value is wrong.
         """
         path = Path(path)
         path = path / "config.yaml" if path.is_dir() else path
+        trust = not _is_of_a_run(path) if trust is None else trust
         if not path.is_file():
             near = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
             hint = f": {did_you_mean(path.name, near)}" if near else ": make one with cotrain init."
@@ -86,11 +92,13 @@ class Configuration:
         except (ConfigError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: {error}") from error
         if not isinstance(config, dict):
-            raise ConfigError(f"{path} must hold keys and values such as data: and tasks:, got {config!r}.")
+            raise ConfigError(
+                f"{path} must hold keys and values such as data: and tasks:, got {reprlib.repr(config)}."
+            )
         for setting in settings:
             _override(config, setting)
         try:
-            configuration = cls.from_config(config)
+            configuration = cls.from_config(config, trust=trust)
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from error
         if "://" not in configuration.data:
@@ -106,8 +114,8 @@ class Configuration:
         return TypedTable.read(self.data, self.query, missing=self.learner.missing)
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Make a job from the plain values of a configuration file."""
+    def from_config(cls, config: Mapping[str, Any], *, trust: bool = True) -> Self:
+        """Make a job from the plain values of a configuration file; see `read` for `trust`."""
         job_keys = [key for key in constructor_parameters(cls) if key != "learner"]
         for key in config:
             if key not in job_keys and key not in _LEARNER_KEYS:
@@ -117,9 +125,11 @@ class Configuration:
         for key in ("data", "tasks"):
             if key not in config:
                 raise ConfigError(f"The key {key!r} is missing: cotrain init writes a complete file.")
-        learner = construct_class(Learner, {k: v for k, v in config.items() if k in _LEARNER_KEYS}, "")
+        learner = construct_class(
+            Learner, {k: v for k, v in config.items() if k in _LEARNER_KEYS}, "", trust=trust
+        )
         arguments = {key: value for key, value in config.items() if key in job_keys}
-        return construct_class(cls, {"learner": learner, **arguments}, "")
+        return construct_class(cls, {"learner": learner, **arguments}, "", trust=trust)
 
     def config(self) -> dict[str, Any]:
         """Return all arguments as plain values, from which an equal job can be made."""
@@ -142,6 +152,11 @@ class Configuration:
         for key, value in values.items():
             _set(config, key, copy.deepcopy(value), key)
         return self.from_config(config)
+
+
+def _is_of_a_run(path: Path) -> bool:
+    """Whether a configuration lies in a run folder, and may be somebody else's."""
+    return any((path.parent / name).exists() for name in (SCHEMA, MANIFEST, MODEL))
 
 
 def _override(config: dict[str, Any], setting: str) -> None:

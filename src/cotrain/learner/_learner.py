@@ -34,6 +34,7 @@ from cotrain.learner._run_folder import (
     write_schema,
     write_weights,
 )
+from cotrain.learner._size_check import require_sizes
 from cotrain.networks import Encoder, HardSharing, OutputSpace, Sharing, TableEncoder
 from cotrain.tasks import Task
 from cotrain.training import FitResult, FrozenNetworks, Logger, Training
@@ -215,14 +216,17 @@ class Learner:
             seal_run(folder)
 
     @classmethod
-    def load(cls, folder: str | Path, *, encoder: Encoder | None = None) -> Self:
-        """Read a fitted learner from a run folder. Nothing in it is unpickled or executed.
+    def load(cls, folder: str | Path, *, encoder: Encoder | None = None, trust: bool = False) -> Self:
+        """Read a fitted learner from a run folder, which is data: nothing in it is unpickled or executed.
 
         Args:
             folder: what `save` or `cotrain train` wrote.
             encoder: instead of the configuration's, for a `Wrap` around a network given in Python.
+            trust: whether kinds from outside this library, which the folder names, may be imported and so run
+                their code: for runs that you have made yourself.
 
         Raises:
+            ConfigError: the folder names a kind from outside this library, and is not trusted.
             RunError: the folder is not a finished run, is damaged, or was made by a newer version.
         """
         folder = Path(folder)
@@ -232,11 +236,17 @@ class Learner:
         config = {k: v for k, v in read_config(folder).items() if k in constructor_parameters(cls)}
         config |= {} if encoder is None else {"encoder": encoder}
         try:
-            learner = construct_class(cls, config, f"{folder}/config.yaml")
+            learner = construct_class(cls, config, f"{folder}/config.yaml", trust=trust)
             preprocessor = Preprocessor.from_json(schema, copy.deepcopy(learner.tasks), learner.output_space)
-        except (KeyError, TypeError) as error:
+        except KeyError as error:
             raise RunError(f"{folder} is damaged: config.yaml or schema.json lacks {error}.") from error
+        except (TypeError, AttributeError, IndexError, OverflowError, RecursionError, MemoryError) as error:
+            raise RunError(
+                f"{folder} is damaged: schema.json does not describe a schema ({error})."
+            ) from error
         weights, weights_of = read_weights(folder)
+        if not trust and encoder is None:
+            require_sizes(lambda: learner.architecture.build(preprocessor), weights, folder)
         model = learner.architecture.build(preprocessor)
         learner._fitted = FittedModel(
             preprocessor,

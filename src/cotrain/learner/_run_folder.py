@@ -15,7 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from cotrain._base import RunError, remove_leftovers, write_atomically, write_text_atomically
+from cotrain._base import ConfigError, RunError, remove_leftovers, write_atomically, write_text_atomically
+from cotrain.configuration import read_yaml
 from cotrain.data._row_hash import row_keys
 from cotrain.learner._run_manifest import MANIFEST, seal, unseal, verify
 from cotrain.learner._run_record import RECORD, require_same_rows, tell_differences, write_record
@@ -174,8 +175,8 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> None:
 def read_config(folder: Path) -> dict[str, Any]:
     """Read the resolved configuration of a run."""
     try:
-        config = yaml.safe_load(_text(folder / CONFIG))
-    except yaml.YAMLError as error:
+        config = read_yaml(_text(folder / CONFIG))
+    except ConfigError as error:
         raise RunError(f"{folder / CONFIG} is damaged ({error}): the run cannot be loaded.") from error
     if not isinstance(config, dict):
         raise RunError(f"{folder / CONFIG} is damaged (not a mapping): the run cannot be loaded.")

@@ -39,7 +39,6 @@ class SplitTable:
         >>> split = SplitTable(frame, {"y": np.array([0, 1, -1])}, rows, [])
         >>> split["test"]["x"].to_list(), split.n_rows["validation"], split.coverage["y"]
         ([2], 0, {'train': 2, 'validation': 0, 'test': 0})
-        >>> from cotrain.learner import Configuration
     """
 
     frame: pl.DataFrame

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, final
 
-from cotrain._base import require_extra
+from cotrain._base import require_extra, visible
 
-#: Embeddings, overrides and isolates of Unicode's bidirectional algorithm.
-TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -134,7 +131,7 @@ class Page:
 
 
 def neutral(text: Any) -> Any:
-    """Return text with the marks that turn the direction of what follows shown by their numbers.
+    """Return text with the marks that turn what follows, and all that steers a terminal, as numbers.
 
     A name with such a mark would turn the rest of its sentence around; letters of scripts that run from
     right to left need none of them.
@@ -143,7 +140,7 @@ def neutral(text: Any) -> Any:
         >>> neutral("a\u202eb")
         'a[U+202E]b'
     """
-    return TURNING.sub(lambda found: f"[U+{ord(found[0]):04X}]", text) if type(text) is str else text
+    return visible(text) if type(text) is str else text
 
 
 def render(page: Page) -> str:

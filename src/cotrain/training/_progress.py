@@ -8,6 +8,7 @@ from typing import Any, Self, final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from cotrain._base import safe_console
 from cotrain.training._loggers import FitStart
 
 
@@ -21,7 +22,7 @@ class ProgressLogger:
     """
 
     def __init__(self, console: Console | None = None, title: str = "training") -> None:
-        self.console = console or Console(stderr=True)
+        self.console = console or safe_console(stderr=True)
         self.title = title
         self._bar: Progress | None = None
         self._bar_task = TaskID(0)

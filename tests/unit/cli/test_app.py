@@ -18,7 +18,7 @@ def test_the_version_is_that_of_the_library(cotrain):
     ],
 )
 def test_what_goes_wrong_ends_in_a_status_and_a_line(cotrain, monkeypatch, error, status, said):
-    def fail():
+    def fail(**options):
         raise error
 
     monkeypatch.setattr(_app, "app", fail)
@@ -26,7 +26,7 @@ def test_what_goes_wrong_ends_in_a_status_and_a_line(cotrain, monkeypatch, error
 
 
 def test_a_fault_of_the_library_is_not_dressed_up_as_the_users(cotrain, monkeypatch):
-    def fail():
+    def fail(**options):
         raise ZeroDivisionError
 
     monkeypatch.setattr(_app, "app", fail)

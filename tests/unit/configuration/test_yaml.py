@@ -1,3 +1,4 @@
+import itertools
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,18 @@ def test_kinds_of_columns_take_options(tmp_path: Path) -> None:
     learner = Configuration.read(path).learner
     assert learner.columns == {"genres": {"kind": "tags", "separator": "|", "max_tokens": 100}, "x": "number"}
     assert Configuration.from_config(Configuration.read(path).config()).learner.columns == learner.columns
+
+
+def test_a_short_document_that_grows_without_end_is_refused():
+    bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n" for old, new in itertools.pairwise("abcdefg")
+    )
+    with pytest.raises(ConfigError, match="more than 100,000 values"):
+        read_yaml(bomb)
+
+
+@pytest.mark.parametrize("text", ["a: 2020-99-99", "? [1, 2]\n: 3", "a\x00b", "a: *nobody", "[" * 5000])
+def test_whatever_the_reader_chokes_on_is_one_sentence(text):
+    with pytest.raises(ConfigError) as error:
+        read_yaml(text)
+    assert "\n" not in str(error.value)

@@ -42,6 +42,9 @@ class TeacherStudent(Strategy):
         [0, 1, 2, 3]
     """
 
+    #: Parameters that name what is imported: not from a run folder that is not trusted.
+    IMPORTED = ("classifier", "regressor")
+
     def __init__(
         self,
         teachers_are: Literal["single", "joint", "both", "estimators"] = "both",

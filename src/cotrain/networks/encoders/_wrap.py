@@ -55,6 +55,9 @@ class Wrap(Encoder):
         Linear(in_features=4, out_features=3, bias=True)
     """
 
+    #: Parameters that name what is imported: not from a run folder that is not trusted.
+    IMPORTED = ("module",)
+
     def __init__(
         self,
         module: nn.Module | str,
