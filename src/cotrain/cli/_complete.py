@@ -20,6 +20,9 @@ def complete(
         float, typer.Option(help="Leave cells empty of which the run is less sure.")
     ] = 0.0,
     query: Annotated[str | None, typer.Option(help="For SQLite: a SELECT statement or a table.")] = None,
+    neutralise: Annotated[
+        bool, typer.Option(help="In CSV: put a quote before texts that a spreadsheet runs as formulas.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace the file if it is there.")] = False,
     trust: Annotated[bool, TRUST_OPTION] = False,
     as_json: Annotated[bool, JSON_OPTION] = False,
@@ -33,7 +36,7 @@ def complete(
     """
     from cotrain._base import ConfigError
     from cotrain.cli._output import print_csv, print_json, status
-    from cotrain.data import lossless, read_cells, write_table
+    from cotrain.data import flat, lossless, read_cells, write_table
     from cotrain.learner import Learner, complete
 
     if output is not None and output.exists() and not overwrite:
@@ -45,7 +48,7 @@ def complete(
     sources = {c: dict(table[c].value_counts().iter_rows()) for c in table.columns if c.endswith("_source")}
     counts = {column.removesuffix("_source"): found for column, found in sources.items()}
     if output is not None:
-        write_table(table, output)
+        write_table(table, output, neutralise=neutralise)
         if as_json:
             print_json({"output": str(output), "rows": table.height, "cells": counts})
         else:
@@ -56,4 +59,4 @@ def complete(
     elif as_json:
         print_json(table.to_dicts())
     else:
-        print_csv(table)
+        print_csv(flat(table, neutralise=neutralise))

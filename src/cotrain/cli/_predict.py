@@ -20,6 +20,9 @@ def predict(
         list[str] | None, typer.Option(help="Column of the table to put before the predictions; repeatable.")
     ] = None,
     query: Annotated[str | None, typer.Option(help="For SQLite: a SELECT statement or a table.")] = None,
+    neutralise: Annotated[
+        bool, typer.Option(help="In CSV: put a quote before texts that a spreadsheet runs as formulas.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace the file if it is there.")] = False,
     trust: Annotated[bool, TRUST_OPTION] = False,
     as_json: Annotated[bool, JSON_OPTION] = False,
@@ -32,7 +35,7 @@ def predict(
 
     from cotrain._base import ConfigError, DataError, did_you_mean
     from cotrain.cli._output import print_csv, print_json, status
-    from cotrain.data import read_cells, write_table
+    from cotrain.data import flat, read_cells, write_table
     from cotrain.learner import Learner
 
     if output is not None and output.exists() and not overwrite:
@@ -51,7 +54,7 @@ def predict(
             )
     predictions = pl.concat([table.select(dict.fromkeys(keep or ()).keys()), predictions], how="horizontal")
     if output is not None:
-        write_table(predictions, output)
+        write_table(predictions, output, neutralise=neutralise)
         if as_json:
             print_json({"output": str(output), "rows": predictions.height, "columns": predictions.columns})
         else:
@@ -59,4 +62,4 @@ def predict(
     elif as_json:
         print_json(predictions.to_dicts())
     else:
-        print_csv(predictions)
+        print_csv(flat(predictions, neutralise=neutralise))

@@ -12,7 +12,7 @@ from cotrain.data._schema import ColumnChoice, ColumnNote, Schema, kind_names
 from cotrain.data._split import Split, split_rows, strata
 from cotrain.data._table import MissingWords, TypedTable, lossless, read_table, require_types
 from cotrain.data._tensors import table_tensors
-from cotrain.data._write import write_table
+from cotrain.data._write import flat, write_table
 from cotrain.data.checks import Problem, check_missing, find_problems
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "check_missing",
     "dataset_spec",
     "find_problems",
+    "flat",
     "from_polars_like",
     "infer_kind",
     "infer_tasks",

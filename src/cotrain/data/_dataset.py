@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date, time
+from pathlib import PurePath
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,8 +27,9 @@ def stack_dataset(dataset: MapDataset, targets: Sequence[str]) -> tuple[dict[str
     """Read every row of a data set once.
 
     Args:
-        dataset: row number -> dict of tensors, arrays, numbers or strings; the same keys in every row,
-            except that a target may be absent or None where it is missing.
+        dataset: row number -> dict of tensors, arrays or numbers; the same keys in every row, except that a
+            target may be absent or None where it is missing. What is text, bytes, a path, a mapping or None
+            in row 0, such as a file's name, stands beside the inputs and is no input.
         targets: the keys that are target columns.
 
     Returns:
@@ -53,7 +56,10 @@ def stack_dataset(dataset: MapDataset, targets: Sequence[str]) -> tuple[dict[str
             raise DataError(
                 f"Target {target!r} is a key of no row of the data set; {did_you_mean(target, everywhere)}"
             )
-    inputs = {key: _stack(rows, key) for key in rows[0] if key not in targets}
+    inputs = {key: _stack(rows, key) for key in rows[0] if key not in targets and _is_input(rows[0][key])}
+    if not inputs and not set(rows[0]) <= set(targets):
+        kinds = {key: type(value).__name__ for key, value in rows[0].items() if key not in targets}
+        raise DataError(f"No input of the data set can become a tensor: row 0 has {kinds}.")
     return inputs, pl.DataFrame([_target(rows, key) for key in targets])
 
 
@@ -66,6 +72,12 @@ def dataset_spec(inputs: dict[str, Tensor]) -> InputSpec:
     """
     codes = {key: int(x.max()) + 1 for key, x in inputs.items() if not x.is_floating_point() and x.numel()}
     return InputSpec(tensors={key: tuple(x.shape[1:]) for key, x in inputs.items()}, vocabularies=codes)
+
+
+def _is_input(value: object) -> bool:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.dtype.kind in "biufc"
+    return not (value is None or isinstance(value, str | bytes | PurePath | Mapping | date | time))
 
 
 def _stack(rows: Sequence[dict[str, Any]], key: str) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self, final
 
 import numpy as np
@@ -36,6 +36,7 @@ class ColumnNote:
         distinct: number of different values.
         missing: share of missing values, in [0, 1].
         example: one of the values.
+        doubt: whether `why` is a question that training will ask.
     """
 
     column: str
@@ -44,6 +45,7 @@ class ColumnNote:
     distinct: int
     missing: float
     example: str
+    doubt: bool = False
 
 
 @final
@@ -113,7 +115,8 @@ class Schema:
                 doubts.append(guess.doubt)
             if column is not None:
                 columns.append(column)
-            notes.append(_note(series, kind, why))
+            asked = bool(guess.doubt) and series.name not in made
+            notes.append(replace(_note(series, kind, why), doubt=asked))
         if doubts and ask:
             raise DataError(doubts[0] + (f" {len(doubts) - 1} more columns ask." if len(doubts) > 1 else ""))
         return cls(columns, notes)

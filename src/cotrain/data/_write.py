@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,21 +10,29 @@ import polars as pl
 
 from cotrain._base import DataError, did_you_mean, write_atomically
 
-_WRITERS: dict[str, Callable[[pl.DataFrame, Path], object]] = {
-    ".csv": lambda frame, path: _flat(frame).write_csv(path),
+_WRITERS: dict[str, Callable[[pl.DataFrame, str], object]] = {
+    ".csv": lambda frame, path: frame.write_csv(path),
     ".parquet": lambda frame, path: frame.write_parquet(path),
     ".jsonl": lambda frame, path: frame.write_ndjson(path),
     ".ndjson": lambda frame, path: frame.write_ndjson(path),
 }
+#: What a spreadsheet takes for the beginning of a formula.
+_FORMULA = r"^[=+\-@\t\r]"
 
 
-def write_table(frame: pl.DataFrame, path: str | Path) -> None:
+def write_table(frame: pl.DataFrame, path: str | Path, *, neutralise: bool = False) -> None:
     """Write `frame` in the format that the ending of `path` names: .csv, .parquet, .jsonl or .ndjson.
 
-    The file is there whole or not at all, and an old one stays until the new one is whole.
+    The file is whole or not there. A CSV file has no lists: those of plain values are joined by ", ", all
+    other nested values are written as JSON.
+
+    Args:
+        frame: the table.
+        path: the file.
+        neutralise: in a CSV file, put a quote before texts that a spreadsheet would run as formulas.
 
     Raises:
-        DataError: the ending is none of these, or the folder does not exist.
+        DataError: the ending is none of these, the folder does not exist, or the file cannot be written.
 
     Example:
         >>> write_table(pl.DataFrame({"a": [1]}), "table.xlsx")
@@ -31,27 +40,69 @@ def write_table(frame: pl.DataFrame, path: str | Path) -> None:
         cotrain._base._errors.DataError: Cannot write table.xlsx: the ending '.xlsx' is not known; ...
     """
     path = Path(path)
-    if path.suffix.lower() not in _WRITERS:
+    suffix = path.suffix.lower()
+    if suffix not in _WRITERS:
         hint = did_you_mean(path.suffix, _WRITERS)
         raise DataError(f"Cannot write {path}: the ending {path.suffix!r} is not known; {hint}")
     if not path.parent.is_dir():
         raise DataError(f"Cannot write {path}: there is no folder {path.parent}.")
     if path.is_dir():
         raise DataError(f"Cannot write {path}: it is a folder; name a file.")
-    write = _WRITERS[path.suffix.lower()]
+    if suffix == ".csv":
+        frame = flat(frame, neutralise=neutralise)
     try:
-        write_atomically(path, lambda temporary: write(frame, Path(temporary)))
+        write_atomically(path, lambda part: _WRITERS[suffix](frame, part))
+    except OSError as error:
+        raise DataError(f"Cannot write {path}: {error.strerror or error}.") from error
     except pl.exceptions.PolarsError as error:
         reason = str(error).strip().splitlines()[0]
-        raise DataError(f"Cannot write {path} as {path.suffix}: {reason}: choose .parquet.") from error
+        raise DataError(f"Cannot write {path} as {suffix}: {reason}: choose .parquet.") from error
 
 
-def _flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """Join lists and write structures as JSON: CSV has no cells for them."""
-    return frame.with_columns(
-        pl.col(name).struct.json_encode()
-        if isinstance(dtype, pl.Struct)
-        else pl.col(name).cast(pl.List(pl.String)).list.join(", ")
-        for name, dtype in frame.schema.items()
-        if isinstance(dtype, pl.Struct | pl.List)
-    )
+def flat(frame: pl.DataFrame, *, neutralise: bool = False) -> pl.DataFrame:
+    """Return a table without nested columns, as CSV has it.
+
+    Args:
+        frame: the table.
+        neutralise: put a quote before texts that a spreadsheet would run as formulas.
+
+    Example:
+        >>> flat(pl.DataFrame({"a": [["x", "y"]], "b": ["=1+1"]}), neutralise=True).row(0)
+        ('x, y', "'=1+1")
+    """
+    columns = [_flat(column) for column in frame.iter_columns()]
+    if neutralise:
+        columns = [_neutral(column) for column in columns]
+    return pl.DataFrame(columns)
+
+
+def _flat(column: pl.Series) -> pl.Series:
+    dtype = column.dtype
+    if isinstance(dtype, pl.List | pl.Array) and not _is_nested(dtype.inner):
+        return column.cast(pl.List(pl.String)).list.join(", ")
+    if dtype.is_nested() or dtype == pl.Object:
+        texts = [None if value is None else _json(value) for value in column.to_list()]
+        return pl.Series(column.name, texts, dtype=pl.String)
+    if dtype == pl.Binary:
+        return pl.Series(
+            column.name, [None if v is None else v.hex() for v in column.to_list()], dtype=pl.String
+        )
+    return column
+
+
+def _is_nested(inner: object) -> bool:
+    return isinstance(inner, pl.DataType) and inner.is_nested()
+
+
+def _json(value: object) -> str:
+    value = value.to_list() if isinstance(value, pl.Series) else value
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _neutral(column: pl.Series) -> pl.Series:
+    name = f"'{column.name}" if column.name[:1] in tuple("=+-@\t\r") else column.name
+    if column.dtype in (pl.Categorical, pl.Enum):
+        column = column.cast(pl.String)
+    if column.dtype == pl.String:
+        column = column.str.replace(rf"(?s)({_FORMULA}.*)", "'${1}")
+    return column.alias(name)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -47,10 +49,32 @@ def test_float64_becomes_float32() -> None:
         ([{"x": 1.0, "b": 1}], "'a' is a key of no row"),
         ([{"x": 1.0, "a": 1}, {"a": 1}], "Row 1.*lacks the key 'x'"),
         ([{"x": torch.zeros(2), "a": 1}, {"x": torch.zeros(3), "a": 1}], r"Row 1.*\(3,\).*\(2,\)"),
-        ([{"x": "text", "a": 1}], "'x' cannot become a tensor"),
+        ([{"x": "text", "a": 1}], "No input of the data set can become a tensor: row 0 has .'x': 'str'"),
         ([{"x": float("inf"), "a": 1}], "'x'.* 1 infinite"),
     ],
 )
 def test_says_what_is_wrong(rows: list, message: str) -> None:
     with pytest.raises(DataError, match=message):
         stack_dataset(Rows(rows), ["a"])
+
+
+def test_what_is_no_tensor_may_stand_beside_the_inputs() -> None:
+    rows = [
+        {
+            "x": torch.ones(2),
+            "age": 3.5,
+            "file": f"{i}.png",
+            "at": Path("a") / str(i),
+            "extra": None,
+            "y": i % 2,
+        }
+        for i in range(4)
+    ]
+    inputs, table = stack_dataset(rows, ["y"])
+    assert {name: tuple(x.shape) for name, x in inputs.items()} == {"x": (4, 2), "age": (4,)}
+    assert table["y"].to_list() == [0, 1, 0, 1]
+    named = [{"x": torch.ones(2), "word": np.str_("a"), "label": "cat"} for _ in range(3)]
+    assert list(stack_dataset(named, ["label"])[0]) == ["x"]
+    rows[2]["age"] = "old"
+    with pytest.raises(DataError, match="Row 2 of the data set: 'age' cannot become a tensor, got str"):
+        stack_dataset(rows, ["y"])

@@ -192,3 +192,28 @@ def test_any_pattern_of_missing_values_gives_finite_tensors(data: st.DataObject)
 
 def fitted_names(fitted: Schema) -> list[str]:
     return [column.name for column in fitted.columns]
+
+
+@pytest.mark.parametrize(
+    ("column", "key", "value"),
+    [
+        ("text", "buckets", 10**12),
+        ("text", "width", 10**9),
+        ("text", "buckets", -1),
+        ("text", "width", True),
+        ("text", "buckets", "8192"),
+        ("tags", "buckets", 10**9),
+        ("tags", "width", 10**12),
+        ("tags", "width", 2.5),
+    ],
+)
+def test_a_forged_size_is_refused_before_anything_of_it_is_made(column: str, key: str, value: object) -> None:
+    frame = pl.DataFrame(
+        {"text": [f"the {i} words of {i}" for i in range(30)], "tags": ["a, b", "a", "b, c"] * 10}
+    )
+    saved = json.loads(json.dumps(Schema.infer(frame).fit(frame).to_json()))
+    entry = next(item for item in saved["columns"] if item["options"]["name"] == column)
+    assert Schema.from_json(saved)
+    entry["state"][key] = value
+    with pytest.raises(DataError, match=f"damaged.*{key} of column '{column}'"):
+        Schema.from_json(saved)

@@ -4,6 +4,7 @@ from cotrain.data.checks._base import Labels, Problem, read_labels
 from cotrain.data.checks._classes import check_classes
 from cotrain.data.checks._columns import check_columns
 from cotrain.data.checks._coverage import check_coverage
+from cotrain.data.checks._cut import check_cut
 from cotrain.data.checks._drift import check_drift
 from cotrain.data.checks._duplicates import check_duplicates
 from cotrain.data.checks._find import find_problems
@@ -16,6 +17,7 @@ __all__ = [
     "check_classes",
     "check_columns",
     "check_coverage",
+    "check_cut",
     "check_drift",
     "check_duplicates",
     "check_leakage",

@@ -47,8 +47,10 @@ def _counts(label: Labels) -> dict[str, int]:
         positive = ((targets > 0) & mask).sum(axis=0)
         return {name: int(count) for name, count in zip(task.labels, positive, strict=True)}
     values, counts = np.unique(targets[mask[:, 0], 0], return_counts=True)
-    names = task.state_dict().get("classes")
+    names = (
+        task.parts if len(task.parts) > 1 else [str(name) for name in task.state_dict().get("classes", [])]
+    )
     return {
-        str(names[int(value)]) if names and int(value) < len(names) else str(int(value)): int(count)
+        names[int(value)] if 0 <= int(value) < len(names) else str(int(value)): int(count)
         for value, count in zip(values, counts, strict=True)
     }

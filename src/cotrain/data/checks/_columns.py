@@ -12,7 +12,7 @@ EMPTY = 0.95
 
 
 def check_columns(notes: Sequence[ColumnNote]) -> list[Problem]:
-    """Return a note per column that is left out or nearly empty.
+    """Return a note per column that is left out or nearly empty, and an error per open question.
 
     Args:
         notes: from `Schema.describe`.
@@ -24,7 +24,9 @@ def check_columns(notes: Sequence[ColumnNote]) -> list[Problem]:
     problems = []
     for note in notes:
         values = {"missing": note.missing, "distinct": note.distinct}
-        if note.kind == DROP:
+        if note.doubt:
+            problems.append(Problem("error", "columns", note.column, note.why, values))
+        elif note.kind == DROP:
             sentence = f"Column {note.column!r} is left out: {note.why}."
             problems.append(Problem("note", "columns", note.column, sentence, values))
         elif note.missing > EMPTY:

@@ -12,6 +12,7 @@ from cotrain.data.checks._base import Problem, read_labels
 from cotrain.data.checks._classes import check_classes
 from cotrain.data.checks._columns import check_columns
 from cotrain.data.checks._coverage import check_coverage
+from cotrain.data.checks._cut import check_cut
 from cotrain.data.checks._drift import check_drift
 from cotrain.data.checks._duplicates import check_duplicates
 from cotrain.data.checks._leakage import check_leakage
@@ -46,6 +47,7 @@ def find_problems(
     problems += check_coverage(labels)
     problems += check_classes(labels)
     problems += check_columns(schema.describe())
+    problems += check_cut(frame, schema.columns)
     problems += check_leakage(frame, labels, inputs)
     if parts is not None:
         problems += check_duplicates(frame, inputs, parts)

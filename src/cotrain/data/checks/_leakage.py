@@ -24,6 +24,7 @@ def check_leakage(frame: pl.DataFrame, labels: Sequence[Labels], inputs: Sequenc
     For each pair the best guess per value of the column is learned on one half of the labelled rows and
     judged on the other: r = 1 − error / error of the best constant, with the error rate for classes and
     the squared error of the ranks for numbers, so that a monotone function of the target is found as well.
+    Whole numbers are looked at twice, as a quantity in bins and one by one, as an identifier is.
 
     Args:
         frame: the table.
@@ -36,7 +37,7 @@ def check_leakage(frame: pl.DataFrame, labels: Sequence[Labels], inputs: Sequenc
     """
     problems = []
     in_first = numpy_generator("leakage").random(frame.height) < 0.5
-    codes = {column: column_codes(frame[column]) for column in inputs}
+    codes = {column: _codings(frame[column]) for column in inputs}
     for label in labels:
         for column in inputs:
             same = _same(frame, column, label)
@@ -47,7 +48,9 @@ def check_leakage(frame: pl.DataFrame, labels: Sequence[Labels], inputs: Sequenc
                 )
                 problems.append(Problem("warning", "leakage", column, sentence, {"task": label.task.name}))
                 continue
-            target, gain = _best_gain(label, codes[column], in_first)
+            target, gain = max(
+                (_best_gain(label, coded, in_first) for coded in codes[column]), key=lambda found: found[1]
+            )
             if gain > SUSPECT:
                 sentence = (
                     f"Column {column!r} alone predicts {target!r} of task {label.task.name!r} ({gain:.0%} of "
@@ -56,6 +59,15 @@ def check_leakage(frame: pl.DataFrame, labels: Sequence[Labels], inputs: Sequenc
                 values = {"task": label.task.name, "target": target, "gain": gain}
                 problems.append(Problem("warning", "leakage", column, sentence, values))
     return problems
+
+
+def _codings(values: pl.Series) -> list[np.ndarray]:
+    """Return what a column may tell: of whole numbers the bin, and each by itself, as of an identifier."""
+    binned = column_codes(values)
+    if not values.dtype.is_integer():
+        return [binned]
+    each = values.rank("dense").fill_null(0).cast(pl.Int64).to_numpy()
+    return [binned] if int(each.max(initial=0)) == int(binned.max(initial=0)) else [binned, each]
 
 
 def _same(frame: pl.DataFrame, column: str, label: Labels) -> str | None:
@@ -86,15 +98,16 @@ def _best_gain(label: Labels, codes: np.ndarray, in_first: np.ndarray) -> tuple[
 def _class_gain(codes: np.ndarray, target: np.ndarray, first: np.ndarray) -> float:
     classes = np.unique(target, return_inverse=True)[1]
     n_classes, n_codes = int(classes.max(initial=0)) + 1, int(codes.max(initial=0)) + 1
-    if n_classes * n_codes > 5_000_000:
-        return 0.0
-    table = np.bincount(codes[first] * n_classes + classes[first], minlength=n_codes * n_classes)
-    table = table.reshape(n_codes, n_classes)
-    judged = ~first & (table.sum(axis=1) > 0)[codes]
+    guess = np.full(n_codes, -1)
+    # Only pairs that occur: a table of all would be too large for many codes and classes.
+    pairs, counts = np.unique(codes[first] * n_classes + classes[first], return_counts=True)
+    order = np.lexsort((-(pairs % n_classes), counts))
+    guess[pairs[order] // n_classes] = pairs[order] % n_classes
+    judged = ~first & (guess >= 0)[codes]
     if judged.sum() < LEAST or n_classes < 2:
         return 0.0
-    wrong = float((table.argmax(axis=1)[codes[judged]] != classes[judged]).mean())
-    constant = float((table.sum(axis=0).argmax() != classes[judged]).mean())
+    wrong = float((guess[codes[judged]] != classes[judged]).mean())
+    constant = float((np.bincount(classes[first]).argmax() != classes[judged]).mean())
     # With less than a handful of errors to take away there is no evidence.
     return 1 - wrong / constant if constant * judged.sum() >= 5 else 0.0
 

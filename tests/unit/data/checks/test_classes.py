@@ -1,7 +1,7 @@
 import polars as pl
 
 from cotrain.data.checks import check_classes, read_labels
-from cotrain.tasks import Binary, Multiclass, Multilabel, Regression
+from cotrain.tasks import Binary, Multiclass, Multilabel, Ordinal, Regression
 
 
 def test_counts_classes_and_points_at_rare_ones() -> None:
@@ -23,3 +23,20 @@ def test_counts_classes_and_points_at_rare_ones() -> None:
     assert found["tags", "warning"].values["rare"] == {"c": 2}
     assert ("sold", "warning") not in found
     assert ("price", "note") not in found
+
+
+def test_ordinal_classes_bear_the_names_of_the_user() -> None:
+    for values, options in (
+        ([1, 2, 3, 4, 5], {}),
+        (["low", "mid", "high"], {"levels": ["low", "mid", "high"]}),
+    ):
+        frame = pl.DataFrame({"stars": values * 12})
+        labels, _ = read_labels(frame, [Ordinal("stars", **options)])
+        assert check_classes(labels)[0].values["counts"] == {str(value): 12 for value in values}
+
+
+def test_classes_of_every_kind_bear_the_names_of_the_user() -> None:
+    frame = pl.DataFrame({"b": ["no", "yes"] * 12, "m": ["x", "y", "z"] * 8})
+    labels, _ = read_labels(frame, [Binary("b"), Multiclass("m")])
+    counts = [problem.values["counts"] for problem in check_classes(labels) if "counts" in problem.values]
+    assert counts == [{"no": 12, "yes": 12}, {"x": 8, "y": 8, "z": 8}]

@@ -2,6 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from cotrain._base import numpy_generator
 from cotrain.data.checks import check_leakage, read_labels
 from cotrain.tasks import Binary, Multiclass, Multilabel, Regression
 
@@ -61,3 +62,19 @@ def test_one_label_of_several_is_enough() -> None:
     labels, _ = read_labels(table, [Multilabel("tags", separator=",")])
     (found,) = check_leakage(table, labels, ["is_c"])
     assert found.values["target"] == "c"
+
+
+def test_sees_a_leak_through_a_whole_numbered_identifier() -> None:
+    # 300 items, each with a class and a price of its own, in no order of their numbers.
+    rng = numpy_generator("items")
+    item = rng.integers(0, 300, 3000)
+    frame = pl.DataFrame(
+        {"item": item, "kind": rng.integers(0, 40, 300)[item], "price": rng.normal(size=300)[item]}
+    )
+    frame = frame.with_columns(other=pl.Series(rng.integers(0, 300, 3000)))
+    labels, _ = read_labels(frame, [Multiclass("kind"), Regression("price")])
+    problems = check_leakage(frame, labels, ["item", "other"])
+    assert [(problem.subject, problem.values["task"]) for problem in problems] == [
+        ("item", "kind"),
+        ("item", "price"),
+    ]

@@ -1,0 +1,23 @@
+import polars as pl
+
+from cotrain.data import Schema, find_problems
+from cotrain.data.checks import check_cut
+from cotrain.data.columns import Number, Tags
+from cotrain.tasks import Binary
+
+FRAME = pl.DataFrame({"t": [",".join(f"n{i}" for i in range(100)), "n1,n2", "n1"] * 20, "y": [0, 1, 1] * 20})
+
+
+def test_all_names_are_read_unless_the_user_says_otherwise() -> None:
+    assert check_cut(FRAME, [Tags("t"), Number("y")]) == []
+    problem = check_cut(FRAME, [Tags("t", max_tokens=10)])[0]
+    assert problem.values == {"rows": 20, "width": 10}
+    assert "more than 10 names in 20 training rows" in problem.sentence
+    schema = Schema.infer(FRAME, exclude=["y"], overrides={"t": {"kind": "tags", "max_tokens": 10}})
+    assert "cut" in {problem.check for problem in find_problems(FRAME, [Binary("y")], schema)}
+
+
+def test_a_row_of_more_names_than_training_had_keeps_them() -> None:
+    column = Tags("t").fit(pl.Series("t", ["a,b", "b"]))
+    assert (column.encode(pl.Series("t", ["a,b,c,d"])).tokens > 0).sum() == 4
+    assert column.encode(pl.Series("t", ["a"])).tokens.shape == (1, 2)
