@@ -61,9 +61,10 @@ lint: $(VENV)/.dev ## ruff, ty and import-linter
 	$(BIN)/ty check --error-on-warning
 	$(BIN)/lint-imports --no-cache
 
-format: $(VENV)/.dev ## format the code
+format: $(VENV)/.dev ## format the code, and write the reference pages of the balancing methods
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	$(BIN)/python docs/build_reference.py
 
 figures: $(VENV)/.dev ## how large the code is to one who reads it
 	$(BIN)/python benchmarks/figures.py

@@ -111,7 +111,8 @@ def index(costs: dict[str, dict[str, float]]) -> str:
     for name in methods():
         doc = inspect.getdoc(methods()[name]) or ""
         needs = PASSES[make(name, 2).needs]
-        times = " | ".join(f"{costs.get(name, {}).get(str(size), float('nan')):.0f}" for size in SIZES)
+        of = costs.get(name, {})
+        times = " | ".join(f"{of[str(size)]:.0f}" if str(size) in of else "–" for size in SIZES)
         summary = doc.splitlines()[0].replace("|", "\\|")
         rows.append(f"| [{name}](balancing/{name}.md) | {summary} | {needs} | {times} |")
     rows += [
