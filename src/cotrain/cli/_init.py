@@ -13,7 +13,12 @@ from cotrain.cli._output import JSON_OPTION
 
 def init(
     data: Annotated[str, typer.Argument(help="Table: CSV, Parquet, JSONL or SQLite.")],
-    targets: Annotated[str, typer.Option(help="Target columns, separated by commas.")],
+    targets: Annotated[
+        list[str],
+        typer.Option(
+            help="Target columns, separated by commas; repeatable. tox_* takes all that fit, !id all but id."
+        ),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("cotrain.yaml"),
     query: Annotated[str | None, typer.Option(help="For SQLite: a SELECT statement or a table.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace the file if it is there.")] = False,
@@ -35,8 +40,7 @@ def init(
         raise ConfigError(
             f"{output} is there already: choose another --output, or replace it with --overwrite."
         )
-    names = [name.strip() for name in targets.split(",") if name.strip()]
-    proposal = Recommendation.of_table(data, names, query=query, relative_to=output.parent, probe=probe)
+    proposal = Recommendation.of_table(data, targets, query=query, relative_to=output.parent, probe=probe)
     write_text_atomically(output, proposal.to_yaml())
     from cotrain.cli._output import console, print_json, print_table, status
 

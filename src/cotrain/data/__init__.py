@@ -1,6 +1,7 @@
 """Tables and their schema, partial labels, splits, batches, checks."""
 
 from cotrain.data._batches import Batches
+from cotrain.data._column_patterns import match_columns
 from cotrain.data._dataset import MapDataset, dataset_spec, stack_dataset
 from cotrain.data._feature_matrix import FeatureMatrix
 from cotrain.data._frames import from_polars_like, to_polars
@@ -38,6 +39,7 @@ __all__ = [
     "infer_tasks",
     "kind_names",
     "lossless",
+    "match_columns",
     "read_cells",
     "read_table",
     "require_types",

@@ -15,12 +15,16 @@ import torch
 
 from cotrain._base import mix_seed, numpy_generator
 from cotrain.data import Batches
+from cotrain.evaluation import holm
 from cotrain.gradients import Balance, Monitor
 from cotrain.learner._learner import Learner
 from cotrain.learner._preprocessing import Preprocessor
 
 #: Rows at most: enough to see gradients of half-empty tasks, few enough for seconds.
 ROWS = 8000
+#: Chance of one pair or more that is called opposed and is not. Looks are steps of one training and hang
+#: together, so that less is asked of chance than the usual .05.
+ALPHA = 0.005
 #: The first gradients come from random weights and say little.
 _IGNORED = 0.2
 
@@ -35,12 +39,14 @@ class Pair:
         second: another one.
         cosine: mean cosine of their gradients on the shared parameters, in [-1, 1].
         error: standard error of that mean.
+        records: looks that the mean is of, ≥ 2.
     """
 
     first: str
     second: str
     cosine: float
     error: float
+    records: int = 32
 
 
 @final
@@ -117,10 +123,22 @@ class GradientProbe:
     def opposed(self) -> list[Pair]:
         """Return the pairs whose gradients clearly point against each other, the worst first.
 
-        Clearly: a mean cosine of at most -0.1 that lies three standard errors below 0.
+        Clearly: a mean cosine of at most -0.1 that is below 0 by more than chance, which of thousands of
+        pairs makes some look opposed: the p-values of all pairs are corrected by Holm's method.
         """
-        against = [pair for pair in self.pairs if pair.cosine <= -0.1 and pair.cosine + 3 * pair.error < 0]
+        p_values = holm([_p_value(pair) for pair in self.pairs])
+        found = zip(self.pairs, p_values, strict=True)
+        against = [pair for pair, p_value in found if pair.cosine <= -0.1 and p_value < ALPHA]
         return sorted(against, key=lambda pair: pair.cosine)
+
+
+def _p_value(pair: Pair) -> float:
+    """Return the chance of such a mean cosine or a lower one where the true one is 0: Student's t."""
+    from scipy.special import stdtr
+
+    if pair.error <= 0:
+        return 0.0 if pair.cosine < 0 else 1.0
+    return float(stdtr(max(1, pair.records - 1), pair.cosine / pair.error))
 
 
 def _pairs(names: Sequence[str], monitor: Monitor) -> list[Pair]:
@@ -132,5 +150,5 @@ def _pairs(names: Sequence[str], monitor: Monitor) -> list[Pair]:
         cosines = seen[:, i, j][np.isfinite(seen[:, i, j])]
         if len(cosines) > 1:
             error = float(cosines.std(ddof=1)) / math.sqrt(len(cosines))
-            pairs.append(Pair(names[i], names[j], float(cosines.mean()), error))
+            pairs.append(Pair(names[i], names[j], float(cosines.mean()), error, records=len(cosines)))
     return pairs

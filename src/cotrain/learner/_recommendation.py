@@ -13,7 +13,7 @@ import polars as pl
 import yaml
 
 from cotrain._base import DataError
-from cotrain.data import Schema, TypedTable, infer_tasks
+from cotrain.data import Schema, TypedTable, infer_tasks, match_columns
 from cotrain.learner._configuration import Configuration
 from cotrain.learner._gradient_probe import GradientProbe
 from cotrain.learner._sizing import sharing, sizes, sizes_sentence
@@ -53,7 +53,7 @@ class Recommendation:
 
         Args:
             data: path to it.
-            targets: names of the target columns.
+            targets: names of the target columns, or patterns; see `match_columns`.
             query: for a database: a SELECT statement or the name of a table.
             relative_to: folder of the configuration file, from which it will name the table.
             probe: whether to train for some steps, seconds, and see whether the tasks get along.
@@ -63,6 +63,7 @@ class Recommendation:
         """
         table = TypedTable.read(data, query)
         frame = table.frame
+        targets = match_columns(targets, frame.columns)
         guesses = infer_tasks(frame, targets)
         split = _split_column(frame)
         left_out = [*targets, *([split] if split else [])]

@@ -8,6 +8,9 @@ from typing import Any
 from cotrain.data import TaskGuess
 from cotrain.learner._gradient_probe import GradientProbe
 
+#: With more tasks than this none gets experts of its own.
+MOST_OWN_EXPERTS = 10
+
 
 def sizes(n_rows: int) -> dict[str, Any]:
     """Return the encoder and the budget for a number of training rows with a label.
@@ -31,7 +34,8 @@ def sharing(tasks: Sequence[TaskGuess], probe: GradientProbe | None) -> tuple[st
     """Return the name of a way of sharing, and a sentence that says why.
 
     `HardSharing`, unless a probe has shown tasks whose gradients point against each other on what they
-    share; then `CGC`, which gives each task experts of its own beside the shared ones.
+    share; then `CGC`, which gives each task experts of its own beside the shared ones, or with many tasks
+    `MMoE`, whose number of experts does not grow with theirs.
 
     Args:
         tasks: what the targets seem to be.
@@ -46,11 +50,17 @@ def sharing(tasks: Sequence[TaskGuess], probe: GradientProbe | None) -> tuple[st
     seen = f"in a probe of {probe.steps} steps on {probe.rows:,} rows"
     opposed = probe.opposed()
     if opposed:
-        worst = opposed[0]
-        return "CGC", (
-            f"CGC, shared experts beside experts of each task's own, because {seen} the gradients of "
-            f"{worst.first!r} and {worst.second!r} pointed against each other (mean cosine "
-            f"{worst.cosine:+.2f} ± {worst.error:.2f})."
+        worst, many = opposed[0], len(tasks) > MOST_OWN_EXPERTS
+        named = (
+            f"MMoE, a few experts that each task weighs for itself (one for each of {len(tasks)} tasks would "
+            "not train)"
+            if many
+            else "CGC, shared experts beside experts of each task's own"
+        )
+        return "MMoE" if many else "CGC", (
+            f"{named}, because {seen} the gradients of {worst.first!r} and {worst.second!r} pointed against "
+            f"each other (mean cosine {worst.cosine:+.2f} ± {worst.error:.2f}; {len(opposed)} of "
+            f"{len(probe.pairs):,} pairs, Holm-corrected)."
         )
     least, most = (pick(probe.pairs, key=lambda pair: pair.cosine) for pick in (min, max))
     found = f"{least.first!r} and {least.second!r}, {least.cosine:+.2f} ± {least.error:.2f}"

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from cotrain.data import TaskGuess
@@ -38,3 +39,21 @@ def test_the_task_with_the_fewest_labels_is_named():
     assert "'b' has the fewest (50, 5% of all rows)" in sizes_sentence(TASKS, 1000, 900, sizes(900))
     full = [TaskGuess(name, "Binary", "", 1000) for name in "ab"]
     assert sizes_sentence(full, 1000, 1000, sizes(1000)).endswith("1,000 training rows with a label.")
+
+
+def test_of_thousands_of_pairs_the_worst_by_chance_opposes_nobody():
+    draw = np.random.default_rng(0)
+    tasks = [TaskGuess(f"t{i}", "Binary", "", 100) for i in range(139)]
+    looks = draw.normal(scale=0.25, size=(139 * 138 // 2, 32))
+    pairs = [Pair("a", "b", float(of.mean()), float(of.std(ddof=1) / 32**0.5), records=32) for of in looks]
+    assert min(pair.cosine / pair.error for pair in pairs) < -3
+    assert sharing(tasks, GradientProbe(200, 5000, pairs))[0] == "HardSharing"
+
+
+def test_above_ten_tasks_no_task_gets_experts_of_its_own():
+    tasks = [TaskGuess(f"t{i}", "Binary", "", 100) for i in range(11)]
+    kind, why = sharing(tasks, probe(0.3, -0.4))
+    assert kind == "MMoE"
+    assert "one for each of 11 tasks would not train" in why
+    assert "1 of 2 pairs, Holm-corrected" in why
+    assert sharing(tasks[:10], probe(0.3, -0.4))[0] == "CGC"
