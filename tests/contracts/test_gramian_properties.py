@@ -255,3 +255,19 @@ def test_the_update_is_zero_at_strongly_stationary_points(name, matrix):
     rows = TYPICAL[matrix]
     weights, update = aggregated(MAKERS[name](), rows)
     assert np.linalg.norm(update) < TOLERANCE * np.linalg.norm(rows, 2) * weights.max()
+
+
+SOLVED_IN_COSINES = ["CAGrad", "ChebyshevCenter", "ConFIG", "DualProj", "IMTLGradient", "MGDA", "UPGrad"]
+
+
+@pytest.mark.parametrize("name", SOLVED_IN_COSINES)
+@pytest.mark.parametrize("matrix", [matrix for matrix in DEPENDENT if "units" not in matrix])
+def test_inner_products_in_float32_give_the_update_of_exact_ones(name, matrix):
+    """Their rounding, 1e-7 where an eigenvalue should be 0, must not be taken for a direction."""
+    rows = np.tile(DEPENDENT[matrix], 100).astype(np.float32)
+    wide = rows.astype(np.float64)
+    losses = np.ones(len(rows))
+    exact = MAKERS[name]().weights(losses, wide @ wide.T) @ wide
+    rounded = MAKERS[name]().weights(losses, (rows @ rows.T).astype(np.float64)) @ wide
+    # a length is known to the root of what its square is known to, here a few times 1e-6
+    np.testing.assert_allclose(rounded, exact, rtol=0, atol=1e-2 * np.abs(wide).max())

@@ -6,10 +6,12 @@ import math
 
 import numpy as np
 
-from cotrain.balancing._solvers._cosines import lengths_and_cosines, nearly_singular
+from cotrain.balancing._solvers._cosines import lengths_and_cosines, noise_of
 
-#: Eigenvalues of the cosines below this share of the largest count as zero, and so do coordinates of c.
+#: Eigenvalues of the cosines below this share of the largest count as zero, and so do coordinates of c; more
+#: does where the inner products are noisier, by this factor.
 RANK_TOLERANCE = 1e-12
+NOISE_FACTOR = 10.0
 #: Two gradients whose solution is larger than this, relative to the right-hand side, count as parallel.
 LARGEST = 1e8
 
@@ -30,13 +32,15 @@ def equal_cosine_weights(gramian_KK: np.ndarray, cosines_K: np.ndarray) -> np.nd
             return weights_2
     norms_K, matrix_KK = lengths_and_cosines(gramian_KK)
     matrix_KK.flat[:: matrix_KK.shape[0] + 1] = 1.0
-    if not nearly_singular(matrix_KK):
+    noise = noise_of(matrix_KK)
+    if noise is None:
         return np.linalg.solve(matrix_KK, cosines_K) / norms_K
     # Elimination would give one of many solutions, another one for another order of the tasks.
     values_K, vectors_KK = np.linalg.eigh(matrix_KK)
     coordinates_K = vectors_KK.T @ cosines_K
-    kept_K = values_K > RANK_TOLERANCE * values_K[-1]
-    kept_K &= np.abs(coordinates_K) > RANK_TOLERANCE * float(np.linalg.norm(cosines_K))
+    tolerance = max(RANK_TOLERANCE, NOISE_FACTOR * noise)
+    kept_K = values_K > tolerance * values_K[-1]
+    kept_K &= np.abs(coordinates_K) > tolerance * float(np.linalg.norm(cosines_K))
     coordinates_K = np.where(kept_K, coordinates_K / np.where(kept_K, values_K, 1.0), 0.0)
     return (vectors_KK @ coordinates_K) / norms_K
 

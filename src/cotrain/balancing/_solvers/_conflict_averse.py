@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cotrain.balancing._solvers._cosines import lengths_and_cosines, nearly_singular
-from cotrain.balancing._solvers._pivoting import RIDGE, RIDGE_OF_DEPENDENT, complementary
+from cotrain.balancing._solvers._cosines import lengths_and_cosines
+from cotrain.balancing._solvers._pivoting import complementary, ridge_of
 
 ITERATIONS = 60
 
@@ -25,8 +25,7 @@ def conflict_averse_weights(gramian_KK: np.ndarray, centre_K: np.ndarray, radius
     """
     norms_K, cosines_KK = lengths_and_cosines(gramian_KK)
     cosines_KK.flat[:: cosines_KK.shape[0] + 1] = 1.0
-    ridge = RIDGE_OF_DEPENDENT if nearly_singular(cosines_KK) else RIDGE
-    cosines_KK.flat[:: cosines_KK.shape[0] + 1] = 1.0 + ridge
+    cosines_KK.flat[:: cosines_KK.shape[0] + 1] = 1.0 + ridge_of(cosines_KK)
     gains_K = gramian_KK @ centre_K
     worst = int(np.argmin(gains_K))
     low = float(gains_K[worst])

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from cotrain.balancing._solvers._cosines import nearly_singular
+from cotrain.balancing._solvers._cosines import noise_of
 
 #: Added to the diagonal of a cosine matrix that is regular, against its rounding.
 RIDGE = 1e-13
-#: Added where gradients are linearly dependent: it picks the shortest solution. Rounding changes it by about
-#: 1e-16 / RIDGE_OF_DEPENDENT, so that the order of the tasks cannot matter; its own trace is refined away.
+#: Added, at least, where gradients are linearly dependent: it picks the shortest solution. Rounding changes
+#: it by about 1e-16 / RIDGE_OF_DEPENDENT, so that the order of the tasks cannot matter; its own trace is
+#: refined away. Where ten times the noise of the inner products is more, that keeps the matrix positive.
 RIDGE_OF_DEPENDENT = 1e-7
+RIDGE_PER_NOISE = 10.0
 REFINEMENTS = 3
 #: A solution that is longer than this many times its offsets has grown along the gradients' dependence.
-GROWN = 1e5
+GROWN = 1e4
 #: Entries down to this share of the largest count as non-negative.
 TOLERANCE = 1e-12
 #: Rounds of exchanging all wrong signs, before one entry is freed at a time. Well-posed problems take 2 to 6.
@@ -37,10 +39,10 @@ def complementary_of_cosines(cosines_KK: np.ndarray, offsets_NK: np.ndarray) -> 
     Returns:
         x, N×K.
     """
-    ridge_KK = np.eye(cosines_KK.shape[0])
-    if not nearly_singular(cosines_KK):
-        return complementary(cosines_KK + RIDGE * ridge_KK, offsets_NK)
-    matrix_KK = cosines_KK + RIDGE_OF_DEPENDENT * ridge_KK
+    ridge = ridge_of(cosines_KK)
+    matrix_KK = cosines_KK + ridge * np.eye(cosines_KK.shape[0])
+    if ridge == RIDGE:
+        return complementary(matrix_KK, offsets_NK)
     solution_NK = complementary(matrix_KK, offsets_NK)
     free_NK = solution_NK > 0
     # without a solution x grows along the gradients' dependence: then that part alone is kept
@@ -48,10 +50,21 @@ def complementary_of_cosines(cosines_KK: np.ndarray, offsets_NK: np.ndarray) -> 
     grown_N = sizes_N > GROWN * np.maximum.reduce(np.abs(offsets_NK), axis=1)
     for _ in range(REFINEMENTS):
         rest_NK = solution_NK @ cosines_KK + offsets_NK
-        rest_NK = np.where(grown_N[:, None], -RIDGE_OF_DEPENDENT * solution_NK, rest_NK)
+        rest_NK = np.where(grown_N[:, None], -ridge * solution_NK, rest_NK)
         before_NK = np.where(grown_N[:, None], 0.0, solution_NK)
         solution_NK = before_NK + _solve_on_free(matrix_KK, rest_NK, free_NK)
     return np.maximum(solution_NK, 0.0)
+
+
+def ridge_of(cosines_KK: np.ndarray) -> float:
+    """Return what to add to the diagonal of a matrix of cosines before it is solved with.
+
+    Example:
+        >>> ridge_of(np.eye(2)) == RIDGE, ridge_of(np.ones((2, 2))) == RIDGE_OF_DEPENDENT
+        (True, True)
+    """
+    noise = noise_of(cosines_KK)
+    return RIDGE if noise is None else max(RIDGE_OF_DEPENDENT, RIDGE_PER_NOISE * noise)
 
 
 def complementary(matrix_KK: np.ndarray, offsets_NK: np.ndarray) -> np.ndarray:
