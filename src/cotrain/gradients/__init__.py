@@ -5,6 +5,7 @@ from cotrain.gradients._distributed import global_denominator, global_mean
 from cotrain.gradients._lightning import lightning_callback
 from cotrain.gradients._monitor import Monitor
 from cotrain.gradients._replay import ReplayForward
+from cotrain.gradients._trainer import trainer_callback
 
 __all__ = [
     "Balance",
@@ -13,4 +14,5 @@ __all__ = [
     "global_denominator",
     "global_mean",
     "lightning_callback",
+    "trainer_callback",
 ]
