@@ -2,6 +2,7 @@
 
 from cotrain.gradients._balance import Balance
 from cotrain.gradients._distributed import global_denominator, global_mean
+from cotrain.gradients._functional import gramian, jacobian
 from cotrain.gradients._lightning import lightning_callback
 from cotrain.gradients._monitor import Monitor
 from cotrain.gradients._replay import ReplayForward
@@ -13,6 +14,8 @@ __all__ = [
     "ReplayForward",
     "global_denominator",
     "global_mean",
+    "gramian",
+    "jacobian",
     "lightning_callback",
     "trainer_callback",
 ]

@@ -13,6 +13,7 @@ from cotrain._base import InvalidArgumentError, did_you_mean
 from cotrain.balancing import Balancer, Needs
 from cotrain.gradients._distributed import forbid_second_backward, world_size
 from cotrain.gradients._engine import Engine
+from cotrain.gradients._groups import Groups, PerGroup, parameters_by_group
 from cotrain.gradients._monitor import Monitor
 from cotrain.gradients._shared_parameters import SharedParameters
 from cotrain.gradients._state_dict import from_plain, to_plain
@@ -61,6 +62,8 @@ class Balance:
         memory: for source="auto": what the gradients of single tasks may take beside the activations, in
             bytes or as "64MB". `None`: as much as one pass per task takes, more only where it saves a tenth
             of the time.
+        groups: name -> a module or parameters: the method weighs the gradients of each group by weights of
+            the group's own (`group_weights`), and what is in no group as one more. Costs the Jacobian.
 
     Raises:
         InvalidArgumentError: for an unknown source, task or rescaling.
@@ -89,6 +92,7 @@ class Balance:
         monitor: Monitor | None = None,
         scaler: torch.amp.GradScaler | None = None,
         memory: float | str | None = None,
+        groups: Groups | None = None,
     ) -> None:
         if not isinstance(balancer, Balancer):
             raise InvalidArgumentError(
@@ -114,6 +118,10 @@ class Balance:
         self.memory = memory
         self.source = source if isinstance(source, str) else list(source)
         self._shared = SharedParameters(shared_parameters)
+        if groups is not None:
+            members = parameters_by_group(groups, self._shared)
+            self._shared = SharedParameters([p for some in members.values() for p in some])
+            balancer = self.balancer = PerGroup(balancer, members)
         context = PassContext(
             balancer,
             self._shared,
@@ -133,6 +141,13 @@ class Balance:
         NaN for methods that combine gradients entry by entry.
         """
         return self._engine.weights_K
+
+    @property
+    def group_weights(self) -> dict[str, Tensor]:
+        """Group -> the K weights of the last step, with `groups`; empty without."""
+        rule = self.balancer
+        found = rule.weights_by_group if isinstance(rule, PerGroup) else {}
+        return {name: torch.from_numpy(weights_K) for name, weights_K in found.items()}
 
     @property
     def last_source(self) -> str | None:
@@ -210,16 +225,31 @@ class Balance:
                 can express.
         """
         step = self._step(losses, extra_batches)
-        if self.balancer.needs is Needs.JACOBIAN:
-            raise InvalidArgumentError(
-                f"{type(self.balancer).__name__} combines gradients entry by entry, which weights of losses "
-                "cannot express: use balance.backward(losses)."
-            )
+        self._refuse_updates()
         if step.losses.live or world_size() > 1:
             total = self._engine.combine(step)
         else:
             total = step.losses.values_A.sum()
         return total if regulariser is None else total + regulariser
+
+    def weigh(self, losses: Losses, *extra_batches: Losses) -> Tensor:
+        """Return the K weights of a step and leave `.grad` alone.
+
+        It counts as a step of the method. The graph of the losses stays; weigh them, or their gradients, by
+        hand. In a process group the weights are those of the joined batch.
+
+        Args:
+            losses: as for `backward`.
+            extra_batches: as for `backward`.
+
+        Raises:
+            InvalidArgumentError: as for `combine`.
+        """
+        self._refuse_updates()
+        step = self._step(losses, extra_batches)
+        if not step.losses.live and world_size() == 1:
+            return step.losses.values_A.new_zeros(step.losses.n_tasks)
+        return self._engine.weigh(step)
 
     # -- what the balancer hears --------------------------------------------------------------------
 
@@ -297,6 +327,13 @@ class Balance:
         engine.context.skipped.counts_K = plain["skipped"]
 
     # -- inside -------------------------------------------------------------------------------------
+
+    def _refuse_updates(self) -> None:
+        if self.balancer.needs is Needs.JACOBIAN:
+            raise InvalidArgumentError(
+                f"{type(self.balancer).__name__} combines gradients entry by entry, which weights of losses "
+                "cannot express: use balance.backward(losses)."
+            )
 
     def _step(
         self,

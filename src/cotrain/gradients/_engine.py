@@ -49,11 +49,15 @@ class Engine:
     def combine(self, step: Step) -> Tensor:
         """Return Σ wₖLₖ."""
         refuse_first_pass_without_averaging(step.losses.live)
+        total = weighted_loss(step.losses, self.weigh(step), self.context.skipped.drop)
+        return connected(total, self.context.reached)
+
+    def weigh(self, step: Step) -> Tensor:
+        """Return the K weights and leave `.grad` alone."""
         result = self._pass().weigh(step)
         self._keep(result)
         assert result.weights_K is not None
-        total = weighted_loss(step.losses, result.weights_K, self.context.skipped.drop)
-        return connected(total, self.context.reached)
+        return result.weights_K
 
     def _pass(self) -> Pass:
         context, balancer = self.context, self.context.balancer
