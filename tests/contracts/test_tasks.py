@@ -142,6 +142,12 @@ def test_loss_is_the_mean_over_labelled_entries(kind: type[Task], options: dict)
 
 
 @pytest.mark.parametrize(("kind", "options"), MADE)
+def test_the_columns_of_a_prediction_are_known(kind: type[Task], options: dict) -> None:
+    task = fitted(kind, options)
+    assert list(task.predict(outputs_for(task, 3))) == task.output_columns
+
+
+@pytest.mark.parametrize(("kind", "options"), MADE)
 def test_nothing_labelled_costs_nothing(kind: type[Task], options: dict) -> None:
     task = fitted(kind, options)
     targets, mask = task.encode(FRAME)

@@ -2,46 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from cotrain._base import InvalidArgumentError, at_least
+from cotrain._base import DataError, InvalidArgumentError, at_least
 from cotrain.cotraining import prediction_of_output
 from cotrain.data import lossless, read_cells
+from cotrain.learner._fitted_model import FittedModel
 from cotrain.tasks import Task
+from cotrain.tasks._base import rows_where
 
 if TYPE_CHECKING:
     from cotrain.cotraining import Prediction
     from cotrain.learner._learner import Learner
 
 GIVEN, PSEUDO, PREDICTED, OPEN = "given", "pseudo", "predicted", "open"
+#: The task does not exist in this row: its `when` does not hold.
+NONE = "none"
 
 
-def complete(learner: Learner, data: object, *, min_confidence: float = 0.0) -> pl.DataFrame:
+def complete(learner: Learner | FittedModel, data: object, *, min_confidence: float = 0.0) -> pl.DataFrame:
     """Fill the empty target cells of a table with what the learner predicts.
 
-    Cells with a value stay as they are. Beside each target column stand
+    Cells with a value and the other columns stay as they are, to the last bit; a number that is filled into a
+    column of whole numbers is rounded. Beside each target column stand
 
     - COLUMN_confidence: the estimated probability that a filled cell is right, corrected on the validation
       rows of the training; a number counts as right within half a standard deviation of the training labels,
       and then all cells of the column have the same. Empty for given cells, and for numbers without at least
       ten held-out labels;
     - COLUMN_source: "given"; "pseudo": co-training made a label of it, from which the network has learned;
-      "predicted"; or "open": the cell stays empty, because the prediction is not sure enough;
+      "predicted"; "open": the cell stays empty, because the prediction is not sure enough, or the column has
+      no room for it; or "none": it stays empty, because the task's `when` does not hold in this row;
     - after co-training also COLUMN_round and COLUMN_teacher: which round labelled a "pseudo" cell, and the
       names of the peers that did. Its confidence is theirs. Rows are known again by their inputs.
 
     Args:
-        learner: fitted.
+        learner: fitted, or its fitted model.
         data: rows with the input columns; a target column may be absent.
         min_confidence: below which a cell stays empty, in [0, 1]; where nothing is known of the confidence
             the cell is filled.
 
     Raises:
-        DataError: input columns are missing or unreadable.
+        DataError: input columns are missing or unreadable, or the table has columns of these names.
         InvalidArgumentError: `min_confidence` is out of range.
     """
     if not 0 <= min_confidence <= 1:
@@ -51,25 +58,29 @@ def complete(learner: Learner, data: object, *, min_confidence: float = 0.0) -> 
     # What is filled in are the user's own cells; what is predicted from and counts as empty, the typed ones.
     is_file = isinstance(data, str | Path)
     filled = lossless(read_cells(data)) if is_file else read_cells(data)
-    typed = learner.preprocessor.table(filled)
-    inputs = learner.preprocessor.inputs(typed)
-    outputs = learner.outputs(typed)
-    for task in learner.preprocessor.tasks:
+    model = learner if isinstance(learner, FittedModel) else learner.fitted
+    typed = model.preprocessor.table(filled)
+    inputs = model.preprocessor.inputs(typed)
+    outputs = model.networks.outputs(inputs)
+    predicted = model.preprocessor.decoded(outputs)
+    _require_room(model, filled.columns)
+    for task in model.preprocessor.tasks:
         prediction = prediction_of_output(task, outputs[task.name])
-        sure = learner.fitted.confidence.sure(task, prediction)
-        made = learner.fitted.provenance.pseudo_labels(task, inputs)
+        sure = model.confidence.sure(task, prediction)
+        made = model.provenance.pseudo_labels(task, inputs)
         if made is not None:
             sure, made = _with_teachers(task, prediction, sure, made)
-        predicted = task.predict(outputs[task.name])
+        # By its own condition, which the table must be able to answer.
+        holds = None if task.when is None else rows_where(typed.frame, task.when, task.name).numpy()
         for place, column in enumerate(task.columns):
-            values = pl.Series(column, predicted[column if column in predicted else task.name])
+            values = predicted[column if column in predicted.columns else task.name]
             # The labels of a column of several are right together: the least sure one speaks for all.
             one = place if len(task.columns) == sure.shape[1] else int(sure.sum(axis=0).argmin())
             mine = sure[:, place] if len(task.columns) == sure.shape[1] else sure.min(axis=1)
             record = None if made is None else made.filter(pl.col("target") == one)
             absent = column not in filled.columns
             empty = np.ones(typed.height, bool) if absent else typed.frame[column].is_null().to_numpy()
-            filled = _with_column(filled, column, values, empty, mine, min_confidence, record)
+            filled = _with_column(filled, column, values, (empty, holds), mine, min_confidence, record)
     return filled
 
 
@@ -87,32 +98,61 @@ def _with_teachers(
     return sure, made.with_columns(kept)
 
 
+def _require_room(model: FittedModel, columns: Sequence[str]) -> None:
+    """Raise `DataError` if what stands beside a target would overwrite a column."""
+    marks = ["confidence", "source", *(["round", "teacher"] if model.provenance.cells.height else [])]
+    targets = [column for task in model.preprocessor.tasks for column in task.columns]
+    for column in targets:
+        for name in (f"{column}_{mark}" for mark in marks):
+            if name in columns or name in targets:
+                raise DataError(
+                    f"complete writes {name!r} beside {column!r}, and the table has a column of that name: "
+                    "rename it or leave it out."
+                )
+
+
 def _with_column(
     frame: pl.DataFrame,
     column: str,
     values: pl.Series,
-    empty: np.ndarray,
+    empty_and_holds: tuple[np.ndarray, np.ndarray | None],
     sure: np.ndarray,
     min_confidence: float,
     made: pl.DataFrame | None,
 ) -> pl.DataFrame:
-    given = frame[column] if column in frame.columns else pl.Series(column, [None] * frame.height)
-    fill = empty & ~(sure < at_least(min_confidence))
-    kind = values.dtype if given.dtype == pl.Null else given.dtype
-    if kind.is_integer() and values.dtype.is_float():
-        kind = values.dtype
-    joined = pl.select(
-        pl.when(pl.Series(fill))
-        .then(values.cast(kind, strict=False))
-        .otherwise(given.cast(kind, strict=False))
-    ).to_series()
-    source = np.where(fill, PREDICTED, np.where(empty, OPEN, GIVEN))
-    shown = pl.Series(np.where(empty, sure, np.nan), dtype=pl.Float64).fill_nan(None)
+    empty, holds = empty_and_holds
+    absent = column not in frame.columns
+    given = pl.Series(column, [None] * frame.height, dtype=values.dtype) if absent else frame[column]
+    if given.dtype == pl.Null:
+        given = given.cast(values.dtype)
+    exists = np.ones(frame.height, bool) if holds is None else holds
+    fitting = _as(values, given.dtype)
+    fill = empty & exists & ~(sure < at_least(min_confidence)) & fitting.is_not_null().to_numpy()
+    joined = given.zip_with(pl.Series(~fill), fitting) if fill.any() else given
+    source = np.where(fill, PREDICTED, np.where(~empty, GIVEN, np.where(exists, OPEN, NONE)))
+    shown = pl.Series(np.where(empty & exists, sure, np.nan), dtype=pl.Float64).fill_nan(None)
     columns = {column: joined, f"{column}_confidence": shown}
     if made is not None:
         labelled = fill & made["round"].is_not_null().to_numpy()
         source = np.where(labelled, PSEUDO, source)
         for name in ("round", "teacher"):
             columns[f"{column}_{name}"] = made[name].set(pl.Series(~labelled), None)
-    columns[f"{column}_source"] = pl.Series(source.tolist())
+    columns[f"{column}_source"] = pl.Series(source.tolist(), dtype=pl.String)
     return frame.with_columns(**columns)
+
+
+def _as(values: pl.Series, dtype: pl.DataType) -> pl.Series:
+    """Return predictions in the type of a column, null where it has no room for one."""
+    if dtype.is_integer() and values.dtype.is_float():
+        values = values.round()
+    if values.dtype == pl.String and dtype in (pl.Date, pl.Datetime):
+        moments = values.str.to_datetime(strict=False)
+        return moments.cast(dtype, strict=False)
+    if values.dtype == pl.String and dtype == pl.Boolean:
+        return values.str.to_lowercase().replace_strict(
+            ["true", "false"], [True, False], default=None, return_dtype=pl.Boolean
+        )
+    try:
+        return values.cast(dtype, strict=False)
+    except pl.exceptions.PolarsError:
+        return pl.Series(values.name, [None] * len(values), dtype=dtype)

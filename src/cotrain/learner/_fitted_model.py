@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Self, final
 
-import polars as pl
 from torch import Tensor
 
 from cotrain.data import from_polars_like
@@ -32,6 +31,7 @@ class FittedModel:
 
     Example:
         >>> import cotrain as ct
+        >>> import polars as pl
         >>> frame = pl.DataFrame({"x": [i / 20 for i in range(40)], "y": [0.5 * i for i in range(40)]})
         >>> learner = ct.Learner([ct.tasks.Regression("y")], training=ct.Training(epochs=1))
         >>> model = learner.fit(frame, validation=0.25, progress=False).fitted
@@ -59,15 +59,19 @@ class FittedModel:
 
         Returns:
             A frame of the caller's own kind (polars for paths and datasets), one or more columns a task.
+            Classes have the type that they had in the training frame, and its spelling.
 
         Raises:
             DataError: columns are missing or unreadable.
         """
-        outputs = self.outputs(data)
-        columns: dict[str, Any] = {}
-        for task in self.preprocessor.tasks:
-            columns |= task.predict(outputs[task.name])
-        return from_polars_like(pl.DataFrame(columns), data)
+        found = from_polars_like(self.preprocessor.decoded(self.outputs(data)), data)
+        if hasattr(found, "iloc"):
+            for task in self.preprocessor.tasks:
+                for column in task.columns:
+                    name = column if column in found.columns else task.name
+                    if column in self.preprocessor.labels:
+                        found[name] = self.preprocessor.labels[column].as_pandas(found[name])
+        return found
 
     def evaluate(self, data: object) -> EvaluationTable:
         """Evaluate every task on the labelled rows of `data`.

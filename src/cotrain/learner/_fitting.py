@@ -16,6 +16,8 @@ from cotrain.learner._architecture import Architecture
 from cotrain.learner._confidence import CalibratedConfidence
 from cotrain.learner._cotraining_stage import CoTrainingStage
 from cotrain.learner._fitted_model import FittedModel
+from cotrain.learner._label_types import label_types
+from cotrain.learner._output_columns import require_unique_outputs
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.learner._provenance import Provenance
 from cotrain.learner._run_folder import HISTORY, STATE, RunOptions, begin_run, seal_run, write_weights
@@ -139,6 +141,12 @@ class Fitting:
             recipe.architecture.output_space,
         )
         self.held = None if held is None else self.preprocessor.examples(held)
+        self.preprocessor.labels = label_types(data, self.preprocessor.tasks, self.preprocessor.table)
+        outputs = {
+            task.name: list(task.predict(self.preprocessor.constants[task.name][None]))
+            for task in self.preprocessor.tasks
+        }
+        require_unique_outputs(outputs)
         for rows in (self.train, self.held):
             _require_consistent(recipe.architecture.output_space, rows)
         self.loggers = [*options.loggers, *ProgressLogger.wanted(options.progress)]

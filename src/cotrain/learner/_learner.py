@@ -21,6 +21,7 @@ from cotrain.learner._architecture import Architecture
 from cotrain.learner._confidence import CalibratedConfidence
 from cotrain.learner._fitted_model import FittedModel
 from cotrain.learner._fitting import FitOptions, Fitting
+from cotrain.learner._output_columns import require_unique_outputs
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.learner._provenance import Provenance
 from cotrain.learner._run_folder import (
@@ -113,6 +114,7 @@ class Learner:
         if output_space is not None:
             output_space.check(self.tasks)
         _require_vectors(self.encoder, self.tasks)
+        require_unique_outputs({task.name: task.output_columns for task in self.tasks})
         self.columns = dict(columns or {})
         Missing(missing)
         self.missing = missing

@@ -23,6 +23,7 @@ from cotrain.data import (
     stack_dataset,
     table_tensors,
 )
+from cotrain.learner._label_types import LabelType
 from cotrain.networks import OutputSpace
 from cotrain.tasks import Task
 from cotrain.training import Examples
@@ -58,6 +59,8 @@ class Preprocessor:
         self.spec = spec
         self.constants = dict(constants)
         self.output_space = output_space
+        #: Column of classes -> its type in the frame that was learned from; set by whoever has the frame.
+        self.labels: dict[str, LabelType] = {}
 
     @classmethod
     def fit(
@@ -127,6 +130,22 @@ class Preprocessor:
         """Return any table with the types that its columns had in training."""
         return TypedTable.read(data, missing=self.missing, types=self.types, targets=_columns(self.tasks))
 
+    def decoded(self, outputs: Mapping[str, Tensor]) -> pl.DataFrame:
+        """Return the predictions of all tasks, classes in the type of their label column.
+
+        Args:
+            outputs: task -> [N, O].
+        """
+        columns: dict[str, Any] = {}
+        for task in self.tasks:
+            predicted = task.predict(outputs[task.name])
+            for column in task.columns:
+                name = column if column in predicted else task.name
+                if column in self.labels:
+                    predicted[name] = self.labels[column].restored(predicted[name])
+            columns |= predicted
+        return pl.DataFrame(columns)
+
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values."""
         return {
@@ -134,6 +153,7 @@ class Preprocessor:
             "tasks": {task.name: task.state_dict() for task in self.tasks},
             "constants": {name: constant.tolist() for name, constant in self.constants.items()},
             "types": self.types,
+            "labels": {column: label.to_json() for column, label in self.labels.items()},
             "missing": self.missing.to_json(),
             "tensors": {name: list(shape) for name, shape in self.spec.tensors.items()},
             "vocabularies": dict(self.spec.vocabularies),
@@ -151,7 +171,10 @@ class Preprocessor:
             schema = Schema.from_json(values["columns"])
             types = require_types(values.get("types", {}))
             table = TypedTable(pl.DataFrame(), types, Missing(values.get("missing")))
-            return cls(tasks, schema, schema.spec(), constants, table, output_space)
+            found = cls(tasks, schema, schema.spec(), constants, table, output_space)
+            labels = values.get("labels", {})
+            found.labels = {column: LabelType.from_json(label) for column, label in labels.items()}
+            return found
         shapes = {name: tuple(shape) for name, shape in values["tensors"].items()}
         spec = InputSpec(tensors=shapes, vocabularies=values["vocabularies"])
         return cls(tasks, None, spec, constants, output_space=output_space)

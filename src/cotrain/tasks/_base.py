@@ -305,6 +305,11 @@ class Task(ABC):
     def predict(self, output: Tensor) -> dict[str, Any]:
         """Return the columns of a prediction table: name -> list or array of B values."""
 
+    @property
+    def output_columns(self) -> list[str]:
+        """Names of the columns that `predict` gives; before `fit` without those of single classes or tags."""
+        return [self.name]
+
     @abstractmethod
     def confidence(self, output: Tensor) -> Tensor:
         """Return how sure each prediction is, [B, T] in [0, 1]; what a threshold is compared with."""

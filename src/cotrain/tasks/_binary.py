@@ -187,6 +187,11 @@ class Binary(Task):
         values = self._coding.decode((probability > beyond(0.5)).long().cpu().numpy())
         return {self.name: values, f"{self.name}_probability": probability.cpu().numpy()}
 
+    @property
+    def output_columns(self) -> list[str]:
+        """The value, and the probability of the positive one."""
+        return [self.name, f"{self.name}_probability"]
+
     def confidence(self, output: Tensor) -> Tensor:
         """Return the probability of the more probable value, [B, 1]."""
         return torch.sigmoid(full_precision(output).abs())

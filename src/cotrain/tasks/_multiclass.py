@@ -244,6 +244,11 @@ class Multiclass(Task):
             columns[f"{self.name}_probability[{part}]"] = probabilities[:, number]
         return columns
 
+    @property
+    def output_columns(self) -> list[str]:
+        """The class, and the probability of every one."""
+        return [self.name, *(f"{self.name}_probability[{part}]" for part in self.parts)]
+
     def confidence(self, output: Tensor) -> Tensor:
         """Return the probability of the most probable class, [B, 1]."""
         return self.scores(output).amax(dim=-1, keepdim=True)

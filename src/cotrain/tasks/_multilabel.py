@@ -240,6 +240,13 @@ class Multilabel(Task):
             columns[f"{column}_probability"] = probabilities[:, t]
         return columns
 
+    @property
+    def output_columns(self) -> list[str]:
+        """The value and the probability of every label; of tags all in one, and the probability of each."""
+        if self.separator is not None:
+            return [self.name, *(f"{self.name}_probability[{tag}]" for tag in self._tags)]
+        return [name for column in self.columns for name in (column, f"{column}_probability")]
+
     def confidence(self, output: Tensor) -> Tensor:
         """Return the probability of the more probable value of every label, [B, T]."""
         return torch.sigmoid(full_precision(output).abs())

@@ -184,6 +184,11 @@ class Ordinal(Task):
             columns[f"{self.name}_probability[{part}]"] = probabilities[:, number]
         return columns
 
+    @property
+    def output_columns(self) -> list[str]:
+        """The level, and the probability of every one."""
+        return [self.name, *(f"{self.name}_probability[{part}]" for part in self.parts)]
+
     def confidence(self, output: Tensor) -> Tensor:
         """Return the probability of the predicted level, [B, 1]."""
         return self.scores(output).gather(-1, self.pseudo_label(output))

@@ -208,6 +208,11 @@ class Regression(Task):
             values = np.expm1(np.minimum(values, 709.0))
         return {label: values[:, t] for t, label in enumerate(self.labels)}
 
+    @property
+    def output_columns(self) -> list[str]:
+        """One column per target."""
+        return self.labels
+
     def confidence(self, output: Tensor) -> Tensor:
         """Return ½ for every entry, [B, T]: one value ranks no row above another."""
         return torch.full_like(full_precision(output), 0.5)
