@@ -118,7 +118,8 @@ class Schema:
             asked = bool(guess.doubt) and series.name not in made
             notes.append(replace(_note(series, kind, why), doubt=asked))
         if doubts and ask:
-            raise DataError(doubts[0] + (f" {len(doubts) - 1} more columns ask." if len(doubts) > 1 else ""))
+            more = f" ({len(doubts) - 1} more in doubt: see cotrain check.)" if len(doubts) > 1 else ""
+            raise DataError(doubts[0] + more)
         return cls(columns, notes)
 
     def fit(self, frame: pl.DataFrame) -> Self:

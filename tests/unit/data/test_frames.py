@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from cotrain._base import DataError
-from cotrain.data import from_polars_like, to_polars
+from cotrain.data import from_polars_like, read_table, to_polars
 
 TABLE = pl.DataFrame({"n": [1, 2, 3], "x": [0.5, None, 1.5], "t": ["a", None, "c"], "b": [True, False, None]})
 
@@ -50,7 +51,7 @@ def test_pandas_is_read_without_pyarrow() -> None:
     code = (
         "import sys; sys.modules['pyarrow'] = None\n"
         "import pandas as pd\n"
-        "from cotrain.data import from_polars_like, to_polars\n"
+        "from cotrain.data import from_polars_like, read_table, to_polars\n"
         "frame = pd.DataFrame({'a': [1, 2], 't': ['x', None], 'c': pd.Categorical(['u', 'v'])})\n"
         "out = from_polars_like(to_polars(frame), frame)\n"
         "print(type(out).__module__, out.shape)"
@@ -79,3 +80,47 @@ def test_refuses_doubled_and_unnamed_columns() -> None:
         to_polars(pd.DataFrame([[1, 2]], columns=["a", 1.5]))
     with pytest.raises(DataError, match="got list"):
         to_polars([1, 2])
+
+
+def test_whole_numbers_as_names_become_text() -> None:
+    frame = pd.DataFrame({0: [1.5, 2.5], "y": [0, 1]})
+    assert to_polars(frame).columns == ["0", "y"]
+    assert list(frame.columns) == [0, "y"]
+    with pytest.raises(DataError, match="more than one column named '0'"):
+        to_polars(pd.DataFrame([[1, 2]], columns=[0, "0"]))
+
+
+class HuggingFaceLike:
+    """What `datasets.Dataset` has of a table's."""
+
+    column_names = ("a", "b")
+    features: ClassVar[dict[str, str]] = {"a": "int64", "b": "string"}
+
+    def __len__(self) -> int:
+        return 2
+
+    def with_format(self, form: str) -> "HuggingFaceLike":
+        assert form == "arrow"
+        return self
+
+    def __getitem__(self, rows: slice) -> pa.Table:
+        assert rows == slice(None)
+        return pa.table({"a": [1, None], "b": ["x", "y"]})
+
+
+class StreamLike:
+    """What `datasets.IterableDataset` has."""
+
+    features: ClassVar[dict[str, str]] = {}
+
+    def with_format(self, form: str) -> "StreamLike":
+        return self
+
+
+def test_a_hugging_face_data_set_is_its_table() -> None:
+    expected = {"a": [1, None], "b": ["x", "y"]}
+    assert read_table(HuggingFaceLike()).to_dict(as_series=False) == expected
+    with pytest.raises(DataError, match=r"A dict of data sets \(train, test\) .*data\['train'\]"):
+        read_table({"train": HuggingFaceLike(), "test": HuggingFaceLike()})
+    with pytest.raises(DataError, match="load it without streaming"):
+        read_table(StreamLike())
