@@ -87,7 +87,8 @@ def construct(base: type[T], spec: object, where: str, *, trust: bool = True) ->
     if not isinstance(spec, Mapping) or not isinstance(spec.get("kind"), str):
         example = next(iter(kinds_of(base)), base.__name__)
         raise ConfigError(
-            f"{where}: expected a name or a mapping with a kind, such as {{kind: {example}}}, got {spec!r}."
+            f"{where}: expected a name or a mapping with a kind, such as {{kind: {example}}}, got "
+            f"{reprlib.repr(spec)}."
         )
     cls = find_kind(base, spec["kind"], where, trust=trust)
     arguments = {name: value for name, value in spec.items() if name != "kind"}
@@ -124,7 +125,8 @@ def construct_class(cls: type[T], arguments: Mapping[str, object], where: str, *
     for name, value in arguments.items():
         if name not in parameters:
             raise ConfigError(
-                f"{_before(where)}{cls.__name__} has no option {name!r}: {did_you_mean(name, parameters)}"
+                f"{_before(where)}{cls.__name__} has no option {name!r}: "
+                f"{did_you_mean(str(name), parameters)}"
             )
         if not trust and name in getattr(cls, "IMPORTED", ()) and ":" in str(value):
             raise _untrusted(f"{at}{name}", str(value))
@@ -199,14 +201,25 @@ def _convert(annotation: Any, value: object, where: str, *, trust: bool) -> obje
     for choice in typing.get_args(annotation) if _is_union(annotation) else (annotation,):
         if choice in FAMILIES and value is not None:
             return construct(cast(type, choice), value, where, trust=trust)
-        if choice in SETTINGS and isinstance(value, Mapping):
-            return construct_class(cast(type, choice), value, where, trust=trust)
+        if choice in SETTINGS:
+            return _settings(cast(type, choice), value, where, trust=trust)
         members = typing.get_args(choice)
         if typing.get_origin(choice) is Sequence and _has_components(members[0]) and value is not None:
             if isinstance(value, str) or not isinstance(value, Sequence):
                 raise ConfigError(f"{where}: expected a list, got {value!r}.")
             return [_convert(members[0], item, f"{where}[{i}]", trust=trust) for i, item in enumerate(value)]
     return _validate(annotation, value, where)
+
+
+def _settings(cls: type[T], value: object, where: str, *, trust: bool) -> T:
+    """Make an object of a class of which there is one kind only."""
+    if isinstance(value, cls):
+        return value
+    if not isinstance(value, Mapping):
+        raise ConfigError(
+            f"{where}: expected a mapping of options of {cls.__name__}, got {reprlib.repr(value)}."
+        )
+    return construct_class(cls, value, where, trust=trust)
 
 
 def _validate(annotation: Any, value: object, where: str) -> object:

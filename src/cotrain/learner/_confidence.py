@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cotrain._base import write_text_atomically
+from cotrain._base import RunError, write_text_atomically
 from cotrain.cotraining import Calibrator, Prediction, Temperature, prediction_of_output
 from cotrain.learner._run_folder import CONFIDENCE
 from cotrain.tasks import Task
@@ -73,6 +73,11 @@ class CalibratedConfidence:
         """Return the estimated probability of being right, [N, T]; NaN where nothing is known of it."""
         if prediction.probabilities is None:
             shares = self.near.get(task.name, [None] * len(task.columns))
+            if len(shares) != len(task.columns):
+                raise RunError(
+                    f"{CONFIDENCE} has {len(shares)} values for the {len(task.columns)} columns of "
+                    f"{task.name!r}: the run is damaged, train again."
+                )
             row = [float("nan") if share is None else share for share in shares]
             return np.tile(np.array(row), (len(prediction.pseudo_labels(torch.float32)), 1))
         calibrator = self.calibrators.get(task.name)
@@ -94,10 +99,17 @@ class CalibratedConfidence:
         path, calibrators = folder / CONFIDENCE, {}
         if not path.is_file():
             return cls()
-        saved = json.loads(path.read_text(encoding="utf-8"))
-        for task, state in saved["calibrators"].items():
-            calibrators[task] = (calibration or Temperature()).restored(state)
-        return cls(calibrators, saved["near"])
+        try:
+            saved = json.loads(path.read_text(encoding="utf-8"))
+            for task, state in saved["calibrators"].items():
+                calibrators[task] = (calibration or Temperature()).restored(state)
+            near = {
+                task: [None if share is None else float(share) for share in shares]
+                for task, shares in saved["near"].items()
+            }
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+            raise RunError(f"{path} is damaged ({type(error).__name__}: {error}): train again.") from error
+        return cls(calibrators, near)
 
 
 def _share(close: Tensor) -> float | None:

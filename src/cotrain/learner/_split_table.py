@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -80,6 +81,14 @@ class SplitTable:
             task: {part: _n_labelled(codes[self.rows[part]]) for part in LABELLED_PARTS}
             for task, codes in self.labels.items()
         }
+
+    def fingerprint(self, *parts: str) -> str:
+        """Return a hash of all cells of these parts, the same for equal rows wherever they lie."""
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(f"{part} {self.n_rows[part]}\n".encode())
+            digest.update(self[part].write_ndjson().encode())
+        return digest.hexdigest()[:16]
 
     def require_labels(self) -> None:
         """Raise `DataError` if a task has no label to learn from."""

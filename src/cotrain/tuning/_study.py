@@ -53,7 +53,9 @@ def open_storage(spec: str | None, folder: Path) -> Any:
     )
 
 
-def open_study(storage: Any, configuration: Configuration, tuning: Tuning, folder: Path) -> optuna.Study:
+def open_study(
+    storage: Any, configuration: Configuration, tuning: Tuning, folder: Path, *, data: str | None = None
+) -> optuna.Study:
     """Open the study, or make it.
 
     Args:
@@ -61,9 +63,10 @@ def open_study(storage: Any, configuration: Configuration, tuning: Tuning, folde
         configuration: the configuration.
         tuning: its section.
         folder: names the study.
+        data: a hash of the rows that trials look at; `None`: not looked at.
 
     Raises:
-        RunError: the study there is of another configuration.
+        RunError: the study there is of another configuration, or of other rows.
     """
     import optuna
 
@@ -88,20 +91,43 @@ def open_study(storage: Any, configuration: Configuration, tuning: Tuning, folde
         study.set_user_attr("configuration", _digest(configuration))
     elif found != _digest(configuration):
         raise RunError(another)
+    rows = study.user_attrs.get("data")
+    if rows is None and data is not None:
+        study.set_user_attr("data", data)
+    elif data is not None and rows != data:
+        raise RunError(
+            f"{folder} holds a search on other training or validation rows: the data has changed since. "
+            "Restore them, or choose another folder with --output."
+        )
     return study
 
 
 def ask(study: optuna.Study, configuration: Configuration, tuning: Tuning) -> optuna.Trial:
-    """Return a new trial, whose random draws its number names.
+    """Return a new trial, whose random draws its place among the trials that count names.
 
-    So several processes never draw the same, and a search that was stopped draws what it would have drawn.
+    So several processes never draw the same, and a search that was stopped draws what it would have drawn: a
+    trial that takes the place of a killed one has its place, and those after it have theirs.
     """
     import optuna
 
     trial = study.ask()
-    seed = mix_seed(configuration.learner.seed, "tune", trial.number) % 2**32
+    place = trial.user_attrs.get("place")
+    if place is None:
+        place = sum(1 for other in study.get_trials(deepcopy=False) if _counts_before(other, trial.number))
+        trial.set_user_attr("place", place)
+    seed = mix_seed(configuration.learner.seed, "tune", place) % 2**32
     study.sampler = optuna.samplers.TPESampler(n_startup_trials=tuning.startup, seed=seed)
     return trial
+
+
+def _counts_before(other: optuna.trial.FrozenTrial, number: int) -> bool:
+    """Whether a trial has a place before that of this number: one that was killed and done again has none."""
+    return other.number < number and not was_killed(other)
+
+
+def was_killed(trial: optuna.trial.FrozenTrial) -> bool:
+    """Whether the process of a trial ended before the trial did: it does not count, and is done again."""
+    return trial.state.name == "FAIL" and "reason" not in trial.user_attrs
 
 
 def _digest(configuration: Configuration) -> str:
@@ -126,4 +152,7 @@ def fail_abandoned(study: optuna.Study, leases: Leases) -> None:
             study.tell(trial.number, state=TrialState.FAIL)
         except ValueError:
             continue  # its process, or another that found it, was faster
-        study.enqueue_trial(trial.params, user_attrs={"again": trial.number})
+        # Without its values: drawn again from its place they come out the same, and so do the others.
+        place = trial.user_attrs.get("place")
+        attributes = {"again": trial.number} | ({} if place is None else {"place": place})
+        study.enqueue_trial({}, user_attrs=attributes)

@@ -16,11 +16,15 @@ from cotrain.learner._fitting import FitOptions
 from cotrain.learner._learner import fit_learner
 from cotrain.training import FitStart
 from cotrain.tuning._search_space import SearchDimension
-from cotrain.tuning._study import ask, fail_abandoned, open_storage, open_study
+from cotrain.tuning._study import ask, fail_abandoned, open_storage, open_study, was_killed
 from cotrain.tuning._tuning import Tuning
 
 if TYPE_CHECKING:
     import optuna
+
+
+#: Parts that a trial looks at.
+SEEN = ("train", "validation", "unlabelled")
 
 
 def work_alone(config: Mapping[str, Any], folder: str, storage: str | None, parent: int) -> None:
@@ -41,7 +45,9 @@ def work(configuration: Configuration, folder: Path, storage: str | None, after:
     """
     tuning = construct_class(Tuning, configuration.tune, "tune")
     fields, rows = tuning.all_fields(configuration), SplitTable.of(configuration)
-    study = open_study(open_storage(storage, folder), configuration, tuning, folder)
+    study = open_study(
+        open_storage(storage, folder), configuration, tuning, folder, data=rows.fingerprint(*SEEN)
+    )
     leases = Leases(folder / "leases")
     lease = f"process-{uuid.uuid4().hex[:12]}"
     leases.claim(lease)
@@ -61,9 +67,7 @@ def counted(study: optuna.Study) -> list[Any]:
     from optuna.trial import TrialState
 
     trials = study.get_trials(deepcopy=False)
-    waiting = (TrialState.WAITING,)
-    killed = [t for t in trials if t.state == TrialState.FAIL and "reason" not in t.user_attrs]
-    return [t for t in trials if t.state not in waiting and t not in killed]
+    return [t for t in trials if t.state != TrialState.WAITING and not was_killed(t)]
 
 
 def one_trial(

@@ -16,7 +16,7 @@ from cotrain.configuration import construct_class
 from cotrain.learner import Configuration, SplitTable
 from cotrain.tuning._results import record, results_of, write_files
 from cotrain.tuning._study import open_storage, open_study
-from cotrain.tuning._trials import counted, work, work_alone
+from cotrain.tuning._trials import SEEN, counted, work, work_alone
 from cotrain.tuning._tuning import Tuning
 
 #: Gets a trial that has ended, as plain values, and how many are to be done in all.
@@ -55,9 +55,12 @@ def tune(
     """
     tuning = construct_class(Tuning, configuration.tune, "tune")
     fields = tuning.all_fields(configuration)
-    SplitTable.of(configuration).require_rows("A search", "validation")
+    split = SplitTable.of(configuration)
+    split.require_rows("A search", "validation")
     folder.mkdir(parents=True, exist_ok=True)
-    study = open_study(open_storage(storage, folder), configuration, tuning, folder)
+    study = open_study(
+        open_storage(storage, folder), configuration, tuning, folder, data=split.fingerprint(*SEEN)
+    )
     write_text_atomically(
         folder / "tune.yaml", yaml.safe_dump(configuration.config(), sort_keys=False, allow_unicode=True)
     )

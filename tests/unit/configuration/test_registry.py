@@ -55,3 +55,9 @@ def test_settings_survive_the_way_to_plain_values_and_back(cls):
 def test_nested_components_are_built():
     made = construct(Balancer, {"kind": "Every", "balancer": {"kind": "UPGrad"}, "k": 3}, "balancer")
     assert describe(made) == {"kind": "Every", "balancer": {"kind": "UPGrad"}, "k": 3}
+
+
+@pytest.mark.parametrize("value", [[1, 2], "fast", 3, 2.5, [], {"epochs": [1]}, {1: 2}])
+def test_settings_are_a_mapping_of_options_or_a_sentence(value):
+    with pytest.raises(ConfigError, match="training"):
+        construct_class(ct.Learner, {"tasks": [{"kind": "Binary", "name": "a"}], "training": value}, "")

@@ -49,13 +49,55 @@ def test_what_a_trial_draws_is_named_by_its_number(tmp_path):
 
 def test_the_trial_of_a_process_that_is_gone_is_tried_again(tmp_path):
     opened, leases = study(tmp_path), Leases(tmp_path / "leases")
-    alive, gone = (ask(opened, configuration(), Tuning(FIELDS)) for _ in range(2))
-    for trial, lease in ((alive, "alive"), (gone, "gone")):
+
+    def begin(lease):
+        trial = ask(opened, configuration(), Tuning(FIELDS))
         trial.suggest_float("x", 0.0, 1.0)
         trial.set_user_attr("lease", lease)
+        return trial
+
+    alive, gone = begin("alive"), begin("gone")
     assert leases.claim("alive")
     fail_abandoned(opened, leases)
     leases.close()
     assert [t.number for t in counted(opened)] == [alive.number]
     again = ask(opened, configuration(), Tuning(FIELDS))
     assert again.suggest_float("x", 0.0, 1.0) == gone.params["x"]
+
+
+@pytest.mark.parametrize("killed_at", [0, 1, 3, 6])
+@pytest.mark.parametrize("drawn", [0, 1, 2])
+def test_a_search_that_was_killed_draws_what_it_would_have_drawn(tmp_path, killed_at, drawn):
+    keys = ["x", "y"]
+
+    def one(opened, n_keys=2):
+        trial = ask(opened, configuration(), Tuning(FIELDS, startup=2))
+        trial.set_user_attr("lease", "gone")
+        values = [trial.suggest_float(key, 0.0, 1.0) for key in keys[:n_keys]]
+        if n_keys == 2:
+            opened.tell(trial, -((values[0] - 0.3) ** 2) - values[1])
+        return values
+
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+    whole = study(tmp_path / "whole" / "s")
+    expected = [one(whole) for _ in range(8)]
+    killed = study(tmp_path / "killed" / "s")
+    found = [one(killed) for _ in range(killed_at)]
+    trial = ask(killed, configuration(), Tuning(FIELDS, startup=2))
+    trial.set_user_attr("lease", "gone")
+    for key in keys[:drawn]:
+        trial.suggest_float(key, 0.0, 1.0)
+    leases = Leases(tmp_path / "leases")
+    fail_abandoned(killed, leases)
+    leases.close()
+    found += [one(killed) for _ in range(8 - killed_at)]
+    assert found == expected
+
+
+def test_a_search_does_not_go_on_with_other_rows(tmp_path):
+    tuning = Tuning(FIELDS)
+    for data in ("a", "a", None):
+        open_study(open_storage(None, tmp_path), configuration(), tuning, tmp_path, data=data)
+    with pytest.raises(RunError, match="a search on other training or validation rows"):
+        open_study(open_storage(None, tmp_path), configuration(), tuning, tmp_path, data="b")

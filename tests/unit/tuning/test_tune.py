@@ -15,7 +15,7 @@ from cotrain._base import ConfigError, RunError
 from cotrain.jobs import Leases
 from cotrain.learner import Configuration, Learner
 from cotrain.tuning import TUNED, tune
-from cotrain.tuning._study import fail_abandoned, open_storage, open_study
+from cotrain.tuning._study import ask, fail_abandoned, open_storage, open_study
 from cotrain.tuning._tuning import Tuning
 
 RATE = {"training.learning_rate": {"low": 1e-3, "high": 3e-2, "log": True}}
@@ -122,13 +122,13 @@ def test_the_trial_of_a_process_that_is_gone_is_done_again(data: Path, tmp_path:
     configuration = job_of(data, fields=RATE, trials=2)
     tuning = Tuning(**configuration.tune)
     study = open_study(open_storage(None, tmp_path), configuration, tuning, tmp_path)
-    trial = study.ask()
+    trial = ask(study, configuration, tuning)
     rate = tuning.parsed[0].suggest(trial)
     trial.set_user_attr("lease", "process-gone")
     leases = Leases(tmp_path / "leases")
     fail_abandoned(study, leases)
     assert study.trials[0].state == optuna.trial.TrialState.FAIL
-    assert tuning.parsed[0].suggest(study.ask()) == rate
+    assert tuning.parsed[0].suggest(ask(study, configuration, tuning)) == rate
     leases.close()
 
 

@@ -31,7 +31,7 @@ def check_duplicates(
         >>> check_duplicates(frame, ["x", "y"], parts)[0].values["rows"]
         1
     """
-    usable = [name for name in inputs if frame[name].dtype != pl.Object]
+    usable = [name for name in dict.fromkeys(inputs) if frame[name].dtype != pl.Object]
     if not usable:
         return []
     hashes = frame.select(usable).hash_rows(seed=0).to_numpy()
