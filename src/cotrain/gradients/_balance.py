@@ -11,10 +11,11 @@ from torch.nn.parallel import DistributedDataParallel
 
 from cotrain._base import InvalidArgumentError, did_you_mean
 from cotrain.balancing import Balancer, Needs
-from cotrain.gradients._distributed import forbid_second_backward, world_size
+from cotrain.gradients._distributed import forbid_second_backward
 from cotrain.gradients._engine import Engine
 from cotrain.gradients._groups import Groups, PerGroup, parameters_by_group
 from cotrain.gradients._monitor import Monitor
+from cotrain.gradients._process_group import world_size
 from cotrain.gradients._shared_parameters import SharedParameters
 from cotrain.gradients._state_dict import from_plain, to_plain
 from cotrain.gradients._step_losses import Losses, losses_by_task, order_losses

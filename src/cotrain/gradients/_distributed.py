@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from cotrain._base import InvalidArgumentError
+from cotrain.gradients._process_group import world_size
 from cotrain.gradients._shared_parameters import (
     add_grad,
     as_grad,
@@ -21,11 +22,6 @@ from cotrain.gradients._shared_parameters import (
     grads_set_aside,
 )
 from cotrain.gradients._step_losses import StepLosses
-
-
-def world_size() -> int:
-    """Return the number of ranks, 1 without a process group."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def global_denominator(count: Tensor | float) -> Tensor:
@@ -96,15 +92,6 @@ def share_call(call: StepLosses) -> StepLosses:
     return StepLosses(call.n_tasks, places, live, losses_K[list(places)])
 
 
-def all_true(flags_A: Tensor) -> Tensor:
-    """Return which flags are set on every rank."""
-    if world_size() == 1:
-        return flags_A
-    counts = flags_A.to(torch.int32)
-    dist.all_reduce(counts, op=dist.ReduceOp.MIN)
-    return counts > 0
-
-
 def average_(flat: Tensor) -> Tensor:
     """Average a tensor over the ranks in place."""
     if world_size() > 1:
@@ -121,11 +108,6 @@ def reduce_scatter(mine: Tensor, whole: Tensor) -> None:
 def all_gather(whole: Tensor, part: Tensor) -> None:
     """Put the ranks' parts one after another; PyTorch renamed it after 2.6."""
     getattr(dist, "all_gather_single", dist.all_gather_into_tensor)(whole, part)
-
-
-def is_ddp(model: nn.Module | None) -> bool:
-    """Return whether the model is wrapped in `DistributedDataParallel`."""
-    return isinstance(model, DistributedDataParallel)
 
 
 def is_sharded(parameters: Sequence[Tensor]) -> bool:

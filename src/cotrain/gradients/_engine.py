@@ -11,6 +11,7 @@ from cotrain.gradients._distributed import (
     refuse_first_pass_without_averaging,
     refuse_without_model,
 )
+from cotrain.gradients._process_group import world_size
 from cotrain.gradients.backward._weighted_loss import weighted_loss
 from cotrain.gradients.passes._base import Pass, PassContext, PassResult, Step
 from cotrain.gradients.passes._cross_pass import CrossPass
@@ -43,7 +44,8 @@ class Engine:
 
     def backward(self, step: Step) -> None:
         """Add the step's gradients, and those of a regulariser, to `.grad`."""
-        refuse_without_model(self.context.model, self.context.reached())
+        if world_size() > 1:
+            refuse_without_model(self.context.model, self.context.reached())
         self._keep(self._pass().backward(step))
 
     def combine(self, step: Step) -> Tensor:

@@ -15,8 +15,7 @@ from cotrain.gradients._shared_parameters import (
     is_finite,
     wide_sum,
 )
-from cotrain.gradients._step_losses import StepLosses
-from cotrain.gradients.backward._skip_counter import SkipCounter
+from cotrain.gradients._step_losses import SkipCounter, StepLosses
 from cotrain.gradients.graph._hooks import hook_watch
 from cotrain.gradients.graph._task_graph import SHARED, TaskGraph
 

@@ -13,11 +13,8 @@ from cotrain.gradients.graph._boundary_layers import find_skipped_nodes, stopped
 from cotrain.gradients.graph._hooks import hook_watch
 from cotrain.gradients.graph._release import release
 from cotrain.gradients.graph._structured_gradients import DenseGradient, StructuredGradient, total_of
-from cotrain.gradients.graph._task_graph import SHARED, Node, TaskGraph
+from cotrain.gradients.graph._task_graph import SHARED, Edge, Node, TaskGraph
 from cotrain.gradients.sources._base import GradientRequest, TaskSpecificGradients
-
-#: Where a gradient enters: a node and the number of its output.
-Edge = tuple[Node, int]
 
 
 class BoundaryGradients:

@@ -10,6 +10,8 @@ from torch import Tensor
 
 Node = Any  # torch.autograd.graph.Node; leaves are AccumulateGrad nodes with a `variable`
 
+#: Where a gradient enters: a node and the number of its output.
+Edge = tuple[Node, int]
 #: Owner of a node that two or more tasks reach.
 SHARED = -1
 

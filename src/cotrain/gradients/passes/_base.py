@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from cotrain.balancing import Balancer
 from cotrain.balancing._step_decision import Rescale
-from cotrain.gradients._distributed import is_ddp, share_call, world_size
+from cotrain.gradients._distributed import share_call
 from cotrain.gradients._monitor import Monitor
+from cotrain.gradients._process_group import is_ddp, world_size
 from cotrain.gradients._shared_parameters import SharedParameters
-from cotrain.gradients._step_losses import StepLosses
+from cotrain.gradients._step_losses import SkipCounter, StepLosses
 from cotrain.gradients.backward._cpu_backward import CPUBackward
-from cotrain.gradients.backward._skip_counter import SkipCounter
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cotrain._base import InvalidArgumentError
 from cotrain.balancing import StepDecision
-from cotrain.gradients._distributed import world_size
+from cotrain.gradients._process_group import world_size
 from cotrain.gradients.passes._base import Pass, PassContext, PassResult, Step
 from cotrain.gradients.passes._gradient_pass import take_note
 from cotrain.gradients.passes._split_pass import SplitPass

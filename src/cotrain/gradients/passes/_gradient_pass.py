@@ -15,8 +15,8 @@ from cotrain.gradients._distributed import (
     averaged_grads,
     is_sharded,
     refuse_synchronising,
-    world_size,
 )
+from cotrain.gradients._process_group import world_size
 from cotrain.gradients._step_losses import StepLosses
 from cotrain.gradients.graph._task_graph import TaskGraph
 from cotrain.gradients.passes._base import Pass, PassContext, PassResult, Step, with_all_ranks
@@ -44,7 +44,8 @@ class GradientPass(Pass):
     def backward(self, step: Step) -> PassResult:
         """Take, decide, add."""
         context, regulariser = self.context, step.regulariser
-        refuse_synchronising(context.model)
+        if world_size() > 1:
+            refuse_synchronising(context.model)
         step = with_all_ranks(step)
         losses = step.losses
         gradients = self._open(step, retain=regulariser is not None, weighed=False)

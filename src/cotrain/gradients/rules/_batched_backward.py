@@ -7,8 +7,7 @@ from collections.abc import Callable, Collection
 import torch
 from torch import Tensor
 
-from cotrain.gradients.graph._boundary_gradients import Edge
-from cotrain.gradients.graph._task_graph import Node, TaskGraph
+from cotrain.gradients.graph._task_graph import Edge, Node, TaskGraph
 from cotrain.gradients.rules import _linear_and_elementwise as rules
 from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._gramian_terms import DirectTerm, Term

@@ -10,8 +10,15 @@ import math
 from dataclasses import dataclass
 
 from cotrain.gradients.graph._task_graph import Node, TaskGraph
-from cotrain.gradients.rules._linear_term import SLOW, WRITTEN, through_rows
 
+#: From so many rows on, the half of a symmetric product is worth four products of blocks instead of one.
+MANY_ROWS = 96
+#: What four blocks compute of a symmetric matrix.
+HALF = 0.625
+#: A product of K long rows with K long rows runs at half the speed of a product of matrices.
+SLOW = 2
+#: What it costs to write a number and to read it twice, in multiplications.
+WRITTEN = 50
 #: What the engine's call of one node costs, in multiplications (15 µs at 2·10¹⁰ a second).
 _CALL = 300_000
 #: What a node run from Python costs: so many calls, and so many more per task. 8 layers of 64 units, B = 128:
@@ -31,6 +38,12 @@ _ENTRY = 30
 _MARGIN = 0.9
 #: More memory than this times that of "exact" counts as more.
 _SAME = 1.1
+
+
+def through_rows(n_tasks: int, n_rows: int, n_in: int, n_out: int) -> float:
+    """Return what the inner products cost through aaᵀ, in multiplications."""
+    part = HALF if n_rows >= MANY_ROWS else 1
+    return part * n_rows * (n_rows * n_in + n_tasks * n_rows * n_out) + SLOW * n_tasks**2 * n_rows * n_out
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,9 @@ import torch
 from torch import Tensor
 
 from cotrain.gradients.rules._buffer_pool import BufferPool
+from cotrain.gradients.rules._cost import HALF, MANY_ROWS, SLOW, WRITTEN, through_rows
 from cotrain.gradients.rules._gramian_terms import BiasTerm, Term, WeightedSum, inner
 from cotrain.gradients.rules._row_sparsity import PackedRows
-
-#: From so many rows on, the half of a symmetric product is worth four products of blocks instead of one.
-_MANY_ROWS = 96
-#: What four blocks compute of a symmetric matrix.
-_HALF = 0.625
-#: A product of K long rows with K long rows runs at half the speed of a product of matrices.
-SLOW = 2
-#: What it costs to write a number and to read it twice, in multiplications.
-WRITTEN = 50
 
 
 class LinearTerm(Term):
@@ -82,7 +74,7 @@ class LinearTerm(Term):
         """Return the sums of (aaᵀ)∘(δδᵀ) over blocks of rows, where that is cheaper than K gradients."""
         n_rows, n_out = self.deltas_KRO.shape[1:]
         n_in = self.inputs_RI.shape[1]
-        part = _HALF if n_rows >= _MANY_ROWS else 1
+        part = HALF if n_rows >= MANY_ROWS else 1
         # Gradients that are formed have to be written and read again, too.
         direct = (n_rows + WRITTEN * n_tasks + SLOW * n_tasks**2) * n_in * n_out
         if direct < part * n_rows * n_rows * (n_in + n_out):
@@ -153,12 +145,12 @@ class LinearTerm(Term):
         if inputs_RI.dtype in (torch.float16, torch.bfloat16):
             inputs_RI, deltas_KRO = inputs_RI.float(), deltas_KRO.float()
         half = self.workspace.scratch("half", deltas_KRO.shape, deltas_KRO)
-        if n_rows >= _MANY_ROWS and self.packed is None:
+        if n_rows >= MANY_ROWS and self.packed is None:
             return self._ghost_in_blocks(inputs_RI, deltas_KRO, half)
         products_RR = inputs_RI @ inputs_RI.T
         if self.bias is not None:
             products_RR += 1
-        if n_rows < _MANY_ROWS or self.packed is None:
+        if n_rows < MANY_ROWS or self.packed is None:
             torch.bmm(products_RR.expand(len(deltas_KRO), -1, -1), deltas_KRO, out=half)
         else:
             for rows_N, deltas_NO, out in zip(self.packed.rows, self.packed.deltas, half, strict=True):
@@ -194,12 +186,6 @@ class LinearTerm(Term):
         return torch.mm(*pair, out=self.workspace.gradient(self.parameter))
 
 
-def through_rows(n_tasks: int, n_rows: int, n_in: int, n_out: int) -> float:
-    """Return what the inner products cost through aaᵀ, in multiplications."""
-    part = _HALF if n_rows >= _MANY_ROWS else 1
-    return part * n_rows * (n_rows * n_in + n_tasks * n_rows * n_out) + SLOW * n_tasks**2 * n_rows * n_out
-
-
 def paired(terms: Sequence[Term]) -> list[Term]:
     """Return the terms without those biases that the weight beside them counts in its Gramian.
 
@@ -218,6 +204,6 @@ def paired(terms: Sequence[Term]) -> list[Term]:
 
 def _blocks(n_rows: int) -> list[tuple[int, int]]:
     """Return (start, stop) of the blocks of rows in which the lower half of a symmetric product is made."""
-    if n_rows < _MANY_ROWS:
+    if n_rows < MANY_ROWS:
         return [(0, n_rows)]
     return list(itertools.pairwise(round(n_rows * quarter / 4) for quarter in range(5)))

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cotrain.gradients.graph._boundary_gradients import Edge
 from cotrain.gradients.graph._structured_gradients import StructuredGradient
+from cotrain.gradients.graph._task_graph import Edge
 from cotrain.gradients.rules._buffer_pool import BufferPool
 
 #: More kept rows than this share are not worth the trouble.

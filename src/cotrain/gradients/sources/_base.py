@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from cotrain.gradients._distributed import all_true
+from cotrain.gradients._process_group import all_true
 from cotrain.gradients._shared_parameters import GradWriter, SharedParameters, all_finite_on_host, wide_sum
 from cotrain.gradients._step_losses import StepLosses
 

@@ -11,14 +11,13 @@ from torch import Tensor, nn
 from cotrain._base import InvalidArgumentError
 from cotrain.gradients._distributed import (
     all_gather,
-    all_true,
     average_grads,
     delayed_reduction_kept,
     engines_behind,
     is_sharded,
     reduce_scatter,
-    world_size,
 )
+from cotrain.gradients._process_group import all_true, world_size
 from cotrain.gradients._shared_parameters import (
     GradWriter,
     SharedParameters,
