@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import types
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, final
+from typing import Any, Protocol, cast, final
 
 from cotrain._base import DataError, InvalidArgumentError
 from cotrain.balancing import Balancer
@@ -92,15 +93,8 @@ class FitOptions:
     test: object = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "loggers", tuple(self.loggers))
-        for logger in self.loggers:
-            for method in LOGGER_METHODS:
-                # Asked now: a round of co-training comes when the long part is over.
-                if not callable(getattr(logger, method, None)):
-                    raise InvalidArgumentError(
-                        f"fit(loggers=...): {type(logger).__name__} has no method {method!r}: derive it from "
-                        "cotrain.training.Logger, which has all of them and does nothing."
-                    )
+        # Asked now: a round of co-training comes when the long part is over.
+        object.__setattr__(self, "loggers", tuple(_complete(logger) for logger in self.loggers))
         if self.resume and self.run is None:
             raise InvalidArgumentError("fit(resume=True) needs run=...: the folder of the interrupted run.")
 
@@ -246,3 +240,21 @@ def _require_consistent(output_space: OutputSpace | None, rows: Examples | None)
         sentence = output_space.contradiction(rows.targets, rows.masks)
         if sentence:
             raise DataError(sentence)
+
+
+def _complete(logger: Logger) -> Logger:
+    """Return a logger whose absent methods do nothing, so that a class of before goes on to work.
+
+    Raises:
+        InvalidArgumentError: it has none of them.
+    """
+    given = {name: getattr(logger, name) for name in LOGGER_METHODS if callable(getattr(logger, name, None))}
+    if not given:
+        raise InvalidArgumentError(
+            f"fit(loggers=...): {logger!r} has none of {', '.join(LOGGER_METHODS)}: derive it from "
+            "cotrain.training.Logger, and write those that you care for."
+        )
+    if len(given) == len(LOGGER_METHODS):
+        return logger
+    silent = {name: lambda *_: None for name in LOGGER_METHODS}
+    return cast("Logger", types.SimpleNamespace(**silent | given))
