@@ -9,6 +9,7 @@ from cotrain.data._infer_kind import Guess, infer_kind
 from cotrain.data._infer_tasks import TaskGuess, infer_tasks
 from cotrain.data._missing import Missing
 from cotrain.data._read import read_cells
+from cotrain.data._row_encoder import RowEncoder
 from cotrain.data._schema import ColumnChoice, ColumnNote, Schema, kind_names
 from cotrain.data._split import Split, split_rows, strata
 from cotrain.data._table import MissingWords, TypedTable, lossless, read_table, require_types
@@ -26,6 +27,7 @@ __all__ = [
     "Missing",
     "MissingWords",
     "Problem",
+    "RowEncoder",
     "Schema",
     "Split",
     "TaskGuess",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, final
 
@@ -55,15 +56,20 @@ class FittedModel:
         """Predict every task for every row.
 
         Args:
-            data: rows with the input columns of the training table; targets are not needed.
+            data: rows with the input columns of the training table; targets are not needed. A dict, column ->
+                value, is one row.
 
         Returns:
             A frame of the caller's own kind (polars for paths and datasets), one or more columns a task.
-            Classes have the type that they had in the training frame, and its spelling.
+            Classes have the type that they had in the training frame, and its spelling. For a dict a dict,
+            column -> value.
 
         Raises:
             DataError: columns are missing or unreadable.
         """
+        if isinstance(data, Mapping):
+            outputs = self.networks.outputs(self.preprocessor.inputs_of_row(data))
+            return self.preprocessor.decoded_row(outputs)
         found = from_polars_like(self.preprocessor.decoded(self.outputs(data)), data)
         if hasattr(found, "iloc"):
             for task in self.preprocessor.tasks:

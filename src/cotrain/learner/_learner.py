@@ -177,10 +177,12 @@ class Learner:
         """Predict every task for every row.
 
         Args:
-            data: rows with the input columns of the training table; targets are not needed.
+            data: rows with the input columns of the training table; targets are not needed. A dict, column ->
+                value, is one row.
 
         Returns:
-            A frame of the caller's own kind (polars for paths and datasets), one or more columns a task.
+            A frame of the caller's own kind (polars for paths and datasets), one or more columns a task; for
+            one row given as a dict: column -> value.
 
         Raises:
             DataError: columns are missing or unreadable.

@@ -53,12 +53,24 @@ def fitted(request) -> ct.Learner:
 
 def test_32_threads_get_what_one_alone_gets(fitted):
     model, rows = fitted.fitted, table(60)
-    parts = [rows[i : i + 1 + i % 3] for i in range(0, 60, 2)]
+    # Rows alone, and now and then a table: 10,000 calls for the three learners together.
+    parts: list[Any] = [*rows.to_dicts(), *(rows[i : i + 1 + i % 3] for i in range(0, 8, 2))]
     expected = [model.predict(part) for part in parts]
-    asked = [i % len(parts) for i in range(800)]
+    asked = [i % 60 if i % 20 else 60 + i % 4 for i in range(3334)]
     with ThreadPoolExecutor(32) as pool:
         answers = list(pool.map(lambda number: model.predict(parts[number]), asked))
-    assert all(answer.equals(expected[number]) for answer, number in zip(answers, asked, strict=True))
+    assert all(_equal(answer, expected[number]) for answer, number in zip(answers, asked, strict=True))
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return one == other if isinstance(one, dict) else one.equals(other)
+
+
+def test_a_row_alone_is_answered_as_in_a_table_of_it(fitted, tmp_path):
+    fitted.save(tmp_path / "run")
+    for model in (fitted.fitted, ct.Learner.load(tmp_path / "run").fitted):
+        for row in table(40).to_dicts():
+            assert model.predict(row) == model.predict(pl.DataFrame([row])).row(0, named=True)
 
 
 def test_it_stays_when_the_learner_is_fitted_again():

@@ -69,6 +69,14 @@ class Column(ABC):
             DataError: values cannot be read as this kind.
         """
 
+    def encode_value(self, value: str | float | None) -> Parts | None:
+        """Code one value as `encode` codes a column of it, faster; `None`: only `encode` can.
+
+        Args:
+            value: a number, an ASCII text with nothing blank around it, or `None` where it is missing.
+        """
+        return None
+
     @final
     def fit(self, values: pl.Series) -> Self:
         """Learn from the training rows' values and return self."""

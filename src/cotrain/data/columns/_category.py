@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, final
 
+import numpy as np
 import polars as pl
 
 from cotrain._base import InvalidArgumentError
@@ -54,6 +55,7 @@ class Category(Column):
     def settle(self) -> None:
         """Set the size."""
         self.cardinalities = (len(self.state["values"]) + FIRST,)
+        self._codes = {value: code for code, value in enumerate(self.state["values"], FIRST)}
 
     def encode(self, values: pl.Series) -> Parts:
         """Code the categories."""
@@ -64,3 +66,12 @@ class Category(Column):
         )
         codes = codes.set(text.is_null(), MISSING)
         return Parts(codes=codes.to_numpy().copy()[:, None])
+
+    def encode_value(self, value: str | float | None) -> Parts | None:
+        """Code one category."""
+        if isinstance(value, float):
+            if not value.is_integer():
+                return None
+            value = int(value)
+        code = MISSING if value is None else self._codes.get(str(value), UNKNOWN)
+        return Parts(codes=np.array([[code]], dtype=np.int64))

@@ -120,6 +120,20 @@ class Number(Column):
             codes=codes,
         )
 
+    def encode_value(self, value: str | float | None) -> Parts | None:
+        """Code one number."""
+        if isinstance(value, str) or self.bins:
+            return None
+        missing = value is None
+        x = float(self.state["median"] if value is None else value)
+        if self.state["transform"] == "log":
+            x = float(_spread(np.array([x]), self.state)[0])
+        z = (x - self.state["mean"]) / self.state["std"]
+        return Parts(
+            numbers=np.array([[min(max(z, -CLIP), CLIP)]], dtype=np.float32),
+            indicators=np.array([[missing]], dtype=np.float32) if self.n_indicators else None,
+        )
+
     def _plain(self, values: pl.Series) -> pl.Series:
         """Return text with a point before fractions and nothing after thousands."""
         if values.dtype != pl.String or (self.decimal == "." and not self.thousands):

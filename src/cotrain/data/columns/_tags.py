@@ -81,6 +81,7 @@ class Tags(Column):
         self.require_size("width", most=self.max_tokens or ROOM)
         buckets = self.require_size("buckets", most=1024)
         self.n_tokens = FIRST + len(self.state["values"]) + buckets
+        self._token_of = {name: number for number, name in enumerate(self.state["values"], FIRST)}
 
     @property
     def cut(self) -> int:
@@ -100,6 +101,24 @@ class Tags(Column):
             width = max(width, min(int(np.bincount(rows).max()), ROOM // len(values)))
         padded = pad(rows, tokens, len(values), width)
         padded[padded[:, 0] == 0, 0] = MISSING
+        return Parts(tokens=padded)
+
+    def encode_value(self, value: str | float | None) -> Parts | None:
+        """Number the names of one row; ASCII has no full-width separators."""
+        if isinstance(value, int | float):
+            return None
+        names = [name.strip(" \t\n\r\x0b\x0c") for name in (value or "").split(self.separator)]
+        first_bucket, buckets = FIRST + len(self.state["values"]), self.state["buckets"]
+        tokens = [
+            self._token_of.get(name, first_bucket + hash_token(name, buckets)) for name in names if name
+        ]
+        width = self.state["width"]
+        if self.max_tokens is None:
+            width = max(width, min(len(tokens), ROOM))
+        padded = np.zeros((1, width), dtype=np.int64)
+        padded[0, : len(tokens)] = tokens[:width]
+        if not tokens:
+            padded[0, 0] = MISSING
         return Parts(tokens=padded)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, final
 
 import numpy as np
@@ -21,6 +22,8 @@ SPACED, UNSPACED = 64, 256
 OFTEN = 3
 #: Most pairs of characters with tokens of their own.
 MOST_PAIRS = 10_000
+
+_ASCII_WORD = re.compile("[a-z0-9]+")
 
 
 @final
@@ -150,6 +153,24 @@ class Text(Column):
         padded = pad(all_rows[order], all_tokens[order], len(values), self.state["width"])
         padded[padded[:, 0] == 0, 0] = MISSING
         return Parts(tokens=padded)
+
+    def encode_value(self, value: str | float | None) -> Parts | None:
+        """Hash the words and their parts; ASCII has no script without spaces."""
+        if isinstance(value, int | float):
+            return None
+        words = _ASCII_WORD.findall(value.lower()) if value else []
+        tokens = _tokens_of(words, self.state["ngram"], self.state["buckets"])[: self.state["width"]]
+        padded = np.zeros((1, self.state["width"]), dtype=np.int64)
+        padded[0, : len(tokens)] = tokens
+        if not tokens:
+            padded[0, 0] = MISSING
+        return Parts(tokens=padded)
+
+
+def _tokens_of(words: list[str], ngram: int, buckets: int) -> list[int]:
+    """Return the words' tokens, and then those of their parts."""
+    names = [*words, *(part for word in words for part in _ngrams(word, ngram))]
+    return [FIRST + hash_token(name, buckets) for name in names]
 
 
 def _frequent_pairs(words: pl.Series, n_texts: int) -> list[str]:
