@@ -91,7 +91,7 @@ def test_a_logger_may_have_only_the_methods_that_it_cares_for():
 
     logger = Epochs()
     learner().fit(table(), 0.2, progress=False, loggers=[logger])
-    assert logger.heard == [1, 2, 3, 4]
+    assert logger.heard == [0, 1, 2, 3]
 
 
 def test_what_is_no_logger_at_all_is_refused():
