@@ -157,8 +157,33 @@ class _Part(nn.Module):
             self.register_parameter(str(number), parameter)
 
 
-#: Where a sentence is right: what no gradient of a single task can pass, and what mixes the rows of a batch.
+#: Where a sentence is right: what no gradient of a single task can pass, and what mixes the rows of a batch
+#: or is not known to keep them apart.
 REFUSED: dict[str, set[str]] = {
     "all": {"reentrant checkpointing"},
-    "disjoint": set(NETWORKS),
+    "disjoint": {
+        "bilinear",
+        "hypernetwork",
+        "weight tied to its transpose",
+        "GRU",
+        "RNN",
+        "GCN",
+        "GAT",
+        "messages by index",
+        "ResNet",
+        "ResNet, group norm",
+        "instance norm, pixel shuffle",
+        "embedding scaled by frequency",
+        "complex parameters",
+        "complex layer",
+        "Fourier filter",
+        "real matrix in a complex product",
+        "written in place",
+        "weight norm",
+        "spectral norm",
+        "orthogonal",
+        "step of an inner loop",
+        "split, unbind, gather, where",
+        "distances and logsumexp",
+    },
 }

@@ -29,16 +29,20 @@ _ROW_BY_ROW = frozenset(
 
 Rule = Callable[[Node, Grads, BackwardContext, Emit], Grads | None]
 
-_RULES: dict[str, Rule] = {
+#: Nodes that read parameters.
+PARAMETER_RULES: dict[str, Rule] = {
     "AddmmBackward0": rules.linear,
     "MmBackward0": rules.linear,
     "EmbeddingBackward0": rules.embedding,
     "EmbeddingBagBackward0": rules.embedding_bag,
-    "AddBackward0": rules.add,
-    "SubBackward0": rules.add,
     "NativeLayerNormBackward0": layer_norm,
     "NativeBatchNormBackward0": batch_norm,
     "ConvolutionBackward0": convolution,
+}
+_RULES: dict[str, Rule] = {
+    **PARAMETER_RULES,
+    "AddBackward0": rules.add,
+    "SubBackward0": rules.add,
     **dict.fromkeys(rules.ELEMENTWISE, rules.elementwise),
     **dict.fromkeys(rules.RESHAPES, rules.reshaped),
     "ReluBackward0": rules.rectified,
@@ -58,7 +62,7 @@ def mixing_node(graph: TaskGraph, roots: list[Node], n_rows: int) -> str | None:
 
     A tensor whose first axis is a multiple of the batch, in the same order, keeps its rows apart.
     """
-    for node in _in_order(graph, roots):
+    for node in in_order(graph, roots):
         name = node.name()
         if node in graph.leaves or name in ("TBackward0", "ToCopyBackward0"):
             continue
@@ -127,7 +131,7 @@ def propagate(
     pending: dict[Node, dict[int, Tensor]] = {}
     for (node, number), grad in entering.items():
         _add(pending, node, number, grad, workspace)
-    order = _in_order(graph, [edge[0] for edge in entering])
+    order = in_order(graph, [edge[0] for edge in entering])
     wanted = None if only is None else _leading_to(graph, order, only)
     uses = BackwardContext(graph.leaves, graph.children, workspace, wanted, kept)
     for node in order:
@@ -193,7 +197,7 @@ def _fitted(grad: Tensor, shape: torch.Size | tuple[int, ...], dtype: torch.dtyp
     return (grad.real if grad.is_complex() and not dtype.is_complex else grad).to(dtype)
 
 
-def _in_order(graph: TaskGraph, roots: list[Node]) -> list[Node]:
+def in_order(graph: TaskGraph, roots: list[Node]) -> list[Node]:
     """Return the nodes below the roots, each before everything that it hands gradient to."""
     order: list[Node] = []
     done: set[Node] = set()

@@ -93,6 +93,10 @@ class Term(ABC):
         """Return the K×K inner products of the gradients of the rows that each task owns."""
         return inner(self.rows_by_owner(owner_R, n_tasks))
 
+    def combined_by_owner(self, weigh: WeightedSum) -> Tensor | None:
+        """Return Σ wₖ gradientₖ of the rows that each task owns, if the Gramian has formed them."""
+        return None
+
     def rows_by_owner(self, owner_R: Tensor, n_tasks: int) -> Tensor:
         """Return the K gradients of the rows that each task owns."""
         owned = [torch.nonzero(owner_R == task).flatten() for task in range(n_tasks)]

@@ -49,6 +49,8 @@ class LinearTerm(Term):
         #: The rows that may differ from 0, where it pays to multiply no others.
         self.packed: PackedRows | None = None
         self._rows_KIO: Tensor | None = None
+        # The same of the rows that each task owns.
+        self._owned_KIO: Tensor | None = None
 
     def n_rows(self) -> int:
         """Return R."""
@@ -104,7 +106,7 @@ class LinearTerm(Term):
         stops = torch.bincount(owner_R, minlength=n_tasks).cumsum(0).tolist()
         inputs_RI, deltas_RO = self.inputs_RI[order_R], self.deltas_KRO[0][order_R]
         shape = (n_tasks, inputs_RI.shape[1], deltas_RO.shape[1])
-        rows_KIO = self.workspace.scratch("rows", shape, deltas_RO)
+        rows_KIO = self._owned_KIO = self.workspace.take(shape, deltas_RO)
         for task, (start, stop) in enumerate(itertools.pairwise([0, *stops])):
             torch.mm(inputs_RI[start:stop].T, deltas_RO[start:stop], out=rows_KIO[task])
         return rows_KIO
@@ -173,6 +175,13 @@ class LinearTerm(Term):
         if self.transposed:
             return self.inputs_RI.T @ self.deltas_KRO
         return self.deltas_KRO.transpose(1, 2) @ self.inputs_RI
+
+    def combined_by_owner(self, weigh: WeightedSum) -> Tensor | None:
+        """Return the weighted sum of the K gradients, if the Gramian has formed them."""
+        if self._owned_KIO is None:
+            return None
+        total = weigh(self._owned_KIO)
+        return self.workspace.gradient(self.parameter).copy_(total if self.transposed else total.T)
 
     def combined(self, weigh: WeightedSum) -> Tensor:
         """Return the gradient of the weighted δ, in memory that the workspace keeps."""

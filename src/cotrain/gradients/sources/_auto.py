@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-
 from cotrain.gradients.graph._boundary_gradients import BoundaryGradients
 from cotrain.gradients.graph._inspection import RETAINED, GraphInspection, watched
 from cotrain.gradients.graph._task_graph import TaskGraph
@@ -54,11 +52,12 @@ class AutoSource(GradientSource):
         cotangents = BoundaryGradients(asked, graph)
         touched_KB = touched_rows(cotangents.entering, n_tasks)
         if n_tasks > 1 and touched_KB is not None:
-            owner_B = has_disjoint_rows(graph, cotangents, touched_KB)
-            if isinstance(owner_B, Tensor) and not watched(graph):
-                gradients = open_disjoint(graph, cotangents, owner_B, asked, self._workspace)
-                gradients.why = "every row belongs to one task"
-                return gradients
+            found = has_disjoint_rows(graph, cotangents, touched_KB)
+            if not isinstance(found, str) and not watched(graph):
+                found = open_disjoint(graph, cotangents, found, asked, self._workspace)
+                if not isinstance(found, str):
+                    found.why = "every row belongs to one task"
+                    return found
         if way == "exact" and touched_KB is not None and RowSparsity.worth_it(touched_KB):
             way, why = cheaper(exact, ghost.of_rows(float(touched_KB.mean())), self._budget)
         if way == "ghost" and watched(graph):

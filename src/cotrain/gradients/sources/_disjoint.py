@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,11 +13,13 @@ from cotrain._base import InvalidArgumentError
 from cotrain.gradients._shared_parameters import GradWriter
 from cotrain.gradients.graph._boundary_gradients import BoundaryGradients
 from cotrain.gradients.graph._inspection import GraphInspection
-from cotrain.gradients.graph._task_graph import SHARED, Edge, TaskGraph
-from cotrain.gradients.rules._batched_backward import mixing_node, propagate
+from cotrain.gradients.graph._task_graph import SHARED, Node, TaskGraph
+from cotrain.gradients.rules._batched_backward import in_order
 from cotrain.gradients.rules._buffer_pool import BufferPool
-from cotrain.gradients.rules._gramian_terms import Term, WeightedSum, inner
+from cotrain.gradients.rules._gramian_terms import WeightedSum, inner
 from cotrain.gradients.rules._linear_term import paired
+from cotrain.gradients.rules._row_backward import RowBackward
+from cotrain.gradients.rules._row_layout import RowPlan, RowsMixed, plan_rows
 from cotrain.gradients.rules._row_sparsity import touched_rows
 from cotrain.gradients.sources._base import GradientRequest, GradientSource, TaskGradients
 from cotrain.gradients.sources._exact import ExactSource
@@ -50,9 +55,11 @@ class DisjointSource(GradientSource):
             return rows
         cotangents = BoundaryGradients(asked, graph)
         found = has_disjoint_rows(graph, cotangents, touched_rows(cotangents.entering, len(asked.call.live)))
+        if not isinstance(found, str):
+            found = open_disjoint(graph, cotangents, found, asked, self._workspace)
         if isinstance(found, str):
             raise InvalidArgumentError(f"source='disjoint' does not fit this batch: {found} Use 'ghost'.")
-        return open_disjoint(graph, cotangents, found, asked, self._workspace)
+        return found
 
 
 #: What keeps every row of the batch in a task's loss, if it reads them all.
@@ -97,8 +104,8 @@ def may_pick_rows(graph: TaskGraph) -> bool:
 
 def has_disjoint_rows(
     graph: TaskGraph, cotangents: BoundaryGradients, touched_KB: np.ndarray | None
-) -> Tensor | str:
-    """Return the task of each row of the batch, or a sentence why there is no such thing.
+) -> DisjointRows | str:
+    """Return whose row each row of the batch is, or a sentence why there is no such thing.
 
     Args:
         graph: of the losses.
@@ -111,28 +118,46 @@ def has_disjoint_rows(
     several = int((touched_KB.sum(0) > 1).sum())
     if several:
         return f"{several} of {touched_KB.shape[1]} rows have labels of more than one task."
-    mixing = mixing_node(graph, [edge[0] for edge in entering], touched_KB.shape[1])
-    if mixing is not None:
-        return f"{mixing} may mix the rows of the batch."
+    roots = {edge: next(iter(tasks.values())).shape for edge, tasks in entering.items()}
+    order = in_order(graph, [edge[0] for edge in roots])
+    plan = plan_rows(graph, order, roots, touched_KB.shape[1])
+    if isinstance(plan, str):
+        return f"{plan} may mix the rows of the batch."
     device = next(iter(next(iter(entering.values())).values())).like.device
-    return torch.from_numpy(touched_KB.argmax(0)).to(device)
+    return DisjointRows(order, plan, torch.from_numpy(touched_KB.argmax(0)).to(device))
+
+
+@dataclass(frozen=True)
+class DisjointRows:
+    """How the rows of a batch lie in the shared part, and whose they are.
+
+    Args:
+        order: the nodes of the shared part, each before what it hands gradient to.
+        plan: how the rows lie.
+        owner_B: the task of each row.
+    """
+
+    order: list[Node]
+    plan: RowPlan
+    owner_B: Tensor
 
 
 def open_disjoint(
     graph: TaskGraph,
     cotangents: BoundaryGradients,
-    owner_B: Tensor,
+    rows: DisjointRows,
     asked: GradientRequest,
     workspace: BufferPool,
-) -> DisjointGradients:
-    """Take the sum of all tasks' gradients through the shared part."""
+) -> DisjointGradients | str:
+    """Take the sum of all tasks' gradients through the shared part, or say why it cannot be."""
     workspace.start()
-    with torch.no_grad():
-        sums: dict[Edge, Tensor] = {
-            edge: workspace.own(cotangents.sum_at(edge)[None]) for edge in cotangents.entering
-        }
-        terms = propagate(graph, sums, 1, workspace)
-    return DisjointGradients(asked, cotangents, terms, owner_B)
+    backward = RowBackward(graph, rows.plan, rows.owner_B, len(asked.call.live), workspace)
+    try:
+        with torch.no_grad():
+            backward.run(rows.order, {edge: cotangents.sum_at(edge) for edge in cotangents.entering})
+    except RowsMixed:
+        return "a layer does more to the rows of the batch than its kind tells."
+    return DisjointGradients(asked, cotangents, backward)
 
 
 class RowWeightedSum(WeightedSum):
@@ -140,74 +165,75 @@ class RowWeightedSum(WeightedSum):
 
     Args:
         weights_A: the weights.
-        owner_B: the task of each row of the batch.
+        owner_R: the task of each row.
     """
 
-    def __init__(self, weights_A: Tensor, owner_B: Tensor) -> None:
+    def __init__(self, weights_A: Tensor, owner_R: Tensor) -> None:
         super().__init__(torch.ones(1))
-        self._factor_B = weights_A[owner_B]
+        self._factor_R = weights_A[owner_R]
 
     def __call__(self, values: Tensor) -> Tensor:
         """Return the rows, [R, ...]."""
         held = self._done.get(id(values))
         if held is None:
-            factor_R = self._factor_B.to(values).repeat_interleave(values.shape[1] // len(self._factor_B))
+            factor_R = self._factor_R.to(values)
             scaled = values[0] * factor_R.view(-1, *[1] * (values.ndim - 2))
             held = self._done[id(values)] = (values, scaled)
         return held[1]
 
 
 class DisjointGradients(TaskGradients):
-    """One δ per layer whose rows belong to tasks."""
+    """One δ per layer whose rows belong to tasks, and K gradients of what is the same for all rows."""
 
     way = "disjoint"
 
     def __init__(
-        self, request: GradientRequest, cotangents: BoundaryGradients, terms: list[Term], owner_B: Tensor
+        self, request: GradientRequest, cotangents: BoundaryGradients, backward: RowBackward
     ) -> None:
         super().__init__(request, cotangents.heads)
         self._cotangents = cotangents
-        self._terms = terms
-        self._owner_B = owner_B
-
-    def _owner_of(self, term: Term) -> Tensor:
-        repeats = term.n_rows() // len(self._owner_B)
-        return self._owner_B if repeats == 1 else self._owner_B.repeat_interleave(repeats)
+        self._by_row = backward.by_row
+        self._by_task = backward.by_task
 
     @torch.no_grad()
     def gramian(self) -> Tensor:
         """Return the K×K inner products, or their diagonal."""
-        groups: dict[int, list[Term]] = {}
-        for term in self._terms:
-            groups.setdefault(id(term.parameter), []).append(term)
-        total = torch.zeros(self.n_tasks, self.n_tasks, dtype=torch.float64, device=self._owner_B.device)
-        for term in paired([group[0] for group in groups.values() if len(group) == 1]):
-            total += term.gramian_by_rows(self._owner_of(term), self.n_tasks)
-        for group in groups.values():
-            if len(group) > 1:
-                parts = [term.rows_by_owner(self._owner_of(term), self.n_tasks) for term in group]
-                total += inner(torch.stack(parts).sum(0))
+        uses = Counter(id(term.parameter) for term in [*(term for term, _ in self._by_row), *self._by_task])
+        once = {id(term): owner_R for term, owner_R in self._by_row if uses[id(term.parameter)] == 1}
+        total = torch.zeros(self.n_tasks, self.n_tasks, dtype=torch.float64, device=self.device)
+        for term in paired([term for term, _ in self._by_row if id(term) in once]):
+            total += term.gramian_by_rows(once[id(term)], self.n_tasks)
+        several: dict[int, list[Tensor]] = {}
+        for term, owner_R in self._by_row:
+            if id(term) not in once:
+                several.setdefault(id(term.parameter), []).append(term.rows_by_owner(owner_R, self.n_tasks))
+        for term in self._by_task:
+            several.setdefault(id(term.parameter), []).append(term.rows())
+        for rows in several.values():
+            total += inner(rows[0] if len(rows) == 1 else torch.stack(rows).sum(0))
         return total.diagonal() if self.request.diagonal else total
 
     @torch.no_grad()
     def _add_weighted(self, weights_A: Tensor, writer: GradWriter) -> None:
         """Add the gradient of δ with each row multiplied by its task's weight."""
-        weights_A = weights_A.to(self._owner_B.device)
-        if bool((weights_A[self._owner_B] != 0).all()):
-            weigh = RowWeightedSum(weights_A, self._owner_B)
-            for term in self._terms:
+        weights_A = weights_A.to(self.device)
+        whole: dict[int, RowWeightedSum] = {}
+        weigh_all = WeightedSum(weights_A)
+        for term, owner_R in self._by_row:
+            total = term.combined_by_owner(weigh_all)
+            if total is not None:
+                writer.add(term.parameter, total)
+            elif bool((weights_A[owner_R] != 0).all()):
+                # Layers with the same rows share the sum, so that a weight and its bias scale δ once.
+                weigh = whole.setdefault(id(owner_R), RowWeightedSum(weights_A, owner_R))
                 writer.add(term.parameter, term.combined(weigh))
-        else:
-            self._add_some(weights_A, writer)
-
-    def _add_some(self, weights_A: Tensor, writer: GradWriter) -> None:
-        """Leave out the rows of weight 0, which may not be finite."""
-        for term in self._terms:
-            owner_R = self._owner_of(term)
-            rows = torch.nonzero(weights_A[owner_R] != 0).flatten()
-            factor_R = weights_A[owner_R[rows]].to(term.parameter.dtype)
-            writer.add(term.parameter, term.part(rows).scaled(factor_R).combined(WeightedSum(torch.ones(1))))
+            else:  # rows of weight 0 may not be finite
+                rows = torch.nonzero(weights_A[owner_R] != 0).flatten()
+                some = term.part(rows).scaled(weights_A[owner_R[rows]].to(term.parameter.dtype))
+                writer.add(term.parameter, some.combined(WeightedSum(torch.ones(1))))
+        for term in self._by_task:
+            writer.add(term.parameter, term.combined(weigh_all))
 
     def _release(self) -> None:
-        self._terms = []
+        self._by_row, self._by_task = [], []
         self._cotangents.release()
