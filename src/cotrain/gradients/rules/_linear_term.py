@@ -79,7 +79,8 @@ class LinearTerm(Term):
         part = HALF if n_rows >= MANY_ROWS else 1
         # Gradients that are formed have to be written and read again, too.
         direct = (n_rows + WRITTEN * n_tasks + SLOW * n_tasks**2) * n_in * n_out
-        if direct < part * n_rows * n_rows * (n_in + n_out):
+        # Through rows, the combined gradient is one more product.
+        if direct < part * n_rows * n_rows * (n_in + n_out) + n_rows * n_in * n_out:
             return inner(self._rows_by_owner(owner_R, n_tasks)) + self._bias_by_rows(owner_R, n_tasks)
         inputs_RI, deltas_RO = self.inputs_RI, self.deltas_KRO[0]
         if inputs_RI.dtype in (torch.float16, torch.bfloat16):

@@ -12,7 +12,7 @@ from cotrain.gradients.graph._task_graph import Node, TaskGraph
 from cotrain.gradients.rules._batched_backward import PARAMETER_RULES, propagate
 from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._gramian_terms import Term
-from cotrain.gradients.rules._linear_and_elementwise import BackwardContext, listed
+from cotrain.gradients.rules._linear_and_elementwise import BackwardContext, linear, listed
 from cotrain.gradients.rules._recurrent_layer import FUSED_LSTM, fused_lstm
 from cotrain.gradients.rules._row_layout import Edge, RowPlan, Rows, RowsMixed, rows_of
 
@@ -41,6 +41,8 @@ class RowBackward:
         self._workspace = workspace
         self._owners: dict[tuple[int, int], Tensor] = {}
         self._pending: dict[Edge, Tensor] = {}
+        # By id, beside the gradient, so that the id cannot be given to another.
+        self._unseen: dict[int, Tensor] = {}
         self._free: dict[Edge, Tensor] = {}
         #: One use of a parameter, and the task of each of its rows.
         self.by_row: list[tuple[Term, Tensor]] = []
@@ -76,7 +78,11 @@ class RowBackward:
             self._recurrent(node, grads)
             return
         rule = PARAMETER_RULES.get(node.name())
-        if rule is None:
+        if node.name() == "ReluBackward0" and id(grads[0]) in self._unseen:
+            # Nobody else reads what a linear layer has just made: it is written over.
+            result = node._saved_result.detach()
+            results = [torch.ops.aten.threshold_backward.grad_input(grads[0], result, 0, grad_input=grads[0])]
+        elif rule is None:
             results = listed(node(*grads))
         else:
             emitted: list[Term] = []
@@ -86,6 +92,8 @@ class RowBackward:
             if found is None:
                 raise RowsMixed
             results = [None if result is None else result[0] for result in found]
+            if rule is linear:
+                self._unseen.update({id(result): result for result in results if result is not None})
             for term in emitted:
                 self.by_row.append((term, self._owner_of(node, term, shape, stride)))
         for edge, result in zip(self._graph.children[node], results, strict=True):

@@ -1,4 +1,4 @@
-"""One pass gives each task's gradients: rows where rows have parameters, K gradients where rows share them."""
+"""One pass gives each task's gradients, by rows, and by task where all rows share something."""
 
 from __future__ import annotations
 
