@@ -15,13 +15,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cotrain.gradients.graph._task_graph import Node, TaskGraph
+from cotrain.gradients.graph._task_graph import Edge, Node, TaskGraph
 from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._linear_and_elementwise import ELEMENTWISE, RESHAPES, BackwardContext
 from cotrain.gradients.rules._recurrent_layer import FUSED_LSTM, N_PARAMETERS
 
 Shape = tuple[int, ...]
-Edge = tuple[Node, int]
+
 
 #: The input is the same for all rows: it needs one gradient per task.
 FREE = 0
