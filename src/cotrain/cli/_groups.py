@@ -48,7 +48,7 @@ def errors_by_column(run: Path, column: str, *, trust: bool = False) -> dict[str
             task.scores(outputs[task.name]).double().numpy(),
             task.original(examples.targets[task.name]).double().numpy(),
             (examples.masks[task.name] > 0).numpy(),
-            groups,
+            groups=groups,
         )
         for task in learner.preprocessor.tasks
     }

@@ -49,7 +49,9 @@ class Method:
         what = [] if self.fitted == "network" else [self.fitted, self.tasks, learning_rate]
         text = json.dumps([config, seed, data, *what], sort_keys=True, default=str)
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
-        return Trial(key, self.method, self.tasks, learning_rate, seed, config, self.fitted)
+        return Trial(
+            key, self.method, self.tasks, learning_rate, seed=seed, config=config, fitted=self.fitted
+        )
 
     @property
     def is_reference(self) -> bool:

@@ -108,8 +108,8 @@ class PooledNetwork:
             [first],
             Equal(),
             learner.training,
-            stacked,
-            held,
+            train=stacked,
+            validation=held,
             seed=learner.seed,
             loggers=loggers,
         )
@@ -144,7 +144,7 @@ class PooledNetwork:
         preprocessor = Preprocessor.from_json(values["preprocessor"], learner.tasks)
         model = learner.architecture.build(preprocessor, preprocessor.tasks[:1], "pooled")
         model.load_state_dict(load_file(folder / "pooled.safetensors"))
-        return cls(learner, preprocessor, model, FitResult([], {}, {}, [], {}))
+        return cls(learner, preprocessor, model, FitResult([], {}, {}, [], skipped={}))
 
 
 def _stack(tasks: Sequence[Task], rows: Examples) -> Examples:

@@ -72,7 +72,7 @@ def tree_scores(
         before,
         fitted.targets[task.name],
         fitted.masks[task.name],
-        after,
+        features_test=after,
         categorical=categorical,
         max_iter=tree_rounds(task),
         learning_rate=learning_rate,

@@ -36,9 +36,9 @@ def verdicts(
         constants: task -> [O], the best constant output on the training labels.
     """
     return [
-        _against_single_task(task, test, table, joint[task.name], alone[task.name])
+        _against_single_task(task, test, table, joint[task.name], alone=alone[task.name])
         if task.name in alone
-        else _against_references(task, test, table, joint[task.name], constants[task.name])
+        else _against_references(task, test, table, joint[task.name], constant=constants[task.name])
         for task in tasks
     ]
 
@@ -50,7 +50,7 @@ def _difference(task: Task, test: Examples, first: Tensor, second: Tensor) -> Di
         [first.double().numpy()],
         [second.double().numpy()],
         task.original(test.targets[task.name]).double().numpy(),
-        (test.masks[task.name] > 0).numpy(),
+        mask=(test.masks[task.name] > 0).numpy(),
     )
 
 
@@ -66,7 +66,9 @@ def _against_single_task(
         f"{figure(row.references['single_task'])} alone; difference {found.value:+.3g} "
         f"[{found.low:+.3g}, {found.high:+.3g}], positive = together is better)."
     )
-    return TaskVerdict(task.name, row.metric, word, sentence, found.value, (found.low, found.high))
+    return TaskVerdict(
+        task.name, row.metric, word, sentence, difference=found.value, interval=(found.low, found.high)
+    )
 
 
 def _against_references(

@@ -109,6 +109,11 @@ class Preprocessor:
             ).fit(rows)
             preprocessor = cls(tasks, schema, schema.spec(), {}, table, output_space)
             examples = preprocessor.examples(table)
+        if not examples.inputs:
+            raise DataError(
+                "There is no input column: all columns are targets, left out, or say nothing (identifiers, "
+                "one value only); give a kind under columns: to those that shall be read."
+            )
         for task in tasks:
             truth = (examples.targets[task.name], examples.masks[task.name])
             preprocessor.constants[task.name] = task.reference_output(*truth)

@@ -58,7 +58,7 @@ class SplitTable:
         table = configuration.table()
         labels = strata(table.frame, configuration.learner.tasks)
         rows = split_rows(table.frame, configuration.split, configuration.learner.seed, labels)
-        return cls(table.frame, labels, rows, configuration.split.columns, table)
+        return cls(table.frame, labels, rows, configuration.split.columns, table=table)
 
     def __getitem__(self, part: str) -> pl.DataFrame:
         """Return the rows of a part."""

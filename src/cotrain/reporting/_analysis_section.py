@@ -43,10 +43,10 @@ def analysis_section(analysis: Mapping[str, Any]) -> Section | None:
             "Pull = weight times length of the gradient on the shared parameters, mean over the run.",
         ),
         _matrix(tasks, gradients["cosines"], 1.0, "Cosines between gradients",
-                "Positive = the same way, negative = against each other."),
+                note="Positive = the same way, negative = against each other."),
         _matrix(tasks, gradients["affinity"], largest, "Affinity: the row's task helps the column's",
-                "Share by which a small step along the row's gradient lowers the column's loss, at learning "
-                "rate 1; negative = it raises it."),
+                note="Share by which a small step along the row's gradient lowers the column's loss, at "
+                "learning rate 1; negative = it raises it."),
     ]  # fmt: skip
     shares = {task: share or 0.0 for task, share in zip(tasks, gradients["share"], strict=True)}
     loud = max(shares, key=lambda task: shares[task])

@@ -33,7 +33,7 @@ def curve_section(
         return None
     tasks = list(history[-1]["loss"])
     kept = {task: best_epoch.get(task if select == "per_task" else "combined") for task in tasks}
-    pictures = [_curve(task, history, rows.get(task, {}), kept[task], pen) for task in tasks]
+    pictures = [_curve(task, history, rows.get(task, {}), kept[task], pen=pen) for task in tasks]
     early = [task for task in tasks if (epoch := kept[task]) and epoch <= len(history) / 2]
     if select == "last" or not any(kept.values()):
         title = f"{len(history)} epochs; the last one is kept"

@@ -43,7 +43,7 @@ def expert_section(history: Sequence[Mapping[str, Any]], pen: Pen) -> Section | 
         Table(["expert", "load", "dead units", *tasks], rows, "Experts in the last epoch", note)
     ]
     blocks += [
-        _gates(history, level, several, first, pen)
+        _gates(history, level, several, first, pen=pen)
         for level, found in enumerate(health["entropy"])
         for first in range(0, len(found), N_STYLES)
     ]

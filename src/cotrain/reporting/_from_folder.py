@@ -33,7 +33,9 @@ def report_of_folder(folder: Path) -> str:
             return comparison_report(folder.resolve().name, results, text)
     metrics, history, config, text, cotraining = _read_run(folder)
     with _explained(folder):
-        return run_report(folder.resolve().name, metrics, history, config, text, cotraining)
+        return run_report(
+            folder.resolve().name, metrics, history, config, config_text=text, cotraining=cotraining
+        )
 
 
 def analysis_of_folder(folder: Path) -> dict[str, Any]:

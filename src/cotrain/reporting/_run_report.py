@@ -54,7 +54,7 @@ def run_report(
     sections = [
         _figures(metrics["rows"], metrics["verdicts"]),
         advice_section(analysis),
-        curve_section(history, selecting, metrics["best_epoch"], select, pen),
+        curve_section(history, selecting, metrics["best_epoch"], select, pen=pen),
         weight_section(history, balancer, pen),
         analysis_section(analysis),
         expert_section(history, pen),

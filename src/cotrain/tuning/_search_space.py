@@ -71,7 +71,7 @@ class SearchDimension:
             raise ConfigError(f"{where}: log needs low > 0, got {low!r}.")
         if step is not None and (log or _number(step, f"{where}.step") <= 0):
             raise ConfigError(f"{where}: step is {step!r}: expected a positive number, and no log beside it.")
-        return cls(key, low, high, log, step)
+        return cls(key, low, high, log, step=step)
 
     def ends(self) -> list[Any]:
         """Return the values that show whether all are allowed: both ends, or every choice."""

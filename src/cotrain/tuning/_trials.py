@@ -56,7 +56,7 @@ def work(configuration: Configuration, folder: Path, storage: str | None, after:
         while len(counted(study)) < tuning.trials:
             trial = ask(study, configuration, tuning)
             trial.set_user_attr("lease", lease)
-            one_trial(study, trial, configuration, tuning, fields, rows)
+            one_trial(study, trial, configuration, tuning, fields=fields, rows=rows)
             after()
     finally:
         leases.close()

@@ -77,10 +77,10 @@ def tune(
     if workers == 1:
         work(configuration, folder, storage, tell)
     else:
-        _work_together(configuration, folder, storage, workers, tell)
+        _work_together(configuration, folder, storage, workers, tell=tell)
     tell()
     results = results_of(study, tuning, fields)
-    write_files(folder, configuration, tuning, fields, study, results)
+    write_files(folder, configuration, tuning, fields, study=study, results=results)
     if results["best"] is None:
         reasons = {trial["failed"] for trial in results["trials"] if trial["failed"]}
         raise RunError(f"No trial has succeeded: {'; '.join(sorted(reasons)) or 'all were pruned'}.")

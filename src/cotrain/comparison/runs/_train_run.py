@@ -110,7 +110,7 @@ def _fit_and_compare(configuration: Configuration, folder: Path, how: _How, mess
 
     table, judged = EvaluationTable([]), []
     if test.height:
-        trees = _trees(configuration, learner, train, test, message)
+        trees = _trees(configuration, learner, train, test, message=message)
         if len(trees):
             clock.lap("trees")
         table, judged = _tested(learner, singles, trees, test)
@@ -171,7 +171,12 @@ def _tested(
         table = table.with_reference("single_task", EvaluationTable(rows))
     preprocessor, outputs = learner.preprocessor, learner.outputs(test)
     return table, verdicts(
-        preprocessor.tasks, preprocessor.examples(test), table, outputs, alone, preprocessor.constants
+        preprocessor.tasks,
+        preprocessor.examples(test),
+        table,
+        outputs,
+        alone=alone,
+        constants=preprocessor.constants,
     )
 
 
