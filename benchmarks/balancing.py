@@ -10,7 +10,8 @@ beside other work the ratios of ways that fill the cache come out too high.
 layers cannot do without, written into memory that is there already, and the update. No heads, no activations,
 no graph and no weights: what an exact Gramian costs beyond it is overhead.
 
-    python benchmarks/balancing.py [--repetitions 15] [--seconds 45] [--only K=8] [--optimizer adam] [--json]
+    python benchmarks/balancing.py [--repetitions 15] [--seconds 45] [--only K=8] [--ways auto,exact]
+        [--memory] [--optimizer adam] [--json]
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable
 
 import torch
+from balancing_networks import Transformer, VisionTransformer, lora, tokens
 from torch import Tensor, nn
 
 from cotrain.balancing import Equal, UPGrad
@@ -39,8 +42,10 @@ class Net(nn.Module):
         disjoint: bool,
         optimizer: type[torch.optim.Optimizer],
         labelled: float = 1,
+        own_forward: bool = False,
     ) -> None:
         super().__init__()
+        self.own_forward = own_forward
         self.encoder = encoder
         self.heads = nn.ModuleList(nn.Linear(width, 1) for _ in range(n_tasks))
         self.x = x
@@ -50,7 +55,14 @@ class Net(nn.Module):
         self.mask = None if labelled == 1 else torch.rand(len(x), n_tasks) < labelled
         self.optimizer = optimizer(self.parameters(), lr=1e-3)
 
+    def shared(self) -> list[Tensor]:
+        return [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]
+
     def losses(self) -> tuple[Tensor, dict[str, Tensor]]:
+        if self.own_forward:  # a batch of its own for each task: one data set after another
+            passes = [self.encoder(self.x.roll(k, 0)) for k in range(len(self.heads))]
+            pairs = enumerate(zip(self.heads, passes, strict=True))
+            return passes[0], {str(k): (h(z)[:, 0] - self.y[:, k]).square().mean() for k, (h, z) in pairs}
         z = self.encoder(self.x)
         losses = {}
         for k, head in enumerate(self.heads):
@@ -107,7 +119,23 @@ def torchjd_passes(net: Net, chunk: int | None) -> Callable[[], None]:
         net.optimizer.zero_grad()
         z, losses = net.losses()
         mtl_backward(list(losses.values()), features=z, parallel_chunk_size=chunk)
-        jac_to_grad(net.encoder.parameters(), aggregator)
+        jac_to_grad(net.shared(), aggregator)
+        net.optimizer.step()
+
+    return step
+
+
+def torchjd_own_forward(net: Net) -> Callable[[], None]:
+    from torchjd.aggregation import UPGrad as Peer
+    from torchjd.autojac import backward, jac_to_grad
+
+    aggregator = Peer()
+
+    def step() -> None:
+        net.optimizer.zero_grad()
+        _, losses = net.losses()
+        backward(list(losses.values()), inputs=net.shared(), parallel_chunk_size=1)
+        jac_to_grad(net.shared(), aggregator)
         net.optimizer.step()
 
     return step
@@ -173,9 +201,15 @@ def floor(net: Net, n_tasks: int) -> Callable[[], None]:
 
 def ways(make: Callable[[bool], Net], n_tasks: int) -> dict[str, Callable[[], None]]:
     def balance(net: Net, **options: object) -> Balance:
-        return Balance(UPGrad(), net.encoder.parameters(), **options)  # type: ignore[arg-type]
+        return Balance(UPGrad(), net.shared(), **options)  # type: ignore[arg-type]
 
     steps = {"plain": plain(make(False))}
+    if make(False).own_forward:
+        steps["torchjd chunk=1"] = torchjd_own_forward(make(False))
+        for name in ("exact", "auto"):
+            net = make(False)
+            steps[name] = ours(net, balance(net, source=name))
+        return steps
     steps["torchjd default"] = torchjd_passes(make(False), None)
     steps["torchjd chunk=1"] = torchjd_passes(make(False), 1)
     steps["torchjd autogram"] = torchjd_gramian(make(False))
@@ -189,7 +223,8 @@ def ways(make: Callable[[bool], Net], n_tasks: int) -> dict[str, Callable[[], No
         net = make(False)
         steps[name] = ours(net, balance(net, **options))
     net = make(False)
-    last = [module for module in net.encoder if isinstance(module, (nn.Linear, nn.Conv2d))][-1]
+    layers = [module for module in net.encoder.modules() if isinstance(module, (nn.Linear, nn.Conv2d))]
+    last = [layer for layer in layers if layer.weight.requires_grad][-1]
     steps["last layer"] = ours(net, balance(net, source=[last]))
     net = make(False)
     steps["losses only"] = ours(net, Balance(Equal(), net.encoder.parameters()))
@@ -197,9 +232,35 @@ def ways(make: Callable[[bool], Net], n_tasks: int) -> dict[str, Callable[[], No
         net = make(True)
         steps["disjoint: plain"] = plain(make(True))
         steps["disjoint"] = ours(net, balance(net, source="disjoint"))
-        if isinstance(net.encoder[0], nn.Linear):
+        if isinstance(net.encoder, nn.Sequential) and isinstance(net.encoder[0], nn.Linear):
             steps["floor"] = floor(make(False), n_tasks)
     return steps
+
+
+def peak_mb(step: Callable[[], None]) -> float:
+    """Return the most memory that steps take beyond what the network had before, in a process of its own."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        before = _status("VmRSS")
+        for _ in range(2):
+            step()
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")  # the peak is counted anew
+        for _ in range(2):
+            step()
+        os.write(writing, str(_status("VmHWM") - before).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    found = float(os.read(reading, 100))
+    os.close(reading)
+    os.close(writing)
+    return found
+
+
+def _status(name: str) -> float:
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) / 1024 for line in file if line.startswith(name))
 
 
 def measure(steps: dict[str, Callable[[], None]], repetitions: int, seconds: float) -> dict[str, float]:
@@ -218,7 +279,8 @@ def measure(steps: dict[str, Callable[[], None]], repetitions: int, seconds: flo
                 times[name].append((time.process_time() - start) / n_steps)
     result = {}
     for name, values in times.items():
-        base = times["disjoint: plain" if name.startswith("disjoint") else "plain"]
+        apart = name.startswith("disjoint") and "disjoint: plain" in times
+        base = times["disjoint: plain" if apart else "plain"]
         result[name] = statistics.median(a / b for a, b in zip(values, base, strict=True))
     result["plain, ms"] = 1e3 * statistics.median(times["plain"])
     return result
@@ -236,9 +298,18 @@ CASES: list[tuple[str, int, Callable[[], tuple[nn.Module, int, Tensor]]]] = [
     ("mlp 3x1024, B=32, K=16", 16, lambda: (mlp(1024), 1024, torch.randn(32, 64))),
     ("conv 16-32-64, B=32, K=4", 4, lambda: (conv(), 1024, torch.randn(32, 3, 32, 32))),
     ("conv 16-32-64, B=32, K=8", 8, lambda: (conv(), 1024, torch.randn(32, 3, 32, 32))),
+    *(
+        (f"transformer 4x128, S=64, B=16, K={k}", k, lambda: (Transformer(), 128, tokens()))
+        for k in (2, 4, 8, 40)
+    ),
+    ("LoRA on the transformer, K=8", 8, lambda: (lora(), 128, tokens())),
+    ("ViT 3x64, B=16, K=8", 8, lambda: (VisionTransformer(), 64, torch.randn(16, 3, 32, 32))),
+    ("transformer, own forward per task, K=8", 8, lambda: (Transformer(), 128, tokens())),
     ("mlp 3x512, B=256, K=8, half of the labels", 8, lambda: (mlp(512), 512, torch.randn(256, 64))),
 ]
 
+
+OWN_FORWARD = "own forward per task"
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
 
@@ -248,6 +319,8 @@ TARGETS: dict[str, dict[str, float]] = {
     "mlp 3x512, B=256, K=40": {"auto": 12.0},
     "mlp 3x512, B=32, K=8": {"auto": 1.95},
     "mlp 3x1024, B=32, K=16": {"auto": 2.9},
+    "transformer, own forward per task, K=8": {"auto": 1.3},
+    **{f"transformer 4x128, S=64, B=16, K={k}": {"disjoint": 1.8} for k in (2, 4, 8)},
     **{name: {} for name in ("mlp 3x512, B=256, K=2", "mlp 3x512, B=256, K=4", "mlp 3x512, B=256, K=16")},
 }
 for _name, _targets in TARGETS.items():
@@ -259,7 +332,7 @@ for _name, _targets in TARGETS.items():
 
 def judged(name: str, ratios: dict[str, float]) -> dict[str, dict[str, object]]:
     """Put the target beside each figure; no exact answer may cost more than torchjd's best."""
-    peer = min(ratio for way, ratio in ratios.items() if way.startswith("torchjd"))
+    peer = min((ratio for way, ratio in ratios.items() if way.startswith("torchjd")), default=float("inf"))
     targets = TARGETS.get(name, {})
     found: dict[str, dict[str, object]] = {}
     for way, ratio in ratios.items():
@@ -275,6 +348,8 @@ def judged(name: str, ratios: dict[str, float]) -> dict[str, dict[str, object]]:
 def line(way: str, found: dict[str, object]) -> str:
     """Return one figure with its target."""
     text = f"   {way:18s}{found['ratio']:8.2f}"
+    if "peak_mb" in found:
+        text += f"{found['peak_mb']:10.1f} MB"
     if "target" not in found:
         return text
     return f"{text}   target {found['target']:.2f}{'' if found['met'] else '   MISSED'}"
@@ -286,6 +361,8 @@ def main() -> None:
     )
     parser.add_argument("--repetitions", type=int, default=15)
     parser.add_argument("--only", default="", help="run the cases whose name contains this")
+    parser.add_argument("--ways", default="", help="run these ways only, beside the plain step: auto,exact")
+    parser.add_argument("--memory", action="store_true", help="measure peaks of memory, too (Linux)")
     parser.add_argument("--seconds", type=float, default=45, help="no more than about this for each case")
     parser.add_argument(
         "--optimizer", choices=OPTIMIZERS, default="sgd", help="of every step, the plain one too"
@@ -301,14 +378,21 @@ def main() -> None:
             continue
         labelled = next((share for end, share in LABELLED.items() if name.endswith(end)), 1.0)
 
-        def make(disjoint: bool, parts=parts, n_tasks=n_tasks, labelled=labelled) -> Net:  # type: ignore[no-untyped-def]
+        def make(disjoint: bool, parts=parts, n_tasks=n_tasks, labelled=labelled, name=name) -> Net:  # type: ignore[no-untyped-def]
             torch.manual_seed(0)
             encoder, width, x = parts()
-            return Net(encoder, width, n_tasks, x, disjoint, OPTIMIZERS[arguments.optimizer], labelled)
+            own = OWN_FORWARD in name
+            return Net(encoder, width, n_tasks, x, disjoint, OPTIMIZERS[arguments.optimizer], labelled, own)
 
-        ratios = measure(ways(make, n_tasks), arguments.repetitions, arguments.seconds)
+        steps = ways(make, n_tasks)
+        if arguments.ways:
+            steps = {way: s for way, s in steps.items() if way in ("plain", *arguments.ways.split(","))}
+        peaks = {way: peak_mb(step) for way, step in steps.items()} if arguments.memory else {}
+        ratios = measure(steps, arguments.repetitions, arguments.seconds)
         plain_ms = ratios.pop("plain, ms")
         found = judged(name, ratios)
+        for way, peak in peaks.items():
+            found[way]["peak_mb"] = round(peak, 1)
         report.append({"case": name, "plain_ms": round(plain_ms, 3), "ways": found})
         if not arguments.json:
             print(f"{name} (plain {plain_ms:.2f} ms with {arguments.optimizer})", flush=True)
