@@ -102,7 +102,7 @@ def _with_weights(model: MultiTaskNetwork, weights: Weights) -> MultiTaskNetwork
         )
     memo: dict[int, Any] = {}
     for name, tensor in own.items():
-        value = weights[name].to(tensor.device)
+        value = weights[name].to(tensor.device, tensor.dtype)
         is_parameter = isinstance(tensor, nn.Parameter)
         # What the copy would copy is taken for copied already.
         memo[id(tensor)] = nn.Parameter(value, requires_grad=False) if is_parameter else value

@@ -87,3 +87,12 @@ def test_threads_get_what_one_alone_gets(inputs):
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: networks.outputs(inputs), range(400)))
     assert all(torch.equal(answer[task], expected[task]) for answer in answers for task in TASKS)
+
+
+def test_the_precision_is_that_of_the_model(inputs):
+    model = network(1)
+    networks = FrozenNetworks(network(3).double(), [copy_weights(model)], {"a": 0, "b": 0})
+    doubled = {name: tensor.double() for name, tensor in inputs.items()}
+    assert networks.weights[0]["heads.0.weight"].dtype == torch.float64
+    expected = outputs_of(model.double(), doubled)
+    assert all(torch.equal(networks.outputs(doubled)[task], expected[task]) for task in TASKS)

@@ -21,7 +21,7 @@ from cotrain.cotraining.views._augmentation import Noise
 from cotrain.cotraining.views._view import View
 from cotrain.networks import Encoder, MultiTaskNetwork
 from cotrain.tasks import Task
-from cotrain.training import Examples, Fit, FitResult, Training, Weights, outputs_of
+from cotrain.training import Examples, Fit, FitResult, FrozenNetworks, Training, Weights
 
 #: Makes a fresh network for these tasks, with initial weights that the name chooses. A third argument, given
 #: only where a strategy has encoders of its own, is the encoder to use.
@@ -177,7 +177,7 @@ class FittedNetwork(FittedPeer):
 
     Args:
         tasks: its tasks.
-        model: of the architecture; its weights are put in when it predicts.
+        model: of the architecture; its own weights do not matter.
         result: of the fit.
         view: what it sees; `None`: everything.
         updates: optimiser steps that the fit took.
@@ -197,20 +197,22 @@ class FittedNetwork(FittedPeer):
         self.result = result
         self.view = view
         self.updates = updates
+        self._networks: tuple[torch.dtype, FrozenNetworks] | None = None
 
     def predictions(self, inputs: Mapping[str, Tensor]) -> dict[str, Prediction]:
         """Return what the network's outputs say."""
         shown = dict(inputs) if self.view is None else self.view(inputs)
-        found: dict[str, Prediction] = {}
-        for number, weights in enumerate(self.result.weights):
-            self.model.load_state_dict(weights)
-            outputs = outputs_of(self.model, shown)
-            found |= {
-                task.name: prediction_of_output(task, outputs[task.name])
-                for task in self.tasks
-                if self.result.weights_of[task.name] == number
-            }
-        return found
+        outputs = self._frozen().outputs(shown)
+        return {task.name: prediction_of_output(task, outputs[task.name]) for task in self.tasks}
+
+    def _frozen(self) -> FrozenNetworks:
+        """Return the networks that answer, in the precision of the model: any number of threads may ask."""
+        dtype = next(self.model.parameters()).dtype
+        kept = self._networks
+        if kept is None or kept[0] != dtype:
+            networks = FrozenNetworks(self.model, self.result.weights, self.result.weights_of)
+            kept = self._networks = (dtype, networks)
+        return kept[1]
 
 
 def _only(examples: Examples, tasks: Sequence[str]) -> Examples:

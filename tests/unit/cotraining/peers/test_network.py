@@ -1,0 +1,53 @@
+"""A fitted peer answers with the weights of its fit, whoever asks and whatever becomes of the model."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import polars as pl
+import torch
+
+from cotrain import tasks as kinds
+from cotrain._base import InputSpec
+from cotrain.cotraining import FittedNetwork
+from cotrain.networks import HardSharing, MultiTaskNetwork, TableEncoder
+from cotrain.training import FitResult, copy_weights, outputs_of
+
+INPUTS = {"numbers": torch.randn(6, 2, generator=torch.Generator().manual_seed(0))}
+
+
+def made() -> tuple[FittedNetwork, list[MultiTaskNetwork]]:
+    frame = pl.DataFrame({"a": [1.0, 2.0, 3.0], "b": [2.0, 4.0, 7.0]})
+    tasks = [kinds.Regression("a"), kinds.Regression("b")]
+    for task in tasks:
+        task.fit(frame)
+
+    def network(seed: int) -> MultiTaskNetwork:
+        torch.manual_seed(seed)
+        encoder = TableEncoder(width=4, depth=1)
+        sharing = HardSharing().build(lambda: encoder.build(InputSpec(n_numbers=2)), ["a", "b"])
+        return MultiTaskNetwork(sharing, {name: torch.nn.Linear(4, 1) for name in ("a", "b")})
+
+    models = [network(1), network(2)]
+    result = FitResult([copy_weights(model) for model in models], {"a": 0, "b": 1}, {}, [], {})
+    return FittedNetwork(tasks, network(3), result), models
+
+
+def test_threads_get_each_task_by_its_own_weights():
+    fitted, models = made()
+    expected = [outputs_of(model, INPUTS)[name] for model, name in zip(models, "ab", strict=True)]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: fitted.predictions(INPUTS), range(200)))
+    for answer in answers:
+        for name, output in zip("ab", expected, strict=True):
+            assert torch.equal(answer[name].pseudo_labels(torch.float32), output)
+
+
+def test_the_precision_of_the_model_counts_when_it_is_asked():
+    fitted, _ = made()
+    single = fitted.predictions(INPUTS)
+    fitted.model.double()
+    double = fitted.predictions({name: tensor.double() for name, tensor in INPUTS.items()})
+    for name in "ab":
+        one, other = (found[name].pseudo_labels(torch.float64) for found in (single, double))
+        assert torch.allclose(one, other, atol=1e-5)
