@@ -199,12 +199,12 @@ def _convert(annotation: Any, value: object, where: str, *, trust: bool) -> obje
     ):
         return value
     for choice in typing.get_args(annotation) if _is_union(annotation) else (annotation,):
-        if choice in FAMILIES and value is not None:
+        if choice in FAMILIES:
             return construct(cast(type, choice), value, where, trust=trust)
         if choice in SETTINGS:
             return _settings(cast(type, choice), value, where, trust=trust)
         members = typing.get_args(choice)
-        if typing.get_origin(choice) is Sequence and _has_components(members[0]) and value is not None:
+        if typing.get_origin(choice) is Sequence and _has_components(members[0]):
             if isinstance(value, str) or not isinstance(value, Sequence):
                 raise ConfigError(f"{where}: expected a list, got {value!r}.")
             return [_convert(members[0], item, f"{where}[{i}]", trust=trust) for i, item in enumerate(value)]

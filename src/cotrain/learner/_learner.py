@@ -10,7 +10,7 @@ from typing import Any, Self, final
 
 from torch import Tensor
 
-from cotrain._base import InvalidArgumentError, RunError, constructor_parameters, write_lock
+from cotrain._base import CotrainError, InvalidArgumentError, RunError, constructor_parameters, write_lock
 from cotrain.balancing import Balancer, ReferenceScaled
 from cotrain.configuration import construct_class
 from cotrain.configuration._registry import changed_parameters
@@ -39,6 +39,9 @@ from cotrain.learner._size_check import require_sizes
 from cotrain.networks import Encoder, HardSharing, OutputSpace, Sharing, TableEncoder
 from cotrain.tasks import Task
 from cotrain.training import FitResult, FrozenNetworks, Logger, Training
+
+#: What reading plain values ends with that somebody has changed.
+_DAMAGE = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RuntimeError, MemoryError)
 
 
 @final
@@ -242,9 +245,11 @@ class Learner:
         try:
             learner = construct_class(cls, config, f"{folder}/config.yaml", trust=trust)
             preprocessor = Preprocessor.from_json(schema, copy.deepcopy(learner.tasks), learner.output_space)
+        except CotrainError:
+            raise
         except KeyError as error:
             raise RunError(f"{folder} is damaged: config.yaml or schema.json lacks {error}.") from error
-        except (TypeError, AttributeError, IndexError, OverflowError, RecursionError, MemoryError) as error:
+        except _DAMAGE as error:
             raise RunError(
                 f"{folder} is damaged: schema.json does not describe a schema ({error})."
             ) from error

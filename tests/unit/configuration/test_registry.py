@@ -57,6 +57,16 @@ def test_nested_components_are_built():
     assert describe(made) == {"kind": "Every", "balancer": {"kind": "UPGrad"}, "k": 3}
 
 
+@pytest.mark.parametrize("name", ["tasks", "encoder", "training", "seed", "balancer"])
+@pytest.mark.parametrize("value", [None, 3, [[[]]], {}, "", True, {"kind": None}])
+def test_any_value_for_any_part_is_taken_or_is_a_sentence(name, value):
+    arguments = {"tasks": [{"kind": "Binary", "name": "a"}], name: value}
+    try:
+        construct_class(ct.Learner, arguments, "")
+    except ConfigError as error:
+        assert "\n" not in str(error)  # noqa: PT017
+
+
 @pytest.mark.parametrize("value", [[1, 2], "fast", 3, 2.5, [], {"epochs": [1]}, {1: 2}])
 def test_settings_are_a_mapping_of_options_or_a_sentence(value):
     with pytest.raises(ConfigError, match="training"):

@@ -34,7 +34,8 @@ def check_duplicates(
     usable = [name for name in dict.fromkeys(inputs) if frame[name].dtype != pl.Object]
     if not usable:
         return []
-    hashes = frame.select(usable).hash_rows(seed=0).to_numpy()
+    # Not by `select`: it takes a name like * or ^a$ for a pattern.
+    hashes = pl.DataFrame([frame[name] for name in usable]).hash_rows(seed=0).to_numpy()
     in_train = np.unique(hashes[parts["train"]])
     problems = []
     for part in ("validation", "test"):
