@@ -100,14 +100,22 @@ def factory_of(problem: Problem, settings: CoTraining, seed: int) -> NetworkFact
 
 def settings_of(strategy: Strategy, rounds: int, problem: Problem) -> CoTraining:
     views = {name: [name] for name in problem.views}
-    return CoTraining(strategy, rounds, updates=UPDATES, pseudo_weight=1.0, views=views)
+    return CoTraining(
+        strategy, rounds, updates=UPDATES, pseudo_weight=1.0, views=views, margin=0.0, min_labels=0
+    )
 
 
 def outcome_of(
     problem: Problem, strategy: Strategy, seed: int, rounds: int, *, validation: Examples | None = None
 ) -> CoTrainingResult:
     settings = settings_of(strategy, rounds, problem)
-    run = CoTrainingRun(
+    return CoTrainingLoop(run_of(problem, settings, seed, validation=validation)).run()
+
+
+def run_of(
+    problem: Problem, settings: CoTraining, seed: int, *, validation: Examples | None
+) -> CoTrainingRun:
+    return CoTrainingRun(
         tasks=problem.tasks,
         examples=problem.train,
         validation=validation,
@@ -116,7 +124,6 @@ def outcome_of(
         seed=seed,
         truth=problem.truth,
     )
-    return CoTrainingLoop(run).run()
 
 
 def figures(problem: Problem, answer: Any) -> dict[str, float]:
@@ -185,12 +192,12 @@ def auto(problem: Problem, seed: int) -> Found:
     """Return what the validation rows choose, and each candidate with the same validation rows."""
     smaller, validation = problem.validated()
     settings = settings_of(Committee(), ROUNDS, smaller)
-    factory = factory_of(smaller, settings, seed)
+    run = run_of(smaller, settings, seed, validation=validation)
     outcomes = {
         type(one).__name__: outcome_of(smaller, one, seed, ROUNDS, validation=validation)
-        for one in candidates(settings, factory, len(smaller.train))
+        for one in candidates(run)
     }
-    outcomes["auto"] = together(smaller.tasks, outcomes, validation)
+    outcomes["auto"] = together(smaller.tasks, outcomes)
     found = {
         f" {name}": (figures(smaller, outcome.predictions(smaller.test.inputs)), outcome.updates)
         for name, outcome in outcomes.items()

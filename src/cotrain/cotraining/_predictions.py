@@ -45,6 +45,14 @@ class Prediction:
         parts = (self.probabilities, self.values, self.spread, self.agree)
         return Prediction(*(None if part is None else part[rows] for part in parts), ordered=self.ordered)
 
+    @classmethod
+    def stacked(cls, predictions: Sequence[Prediction]) -> Prediction:
+        """Return predictions of different rows of one task below one another."""
+        parts = [[one.probabilities, one.values, one.spread, one.agree] for one in predictions]
+        columns = [[part for part in column if part is not None] for column in zip(*parts, strict=True)]
+        whole = [torch.cat(column) if len(column) == len(predictions) else None for column in columns]
+        return cls(*whole, ordered=predictions[0].ordered)
+
     def is_finite(self) -> bool:
         """Return whether all probabilities or values are."""
         part = self.values if self.probabilities is None else self.probabilities

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from typing import Literal, final
 
@@ -38,8 +39,14 @@ class CoTraining:
         updates: optimiser steps of every fit, the supervised start included, ≥ 1; `None`: as many as
             `training.epochs` passes over the rows with a true label.
         true_per_batch: rows with a true label in every batch, on average and at least, ≥ 0.
-        folds: where a task has fewer than 20 validation labels, its calibration is cross-fitted with so
-            many folds of the training labels, ≥ 2.
+        folds: where a task has too few validation labels, its calibration (fewer than 20) and its rounds
+            (fewer than 100) are cross-fitted with so many folds of the training labels, ≥ 2: for each fold
+            the rounds are run once more without its labels, so that every labelled row is held out once.
+        margin: standard errors by which a round must be better than the start on held-out labels to answer
+            for a task, ≥ 0; 0: not being worse on the validation rows is enough, and no round
+            is cross-fitted.
+        min_labels: fewest held-out labels of a task that its rounds are judged by, ≥ 0. A task with fewer, or
+            with fewer than five of another class than the commonest one, keeps its start; 0: no task does.
         views: name of a view -> input columns, for strategies that name views.
         division: how columns are divided among views where none is named: "random", or "independent", so that
             columns that say the same stay in one view.
@@ -65,6 +72,8 @@ class CoTraining:
         updates: int | None = None,
         true_per_batch: int = 16,
         folds: int = 3,
+        margin: float = 0.5,
+        min_labels: int = 20,
         views: Mapping[str, Sequence[str]] | None = None,
         division: Literal["random", "independent"] = "random",
     ) -> None:
@@ -78,6 +87,8 @@ class CoTraining:
         self.updates = updates
         self.true_per_batch = true_per_batch
         self.folds = folds
+        self.margin = margin
+        self.min_labels = min_labels
         self.views = {name: list(columns) for name, columns in (views or {}).items()}
         self.division = division
         self._check()
@@ -102,6 +113,8 @@ class CoTraining:
             ("updates", self.updates is None or self.updates >= 1, "at least 1, or null"),
             ("true_per_batch", self.true_per_batch >= 0, "at least 0"),
             ("folds", self.folds >= 2, "at least 2"),
+            ("margin", 0 <= self.margin < math.inf, "a finite number of at least 0"),
+            ("min_labels", self.min_labels >= 0, "at least 0"),
             ("division", self.division in ("random", "independent"), "random or independent"),
         ]
         for name, right, expected in ranges:

@@ -10,8 +10,9 @@ from hypothesis.extra import numpy as arrays
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from cotrain._base import DataError
-from cotrain.cotraining import Committee, CoTrainingClassifier, CoTrainingRegressor, SelfTraining
+from cotrain.cotraining import Committee, CoTraining, CoTrainingClassifier, CoTrainingRegressor, SelfTraining
 from cotrain.networks import TableEncoder
+from cotrain.training import Examples
 
 N = 24
 X = np.random.default_rng(0).normal(size=(N, 3))
@@ -120,3 +121,17 @@ def test_a_task_without_labels_is_named_among_others():
     y = np.stack([np.arange(N) % 2, np.full(N, -1)], axis=1)
     with pytest.raises(DataError, match=f"Task 'y1' has no label among the {N} training rows"):
         classifier().fit(X, y)
+
+
+def test_inputs_of_a_single_number_a_row(make_problem):
+    """As a Dataset gives them: tensors [N] beside tensors [N, D]."""
+    problem = make_problem(labelled=40)
+    for name in ("train", "truth", "validation"):
+        rows = getattr(problem, name)
+        x = rows.inputs["inputs"]
+        inputs = {**{f"x{i}": x[:, i] for i in range(3)}, "rest": x[:, 3:]}
+        setattr(problem, name, Examples(inputs, rows.targets, rows.masks))
+    for validation in (True, False):
+        outcome = problem.run(CoTraining(Committee(), 1), validation=validation)
+        assert outcome.records
+        assert outcome.predictions(problem.validation.inputs)["class"].is_finite()

@@ -225,7 +225,8 @@ def test_a_round_that_a_task_cannot_be_fitted_in_is_refused_for_that_task_alone(
         name, tasks or problem.tasks, problem.factory.classifier, Touchy(most=60)
     )
     problem.factory.named = {"left": LEFT, "right": RIGHT}
-    outcome = problem.run(CoTraining(TwoViewCoTraining(["left", "right"], selector=KBest(0.5)), 1))
+    strategy = TwoViewCoTraining(["left", "right"], selector=KBest(0.5))
+    outcome = problem.run(CoTraining(strategy, 1, margin=0.0))
     assert outcome.chosen == {"class": 1, "size": 0}
     assert outcome.verdicts["size"].startswith("supervised start: every round was refused: Touchy failed: ")
     assert "refused: Touchy failed" in outcome.records[0].tasks[1].note
@@ -253,7 +254,7 @@ def test_each_cell_is_labelled_once_and_with_what_the_teacher_said(make_problem)
             return super().fit(examples, validation, key, cache, true=true)
 
     replaced(problem, Watched("linear", problem.tasks, problem.factory.classifier))
-    outcome = problem.run(CoTraining(SelfTraining(KBest(0.8)), 3, patience=9))
+    outcome = problem.run(CoTraining(SelfTraining(KBest(0.8)), 3, patience=9, margin=0.0))
     rounds = [one for one in seen if one[1].startswith("round-")]
     assert len(rounds) == 4
     for number, (examples, _) in enumerate(rounds[1:], 1):
@@ -310,7 +311,9 @@ def test_random_forests_do_not_starve_their_classes():
     start = forest.fit(x[labelled], y[labelled]).score(x[test], y[test])
     starved = SelfTrainingClassifier(forest, threshold=0.7).fit(x[train], few[train])
     assert starved.score(x[test], y[test]) < start - 0.02
-    model = CoTrainingClassifier(SelfTraining(Threshold(0.7)), estimator=forest, max_rounds=3, random_state=0)
+    model = CoTrainingClassifier(
+        SelfTraining(Threshold(0.7)), estimator=forest, max_rounds=3, margin=0, min_labels=0, random_state=0
+    )
     model.fit(x[train], few[train])
     assert model.score(x[test], y[test]) > start + 0.02
     shares = np.bincount(model.transduction_[model.labeled_iter_ > 0], minlength=10)

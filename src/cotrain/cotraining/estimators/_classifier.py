@@ -12,6 +12,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets
 
 from cotrain._base import DataError, first_largest
+from cotrain.cotraining.estimators._labels import check_labels, columns_of, unlabelled
 from cotrain.cotraining.estimators._semi_supervised import SemiSupervised
 from cotrain.cotraining.rounds._records import CoTrainingResult
 from cotrain.tasks import Binary, Multiclass, Task
@@ -21,9 +22,9 @@ from cotrain.tasks import Binary, Multiclass, Task
 class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
     """Classify with rounds of co-training, for one target or several that are learned together.
 
-    A row whose y is −1, NaN or None is unlabelled; of several columns each cell counts by itself, and one
-    network learns them all. The guards of `CoTraining` hold: a share of the labelled rows validates the
-    rounds, and a task that none of them helped answers as it did before the first.
+    A row whose y is −1, NaN, None or pd.NA is unlabelled; of several columns each cell counts by itself, and
+    one network learns them all. −1 is no class: where y holds only −1 and 1 a warning says so. The guards of
+    `CoTraining` hold: a task that no round is seen to have helped answers as it did before the first.
 
     Args:
         strategy: who teaches whom: a strategy, "auto", or `None`: `TwoViewCoTraining` where views are given,
@@ -36,7 +37,10 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
             "independent" for two views that divide all columns, see `CoTraining`.
         max_rounds: rounds at most, ≥ 1.
         validation_fraction: share of the labelled rows to choose rounds on, in [0, 1). Where that is less
-            than twenty rows none are held out, and only the guards that need no labels are left.
+            than a hundred rows none are held out: the rounds are cross-fitted instead, so that all labels
+            teach and each is held out once.
+        margin: standard errors by which a round must be better than the start, see `CoTraining`.
+        min_labels: fewest held-out labels that rounds are judged by, see `CoTraining`.
         pseudo_weight: weight of a pseudo-label of confidence 1 beside a true label, in (0, 1].
         updates: optimiser steps of every fit of a network, ≥ 1.
         batch_size: rows in a step, ≥ 1.
@@ -68,7 +72,7 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
     accepted; here they are decided anew each round.
     """
 
-    least_held = 20
+    least_held = 100
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable classes, [n] or [n, K]."""
@@ -89,8 +93,7 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
             y: [n] or [n, K]; −1, NaN or None is left out.
             sample_weight: [n] weights of the rows.
         """
-        truth = np.asarray(y)
-        truth = truth[:, None] if truth.ndim == 1 else truth
+        truth, _ = columns_of(y)
         predicted = self.predict(X).reshape(truth.shape)
         weight = None if sample_weight is None else np.asarray(sample_weight)
         values = []
@@ -122,6 +125,7 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
                     "labels and cannot begin without one. Label some rows, or leave the column out."
                 )
             labels = _plain(y[known, t])
+            check_labels(name, y[known, t], marked=not known.all())
             check_classification_targets(labels)
             classes, codes = np.unique(labels, return_inverse=True)
             self._classes.append(classes.astype(y.dtype) if y.dtype != object else classes)
@@ -150,21 +154,6 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
                 when[rows, t] = outcome.chosen[name]
         self.transduction_ = completed[:, 0] if self._single else completed
         self.labeled_iter_ = when[:, 0] if self._single else when
-
-
-def unlabelled(y: np.ndarray) -> np.ndarray:
-    """Return where a column of labels says −1, NaN or None, bool [n].
-
-    Example:
-        >>> unlabelled(np.array(["a", None, -1, float("nan")], dtype=object)).tolist()
-        [False, True, True, True]
-    """
-    if y.dtype.kind == "O":
-        # NaN is the only value that differs from itself; a word never equals a number.
-        return np.array([v is None or v != v or (not isinstance(v, str | bool) and v == -1) for v in y], bool)
-    if y.dtype.kind == "f":
-        return np.isnan(y) | (y == -1)
-    return y == -1 if y.dtype.kind == "i" else np.zeros(len(y), dtype=bool)
 
 
 def _plain(labels: np.ndarray) -> np.ndarray:

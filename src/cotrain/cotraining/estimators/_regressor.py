@@ -12,6 +12,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
 from cotrain._base import DataError
+from cotrain.cotraining.estimators._labels import columns_of
 from cotrain.cotraining.estimators._semi_supervised import SemiSupervised
 from cotrain.cotraining.rounds._records import CoTrainingResult
 from cotrain.tasks import Regression, Task
@@ -22,8 +23,8 @@ class CoTrainingRegressor(RegressorMixin, SemiSupervised):
     """Predict numbers with rounds of co-training, for one target or several that are learned together.
 
     A row whose y is NaN is unlabelled (−1 is a number like any other); of several columns each cell counts
-    by itself. Numbers are labelled only where validation rows can judge it, so with fewer than
-    5 / validation_fraction labelled rows the answer is the supervised start.
+    by itself. Numbers are labelled only where held-out labels can judge it, so with fewer than 20
+    labels (validation rows and folds together) the answer is the supervised start.
 
     Args:
         strategy: see `CoTrainingClassifier`, as all that follow.
@@ -32,6 +33,8 @@ class CoTrainingRegressor(RegressorMixin, SemiSupervised):
         views: lists of columns, "random" or "independent".
         max_rounds: rounds at most, ≥ 1.
         validation_fraction: share of the labelled rows to choose rounds on, in [0, 1).
+        margin: standard errors by which a round must be better than the start, see `CoTraining`.
+        min_labels: fewest held-out labels that rounds are judged by, see `CoTraining`.
         pseudo_weight: weight of a pseudo-label beside a true label, in (0, 1].
         updates: optimiser steps of every fit of a network, ≥ 1.
         batch_size: rows in a step, ≥ 1.
@@ -68,6 +71,8 @@ class CoTrainingRegressor(RegressorMixin, SemiSupervised):
         views: Any = None,
         max_rounds: int = 5,
         validation_fraction: float = 0.2,
+        margin: float = 0.5,
+        min_labels: int = 20,
         pseudo_weight: float = 0.5,
         updates: int = 100,
         batch_size: int = 64,
@@ -82,6 +87,8 @@ class CoTrainingRegressor(RegressorMixin, SemiSupervised):
             views=views,
             max_rounds=max_rounds,
             validation_fraction=validation_fraction,
+            margin=margin,
+            min_labels=min_labels,
             pseudo_weight=pseudo_weight,
             updates=updates,
             batch_size=batch_size,
@@ -111,8 +118,7 @@ class CoTrainingRegressor(RegressorMixin, SemiSupervised):
             y: [n] or [n, K]; NaN is left out.
             sample_weight: [n] weights of the rows.
         """
-        truth = np.asarray(y, dtype=np.float64)
-        truth = truth[:, None] if truth.ndim == 1 else truth
+        truth = columns_of(y)[0].astype(np.float64)
         predicted = self.predict(X).reshape(truth.shape)
         weight = None if sample_weight is None else np.asarray(sample_weight)
         values = []

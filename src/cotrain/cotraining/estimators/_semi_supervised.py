@@ -25,10 +25,11 @@ from cotrain.cotraining._estimator_factory import EstimatorFactory
 from cotrain.cotraining._network_factory import NetworkFactory
 from cotrain.cotraining._predictions import Prediction
 from cotrain.cotraining._settings import CoTraining
+from cotrain.cotraining.estimators._labels import columns_of
 from cotrain.cotraining.peers import FittedNetwork
 from cotrain.cotraining.rounds._records import CoTrainingResult
 from cotrain.cotraining.rounds._run import CoTrainingRun
-from cotrain.cotraining.rounds._strategy_selection import run_rounds
+from cotrain.cotraining.rounds._strategy_selection import run_rounds, strategy_for_views
 from cotrain.cotraining.strategies import Committee, Strategy, TwoViewCoTraining
 from cotrain.cotraining.views._column_view import column_view
 from cotrain.cotraining.views._view import View
@@ -36,6 +37,9 @@ from cotrain.data import Schema, Split, split_rows, to_polars
 from cotrain.networks import MLP, Encoder, HardSharing, MultiTaskNetwork, TableEncoder
 from cotrain.tasks import Task
 from cotrain.training import Examples, Training
+
+#: A sparse matrix of more cells is refused: as numbers in a table they would take more than 1.6 GB.
+MOST_CELLS = 200_000_000
 
 
 class SemiSupervised(BaseEstimator, ABC):
@@ -53,6 +57,8 @@ class SemiSupervised(BaseEstimator, ABC):
         views: Any = None,
         max_rounds: int = 5,
         validation_fraction: float = 0.2,
+        margin: float = 0.5,
+        min_labels: int = 20,
         pseudo_weight: float = 0.5,
         updates: int = 200,
         batch_size: int = 64,
@@ -65,6 +71,8 @@ class SemiSupervised(BaseEstimator, ABC):
         self.views = views
         self.max_rounds = max_rounds
         self.validation_fraction = validation_fraction
+        self.margin = margin
+        self.min_labels = min_labels
         self.pseudo_weight = pseudo_weight
         self.updates = updates
         self.batch_size = batch_size
@@ -81,12 +89,14 @@ class SemiSupervised(BaseEstimator, ABC):
 
     # -- learning -----------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit to labelled and unlabelled rows.
 
         Args:
-            X: [n, n_features] array or frame; NaN is a missing value.
+            X: [n, n_features] array, sparse matrix or frame; NaN is a missing value.
             y: [n], or [n, K] for K tasks.
+            sample_weight: [n] weights ≥ 0 of the rows' labels; their mean over the labelled rows becomes 1,
+                so that pseudo-labels keep their weight beside them. A label of weight 0 counts as none.
 
         Raises:
             DataError: a task has no label.
@@ -97,53 +107,72 @@ class SemiSupervised(BaseEstimator, ABC):
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         frame = self._table(X, reset=True)
-        labels, names = _columns_of(y)
+        labels, names = columns_of(y)
         check_consistent_length(frame, labels)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._single = labels.shape[1] == 1
         self._names = names
+        weights = None if sample_weight is None else self._weights(sample_weight, len(labels))
         coded = self._targets(labels, names)
         self._outcome: CoTrainingResult | None = None
         train_rows = np.arange(len(labels))
         self._schema = self._fitted_schema(frame)
         if coded:
-            train_rows = self._co_train(frame, coded, seed)
+            train_rows = self._co_train(frame, coded, seed, weights)
         self._keep_labels(labels, self._outcome, train_rows)
         self.history_ = {} if self._outcome is None else self._outcome.to_json()
         return self
 
+    def _weights(self, sample_weight: Any, n: int) -> np.ndarray:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+        if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any():
+            raise DataError(
+                f"sample_weight has the shape {weights.shape}, or negative or infinite values: expected one "
+                f"finite weight of at least 0 for each of the {n} rows."
+            )
+        return weights
+
     def _co_train(
-        self, frame: pl.DataFrame, coded: dict[str, tuple[Task, pl.DataFrame]], seed: int
+        self,
+        frame: pl.DataFrame,
+        coded: dict[str, tuple[Task, pl.DataFrame]],
+        seed: int,
+        weights: np.ndarray | None,
     ) -> np.ndarray:
         tasks = [task for task, _ in coded.values()]
         pairs = {task.name: task.encode(labels) for task, labels in coded.values()}
         rows = Examples(
             self._schema.encode(frame),
             {name: pair[0] for name, pair in pairs.items()},
-            {name: pair[1] for name, pair in pairs.items()},
+            {name: _weighted(name, pair[1], weights) for name, pair in pairs.items()},
         )
         train_rows, held_rows = self._divide(rows, tasks, seed)
         held = None if not len(held_rows) else rows.take(torch.from_numpy(held_rows))
         train = rows.take(torch.from_numpy(train_rows))
         settings = self._settings()
         factory = self._factory(tasks, settings, seed, train.inputs)
-        outcome = run_rounds(
-            CoTrainingRun(
-                tasks=tasks,
-                examples=train,
-                validation=held,
-                settings=settings,
-                factory=factory,
-                seed=seed,
-            )
+        run = CoTrainingRun(
+            tasks=tasks,
+            examples=train,
+            validation=held,
+            settings=settings,
+            factory=factory,
+            seed=seed,
         )
+        against = ""
+        if self.strategy is None and isinstance(settings.strategy, TwoViewCoTraining):
+            chosen, against = strategy_for_views(run, settings.strategy, self._committee())
+            run = replace(run, settings=settings.with_strategy(chosen))
+        outcome = run_rounds(run)
+        if against:
+            outcome = replace(outcome, stopped=f"{against}; {outcome.stopped}")
         # Of the rounds only those that answer are needed from now on.
         needed = set(outcome.chosen.values())
         kept = [one if number in needed else [] for number, one in enumerate(outcome.fitted)]
         for network in (one for fitted in kept for one in fitted if isinstance(one, FittedNetwork)):
             # In float32 the last digits of an answer depend on which rows are asked for with it.
             network.model.double()
-        self._outcome = replace(outcome, fitted=kept, assessments=())
+        self._outcome = replace(outcome, fitted=kept, assessments=(), held_out={})
         return train_rows
 
     def _divide(self, rows: Examples, tasks: Sequence[Task], seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -175,8 +204,7 @@ class SemiSupervised(BaseEstimator, ABC):
         if strategy is None and self.views is not None:
             strategy = TwoViewCoTraining(list(named) or None)
         elif strategy is None:
-            # Equal estimators on equal rows would be of one mind: each gets a sample of its own.
-            strategy = Committee(bootstrap=self.estimator is not None)
+            strategy = self._committee()
         elif not (strategy == "auto" or isinstance(strategy, Strategy)):
             raise InvalidArgumentError(
                 f"{type(self).__name__}(strategy={strategy!r}): expected a strategy such as Committee(), "
@@ -187,9 +215,15 @@ class SemiSupervised(BaseEstimator, ABC):
             self.max_rounds,
             pseudo_weight=self.pseudo_weight,
             updates=self.updates,
+            margin=self.margin,
+            min_labels=self.min_labels,
             views=named,
             division=self.views if isinstance(self.views, str) else "random",
         )
+
+    def _committee(self) -> Committee:
+        # Equal estimators on equal rows would be of one mind: each gets a sample of its own.
+        return Committee(bootstrap=self.estimator is not None)
 
     def _view_columns(self) -> list[list[str]]:
         columns = [column.name for column in self._schema.columns]
@@ -237,7 +271,11 @@ class SemiSupervised(BaseEstimator, ABC):
         if _has_words(X):
             validate_data(self, X, reset=reset, skip_check_array=True)
             return to_polars(X)
-        values = validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan")
+        values = validate_data(
+            self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan", accept_sparse="csr"
+        )
+        if not isinstance(values, np.ndarray):
+            values = _dense(values)
         names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(values.shape[1])])
         return pl.DataFrame(values, schema=[str(name) for name in names], orient="row")
 
@@ -257,6 +295,7 @@ class SemiSupervised(BaseEstimator, ABC):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
         tags.target_tags.required = True
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = True
@@ -281,22 +320,26 @@ def _network(
         return MultiTaskNetwork(sharing, {task.name: task.head(widths[task.name]) for task in tasks})
 
 
-def _columns_of(y: Any) -> tuple[np.ndarray, list[str]]:
-    """Return y as [N, K], and the names of its columns."""
-    values = np.asarray(y)
-    if values.ndim not in (1, 2):
-        raise DataError(f"y has the shape {values.shape}: expected [n], or [n, K] for K tasks.")
-    if np.iscomplexobj(values):
-        raise DataError("Complex data not supported: y holds complex numbers.")
-    if values.dtype.kind == "f" and np.isinf(values).any():
+def _weighted(name: str, mask: torch.Tensor, weights: np.ndarray | None) -> torch.Tensor:
+    """Return the mask of labels times the rows' weights, whose mean over the labelled rows is 1."""
+    if weights is None:
+        return mask
+    weighted = mask.double() * torch.from_numpy(weights)[:, None]
+    if not bool((weighted > 0).any()):
         raise DataError(
-            f"Input y contains infinity in {int(np.isinf(values).sum())} cells: expected labels, and NaN "
-            "where unlabelled."
+            f"sample_weight: the weight of every labelled row of {name!r} is zero: expected some above 0."
         )
-    if values.ndim == 1:
-        return values[:, None], ["y"]
-    names = [str(name) for name in getattr(y, "columns", [])]
-    return values, names or [f"y{i}" for i in range(values.shape[1])]
+    return (weighted / weighted[mask > 0].mean()).float()
+
+
+def _dense(matrix: Any) -> np.ndarray:
+    if matrix.shape[0] * matrix.shape[1] > MOST_CELLS:
+        raise DataError(
+            f"Sparse X of {matrix.shape[0]} rows and {matrix.shape[1]} columns would take "
+            f"{matrix.shape[0] * matrix.shape[1] * 8 / 2**30:.0f} GiB: reduce the columns first, as with "
+            "TruncatedSVD or TfidfVectorizer(max_features=...)."
+        )
+    return matrix.toarray()
 
 
 def _has_words(X: Any) -> bool:

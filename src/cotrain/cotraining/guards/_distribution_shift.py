@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
+import numpy as np
 import torch
 from torch import Tensor
 
+from cotrain._base import numpy_generator
 from cotrain.cotraining._predictions import class_targets, n_classes
 from cotrain.tasks import Task
 from cotrain.training import Examples
@@ -25,26 +25,44 @@ def drift(shares: Tensor, prior: Tensor) -> float:
     return float(torch.nan_to_num(distance).max())
 
 
-def starved(shares: Tensor, start: Tensor, prior: Tensor) -> bool:
+def starved(shares: Tensor, start: Tensor, prior: Tensor, n_labels: int) -> bool:
     """Say whether a class is predicted less than half as often as by the start and as it is labelled.
 
-    A rare class can die out within any bound on the drift: it has not that much to lose.
+    A rare class can die out within any bound on the drift: it has not that much to lose. How often it is
+    labelled is taken at the lower end of what its share among the labels leaves open.
 
     Args:
         shares: [T, C] of the predictions now; NaN where nothing is predicted.
         start: the same of the supervised start.
         prior: [T, C] of the true labels.
+        n_labels: number of true labels behind the prior.
     """
-    return bool((shares < 0.5 * torch.minimum(start, prior)).any())
+    return bool((shares < 0.5 * torch.minimum(start, lower_bound(prior, n_labels))).any())
+
+
+def lower_bound(prior: Tensor, n_labels: int) -> Tensor:
+    """Return the lower end of the one-sided 95 % interval for shares seen among n labels.
+
+    Source: Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927,
+    https://doi.org/10.1080/01621459.1927.10502953.
+    """
+    n, z = max(1, n_labels), 1.645
+    spread = (prior * (1 - prior) / n + z**2 / (4 * n**2)).sqrt()
+    return ((prior + z**2 / (2 * n) - z * spread) / (1 + z**2 / n)).clamp(min=0.0)
 
 
 def sampling_drift(prior: Tensor, n_labels: int) -> float:
-    """Return how far the shares of n labels stray from the truth by chance, on average.
+    """Return how far the shares of n labels stray from the truth by chance in 19 of 20 samples.
 
-    The sum of half the mean absolute deviations of C binomial shares, √(2 p (1 - p) / (π n)) each.
+    The quantile of half the sum of |differences| over 400 samples of n labels with these very shares, for
+    the target where it is largest.
     """
-    spread = (2 * prior * (1 - prior) / (math.pi * max(1, n_labels))).sqrt()
-    return float(spread.sum(dim=-1).max() / 2)
+    n, found = max(1, n_labels), 0.0
+    generator = numpy_generator(0, "sampling drift")
+    for shares in prior.double().numpy():
+        counts = generator.multinomial(n, shares / shares.sum(), size=400)
+        found = max(found, float(np.quantile(np.abs(counts / n - shares).sum(axis=1) / 2, 0.95)))
+    return found
 
 
 def accepted_drift(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import final
 
 from torch import Tensor
 
 from cotrain._base import DataError
 from cotrain.cotraining._predictions import Prediction
+from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining.guards._distribution_shift import drift, sampling_drift, starved
+from cotrain.cotraining.guards._held_out import HeldOut
 from cotrain.cotraining.peers import FittedPeer
 from cotrain.evaluation import paired_bootstrap
 from cotrain.tasks import Task
@@ -74,8 +77,12 @@ class RoundVetoes:
             prior = self.priors[task]
             n_labels = int((self.examples.masks[task] > 0).sum(dim=0).max())
             bound = max(drift(start[task], prior), sampling_drift(prior, n_labels)) + self.max_drift
-            if drift(shares, prior) > bound or starved(shares, start[task], prior):
+            if drift(shares, prior) > bound or starved(shares, start[task], prior, n_labels):
                 self._reasons[task].setdefault(round_, "its predictions left the labelled class shares")
+
+    def n_labels(self, task: Task) -> int:
+        """Return the number of training rows with a label of a task."""
+        return int((self.examples.masks[task.name] > 0).any(dim=1).sum())
 
     def rounds(self, task: Task) -> set[int]:
         """Return the rounds that may not answer for a task."""
@@ -100,29 +107,60 @@ def value_on(task: Task, prediction: Prediction, rows: Examples) -> float:
     return task.chosen_metrics()[0].compute(scores, targets, mask)
 
 
-def choose_round(
-    task: Task, predictions: Sequence[Prediction], validation: Examples | None, refused: set[int]
-) -> int:
-    """Return the round whose peers shall answer for a task; 0 is the supervised start.
+@final
+@dataclass(frozen=True)
+class RoundChoice:
+    """The round that answers for a task, 0 = the supervised start, and why, in words."""
 
-    The last round within one standard error of the best one, if its validation value is not below that of
-    the start. Without any validation label the last round that was not refused.
+    round: int
+    reason: str
+
+
+def choose_round(task: Task, held: HeldOut, vetoes: RoundVetoes, settings: CoTraining) -> RoundChoice:
+    """Return the round whose peers shall answer for a task.
+
+    Of the rounds that no veto refuses the last one within one standard error of the best one by the task's
+    metric is put to the test, on labels that it has not learned from:
+
+    1. there are at least `min_labels` of them;
+    2. its metric is not worse than that of the start;
+    3. its loss is lower by at least `margin` standard errors of the paired difference.
+
+    Where it fails the start answers. Without any held-out label, and none asked for (`min_labels=0`), the
+    last round answers that was not refused.
 
     Args:
         task: the task.
-        predictions: the answer of every round on the validation rows, the start's first; empty without any.
-        validation: those rows.
-        refused: rounds that other guards have refused.
+        held: what every round predicts for held-out rows, the start's first.
+        vetoes: rounds that other guards have refused.
+        settings: give `margin` and `min_labels`.
     """
-    allowed = [number for number in range(1, len(predictions)) if number not in refused]
+    last = len(held.predictions) - 1
+    if not last:
+        return RoundChoice(0, "supervised start: there was no round")
+    allowed = [number for number in range(1, last + 1) if number not in vetoes.rounds(task)]
     if not allowed:
-        return 0
-    if validation is None or not bool((validation.masks[task.name] > 0).any()):
-        return allowed[-1]
+        return RoundChoice(0, f"supervised start: every round was refused: {vetoes.reasons(task)}")
+    objection = held.objection(task, settings.min_labels)
+    if objection and not held.n_labels:
+        objection = f"{vetoes.n_labels(task)} labels are fewer than min_labels={settings.min_labels}"
+    if objection:
+        return RoundChoice(0, f"supervised start: {objection}")
+    if not held.n_labels:
+        return RoundChoice(allowed[-1], f"round {allowed[-1]} of {last}, without any held-out label")
+    kept = _last_as_good_as_the_best(task, held, allowed)
+    gain = held.gain(task, held.predictions[kept]) if kept else None
+    if gain is None or (settings.margin and not gain.exceeds(settings.margin)):
+        by = f" by {settings.margin:g} standard errors" if settings.margin else ""
+        return RoundChoice(0, f"supervised start: no round was better{by} on {held.n_labels} held-out labels")
+    return RoundChoice(kept, f"round {kept} of {last}: {gain}")
+
+
+def _last_as_good_as_the_best(task: Task, held: HeldOut, allowed: Sequence[int]) -> int:
+    """Return the last round within one standard error of the best; 0 if none is as good as the start."""
     metric = task.chosen_metrics()[0]
-    targets = task.original(validation.targets[task.name]).double().numpy()
-    mask = (validation.masks[task.name] > 0).numpy()
-    scores = [prediction.scores(task).double().numpy() for prediction in predictions]
+    targets, mask = task.original(held.targets).double().numpy(), held.mask.numpy()
+    scores = [prediction.scores(task).double().numpy() for prediction in held.predictions]
     sign = 1.0 if metric.direction == "max" else -1.0
     values = [sign * metric.compute(score, targets, mask) for score in scores]
     best = max(allowed, key=lambda number: (values[number], number))

@@ -106,12 +106,12 @@ class Holdout:
             if validation is not None and int((validation.masks[task.name] > 0).sum()) >= LEAST_VALIDATION:
                 prediction, rows = on_validation[task.name], validation
             else:
-                prediction, rows = self._cross_fitted(peer, key)[task.name], self.examples
+                prediction, rows = self.cross_fitted(peer, key)[task.name], self.examples
             constant = prior_of(task, self.examples.targets[task.name], self.examples.masks[task.name])
             found[task.name] = _assessment(task, prediction, rows, constant=constant, by=self.calibration)
         return found
 
-    def _cross_fitted(self, peer: Peer, key: str) -> dict[str, Prediction]:
+    def cross_fitted(self, peer: Peer, key: str) -> dict[str, Prediction]:
         """Return predictions of the training rows from fits that did not see a row's labels, once a kin."""
         if peer.kin not in self._out_of_fold:
             self._out_of_fold[peer.kin] = self._predicted_by_folds(peer, key)

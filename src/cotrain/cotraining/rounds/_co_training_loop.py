@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import final
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from cotrain._base import DataError, InvalidArgumentError
 from cotrain.cotraining._predictions import Prediction, n_classes, prior_of
 from cotrain.cotraining.guards._distribution_shift import shares_of
+from cotrain.cotraining.guards._held_out import HeldOut, deal_into_folds
 from cotrain.cotraining.guards._round_choice import RoundVetoes, choose_round, value_on
 from cotrain.cotraining.guards._teacher_assessment import Holdout, TeacherAssessment
 from cotrain.cotraining.peers import FittedPeer, Online, Peer
@@ -35,8 +37,11 @@ from cotrain.cotraining.rounds._run import CoTrainingRun
 from cotrain.cotraining.strategies import Strategy
 from cotrain.data._row_hash import rows_seen_in
 from cotrain.tasks import Task
+from cotrain.training import Examples
 
 Predictions = dict[str, Prediction]
+#: With so many validation labels of a task its rounds are not cross-fitted as well.
+ENOUGH_HELD = 100
 
 
 @final
@@ -66,13 +71,15 @@ class CoTrainingLoop:
 
     Args:
         run: the data, the settings and the factory of peers.
+        held: labelled rows that nothing learns from and nothing is chosen by, for which the rounds only
+            predict; `None`: the validation rows. Of numbers it is taken for granted that they will be judged.
 
     Raises:
         DataError: a task has no label at all.
         InvalidArgumentError: the settings name no strategy.
     """
 
-    def __init__(self, run: CoTrainingRun) -> None:
+    def __init__(self, run: CoTrainingRun, held: Examples | None = None) -> None:
         if not isinstance(run.settings.strategy, Strategy):
             raise InvalidArgumentError(
                 f"cotraining.strategy is {run.settings.strategy!r}: the loop needs one strategy."
@@ -81,13 +88,16 @@ class CoTrainingLoop:
         self.tasks = list(run.tasks)
         self.examples = run.examples
         self.validation = run.validation
+        self.held = held or run.validation
+        self.judged = {task.name for task in self.tasks if held is not None or self._can_be_judged(task)}
         self.settings = run.settings
         self.strategy = run.settings.strategy
         self.priors = {task.name: self._prior(task) for task in self.tasks}
         self.true_rows = run.examples.labelled().any(dim=1)
         open_rows = torch.ones(len(run.examples), dtype=torch.bool)
-        if run.validation is not None:
-            open_rows = ~rows_seen_in(run.examples.inputs, run.validation.inputs)
+        for rows in (run.validation, held):
+            if rows is not None:
+                open_rows &= ~rows_seen_in(run.examples.inputs, rows.inputs)
         self.labeller = PseudoLabeller(
             run.settings, self.strategy, run.examples, open_rows=open_rows, priors=self.priors
         )
@@ -111,23 +121,44 @@ class CoTrainingLoop:
 
     def run(self) -> CoTrainingResult:
         """Label, fit and check until a rule says stop; then choose a round for every task."""
+        rounds, checked, records, stopped = self._play()
+        held = self._held_out(checked)
+        choices = {
+            task.name: choose_round(task, held[task.name], self.vetoes, self.settings) for task in self.tasks
+        }
+        return CoTrainingResult(
+            records=records,
+            chosen={name: choice.round for name, choice in choices.items()},
+            stopped=stopped,
+            verdicts={name: choice.reason for name, choice in choices.items()},
+            peers=[peer.name for peer in self.peers],
+            fitted=rounds,
+            answering=self.answering,
+            labels={
+                task.name: self._final_labels(task, choices[task.name].round, rounds) for task in self.tasks
+            },
+            assessments=self.assessments,
+            pool=int((~self.true_rows).sum()),
+            held_out=held,
+        )
+
+    def _play(self) -> tuple[list[list[FittedPeer]], list[Predictions], list[RoundRecord], str]:
+        """Return the peers of every round, what they predict for held-out rows, the records, and the end."""
         fitted = [self._fit(number, peer, {}, 0) for number, peer in enumerate(self.peers)]
         self.vetoes.expect_answers([fitted[number] for number in self.answering])
-        if not any(bool(self.labeller.free(task).any()) for task in self.tasks):
-            return self._result([fitted], [self._checked(fitted)], [], "there is no unlabelled cell")
-        self.assessments = self._assessments(fitted)
         rounds, checked, records = [fitted], [self._checked(fitted)], []
+        if not any(bool(self.labeller.free(task).any()) for task in self.tasks):
+            return rounds, checked, records, "there is no unlabelled cell"
+        self.assessments = self._assessments(fitted)
         start = self._shares(fitted)
         taught: list[dict[str, LabellingResult]] = []
-        stale, stopped = 0, f"all {self.settings.max_rounds} rounds are done"
+        stale = 0
         for round_ in range(1, self.settings.max_rounds + 1):
             before, taught = taught, self._teach(self._predictions(rounds[-1]), round_)
             if self.strategy.online is None and unchanged(taught, before):
-                stopped = "the labels stay as they were"
-                break
+                return rounds, checked, records, "the labels stay as they were"
             if not any(one.labels.n_accepted for labels in taught for one in labels.values()):
-                stopped = nothing_accepted(taught)
-                break
+                return rounds, checked, records, nothing_accepted(taught)
             rounds.append(self._learn(rounds[-1], taught, round_))
             checked.append(self._checked(rounds[-1]))
             self.vetoes.failed([rounds[-1][number] for number in self.answering], round_)
@@ -136,10 +167,13 @@ class CoTrainingLoop:
             if self.given.callback is not None:
                 self.given.callback(records[-1])
             stale = 0 if self._is_better(checked) else stale + 1
-            if self.validation is not None and stale >= self.settings.patience:
-                stopped = f"no task's validation got better in {stale} rounds"
-                break
-        return self._result(rounds, checked, records, stopped)
+            if (
+                self.validation is not None
+                and self.held is self.validation
+                and stale >= self.settings.patience
+            ):
+                return rounds, checked, records, f"no task's validation got better in {stale} rounds"
+        return rounds, checked, records, f"all {self.settings.max_rounds} rounds are done"
 
     def _predictions(self, fitted: Sequence[FittedPeer]) -> PredictionCache:
         """Return what a round's peers believe of the training rows; those of the latest are kept."""
@@ -163,9 +197,9 @@ class CoTrainingLoop:
     def _label(
         self, task: Task, teachers: Sequence[int], predictions: PredictionCache, round_: int
     ) -> LabellingResult:
-        if task.coding == "number" and not self._is_validated(task):
+        if task.coding == "number" and task.name not in self.judged:
             # That peers agree on a number is no evidence that they are right, and nothing would show it.
-            return self._nothing(task, "numbers are labelled only where validation rows can judge it")
+            return self._nothing(task, "numbers are labelled only where held-out labels can judge it")
         if task.coding == "number" and not self.strategy.number_weight:
             return self._nothing(task, "the strategy does not label numbers")
         knowing = [n for n in teachers if task.name in self.assessments[n]]
@@ -182,9 +216,6 @@ class CoTrainingLoop:
 
     def _nothing(self, task: Task, note: str) -> LabellingResult:
         return LabellingResult(PseudoLabels.none(self.examples.targets[task.name]), math.nan, note)
-
-    def _is_validated(self, task: Task) -> bool:
-        return self.validation is not None and bool((self.validation.masks[task.name] > 0).any())
 
     def _learn(
         self, before: Sequence[FittedPeer], taught: Sequence[dict[str, LabellingResult]], round_: int
@@ -238,10 +269,63 @@ class CoTrainingLoop:
         return [holdout.assessments(peer, one, f"peer-{number}") for number, (peer, one) in pairs]
 
     def _checked(self, fitted: Sequence[FittedPeer]) -> Predictions:
-        """Return the joint answer on the validation rows."""
-        if self.validation is None:
-            return {}
-        return answers(fitted, self.answering, self.validation.inputs)
+        """Return the joint answer on the held-out rows."""
+        return {} if self.held is None else answers(fitted, self.answering, self.held.inputs)
+
+    def _can_be_judged(self, task: Task) -> bool:
+        """Say whether there will be held-out labels of a task."""
+        if self.validation is not None and bool((self.validation.masks[task.name] > 0).any()):
+            return True
+        n_labels = int((self.examples.masks[task.name] > 0).any(dim=1).sum())
+        return self.given.settings.margin > 0 and n_labels >= max(2, self.given.settings.min_labels)
+
+    def _held_out(self, checked: Sequence[Predictions]) -> dict[str, HeldOut]:
+        """Return each task's predictions for held-out rows: validation rows, and folds if these are few."""
+        nothing = self.examples.take(torch.arange(0))
+        found = {}
+        for task in self.tasks:
+            rows = nothing if self.held is None else self.held
+            predictions = [one[task.name] for one in checked] if checked[0] else []
+            found[task.name] = HeldOut.of(task, predictions or self._empty(task, len(checked)), rows)
+        few = [
+            task
+            for task in self.tasks
+            if found[task.name].n_labels < ENOUGH_HELD
+            and self._can_be_judged(task)
+            and (self.given.always_judged or set(range(1, len(checked))) - self.vetoes.rounds(task))
+        ]
+        if not few or not self.settings.margin:
+            return found
+        for rows, of_fold in self._folds():
+            for task in few:
+                part = HeldOut.of(task, [one[task.name] for one in of_fold], rows)
+                found[task.name] = found[task.name].joined(part)
+        return found
+
+    def _empty(self, task: Task, n_rounds: int) -> list[Prediction]:
+        n_targets = self.examples.targets[task.name].shape[1]
+        nothing = torch.zeros(0, n_targets)
+        if task.coding == "number":
+            return [Prediction(values=nothing, spread=nothing)] * n_rounds
+        return [
+            Prediction(probabilities=torch.zeros(0, n_targets, n_classes(task)), ordered=task.ordered)
+        ] * n_rounds
+
+    def _folds(self) -> Iterator[tuple[Examples, list[Predictions]]]:
+        """Run the rounds once more without the labels of each fold; yield its rows and what was predicted."""
+        fold_of = deal_into_folds(self.tasks, self.examples, self.settings.folds, self.given.seed)
+        for fold in range(self.settings.folds):
+            held = self.examples.take(torch.nonzero(fold_of == fold).flatten())
+            rest = self.examples.take(torch.nonzero(fold_of != fold).flatten())
+            if len(held) and all(bool((rest.masks[task.name] > 0).any()) for task in self.tasks):
+                run = replace(
+                    self.given,
+                    examples=rest,
+                    cache=self.given.cache.part(f"held-{fold}"),
+                    callback=None,
+                    truth=None,
+                )
+                yield held, CoTrainingLoop(run, held)._play()[1]
 
     def _shares(self, fitted: Sequence[FittedPeer]) -> dict[str, Tensor]:
         """Return the class shares of a round's answers on the unlabelled cells, [T, C] for each task."""
@@ -254,9 +338,9 @@ class CoTrainingLoop:
         }
 
     def _value(self, task: Task, predictions: Predictions) -> float:
-        if self.validation is None or task.name not in predictions:
+        if self.held is None or task.name not in predictions:
             return math.nan
-        return value_on(task, predictions[task.name], self.validation)
+        return value_on(task, predictions[task.name], self.held)
 
     def _is_better(self, checked: Sequence[Predictions]) -> bool:
         """Say whether any task's validation value is the best so far."""
@@ -293,45 +377,6 @@ class CoTrainingLoop:
                 )
             )
         return RoundRecord(round_, tasks, [one.updates for one in fitted])
-
-    def _result(
-        self,
-        rounds: Sequence[Sequence[FittedPeer]],
-        checked: Sequence[Predictions],
-        records: Sequence[RoundRecord],
-        stopped: str,
-    ) -> CoTrainingResult:
-        chosen, verdicts, labels = {}, {}, {}
-        for task in self.tasks:
-            refused = self.vetoes.rounds(task)
-            if self.validation is None:
-                chosen[task.name] = max(set(range(1, len(rounds))) - refused, default=0)
-            else:
-                predictions = [prediction[task.name] for prediction in checked]
-                chosen[task.name] = choose_round(task, predictions, self.validation, refused)
-            verdicts[task.name] = self._verdict(task, chosen[task.name], len(rounds) - 1)
-            labels[task.name] = self._final_labels(task, chosen[task.name], rounds)
-        return CoTrainingResult(
-            records=records,
-            chosen=chosen,
-            stopped=stopped,
-            verdicts=verdicts,
-            peers=[peer.name for peer in self.peers],
-            fitted=rounds,
-            answering=self.answering,
-            labels=labels,
-            assessments=self.assessments,
-            pool=int((~self.true_rows).sum()),
-        )
-
-    def _verdict(self, task: Task, chosen: int, last: int) -> str:
-        if chosen:
-            return f"round {chosen} of {last}"
-        if not last:
-            return "supervised start: there was no round"
-        if len(self.vetoes.rounds(task)) == last:
-            return f"supervised start: every round was refused: {self.vetoes.reasons(task)}"
-        return "supervised start: no round was better on the validation rows"
 
     def _final_labels(self, task: Task, chosen: int, rounds: Sequence[Sequence[FittedPeer]]) -> PseudoLabels:
         """Return the labels that the answering peers of the chosen round would give at full progress."""

@@ -10,6 +10,7 @@ from typing import Any, final
 from torch import Tensor
 
 from cotrain.cotraining._predictions import Prediction, joined
+from cotrain.cotraining.guards._held_out import HeldOut
 from cotrain.cotraining.guards._teacher_assessment import TeacherAssessment
 from cotrain.cotraining.peers import FittedPeer
 from cotrain.cotraining.rounds._pseudo_labels import LabellingResult, PseudoLabels, true_accuracy
@@ -98,6 +99,7 @@ class CoTrainingResult:
         labels: task -> pseudo-labels of the answering peers in the chosen round; none after a fall-back.
         assessments: peer -> task -> whether and how it may teach.
         pool: rows without any label that were looked at.
+        held_out: task -> what every round predicts for labelled rows that it has not learned from.
     """
 
     records: Sequence[RoundRecord]
@@ -110,6 +112,7 @@ class CoTrainingResult:
     labels: Mapping[str, PseudoLabels]
     assessments: Sequence[Mapping[str, TeacherAssessment]] = field(default=())
     pool: int = 0
+    held_out: Mapping[str, HeldOut] = field(default_factory=dict)
 
     def predictions(self, inputs: Mapping[str, Tensor]) -> dict[str, Prediction]:
         """Return the joint answer for every task, each from its chosen round."""
@@ -130,6 +133,7 @@ class CoTrainingResult:
             "stopped": self.stopped,
             "chosen": dict(self.chosen),
             "verdicts": dict(self.verdicts),
+            "held_out_labels": {task: held.n_labels for task, held in self.held_out.items()},
             "accepted": {task: labels.n_accepted for task, labels in self.labels.items()},
             "rounds": [record.to_json() for record in self.records],
         }

@@ -32,6 +32,8 @@ class CoTrainingRun:
         callback: gets the record of every round when it ends.
         truth: all the training rows' labels, to measure the accuracy of what was accepted; never used for
             anything else.
+        always_judged: whether the start is cross-fitted too where no round could answer, so that strategies
+            can be compared.
     """
 
     tasks: Sequence[Task]
@@ -43,3 +45,4 @@ class CoTrainingRun:
     cache: FitCache = field(default_factory=FitCache)
     callback: Callable[[RoundRecord], None] | None = None
     truth: Examples | None = None
+    always_judged: bool = False

@@ -1,18 +1,19 @@
-"""The strategies that the validation rows prefer, answering together."""
+"""The strategies that held-out labels prefer, answering together."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
+import torch
 
-from cotrain._base import InvalidArgumentError
-from cotrain.cotraining._predictions import Prediction
-from cotrain.cotraining._settings import CoTraining
+from cotrain.cotraining.guards._held_out import HeldOut
 from cotrain.cotraining.guards._round_choice import ONE_SIGMA, value_on
-from cotrain.cotraining.guards._teacher_assessment import LEAST_VALIDATION
+from cotrain.cotraining.guards._teacher_assessment import LEAST_VALIDATION, Holdout
+from cotrain.cotraining.guards._view_check import ViewCheck
 from cotrain.cotraining.peers import OnlinePeer
 from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
 from cotrain.cotraining.rounds._ensemble import StrategyEnsemble
@@ -31,22 +32,24 @@ from cotrain.cotraining.strategies import (
 )
 from cotrain.evaluation import paired_bootstrap
 from cotrain.tasks import Task
-from cotrain.training import Examples
 
 #: Most rows for which "auto" tries label spreading, which compares all rows with one another.
 MOST_TO_SPREAD = 10_000
 
 
-def candidates(settings: CoTraining, factory: PeerFactory, n_rows: int) -> list[Strategy]:
+def candidates(run: CoTrainingRun) -> list[Strategy]:
     """Return what "auto" tries.
 
-    The first is what answers where validation rows are too few to choose: the strategy for views, if the user
-    knows of such, else the robust default.
+    The first is what answers where held-out labels are too few to choose: the strategy for views, if the user
+    knows of such and nothing is seen to speak against them, else the robust default.
     """
+    settings, factory = run.settings, run.factory
     tried: list[Strategy] = [Committee(), SelfTraining(KBest(0.8), align=True), MeanTeacher()]
     if len(settings.views) >= 2:
-        tried.insert(0, TwoViewCoTraining(list(settings.views)))
-    if n_rows <= MOST_TO_SPREAD and any(task.coding != "number" for task in factory.tasks):
+        views = TwoViewCoTraining(list(settings.views))
+        fit, _ = strategy_for_views(run, views, tried[0])
+        tried.insert(0 if fit is views else 1, views)
+    if len(run.examples) <= MOST_TO_SPREAD and any(task.coding != "number" for task in factory.tasks):
         tried.append(
             TeacherStudent(
                 "estimators",
@@ -62,48 +65,77 @@ def _can_go_on(strategy: Strategy, factory: PeerFactory) -> bool:
     return all(isinstance(peer, OnlinePeer) for peer in strategy.peers(factory))
 
 
+def strategy_for_views(
+    run: CoTrainingRun, views: TwoViewCoTraining, otherwise: Strategy
+) -> tuple[Strategy, str]:
+    """Return the strategy of two views if they are such as it wants, else another, and what is against them.
+
+    Each view is fitted on folds of the labels, as for the calibration. With fewer labels than `min_labels`
+    nothing can be seen, and the views are taken: no round is believed then anyway.
+
+    Args:
+        run: the data and the factory.
+        views: what is to be checked.
+        otherwise: the strategy where a check fails.
+    """
+    peers = views.peers(run.factory)
+    holdout = Holdout(run.examples, None, run.settings, seed=run.seed, cache=run.cache.part("views"))
+    predictions = [holdout.cross_fitted(peer, f"view-{number}") for number, peer in enumerate(peers)]
+    pool = ~run.examples.labelled().any(dim=1)
+    rows = run.examples.take(torch.nonzero(pool).flatten())
+    on_pool = [
+        peer.fit(run.examples, None, f"view-{number}", run.cache.part("views")).predictions(rows.inputs)
+        for number, peer in enumerate(peers)
+    ]
+    for task in run.tasks:
+        held = [HeldOut.of(task, [one[task.name]], run.examples) for one in predictions]
+        if held[0].objection(task, run.settings.min_labels or 2):
+            continue
+        for i, j in combinations(range(len(peers)), 2):
+            both = (on_pool[i][task.name], on_pool[j][task.name]) if len(rows) else None
+            against = ViewCheck(task, held[i], held[j], both).objection([peers[i].name, peers[j].name])
+            if against:
+                return otherwise, f"{type(otherwise).__name__} instead of two views: {against}"
+    return views, ""
+
+
 def run_rounds(run: CoTrainingRun) -> CoTrainingResult:
     """Run the loop with the strategy of the settings, or with each candidate, and keep the best.
 
-    With "auto" each task is answered by all candidates whose validation value is within one standard error
-    of the best one's, together: what the validation rows cannot tell apart is averaged, not drawn lots for.
-    A task with fewer than 20 validation labels, which tell hardly anything apart, is answered by the first.
+    With "auto" each candidate is held against the first one's supervised start, on validation rows and, where
+    these are few, on folds of the training labels. A task is answered by all those together that are better
+    than that start by `margin` standard errors and within one standard error of the best by the task's
+    metric: what held-out labels cannot tell apart is averaged, not drawn lots for. If there is none, the
+    answer is not to co-train. A task with fewer than 20 held-out labels, which tell hardly anything apart, is
+    answered by the first.
 
     Args:
         run: the data, the settings and the factory of peers.
-
-    Raises:
-        InvalidArgumentError: "auto" without validation rows.
     """
     if isinstance(run.settings.strategy, Strategy):
         return CoTrainingLoop(run).run()
-    if run.validation is None:
-        raise InvalidArgumentError(
-            "cotraining.strategy is 'auto', which chooses by validation rows, and there are none: give "
-            "validation rows, or name a strategy such as Committee."
-        )
     outcomes = {}
-    for number, strategy in enumerate(candidates(run.settings, run.factory, len(run.examples))):
+    for number, strategy in enumerate(candidates(run)):
         settings, cache = run.settings.with_strategy(strategy), run.cache.part(f"strategy-{number}")
-        outcomes[type(strategy).__name__] = CoTrainingLoop(replace(run, settings=settings, cache=cache)).run()
-    return together(run.tasks, outcomes, run.validation)
+        one = replace(run, settings=settings, cache=cache, always_judged=True)
+        outcomes[type(strategy).__name__] = CoTrainingLoop(one).run()
+    return together(run.tasks, outcomes, run.settings.margin)
 
 
 def together(
-    tasks: Sequence[Task], outcomes: Mapping[str, CoTrainingResult], validation: Examples
+    tasks: Sequence[Task], outcomes: Mapping[str, CoTrainingResult], margin: float = 0.0
 ) -> CoTrainingResult:
-    """Return the outcome in which each task is answered by the best strategies on the validation rows.
+    """Return the outcome in which each task is answered by the best strategies on held-out labels.
 
     Args:
         tasks: the tasks.
         outcomes: name of a strategy -> what it left.
-        validation: rows to choose on; a task with fewer than 20 labels there is answered by the first.
+        margin: standard errors by which a strategy must be better than the first one's start; 0: any may
+            answer.
     """
-    predictions = {name: outcome.predictions(validation.inputs) for name, outcome in outcomes.items()}
     best, kept = {}, {}
     for task in tasks:
-        of_task = {name: prediction[task.name] for name, prediction in predictions.items()}
-        best[task.name], kept[task.name] = _as_good_as_the_best(task, of_task, validation)
+        best[task.name], kept[task.name] = _as_good_as_the_best(task, outcomes, margin)
     first = outcomes[next(iter(outcomes))]
     fitted = [
         [
@@ -115,16 +147,20 @@ def together(
         for started in (True, False)
     ]
     improved = {
-        task: [name for name in names if outcomes[name].chosen[task] > 0] for task, names in kept.items()
+        task: [name for name in names if best[task] and outcomes[name].chosen[task] > 0]
+        for task, names in kept.items()
     }
     return CoTrainingResult(
         records=[record for outcome in outcomes.values() for record in outcome.records],
         chosen={task: int(bool(names)) for task, names in improved.items()},
         stopped="; ".join(f"{name}: {outcome.stopped}" for name, outcome in outcomes.items()),
         verdicts={
-            task: " and ".join(kept[task]) + (" together" if len(kept[task]) > 1 else "")
-            if names
-            else "supervised start: no strategy was better"
+            task: (
+                " and ".join(kept[task]) + (" together" if len(kept[task]) > 1 else "")
+                if names
+                else "supervised start: no strategy was better"
+            )
+            + f", on {first.held_out[task].n_labels} held-out labels"
             for task, names in improved.items()
         },
         peers=list(outcomes),
@@ -132,6 +168,7 @@ def together(
         answering=list(range(len(outcomes))),
         labels={task: _labels(task, outcomes, best[task], names) for task, names in improved.items()},
         pool=first.pool,
+        held_out=first.held_out,
     )
 
 
@@ -139,25 +176,42 @@ def _labels(
     task: str, outcomes: Mapping[str, CoTrainingResult], best: str, improved: Sequence[str]
 ) -> PseudoLabels:
     """Return the labels of the best strategy, or of the first that improved where the best did not."""
-    name = best if best in improved or not improved else improved[0]
-    return outcomes[name].labels[task]
+    if not improved:
+        return PseudoLabels.none(next(iter(outcomes.values())).labels[task].values)
+    return outcomes[best if best in improved else improved[0]].labels[task]
 
 
 def _as_good_as_the_best(
-    task: Task, predictions: Mapping[str, Prediction], validation: Examples
+    task: Task, outcomes: Mapping[str, CoTrainingResult], margin: float
 ) -> tuple[str, list[str]]:
-    """Return the best strategy's name, and those within one standard error of it, itself included."""
-    metric = task.chosen_metrics()[0]
-    sign = 1.0 if metric.direction == "max" else -1.0
-    values = {name: sign * value_on(task, prediction, validation) for name, prediction in predictions.items()}
-    known = {name: value for name, value in values.items() if not math.isnan(value)}
-    if not known or int((validation.masks[task.name] > 0).sum()) < LEAST_VALIDATION:
-        first = next(iter(predictions))
+    """Return the best strategy's name, and those within one standard error of it, itself included.
+
+    The name is empty, and the first one's start answers, where none is better than that start by the margin.
+    """
+    first = next(iter(outcomes))
+    held = outcomes[first].held_out[task.name]
+    if held.n_labels < LEAST_VALIDATION:
         return first, [first]
+    answers = {
+        name: outcome.held_out[task.name].predictions[
+            min(outcome.chosen[task.name], len(outcome.held_out[task.name].predictions) - 1)
+        ]
+        for name, outcome in outcomes.items()
+    }
+    metric, rows = task.chosen_metrics()[0], held.examples(task)
+    sign = 1.0 if metric.direction == "max" else -1.0
+    start = sign * value_on(task, held.predictions[0], rows)
+    known = {
+        name: value
+        for name, answer in answers.items()
+        if not math.isnan(value := sign * value_on(task, answer, rows))
+        and (not margin or (value >= start and held.gain(task, answer).exceeds(margin)))
+    }
+    if not known:
+        return "", [first]
     best = max(known, key=lambda name: known[name])
-    targets = task.original(validation.targets[task.name]).double().numpy()
-    mask = (validation.masks[task.name] > 0).numpy()
-    scores: dict[str, np.ndarray] = {name: predictions[name].scores(task).double().numpy() for name in known}
+    targets, mask = task.original(held.targets).double().numpy(), held.mask.numpy()
+    scores: dict[str, np.ndarray] = {name: answers[name].scores(task).double().numpy() for name in known}
     kept = []
     for name in known:
         gap = paired_bootstrap(

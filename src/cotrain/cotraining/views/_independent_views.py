@@ -116,7 +116,7 @@ def _columns(name: str, tensor: Tensor) -> np.ndarray:
     if name.startswith("bag:"):
         # Of a bag the number of tokens: what they say is not one-dimensional.
         return (tensor != 0).sum(dim=1, keepdim=True).double().numpy()
-    return tensor.flatten(1).double().numpy()
+    return tensor.reshape(len(tensor), -1).double().numpy()
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.datasets import make_blobs
 from sklearn.linear_model import LogisticRegression
@@ -17,10 +18,14 @@ from sklearn.utils.estimator_checks import check_estimator, estimator_checks_gen
 
 from cotrain._base import DataError, InvalidArgumentError
 from cotrain.cotraining import CoTrainingClassifier, SelfTraining, TwoViewCoTraining
-from cotrain.cotraining.estimators._classifier import unlabelled
 
 #: With a label of −1 for "unlabelled", as scikit-learn has it, −1 cannot be a class.
-EXPECTED = {"check_classifiers_classes": "one part of it has the classes −1 and 1, and −1 means unlabelled"}
+#: A row of weight 0 is still one of the pool, and of a committee each member draws rows, not weights.
+EXPECTED = {
+    "check_classifiers_classes": "one part of it has the classes −1 and 1, and −1 means unlabelled",
+    "check_sample_weight_equivalence_on_dense_data": "a row of weight 0 is unlabelled, not absent",
+    "check_sample_weight_equivalence_on_sparse_data": "a row of weight 0 is unlabelled, not absent",
+}
 
 
 def small(**more) -> CoTrainingClassifier:
@@ -53,7 +58,7 @@ def test_scikit_learns_own_checks_with_networks():
 
 def test_unlabelled_rows_help_and_true_labels_stay():
     x, y, few = blobs()
-    model = linear(max_rounds=3).fit(x, few)
+    model = linear(max_rounds=3, margin=0.0, min_labels=0).fit(x, few)
     assert model.score(x, y) > 0.8
     given = few != -1
     assert np.array_equal(model.transduction_[given], few[given])
@@ -184,11 +189,42 @@ def test_strategies_can_be_given():
     assert model.history_["peers"] == ["random view 1", "random view 2"]
 
 
-def test_what_counts_as_unlabelled():
-    assert unlabelled(np.array([-1, 0, 1])).tolist() == [True, False, False]
-    assert unlabelled(np.array([-1.0, np.nan, 1.0])).tolist() == [True, True, False]
-    assert unlabelled(np.array(["-1", "a"])).tolist() == [False, False]
-    assert unlabelled(np.array([True, False])).tolist() == [False, False]
+def test_the_guards_can_be_told_off():
+    x, _, few = blobs(labelled=12)
+    kept = linear().fit(x, few)
+    assert kept.history_["verdicts"]["y"] == ("supervised start: 12 labels are fewer than min_labels=20")
+    assert linear(margin=0.0, min_labels=0).fit(x, few).history_["chosen"]["y"] > 0
+
+
+def test_auto_needs_no_validation_rows():
+    x, _, few = blobs(labelled=60)
+    model = linear(strategy="auto").fit(x, few)
+    assert model.history_["verdicts"]["y"].endswith("on 60 held-out labels")
+
+
+def test_sparse_rows_are_learned_like_dense_ones():
+    x, _, few = blobs()
+    x = np.where(np.abs(x) < 2, 0.0, x)
+    dense, sparse = linear().fit(x, few), linear().fit(csr_matrix(x), few)
+    assert np.array_equal(dense.predict_proba(x), sparse.predict_proba(csr_matrix(x)))
+    with pytest.raises(DataError, match="Sparse X of 200 rows and 9000000 columns would take 13 GiB"):
+        linear().fit(csr_matrix((200, 9_000_000)), few)
+
+
+def test_weights_of_rows_reach_the_fits():
+    x, _, few = blobs(labelled=60)
+    heavy = np.where(few == 0, 20.0, 1.0)
+    plain, weighted = linear(max_rounds=1).fit(x, few), linear(max_rounds=1).fit(x, few, heavy)
+    assert (weighted.predict(x) == 0).sum() > (plain.predict(x) == 0).sum()
+    scaled = linear(max_rounds=1).fit(x, few, 1000.0 * heavy)
+    assert np.allclose(scaled.predict_proba(x), weighted.predict_proba(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("weights", [np.ones(3), np.full(200, -1.0), np.full(200, np.nan), np.zeros(200)])
+def test_weights_that_are_none_are_refused(weights):
+    x, _, few = blobs()
+    with pytest.raises(DataError, match="sample_weight"):
+        linear().fit(x, few, weights)
 
 
 def test_the_package_does_without_scikit_learn_until_then():

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from cotrain._base import DataError
-from cotrain.cotraining import FittedPeer, Prediction
-from cotrain.cotraining.guards._round_choice import RoundVetoes, choose_round, value_on
+from cotrain.cotraining import CoTraining, FittedPeer, Prediction
+from cotrain.cotraining.guards._held_out import HeldOut
+from cotrain.cotraining.guards._round_choice import RoundChoice, RoundVetoes, choose_round, value_on
 from cotrain.training import Examples
 
 
@@ -36,8 +37,20 @@ def predictions_right_in(problem, counts: list[int]) -> list[Prediction]:
     return found
 
 
+def held(problem, counts: list[int]) -> HeldOut:
+    predictions = predictions_right_in(problem, counts)
+    return HeldOut.of(problem.tasks[0], predictions, problem.validation)
+
+
+def chosen(problem, counts: list[int], refused: tuple[int, ...] = (), **settings) -> RoundChoice:
+    made = vetoes(problem)
+    for number in refused:
+        made.failed([Failed("it failed")], number)
+    return choose_round(problem.tasks[0], held(problem, counts), made, CoTraining(**settings))
+
+
 @pytest.mark.parametrize(
-    ("counts", "chosen"),
+    ("counts", "expected"),
     [
         ([60, 50, 40], 0),  # worse and worse: the start
         ([30, 75, 45], 1),  # above the start, but far below the best: by no chance
@@ -46,17 +59,44 @@ def predictions_right_in(problem, counts: list[int]) -> list[Prediction]:
         ([60, 60, 60], 2),  # as good as the start
     ],
 )
-def test_validation_chooses_the_round_and_chance_does_not(make_problem, counts, chosen):
+def test_without_a_margin_not_being_worse_is_enough(make_problem, counts, expected):
+    assert chosen(make_problem(), counts, margin=0.0).round == expected
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [([60, 60, 60], 0), ([60, 50, 40], 0), ([60, 60, 62], 2), ([50, 70, 69], 2)],
+)
+def test_a_margin_wants_a_gain_that_chance_does_not_explain(make_problem, counts, expected):
+    assert chosen(make_problem(), counts, margin=1.0).round == expected
+
+
+def test_a_large_margin_refuses_what_a_small_one_takes(make_problem):
     problem = make_problem()
-    predictions = predictions_right_in(problem, counts)
-    assert choose_round(problem.tasks[0], predictions, problem.validation, set()) == chosen
+    assert chosen(problem, [60, 62], margin=1.0).round == 1
+    assert chosen(problem, [60, 62], margin=3.0).round == 0
 
 
 def test_a_refused_round_is_not_chosen_however_good(make_problem):
     problem = make_problem()
-    predictions = predictions_right_in(problem, [50, 60, 79])
-    assert choose_round(problem.tasks[0], predictions, problem.validation, {2}) == 1
-    assert choose_round(problem.tasks[0], predictions, problem.validation, {1, 2}) == 0
+    assert chosen(problem, [50, 60, 79], (2,)).round == 1
+    assert chosen(problem, [50, 60, 79], (1, 2)).round == 0
+
+
+def test_every_verdict_says_on_how_many_labels_it_stands(make_problem):
+    problem = make_problem()
+    assert chosen(problem, [50, 70]).reason.endswith("lower on 80 held-out labels")
+    assert "on 80 held-out labels" in chosen(problem, [50, 40]).reason
+    few = chosen(problem, [50, 70], min_labels=100)
+    assert few == RoundChoice(0, "supervised start: 80 held-out labels are fewer than min_labels=100")
+
+
+def test_without_any_label_the_last_round_answers_only_where_that_is_asked_for(make_problem):
+    problem = make_problem()
+    rows = problem.validation
+    problem.validation = Examples(rows.inputs, rows.targets, {"class": torch.zeros_like(rows.masks["class"])})
+    assert chosen(problem, [50, 60, 70], min_labels=0).round == 2
+    assert chosen(problem, [50, 60, 70]).round == 0
 
 
 def test_a_value_is_the_chosen_metric_and_nan_without_labels(make_problem):

@@ -32,7 +32,7 @@ def test_peers_that_differ_by_chance_alone_are_cross_fitted_once(make_problem, k
     problem = make_problem(labelled=60)
     seen: list[str] = []
     counted(problem, kin, seen)
-    outcome = problem.run(CoTraining(Committee(3), 1, folds=3), validation=False)
+    outcome = problem.run(CoTraining(Committee(3), 1, folds=3, margin=0.0, min_labels=0), validation=False)
     assert sum(key.startswith("fold-") for key in seen) == fits
     temperatures = {assessment["class"].calibrator.temperature for assessment in outcome.assessments}
     assert len(outcome.assessments) == 3
@@ -43,7 +43,7 @@ def test_where_validation_labels_are_enough_nothing_is_fitted_again(make_problem
     problem = make_problem(labelled=60, held=80)
     seen: list[str] = []
     counted(problem, None, seen)
-    problem.run(CoTraining(Committee(3), 1))
+    problem.run(CoTraining(Committee(3), 1, margin=0.0))
     assert not any(key.startswith("fold-") for key in seen)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -28,7 +29,9 @@ from cotrain.cotraining import (
     View,
 )
 from cotrain.cotraining.guards import _round_choice
+from cotrain.cotraining.guards._held_out import deal_into_folds
 from cotrain.cotraining.peers._estimator import FittedEstimators
+from cotrain.cotraining.rounds import _co_training_loop
 from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
 from cotrain.training import Examples
 
@@ -113,7 +116,7 @@ def test_a_validation_row_in_the_pool_gets_no_label(make_problem):
     inputs[100:140] = problem.validation.inputs["inputs"][:40]
     problem.train = Examples({"inputs": inputs}, problem.train.targets, problem.train.masks)
     strategy = SelfTraining(Curriculum(1.0))
-    outcome = problem.run(CoTraining(strategy, 1))
+    outcome = problem.run(CoTraining(strategy, 1, margin=0.0))
     accepted = outcome.labels["class"].accepted[:, 0]
     assert not bool(accepted[100:140].any())
     assert bool(accepted[140:].any())
@@ -150,7 +153,7 @@ def test_a_task_that_got_worse_gets_its_start_back(make_problem, monkeypatch):
     last = outcome.records[-1].tasks[0]
     assert last.after < last.start
     assert outcome.chosen["class"] == 0
-    assert outcome.verdicts["class"] == "supervised start: no round was better on the validation rows"
+    assert outcome.verdicts["class"].startswith("supervised start: no round was better")
     assert outcome.labels["class"].n_accepted == 0
 
 
@@ -259,6 +262,63 @@ def test_the_record_shows_estimated_beside_true_accuracy(make_problem):
     assert "true_accuracy" in record.to_json()
 
 
+def test_where_labels_are_few_each_is_held_out_once_and_judges_the_rounds(make_problem):
+    problem = make_problem(kinds_=["class", "size"], labelled=30)
+    outcome = problem.run(CoTraining(Committee(), 1), validation=False)
+    assert {name: held.n_labels for name, held in outcome.held_out.items()} == {"class": 30, "size": 30}
+    targets = outcome.held_out["size"].targets[:, 0].sort().values
+    assert torch.equal(targets, problem.train.targets["size"][:30, 0].sort().values)
+    assert all("on 30 held-out labels" in verdict for verdict in outcome.verdicts.values())
+    assert outcome.records[0].tasks[1].accepted > 0
+
+
+def test_no_held_out_prediction_depends_on_the_labels_of_its_fold(make_problem):
+    """The labels of one fold are spoiled: what is predicted for that fold stays as it was, bit for bit."""
+    problem = make_problem(labelled=60)
+    settings_ = CoTraining(SelfTraining(KBest()), 2, patience=9)
+    right = problem.run(settings_, validation=False).held_out["class"]
+    fold_of = deal_into_folds(problem.tasks, problem.train, settings_.folds, 0)
+    rows = torch.nonzero(fold_of == 0).flatten()
+    # An exchange among rows of one fold that keeps the number of each class, and so the fold.
+    spoiled = problem.train.targets["class"].clone()
+    spoiled[rows] = spoiled[rows].roll(5, 0)
+    loops = []
+    for targets in (problem.train.targets["class"], spoiled):
+        train = Examples(problem.train.inputs, {"class": targets}, problem.train.masks)
+        kept = train.take(torch.nonzero(fold_of != 0).flatten())
+        run = replace(problem.given(settings_, validation=False), examples=kept, truth=None)
+        loops.append(CoTrainingLoop(run, train.take(rows))._play()[1])
+    for a, b in zip(*loops, strict=True):
+        assert torch.equal(a["class"].probabilities, b["class"].probabilities)
+    first = right.predictions[0].probabilities[: len(rows)]
+    assert torch.equal(first, loops[0][0]["class"].probabilities)
+
+
+def test_with_validation_labels_enough_nothing_is_fitted_on_folds(make_problem, monkeypatch):
+    def refuse(*given):
+        raise AssertionError("folds were dealt")
+
+    monkeypatch.setattr(_co_training_loop, "deal_into_folds", refuse)
+    problem = make_problem(labelled=40, held=120)
+    assert problem.run(CoTraining(SelfTraining(), 1)).held_out["class"].n_labels == 120
+    with pytest.raises(AssertionError, match="folds were dealt"):
+        make_problem(labelled=40, held=80).run(CoTraining(SelfTraining(Threshold(0.6)), 1))
+
+
+def test_a_task_with_few_labels_keeps_its_start_and_the_other_does_not(make_problem):
+    problem = make_problem(kinds_=["class", "yes"], labelled=60)
+    mask = problem.train.masks["yes"].clone()
+    mask[12:] = False
+    masks = {**problem.train.masks, "yes": mask}
+    problem.train = Examples(problem.train.inputs, problem.train.targets, masks)
+    strategy = SelfTraining(KBest(), separate=True)
+    outcome = problem.run(CoTraining(strategy, 2, margin=0.01), validation=False)
+    assert outcome.chosen["yes"] == 0
+    assert "12 labels are fewer than min_labels=20" in outcome.verdicts["yes"]
+    told = problem.run(CoTraining(strategy, 2, margin=0.0, min_labels=0), validation=False)
+    assert told.chosen["yes"] > 0
+
+
 # -- any data -------------------------------------------------------------------------------------------
 
 
@@ -348,12 +408,12 @@ def test_predictions_that_are_nan_teach_nobody(make_problem):
 
 def test_numbers_are_not_labelled_where_nothing_could_show_that_they_are_wrong(make_problem):
     problem = make_problem(kinds_=["class", "size"], labelled=30)
-    settings_ = CoTraining(Committee(), 1)
+    settings_ = CoTraining(Committee(), 1, margin=0.0)
     with_, without = (problem.run(settings_, validation=held) for held in (True, False))
     notes = [{one.task: one for one in outcome.records[0].tasks} for outcome in (with_, without)]
     assert notes[0]["size"].accepted > 0
     assert notes[1]["size"].accepted == 0
-    assert "validation rows" in notes[1]["size"].note
+    assert "held-out labels" in notes[1]["size"].note
     assert notes[1]["class"].accepted > 0
 
 

@@ -44,7 +44,7 @@ def run(problem: Any, strategy: Strategy, folder: Path | None = None, **more: An
             )
             return MultiTaskNetwork(sharing, {task.name: task.head(16) for task in some})
 
-    settings = CoTraining(strategy, 3, updates=30, pseudo_weight=1.0)
+    settings = CoTraining(strategy, 3, updates=30, pseudo_weight=1.0, margin=0.0, min_labels=0)
     training = Training(1, 32, learning_rate=1e-2, select="last", checkpoint_seconds=1e-3)
     factory = NetworkFactory(
         problem.tasks,

@@ -5,16 +5,19 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cotrain._base import InvalidArgumentError
 from cotrain.cotraining import (
     Committee,
     CoTraining,
     CoTrainingResult,
     Prediction,
     PseudoLabels,
+    TwoViewCoTraining,
+    View,
 )
+from cotrain.cotraining.guards._held_out import HeldOut
 from cotrain.cotraining.peers import FittedPeer
-from cotrain.cotraining.rounds._strategy_selection import candidates, run_rounds, together
+from cotrain.cotraining.rounds import _strategy_selection
+from cotrain.cotraining.rounds._strategy_selection import candidates, run_rounds, strategy_for_views, together
 from cotrain.training import Examples
 
 
@@ -31,64 +34,71 @@ class Fixed(FittedPeer):
         return {"class": Prediction(probabilities=self.p)}
 
 
-def outcome(classes: torch.Tensor, n_right: int, chosen: int = 1, last: bool = False) -> CoTrainingResult:
-    start, after = Fixed(classes, 0, 3), Fixed(classes, n_right, 3, last)
+def outcome(rows: Examples, n_right: int, *, start: int = 20, chosen: int = 1, last: bool = False):
+    classes = rows.targets["class"].long()
+    peers = [Fixed(classes, start, 3), Fixed(classes, n_right, 3, last)]
     labels = PseudoLabels(classes, torch.ones_like(classes), torch.ones_like(classes), n_right)
+    known = rows.masks["class"] > 0
+    kept = torch.nonzero(known[:, 0]).flatten()
     return CoTrainingResult(
         records=[],
         chosen={"class": chosen},
         stopped="done",
         verdicts={"class": ""},
         peers=["peer"],
-        fitted=[[start], [after]],
+        fitted=[[peer] for peer in peers],
         answering=[0],
         labels={"class": labels},
+        held_out={
+            "class": HeldOut(
+                [Prediction(probabilities=peer.p[kept]) for peer in peers], classes[kept], known[kept]
+            )
+        },
     )
 
 
-def test_what_validation_cannot_tell_apart_answers_together_and_the_rest_does_not(make_problem):
+@pytest.mark.parametrize("margin", [0.0, 1.0])
+def test_what_held_out_labels_cannot_tell_apart_answers_together(make_problem, margin: float):
     problem = make_problem()
     rows = problem.validation
-    classes = rows.targets["class"].long()
-    found = together(
-        problem.tasks,
-        {
-            "good": outcome(classes, 70),
-            "as good": outcome(classes, 69, last=True),
-            "bad": outcome(classes, 30),
-        },
-        rows,
-    )
-    assert found.verdicts == {"class": "good and as good together"}
+    outcomes = {
+        "good": outcome(rows, 70),
+        "as good": outcome(rows, 69, last=True),
+        "bad": outcome(rows, 30),
+    }
+    found = together(problem.tasks, outcomes, margin)
+    assert found.verdicts == {"class": "good and as good together, on 80 held-out labels"}
     assert found.labels["class"].round == 70
     assert found.chosen == {"class": 1}
     p = found.predictions(rows.inputs)["class"].probabilities
-    expected = (outcome(classes, 70).fitted[1][0].p + outcome(classes, 69, last=True).fitted[1][0].p) / 2
-    assert torch.allclose(p, expected)
+    assert torch.allclose(p, (outcomes["good"].fitted[1][0].p + outcomes["as good"].fitted[1][0].p) / 2)
 
 
 @pytest.mark.parametrize(("n_labels", "verdict"), [(19, "first"), (20, "second")])
-def test_few_validation_labels_choose_nothing(make_problem, n_labels: int, verdict: str):
+def test_few_held_out_labels_choose_nothing(make_problem, n_labels: int, verdict: str):
     problem = make_problem()
     rows = problem.validation
     known = torch.arange(len(rows))[:, None] < n_labels
     rows = Examples(rows.inputs, rows.targets, {"class": known})
-    classes = rows.targets["class"].long()
-    found = together(problem.tasks, {"first": outcome(classes, 2), "second": outcome(classes, 80)}, rows)
-    assert found.verdicts == {"class": verdict}
+    found = together(problem.tasks, {"first": outcome(rows, 2, start=0), "second": outcome(rows, 80)})
+    assert found.verdicts == {"class": f"{verdict}, on {n_labels} held-out labels"}
 
 
-def test_if_the_best_is_a_supervised_start_that_answers(make_problem):
+def test_the_answer_can_be_not_to_co_train(make_problem):
     problem = make_problem()
-    classes = problem.validation.targets["class"].long()
-    start = outcome(classes, 0, chosen=0)
-    start.fitted[0][0].p = Fixed(classes, 80, 3).p
-    found = together(problem.tasks, {"start": start, "bad": outcome(classes, 20)}, problem.validation)
+    rows = problem.validation
+    outcomes = {
+        "first": outcome(rows, 60, start=60, chosen=0),
+        "no better": outcome(rows, 60, start=30),
+        "bad": outcome(rows, 20, start=10),
+    }
+    found = together(problem.tasks, outcomes, 1.0)
     assert found.chosen == {"class": 0}
-    assert found.verdicts["class"].startswith("supervised start")
+    assert found.verdicts["class"] == "supervised start: no strategy was better, on 80 held-out labels"
     assert torch.equal(
-        found.predictions(problem.validation.inputs)["class"].probabilities, start.fitted[0][0].p
+        found.predictions(rows.inputs)["class"].probabilities, outcomes["first"].fitted[0][0].p
     )
+    assert found.labels["class"].n_accepted == 0
 
 
 def test_auto_is_a_run_like_any_other(make_problem):
@@ -105,17 +115,44 @@ def test_auto_is_a_run_like_any_other(make_problem):
     )
 
 
-def test_auto_without_validation_rows_says_what_it_needs(make_problem):
-    problem = make_problem()
-    with pytest.raises(InvalidArgumentError, match="'auto', which chooses by validation rows"):
-        run_rounds(problem.given(CoTraining("auto"), validation=False))
+def test_auto_chooses_on_folds_where_there_are_no_validation_rows(make_problem):
+    problem = make_problem(labelled=60)
+    found = run_rounds(problem.given(CoTraining("auto", 2), validation=False))
+    assert found.verdicts["class"].endswith("on 60 held-out labels")
+
+
+def run_with_views(problem):
+    problem.factory.named = {
+        "left": View({"inputs": torch.tensor([True, True, False, False])}),
+        "right": View({"inputs": torch.tensor([False, False, True, True])}),
+    }
+    return problem.given(CoTraining("auto", views={"left": ["a"], "right": ["b"]}))
 
 
 def test_strategies_that_the_peers_cannot_follow_are_not_tried(make_problem):
-    problem = make_problem()
-    tried = candidates(CoTraining("auto", views={"left": ["a"], "right": ["b"]}), problem.factory, 100)
+    problem = make_problem(labelled=12)
+    tried = candidates(run_with_views(problem))
     assert all(one.online is None for one in tried)
     names = [type(one).__name__ for one in tried]
     assert names[:2] == ["TwoViewCoTraining", "Committee"]
-    assert type(candidates(CoTraining("auto"), problem.factory, 100)[0]) is Committee
-    assert len(candidates(CoTraining("auto"), problem.factory, 10**6)) == len(tried) - 2
+    assert type(candidates(problem.given(CoTraining("auto")))[0]) is Committee
+
+
+def test_label_spreading_is_not_tried_on_many_rows(make_problem, monkeypatch):
+    problem = make_problem()
+    tried = candidates(problem.given(CoTraining("auto")))
+    monkeypatch.setattr(_strategy_selection, "MOST_TO_SPREAD", 100)
+    assert len(candidates(problem.given(CoTraining("auto")))) == len(tried) - 1
+
+
+def test_views_of_which_one_knows_nothing_are_not_taken_as_the_default(make_problem):
+    problem = make_problem(labelled=100)
+    inputs = problem.train.inputs["inputs"].clone()
+    inputs[:, 2:] = torch.randn(len(inputs), 2, generator=torch.Generator().manual_seed(0))
+    problem.train = Examples({"inputs": inputs}, problem.train.targets, problem.train.masks)
+    run = run_with_views(problem)
+    views, otherwise = TwoViewCoTraining(["left", "right"]), Committee()
+    chosen, against = strategy_for_views(run, views, otherwise)
+    assert chosen is otherwise
+    assert against == "Committee instead of two views: view 'right' knows no more of 'class' than a constant"
+    assert type(candidates(run)[0]) is Committee

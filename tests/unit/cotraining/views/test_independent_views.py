@@ -91,3 +91,11 @@ def test_codes_and_bags_are_divided_too():
     # Equal columns are in one view, whatever tensor they stand in.
     assert torch.equal(first.seen["numbers"], first.seen["categories"])
     assert bool(first.seen["bag:t"]) != bool(second.seen["bag:t"])
+
+
+def test_inputs_of_a_single_number_a_row_are_columns_too():
+    x = torch.randn(50, generator=torch.Generator().manual_seed(0))
+    views = independent_views({"a": x, "b": x.clone(), "c": x.flip(0), "d": x.flip(0)})
+    assert bool(views[0].seen["a"]) == bool(views[0].seen["b"]) != bool(views[0].seen["c"])
+    shown = views[0]({"a": x, "b": x, "c": x, "d": x})
+    assert sum(bool((one != 0).any()) for one in shown.values()) == 2

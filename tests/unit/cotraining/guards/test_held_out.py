@@ -1,0 +1,138 @@
+"""Held-out labels: which rows, what loss, and how surely one prediction beats another."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from cotrain import tasks as kinds
+from cotrain.cotraining import Prediction
+from cotrain.cotraining.guards._held_out import Gain, HeldOut, deal_into_folds
+from cotrain.training import Examples
+
+
+def of_classes(p: torch.Tensor, classes: torch.Tensor) -> HeldOut:
+    return HeldOut([Prediction(probabilities=p[:, None])], classes[:, None], torch.ones(len(p), 1).bool())
+
+
+def test_the_gain_is_the_mean_difference_of_squared_distances_and_its_error(make_problem):
+    task = make_problem().tasks[0]
+    generator = torch.Generator().manual_seed(0)
+    before, after = (torch.rand(40, 3, generator=generator).softmax(dim=1) for _ in range(2))
+    classes = torch.randint(0, 3, (40,), generator=generator)
+    gain = of_classes(before, classes).gain(task, Prediction(probabilities=after[:, None]))
+    slow = []
+    for i in range(40):
+        truth = [float(c == classes[i]) for c in range(3)]
+        losses = [sum((float(p[i, c]) - truth[c]) ** 2 for c in range(3)) for p in (before, after)]
+        slow.append(losses[0] - losses[1])
+    assert gain.value == pytest.approx(np.mean(slow), abs=1e-6)
+    assert gain.error == pytest.approx(np.std(slow, ddof=1) / math.sqrt(40), abs=1e-6)
+    assert gain.n_labels == 40
+
+
+def test_of_numbers_it_is_that_of_absolute_errors():
+    task = kinds.Regression("y")
+    held = HeldOut(
+        [Prediction(values=torch.zeros(3, 1))], torch.tensor([[1.0], [2.0], [-9.0]]), torch.ones(3, 1) > 0
+    )
+    gain = held.gain(task, Prediction(values=torch.tensor([[1.0], [1.0], [-1.0]])))
+    assert gain.value == pytest.approx(1.0)
+    assert gain.error == 0.0
+
+
+def test_what_is_not_finite_is_no_better(make_problem):
+    task = make_problem().tasks[0]
+    p = torch.full((10, 3), 1 / 3)
+    broken = torch.full((10, 1, 3), math.nan)
+    gain = of_classes(p, torch.zeros(10, dtype=torch.int64)).gain(task, Prediction(probabilities=broken))
+    assert not gain.exceeds(0.5)
+    assert not gain.exceeds(0.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "margin", "right"), [(0.1, 0.1, 1, True), (0.1, 0.11, 1, False), (0, 0, 0, False)]
+)
+def test_a_margin_is_in_standard_errors_and_nothing_is_no_gain(value, error, margin, right):
+    assert Gain(value, error, 50).exceeds(margin) == right
+
+
+def test_a_round_that_truly_loses_passes_seldom_and_one_that_gains_often(make_problem):
+    """Of a hundred rows ten differ, to the worse in two of three, or to the better."""
+    task = make_problem().tasks[0]
+    generator = torch.Generator().manual_seed(0)
+    passed = {}
+    for better in (1 / 3, 2 / 3):
+        count = 0
+        for _ in range(200):
+            classes = torch.zeros(100, dtype=torch.int64)
+            right = torch.rand(100, generator=generator) < 0.8
+            differs = torch.rand(100, generator=generator) < 0.1
+            after = torch.where(differs, torch.rand(100, generator=generator) < better, right)
+            before = torch.where(differs, ~after, right)
+            p = [torch.nn.functional.one_hot(1 - one.long(), 3).float() for one in (before, after)]
+            held = of_classes(p[0], classes)
+            count += held.gain(task, Prediction(probabilities=p[1][:, None])).exceeds(0.5)
+        passed[better] = count / 200
+    assert passed[1 / 3] < 0.1
+    assert passed[2 / 3] > 0.5
+
+
+def test_parts_are_joined_row_below_row_and_round_by_round(make_problem):
+    task = make_problem().tasks[0]
+    p = torch.eye(3)
+    long = HeldOut(
+        [Prediction(probabilities=p[[i]][None]) for i in range(3)], torch.zeros(1, 1), torch.ones(1, 1) > 0
+    )
+    short = HeldOut([Prediction(probabilities=p[[2]][None])], torch.ones(1, 1), torch.ones(1, 1) > 0)
+    both = long.joined(short)
+    assert [one.classes()[:, 0].tolist() for one in both.predictions] == [[0, 2], [1, 2], [2, 2]]
+    assert both.targets[:, 0].tolist() == [0.0, 1.0]
+    assert set(both.examples(task).targets) == {"class"}
+
+
+def test_labels_of_one_class_only_can_tell_nothing(make_problem):
+    task = make_problem().tasks[0]
+    classes = torch.cat([torch.zeros(46), torch.ones(4)]).long()
+    held = of_classes(torch.full((50, 3), 1 / 3), classes)
+    assert held.objection(task, 20) == "only 4 of 50 held-out labels are of another class than the commonest"
+    assert held.objection(task, 0) == ""
+    assert held.objection(task, 51) == "50 held-out labels are fewer than min_labels=51"
+
+
+# -- folds ----------------------------------------------------------------------------------------------
+
+
+def test_every_labelled_row_is_held_out_once_and_no_other(make_problem):
+    problem = make_problem(kinds_=["class", "size"], labelled=31)
+    fold_of = deal_into_folds(problem.tasks, problem.train, 3, 0)
+    assert torch.equal(fold_of >= 0, problem.train.labelled().any(dim=1))
+    counts = torch.bincount(fold_of[fold_of >= 0])
+    assert counts.max() - counts.min() <= 1
+    classes = problem.train.targets["class"][:, 0]
+    for c in range(3):
+        of_class = torch.bincount(fold_of[(fold_of >= 0) & (classes == c)], minlength=3)
+        assert of_class.max() - of_class.min() <= 1
+
+
+def test_a_rare_class_stays_whole(make_problem):
+    problem = make_problem(labelled=40)
+    mask = problem.train.masks["class"].clone()
+    rare = torch.nonzero((problem.train.targets["class"][:, 0] == 0) & mask[:, 0]).flatten()
+    mask[rare[2:]] = False
+    train = Examples(problem.train.inputs, problem.train.targets, {"class": mask})
+    fold_of = deal_into_folds(problem.tasks, train, 3, 0)
+    assert (fold_of[rare[:2]] == -1).all()
+    assert (fold_of >= 0).sum() == mask.sum() - 2
+
+
+def test_equal_rows_stay_together(make_problem):
+    problem = make_problem(labelled=30)
+    x = problem.train.inputs["inputs"].clone()
+    x[15:30] = x[:15]
+    train = Examples({"inputs": x}, problem.train.targets, problem.train.masks)
+    fold_of = deal_into_folds(problem.tasks, train, 3, 0)
+    assert torch.equal(fold_of[:15], fold_of[15:30])
