@@ -1,0 +1,24 @@
+import json
+
+import polars as pl
+import pytest
+
+from cotrain.comparison import check_data
+from cotrain.learner import Configuration
+
+
+@pytest.mark.parametrize("options", [{}, {"test": 0}, {"validation": 0}, {"test": 0, "validation": 0}])
+def test_rows_are_divided_as_training_would_also_into_parts_without_any(tmp_path, options):
+    frame = pl.DataFrame(
+        {"x": [i / 7 for i in range(40)], "y": [None if i % 4 == 0 else i % 2 for i in range(40)]}
+    )
+    frame.write_parquet(tmp_path / "t.parquet")
+    tasks = [{"kind": "Binary", "name": "y"}]
+    config = {"data": str(tmp_path / "t.parquet"), "tasks": tasks, "split": options}
+    report = check_data(Configuration.from_config(config))
+    assert (report.n_rows, report.n_unlabelled) == (40, 10)
+    assert sum(report.coverage["y"].values()) == 30
+    for part in ("test", "validation"):
+        assert (report.coverage["y"][part] == 0) == (options.get(part) == 0)
+    assert [column["column"] for column in report.columns] == ["x"]
+    json.dumps(report.to_json())

@@ -1,0 +1,33 @@
+import cotrain as ct
+from cotrain.comparison._methods import SINGLE_TASK, TREES, learning_rates, methods_of, tree_learning_rates
+from cotrain.comparison._settings import ComparisonSettings
+
+
+def learner():
+    return ct.Learner([ct.tasks.Binary("a"), ct.tasks.Regression("b")])
+
+
+def test_everything_competes_once_and_a_reference_that_cannot_is_named():
+    settings = ComparisonSettings(references=("single_task", "equal", "trees", "pooled"))
+    methods, notes = methods_of(learner(), settings)
+    assert [m.tasks for m in methods if m.method == SINGLE_TASK] == [("a",), ("b",)]
+    assert [m.tasks for m in methods if m.method == TREES] == [("a",), ("b",)]
+    joint = [m.method for m in methods if not m.is_reference]
+    assert len(set(joint)) == len(joint) == 2
+    assert notes == [
+        "No pooled network: a is Binary and b is Regression, and one head needs tasks of one kind."
+    ]
+
+
+def test_a_key_names_all_that_a_fit_depends_on():
+    (method, *_), _ = methods_of(learner(), ComparisonSettings())
+    key = method.cell(0.1, 0, "rows").key
+    assert key == method.cell(0.1, 0, "rows").key
+    others = [method.cell(0.2, 0, "rows"), method.cell(0.1, 1, "rows"), method.cell(0.1, 0, "other rows")]
+    assert len({key, *(other.key for other in others)}) == 4
+
+
+def test_trees_try_as_many_rates_as_networks_do_around_their_own():
+    rates = learning_rates(learner(), ComparisonSettings())
+    assert rates[1] == learner().training.learning_rate
+    assert len(tree_learning_rates(len(rates))) == len(rates)
