@@ -37,8 +37,8 @@ def on_host(function: Callable[..., Any], inputs: Sequence[tf.Tensor], dtypes: A
 
 
 def assign_where(variable: Any, value: tf.Tensor, moved: tf.Tensor) -> None:
-    """Put back `value` into a variable unless it was to be moved."""
-    variable = getattr(variable, "value", variable)
+    """Put back `value` into a Keras variable unless it was to be moved."""
+    variable = variable.value
     if n_replicas() == 1:
         variable.assign(tf.where(moved, variable, value))
         return
