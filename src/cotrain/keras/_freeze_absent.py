@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,11 +29,11 @@ class AbsentTaskFreezer:
             if everything:
                 reach[id(variable)] = tasks
                 held.append(variable)
-        slots = _slots(plan.variables, optimizer)
+        slots = _slots(optimizer)
         self._groups: dict[frozenset[int], list[tuple[Any, tf.Tensor]]] = {}
         for variable in held:
             group = self._groups.setdefault(reach[id(variable)], [])
-            for each in (variable, *slots[id(variable)]):
+            for each in (variable, *slots.get(id(variable), ())):
                 group.append((each, tf.identity(each.value)))
 
     def put_back(self, active_K: tf.Tensor) -> None:
@@ -54,15 +55,20 @@ def _assign_all(pairs: Sequence[tuple[Any, tf.Tensor]]) -> tf.Operation | None:
     return tf.no_op()
 
 
-def _slots(variables: Sequence[Any], optimizer: keras.optimizers.Optimizer) -> dict[int, list[Any]]:
-    """Return the optimiser's variables by the variable that they belong to.
+def _slots(optimizer: keras.optimizers.Optimizer) -> dict[int, list[Any]]:
+    """Return the optimiser's variables by the id of the variable that they belong to.
 
-    Keras names a slot after the path of its variable; the longest one that fits is the right one.
+    Keras names a slot after the path of its variable; the longest one that fits is the right one. Layers of
+    one name in two nested models have one path: slots of one name come in the order of their variables.
     """
-    prefixes = [(v.path.replace("/", "_") + "_", id(v)) for v in variables]
-    slots: dict[int, list[Any]] = {id(v): [] for v in variables}
+    owners: dict[str, list[int]] = {}
+    for variable in getattr(optimizer, "inner_optimizer", optimizer)._trainable_variables:
+        owners.setdefault(variable.path.replace("/", "_") + "_", []).append(id(variable))
+    slots: dict[int, list[Any]] = {}
+    seen: Counter[str] = Counter()
     for slot in optimizer.variables:
-        fits = [(len(p), place) for p, place in prefixes if slot.name.startswith(p)]
-        if fits:
-            slots[max(fits)[1]].append(slot)
+        prefix = max((p for p in owners if slot.name.startswith(p)), key=len, default=None)
+        if prefix is not None:
+            slots.setdefault(owners[prefix][seen[slot.name]], []).append(slot)
+            seen[slot.name] += 1
     return slots

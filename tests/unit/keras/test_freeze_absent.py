@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from cotrain import balancing
+from cotrain.keras import MultiTaskModel
 
 from .networks import X, Y, compiled, labels, weights
 
@@ -34,3 +35,30 @@ def test_a_batch_without_any_label_changes_nothing():
     model.train_on_batch(X, labels(nothing, nothing))
     assert all(np.array_equal(p, q) for p, q in zip(before, model.get_weights(), strict=True))
     assert model.balancer.state_dict() == state
+
+
+def head(name):
+    inputs = keras.Input((8,))
+    return keras.Model(inputs, keras.layers.Dense(1, name="out")(inputs), name=name)
+
+
+@pytest.mark.parametrize("optimizer", [keras.optimizers.Adam, lambda: keras.optimizers.SGD(0.1, 0.9)])
+@pytest.mark.parametrize("absent", ["a", "b"])
+def test_heads_with_layers_of_one_name_are_told_apart(optimizer, absent):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((5,))
+    x = keras.layers.Dense(8)(inputs)
+    model = MultiTaskModel(inputs, {name: head(f"head_{name}")(x) for name in "ab"})
+    model.compile(optimizer(), "mse", run_eagerly=True)
+    model.train_on_batch(X, labels())
+    assert len({v.path for v in model.trainable_variables}) < len(model.trainable_variables)
+
+    def momentum(name):
+        kernel = model.get_layer(f"head_{name}").get_layer("out").kernel
+        slots = getattr(model.optimizer, "momentums", None) or model.optimizer._momentums
+        return np.array(slots[model.optimizer._get_variable_index(kernel)])
+
+    before = {name: momentum(name) for name in "ab"}
+    model.train_on_batch(X, {name: y for name, y in labels().items() if name != absent})
+    for name in "ab":
+        assert np.array_equal(before[name], momentum(name)) == (name == absent)
