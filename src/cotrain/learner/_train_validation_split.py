@@ -40,7 +40,7 @@ def divide(
         InvalidArgumentError: a share of a Dataset is asked for.
     """
     if isinstance(data, Dataset):
-        if isinstance(validation, float):
+        if isinstance(validation, float | int):
             raise InvalidArgumentError(
                 f"fit(validation={validation}) cannot split a Dataset: give a second Dataset, or None."
             )
