@@ -20,30 +20,11 @@ from torch.utils.hooks import RemovableHandle
 from cotrain.gradients.graph._task_graph import Node, TaskGraph
 
 
-class _HookNumber(int):
-    """The number of the next hook, which notes which node came next when a hook was registered.
-
-    Without it a library that registers hooks at every step would send all graphs to the exact passes.
-    """
-
-    #: The thread of the latest hook, and the number of the node that came next there.
-    latest: tuple[int, int] | None = None
-
-    def __add__(self, other: int) -> _HookNumber:
-        if not hook_watch.registering:
-            _HookNumber.latest = threading.get_ident(), _get_sequence_nr()
-        return _HookNumber(int(self) + other)
-
-    def __reduce__(self) -> tuple[type[int], tuple[int]]:
-        return int, (int(self),)
-
-
 class HookWatch(threading.local):
     """Remembers up to which node every hook of others is accounted for, in each thread."""
 
     def __init__(self) -> None:
         self._own = 0
-        self.registering = False
         self._handles = self.handles
         self._number = _get_sequence_nr()
 
@@ -55,20 +36,12 @@ class HookWatch(threading.local):
     def register(self, node: Node | Tensor, hook: Callable[..., Any]) -> RemovableHandle:
         """Register a hook of this library on a node or a tensor."""
         self._own += 1
-        self.registering = True
-        try:
-            return node.register_hook(hook)
-        finally:
-            self.registering = False
+        return node.register_hook(hook)
 
     def register_before(self, node: Node, hook: Callable[..., Any]) -> RemovableHandle:
         """Register a hook of this library that runs before a node."""
         self._own += 1
-        self.registering = True
-        try:
-            return node.register_prehook(hook)
-        finally:
-            self.registering = False
+        return node.register_prehook(hook)
 
     def renew(self) -> None:
         """Take note of hooks that were registered until now: younger nodes cannot have them."""
@@ -78,16 +51,12 @@ class HookWatch(threading.local):
 
     def silent(self, graph: TaskGraph) -> bool:
         """Return whether no node of the graph can have a hook of others."""
-        if self.handles != self._handles:
-            latest = _HookNumber.latest
-            here = latest is not None and latest[0] == threading.get_ident()
-            self._handles = self.handles
-            self._number = latest[1] if latest is not None and here else _get_sequence_nr()
-        return _oldest(graph) >= self._number
+        handles = self._handles
+        self.renew()
+        return handles == self._handles and _oldest(graph) >= self._number
 
 
 hook_watch = HookWatch()
-RemovableHandle.next_id = _HookNumber(RemovableHandle.next_id)
 
 
 def _oldest(graph: TaskGraph) -> int:
