@@ -44,6 +44,7 @@ def step(engine, net, names=TASKS):
     [
         (Inverse, 1, [1, 2, 3, 4, 5]),
         (Inverse, 2, [1, 1, 2, 2, 3]),
+        (Inverse, 3, [1, 1, 1, 2, 2]),
         (lambda: Every(UPGrad(), k=3), 1, [1, 1, 1, 2, 2]),
         (Equal, 1, [0, 0, 0, 0, 0]),
     ],

@@ -52,12 +52,12 @@ def test_the_seed_chooses_the_rows_and_unlabelled_ones_do_not():
 
 
 def test_validation_rows_and_further_rows_are_read_with_the_types_of_the_training_rows():
-    train = pl.DataFrame({"zip": ["00501", "x1"], "y": [0, 1], "side": [1, 2]})
-    held = pl.DataFrame({"zip": ["02139"], "y": [1], "side": [3]})
-    more = pl.DataFrame({"zip": ["00007"], "unknown": [5]})
+    train = pl.DataFrame({"zip": ["501", "x1"], "y": [0, 1], "side": [1, 2]})
+    held = pl.DataFrame({"zip": ["2139"], "y": [1], "side": [3]})
+    more = pl.DataFrame({"zip": ["7"], "unknown": [5]})
     got, validation = divide(train, held, [Binary("y")], 0, with_unlabelled=True, unlabelled=more)
-    assert validation.frame["zip"].to_list() == ["02139"]
-    assert got.frame["zip"].to_list() == ["00501", "x1", "00007"]
+    assert validation.frame["zip"].to_list() == ["2139"]
+    assert got.frame["zip"].to_list() == ["501", "x1", "7"]
     assert got.frame["y"].to_list() == [0, 1, None]
     assert got.frame["side"].to_list() == [1, 2, None]
     assert got.frame.columns == train.columns

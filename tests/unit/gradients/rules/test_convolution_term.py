@@ -12,6 +12,7 @@ from .nodes import random
 #: (layer, shape of the inputs): few positions and wide channels go through rows, others do not.
 CASES = [
     (nn.Conv2d(16, 12, 3), (2, 16, 3, 3)),
+    (nn.Conv2d(16, 12, 3, stride=2, padding=2, dilation=2), (2, 16, 3, 4)),
     (nn.Conv2d(2, 3, 2, stride=2, padding=1), (3, 2, 5, 4)),
     (nn.Conv2d(4, 6, 2, groups=2, dilation=2), (1, 4, 5, 6)),
     (nn.ConvTranspose2d(2, 3, 2, stride=2), (3, 2, 3, 3)),
@@ -50,7 +51,7 @@ def test_gramian_gradients_and_what_goes_on_are_those_of_one_pass_per_task(case,
 
 
 def test_both_ways_to_the_gramian_are_taken():
-    assert [made(case)[0]._few_rows() for case in CASES] == [True, False, False, False, False]
+    assert [made(case)[0]._few_rows() for case in CASES] == [True, True, False, False, False, False]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case[0]))
@@ -68,7 +69,7 @@ def test_some_of_the_rows_and_rows_times_a_factor(case):
 
 
 def test_rows_that_belong_to_tasks_have_their_own_gradients():
-    term, deltas, literal, weight, _ = made(CASES[1], n_tasks=1)
+    term, deltas, literal, weight, _ = made(CASES[2], n_tasks=1)
     owner = torch.tensor([1, 0, 1])
     per_task = [torch.where((owner == task).view(-1, 1, 1, 1), deltas[0], 0.0) for task in range(3)]
     flat = literal(weight, per_task).flatten(1)

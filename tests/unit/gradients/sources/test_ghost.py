@@ -47,6 +47,22 @@ def test_rows_without_a_label_of_a_task_change_nothing(n_rows):
     assert_answers(GhostSource().open(ask(losses(), wide.parameters())), wide, j)
 
 
+def test_a_task_that_sends_nothing_into_an_entrance_has_zeros_there():
+    net, source = Net(), GhostSource()
+
+    def losses(everywhere):
+        hidden = net.encoder[1](net.encoder[0](net.x))
+        z = net.encoder[3](net.encoder[2](hidden))
+        high, low = net.heads[0](z).square().mean(), (hidden - 1).square().mean()
+        more = (net.heads[1](z).square().mean(), hidden.sin().sum()) if everywhere else (0.0, 0.0)
+        return {"a": high + more[1], "b": low + more[0]}
+
+    for everywhere in (True, False):  # in the second step the memory holds the numbers of the first
+        net.zero_grad()
+        j = jacobian(losses(everywhere), net.encoder.parameters())
+        assert_answers(source.open(ask(losses(everywhere), net.encoder.parameters())), net.encoder, j)
+
+
 def test_only_the_squared_norms_may_be_asked_for():
     net = Net()
     j = jacobian(net.losses(), net.encoder.parameters())
