@@ -457,7 +457,7 @@ def arguments(draw: random.Random, place: Path, ground: Playground) -> list[str]
 
 def runs(draw: random.Random, place: Path, ground: Playground) -> list[str]:
     """Damaged, mixed and forged run folders."""
-    from cotrain.learner import seal_run
+    from cotrain.learner._run_folder import seal_run
 
     run = place / "run"
     files = sorted(path for path in run.iterdir() if path.is_file())

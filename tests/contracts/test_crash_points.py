@@ -19,8 +19,9 @@ import cotrain as ct
 from cotrain._base import RunError, _atomic_files
 from cotrain.comparison import train_run
 from cotrain.data import write_table
-from cotrain.learner import Configuration, complete, verify_run
-from cotrain.training import read_checkpoint
+from cotrain.learner import Configuration, complete
+from cotrain.learner._run_folder import verify_run
+from cotrain.training._checkpoint import read_checkpoint
 
 
 class PowerCut(BaseException):

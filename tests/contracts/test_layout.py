@@ -85,3 +85,31 @@ def test_every_module_has_its_test_file_at_the_same_path():
             missing.add(str(place))
     # Those of the list are tested by others' tests only; nothing may join them.
     assert missing <= set((Path(__file__).parent / "untested_modules.txt").read_text().split())
+
+
+def public_things():
+    """The exported classes and functions, each once."""
+    found = {}
+    for path in FILES:
+        package = ".".join(["cotrain", *path.parent.relative_to(ROOT).parts])
+        # Keras has an environment of its own, where the doctests of its package run.
+        if path.name != "__init__.py" or package.startswith(
+            ("cotrain.keras", "cotrain._base", "cotrain.cli")
+        ):
+            continue
+        module = importlib.import_module(package)
+        for name in getattr(module, "__all__", []):
+            thing = getattr(module, name)
+            if inspect.isclass(thing) or inspect.isfunction(thing):
+                found[f"{thing.__module__}.{name}"] = thing
+    return found
+
+
+PUBLIC = public_things()
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_class_and_function_has_an_example(name):
+    thing = PUBLIC[name]
+    methods = vars(thing).values() if inspect.isclass(thing) else []
+    assert any(">>>" in (getattr(one, "__doc__", None) or "") for one in (thing, *methods))

@@ -47,7 +47,7 @@ def compare(
     from cotrain.cli._output import print_json, status
     from cotrain.cli._train import write_report
     from cotrain.comparison import compare as run_comparison
-    from cotrain.comparison import require_finished
+    from cotrain.comparison._compare import require_finished
     from cotrain.learner import Configuration
 
     configuration = Configuration.read(config, list(settings or []))

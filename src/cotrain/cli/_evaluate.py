@@ -79,7 +79,8 @@ def rows_of_part(
         DataError: the part has no rows.
         RunError: the rows are others than those that the run has seen.
     """
-    from cotrain.learner import Configuration, SplitTable, require_same_rows
+    from cotrain.learner import Configuration, SplitTable
+    from cotrain.learner._run_record import require_same_rows
 
     configuration = Configuration.read(run, trust=trust)
     configuration.data = data or configuration.data
@@ -93,7 +94,7 @@ def rows_of_part(
 
 def tell_seen_rows(run: Path, learner: Learner, table: pl.DataFrame) -> None:
     """Say how many rows of a table the network knows from its training."""
-    from cotrain.learner import count_seen_rows
+    from cotrain.learner._run_folder import count_seen_rows
 
     seen = count_seen_rows(run, learner.preprocessor.examples(table))
     if n_train := seen.get("train", 0):

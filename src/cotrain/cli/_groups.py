@@ -29,7 +29,8 @@ def errors_by_column(run: Path, column: str, *, trust: bool = False) -> dict[str
     """
     from cotrain._base import DataError, did_you_mean
     from cotrain.evaluation import errors_by_group
-    from cotrain.learner import Configuration, Learner, SplitTable, require_same_rows
+    from cotrain.learner import Configuration, Learner, SplitTable
+    from cotrain.learner._run_record import require_same_rows
 
     learner = Learner.load(run, trust=trust)
     configuration = Configuration.read(run, trust=trust)

@@ -1,6 +1,6 @@
 """Training beside honest references, and what follows from it."""
 
-from cotrain.comparison._compare import RESULTS, compare, require_finished
+from cotrain.comparison._compare import RESULTS, compare
 from cotrain.comparison._grid import Progress, Running
 from cotrain.comparison._settings import ComparisonSettings
 from cotrain.comparison.runs._check import CheckReport, check_data
@@ -17,6 +17,5 @@ __all__ = [
     "TaskVerdict",
     "check_data",
     "compare",
-    "require_finished",
     "train_run",
 ]

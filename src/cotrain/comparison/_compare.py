@@ -53,6 +53,12 @@ def compare(
         ConfigError: the `compare` section is wrong.
         DataError: the data cannot be learned from.
         RunError: nothing could be compared, with the reasons.
+
+    Example:
+        `configuration` has `compare: {seeds: 3, sharing: [HardSharing, MMoE]}`, as for `cotrain compare`.
+
+        >>> def winner(configuration: Configuration, folder: Path) -> str:
+        ...     return compare(configuration, folder, workers=2)["chosen"]
     """
     started = time.monotonic()
     settings = construct_class(ComparisonSettings, configuration.compare, "compare")

@@ -33,6 +33,10 @@ class Running:
         title: what a person calls it.
         host: the machine.
         status: how far it is; `None` where that is not known.
+
+    Example:
+        >>> Running("MMoE, seed 0", "here", None).title
+        'MMoE, seed 0'
     """
 
     title: str
@@ -41,7 +45,20 @@ class Running:
 
 
 class Progress(Protocol):
-    """Is told how the grid fills."""
+    """Is told how the grid fills.
+
+    Example:
+        >>> class Count:
+        ...     jobs = 0
+        ...     def total(self, jobs): ...
+        ...     def done(self, title, reason, where):
+        ...         self.jobs += 1
+        ...     def running(self, jobs): ...
+        >>> progress: Progress = Count()
+        >>> progress.done("joint, seed 0", None, "here")
+        >>> progress.jobs
+        1
+    """
 
     def total(self, jobs: int) -> None:
         """So many jobs are to be done in all, kept ones included."""

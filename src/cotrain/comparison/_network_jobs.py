@@ -18,9 +18,10 @@ from cotrain.comparison._status_file import StatusLogger
 from cotrain.configuration import construct_class
 from cotrain.data import TypedTable
 from cotrain.evaluation import paired_bootstrap
-from cotrain.learner import Learner, Preprocessor, validation_score
+from cotrain.learner import Learner, Preprocessor
 from cotrain.learner._fitting import FitOptions
 from cotrain.learner._learner import fit_learner
+from cotrain.learner._validation_gains import validation_score
 from cotrain.tasks import Task
 
 #: Half the width of an interval from so many resamples is within 5 % of that from infinitely many.

@@ -19,7 +19,8 @@ from cotrain.configuration import construct_class
 from cotrain.learner import Learner, Preprocessor
 from cotrain.networks import MultiTaskNetwork
 from cotrain.tasks import Task
-from cotrain.training import Examples, Fit, FitResult, Logger, outputs_of
+from cotrain.training import Examples, Fit, FitResult, Logger
+from cotrain.training._predict import outputs_of
 
 #: What tasks that are pooled may differ in.
 _OWN = ("name", "columns", "weight", "preference", "when", "positive")

@@ -15,7 +15,8 @@ from cotrain.comparison._network_jobs import write_arrays
 from cotrain.comparison._references import tree_features, tree_scores
 from cotrain.configuration import construct_class
 from cotrain.data import TypedTable
-from cotrain.learner import Learner, Preprocessor, validation_score
+from cotrain.learner import Learner, Preprocessor
+from cotrain.learner._validation_gains import validation_score
 
 
 def train_trees(

@@ -117,7 +117,12 @@ def find_kind(base: type[T], kind: str, where: str, *, trust: bool = True) -> ty
 
 
 def construct_class(cls: type[T], arguments: Mapping[str, object], where: str, *, trust: bool = True) -> T:
-    """Call a constructor with plain values, checked against its signature; see `construct`."""
+    """Call a constructor with plain values, checked against its signature; see `construct`.
+
+    Example:
+        >>> construct_class(Training, {"epochs": 3}, "training").epochs
+        3
+    """
     parameters = constructor_parameters(cls)
     at = f"{where}." if where else ""
     hints = typing.get_type_hints(cls.__init__)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, final
 
 from cotrain._base import RunError, remove_leftovers
-from cotrain.training import Fit, FitResult, read_checkpoint, write_checkpoint
+from cotrain.training import Fit, FitResult
+from cotrain.training._checkpoint import read_checkpoint, write_checkpoint
 
 _PARTS = ("weights", "weights_of", "best_epoch", "history", "skipped")
 

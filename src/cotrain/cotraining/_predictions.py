@@ -32,6 +32,11 @@ class Prediction:
         spread: [N, T] standard deviation over the peers, ≥ 0; `None` for classes.
         agree: [N, T]: whether all the peers that were joined predict the same class; always for numbers.
         ordered: whether classes are levels, so that the neighbours of the predicted one half agree.
+
+    Example:
+        >>> prediction = Prediction(probabilities=torch.tensor([[[0.2, 0.8]]]))
+        >>> prediction.classes().item(), round(prediction.confidence().item(), 2)
+        (1, 0.8)
     """
 
     probabilities: Tensor | None = None
@@ -116,7 +121,16 @@ class Prediction:
 
 
 def prediction_of_output(task: Task, output: Tensor) -> Prediction:
-    """Return the prediction that a network's output [N, O] expresses."""
+    """Return the prediction that a network's output [N, O] expresses.
+
+    Example:
+        >>> import polars as pl
+        >>> from cotrain.tasks import Binary
+        >>> task = Binary("sold")
+        >>> task.fit(pl.DataFrame({"sold": [True, False, True, False]}))
+        >>> prediction_of_output(task, torch.tensor([[0.0]])).probabilities.tolist()
+        [[[0.5, 0.5]]]
+    """
     if task.coding == "number":
         values = task.pseudo_label(output)
         return Prediction(values=values, spread=torch.zeros_like(values))

@@ -12,7 +12,7 @@ from cotrain.data._read import read_cells
 from cotrain.data._row_encoder import RowEncoder
 from cotrain.data._schema import ColumnChoice, ColumnNote, Schema, kind_names
 from cotrain.data._split import Split, split_rows, strata
-from cotrain.data._table import MissingWords, TypedTable, lossless, read_table, require_types
+from cotrain.data._table import MissingWords, TypedTable, lossless, read_table
 from cotrain.data._tensors import table_tensors
 from cotrain.data._write import flat, write_table
 from cotrain.data.checks import Problem, check_missing, find_problems
@@ -44,7 +44,6 @@ __all__ = [
     "match_columns",
     "read_cells",
     "read_table",
-    "require_types",
     "split_rows",
     "stack_dataset",
     "strata",

@@ -16,7 +16,13 @@ from cotrain._base import DataError, InputSpec, did_you_mean
 
 
 class MapDataset(Protocol):
-    """What `torch.utils.data.Dataset` with a length is: rows by number, each a dict."""
+    """What `torch.utils.data.Dataset` with a length is: rows by number, each a dict.
+
+    Example:
+        >>> rows: MapDataset = [{"image": torch.zeros(3, 2), "label": 1}]
+        >>> len(rows), sorted(rows[0])
+        (1, ['image', 'label'])
+    """
 
     def __len__(self) -> int: ...
 

@@ -29,6 +29,10 @@ class Guess:
         column: the column, not yet fitted; `None` = left out.
         why: one clause that says what the decision rests on.
         doubt: a sentence on what the values leave open and how to answer; empty where nothing is.
+
+    Example:
+        >>> Guess(None, "all values are missing").column is None
+        True
     """
 
     column: Column | None

@@ -42,6 +42,10 @@ class TaskGuess:
         options: constructor arguments besides the name.
         why: one clause that says what the decision rests on.
         labelled: number of rows with a label.
+
+    Example:
+        >>> TaskGuess("sold", "Binary", {}, "two values").kind
+        'Binary'
     """
 
     name: str

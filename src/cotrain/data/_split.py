@@ -92,6 +92,12 @@ def strata(frame: pl.DataFrame, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
 
     Raises:
         DataError: a target is absent, has no label, or cannot be read.
+
+    Example:
+        >>> from cotrain.tasks import Binary
+        >>> frame = pl.DataFrame({"sold": [True, False, None, True, False]})
+        >>> strata(frame, [Binary("sold")])["sold"].tolist()
+        [[1], [0], [-1], [1], [0]]
     """
     codes = {}
     for task in tasks:
@@ -129,6 +135,13 @@ def split_rows(
     Raises:
         DataError: no row is labelled, the column or group is absent or has values missing, or a part that
             was asked for comes out empty.
+
+    Example:
+        >>> frame = pl.DataFrame({"sold": [True, False] * 10 + [None]})
+        >>> labelled = {"sold": frame["sold"].is_not_null()}
+        >>> parts = split_rows(frame, Split(validation=0.2, test=0.2), 0, labelled)
+        >>> [len(parts[name]) for name in ("train", "validation", "test", "unlabelled")]
+        [12, 4, 4, 1]
     """
     codes = _as_codes(labelled, frame.height)
     rows = np.flatnonzero((codes >= 0).any(axis=1))

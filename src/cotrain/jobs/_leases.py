@@ -29,6 +29,15 @@ class Leases:
     Args:
         folder: gets the files; all processes see it.
         seconds: patience with an owner that cannot be seen, > 0.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     mine, yours = Leases(Path(folder)), Leases(Path(folder))
+        ...     mine.claim("job"), yours.claim("job")
+        ...     mine.close()
+        ...     yours.close()
+        (True, False)
     """
 
     def __init__(self, folder: Path, seconds: float = SECONDS) -> None:

@@ -34,6 +34,10 @@ class PoolJob:
         function: can be imported by another process.
         output: the file that the function writes last: where it is, the job is done.
         arguments: plain values.
+
+    Example:
+        >>> PoolJob("greeting", print, Path("out/greeting.txt"), {"sep": ""}).failure.name
+        'greeting.txt.failed'
     """
 
     name: str
@@ -53,7 +57,15 @@ class PoolJob:
 
 
 class JobObserver(Protocol):
-    """Is told how jobs go."""
+    """Is told how jobs go.
+
+    Example:
+        >>> class Quiet:
+        ...     def done(self, job, reason, where): ...
+        ...     def poll(self): ...
+        >>> observer: JobObserver = Quiet()
+        >>> observer.poll()
+    """
 
     def done(self, job: PoolJob, reason: str | None, where: Where) -> None:
         """A job has ended or has failed for a reason, and where."""
@@ -81,6 +93,15 @@ def run_jobs(
         observer: is told.
         old_failures: failure files that do not count, with the times of their last change: what has failed
             in an earlier attempt is tried again.
+
+    Example:
+        >>> import tempfile
+        >>> class Quiet:
+        ...     def done(self, job, reason, where): ...
+        ...     def poll(self): ...
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run_jobs([], 1, Leases(Path(folder)), Quiet())
+        {}
     """
     pool = _Pool(workers, leases, observer, dict(old_failures or {}))
     try:

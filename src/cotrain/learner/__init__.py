@@ -6,10 +6,8 @@ from cotrain.learner._fitted_model import FittedModel
 from cotrain.learner._learner import Learner
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.learner._recommendation import Recommendation
-from cotrain.learner._run_folder import METRICS, count_seen_rows, seal_run, verify_run
-from cotrain.learner._run_record import require_same_rows
+from cotrain.learner._run_folder import METRICS
 from cotrain.learner._split_table import SplitTable
-from cotrain.learner._validation_gains import validation_gains, validation_score
 
 __all__ = [
     "METRICS",
@@ -20,10 +18,4 @@ __all__ = [
     "Recommendation",
     "SplitTable",
     "complete",
-    "count_seen_rows",
-    "require_same_rows",
-    "seal_run",
-    "validation_gains",
-    "validation_score",
-    "verify_run",
 ]

@@ -50,6 +50,14 @@ def complete(learner: Learner | FittedModel, data: object, *, min_confidence: fl
     Raises:
         DataError: input columns are missing or unreadable, or the table has columns of these names.
         InvalidArgumentError: `min_confidence` is out of range.
+
+    Example:
+        >>> import cotrain as ct
+        >>> frame = pl.DataFrame({"x": [0.0, 1.0] * 20, "sold": [False, True] * 18 + [None] * 4})
+        >>> learner = ct.Learner([ct.tasks.Binary("sold")], training=ct.Training(epochs=2, batch_size=8))
+        >>> learner = learner.fit(frame, None, progress=False)
+        >>> complete(learner, frame)["sold"].null_count()
+        0
     """
     if not 0 <= min_confidence <= 1:
         raise InvalidArgumentError(

@@ -22,7 +22,8 @@ from cotrain.learner._run_folder import COTRAINING, ROUNDS
 from cotrain.learner._views import named_views, row_shapes
 from cotrain.networks import Encoder, MultiTaskNetwork
 from cotrain.tasks import Task
-from cotrain.training import Examples, FitResult, Logger, Training, Weights
+from cotrain.training import Examples, FitResult, Logger, Training
+from cotrain.training._best_weights import Weights
 
 
 @final

@@ -34,8 +34,8 @@ from cotrain.training import (
     Logger,
     ProgressLogger,
     Training,
-    outputs_of,
 )
+from cotrain.training._predict import outputs_of
 
 #: What is called of a logger.
 LOGGER_METHODS = [name for name in vars(Logger) if not name.startswith("_")]

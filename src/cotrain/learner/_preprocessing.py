@@ -21,10 +21,10 @@ from cotrain.data import (
     Schema,
     TypedTable,
     dataset_spec,
-    require_types,
     stack_dataset,
     table_tensors,
 )
+from cotrain.data._table import require_types
 from cotrain.learner._label_types import LabelType
 from cotrain.networks import OutputSpace
 from cotrain.tasks import Task
@@ -43,6 +43,13 @@ class Preprocessor:
         table: the training table, for the types of its columns and what counted as missing; no rows of it are
             kept.
         output_space: knows which labels imply others.
+
+    Example:
+        >>> from cotrain.tasks import Binary
+        >>> frame = pl.DataFrame({"x": [0.5, 1.5, 2.5, 3.5], "sold": ["yes", "no", "yes", "no"]})
+        >>> preprocessor, examples = Preprocessor.fit(frame, [Binary("sold")], {}, [])
+        >>> len(examples), preprocessor.spec.n_numbers
+        (4, 1)
     """
 
     def __init__(

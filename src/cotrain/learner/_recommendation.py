@@ -32,6 +32,15 @@ class Recommendation:
         tasks: one record per target: name, kind, why, labelled rows and their share.
         columns: one record per other column: column, kind, why, distinct, missing, example.
         why: two sentences on the way of sharing and the sizes.
+
+    Example:
+        >>> import tempfile
+        >>> frame = pl.DataFrame({"x": [i % 7 for i in range(80)], "price": [i % 7 + 0.5 for i in range(80)]})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     frame.write_csv(f"{folder}/table.csv")
+        ...     found = Recommendation.of_table(f"{folder}/table.csv", ["price"], probe=False)
+        >>> found.tasks[0]["name"], found.columns[0]["column"]
+        ('price', 'x')
     """
 
     config: dict[str, Any]

@@ -20,7 +20,8 @@ from cotrain.configuration import read_yaml
 from cotrain.data._row_hash import row_keys
 from cotrain.learner._run_manifest import MANIFEST, seal, unseal, verify
 from cotrain.learner._run_record import RECORD, require_same_rows, tell_differences, write_record
-from cotrain.training import Examples, Weights
+from cotrain.training import Examples
+from cotrain.training._best_weights import Weights
 
 #: Rises when a run folder can no longer be read by older code.
 VERSION = 1

@@ -49,6 +49,12 @@ def analysis_of(
         and `update_of_sum`; `losses`: task -> training loss in the first and the last epoch; `coverage`;
         `calibration`: task -> mean distance; `experts`: of the last epoch, `None` without gates;
         `cotraining`: as given; `sentences`, the gravest first.
+
+    Example:
+        >>> metrics = {"coverage": {"sold": {"train": 90}}, "n_rows": {"train": 100}}
+        >>> history = [{"epoch": 0, "losses": {"sold": 0.7}}, {"epoch": 1, "losses": {"sold": 0.5}}]
+        >>> analysis_of(history, metrics, {})["coverage"]
+        {'sold': 0.9}
     """
     tasks = list(metrics["coverage"])
     gradients = _gradients(history)

@@ -25,6 +25,22 @@ def report_of_folder(folder: Path) -> str:
     Raises:
         RunError: the folder is not a finished run, or is damaged.
         MissingExtraError: the extra `report` is not installed.
+
+    Example:
+        >>> import tempfile
+        >>> import polars as pl
+        >>> from cotrain.comparison import train_run
+        >>> from cotrain.learner import Configuration
+        >>> frame = pl.DataFrame({"x": [i % 7 for i in range(80)], "price": [i % 7 + 0.5 for i in range(80)]})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     frame.write_csv(f"{folder}/table.csv")
+        ...     task = {"kind": "Regression", "name": "price"}
+        ...     values = {"data": f"{folder}/table.csv", "tasks": [task], "training": {"epochs": 1}}
+        ...     configuration = Configuration.from_config(values)
+        ...     _ = train_run(configuration, Path(folder) / "run", progress=False)
+        ...     page = report_of_folder(Path(folder) / "run")
+        >>> page[:15]
+        '<!doctype html>'
     """
     if (folder / "results.json").is_file():
         results = _json(folder / "results.json", "")
@@ -43,6 +59,22 @@ def analysis_of_folder(folder: Path) -> dict[str, Any]:
 
     Raises:
         RunError: the folder is not a finished run, or is damaged.
+
+    Example:
+        >>> import tempfile
+        >>> import polars as pl
+        >>> from cotrain.comparison import train_run
+        >>> from cotrain.learner import Configuration
+        >>> frame = pl.DataFrame({"x": [i % 7 for i in range(80)], "price": [i % 7 + 0.5 for i in range(80)]})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     frame.write_csv(f"{folder}/table.csv")
+        ...     task = {"kind": "Regression", "name": "price"}
+        ...     values = {"data": f"{folder}/table.csv", "tasks": [task], "training": {"epochs": 1}}
+        ...     configuration = Configuration.from_config(values)
+        ...     _ = train_run(configuration, Path(folder) / "run", progress=False)
+        ...     analysis = analysis_of_folder(Path(folder) / "run")
+        >>> analysis["tasks"]
+        ['price']
     """
     if (folder / "results.json").is_file() and not (folder / "metrics.json").is_file():
         raise RunError(

@@ -21,6 +21,12 @@ class Examples:
         inputs: name -> tensor [N, ...], what the encoder reads.
         targets: task -> tensor [N, T], coded; 0 where missing.
         masks: task -> tensor [N, T]; True (or a weight > 0) where there is a label.
+
+    Example:
+        >>> mask = torch.tensor([[True], [False], [True]])
+        >>> rows = Examples({"numbers": torch.zeros(3, 2)}, {"sold": torch.zeros(3, 1)}, {"sold": mask})
+        >>> len(rows), rows.labelled().flatten().tolist(), len(rows.take(torch.tensor([0])))
+        (3, [True, False, True], 1)
     """
 
     inputs: Mapping[str, Tensor]

@@ -58,6 +58,23 @@ class Fit:
         checkpoint: file for the state; `None`: none is kept.
         keep_all: keep rows without any label, for labels that `relabel` gives them later.
         augment: changes the inputs of a training batch; its random draws are the step's own.
+
+    Example:
+        >>> import polars as pl
+        >>> from cotrain.balancing import Equal
+        >>> from cotrain.networks import HardSharing, InputSpec, MLP
+        >>> from cotrain.tasks import Regression
+        >>> task, x = Regression("y"), torch.linspace(-1, 1, 64)[:, None]
+        >>> frame = pl.DataFrame({"y": (2 * x[:, 0]).numpy()})
+        >>> task.fit(frame)
+        >>> targets, mask = task.encode(frame)
+        >>> rows = Examples({"inputs": x}, {"y": targets}, {"y": mask})
+        >>> spec = InputSpec(tensors={"inputs": (1,)})
+        >>> sharing = HardSharing().build(lambda: MLP(hidden=(8,)).build(spec), ["y"])
+        >>> model = MultiTaskNetwork(sharing, {"y": task.head(8)})
+        >>> result = Fit(model, [task], Equal(), Training(epochs=2, batch_size=16), rows, None).run()
+        >>> len(result.history)
+        2
     """
 
     def __init__(

@@ -22,6 +22,10 @@ class FitStart:
         n_epochs: epochs of the whole fit.
         step: steps taken already, > 0 if the fit goes on from a checkpoint.
         history: the epochs so far.
+
+    Example:
+        >>> FitStart(["sold"], n_steps=100, n_epochs=10, step=0, history=[]).n_epochs
+        10
     """
 
     tasks: Sequence[str]
@@ -35,6 +39,18 @@ class Logger(Protocol):
     """Anything that wants to follow a fit. All values are plain numbers and strings.
 
     A class that derives from this one needs to write only the methods that it cares for.
+
+    Example:
+        >>> class Epochs(Logger):
+        ...     def __init__(self):
+        ...         self.seen = []
+        ...     def epoch(self, record):
+        ...         self.seen.append(record["epoch"])
+        >>> logger = Epochs()
+        >>> logger.epoch({"epoch": 0})
+        >>> logger.step(1, {"sold": 0.7})  # does nothing
+        >>> logger.seen
+        [0]
     """
 
     def start(self, start: FitStart) -> None:
@@ -65,6 +81,16 @@ class JsonLinesLogger:
 
     Args:
         path: the file.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "history.jsonl"
+        ...     logger = JsonLinesLogger(path)
+        ...     logger.start(FitStart(["sold"], 10, 1, 0, []))
+        ...     logger.epoch({"epoch": 0})
+        ...     json.loads(path.read_text())
+        {'epoch': 0}
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -108,6 +134,13 @@ class TensorBoardLogger:
 
     Raises:
         MissingExtraError: if tensorboard is not installed.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     logger = TensorBoardLogger(folder)
+        ...     logger.start(FitStart(["sold"], 10, 1, 0, []))
+        ...     logger.finish()
     """
 
     def __init__(self, folder: str | Path) -> None:

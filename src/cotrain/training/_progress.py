@@ -19,6 +19,10 @@ class ProgressLogger:
     Args:
         console: where to draw; default: standard error.
         title: what stands before the bar.
+
+    Example:
+        >>> ProgressLogger.wanted(False)
+        []
     """
 
     def __init__(self, console: Console | None = None, title: str = "training") -> None:

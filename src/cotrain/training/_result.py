@@ -19,6 +19,10 @@ class FitResult:
         best_epoch: criterion ("combined" or a task) -> epoch, counted from 0.
         history: one record per epoch, without times, so that equal fits have equal histories.
         skipped: task -> steps in which its loss or gradient was not finite and was left out.
+
+    Example:
+        >>> FitResult([{}], {"sold": 0}, {"combined": 3}, [], {}).best_epoch["combined"]
+        3
     """
 
     weights: list[Weights]

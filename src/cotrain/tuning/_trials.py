@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, final
 
 from cotrain._base import CotrainError
 from cotrain.configuration import construct_class
-from cotrain.jobs import Leases, start_worker
-from cotrain.learner import Configuration, SplitTable, validation_gains
+from cotrain.jobs import Leases
+from cotrain.jobs._worker_process import start_worker
+from cotrain.learner import Configuration, SplitTable
 from cotrain.learner._fitting import FitOptions
 from cotrain.learner._learner import fit_learner
+from cotrain.learner._validation_gains import validation_gains
 from cotrain.training import FitStart
 from cotrain.tuning._search_space import SearchDimension
 from cotrain.tuning._study import ask, fail_abandoned, open_storage, open_study, was_killed

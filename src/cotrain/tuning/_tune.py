@@ -52,6 +52,12 @@ def tune(
         DataError: there are no validation rows.
         MissingExtraError: optuna is not installed.
         RunError: the folder holds another search, or no trial has succeeded.
+
+    Example:
+        `configuration` has `tune: {trials: 20, fields: {training.learning_rate: {low: 1e-4, high: 1e-2}}}`.
+
+        >>> def trials_of(configuration: Configuration, folder: Path) -> int:
+        ...     return len(tune(configuration, folder, workers=2)["trials"])
     """
     tuning = construct_class(Tuning, configuration.tune, "tune")
     fields = tuning.all_fields(configuration)

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cotrain._base import DataError, InvalidArgumentError, numpy_generator
-from cotrain.data import Schema, TypedTable, infer_tasks, read_cells, read_table, require_types
+from cotrain.data import Schema, TypedTable, infer_tasks, read_cells, read_table
 from cotrain.data._missing import WORDS
+from cotrain.data._table import require_types
 from cotrain.tasks import Binary, Multiclass
 
 

@@ -7,7 +7,7 @@ from cotrain import tasks as kinds
 from cotrain.learner import Preprocessor
 from cotrain.learner._architecture import Architecture
 from cotrain.networks import ESMM, HardSharing, MMoE, TableEncoder
-from cotrain.training import copy_weights
+from cotrain.training._best_weights import copy_weights
 
 FRAME = pl.DataFrame({"x": [0.1, 0.2, 0.3, 0.4], "a": [0, 1, 0, 1], "b": [1, 0, 0, 1]})
 

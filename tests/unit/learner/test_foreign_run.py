@@ -13,7 +13,8 @@ import yaml
 
 import cotrain as ct
 from cotrain._base import ConfigError, CotrainError
-from cotrain.learner import Configuration, seal_run
+from cotrain.learner import Configuration
+from cotrain.learner._run_folder import seal_run
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import torch
 
 import cotrain as ct
 from cotrain._base import ConfigError, DataError, InvalidArgumentError, RunError
-from cotrain.learner import seal_run
+from cotrain.learner._run_folder import seal_run
 
 
 def films(n_rows=120, seed=0):

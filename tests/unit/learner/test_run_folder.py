@@ -8,10 +8,9 @@ import pytest
 
 import cotrain as ct
 from cotrain._base import RunError
-from cotrain.learner import count_seen_rows, seal_run
 from cotrain.learner._fitting import FitOptions
 from cotrain.learner._learner import fit_learner
-from cotrain.learner._run_folder import SEALED, prepare_run_folder
+from cotrain.learner._run_folder import SEALED, count_seen_rows, prepare_run_folder, seal_run
 
 
 def films(seed=0, n_rows=60):

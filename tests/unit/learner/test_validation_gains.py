@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from cotrain.learner import Preprocessor, validation_gains, validation_score
+from cotrain.learner import Preprocessor
+from cotrain.learner._validation_gains import validation_gains, validation_score
 from cotrain.tasks import Binary, Regression
 
 

@@ -2,7 +2,7 @@ import math
 
 import torch
 
-from cotrain.training import BestWeights
+from cotrain.training._best_weights import BestWeights
 
 
 def copy_of(value):

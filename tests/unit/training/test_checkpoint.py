@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from cotrain._base import RunError
-from cotrain.training import Checkpoints, read_checkpoint, write_checkpoint
-from cotrain.training._checkpoint import VERSION
+from cotrain.training._checkpoint import VERSION, Checkpoints, read_checkpoint, write_checkpoint
 
 
 def test_round_trip(tmp_path):

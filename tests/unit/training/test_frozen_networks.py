@@ -8,7 +8,9 @@ import torch
 
 from cotrain._base import InputSpec, InvalidArgumentError
 from cotrain.networks import MMoE, MultiTaskNetwork, TableEncoder
-from cotrain.training import FrozenNetworks, copy_weights, outputs_of
+from cotrain.training import FrozenNetworks
+from cotrain.training._best_weights import copy_weights
+from cotrain.training._predict import outputs_of
 
 TASKS = ["a", "b"]
 

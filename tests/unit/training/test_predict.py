@@ -2,7 +2,7 @@ import torch
 
 from cotrain._base import InputSpec
 from cotrain.networks import MLP, HardSharing, MultiTaskNetwork
-from cotrain.training import outputs_of
+from cotrain.training._predict import outputs_of
 
 
 class Noted(torch.nn.Linear):

@@ -21,6 +21,10 @@ class CheckReport:
         coverage: task -> part of the split -> labelled rows.
         columns: one record per column that is no target.
         problems: records with severity, check, subject, sentence and values, the gravest first.
+
+    Example:
+        >>> CheckReport(100, 5, {"sold": "Binary"}, {}, [], []).to_json()["n_unlabelled"]
+        5
     """
 
     n_rows: int
@@ -40,6 +44,19 @@ def check_data(configuration: Configuration) -> CheckReport:
 
     Raises:
         DataError: the data cannot be read or learned from at all.
+
+    Example:
+        >>> import tempfile
+        >>> import polars as pl
+        >>> from cotrain.learner import Configuration
+        >>> frame = pl.DataFrame({"x": [i % 7 for i in range(80)], "price": [i % 7 + 0.5 for i in range(80)]})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     frame.write_csv(f"{folder}/table.csv")
+        ...     task = {"kind": "Regression", "name": "price"}
+        ...     values = {"data": f"{folder}/table.csv", "tasks": [task], "references": "constant"}
+        ...     configuration = Configuration.from_config(values)
+        ...     check_data(configuration).n_rows
+        80
     """
     split, tasks = SplitTable.of(configuration), configuration.learner.tasks
     targets = [column for task in tasks for column in task.columns]

@@ -22,6 +22,10 @@ class TaskVerdict:
         difference: value of the joint network minus that of the single-task network, in the metric's unit,
             positive = joint is better; `None` where there is none.
         interval: 95 % paired bootstrap interval of the difference over the test rows.
+
+    Example:
+        >>> TaskVerdict("sold", "auroc", "helped", "sold: helped.", 0.05, (0.02, 0.08)).word
+        'helped'
     """
 
     task: str
@@ -49,6 +53,10 @@ class RunResult:
         skipped: task -> steps left out because a loss or gradient was not finite.
         diagnostics: task -> calibration, confusion or residuals on the test rows.
         versions: package -> version that the run was made with.
+
+    Example:
+        >>> RunResult(EvaluationTable([]), [], None, "", {}, {"train": 56}, {}, {}, {}).to_json()["n_rows"]
+        {'train': 56}
     """
 
     table: EvaluationTable

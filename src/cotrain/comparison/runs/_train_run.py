@@ -17,9 +17,10 @@ from cotrain.comparison._references import single_task_learners, trees_table
 from cotrain.comparison._verdict import verdicts
 from cotrain.comparison.runs._result import RunResult, TaskVerdict
 from cotrain.evaluation import EvaluationTable, delta_m_of, diagnostics
-from cotrain.learner import METRICS, Configuration, Learner, SplitTable, seal_run
+from cotrain.learner import METRICS, Configuration, Learner, SplitTable
 from cotrain.learner._fitting import FitOptions
 from cotrain.learner._learner import fit_learner
+from cotrain.learner._run_folder import seal_run
 from cotrain.training import Logger, ProgressLogger, TensorBoardLogger
 
 Message = Callable[[str], None]
@@ -51,6 +52,20 @@ def train_run(
     Raises:
         DataError: the data cannot be learned from.
         RunError: the folder holds a run that would be lost, or none to resume.
+
+    Example:
+        >>> import tempfile
+        >>> import polars as pl
+        >>> from cotrain.learner import Configuration
+        >>> frame = pl.DataFrame({"x": [i % 7 for i in range(80)], "price": [i % 7 + 0.5 for i in range(80)]})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     frame.write_csv(f"{folder}/table.csv")
+        ...     task = {"kind": "Regression", "name": "price"}
+        ...     values = {"data": f"{folder}/table.csv", "tasks": [task], "training": {"epochs": 1}}
+        ...     configuration = Configuration.from_config(values)
+        ...     result = train_run(configuration, Path(folder) / "run", progress=False)
+        >>> result.n_rows["train"], result.verdicts[0].task
+        (56, 'price')
     """
     with write_lock(folder):
         outcome = _fit_and_compare(

@@ -10,7 +10,17 @@ from torch import Tensor
 
 
 class Calibrator(ABC):
-    """Maps probabilities to such as held-out labels bear out. One is made for each task and peer."""
+    """Maps probabilities to such as held-out labels bear out. One is made for each task and peer.
+
+    Example:
+        >>> import torch
+        >>> from cotrain.cotraining import Temperature
+        >>> sure = torch.tensor([0.99, 0.01]).expand(40, 1, 2)
+        >>> truth = (torch.arange(40)[:, None] % 4 == 0).long()  # a quarter of them is wrong
+        >>> calibrated = Temperature().fit(sure, truth, torch.ones(40, 1, dtype=torch.bool)).apply(sure)
+        >>> bool(calibrated[0, 0, 0] < 0.9)
+        True
+    """
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:

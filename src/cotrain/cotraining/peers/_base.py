@@ -17,7 +17,18 @@ from cotrain.training import Examples
 
 
 class FittedPeer(ABC):
-    """A peer after a fit."""
+    """A peer after a fit.
+
+    Example:
+        >>> import torch
+        >>> class Coin(FittedPeer):
+        ...     updates = 0
+        ...     def predictions(self, inputs):
+        ...         n_rows = len(inputs["numbers"])
+        ...         return {"sold": Prediction(torch.full((n_rows, 1, 2), 0.5))}
+        >>> Coin().predictions({"numbers": torch.zeros(3, 1)})["sold"].confidence().flatten().tolist()
+        [0.5, 0.5, 0.5]
+    """
 
     #: Optimiser steps that the fit took; 0 for estimators, which have none.
     updates: int
@@ -38,6 +49,14 @@ class Peer(ABC):
         kin: equal for peers that differ by chance alone, such as networks that differ in their initial
             weights; what is found out of one by fitting it on parts of the labels holds for all. `None`: it
             has no kin.
+
+    Example:
+        >>> from cotrain.tasks import Binary
+        >>> class Never(Peer):
+        ...     def fit(self, examples, validation, key, cache, *, true=None):
+        ...         raise ValueError("it cannot learn")
+        >>> Never("a coin", [Binary("sold")]).kin
+        'a coin'
     """
 
     def __init__(self, name: str, tasks: Sequence[Task], kin: Hashable = None) -> None:

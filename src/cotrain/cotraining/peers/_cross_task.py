@@ -29,6 +29,14 @@ class CrossTaskPeer(Peer):
     Args:
         name: see `Peer`.
         source: peer of two or more tasks that gives the outputs.
+
+    Example:
+        >>> from sklearn.linear_model import LogisticRegression, Ridge
+        >>> from cotrain.tasks import Binary, Regression
+        >>> tasks = [Binary("sold"), Regression("price")]
+        >>> source = EstimatorPeer("linear", tasks, LogisticRegression(), Ridge())
+        >>> [task.name for task in CrossTaskPeer("maps", source).tasks]
+        ['sold', 'price']
     """
 
     def __init__(self, name: str, source: Peer) -> None:

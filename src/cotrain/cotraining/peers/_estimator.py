@@ -48,6 +48,12 @@ class EstimatorPeer(Peer):
 
     Raises:
         InvalidArgumentError: a task needs an estimator that was not given, or that has no probabilities.
+
+    Example:
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from cotrain.tasks import Binary
+        >>> EstimatorPeer("linear", [Binary("sold")], LogisticRegression()).name
+        'linear'
     """
 
     def __init__(

@@ -21,7 +21,8 @@ from cotrain.cotraining.views._augmentation import Noise
 from cotrain.cotraining.views._view import View
 from cotrain.networks import Encoder, MultiTaskNetwork
 from cotrain.tasks import Task
-from cotrain.training import Examples, Fit, FitResult, FrozenNetworks, Training, Weights
+from cotrain.training import Examples, Fit, FitResult, FrozenNetworks, Training
+from cotrain.training._best_weights import Weights
 
 #: Makes a fresh network for these tasks, with initial weights that the name chooses. A third argument, given
 #: only where a strategy has encoders of its own, is the encoder to use.
@@ -48,6 +49,15 @@ class NetworkPeer(OnlinePeer):
             rows with a true label.
         true_per_batch: rows with a true label in a batch, on average and at least, ≥ 0.
         encoder: in the place of what `build` uses otherwise.
+
+    Example:
+        >>> from cotrain.balancing import Equal
+        >>> from cotrain.tasks import Binary
+        >>> def build(name, tasks, encoder):
+        ...     raise NotImplementedError("makes a MultiTaskNetwork")
+        >>> peer = NetworkPeer("first", [Binary("sold")], build=build, balancer=Equal(), settings=Training())
+        >>> peer.name
+        'first'
     """
 
     def __init__(
@@ -181,6 +191,20 @@ class FittedNetwork(FittedPeer):
         result: of the fit.
         view: what it sees; `None`: everything.
         updates: optimiser steps that the fit took.
+
+    Example:
+        >>> from cotrain.networks import HardSharing, InputSpec, MLP
+        >>> from cotrain.tasks import Binary
+        >>> import polars as pl
+        >>> task = Binary("sold")
+        >>> task.fit(pl.DataFrame({"sold": [True, False, True, False]}))
+        >>> spec = InputSpec(tensors={"inputs": (3,)})
+        >>> sharing = HardSharing().build(lambda: MLP(hidden=(8,)).build(spec), ["sold"])
+        >>> model = MultiTaskNetwork(sharing, {"sold": task.head(8)})
+        >>> result = FitResult([model.state_dict()], {"sold": 0}, {}, [], {})
+        >>> peer = FittedNetwork([task], model, result, updates=0)
+        >>> peer.predictions({"inputs": torch.zeros(2, 3)})["sold"].probabilities.shape
+        torch.Size([2, 1, 2])
     """
 
     def __init__(

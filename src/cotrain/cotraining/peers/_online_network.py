@@ -11,7 +11,9 @@ from cotrain.cotraining._predictions import Prediction, prediction_of_output
 from cotrain.cotraining.peers._base import FittedPeer, OnlineModel
 from cotrain.cotraining.views._view import View
 from cotrain.tasks import Task
-from cotrain.training import Examples, Fit, Weights, copy_weights, outputs_of
+from cotrain.training import Examples, Fit
+from cotrain.training._best_weights import Weights, copy_weights
+from cotrain.training._predict import outputs_of
 
 
 @final

@@ -11,7 +11,8 @@ from torch import Tensor
 from cotrain._base import InvalidArgumentError, RunError
 from cotrain.cotraining.peers import FittedPeer, Online, OnlineModel, OnlinePeer, Peer
 from cotrain.cotraining.rounds._pseudo_labels import LabellingResult, with_pseudo_labels
-from cotrain.training import Checkpoints, Examples, read_checkpoint
+from cotrain.training import Examples
+from cotrain.training._checkpoint import Checkpoints, read_checkpoint
 
 #: Least time between two checkpoints within a pass, of which there are none.
 SECONDS = 30.0

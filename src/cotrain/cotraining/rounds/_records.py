@@ -35,6 +35,11 @@ class TaskRound:
         before: that of the round before.
         after: that of this round.
         note: why nothing was accepted, or what was refused; "" if all went well.
+
+    Example:
+        >>> one = TaskRound("sold", 12, 0.1, {"yes": 12}, 0.9, float("nan"), 0.99, 0.8, 0.8, 0.82, "")
+        >>> one.accepted, "true_accuracy" in one.to_json()
+        (12, False)
     """
 
     task: str
@@ -57,7 +62,13 @@ class TaskRound:
 @final
 @dataclass(frozen=True)
 class RoundRecord:
-    """One round: its number, its tasks, and the optimiser steps of each peer's fit."""
+    """One round: its number, its tasks, and the optimiser steps of each peer's fit.
+
+    Example:
+        >>> one = TaskRound("sold", 12, 0.1, {"yes": 12}, 0.9, float("nan"), 0.99, 0.8, 0.8, 0.82, "")
+        >>> RoundRecord(1, [one], [300]).to_json()["tasks"]["sold"]["accepted"]
+        12
+    """
 
     round: int
     tasks: Sequence[TaskRound]

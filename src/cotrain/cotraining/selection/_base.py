@@ -21,6 +21,16 @@ class Candidates:
         agree: [N, T] bool: whether all teachers predict the same.
         prior: [T, C] shares of the classes among the true labels.
         progress: round / max_rounds, in (0, 1].
+
+    Example:
+        >>> import torch
+        >>> one = torch.ones(2, 1, dtype=torch.bool)
+        >>> made = Candidates(
+        ...     classes=torch.tensor([[0], [1]]), confidence=torch.tensor([[0.9], [0.6]]),
+        ...     free=one, agree=one, prior=torch.tensor([[0.5, 0.5]]), progress=1.0,
+        ... )
+        >>> made.confidence.argmax().item()
+        0
     """
 
     classes: Tensor
@@ -32,7 +42,21 @@ class Candidates:
 
 
 class Selector(ABC):
-    """Chooses which candidates become pseudo-labels. It has no memory: each round decides anew."""
+    """Chooses which candidates become pseudo-labels. It has no memory: each round decides anew.
+
+    Example:
+        A rule of one's own: whatever all teachers agree on.
+
+        >>> import torch
+        >>> class Unanimous(Selector):
+        ...     def select(self, candidates):
+        ...         return candidates.free & candidates.agree
+        >>> free = torch.ones(2, 1, dtype=torch.bool)
+        >>> agree = torch.tensor([[True], [False]])
+        >>> given = Candidates(free.long(), free.float(), free, agree, torch.ones(1, 2) / 2, 1.0)
+        >>> Unanimous().select(given).flatten().tolist()
+        [True, False]
+    """
 
     @abstractmethod
     def select(self, candidates: Candidates) -> Tensor:

@@ -14,7 +14,12 @@ from cotrain.tasks import Task
 
 
 class PeerFactory(Protocol):
-    """Makes the peers that a strategy asks for, from what the user has chosen otherwise."""
+    """Makes the peers that a strategy asks for, from what the user has chosen otherwise.
+
+    Example:
+        >>> def names_of(factory: PeerFactory) -> list[str]:
+        ...     return [factory.network(f"network {number}").name for number in (1, 2)]
+    """
 
     @property
     def tasks(self) -> list[Task]:
@@ -67,6 +72,21 @@ class Strategy(ABC):
 
     Every strategy has a `selector` and says whether the teachers' probabilities are brought to the class
     shares of the true labels (`align`) before it chooses.
+
+    Example:
+        A strategy of one's own: two networks, and each learns from the other.
+
+        >>> from cotrain.cotraining import Threshold
+        >>> class Pair(Strategy):
+        ...     selector, align = Threshold(0.9), False
+        ...     def peers(self, factory):
+        ...         return [factory.network("one"), factory.network("two")]
+        ...     def teachers(self, learner, n_peers):
+        ...         return [1 - learner]
+        ...     def answering(self, n_peers):
+        ...         return [0, 1]
+        >>> Pair().teachers(0, 2)
+        [1]
     """
 
     selector: Selector

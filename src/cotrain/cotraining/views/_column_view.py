@@ -18,6 +18,15 @@ def column_view(schema: Schema, shown: Collection[str]) -> View:
     Args:
         schema: fitted.
         shown: names of input columns.
+
+    Example:
+        >>> import polars as pl
+        >>> from cotrain.data import Schema
+        >>> frame = pl.DataFrame({"a": [0.5, 1.5, 2.5], "b": [3.5, 1.5, 2.5]})
+        >>> schema = Schema.infer(frame).fit(frame)
+        >>> view = column_view(schema, {"a"})
+        >>> view.seen["numbers"].tolist()
+        [True, False]
     """
     values = [column.name in shown for column in schema.columns for _ in range(column.n_numbers)]
     flags = [column.name in shown for column in schema.columns for _ in range(column.n_indicators)]

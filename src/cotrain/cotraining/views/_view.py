@@ -55,6 +55,11 @@ def random_views(shapes: Mapping[str, tuple[int, ...]], n_views: int, seed: int)
         shapes: name of a tensor -> shape of one row; a tensor of a single column goes to one view whole.
         n_views: how many, ≥ 2.
         seed: names the random stream.
+
+    Example:
+        >>> first, second = random_views({"numbers": (4,)}, 2, seed=0)
+        >>> int(first.seen["numbers"].sum()), bool((first.seen["numbers"] ^ second.seen["numbers"]).all())
+        (2, True)
     """
     generator = numpy_generator(seed, "random views")
     views: list[dict[str, Tensor]] = [{} for _ in range(n_views)]

@@ -27,6 +27,10 @@ class Problem:
         subject: the task or column concerned.
         sentence: what was found and what to do.
         values: the figures behind it, as plain JSON values.
+
+    Example:
+        >>> Problem("warning", "duplicates", "table", "3 rows stand twice: drop them.").severity
+        'warning'
     """
 
     severity: Severity
@@ -44,6 +48,11 @@ class Labels:
         task: a copy of the task that has learned its coding from all rows.
         targets: [N, T] in the coding of the task.
         mask: [N, T], True = labelled.
+
+    Example:
+        >>> from cotrain.tasks import Regression
+        >>> Labels(Regression("price"), np.zeros((2, 1)), np.ones((2, 1), bool)).is_classes
+        False
     """
 
     task: Task
@@ -57,7 +66,14 @@ class Labels:
 
 
 def read_labels(frame: pl.DataFrame, tasks: Sequence[Task]) -> tuple[list[Labels], list[Problem]]:
-    """Return the labels of the tasks that can be read, and a problem for each one that cannot."""
+    """Return the labels of the tasks that can be read, and a problem for each one that cannot.
+
+    Example:
+        >>> from cotrain.tasks import Regression
+        >>> labels, problems = read_labels(pl.DataFrame({"price": [1.0, None, 3.0]}), [Regression("price")])
+        >>> labels[0].mask.flatten().tolist(), problems
+        ([True, False, True], [])
+    """
     labels, problems = [], []
     for task in tasks:
         fitted = copy.deepcopy(task)

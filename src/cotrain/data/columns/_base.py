@@ -25,6 +25,10 @@ class Parts:
         indicators: float32 [B, m], 1 where the value is missing.
         codes: int64 [B, c], each in [0, cardinality).
         tokens: int64 [B, M], each in [0, n_tokens), 0 = padding.
+
+    Example:
+        >>> Parts(numbers=np.zeros((5, 1), np.float32)).codes is None
+        True
     """
 
     numbers: np.ndarray | None = None

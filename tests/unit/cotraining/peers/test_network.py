@@ -11,7 +11,9 @@ from cotrain import tasks as kinds
 from cotrain._base import InputSpec
 from cotrain.cotraining import FittedNetwork
 from cotrain.networks import HardSharing, MultiTaskNetwork, TableEncoder
-from cotrain.training import FitResult, copy_weights, outputs_of
+from cotrain.training import FitResult
+from cotrain.training._best_weights import copy_weights
+from cotrain.training._predict import outputs_of
 
 INPUTS = {"numbers": torch.randn(6, 2, generator=torch.Generator().manual_seed(0))}
 
