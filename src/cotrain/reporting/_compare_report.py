@@ -33,6 +33,13 @@ def comparison_report(name: str, results: Results, config_text: str) -> str:
 
     Raises:
         MissingExtraError: the extra `report` is not installed.
+
+    Example:
+        >>> import json
+        >>> from pathlib import Path
+        >>> def page_of(folder: Path) -> str:
+        ...     results = json.loads((folder / "results.json").read_text())
+        ...     return comparison_report("films", results, (folder / "config.yaml").read_text())
     """
     pen = Pen()
     chosen, n_seeds = results["chosen"], len(results["seeds"])

@@ -45,6 +45,14 @@ def run_report(
 
     Raises:
         MissingExtraError: the extra `report` is not installed.
+
+    Example:
+        >>> import json
+        >>> from pathlib import Path
+        >>> def page_of(folder: Path, config: dict) -> str:
+        ...     metrics = json.loads((folder / "metrics.json").read_text())
+        ...     history = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+        ...     return run_report("films", metrics, history, config, config_text="")
     """
     pen = Pen()
     selecting = selecting_rows(metrics["rows"])

@@ -51,7 +51,10 @@ def _rounded_away(targets: np.ndarray, centre: float) -> float:
     A network rounds standardised values, by their distance from the centre; whoever hands over float32
     rounds by the size of the values, though far from 0 that must not hide what differs.
     """
-    width = float(np.median(np.abs(targets - centre)))
+    away = np.abs(targets - centre)
+    # Where more than half of the targets are equal, only the rest has a width.
+    away = away[away > 0]
+    width = float(np.median(away)) if len(away) else 0.0
     return float(np.clip(ROUNDING * abs(centre), ROUNDING * width, width / 1000))
 
 

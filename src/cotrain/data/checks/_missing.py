@@ -27,8 +27,8 @@ def check_missing(table: TypedTable) -> list[Problem]:
         total = sum(counts.values())
         shown = ", ".join(f"{word!r} ({count:,})" for word, count in counts.items())
         sentence = (
-            f"Column {column!r} has {total:,} cell{'s' * (total > 1)} taken for missing: {shown}; is one a "
-            f"value? Then list the others under missing: {{{column}: [...]}}."
+            f"Column {column!r} has {total:,} cell{'s' * (total > 1)} taken for missing: {shown}; if one "
+            f"is a value, list the others under missing: {{{column}: [...]}}."
         )
         problems.append(Problem("note", "missing", column, sentence, {"counts": counts}))
     return problems
