@@ -30,7 +30,6 @@ from cotrain.balancing._grad_drop import GradDrop
 from cotrain.balancing._grad_norm import GradNorm
 from cotrain.balancing._gradvac import GradVac
 from cotrain.balancing._gramian_rule import GramianRule
-from cotrain.balancing._head_weights import head_weights
 from cotrain.balancing._igb import IGB
 from cotrain.balancing._imtl import IMTL
 from cotrain.balancing._imtl_gradient import IMTLGradient
@@ -59,7 +58,7 @@ from cotrain.balancing._smooth_tchebycheff_set import SmoothTchebycheffSet
 from cotrain.balancing._smoothed import Smoothed
 from cotrain.balancing._soft_adapt import SoftAdapt
 from cotrain.balancing._static import Static
-from cotrain.balancing._step_decision import StepDecision
+from cotrain.balancing._step_decision import StepDecision, head_weights
 from cotrain.balancing._trimmed_mean import TrimmedMean
 from cotrain.balancing._uncertainty import Uncertainty
 from cotrain.balancing._uncertainty_soft import UncertaintySoft
