@@ -4,14 +4,42 @@ from __future__ import annotations
 
 from cotrain.gradients.graph._boundary_gradients import BoundaryGradients
 from cotrain.gradients.graph._inspection import RETAINED, GraphInspection, watched
-from cotrain.gradients.graph._task_graph import TaskGraph
+from cotrain.gradients.graph._task_graph import SHARED, TaskGraph
 from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._cost import cheaper, estimate
 from cotrain.gradients.rules._row_sparsity import RowSparsity, touched_rows
 from cotrain.gradients.sources._base import GradientRequest, GradientSource, TaskGradients
-from cotrain.gradients.sources._disjoint import has_disjoint_rows, may_pick_rows, open_disjoint
+from cotrain.gradients.sources._disjoint import has_disjoint_rows, open_disjoint
 from cotrain.gradients.sources._exact import ExactSource
 from cotrain.gradients.sources._ghost import open_ghost
+
+#: What keeps every row of the batch in a task's loss, if it reads them all.
+_ALL_ROWS = frozenset(
+    {
+        "AccumulateGrad",
+        "AddBackward0",
+        "AddmmBackward0",
+        "DivBackward0",
+        "GeluBackward0",
+        "MeanBackward0",
+        "MeanBackward1",
+        "MmBackward0",
+        "MseLossBackward0",
+        "PowBackward0",
+        "ReluBackward0",
+        "RsubBackward1",
+        "SigmoidBackward0",
+        "SqueezeBackward0",
+        "SqueezeBackward1",
+        "SubBackward0",
+        "SumBackward0",
+        "SumBackward1",
+        "TBackward0",
+        "TanhBackward0",
+        "UnsqueezeBackward0",
+        "ViewBackward0",
+    }
+)
 
 
 class AutoSource(GradientSource):
@@ -68,3 +96,14 @@ class AutoSource(GradientSource):
             gradients = open_ghost(graph, cotangents, asked, self._workspace, touched_KB)
         gradients.why = why
         return gradients
+
+
+def may_pick_rows(graph: TaskGraph) -> bool:
+    """Return whether a task's own part may leave out rows: by an index, a mask, a label that is missing."""
+    for node, task in graph.owner.items():
+        if task != SHARED and type(node).__name__ not in _ALL_ROWS:
+            scalar = type(node).__name__ == "MulBackward0" and not node._input_metadata[0].shape
+            column = type(node).__name__ == "SelectBackward0" and node._saved_dim != 0
+            if not scalar and not column:
+                return True
+    return False

@@ -13,7 +13,7 @@ from cotrain._base import InvalidArgumentError
 from cotrain.gradients._shared_parameters import GradWriter
 from cotrain.gradients.graph._boundary_gradients import BoundaryGradients
 from cotrain.gradients.graph._inspection import GraphInspection
-from cotrain.gradients.graph._task_graph import SHARED, Node, TaskGraph
+from cotrain.gradients.graph._task_graph import Node, TaskGraph
 from cotrain.gradients.rules._batched_backward import in_order
 from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._gramian_terms import WeightedSum, inner
@@ -60,46 +60,6 @@ class DisjointSource(GradientSource):
         if isinstance(found, str):
             raise InvalidArgumentError(f"source='disjoint' does not fit this batch: {found} Use 'ghost'.")
         return found
-
-
-#: What keeps every row of the batch in a task's loss, if it reads them all.
-_ALL_ROWS = frozenset(
-    {
-        "AccumulateGrad",
-        "AddBackward0",
-        "AddmmBackward0",
-        "DivBackward0",
-        "GeluBackward0",
-        "MeanBackward0",
-        "MeanBackward1",
-        "MmBackward0",
-        "MseLossBackward0",
-        "PowBackward0",
-        "ReluBackward0",
-        "RsubBackward1",
-        "SigmoidBackward0",
-        "SqueezeBackward0",
-        "SqueezeBackward1",
-        "SubBackward0",
-        "SumBackward0",
-        "SumBackward1",
-        "TBackward0",
-        "TanhBackward0",
-        "UnsqueezeBackward0",
-        "ViewBackward0",
-    }
-)
-
-
-def may_pick_rows(graph: TaskGraph) -> bool:
-    """Return whether a task's own part may leave out rows: by an index, a mask, a label that is missing."""
-    for node, task in graph.owner.items():
-        if task != SHARED and type(node).__name__ not in _ALL_ROWS:
-            scalar = type(node).__name__ == "MulBackward0" and not node._input_metadata[0].shape
-            column = type(node).__name__ == "SelectBackward0" and node._saved_dim != 0
-            if not scalar and not column:
-                return True
-    return False
 
 
 def has_disjoint_rows(
