@@ -154,3 +154,9 @@ class Pass(ABC):
             return False
         host.run(weights_K, factors_K, context.scaled)
         return True
+
+
+def scaled_to_number(weights_K: Tensor) -> Tensor:
+    """Scale weights on the device so that they add up to the number of those that are not 0."""
+    total = weights_K.sum()
+    return weights_K * (weights_K.count_nonzero() / torch.where(total > 0, total, 1))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
 from cotrain.balancing import Equal, Needs
 from cotrain.gradients._distributed import averaged_grads, connected, share_losses
 from cotrain.gradients.backward._weighted_loss import weighted_loss
-from cotrain.gradients.passes._base import Pass, PassResult, Step
+from cotrain.gradients.passes._base import Pass, PassResult, Step, scaled_to_number
 
 
 class LossPass(Pass):
@@ -43,9 +40,3 @@ class LossPass(Pass):
             # One pass for both: under DistributedDataParallel a second one would not be averaged.
             context.scaled(total if regulariser is None else total + regulariser).backward()
         return result
-
-
-def scaled_to_number(weights_K: Tensor) -> Tensor:
-    """Scale weights on the device so that they add up to the number of those that are not 0."""
-    total = weights_K.sum()
-    return weights_K * (weights_K.count_nonzero() / torch.where(total > 0, total, 1))

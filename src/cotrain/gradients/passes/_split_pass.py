@@ -13,8 +13,7 @@ from cotrain.gradients._shared_parameters import grads_set_aside, own_leaves
 from cotrain.gradients._step_losses import StepLosses
 from cotrain.gradients.backward._weighted_loss import split_weighted_loss, weighted_loss
 from cotrain.gradients.graph._task_graph import TaskGraph
-from cotrain.gradients.passes._base import Pass, PassResult, Step, with_all_ranks
-from cotrain.gradients.passes._loss_pass import scaled_to_number
+from cotrain.gradients.passes._base import Pass, PassResult, Step, scaled_to_number, with_all_ranks
 
 
 class SplitPass(Pass):
