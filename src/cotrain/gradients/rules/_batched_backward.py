@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 import torch
 from torch import Tensor
 
+from cotrain.gradients.graph._boundary_gradients import BoundaryGradients
 from cotrain.gradients.graph._task_graph import Edge, Node, TaskGraph
 from cotrain.gradients.rules import _linear_and_elementwise as rules
+from cotrain.gradients.rules._backward_context import BackwardContext, Grads, Rule
 from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._gramian_terms import DirectTerm, Term
-from cotrain.gradients.rules._linear_and_elementwise import BackwardContext, Emit, Grads
 from cotrain.gradients.rules._normalisation import batch_norm, convolution, layer_norm
 from cotrain.gradients.rules._row_sparsity import RowSparsity
 
@@ -26,8 +27,6 @@ _ROW_BY_ROW = frozenset(
         "ToCopyBackward0",
     }
 )
-
-Rule = Callable[[Node, Grads, BackwardContext, Emit], Grads | None]
 
 #: Nodes that read parameters.
 PARAMETER_RULES: dict[str, Rule] = {
@@ -102,6 +101,26 @@ def _layer_inputs(name: str, node: Node) -> list[bool]:
     if name in ("EmbeddingBackward0", "EmbeddingBagBackward0"):
         return [False]
     return [True] * len(node.next_functions)
+
+
+def stacked(cotangents: BoundaryGradients, n_tasks: int, workspace: BufferPool) -> dict[Edge, Tensor]:
+    """Return the tasks' gradients [K, ...] at every entrance, 0 for tasks that have none there.
+
+    They are owned by the workspace and may be written over.
+    """
+    workspace.start()
+    result = {}
+    for edge, tasks in cotangents.entering.items():
+        first = next(iter(tasks.values()))
+        rows = workspace.take((n_tasks, *first.shape), first.like)
+        for task in range(n_tasks):
+            if task in tasks:
+                tasks[task].write(rows[task])
+            else:
+                rows[task].zero_()
+        tasks.clear()
+        result[edge] = workspace.own(rows)
+    return result
 
 
 def propagate(

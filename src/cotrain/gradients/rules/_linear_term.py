@@ -212,6 +212,20 @@ def paired(terms: Sequence[Term]) -> list[Term]:
     return [term for term in terms if id(term) not in counted]
 
 
+def terms_gramian(terms: list[Term], n_tasks: int, device: torch.device) -> Tensor:
+    """Return the K×K inner products of all terms together; uses of one parameter are added up first."""
+    groups: dict[int, list[Term]] = {}
+    for term in terms:
+        groups.setdefault(id(term.parameter), []).append(term)
+    total = torch.zeros(n_tasks, n_tasks, dtype=torch.float64, device=device)
+    for term in paired([group[0] for group in groups.values() if len(group) == 1]):
+        total += term.gramian()
+    for group in groups.values():
+        if len(group) > 1:
+            total += inner(torch.stack([term.rows() for term in group]).sum(0))
+    return total
+
+
 def _blocks(n_rows: int) -> list[tuple[int, int]]:
     """Return (start, stop) of the blocks of rows in which the lower half of a symmetric product is made."""
     if n_rows < MANY_ROWS:

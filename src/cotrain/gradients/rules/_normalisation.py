@@ -1,13 +1,13 @@
-"""Backward steps of normalisation and convolution nodes for K gradients at once; see `_node_rules`."""
+"""Backward steps of normalisation and convolution nodes for K gradients at once; see `_backward_context`."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
 from cotrain.gradients.graph._task_graph import Node
+from cotrain.gradients.rules._backward_context import BackwardContext, Emit, Grads
 from cotrain.gradients.rules._convolution_term import ConvTerm
 from cotrain.gradients.rules._gramian_terms import BiasTerm
-from cotrain.gradients.rules._linear_and_elementwise import BackwardContext, Emit, Grads
 
 
 def layer_norm(node: Node, grads: Grads, uses: BackwardContext, emit: Emit) -> Grads | None:

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from cotrain.gradients.graph._task_graph import Edge, Node, TaskGraph
+from cotrain.gradients.rules._backward_context import BackwardContext
 from cotrain.gradients.rules._batched_backward import PARAMETER_RULES, propagate
 from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._gramian_terms import Term
-from cotrain.gradients.rules._linear_and_elementwise import BackwardContext, linear, listed
+from cotrain.gradients.rules._linear_and_elementwise import linear, listed
 from cotrain.gradients.rules._recurrent_layer import FUSED_LSTM, fused_lstm
 from cotrain.gradients.rules._row_layout import RowPlan, Rows, RowsMixed, rows_of
 

@@ -16,8 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cotrain.gradients.graph._task_graph import Edge, Node, TaskGraph
+from cotrain.gradients.rules._backward_context import BackwardContext
 from cotrain.gradients.rules._buffer_pool import BufferPool
-from cotrain.gradients.rules._linear_and_elementwise import ELEMENTWISE, RESHAPES, BackwardContext
+from cotrain.gradients.rules._linear_and_elementwise import ELEMENTWISE, RESHAPES
 from cotrain.gradients.rules._recurrent_layer import FUSED_LSTM, N_PARAMETERS
 
 Shape = tuple[int, ...]

@@ -14,9 +14,10 @@ from cotrain.gradients.graph._boundary_gradients import BoundaryGradients, separ
 from cotrain.gradients.graph._inspection import GraphInspection
 from cotrain.gradients.graph._structured_gradients import StackedLowRank, stack_low_rank
 from cotrain.gradients.graph._task_graph import Edge, TaskGraph
-from cotrain.gradients.rules._batched_backward import can_propagate, propagate
+from cotrain.gradients.rules._batched_backward import can_propagate, propagate, stacked
 from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._gramian_terms import WeightedSum, inner
+from cotrain.gradients.rules._linear_term import terms_gramian
 from cotrain.gradients.sources._base import (
     GradientRequest,
     GradientSource,
@@ -24,7 +25,6 @@ from cotrain.gradients.sources._base import (
     TaskSpecificGradients,
 )
 from cotrain.gradients.sources._exact import ExactSource
-from cotrain.gradients.sources._ghost import stacked, terms_gramian
 
 
 class RepresentationSource(GradientSource):

@@ -9,11 +9,11 @@ from torch import Tensor
 from cotrain.gradients._shared_parameters import GradWriter
 from cotrain.gradients.graph._boundary_gradients import BoundaryGradients
 from cotrain.gradients.graph._inspection import GraphInspection
-from cotrain.gradients.graph._task_graph import Edge, TaskGraph
-from cotrain.gradients.rules._batched_backward import mixing_node, propagate
+from cotrain.gradients.graph._task_graph import TaskGraph
+from cotrain.gradients.rules._batched_backward import mixing_node, propagate, stacked
 from cotrain.gradients.rules._buffer_pool import BufferPool
-from cotrain.gradients.rules._gramian_terms import Term, WeightedSum, inner
-from cotrain.gradients.rules._linear_term import paired
+from cotrain.gradients.rules._gramian_terms import Term, WeightedSum
+from cotrain.gradients.rules._linear_term import terms_gramian
 from cotrain.gradients.rules._row_sparsity import RowSparsity, touched_rows
 from cotrain.gradients.sources._base import (
     GradientRequest,
@@ -95,40 +95,6 @@ def _kept(
         return None
     roots, n_rows = [edge[0] for edge in entering], touched_KB.shape[1]
     return RowSparsity(touched_KB, lambda: mixing_node(graph, roots, n_rows) is not None)
-
-
-def stacked(cotangents: BoundaryGradients, n_tasks: int, workspace: BufferPool) -> dict[Edge, Tensor]:
-    """Return the tasks' gradients [K, ...] at every entrance, 0 for tasks that have none there.
-
-    They are owned by the workspace and may be written over.
-    """
-    workspace.start()
-    result = {}
-    for edge, tasks in cotangents.entering.items():
-        first = next(iter(tasks.values()))
-        rows = workspace.take((n_tasks, *first.shape), first.like)
-        for task in range(n_tasks):
-            if task in tasks:
-                tasks[task].write(rows[task])
-            else:
-                rows[task].zero_()
-        tasks.clear()
-        result[edge] = workspace.own(rows)
-    return result
-
-
-def terms_gramian(terms: list[Term], n_tasks: int, device: torch.device) -> Tensor:
-    """Return the K×K inner products of all terms together; uses of one parameter are added up first."""
-    groups: dict[int, list[Term]] = {}
-    for term in terms:
-        groups.setdefault(id(term.parameter), []).append(term)
-    total = torch.zeros(n_tasks, n_tasks, dtype=torch.float64, device=device)
-    for term in paired([group[0] for group in groups.values() if len(group) == 1]):
-        total += term.gramian()
-    for group in groups.values():
-        if len(group) > 1:
-            total += inner(torch.stack([term.rows() for term in group]).sum(0))
-    return total
 
 
 class GhostGradients(TaskGradients):

@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from cotrain.gradients.graph._task_graph import TaskGraph
+from cotrain.gradients.rules._backward_context import BackwardContext
 from cotrain.gradients.rules._buffer_pool import BufferPool
-from cotrain.gradients.rules._linear_and_elementwise import BackwardContext
 
 K = 3
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from cotrain.gradients.rules._buffer_pool import BufferPool
-from cotrain.gradients.rules._gramian_terms import BiasTerm, WeightedSum
-from cotrain.gradients.rules._linear_term import LinearTerm
+from cotrain.gradients.rules._gramian_terms import BiasTerm, DirectTerm, WeightedSum
+from cotrain.gradients.rules._linear_term import LinearTerm, terms_gramian
 
 #: (rows, inputs, outputs): few rows and many, with wide layers (through rows) and narrow ones (directly).
 SIZES = [(7, 20, 30), (7, 2, 3), (100, 300, 200), (130, 6, 5)]
@@ -73,3 +73,15 @@ def test_a_broken_task_stays_in_its_own_row():
     gramian = term.gramian_by_rows(owner_R, 3)
     assert gramian[[0, 0, 2], [0, 2, 2]].isfinite().all()
     assert not gramian[1, 1].isfinite()
+
+
+def test_uses_of_one_parameter_are_added_up_before_they_are_multiplied():
+    weight, other = nn.Parameter(torch.zeros(4).double()), nn.Parameter(torch.zeros(2).double())
+    generator = torch.Generator().manual_seed(0)
+    direct, deltas, alone = (
+        torch.randn(*shape, generator=generator, dtype=torch.float64) for shape in ((2, 4), (2, 5, 4), (2, 2))
+    )
+    terms = [DirectTerm(weight, direct), DirectTerm(other, alone), BiasTerm(weight, deltas)]
+    rows = torch.cat([direct + deltas.sum(1), alone], 1)
+    torch.testing.assert_close(terms_gramian(terms, 2, torch.device("cpu")), rows @ rows.T)
+    assert not terms_gramian([], 2, torch.device("cpu")).any()

@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from cotrain.gradients.rules._gramian_terms import BiasTerm, DirectTerm
-from cotrain.gradients.sources._ghost import GhostSource, terms_gramian
+from cotrain.gradients.sources._ghost import GhostSource
 
 from ..networks import Net, jacobian
 from .steps import ask, assert_answers
@@ -98,15 +97,3 @@ def test_what_cannot_be_taken_apart_goes_to_the_exact_passes_and_says_why():
     gradients = GhostSource().open(ask(losses(), net.encoder.parameters()))
     assert gradients.said() == "exact: functions written in Python, or compiled ones"
     assert_answers(gradients, net.encoder, j)
-
-
-def test_uses_of_one_parameter_are_added_up_before_they_are_multiplied():
-    weight, other = nn.Parameter(torch.zeros(4).double()), nn.Parameter(torch.zeros(2).double())
-    generator = torch.Generator().manual_seed(0)
-    direct, deltas, alone = (
-        torch.randn(*shape, generator=generator, dtype=torch.float64) for shape in ((2, 4), (2, 5, 4), (2, 2))
-    )
-    terms = [DirectTerm(weight, direct), DirectTerm(other, alone), BiasTerm(weight, deltas)]
-    rows = torch.cat([direct + deltas.sum(1), alone], 1)
-    torch.testing.assert_close(terms_gramian(terms, 2, torch.device("cpu")), rows @ rows.T)
-    assert not terms_gramian([], 2, torch.device("cpu")).any()
