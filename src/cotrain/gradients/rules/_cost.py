@@ -19,7 +19,8 @@ HALF = 0.625
 SLOW = 2
 #: What it costs to write a number and to read it twice, in multiplications.
 WRITTEN = 50
-#: What the engine's call of one node costs, in multiplications (15 µs at 2·10¹⁰ a second).
+#: What the engine's call of one node costs, in multiplications. An estimate, not measured: 15 µs at 2·10¹⁰
+#: multiplications a second.
 _CALL = 300_000
 #: What a node run from Python costs: so many calls, and so many more per task. 8 layers of 64 units, B = 128:
 #: "exact" 2.3 and 3.5 plain steps for K = 2 and 8, "ghost" 3.5 and 3.6.
@@ -31,8 +32,8 @@ _SPREAD = 1.2
 #: K times the rows of a convolution fall out of the cache: measured 3.9 ("exact") against 5.4 ("ghost") plain
 #: steps for 16-32-64 channels at B = 32, K = 8, on one thread.
 _CONVOLVED = 1.5
-#: What a number of a layer's output costs beside the products: activation, norm, sum. Four blocks of width
-#: 128 with 1,024 rows: 60 ms a pass, 40 of them in products of 3.2·10⁹ multiplications.
+#: What a number of a layer's output costs beside the products: activation, norm, sum. An estimate, not
+#: measured.
 _ENTRY = 30
 #: "ghost" has to be cheaper by this to be worth more memory than "exact" takes.
 _MARGIN = 0.9
@@ -59,7 +60,10 @@ class Cost:
     memory: float
 
     def of_rows(self, share: float) -> Cost:
-        """Return the cost where a share of the rows is labelled; about a third of it does not shrink."""
+        """Return the cost where a share of the rows is labelled.
+
+        That a third of it does not shrink is an estimate, not measured.
+        """
         return Cost(self.time * (1 + 2 * share) / 3, self.memory)
 
 
