@@ -24,7 +24,7 @@ from cotrain.comparison._network_jobs import compare_scores, score_networks
 from cotrain.comparison._results import Entry, results_of
 from cotrain.comparison._settings import ComparisonSettings
 from cotrain.comparison._tree_jobs import score_trees
-from cotrain.configuration import construct_class
+from cotrain.configuration import construct_class, foreign_kinds
 from cotrain.jobs import PoolJob, Where
 from cotrain.learner import Configuration
 
@@ -165,7 +165,7 @@ def _entries(grid: Grid, swept: Swept) -> list[Entry]:
 def _score(grid: Grid, entries: list[Entry], names: list[str]) -> None:
     """Read the test rows for each finished method, then compare with the single-task networks."""
     learner = grid.configuration.learner.config()
-    parts = str(grid.data.folder)
+    parts, trusted = str(grid.data.folder), sorted(foreign_kinds(grid.configuration.config()))
     common = {"parts": parts, "config": learner, "left_out": grid.data.left_out}
     jobs: list[PoolJob] = []
     finished = [entry for entry in entries if entry.failed is None]
@@ -177,7 +177,7 @@ def _score(grid: Grid, entries: list[Entry], names: list[str]) -> None:
             models = [entry.models[number] for number in sorted(entry.models)]
             function, what = (
                 score_networks,
-                {"parts": parts, "models": models, "tasks": names},
+                {"parts": parts, "models": models, "tasks": names, "trusted": trusted},
             )
         entry.arrays = (
             grid.folder / "test" / f"{_key([grid.data.key, entry.method, _relative(what, grid)])}.npz"

@@ -15,12 +15,13 @@ import torch
 from cotrain._base import remove_leftovers, write_atomically, write_text_atomically
 from cotrain.comparison._pooled import PooledNetwork
 from cotrain.comparison._status_file import StatusLogger
-from cotrain.configuration import construct_class
+from cotrain.configuration import construct_class, foreign_kinds
 from cotrain.data import TypedTable
 from cotrain.evaluation import paired_bootstrap
 from cotrain.learner import Learner, Preprocessor
 from cotrain.learner._fitting import FitOptions
 from cotrain.learner._learner import fit_learner
+from cotrain.learner._run_folder import read_config
 from cotrain.learner._validation_gains import validation_score
 from cotrain.tasks import Task
 
@@ -82,7 +83,11 @@ def scores_of(task: Task, output: torch.Tensor) -> np.ndarray:
 
 
 def score_networks(
-    parts: str, output: str, models: Sequence[Mapping[str, str]], tasks: Sequence[str]
+    parts: str,
+    output: str,
+    models: Sequence[Mapping[str, str]],
+    tasks: Sequence[str],
+    trusted: Sequence[str] = (),
 ) -> None:
     """Read the test rows, once, and keep a finished contender's scores.
 
@@ -91,21 +96,24 @@ def score_networks(
         output: file to write: arrays "seed/task", both by number.
         models: for every seed: task -> folder of the model that predicts it.
         tasks: names of all tasks in order.
+        trusted: classes from outside this library that the configuration of the comparison names itself: a
+            model that was kept may name these, and no others.
     """
     test = pl.read_parquet(Path(parts) / "test.parquet")
     arrays: dict[str, np.ndarray] = {}
     for number, folders in enumerate(models):
         for folder in dict.fromkeys(folders.values()):
-            for name, scores in _scores_of_model(Path(folder), test).items():
+            for name, scores in _scores_of_model(Path(folder), test, set(trusted)).items():
                 arrays[f"{number}/{tasks.index(name)}"] = scores
     write_arrays(Path(output), arrays)
 
 
-def _scores_of_model(folder: Path, test: pl.DataFrame) -> dict[str, np.ndarray]:
+def _scores_of_model(folder: Path, test: pl.DataFrame, trusted: set[str]) -> dict[str, np.ndarray]:
     if PooledNetwork.is_in(folder):
-        network = PooledNetwork.load(folder)
+        network = PooledNetwork.load(folder, trusted)
         return network.scores(network.preprocessor.inputs(test))
-    learner = Learner.load(folder)
+    named = foreign_kinds(read_config(folder))
+    learner = Learner.load(folder, trust=bool(named) and named <= trusted)
     outputs = learner.outputs(test)
     return {task.name: scores_of(task, outputs[task.name]) for task in learner.preprocessor.tasks}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, final
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from cotrain._base import DataError, parameters_of, write_atomically, write_text_atomically
 from cotrain.balancing import Equal
-from cotrain.configuration import construct_class
+from cotrain.configuration import construct_class, foreign_kinds
 from cotrain.learner import Learner, Preprocessor
 from cotrain.networks import MultiTaskNetwork
 from cotrain.tasks import Task
@@ -138,10 +138,16 @@ class PooledNetwork:
         return (folder / "pooled.json").exists()
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote; nothing is unpickled."""
+    def load(cls, folder: Path, trusted: Collection[str] = ()) -> Self:
+        """Read what `save` wrote; nothing is unpickled.
+
+        Args:
+            folder: of the model.
+            trusted: classes from outside this library that it may name.
+        """
         values = json.loads((folder / "pooled.json").read_text(encoding="utf-8"))
-        learner = construct_class(Learner, values["config"], "")
+        known = foreign_kinds(values["config"]) <= set(trusted)
+        learner = construct_class(Learner, values["config"], f"{folder}/pooled.json", trust=known)
         preprocessor = Preprocessor.from_json(values["preprocessor"], learner.tasks)
         model = learner.architecture.build(preprocessor, preprocessor.tasks[:1], "pooled")
         model.load_state_dict(load_file(folder / "pooled.safetensors"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import reprlib
 import types
 import typing
@@ -25,6 +26,8 @@ from cotrain.tasks import Task
 from cotrain.training import Training
 
 T = TypeVar("T")
+#: How a class of somebody else's is written.
+_FOREIGN = re.compile(r"[^\W\d]\w*(\.\w+)*:\w+")
 
 #: Base class -> the package whose exports are its kinds.
 FAMILIES: dict[type, ModuleType] = {
@@ -243,6 +246,22 @@ def _validate(annotation: Any, value: object, where: str) -> object:
         raise ConfigError(f"{where}: {first['msg']}, got {reprlib.repr(value)}.") from error
     except RecursionError as error:
         raise ConfigError(f"{where}: the value is nested too deeply.") from error
+
+
+def foreign_kinds(values: object) -> set[str]:
+    """Return what plain values name as "package.module:Class", wherever it stands in them.
+
+    Example:
+        >>> sorted(foreign_kinds({"encoder": {"kind": "mine.nets:Tower", "width": 8}, "data": "films.csv"}))
+        ['mine.nets:Tower']
+    """
+    if isinstance(values, str):
+        return {values} if _FOREIGN.fullmatch(values) else set()
+    if isinstance(values, Mapping):
+        return set().union(*map(foreign_kinds, values.values()))
+    if isinstance(values, Sequence):
+        return set().union(*map(foreign_kinds, values))
+    return set()
 
 
 def _untrusted(where: str, name: str) -> ConfigError:
