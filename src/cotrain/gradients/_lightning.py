@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from cotrain._base import require_extra
-from cotrain.gradients._balance import Balance
+from cotrain.gradients._state_dict import StatefulBalance
 
 
-def lightning_callback(balance: Balance) -> Any:
+def lightning_callback(balance: StatefulBalance) -> Any:
     """Return a Lightning callback that tells a `Balance` what happens in a run and keeps its state.
 
     In the module return `self.balance.combine(losses)` from `training_step`: one scalar, so automatic

@@ -1,14 +1,36 @@
-"""State that `torch.load(weights_only=True)` reads: tensors, numbers, strings, lists, dicts."""
+"""State as `torch.load(weights_only=True)` reads it (tensors, numbers, strings, lists, dicts); who has it."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 _ARRAY = "numpy array"
+
+
+class StatefulBalance(Protocol):
+    """What the callbacks of trainers need of a `Balance`: its weights to log, its epochs, its state."""
+
+    @property
+    def tasks(self) -> tuple[str, ...] | None:
+        """The K names; `None` before the first step, if none were given."""
+
+    @property
+    def weights(self) -> Tensor | None:
+        """The K weights of the last step; `None` before the first."""
+
+    def end_epoch(self) -> None:
+        """Hear that an epoch has ended."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a state."""
 
 
 def to_plain(value: Any) -> Any:

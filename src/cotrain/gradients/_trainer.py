@@ -8,13 +8,13 @@ from typing import Any
 import torch
 
 from cotrain._base import InvalidArgumentError, require_extra
-from cotrain.gradients._balance import Balance
+from cotrain.gradients._state_dict import StatefulBalance
 
 #: The file of the balancer's state in a checkpoint folder.
 _FILE = "cotrain_balance.pt"
 
 
-def trainer_callback(balance: Balance) -> Any:
+def trainer_callback(balance: StatefulBalance) -> Any:
     """Return a `TrainerCallback` that keeps the state of a `Balance` in the Trainer's checkpoints.
 
     Let the model return `balance.combine(losses)` as its loss while it trains: one scalar, so that the
