@@ -20,7 +20,7 @@ from cotrain.gradients._shared_parameters import SharedParameters
 from cotrain.gradients._state_dict import from_plain, to_plain
 from cotrain.gradients._step_losses import Losses, losses_by_task, order_losses
 from cotrain.gradients.passes._base import PassContext, Step
-from cotrain.gradients.sources._registry import choose_source
+from cotrain.gradients.sources._auto import choose_source
 
 
 class Balance:

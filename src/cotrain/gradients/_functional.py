@@ -11,9 +11,9 @@ from torch import Tensor
 from cotrain._base import InvalidArgumentError
 from cotrain.gradients._shared_parameters import SharedParameters
 from cotrain.gradients._step_losses import Losses, losses_by_task, order_losses
+from cotrain.gradients.sources._auto import SOURCES
 from cotrain.gradients.sources._base import GradientRequest, TaskGradients
 from cotrain.gradients.sources._exact import ExactSource
-from cotrain.gradients.sources._registry import SOURCES
 
 
 def jacobian(losses: Losses, parameters: Iterable[Tensor]) -> Tensor:

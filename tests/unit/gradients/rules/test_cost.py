@@ -11,7 +11,7 @@ from cotrain.balancing import UPGrad
 from cotrain.gradients import Balance
 from cotrain.gradients.graph._task_graph import TaskGraph
 from cotrain.gradients.rules._cost import Cost, cheaper, estimate
-from cotrain.gradients.sources._registry import n_bytes
+from cotrain.gradients.sources._auto import n_bytes
 
 
 def build(n_rows: int, width: int, n_tasks: int) -> tuple[nn.Module, dict[str, torch.Tensor]]:
