@@ -6,12 +6,14 @@ from cotrain.gradients._functional import gramian, jacobian
 from cotrain.gradients._lightning import lightning_callback
 from cotrain.gradients._monitor import Monitor
 from cotrain.gradients._replay import ReplayForward
+from cotrain.gradients._state_dict import StatefulBalance
 from cotrain.gradients._trainer import trainer_callback
 
 __all__ = [
     "Balance",
     "Monitor",
     "ReplayForward",
+    "StatefulBalance",
     "global_denominator",
     "global_mean",
     "gramian",

@@ -13,7 +13,16 @@ _ARRAY = "numpy array"
 
 
 class StatefulBalance(Protocol):
-    """What the callbacks of trainers need of a `Balance`: its weights to log, its epochs, its state."""
+    """What the callbacks of trainers need of a `Balance`: its weights to log, its epochs, its state.
+
+    Example:
+        >>> from torch import nn
+        >>> from cotrain.balancing import Equal
+        >>> from cotrain.gradients import Balance
+        >>> balance: StatefulBalance = Balance(Equal(), nn.Linear(2, 1).parameters(), tasks=["a", "b"])
+        >>> balance.tasks
+        ('a', 'b')
+    """
 
     @property
     def tasks(self) -> tuple[str, ...] | None:
