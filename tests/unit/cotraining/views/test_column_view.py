@@ -1,0 +1,23 @@
+import polars as pl
+import torch
+
+from cotrain.cotraining import column_view
+from cotrain.data import Schema, table_tensors
+
+
+def test_only_the_named_columns_reach_the_peer():
+    words = ["red", "green", "blue", "red", "green"] * 8
+    frame = pl.DataFrame(
+        {"a": [0.5 * i for i in range(40)], "b": [float(i * i) for i in range(40)], "c": words}
+    )
+    schema = Schema.infer(frame).fit(frame)
+    other = frame.with_columns(pl.col("a") + 100.0, pl.lit("blue").alias("c"))
+    view = column_view(schema, {"b"})
+    first, second = (view(table_tensors(table, schema, [])["inputs"]) for table in (frame, other))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    seen = column_view(schema, {"a"})
+    assert not torch.equal(
+        seen(table_tensors(frame, schema, [])["inputs"])["numbers"],
+        seen(table_tensors(other, schema, [])["inputs"])["numbers"],
+    )
