@@ -207,7 +207,7 @@ def test_no_row_of_validation_or_test_gets_a_pseudo_label(tmp_path: Path):
         "training: {epochs: 6, batch_size: 64}\n"
         "cotraining:\n"
         "  strategy: {kind: Committee, networks: 2, selector: {kind: Curriculum, share: 1.0}}\n"
-        "  max_rounds: 1\n  updates: 40\n"
+        "  max_rounds: 1\n  updates: 40\n  margin: 0\n  min_labels: 0\n"
     )
     run = tmp_path / "run"
     done = CliRunner().invoke(app, ["train", str(tmp_path / "job.yaml"), "--run", str(run)])

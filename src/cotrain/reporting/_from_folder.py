@@ -101,7 +101,7 @@ def _read_run(folder: Path) -> tuple[Any, list[Any], Any, str, Any]:
 def _explained(folder: Path) -> Generator[None]:
     try:
         yield
-    except (json.JSONDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
+    except (yaml.YAMLError, LookupError, ValueError, TypeError, AttributeError) as error:
         raise RunError(
             f"{folder} is damaged or of another version ({type(error).__name__}: {error}): train again."
         ) from error

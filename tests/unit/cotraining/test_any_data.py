@@ -18,6 +18,8 @@ N = 24
 X = np.random.default_rng(0).normal(size=(N, 3))
 
 quick = settings(max_examples=15)
+#: Where only -1 and 1 are left, the estimators ask whether -1 is a class; here it is none.
+pytestmark = pytest.mark.filterwarnings("ignore:Task 'y.* holds only -1 and 1:UserWarning")
 
 
 def classifier(**more) -> CoTrainingClassifier:
