@@ -1,0 +1,227 @@
+"""Rows of different length, one after the other in one tensor.
+
+It imports torch, so `cotrain._base` does not export it: layers that know torch import it from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias, final
+
+import torch
+from torch import Tensor
+
+from cotrain._base._errors import InvalidArgumentError
+
+
+@final
+class Ragged:
+    """N rows of different length: their entries one after the other, and where each row begins.
+
+    Row i holds values[offsets[i]:offsets[i + 1]]. Nothing is padded, so a long row costs the others nothing,
+    and a zero among the entries is an entry like any other.
+
+    Args:
+        values: the entries of all rows, [M, ...].
+        offsets: int64 [N + 1], from 0 to M, never falling.
+
+    Raises:
+        InvalidArgumentError: the offsets do not divide the values.
+
+    Example:
+        >>> rows = Ragged.from_rows([torch.tensor([7, 8]), torch.tensor([9])])
+        >>> len(rows), rows.lengths.tolist(), rows.padded().tolist()
+        (2, [2, 1], [[7, 8], [9, 0]])
+        >>> rows[torch.tensor([1, 0, 1])].values.tolist()
+        [9, 7, 8, 9]
+    """
+
+    __slots__ = ("offsets", "values")
+
+    def __init__(self, values: Tensor, offsets: Tensor) -> None:
+        if values.dim() < 1 or offsets.dim() != 1 or offsets.dtype != torch.int64 or not len(offsets):
+            raise InvalidArgumentError(
+                f"Ragged rows need values [M, ...] and int64 offsets [N + 1], got values "
+                f"{list(values.shape)} and {offsets.dtype} offsets {list(offsets.shape)}."
+            )
+        # Values on another device are not looked at: that would make the host wait for it.
+        if offsets.device.type == "cpu" and not (
+            int(offsets[0]) == 0 and int(offsets[-1]) == len(values) and bool((offsets.diff() >= 0).all())
+        ):
+            raise InvalidArgumentError(
+                f"Offsets of ragged rows must rise from 0 to {len(values)}, the number of entries, got "
+                f"{offsets[:4].tolist()} … {int(offsets[-1])}."
+            )
+        self.values = values
+        self.offsets = offsets
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[Tensor]) -> Ragged:
+        """Lay rows one after the other.
+
+        Args:
+            rows: N tensors [S_i, ...] of one type, device and shape after the first axis.
+
+        Raises:
+            InvalidArgumentError: they differ in more than their length.
+        """
+        if not rows:
+            return cls(torch.zeros(0), torch.zeros(1, dtype=torch.int64))
+        first = rows[0]
+        for number, row in enumerate(rows):
+            if row.dim() < 1 or row.shape[1:] != first.shape[1:] or row.dtype != first.dtype:
+                raise InvalidArgumentError(
+                    f"Row {number} is {row.dtype} {list(row.shape)}, row 0 is {first.dtype} "
+                    f"{list(first.shape)}: ragged rows may differ in their first axis alone."
+                )
+        lengths = torch.tensor([len(row) for row in rows], device=first.device)
+        return cls(torch.cat(list(rows)), _ends(lengths))
+
+    @classmethod
+    def from_padded(cls, padded: Tensor, lengths: Tensor) -> Ragged:
+        """Cut rows out of a padded tensor.
+
+        Args:
+            padded: [N, S, ...].
+            lengths: int64 [N], each in [0, S].
+
+        Raises:
+            InvalidArgumentError: the numbers of rows differ.
+        """
+        if padded.dim() < 2 or lengths.dim() != 1 or len(lengths) != len(padded):
+            raise InvalidArgumentError(
+                f"A padded tensor [N, S, ...] and lengths [N] are needed, got {list(padded.shape)} and "
+                f"{list(lengths.shape)}."
+            )
+        there = torch.arange(padded.shape[1], device=padded.device) < lengths[:, None]
+        return cls(padded[there], _ends(lengths.to(torch.int64)))
+
+    @classmethod
+    def cat(cls, parts: Sequence[Ragged]) -> Ragged:
+        """Join the rows of several, in order.
+
+        Raises:
+            InvalidArgumentError: there are none.
+        """
+        if not parts:
+            raise InvalidArgumentError("Ragged.cat needs at least one part, got none.")
+        lengths = torch.cat([part.lengths for part in parts])
+        return cls(torch.cat([part.values for part in parts]), _ends(lengths))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> Tensor:
+        """Number of entries of each row, int64 [N]."""
+        return self.offsets.diff()
+
+    @property
+    def row_of_entry(self) -> Tensor:
+        """Number of the row of each entry, int64 [M]."""
+        rows = torch.arange(len(self), device=self.device)
+        return rows.repeat_interleave(self.lengths, output_size=len(self.values))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the values."""
+        return self.values.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the values lie."""
+        return self.values.device
+
+    def is_floating_point(self) -> bool:
+        """Whether the values are floating-point numbers."""
+        return self.values.is_floating_point()
+
+    def index_select(self, dim: int, index: Tensor) -> Ragged:
+        """Return the rows of these numbers, in this order, as `Tensor.index_select` does.
+
+        Args:
+            dim: 0.
+            index: int64 [R], each in [0, N).
+
+        Raises:
+            InvalidArgumentError: `dim` is not 0.
+        """
+        if dim != 0:
+            raise InvalidArgumentError(f"Ragged rows are chosen along axis 0, got {dim!r}.")
+        lengths = self.lengths.index_select(0, index)
+        offsets = _ends(lengths)
+        # Entry j of the result lies as far behind the start of its row here as there.
+        shift = self.offsets.index_select(0, index) - offsets[:-1]
+        total = int(offsets[-1])
+        places = torch.arange(total, device=self.device) + shift.repeat_interleave(lengths, output_size=total)
+        return Ragged(self.values.index_select(0, places), offsets)
+
+    def __getitem__(self, rows: slice | Tensor) -> Ragged:
+        """Return some rows: a slice without copying, or those that a bool [N] or int64 [R] tensor names."""
+        if isinstance(rows, Tensor):
+            if rows.dtype == torch.bool:
+                rows = rows.nonzero().flatten()
+            return self.index_select(0, torch.where(rows < 0, rows + len(self), rows))
+        if not isinstance(rows, slice):
+            raise InvalidArgumentError(
+                f"Ragged rows are read by a slice or a tensor of rows, got {type(rows).__name__}."
+            )
+        start, stop, step = rows.indices(len(self))
+        if step != 1:
+            return self.index_select(0, torch.arange(start, stop, step, device=self.device))
+        offsets = self.offsets[start : max(start, stop) + 1]
+        first, last = int(offsets[0]), int(offsets[-1])
+        return Ragged(self.values[first:last], offsets - first)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Give the rows one by one, each [S_i, ...]."""
+        return iter(self.values.split(self.lengths.tolist()))
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Ragged:
+        """Return the same rows with `function(values)`, [M, ...], in the place of the values."""
+        return Ragged(function(self.values), self.offsets)
+
+    def any(self) -> Tensor:
+        """Return whether any value of each row is not 0, bool [N]."""
+        entries = (self.values != 0).flatten(1).any(dim=1) if self.values.dim() > 1 else self.values != 0
+        counts = torch.zeros(len(self), dtype=torch.int64, device=self.device)
+        return counts.index_add_(0, self.row_of_entry, entries.to(torch.int64)) > 0
+
+    def to(self, device: torch.device | str) -> Ragged:
+        """Return the same rows on another device."""
+        return Ragged(self.values.to(device), self.offsets.to(device))
+
+    def cpu(self) -> Ragged:
+        """Return the same rows on the host."""
+        return self.to("cpu")
+
+    def padded(self, fill: float = 0, length: int | None = None) -> Tensor:
+        """Return the rows as one tensor [N, S, ...], by one gather.
+
+        Args:
+            fill: what stands behind the end of a row.
+            length: S; longer rows are cut. `None`: that of the longest row.
+        """
+        n_entries = len(self.values)
+        if length is None:
+            length = int(self.lengths.max()) if len(self) else 0
+        places = torch.arange(length, device=self.device)
+        there = places < self.lengths[:, None]
+        if not n_entries:
+            return self.values.new_full((len(self), length, *self.values.shape[1:]), fill)
+        places = (self.offsets[:-1, None] + places).clamp(max=n_entries - 1)
+        found = self.values.index_select(0, places.flatten())
+        found = found.view(len(self), length, *self.values.shape[1:])
+        return found.masked_fill_(~there.view(*there.shape, *[1] * (self.values.dim() - 1)), fill)
+
+    def __repr__(self) -> str:
+        return f"Ragged({len(self)} rows, values {self.dtype} {list(self.values.shape)})"
+
+
+#: What a table of tensors is made of: rows of one shape, or of different length.
+Leaf: TypeAlias = Tensor | Ragged
+
+
+def _ends(lengths: Tensor) -> Tensor:
+    """Return 0 and the running sums, [N + 1]."""
+    return torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
