@@ -319,12 +319,13 @@ def test_bad_options_are_refused(kind: type[Task]) -> None:
 def test_one_file_one_test_one_export() -> None:
     source = Path(cotrain.tasks.__file__).parent
     tests = Path(__file__).parents[1] / "unit" / "tasks"
-    modules = {kind.__module__.split(".")[-1] for kind in KINDS}
+    modules = {kind.__module__.removeprefix("cotrain.tasks.") for kind in KINDS}
     for module in modules:
-        assert (tests / f"test{module}.py").exists()
+        room, file = module.split(".")
+        assert (tests / room / f"test{file}.py").exists()
     defining = {
-        path.stem
-        for path in source.glob("_*.py")
+        f"{path.parent.name}.{path.stem}"
+        for path in source.glob("*/_*.py")
         if "(Task):" in path.read_text() and path.stem != "__init__"
     }
     assert defining == modules

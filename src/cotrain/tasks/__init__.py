@@ -1,10 +1,6 @@
-"""Kinds of task, one class in one file each."""
+"""Kinds of task, one class in one file each, in folders by what their targets are."""
 
 from cotrain.tasks._base import Metric, Task
-from cotrain.tasks._binary import Binary
-from cotrain.tasks._multiclass import Multiclass
-from cotrain.tasks._multilabel import Multilabel
-from cotrain.tasks._ordinal import Ordinal
-from cotrain.tasks._regression import Regression
+from cotrain.tasks.table import Binary, Multiclass, Multilabel, Ordinal, Regression
 
 __all__ = ["Binary", "Metric", "Multiclass", "Multilabel", "Ordinal", "Regression", "Task"]

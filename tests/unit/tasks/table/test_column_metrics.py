@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cotrain.tasks._metrics import by_column, exact_match, mean_of_defined, over_entries
+from cotrain.tasks.table._column_metrics import by_column, exact_match, mean_of_defined, over_entries
 
 
 def largest(scores: np.ndarray, targets: np.ndarray) -> float:

@@ -13,10 +13,6 @@ from torch.nn import functional
 
 from cotrain._base import DataError, InvalidArgumentError, beyond
 from cotrain.tasks._base import Metric, Task, full_precision
-from cotrain.tasks._binary_metrics import BINARY_FIGURES, above_half
-from cotrain.tasks._logits import best_logits
-from cotrain.tasks._metrics import by_column, exact_match, over_entries
-from cotrain.tasks._tags import encode_tags, tag_counts
 from cotrain.tasks._target_values import (
     ClassCoding,
     Value,
@@ -26,6 +22,10 @@ from cotrain.tasks._target_values import (
     require_labels,
     shown,
 )
+from cotrain.tasks.table._binary_metrics import BINARY_FIGURES, above_half
+from cotrain.tasks.table._column_metrics import by_column, exact_match, over_entries
+from cotrain.tasks.table._logits import best_logits
+from cotrain.tasks.table._tags import encode_tags, tag_counts
 
 
 @final

@@ -12,7 +12,6 @@ from torch.nn import functional
 
 from cotrain._base import DataError, InvalidArgumentError, first_largest
 from cotrain.tasks._base import Metric, Task, full_precision
-from cotrain.tasks._class_metrics import class_metrics
 from cotrain.tasks._target_values import (
     ClassCoding,
     Value,
@@ -24,6 +23,7 @@ from cotrain.tasks._target_values import (
     require_labels,
     shown,
 )
+from cotrain.tasks.table._class_metrics import class_metrics
 
 
 @final

@@ -5,7 +5,7 @@ import pytest
 import sklearn.metrics as sk
 
 from cotrain.tasks import Metric, Multiclass, Task
-from cotrain.tasks._class_metrics import confusion
+from cotrain.tasks.table._class_metrics import confusion
 
 
 def metric(kind: type[Task], name: str) -> Metric:

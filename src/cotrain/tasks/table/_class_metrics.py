@@ -13,8 +13,8 @@ import numpy as np
 
 from cotrain._base import first_largest
 from cotrain.tasks._base import Metric
-from cotrain.tasks._binary_metrics import auroc, average_precision, expected_calibration_error
-from cotrain.tasks._metrics import mean_of_defined
+from cotrain.tasks.table._binary_metrics import auroc, average_precision, expected_calibration_error
+from cotrain.tasks.table._column_metrics import mean_of_defined
 
 #: (probabilities [N, C], class numbers [N]) -> value, or values [C].
 Figure = Callable[[np.ndarray, np.ndarray], float]

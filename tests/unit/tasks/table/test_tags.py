@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cotrain.tasks._tags import encode_tags, tag_counts
+from cotrain.tasks.table._tags import encode_tags, tag_counts
 
 CELLS = st.lists(st.one_of(st.none(), st.text(alphabet="ab; |", max_size=8)), max_size=12)
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from cotrain.tasks._logits import best_logits
+from cotrain.tasks.table._logits import best_logits
 
 
 def test_weighted_and_smoothed_share_by_hand() -> None:

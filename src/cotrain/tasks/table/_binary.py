@@ -12,9 +12,6 @@ from torch.nn import functional
 
 from cotrain._base import DataError, beyond
 from cotrain.tasks._base import Metric, Task, full_precision
-from cotrain.tasks._binary_metrics import BINARY_FIGURES
-from cotrain.tasks._logits import best_logits
-from cotrain.tasks._metrics import by_column
 from cotrain.tasks._target_values import (
     ClassCoding,
     Value,
@@ -27,6 +24,9 @@ from cotrain.tasks._target_values import (
     require_twice,
     shown,
 )
+from cotrain.tasks.table._binary_metrics import BINARY_FIGURES
+from cotrain.tasks.table._column_metrics import by_column
+from cotrain.tasks.table._logits import best_logits
 
 
 @final

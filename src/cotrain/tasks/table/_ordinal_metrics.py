@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 
 from cotrain.tasks._base import Metric
-from cotrain.tasks._binary_metrics import above_half
-from cotrain.tasks._class_metrics import log_loss
-from cotrain.tasks._metrics import mean_of_defined
+from cotrain.tasks.table._binary_metrics import above_half
+from cotrain.tasks.table._class_metrics import log_loss
+from cotrain.tasks.table._column_metrics import mean_of_defined
 
 
 def levels_of(probabilities: np.ndarray) -> np.ndarray:

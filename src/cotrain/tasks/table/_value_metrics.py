@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from cotrain._base import ROUNDING
-from cotrain.tasks._binary_metrics import ranks
+from cotrain.tasks.table._binary_metrics import ranks
 
 Figure = Callable[[np.ndarray, np.ndarray], float]
 

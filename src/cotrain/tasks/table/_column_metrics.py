@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from cotrain.tasks._base import Metric
-from cotrain.tasks._binary_metrics import above_half
+from cotrain.tasks.table._binary_metrics import above_half
 
 #: (scores, targets) of the labelled rows of one column, both [N] -> value.
 Figure = Callable[[np.ndarray, np.ndarray], float]

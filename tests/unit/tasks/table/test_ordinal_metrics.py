@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
-from cotrain.tasks._ordinal_metrics import levels_of, ordinal_metrics, quadratic_kappa
+from cotrain.tasks.table._ordinal_metrics import levels_of, ordinal_metrics, quadratic_kappa
 
 
 def rows(seed: int, n_levels: int = 4) -> tuple[np.ndarray, np.ndarray]:

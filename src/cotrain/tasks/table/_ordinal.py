@@ -12,8 +12,6 @@ from torch.nn import functional
 
 from cotrain._base import DataError, InvalidArgumentError, beyond
 from cotrain.tasks._base import Metric, Task, full_precision
-from cotrain.tasks._logits import best_logits
-from cotrain.tasks._ordinal_metrics import levels_of, ordinal_metrics
 from cotrain.tasks._target_values import (
     ClassCoding,
     Value,
@@ -24,6 +22,8 @@ from cotrain.tasks._target_values import (
     require_twice,
     shown,
 )
+from cotrain.tasks.table._logits import best_logits
+from cotrain.tasks.table._ordinal_metrics import levels_of, ordinal_metrics
 
 
 @final

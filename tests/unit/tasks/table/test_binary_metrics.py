@@ -5,7 +5,7 @@ import pytest
 import sklearn.metrics as sk
 
 from cotrain.tasks import Binary, Metric, Task
-from cotrain.tasks._binary_metrics import ranks
+from cotrain.tasks.table._binary_metrics import ranks
 
 
 def metric(kind: type[Task], name: str) -> Metric:
