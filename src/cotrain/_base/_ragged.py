@@ -5,8 +5,8 @@ It imports torch, so `cotrain._base` does not export it: layers that know torch 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias, final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias, final
 
 import torch
 from torch import Tensor
@@ -168,7 +168,8 @@ class Ragged:
             )
         start, stop, step = rows.indices(len(self))
         if step != 1:
-            return self.index_select(0, torch.arange(start, stop, step, device=self.device))
+            index = torch.tensor(range(start, stop, step), dtype=torch.int64, device=self.device)
+            return self.index_select(0, index)
         offsets = self.offsets[start : max(start, stop) + 1]
         first, last = int(offsets[0]), int(offsets[-1])
         return Ragged(self.values[first:last], offsets - first)
@@ -202,24 +203,80 @@ class Ragged:
             fill: what stands behind the end of a row.
             length: S; longer rows are cut. `None`: that of the longest row.
         """
-        n_entries = len(self.values)
         if length is None:
             length = int(self.lengths.max()) if len(self) else 0
-        places = torch.arange(length, device=self.device)
-        there = places < self.lengths[:, None]
-        if not n_entries:
-            return self.values.new_full((len(self), length, *self.values.shape[1:]), fill)
-        places = (self.offsets[:-1, None] + places).clamp(max=n_entries - 1)
-        found = self.values.index_select(0, places.flatten())
-        found = found.view(len(self), length, *self.values.shape[1:])
-        return found.masked_fill_(~there.view(*there.shape, *[1] * (self.values.dim() - 1)), fill)
+        return PaddedPlaces(self.offsets[:-1], self.lengths, length).of(self.values, fill)
 
     def __repr__(self) -> str:
         return f"Ragged({len(self)} rows, values {self.dtype} {list(self.values.shape)})"
 
 
+@final
+class PaddedPlaces:
+    """Where the entries of padded rows come from, for several tensors of rows of the same lengths.
+
+    Args:
+        starts: number of the first entry of each row, int64 [B].
+        lengths: number of entries of each row, int64 [B].
+        size: S, the length after padding; longer rows are cut.
+
+    Example:
+        >>> places = PaddedPlaces(torch.tensor([1, 0]), torch.tensor([2, 1]), 2)
+        >>> places.of(torch.tensor([7, 8, 9])).tolist()
+        [[8, 9], [7, 0]]
+    """
+
+    __slots__ = ("_outside", "_places")
+
+    def __init__(self, starts: Tensor, lengths: Tensor, size: int) -> None:
+        within = torch.arange(size, device=starts.device)
+        self._outside = within >= lengths[:, None]
+        self._places = starts[:, None] + within
+
+    def of(self, values: Tensor, fill: float = 0) -> Tensor:
+        """Return the entries [M, ...] as padded rows [B, S, ...]."""
+        shape = (*self._places.shape, *values.shape[1:])
+        if not len(values):
+            return values.new_full(shape, fill)
+        # Behind the end of a row stands another row's entry, and behind the last one nothing.
+        places = self._places.clamp(max=len(values) - 1).flatten()
+        found = values.index_select(0, places).view(shape)
+        return found.masked_fill(self._outside.view(*self._outside.shape, *[1] * (values.dim() - 1)), fill)
+
+
+def padded_inputs(inputs: Leaves) -> dict[str, Tensor]:
+    """Return what a network reads: ragged inputs padded, their lengths beside them.
+
+    Args:
+        inputs: name -> tensor [B, ...] or B ragged rows.
+
+    Returns:
+        name -> tensor; a ragged input `x` is [B, S, ...], 0 where a row has ended, S ≥ 1, and "x:lengths" is
+        int64 [B].
+
+    Example:
+        >>> found = padded_inputs({"words": Ragged(torch.tensor([5, 6, 7]), torch.tensor([0, 1, 3]))})
+        >>> found["words"].tolist(), found["words:lengths"].tolist()
+        ([[5, 0], [6, 7]], [1, 2])
+    """
+    found: dict[str, Tensor] = {}
+    for name, leaf in inputs.items():
+        if isinstance(leaf, Ragged):
+            longest = int(leaf.lengths.max()) if len(leaf) else 0
+            # Convolutions and recurrent layers have nothing to do with rows of no position at all.
+            found[name] = leaf.padded(length=max(1, longest))
+            found[name + LENGTHS] = leaf.lengths
+        else:
+            found[name] = leaf
+    return found
+
+
 #: What a table of tensors is made of: rows of one shape, or of different length.
 Leaf: TypeAlias = Tensor | Ragged
+#: Name -> tensor or ragged rows. Not `Leaf`: a task or an encoder takes one of the two and says so itself.
+Leaves: TypeAlias = Mapping[str, Any]
+#: Ends the name of the lengths [B] that stand beside a padded input.
+LENGTHS = ":lengths"
 
 
 def _ends(lengths: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -10,9 +10,12 @@ import torch
 from torch import Tensor
 
 from cotrain._base import InvalidArgumentError, mix_seed
+from cotrain._base._ragged import LENGTHS, Leaf, PaddedPlaces, Ragged
 
-#: Tensors in dicts in dicts.
+#: Tensors or ragged rows in dicts in dicts.
 Nested = Mapping[str, Any]
+#: Where a leaf stands in them.
+Path = tuple[str, ...]
 
 
 @final
@@ -23,11 +26,15 @@ class Batches:
     in the middle of an epoch without any saved generator. Matrices of one type lie side by side in memory
     and are read with one gather per batch; a batch holds views of it.
 
+    Ragged rows come padded with 0 to the longest of their batch, [B, S, ...] with S ≥ 1; the places of all
+    leaves whose rows have the same lengths are worked out once. Beside a ragged leaf "x" of the dict "inputs"
+    stand its lengths, "x:lengths", int64 [B].
+
     A last batch of one row is joined to the one before, because layers that normalise over the batch have
     nothing to do with a single row.
 
     Args:
-        tensors: nested dict of tensors whose first axis has one length, N.
+        tensors: nested dict of tensors whose first axis has one length, N, and of N ragged rows.
         rows: rows to use, in the order they have without shuffling; `None` = all.
         batch_size: rows per batch, B ≥ 1; ≥ 2 with shuffling if there are several rows.
         seed: names the stream of orders.
@@ -55,21 +62,22 @@ class Batches:
     ) -> None:
         if batch_size < 1:
             raise InvalidArgumentError(f"batch_size must be at least 1, got {batch_size!r}.")
-        self._leaves = _flatten(tensors)
-        lengths = {path: len(tensor) for path, tensor in self._leaves.items()}
+        leaves = _flatten(tensors)
+        lengths = {path: len(leaf) for path, leaf in leaves.items()}
         if len(set(lengths.values())) != 1:
             shown = {".".join(path): length for path, length in lengths.items()}
             raise InvalidArgumentError(f"Batches need tensors of one length, got {shown or 'no tensors'}.")
         n_rows = next(iter(lengths.values()))
+        device = next(iter(leaves.values())).device
         self.rows = torch.arange(n_rows) if rows is None else torch.as_tensor(rows, dtype=torch.int64)
+        self.rows = self.rows.to(device)
         self.batch_size = batch_size
         self.seed = seed
         self.shuffle = shuffle
-        device = next(iter(self._leaves.values())).device
-        self.rows = self.rows.to(device)
-        whole = rows is None and not shuffle
-        # Rows in their own order need no gather at all: a batch is a slice.
-        self._source = _Packed(self._leaves, None if whole else self.rows)
+        # All rows need no gather now, and in their own order none later: a batch is a slice.
+        self._chosen = None if rows is None else self.rows
+        self._fixed = _Packed(_of_one_shape(leaves, self._chosen))
+        self._ragged = _groups(_of_many_lengths(leaves, self._chosen))
         #: First row and end of each batch in the order of an epoch.
         self.bounds = _bounds(len(self.rows), batch_size)
 
@@ -90,7 +98,12 @@ class Batches:
         Args:
             tensors: nested dict of a part of the names, each with the shape and type it had.
         """
-        self._source.replace({path: tensor[self.rows] for path, tensor in _flatten(tensors).items()})
+        leaves = _flatten(tensors)
+        self._fixed.replace(_of_one_shape(leaves, self._chosen))
+        ragged = _of_many_lengths(leaves, self._chosen)
+        if ragged:
+            kept = {path: leaf for group in self._ragged for path, leaf in group.leaves.items()}
+            self._ragged = _groups(kept | ragged)
 
     def order(self, epoch: int) -> Tensor:
         """Return the order of an epoch: positions in `rows`, [number of rows]."""
@@ -107,11 +120,13 @@ class Batches:
             start: number of the first batch to give; the others are as if it were 0.
         """
         order = self.order(epoch) if self.shuffle else None
-        for first, last in self.bounds[start:]:
-            if order is None:
-                leaves = self._source.slice(first, last)
-            else:
-                leaves = self._source.gather(order[first:last])
+        bounds = self.bounds[start:]
+        longest = [group.longest(order, bounds) for group in self._ragged]
+        for number, (first, last) in enumerate(bounds):
+            index = None if order is None else order[first:last]
+            leaves = self._fixed.slice(first, last) if index is None else self._fixed.gather(index)
+            for group, sizes in zip(self._ragged, longest, strict=True):
+                leaves |= group.padded(slice(first, last) if index is None else index, sizes[number])
             yield _unflatten(leaves)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -122,32 +137,30 @@ class Batches:
 class _Packed:
     """Tensors side by side, one matrix per type."""
 
-    def __init__(self, leaves: dict[tuple[str, ...], Tensor], rows: Tensor | None) -> None:
+    def __init__(self, leaves: Mapping[Path, Tensor]) -> None:
         self.matrices: list[Tensor] = []
         #: per matrix: path -> (first column, last column); `None` = the whole tensor.
-        self.places: list[dict[tuple[str, ...], tuple[int, int] | None]] = []
-        by_type: dict[torch.dtype, dict[tuple[str, ...], Tensor]] = {}
+        self.places: list[dict[Path, tuple[int, int] | None]] = []
+        by_type: dict[torch.dtype, dict[Path, Tensor]] = {}
         for path, tensor in leaves.items():
             if tensor.dim() == 2:
                 by_type.setdefault(tensor.dtype, {})[path] = tensor
             else:
-                self._add(tensor, {path: None}, rows)
+                self._add(tensor, {path: None})
         for group in by_type.values():
             ends = np.cumsum([tensor.shape[1] for tensor in group.values()]).tolist()
             starts = [0, *ends[:-1]]
             places = dict(zip(group, zip(starts, ends, strict=True), strict=True))
             if len(group) == 1:
-                self._add(next(iter(group.values())), dict.fromkeys(group, None), rows)
+                self._add(next(iter(group.values())), dict.fromkeys(group, None))
             else:
-                self._add(torch.cat(list(group.values()), dim=1), dict(places), rows)
+                self._add(torch.cat(list(group.values()), dim=1), dict(places))
 
-    def _add(
-        self, tensor: Tensor, places: dict[tuple[str, ...], tuple[int, int] | None], rows: Tensor | None
-    ) -> None:
-        self.matrices.append(tensor if rows is None else tensor.index_select(0, rows))
+    def _add(self, tensor: Tensor, places: dict[Path, tuple[int, int] | None]) -> None:
+        self.matrices.append(tensor)
         self.places.append(places)
 
-    def replace(self, leaves: Mapping[tuple[str, ...], Tensor]) -> None:
+    def replace(self, leaves: Mapping[Path, Tensor]) -> None:
         for path, tensor in leaves.items():
             number = next(i for i, places in enumerate(self.places) if path in places)
             place = self.places[number][path]
@@ -157,18 +170,65 @@ class _Packed:
             else:
                 self.matrices[number][:, place[0] : place[1]] = tensor
 
-    def gather(self, index: Tensor) -> dict[tuple[str, ...], Tensor]:
+    def gather(self, index: Tensor) -> dict[Path, Tensor]:
         return self._views([matrix.index_select(0, index) for matrix in self.matrices])
 
-    def slice(self, first: int, last: int) -> dict[tuple[str, ...], Tensor]:
+    def slice(self, first: int, last: int) -> dict[Path, Tensor]:
         return self._views([matrix[first:last] for matrix in self.matrices])
 
-    def _views(self, matrices: list[Tensor]) -> dict[tuple[str, ...], Tensor]:
-        leaves: dict[tuple[str, ...], Tensor] = {}
+    def _views(self, matrices: list[Tensor]) -> dict[Path, Tensor]:
+        leaves: dict[Path, Tensor] = {}
         for matrix, places in zip(matrices, self.places, strict=True):
             for path, place in places.items():
                 leaves[path] = matrix if place is None else matrix[:, place[0] : place[1]]
         return leaves
+
+
+class _RowsOfOneLength:
+    """Ragged leaves whose rows have the same lengths, padded together."""
+
+    def __init__(self, leaves: dict[Path, Ragged]) -> None:
+        self.leaves = leaves
+        first = next(iter(leaves.values()))
+        self.starts, self.lengths = first.offsets[:-1], first.lengths
+        # On the host as well: the length of a batch is its shape, for which nobody should wait.
+        self._host = self.lengths.cpu().numpy()
+        self._inputs = [path for path in leaves if path[0] == "inputs"]
+
+    def longest(self, order: Tensor | None, bounds: Sequence[tuple[int, int]]) -> list[int]:
+        """Return S of every batch."""
+        if not bounds:
+            return []
+        lengths = self._host if order is None else self._host[order.cpu().numpy()]
+        return np.maximum(1, np.maximum.reduceat(lengths, [first for first, _ in bounds])).tolist()
+
+    def padded(self, rows: slice | Tensor, size: int) -> dict[Path, Tensor]:
+        starts, lengths = self.starts[rows], self.lengths[rows]
+        places = PaddedPlaces(starts, lengths, size)
+        found = {path: places.of(leaf.values) for path, leaf in self.leaves.items()}
+        return found | {(*path[:-1], path[-1] + LENGTHS): lengths for path in self._inputs}
+
+
+def _groups(leaves: Mapping[Path, Ragged]) -> list[_RowsOfOneLength]:
+    groups: list[dict[Path, Ragged]] = []
+    for path, leaf in leaves.items():
+        for group in groups:
+            if torch.equal(next(iter(group.values())).offsets, leaf.offsets):
+                group[path] = leaf
+                break
+        else:
+            groups.append({path: leaf})
+    return [_RowsOfOneLength(group) for group in groups]
+
+
+def _of_one_shape(leaves: Mapping[Path, Leaf], rows: Tensor | None) -> dict[Path, Tensor]:
+    fixed = {path: leaf for path, leaf in leaves.items() if isinstance(leaf, Tensor)}
+    return fixed if rows is None else {path: leaf.index_select(0, rows) for path, leaf in fixed.items()}
+
+
+def _of_many_lengths(leaves: Mapping[Path, Leaf], rows: Tensor | None) -> dict[Path, Ragged]:
+    ragged = {path: leaf for path, leaf in leaves.items() if isinstance(leaf, Ragged)}
+    return ragged if rows is None else {path: leaf.index_select(0, rows) for path, leaf in ragged.items()}
 
 
 def _bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
@@ -178,21 +238,22 @@ def _bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts[1:], n_rows], strict=True)) if starts else []
 
 
-def _flatten(tensors: Nested, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Tensor]:
-    leaves: dict[tuple[str, ...], Tensor] = {}
+def _flatten(tensors: Nested, path: Path = ()) -> dict[Path, Leaf]:
+    leaves: dict[Path, Leaf] = {}
     for name, value in tensors.items():
         if isinstance(value, Mapping):
             leaves.update(_flatten(value, (*path, name)))
-        elif isinstance(value, Tensor):
+        elif isinstance(value, Tensor | Ragged):
             leaves[*path, name] = value
         else:
             raise InvalidArgumentError(
-                f"{'.'.join((*path, name))} must be a tensor or a dict of them, got {type(value).__name__}."
+                f"{'.'.join((*path, name))} must be a tensor, ragged rows, or a dict of them, got "
+                f"{type(value).__name__}."
             )
     return leaves
 
 
-def _unflatten(leaves: Mapping[tuple[str, ...], Tensor]) -> dict[str, Any]:
+def _unflatten(leaves: Mapping[Path, Tensor]) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for path, tensor in leaves.items():
         place = nested

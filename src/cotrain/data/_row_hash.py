@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from cotrain._base._ragged import Leaf, Leaves, Ragged
 
-def row_keys(inputs: Mapping[str, Tensor]) -> list[str]:
+
+def row_keys(inputs: Leaves) -> list[str]:
     """Return a short hash of each row's inputs; equal inputs have equal ones, however far bags are padded.
 
     Args:
-        inputs: name -> tensor [N] or [N, ...]; names that begin with "bag:" hold tokens, 0 = padding.
+        inputs: name -> tensor [N] or [N, ...], or N ragged rows; names that begin with "bag:" hold tokens,
+            0 = padding.
 
     Example:
         >>> keys = row_keys({"x": torch.tensor([1.0, 2.0, 1.0])})
@@ -26,13 +29,16 @@ def row_keys(inputs: Mapping[str, Tensor]) -> list[str]:
     return [hashlib.blake2b(row, digest_size=12).hexdigest() for row in rows]
 
 
-def rows_seen_in(inputs: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> Tensor:
+def rows_seen_in(inputs: Leaves, others: Leaves) -> Tensor:
     """Return which rows have exactly the inputs of a row of `others`, bool [N]."""
     known = set(row_keys(others))
     return torch.tensor([key in known for key in row_keys(inputs)], dtype=torch.bool)
 
 
-def _bytes(name: str, tensor: Tensor) -> list[bytes]:
+def _bytes(name: str, tensor: Leaf) -> list[bytes]:
+    if isinstance(tensor, Ragged):
+        values, ends = tensor.values.cpu().contiguous().numpy(), tensor.offsets.tolist()
+        return [values[start:end].tobytes() for start, end in pairwise(ends)]
     rows = tensor.reshape(len(tensor), -1).cpu().numpy()
     if name.startswith("bag:"):
         # Bags are padded to the longest of their table: the padding says nothing.

@@ -226,8 +226,10 @@ def _require_outputs(model: MultiTaskNetwork, tasks: Sequence[Task], rows: Examp
     """Raise `InvalidArgumentError` if the network's outputs for a row are not what the tasks read."""
     outputs = outputs_of(model, {name: tensor[:1] for name, tensor in rows.inputs.items()})
     for task in tasks:
+        if task.reads != "vector":
+            continue
         shape = tuple(outputs[task.name].shape)
-        if task.reads == "vector" and shape != (1, task.n_outputs):
+        if shape != (1, task.n_outputs):
             raise InvalidArgumentError(
                 f"For one row the head of the task {task.name!r} gives {shape}, expected "
                 f"{(1, task.n_outputs)}: let the encoder give one vector per row (pool=True)."

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from cotrain._base._ragged import Leaf, Leaves, Ragged
 
 
 @final
@@ -18,9 +19,9 @@ class Examples:
     """N rows of inputs, targets and label masks.
 
     Args:
-        inputs: name -> tensor [N, ...], what the encoder reads.
-        targets: task -> tensor [N, T], coded; 0 where missing.
-        masks: task -> tensor [N, T]; True (or a weight > 0) where there is a label.
+        inputs: name -> tensor [N, ...] or N ragged rows, what the encoder reads.
+        targets: task -> tensor [N, T, ...] or N ragged rows, coded; 0 where missing.
+        masks: task -> the same shape; True (or a weight > 0) where there is a label.
 
     Example:
         >>> mask = torch.tensor([[True], [False], [True]])
@@ -29,12 +30,12 @@ class Examples:
         (3, [True, False, True], 1)
     """
 
-    inputs: Mapping[str, Tensor]
-    targets: Mapping[str, Tensor]
-    masks: Mapping[str, Tensor]
+    inputs: Leaves
+    targets: Leaves
+    masks: Leaves
 
     def __len__(self) -> int:
-        return next(iter(self.inputs.values())).shape[0]
+        return len(next(iter(self.inputs.values())))
 
     def take(self, rows: Tensor) -> Examples:
         """Return these rows, in this order."""
@@ -45,23 +46,30 @@ class Examples:
         parts = (self.inputs, self.targets, self.masks)
         return Examples(*({name: tensor.to(device) for name, tensor in part.items()} for part in parts))
 
-    def parts(self) -> dict[str, Mapping[str, Tensor]]:
+    def parts(self) -> dict[str, Leaves]:
         """Return inputs, targets and masks as one nested dict."""
         return {"inputs": self.inputs, "targets": self.targets, "masks": self.masks}
 
     def labelled(self) -> Tensor:
         """Return [N, K] bool: whether a row has any label of a task."""
-        return torch.stack([(mask > 0).flatten(1).any(dim=1) for mask in self.masks.values()], dim=1)
+        return torch.stack([_any(mask) for mask in self.masks.values()], dim=1)
 
     def fingerprint(self) -> str:
         """Return a short hash of all values, to tell whether a resumed run sees the same data."""
         digest = hashlib.blake2b(digest_size=16)
         for part in (self.inputs, self.targets, self.masks):
-            for name, tensor in part.items():
-                digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-                digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
+            for name, leaf in part.items():
+                for tensor in (leaf,) if isinstance(leaf, Tensor) else (leaf.offsets, leaf.values):
+                    digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+                    digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
         return digest.hexdigest()
 
 
-def _take(tensors: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
-    return {name: tensor.index_select(0, rows) for name, tensor in tensors.items()}
+def _take(leaves: Leaves, rows: Tensor) -> dict[str, Any]:
+    return {name: leaf.index_select(0, rows) for name, leaf in leaves.items()}
+
+
+def _any(mask: Leaf) -> Tensor:
+    if isinstance(mask, Ragged):
+        return mask.map(lambda values: values > 0).any()
+    return (mask > 0).flatten(1).any(dim=1)

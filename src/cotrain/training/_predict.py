@@ -3,36 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from cotrain._base._ragged import Leaf, Leaves, Ragged, padded_inputs
 from cotrain.networks import MultiTaskNetwork
 
+#: Most input values of a batch: 16 MB of float32. The first maps of an encoder take ten times as much.
+ROOM = 2**22
 
-def outputs_of(
-    model: MultiTaskNetwork, inputs: Mapping[str, Tensor], batch_size: int = 1024
-) -> dict[str, Tensor]:
+
+def outputs_of(model: MultiTaskNetwork, inputs: Leaves, batch_size: int = 1024) -> dict[str, Any]:
     """Return each task's outputs on all rows, on the host.
 
     Args:
         model: the network; put into evaluation mode and back, unless it is in that mode already: then nothing
             of it is touched.
-        inputs: name -> tensor [N, ...].
-        batch_size: rows at a time; at least 1024 are used, since no gradients are kept.
+        inputs: name -> tensor [N, ...] or N ragged rows.
+        batch_size: rows at a time; at least 1024 are used, since no gradients are kept, and fewer where rows
+            are large, such as pictures.
+
+    Returns:
+        task -> tensor [N, O]; where a task has an output for every position, N ragged rows of values [O].
     """
     device = next(model.parameters()).device
-    n_rows = next(iter(inputs.values())).shape[0]
-    size = max(batch_size, 1024)
+    n_rows = len(next(iter(inputs.values())))
+    size = rows_at_a_time(inputs, batch_size)
     was_training = model.training
     if was_training:
         model.eval()
-    parts: dict[str, list[Tensor]] = {task: [] for task in model.tasks}
+    parts: dict[str, list[Leaf]] = {task: [] for task in model.tasks}
     with torch.inference_mode():
         for start in range(0, max(n_rows, 1), size):
-            batch = {name: tensor[start : start + size].to(device) for name, tensor in inputs.items()}
+            batch = padded_inputs(
+                {name: leaf[start : start + size].to(device) for name, leaf in inputs.items()}
+            )
+            lengths: Mapping[str, Tensor] = getattr(model, "lengths", _no_lengths)(batch)
             for task, output in model(batch).items():
-                parts[task].append(output.float().cpu())
+                found = output.float().cpu()
+                of_rows = lengths.get(task)
+                parts[task].append(found if of_rows is None else Ragged.from_padded(found, of_rows.cpu()))
     if was_training:
         model.train()
-    return {task: torch.cat(pieces) for task, pieces in parts.items()}
+    return {task: _joined(pieces) for task, pieces in parts.items()}
+
+
+def rows_at_a_time(inputs: Leaves, batch_size: int) -> int:
+    """Return how many rows a batch has where no gradients are kept.
+
+    Args:
+        inputs: name -> tensor [N, ...] or N ragged rows.
+        batch_size: rows of a batch in training.
+    """
+    values = sum((leaf.values if isinstance(leaf, Ragged) else leaf).numel() for leaf in inputs.values())
+    of_row = max(1, values // max(1, len(next(iter(inputs.values())))))
+    return min(max(batch_size, 1024), max(1, ROOM // of_row))
+
+
+def _joined(pieces: list[Leaf]) -> Leaf:
+    ragged = [piece for piece in pieces if isinstance(piece, Ragged)]
+    return (
+        Ragged.cat(ragged) if ragged else torch.cat([piece for piece in pieces if isinstance(piece, Tensor)])
+    )
+
+
+def _no_lengths(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {}

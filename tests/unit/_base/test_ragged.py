@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cotrain._base import InvalidArgumentError
-from cotrain._base._ragged import Leaf, Ragged
+from cotrain._base._ragged import Leaf, PaddedPlaces, Ragged, padded_inputs
 
 DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.int64, torch.int16, torch.uint8, torch.bool]
 SHAPES = [(), (3,), (2, 2)]
@@ -99,6 +99,25 @@ def test_rows_of_a_list_are_kept_and_none_are_no_rows():
     assert "3 rows" in repr(doubled)
     moved: Leaf = doubled.to("cpu").cpu()
     assert len(moved) == 3
+
+
+@pytest.mark.parametrize("lengths", CASES, ids=str)
+def test_inputs_are_padded_with_their_lengths_beside_them_and_have_a_position_at_least(lengths):
+    rows = made(lengths, torch.int64)
+    table = torch.zeros(len(lengths), 2)
+    found = padded_inputs({"numbers": table, "words": of(rows, torch.int64, ())})
+    assert list(found) == ["numbers", "words", "words:lengths"]
+    assert found["numbers"] is table
+    assert found["words:lengths"].tolist() == lengths
+    size = max([1, *lengths])
+    assert torch.equal(found["words"], literal_padded(rows, 0, size, torch.zeros(0, dtype=torch.int64)))
+
+
+def test_several_leaves_of_one_set_of_lengths_share_their_places():
+    ragged = Ragged.from_rows(made([2, 3, 1]))
+    places = PaddedPlaces(ragged.offsets[:-1], ragged.lengths, 3)
+    assert torch.equal(places.of(ragged.values), ragged.padded())
+    assert torch.equal(places.of(-ragged.values, 7), ragged.map(torch.neg).padded(7))
 
 
 def test_gradients_reach_the_entries_and_no_others():

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cotrain._base import InvalidArgumentError
+from cotrain._base._ragged import Ragged
 from cotrain.data import Batches
 
 
@@ -102,6 +103,7 @@ def test_no_rows_give_no_batches() -> None:
         ({"a": torch.zeros(3), "b": {"c": torch.zeros(4)}}, "'b.c': 4"),
         ({}, "no tensors"),
         ({"a": [1, 2]}, "a must be a tensor"),
+        ({"a": torch.zeros(3), "b": Ragged(torch.zeros(3), torch.tensor([0, 3]))}, "'b': 1"),
     ],
 )
 def test_refuses_what_is_no_table(table: dict, message: str) -> None:
@@ -133,3 +135,83 @@ def test_replaced_tensors_come_in_all_batches_and_the_given_ones_stay(rows, shuf
         assert seen == (6 if rows is None else 3)
     assert torch.equal(x, torch.arange(6.0)[:, None])
     assert torch.equal(row[:, 0], torch.arange(6))
+
+
+def ragged_tensors(lengths: list[int]) -> dict:
+    """Rows whose entries say which row and place they are of, in leaves of two sets of lengths."""
+    rows = [torch.tensor([[100 * i + j + 1] for j in range(n)]).reshape(n, 1) for i, n in enumerate(lengths)]
+    entries = Ragged(
+        torch.cat([*rows, torch.zeros(0, 1, dtype=torch.int64)]), torch.tensor([0, *lengths]).cumsum(0)
+    )
+    others = entries[torch.arange(len(lengths)).flip(0)]
+    return {
+        "inputs": {
+            "words": entries.map(lambda values: values[:, 0].clone()),
+            "letters": entries.map(lambda values: values.repeat(1, 3).to(torch.int32)),
+            "other": others.map(lambda values: values[:, 0].float()),
+        },
+        "targets": {"tags": entries.map(lambda values: values[:, 0] * 2)},
+        "masks": {"tags": entries.map(lambda values: values[:, 0] % 2 == 0)},
+        "row": torch.arange(len(lengths)),
+    }
+
+
+def literal_batch(lengths: list[int], rows: list[int]) -> torch.Tensor:
+    size = max([1, *(lengths[row] for row in rows)])
+    padded = torch.zeros(len(rows), size, dtype=torch.int64)
+    for place, row in enumerate(rows):
+        for j in range(lengths[row]):
+            padded[place, j] = 100 * row + j + 1
+    return padded
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=20), st.integers(1, 6), st.booleans(), st.booleans())
+def test_ragged_rows_come_padded_as_a_loop_would_pad_them(lengths, size, shuffle, chosen) -> None:
+    table = ragged_tensors(lengths)
+    rows = torch.arange(0, len(lengths), 2).flip(0) if chosen else None
+    seen = []
+    for batch in Batches(table, rows, batch_size=size, seed=1, shuffle=shuffle).epoch(1):
+        of = batch["row"].tolist()
+        want, inputs = literal_batch(lengths, of), batch["inputs"]
+        assert torch.equal(inputs["words"], want)
+        assert torch.equal(inputs["letters"], want[..., None].repeat(1, 1, 3).to(torch.int32))
+        assert torch.equal(batch["targets"]["tags"], want * 2)
+        assert torch.equal(batch["masks"]["tags"], (want > 0) & (want % 2 == 0))
+        assert inputs["words:lengths"].tolist() == [lengths[row] for row in of]
+        assert torch.equal(inputs["letters:lengths"], inputs["words:lengths"])
+        mirrored = [len(lengths) - 1 - row for row in of]
+        assert torch.equal(inputs["other"], literal_batch(lengths, mirrored).float())
+        assert inputs["other:lengths"].tolist() == [lengths[row] for row in mirrored]
+        # Only inputs bring their lengths: a task has as many targets as it has tasks' names.
+        assert set(batch["targets"]) == set(batch["masks"]) == {"tags"}
+        seen += of
+    assert sorted(seen) == sorted(range(len(lengths)) if rows is None else rows.tolist())
+
+
+def test_an_epoch_of_ragged_rows_can_start_in_the_middle() -> None:
+    batches = Batches(ragged_tensors([3, 0, 1, 5, 2, 2, 4]), batch_size=2, seed=3)
+    whole = [batch["inputs"]["words"] for batch in batches.epoch(1)]
+    for start in range(len(whole) + 1):
+        rest = [batch["inputs"]["words"] for batch in batches.epoch(1, start)]
+        assert len(rest) == len(whole) - start
+        assert all(torch.equal(a, b) for a, b in zip(rest, whole[start:], strict=True))
+
+
+@pytest.mark.parametrize("rows", [None, [4, 1, 3]])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_replaced_ragged_targets_come_in_all_batches_and_the_given_ones_stay(rows, shuffle) -> None:
+    table = ragged_tensors([2, 1, 3, 0, 4])
+    before = table["targets"]["tags"].values.clone()
+    batches = Batches(table, rows, batch_size=2, shuffle=shuffle)
+    batches.replace(
+        {
+            "targets": {"tags": table["targets"]["tags"].map(lambda values: values + 1)},
+            "masks": {"tags": table["masks"]["tags"].map(lambda values: (~values).float())},
+        }
+    )
+    for batch in batches:
+        words, mask = batch["inputs"]["words"], batch["masks"]["tags"]
+        assert torch.equal(batch["targets"]["tags"], torch.where(words > 0, words * 2 + 1, 0))
+        assert torch.equal(mask, ((words > 0) & (words % 2 == 1)).float())
+    assert torch.equal(table["targets"]["tags"].values, before)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import torch
 
+from cotrain._base._ragged import Ragged
 from cotrain.data._row_hash import row_keys, rows_seen_in
 
 
@@ -19,3 +20,11 @@ def test_rows_of_a_single_number_have_keys_too():
 def test_no_key_depends_on_the_other_rows():
     x = torch.arange(12.0).reshape(4, 3)
     assert row_keys({"x": x})[2] == row_keys({"x": x[2:3]})[0]
+
+
+def test_ragged_rows_are_the_same_by_their_own_entries_alone():
+    rows = [torch.tensor([[1, 2], [3, 0]]), torch.tensor([[1, 2]]), torch.zeros(0, 2).long()]
+    one = {"words": Ragged.from_rows(rows)}
+    other = {"words": Ragged.from_rows([torch.zeros(1, 2).long(), rows[1]])}
+    assert rows_seen_in(one, other).tolist() == [False, True, False]
+    assert len(set(row_keys(one))) == 3

@@ -1,5 +1,7 @@
+import pytest
 import torch
 
+from cotrain._base._ragged import Ragged
 from cotrain.training import Examples
 
 
@@ -42,3 +44,39 @@ def test_the_fingerprint_sees_every_value_and_every_name():
 def test_parts_are_moved_together():
     moved = examples().to(torch.device("meta"))
     assert {tensor.device.type for part in moved.parts().values() for tensor in part.values()} == {"meta"}
+
+
+def ragged_examples():
+    offsets = torch.tensor([0, 2, 2, 3])
+    words = Ragged(torch.tensor([5, 6, 7]), offsets)
+    mask = Ragged(torch.tensor([False, True, False]), offsets)
+    weights = Ragged(torch.tensor([0.0, 0.0, 0.25]), offsets)
+    inputs = {"words": words, "numbers": torch.zeros(3, 2)}
+    return Examples(inputs, {"a": words, "b": words}, {"a": mask, "b": weights})
+
+
+def test_ragged_rows_are_taken_moved_and_labelled_by_their_entries():
+    rows = ragged_examples()
+    assert len(rows) == 3
+    assert rows.labelled().tolist() == [[True, False], [False, False], [False, True]]
+    taken = rows.take(torch.tensor([2, 0, 2]))
+    assert len(taken) == 3
+    assert taken.inputs["words"].padded().tolist() == [[7, 0], [5, 6], [7, 0]]
+    assert taken.labelled().tolist() == [[False, True], [True, False], [False, True]]
+    moved = rows.to(torch.device("meta"))
+    assert moved.inputs["words"].device.type == "meta"
+
+
+@pytest.mark.parametrize("part", ["inputs", "targets", "masks"])
+def test_the_fingerprint_sees_every_entry_and_where_rows_begin(part):
+    first = ragged_examples()
+    assert first.fingerprint() == ragged_examples().fingerprint()
+    for name, leaf in getattr(first, part).items():
+        if not isinstance(leaf, Ragged):
+            continue
+        changed = leaf.values.clone()
+        changed[-1] = changed[-1] == 0 if changed.dtype == torch.bool else changed[-1] + 1
+        for other_leaf in (Ragged(changed, leaf.offsets), Ragged(leaf.values, torch.tensor([0, 1, 2, 3]))):
+            other = ragged_examples()
+            getattr(other, part)[name] = other_leaf
+            assert other.fingerprint() != first.fingerprint()

@@ -1,8 +1,9 @@
 import torch
 
 from cotrain._base import InputSpec
+from cotrain._base._ragged import Ragged
 from cotrain.networks import MLP, HardSharing, MultiTaskNetwork
-from cotrain.training._predict import outputs_of
+from cotrain.training._predict import ROOM, outputs_of, rows_at_a_time
 
 
 class Noted(torch.nn.Linear):
@@ -30,3 +31,43 @@ def test_all_rows_are_answered_in_batches_in_evaluation_mode_and_the_mode_comes_
 def test_no_row_at_all_has_no_answers():
     outputs = outputs_of(network().eval(), {"inputs": torch.zeros(0, 3)})
     assert {name: tuple(value.shape) for name, value in outputs.items()} == {"a": (0, 1), "b": (0, 2)}
+
+
+class PerWord(torch.nn.Module):
+    """Answers for every word, and for the row."""
+
+    tasks = ("tags", "length")
+
+    def __init__(self):
+        super().__init__()
+        self.table = torch.nn.Embedding(50, 3)
+
+    def forward(self, inputs):
+        found = self.table(inputs["words"])
+        return {"tags": found, "length": inputs["words:lengths"][:, None].float()}
+
+    def lengths(self, inputs):
+        return {"tags": inputs["words:lengths"]}
+
+
+def test_outputs_of_positions_are_cut_by_the_lengths_that_the_model_says():
+    model = PerWord().eval()
+    lengths = torch.arange(2500) % 5
+    offsets = torch.cat([torch.zeros(1).long(), lengths.cumsum(0)])
+    words = Ragged(torch.arange(int(offsets[-1])) % 50, offsets)
+    outputs = outputs_of(model, {"words": words})
+    assert torch.equal(outputs["tags"].offsets, words.offsets)
+    assert torch.equal(outputs["tags"].values, model.table.weight[words.values].detach())
+    assert torch.equal(outputs["length"][:, 0], lengths.float())
+    nobody = outputs_of(model, {"words": words[:0]})
+    assert (len(nobody["tags"]), len(nobody["length"])) == (0, 0)
+
+
+def test_large_rows_come_a_few_at_a_time():
+    picture, table = torch.zeros(1, 1).expand(40, ROOM // 8), torch.zeros(40, 3)
+    assert rows_at_a_time({"picture": picture}, 16) == 8
+    assert rows_at_a_time({"numbers": table}, 16) == 1024
+    assert rows_at_a_time({"numbers": table}, 4096) == 4096
+    assert rows_at_a_time({"numbers": table[:0]}, 16) == 1024
+    sound = Ragged(torch.zeros(1).expand(ROOM), torch.tensor([0, 100, ROOM]))
+    assert rows_at_a_time({"sound": sound}, 16) == 2
