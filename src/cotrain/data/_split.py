@@ -11,6 +11,7 @@ import polars as pl
 
 from cotrain._base import DataError, InvalidArgumentError, did_you_mean, numpy_generator
 from cotrain.data._stratify import assign_units
+from cotrain.data.columns._date import seconds_of
 from cotrain.data.columns._values import text_values
 from cotrain.tasks import Task
 
@@ -36,11 +37,15 @@ class Split:
         test: share for the test, in [0, 1); together below 1.
         column: a column with the values train, validation (val, valid, dev) and test; used instead of the
             shares. Without validation rows in it, the share `validation` is taken from its training rows.
-        group: a column whose equal values stay together, such as a patient or a user.
-        stratify: whether each part gets its share of each task's labels and classes.
+        group: a column whose equal values stay together, such as a patient or a user. Intervals on test rows
+            are about other groups.
+        time: a column of dates, times or numbers; the last rows are the test, those before them validation.
+            Rows of one time stay together. Intervals on test rows are about other stretches of time.
+        stratify: whether each part gets its share of each task's labels and classes; not by time.
 
     Raises:
-        InvalidArgumentError: a share is out of range, or both `column` and `group` are given.
+        InvalidArgumentError: a share is out of range, or more than one of `column`, `group` and `time` is
+        given.
 
     Example:
         >>> Split(validation=0.1, test=0.2).test
@@ -54,6 +59,7 @@ class Split:
         *,
         column: str | None = None,
         group: str | None = None,
+        time: str | None = None,
         stratify: bool = True,
     ) -> None:
         for name, value in (("validation", validation), ("test", test)):
@@ -64,21 +70,44 @@ class Split:
                 f"Split(validation={validation!r}, test={test!r}) leaves nothing to train on: "
                 "their sum must be below 1."
             )
-        if column is not None and group is not None:
-            raise InvalidArgumentError(
-                f"Split(column={column!r}, group={group!r}): give one of them; a column already says "
-                "where each row belongs."
-            )
+        given = {"column": column, "group": group, "time": time}
+        given = {name: value for name, value in given.items() if value is not None}
+        if len(given) > 1:
+            said = ", ".join(f"{name}={value!r}" for name, value in given.items())
+            raise InvalidArgumentError(f"Split({said}): give one of them, each says where every row belongs.")
         self.validation = validation
         self.test = test
         self.column = column
         self.group = group
+        self.time = time
         self.stratify = stratify
 
     @property
     def columns(self) -> list[str]:
         """The columns that say how rows are split: they are no inputs."""
-        return [column for column in (self.column, self.group) if column is not None]
+        return [column for column in (self.column, self.group, self.time) if column is not None]
+
+    def dependence(self, frame: pl.DataFrame) -> dict[str, np.ndarray]:
+        """Return what ties labelled rows to one another, as a bootstrap is told of it.
+
+        Args:
+            frame: labelled rows, such as those of the test.
+
+        Returns:
+            `groups` or `times` [N]; nothing where every row stands for itself.
+
+        Raises:
+            DataError: the column is absent or has values missing.
+
+        Example:
+            >>> frame = pl.DataFrame({"who": ["b", "a", "b"]})
+            >>> Split(group="who").dependence(frame)["groups"].tolist(), Split().dependence(frame)
+            ([0, 1, 0], {})
+        """
+        rows = np.arange(frame.height)
+        if self.group is not None:
+            return {"groups": groups_of(frame, self.group, rows)}
+        return {} if self.time is None else {"times": times_of(frame, self.time, rows)}
 
 
 def strata(frame: pl.DataFrame, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
@@ -130,11 +159,11 @@ def split_rows(
     Returns:
         ascending row numbers, int64, under "train", "validation", "test", all labelled; "unlabelled", the
         rows without any label that training may look at; and "unused", the rows without any label that
-        the column or the group puts into validation or test.
+        the column, the group or the time puts into validation or test.
 
     Raises:
-        DataError: no row is labelled, the column or group is absent or has values missing, or a part that
-            was asked for comes out empty.
+        DataError: no row is labelled, the column, group or time is absent or has values missing, or a part
+            that was asked for comes out empty.
 
     Example:
         >>> frame = pl.DataFrame({"sold": [True, False] * 10 + [None]})
@@ -163,8 +192,13 @@ def split_rows(
                 numpy_generator(seed, "split"),
             )
             part[inside] = drawn
+    elif spec.time is not None:
+        times = times_of(frame, spec.time, rows)
+        part = _last_are_tested(times[rows], spec)
+        # What is later than the training rows, or has no time, is not looked at in training.
+        free = times[without] <= times[rows[part == 0]].max(initial=-np.inf)
     else:
-        groups = None if spec.group is None else _read_group(frame, spec.group, rows)
+        groups = None if spec.group is None else groups_of(frame, spec.group, rows)
         units = _units(codes[rows], None if groups is None else groups[rows], spec.stratify)
         shares = [1 - spec.validation - spec.test, spec.validation, spec.test]
         part_of_unit = assign_units(*units, shares, numpy_generator(seed, "split"))
@@ -241,8 +275,24 @@ def _read_column(frame: pl.DataFrame, column: str, rows: np.ndarray) -> np.ndarr
     return part
 
 
-def _read_group(frame: pl.DataFrame, column: str, rows: np.ndarray) -> np.ndarray:
-    """Return numbers of the groups in order of labelled appearance, so that other rows change nothing."""
+def groups_of(frame: pl.DataFrame, column: str, rows: np.ndarray) -> np.ndarray:
+    """Return numbers of the groups in order of labelled appearance, so that other rows change nothing.
+
+    Args:
+        frame: the table, N rows.
+        column: holds the groups.
+        rows: the labelled rows, which must have one.
+
+    Returns:
+        int64 [N], −1 for groups without a labelled row.
+
+    Raises:
+        DataError: the column is absent, or empty in labelled rows.
+
+    Example:
+        >>> groups_of(pl.DataFrame({"who": ["b", "a", None, "b"]}), "who", np.array([1, 3])).tolist()
+        [1, 0, -1, 1]
+    """
     text = text_values(_column(frame, column, "group"))
     silent = text[rows].null_count()
     if silent:
@@ -251,6 +301,50 @@ def _read_group(frame: pl.DataFrame, column: str, rows: np.ndarray) -> np.ndarra
         )
     names = text[rows].unique(maintain_order=True).to_list()
     return text.replace_strict(names, list(range(len(names))), default=-1, return_dtype=pl.Int64).to_numpy()
+
+
+def times_of(frame: pl.DataFrame, column: str, rows: np.ndarray) -> np.ndarray:
+    """Return the times of all rows as numbers, in seconds where they are dates.
+
+    Args:
+        frame: the table, N rows.
+        column: holds numbers, dates, or text that spells either.
+        rows: the labelled rows, which must have one.
+
+    Returns:
+        float64 [N], NaN where missing.
+
+    Raises:
+        DataError: the column is absent, no time, or empty in labelled rows.
+
+    Example:
+        >>> days = pl.DataFrame({"day": ["2020-01-02", None, "2020-01-01"]})
+        >>> times_of(days, "day", np.array([0, 2])).tolist()
+        [1577923200.0, nan, 1577836800.0]
+    """
+    times = seconds_of(_column(frame, column, "time"))
+    silent = int(np.isnan(times[rows]).sum())
+    if silent:
+        raise DataError(
+            f"Time column {column!r} is empty in {silent} labelled rows: fill it in, or leave these rows out."
+        )
+    return times
+
+
+def _last_are_tested(times: np.ndarray, spec: Split) -> np.ndarray:
+    """Return 0, 1, 2 per row by its time: the shares from the end; what is cut goes to the later part.
+
+    The first time is never taken from training.
+    """
+    part = np.zeros(len(times), dtype=np.int64)
+    first, before = times.min(), np.sort(times)
+    for number, share in ((2, spec.test), (1, spec.validation)):
+        n_last = min(round(share * len(times)), len(before))
+        if n_last:
+            start = before[len(before) - n_last]
+            part[(times >= start) & (times > first) & (part == 0)] = number
+            before = before[before < start]
+    return part
 
 
 def _column(frame: pl.DataFrame, column: str, what: str) -> pl.Series:

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -129,9 +130,13 @@ def test_a_column_without_validation_rows_lends_them_from_training() -> None:
         (["a", None], Split(group="split"), "empty in 1 labelled"),
         (["a", "b"], Split(group="gruop"), "group column 'gruop'"),
         (["a", "b"], Split(0.1, 0.2), "no labelled row for"),
+        (["2020-01-01", None], Split(time="split"), "Time column 'split' is empty in 1 labelled"),
+        (["2020-01-01", "soon"], Split(time="split"), "such as '2020-01-01'"),
+        ([1, 2], Split(time="tmie"), "time column 'tmie'"),
+        ([5, 5], Split(0.3, 0.3, time="split"), "no labelled row for"),
     ],
 )
-def test_says_what_is_wrong(values: list[str | None], spec: Split, message: str) -> None:
+def test_says_what_is_wrong(values: list[str | int | None], spec: Split, message: str) -> None:
     with pytest.raises(DataError, match=message):
         split_rows(pl.DataFrame({"split": values}), spec, 0, {"a": np.array([True, True])})
 
@@ -148,6 +153,7 @@ def test_refuses_a_table_without_labels() -> None:
         lambda: Split(test=1.0),
         lambda: Split(validation=0.5, test=0.5),
         lambda: Split(column="a", group="b"),
+        lambda: Split(group="a", time="b"),
     ],
 )
 def test_refuses_shares_that_make_no_sense(make: object) -> None:
@@ -182,3 +188,47 @@ def test_strata_are_there_where_the_task_exists() -> None:
     table = pl.DataFrame({"b": [1, 0] * 10, "clicked": [1] * 12 + [0] * 8})
     codes = strata(table, [Binary("b", when="clicked == 1")])
     assert (codes["b"][:, 0] >= 0).tolist() == [True] * 12 + [False] * 8
+
+
+@pytest.mark.parametrize("spelling", ["number", "text", "date", "written"])
+def test_by_time_the_last_rows_are_the_test_and_those_before_them_validation(spelling: str) -> None:
+    rng = np.random.default_rng(0)
+    day = rng.permutation(200)
+    dates = np.datetime64("2020-01-25") + day
+    values = {
+        "number": day, "text": [str(d) for d in day], "date": dates,
+        "written": [str(d).replace("-", "/") for d in dates],
+    }[spelling]  # fmt: skip
+    labelled = {"a": rng.random(200) < 0.8}
+    parts = split_rows(pl.DataFrame({"day": values}), Split(0.1, 0.2, time="day"), 0, labelled)
+    n = int(labelled["a"].sum())
+    sizes = [len(parts[name]) for name in ("train", "validation", "test")]
+    assert sizes[1:] == pytest.approx([0.1 * n, 0.2 * n], abs=1)
+    assert day[parts["train"]].max() < day[parts["validation"]].min()
+    assert day[parts["validation"]].max() < day[parts["test"]].min()
+    # What has no label and is later than all training rows would tell of the future.
+    assert day[parts["unlabelled"]].max() <= day[parts["train"]].max()
+    assert day[parts["unused"]].min() > day[parts["train"]].max()
+    assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(200))
+
+
+def test_rows_of_one_time_stay_together_and_unlabelled_rows_without_a_time_are_not_used() -> None:
+    day = np.repeat(np.arange(10), 20)
+    parts = split_rows(
+        pl.DataFrame({"day": day}), Split(0.07, 0.13, time="day"), 0, {"a": np.ones(200, bool)}
+    )
+    days = [set(day[parts[name]].tolist()) for name in ("train", "validation", "test")]
+    assert days == [{0, 1, 2, 3, 4, 5, 6}, {7}, {8, 9}]
+    frame = pl.DataFrame({"day": [1.0, 2.0, 3.0, 4.0, None, math.nan]})
+    labelled = {"a": np.array([True] * 4 + [False] * 2)}
+    parts = split_rows(frame, Split(0.25, 0.25, time="day"), 0, labelled)
+    assert parts["test"].tolist() == [3]
+    assert parts["unused"].tolist() == [4, 5]
+
+
+def test_what_ties_test_rows_is_told_to_a_bootstrap() -> None:
+    table = pl.DataFrame({"who": ["u", "v", "u"], "day": ["2020-01-03", "2020-01-01", "2020-01-02"]})
+    assert Split().dependence(table) == Split(column="who").dependence(table) == {}
+    assert Split(group="who").dependence(table)["groups"].tolist() == [0, 1, 0]
+    times = Split(time="day").dependence(table)["times"]
+    assert np.argsort(times).tolist() == [1, 2, 0]

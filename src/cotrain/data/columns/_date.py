@@ -106,6 +106,10 @@ class Date(Column):
             numbers=numbers, indicators=missing.astype(np.float32)[:, None] if self.n_indicators else None
         )
 
+    def times(self, values: pl.Series) -> pl.Series:
+        """Return the dates as they are read, in microseconds."""
+        return self._read(values, self.state["format"])
+
     def _read(self, values: pl.Series, spelling: str | None) -> pl.Series:
         if values.dtype == pl.Null:
             return values.cast(pl.Datetime("us"))
@@ -130,6 +134,26 @@ class Date(Column):
                 "declare the column a category or text."
             )
         return times
+
+
+def seconds_of(values: pl.Series) -> np.ndarray:
+    """Return times as seconds, numbers as they are; NaN where missing.
+
+    Raises:
+        DataError: they are neither numbers nor dates that can be read.
+
+    Example:
+        >>> seconds_of(pl.Series("t", ["1970-01-02", None])).tolist()
+        [86400.0, nan]
+    """
+    if values.dtype.is_numeric():
+        return _floats(values.cast(pl.Float64).fill_nan(None))
+    if values.dtype == pl.String:
+        text = text_values(values)
+        numbers = text.cast(pl.Float64, strict=False)
+        if numbers.null_count() == text.null_count():
+            return _floats(numbers)
+    return _seconds(Date(values.name).fit(values).times(values))
 
 
 def find_format(values: pl.Series) -> str | None:
