@@ -24,11 +24,13 @@ from cotrain.comparison._network_jobs import compare_scores, score_networks
 from cotrain.comparison._results import Entry, results_of
 from cotrain.comparison._settings import ComparisonSettings
 from cotrain.comparison._tree_jobs import score_trees
-from cotrain.configuration import construct_class, foreign_kinds
+from cotrain.configuration import construct_class, describe, foreign_kinds
 from cotrain.jobs import PoolJob, Where
 from cotrain.learner import Configuration
 
 RESULTS = "results.json"
+#: Counts the ways in which kept differences were ever computed, so that none of another way is taken.
+STATISTIC = 2
 #: Contender -> number of the seed -> the cells that tried each learning rate.
 Swept = dict[Method, list[list[Trial]]]
 
@@ -188,15 +190,15 @@ def _score(grid: Grid, entries: list[Entry], names: list[str]) -> None:
     single = next(entry for entry in entries if entry.method == SINGLE_TASK)
     if single.failed is not None or single.arrays is None:
         return
-    jobs = []
+    jobs, split = [], describe(grid.configuration.split)
     for entry in finished:
         if entry.method in (SINGLE_TASK, TREES) or entry.failed is not None or entry.arrays is None:
             continue
-        name = f"{_key([entry.arrays.name, single.arrays.name])}.json"
+        name = f"{_key([entry.arrays.name, single.arrays.name, split, STATISTIC])}.json"
         entry.differences = entry.arrays.with_name(name)
         arguments = {
             **common, "output": str(entry.differences), "scores": str(entry.arrays),
-            "single": str(single.arrays), "n_seeds": len(entry.models),
+            "single": str(single.arrays), "n_seeds": len(entry.models), "split": split,
         }  # fmt: skip
         jobs.append(PoolJob(f"verdict on {entry.method}", compare_scores, entry.differences, arguments))
     _note_failures(grid.run(jobs), entries)

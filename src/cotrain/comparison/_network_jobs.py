@@ -16,8 +16,8 @@ from cotrain._base import remove_leftovers, write_atomically, write_text_atomica
 from cotrain.comparison._pooled import PooledNetwork
 from cotrain.comparison._status_file import StatusLogger
 from cotrain.configuration import construct_class, foreign_kinds
-from cotrain.data import TypedTable
-from cotrain.evaluation import paired_bootstrap
+from cotrain.data import Split, TypedTable
+from cotrain.evaluation import paired_bootstrap, too_few_to_tell
 from cotrain.learner import Learner, Preprocessor
 from cotrain.learner._fitting import FitOptions
 from cotrain.learner._learner import fit_learner
@@ -126,20 +126,45 @@ def compare_scores(
     scores: str,
     single: str,
     n_seeds: int,
+    split: Mapping[str, Any] | None = None,
 ) -> None:
-    """Keep the difference of each task to its single-task network, over seeds and test rows."""
+    """Keep the difference of each task to its single-task network, over seeds and test rows.
+
+    Args:
+        parts: folder with train.parquet and test.parquet.
+        output: file to write: task -> difference, and why nothing can be said of it.
+        config: of the learner.
+        left_out: columns that are neither inputs nor targets.
+        scores: file with the contender's scores.
+        single: file with those of the single-task networks.
+        n_seeds: seeds of both.
+        split: arguments of the `Split`, which says whether rows belong together.
+    """
     learner = construct_class(Learner, config, "")
     preprocessor, _ = Preprocessor.fit(
         TypedTable.read(Path(parts) / "train.parquet"), learner.tasks, learner.columns, left_out
     )
     truths = read_truths(preprocessor, Path(parts))
+    dependence = Split(**(split or {})).dependence(pl.read_parquet(Path(parts) / "test.parquet"))
+    groups, times = dependence.get("groups"), dependence.get("times")
     found = {}
     with np.load(scores) as a, np.load(single) as b:
         for number, task in enumerate(preprocessor.tasks):
             ours, theirs = ([side[f"{seed}/{number}"] for seed in range(n_seeds)] for side in (a, b))
             metric = task.chosen_metrics()[0]
-            difference = paired_bootstrap(metric, ours, theirs, *truths[task.name], n_resamples=RESAMPLES)
-            found[task.name] = vars(difference)
+            truth = truths[task.name]
+            difference = paired_bootstrap(
+                metric,
+                ours,
+                theirs,
+                *truth,
+                groups=groups,
+                times=times,
+                paired_seeds=False,
+                n_resamples=RESAMPLES,
+            )
+            reason = too_few_to_tell(task, *truth, groups=groups, times=times)
+            found[task.name] = {"difference": difference.to_json(), "too_few": reason}
     write_text_atomically(Path(output), json.dumps(found, ensure_ascii=False) + "\n")
 
 

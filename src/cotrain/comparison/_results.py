@@ -239,11 +239,12 @@ def _verdicts(
     if entry.differences is None or not entry.differences.exists():
         return []
     found = json.loads(entry.differences.read_text(encoding="utf-8"))
-    differences = {task: Difference(**values) for task, values in found.items()}
+    differences = {task: Difference.from_json(values["difference"]) for task, values in found.items()}
+    too_few = {task: values["too_few"] for task, values in found.items()}
     single = means.get("single_task", {})
     metrics = {task.name: task.chosen_metrics()[0].name for task in tasks}
     pairs = {task: (means[entry.method][task], single.get(task, math.nan)) for task in differences}
-    return [_verdict(one) for one in judge(differences, metrics, pairs)]
+    return [_verdict(one) for one in judge(differences, metrics, pairs, too_few=too_few)]
 
 
 def _verdict(one: Judgement) -> dict[str, Any]:

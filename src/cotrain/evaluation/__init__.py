@@ -1,5 +1,6 @@
 """Figures per task, and what they say together."""
 
+from cotrain.evaluation._chance import Chance
 from cotrain.evaluation._delta_m import DeltaM, delta_m, delta_m_of
 from cotrain.evaluation._diagnostics import calibration_error, diagnostics
 from cotrain.evaluation._diagnostics_by_group import errors_by_group
@@ -7,11 +8,14 @@ from cotrain.evaluation._evaluate import evaluate, evaluate_scores, evaluate_tas
 from cotrain.evaluation._holm import holm
 from cotrain.evaluation._paired_bootstrap import Difference, paired_bootstrap
 from cotrain.evaluation._relative_gain import relative_gain
+from cotrain.evaluation._resampling_units import resampling_units
 from cotrain.evaluation._significance import Judgement, judge, mean_ranks
 from cotrain.evaluation._table import EvaluationRow, EvaluationTable, figure
+from cotrain.evaluation._too_few import too_few_to_tell
 from cotrain.evaluation._trees import boosted_trees
 
 __all__ = [
+    "Chance",
     "DeltaM",
     "Difference",
     "EvaluationRow",
@@ -32,4 +36,6 @@ __all__ = [
     "mean_ranks",
     "paired_bootstrap",
     "relative_gain",
+    "resampling_units",
+    "too_few_to_tell",
 ]

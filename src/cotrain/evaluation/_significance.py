@@ -48,6 +48,7 @@ def judge(
     values: Mapping[str, tuple[float, float]],
     *,
     reference: str = "alone",
+    too_few: Mapping[str, str] | None = None,
 ) -> list[Judgement]:
     """Say for each task what can be said, with Holm's correction over the tasks.
 
@@ -60,17 +61,24 @@ def judge(
         metrics: task -> name of the metric.
         values: task -> mean over the seeds of the metric, for the contender and the reference.
         reference: what the other side is called in a sentence.
+        too_few: task -> why nothing can be said of it, from `too_few_to_tell`; "" or absent where something
+        can.
 
     Example:
         >>> one = Difference(0.05, 0.03, 0.07, 0.0001, 0.95, 3, 100)
         >>> print(judge({"a": one}, {"a": "auroc"}, {"a": (0.85, 0.8)})[0].sentence)
         a: helped (auroc 0.850, alone 0.800; difference +0.05 [+0.03, +0.07] over 3 seeds).
     """
-    corrected = holm([difference.p_value for difference in differences.values()])
+    few = {task: (too_few or {}).get(task, "") for task in differences}
+    corrected = holm([math.nan if few[task] else found.p_value for task, found in differences.items()])
     judged = []
     for (task, found), p_value in zip(differences.items(), corrected, strict=True):
         word = _word(found, p_value)
-        sentence = _sentence(task, word, found, metrics[task], values[task], reference)
+        sentence = (
+            f"{task}: too few to tell ({few[task] or 'too few test labels'})."
+            if word == "unknown"
+            else _sentence(task, word, found, metrics[task], values[task], reference)
+        )
         judged.append(Judgement(task, word, found, p_value, sentence))
     return judged
 
@@ -111,11 +119,10 @@ def _word(found: Difference, p_value: float) -> Word:
 def _sentence(
     task: str, word: Word, found: Difference, metric: str, values: tuple[float, float], reference: str
 ) -> str:
-    if word == "unknown":
-        return f"{task}: too few test labels to tell."
+    of = "" if found.unit == "rows" or found.chance is None else f" and {found.chance.n_units} {found.unit}"
     leaves_out_0 = found.low > 0 or found.high < 0
     note = "; not clear after correction for several tasks" if word[0] == "n" and leaves_out_0 else ""
     return (
         f"{task}: {word} ({metric} {figure(values[0])}, {reference} {figure(values[1])}; difference "
-        f"{found.value:+.3g} [{found.low:+.3g}, {found.high:+.3g}] over {found.n_seeds} seeds{note})."
+        f"{found.value:+.3g} [{found.low:+.3g}, {found.high:+.3g}] over {found.n_seeds} seeds{of}{note})."
     )

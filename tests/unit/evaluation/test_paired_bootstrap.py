@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import t, ttest_ind, ttest_rel
 
 from cotrain._base import InvalidArgumentError
 from cotrain.evaluation import paired_bootstrap
@@ -113,3 +114,85 @@ def test_the_interval_covers_the_truth(n_seeds: int, of_seed: float, of_row: flo
         covered += found.low <= truth <= found.high
     # Two and a half standard errors of 400 trials are 2.7 points; too wide is the lesser evil.
     assert 0.923 <= covered / n_times <= 0.985
+
+
+def test_one_labelled_row_never_tells() -> None:
+    mask = all_of(20)
+    mask[1:] = False
+    y, far = np.zeros((20, 1)), np.ones((20, 1))
+    found = paired_bootstrap(RMSE, [y] * 3, [far] * 3, y, mask)
+    assert found.value == 1
+    assert math.isnan(found.low)
+    assert math.isnan(found.p_value)
+
+
+@pytest.mark.parametrize("n_rows", [2, 4, 10])
+def test_rows_that_all_say_the_same_have_the_p_value_of_their_signs(n_rows: int) -> None:
+    y = np.zeros((n_rows, 1))
+    found = paired_bootstrap(RMSE, [y] * 2, [y + 1] * 2, y, all_of(n_rows))
+    assert found.p_value == pytest.approx(2.0 ** (1 - n_rows))
+    assert (found.low > 0) == (found.p_value < 0.05)
+
+
+def test_independent_seeds_have_the_interval_of_welch() -> None:
+    rng = np.random.default_rng(2)
+    n_rows, n_seeds = 50, 4
+    # No spread over rows: each network is off by a constant of its own.
+    a = [np.full((n_rows, 1), value) for value in 1 + 0.3 * rng.normal(size=n_seeds)]
+    b = [np.full((n_rows, 1), value) for value in 0.1 * rng.normal(size=n_seeds)]
+    y = np.zeros((n_rows, 1))
+    found = paired_bootstrap(MEAN, a, b, y, all_of(n_rows), paired_seeds=False)
+    welch = ttest_ind([one[0, 0] for one in a], [one[0, 0] for one in b], equal_var=False)
+    assert found.p_value == pytest.approx(welch.pvalue, rel=1e-6)
+    paired = paired_bootstrap(MEAN, a, b, y, all_of(n_rows))
+    expected = ttest_rel([one[0, 0] for one in a], [one[0, 0] for one in b])
+    assert paired.p_value == pytest.approx(expected.pvalue, rel=1e-6)
+
+
+def test_whole_groups_are_resampled() -> None:
+    rng = np.random.default_rng(0)
+    n_groups, size = 40, 10
+    who = np.repeat(np.arange(n_groups), size)
+    of_group = rng.normal(size=n_groups)[who][:, None]
+    zero = np.zeros_like(of_group)
+    # Rows of a group are one and the same: the interval is that of 40 values, not of 400.
+    found = paired_bootstrap(MEAN, [of_group], [zero], zero, all_of(400), groups=who, n_resamples=2000)
+    by_hand = of_group[::size, 0]
+    expected = t.ppf(0.975, n_groups - 1) * by_hand.std(ddof=1) / np.sqrt(n_groups)
+    assert (found.high - found.low) / 2 == pytest.approx(expected, rel=0.06)
+    assert found.unit == "groups"
+    assert (found.n_rows, found.chance.n_units) == (400, 40)
+    # A group for each row is the plain bootstrap.
+    plain = paired_bootstrap(MEAN, [of_group], [zero], zero, all_of(400))
+    own = paired_bootstrap(MEAN, [of_group], [zero], zero, all_of(400), groups=np.arange(400))
+    assert (plain.low, plain.high) == (own.low, own.high)
+    assert plain.high - plain.low < (found.high - found.low) / 2
+
+
+def false_words(n_times: int, tied: str, of: str) -> float:
+    """Return the share of null problems with p < .05: rows tied by groups of 30 at ICC .3, or by time."""
+    rng, count = np.random.default_rng(5), 0
+    n_rows = 300
+    zero, who = np.zeros((n_rows, 1)), np.repeat(np.arange(10), 30)
+    for number in range(n_times):
+        noise = rng.normal(size=n_rows)
+        if tied == "groups":
+            noise = np.sqrt(0.3) * rng.normal(size=10)[who] + np.sqrt(0.7) * noise
+        else:
+            for i in range(1, n_rows):
+                noise[i] += 0.6 * noise[i - 1]
+        together = {"groups": {"groups": who}, "times": {"times": np.arange(n_rows)}, "rows": {}}[of]
+        found = paired_bootstrap(
+            MEAN, [noise[:, None]], [zero], zero, all_of(n_rows), n_resamples=60, seed=number, **together
+        )
+        count += found.p_value < 0.05
+    return count / n_times
+
+
+def test_rows_that_belong_together_give_no_more_false_words_than_others() -> None:
+    # Two and a half standard errors of a share of .05 in 300 are .031.
+    assert false_words(300, "groups", of="groups") <= 0.081
+    assert false_words(300, "times", of="times") <= 0.081
+    # Resampled row by row they do: that is why.
+    assert false_words(100, "groups", of="rows") > 0.3
+    assert false_words(100, "times", of="rows") > 0.2

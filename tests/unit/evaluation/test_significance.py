@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from cotrain.evaluation import Difference, judge, mean_ranks, paired_bootstrap
+from cotrain.evaluation import Chance, Difference, judge, mean_ranks, paired_bootstrap
 from cotrain.tasks import Metric
 
 #: A metric that is the mean of per-row losses, so that the truth of a simulation is known.
@@ -65,6 +65,22 @@ def test_what_only_several_tests_make_look_clear_is_said_to_be_unclear() -> None
 def test_nothing_to_compare_is_unknown() -> None:
     found = Difference(math.nan, math.nan, math.nan, math.nan, 0.95, 3, 0)
     assert judge({"a": found}, {"a": "r2"}, {"a": (math.nan, math.nan)})[0].word == "unknown"
+
+
+def test_what_stands_on_too_few_labels_gets_no_word_and_does_not_count_among_the_tests() -> None:
+    found = Difference(0.05, 0.01, 0.09, 0.03, 0.95, 3, 100)
+    few = {"b": "3 positives in the test rows; 5 are needed"}
+    judged = judge(
+        {"a": found, "b": found}, dict.fromkeys("ab", "r2"), dict.fromkeys("ab", (0.5, 0.4)), too_few=few
+    )
+    assert [one.word for one in judged] == ["helped", "unknown"]
+    assert judged[1].sentence == "b: too few to tell (3 positives in the test rows; 5 are needed)."
+
+
+def test_groups_are_named_in_the_sentence() -> None:
+    found = Difference(0.05, 0.01, 0.09, 0.03, 0.95, 3, 100, "groups", Chance(1e-4, 12))
+    (one,) = judge({"a": found}, {"a": "r2"}, {"a": (0.5, 0.4)})
+    assert "over 3 seeds and 12 groups" in one.sentence
 
 
 def test_ranks_share_ties_and_put_the_missing_last() -> None:
