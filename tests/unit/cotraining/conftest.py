@@ -13,11 +13,15 @@ import torch
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from cotrain import tasks as kinds
+from cotrain._base import mix_seed
+from cotrain.balancing import Equal
 from cotrain.cotraining import CoTraining, CoTrainingResult, EstimatorPeer, Peer, View, random_views
+from cotrain.cotraining._network_factory import NetworkFactory
 from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
 from cotrain.cotraining.rounds._run import CoTrainingRun
+from cotrain.networks import MLP, Encoder, HardSharing, InputSpec, MultiTaskNetwork
 from cotrain.tasks import Task
-from cotrain.training import Examples
+from cotrain.training import Examples, Training
 
 
 @dataclass
@@ -67,10 +71,29 @@ class Problem:
             examples=self.train,
             validation=held,
             settings=settings,
-            factory=self.factory,
-            truth=self.truth,
-            **more,
+            **{"factory": self.factory, "truth": self.truth, **more},
         )
+
+    def networks(self, settings: CoTraining, **more: Any) -> NetworkFactory:
+        """Return a factory of small networks that are fitted in a tenth of a second."""
+        training = Training(1, 32, learning_rate=1e-2, select="last", checkpoint_seconds=1e-3)
+        return NetworkFactory(
+            self.tasks,
+            build=small_network,
+            balancer=Equal(),
+            settings=settings,
+            **{"training": training, "shapes": {"inputs": (4,)}, **more},
+        )
+
+
+def small_network(name: str, tasks: Sequence[Task], encoder: Encoder | None = None) -> MultiTaskNetwork:
+    """Make a network of four inputs whose initial weights the name chooses."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(mix_seed(0, name))
+        used = encoder or MLP((16,), n_inputs=4, dropout=0.2)
+        sharing = HardSharing().build(lambda: used.build(InputSpec()), [task.name for task in tasks])
+        widths = sharing.widths()
+        return MultiTaskNetwork(sharing, {task.name: task.head(widths[task.name]) for task in tasks})
 
 
 def coded(tasks: Sequence[Task], x: np.ndarray, frame: pl.DataFrame) -> Examples:

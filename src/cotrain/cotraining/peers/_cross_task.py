@@ -8,6 +8,7 @@ from typing import final
 import torch
 from torch import Tensor
 
+from cotrain._base import InvalidArgumentError
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._predictions import Prediction
 from cotrain.cotraining.peers._base import FittedPeer, Peer
@@ -30,6 +31,9 @@ class CrossTaskPeer(Peer):
         name: see `Peer`.
         source: peer of two or more tasks that gives the outputs.
 
+    Raises:
+        InvalidArgumentError: the source has one task only.
+
     Example:
         >>> from sklearn.linear_model import LogisticRegression, Ridge
         >>> from cotrain.tasks import Binary, Regression
@@ -41,6 +45,12 @@ class CrossTaskPeer(Peer):
 
     def __init__(self, name: str, source: Peer) -> None:
         super().__init__(name, source.tasks)
+        if len(self.tasks) < 2:
+            found = ", ".join(repr(task.name) for task in self.tasks) or "none"
+            raise InvalidArgumentError(
+                f"Peer {name!r} maps tasks to one another, and {source.name!r} has only {found}: give one "
+                "of two or more tasks."
+            )
         self.source = source
 
     def fit(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from cotrain._base import InvalidArgumentError, mix_seed
-from cotrain.balancing import Equal
+from cotrain._base import InvalidArgumentError
 from cotrain.cotraining import (
     CoTraining,
     CoTrainingResult,
@@ -21,12 +20,8 @@ from cotrain.cotraining import (
     Threshold,
 )
 from cotrain.cotraining._fit_cache import FitCache
-from cotrain.cotraining._network_factory import NetworkFactory
 from cotrain.cotraining.rounds import _online_training
 from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
-from cotrain.cotraining.rounds._run import CoTrainingRun
-from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskNetwork
-from cotrain.training import Training
 
 STRATEGIES = [MeanTeacher(Threshold(0.8)), CrossPseudoSupervision(Threshold(0.8))]
 
@@ -36,34 +31,11 @@ class Killed(BaseException):
 
 
 def run(problem: Any, strategy: Strategy, folder: Path | None = None, **more: Any) -> CoTrainingResult:
-    def build(name: str, some: Sequence[Any]) -> MultiTaskNetwork:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(mix_seed(0, name))
-            sharing = HardSharing().build(
-                lambda: MLP((16,), n_inputs=4, dropout=0.2).build(InputSpec()), [task.name for task in some]
-            )
-            return MultiTaskNetwork(sharing, {task.name: task.head(16) for task in some})
-
     settings = CoTraining(strategy, 3, updates=30, pseudo_weight=1.0, margin=0.0, min_labels=0)
-    training = Training(1, 32, learning_rate=1e-2, select="last", checkpoint_seconds=1e-3)
-    factory = NetworkFactory(
-        problem.tasks,
-        build=build,
-        balancer=Equal(),
-        training=training,
-        settings=settings,
-        shapes={"inputs": (4,)},
+    given = problem.given(
+        settings, validation=False, factory=problem.networks(settings), cache=FitCache(folder)
     )
-    run = CoTrainingRun(
-        tasks=problem.tasks,
-        examples=problem.train,
-        validation=more.get("validation"),
-        settings=settings,
-        factory=factory,
-        cache=FitCache(folder),
-        truth=problem.truth,
-    )
-    return CoTrainingLoop(run).run()
+    return CoTrainingLoop(replace(given, **more)).run()
 
 
 def accuracy(problem: Any, outcome: CoTrainingResult, chosen: int | None = None) -> float:

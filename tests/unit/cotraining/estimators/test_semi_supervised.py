@@ -1,0 +1,156 @@
+"""What the classifier and the regressor share: rows, weights, views and parts of a run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import make_blobs
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from cotrain._base import DataError, InvalidArgumentError, constructor_parameters
+from cotrain.cotraining import Committee, CoTrainingClassifier, CoTrainingRegressor, TwoViewCoTraining
+from cotrain.cotraining.estimators._semi_supervised import SemiSupervised, _weighted
+from cotrain.networks import MLP, TableEncoder
+
+BOTH = [(CoTrainingClassifier, LogisticRegression()), (CoTrainingRegressor, Ridge())]
+NETWORKS = [(CoTrainingClassifier, None), (CoTrainingRegressor, None)]
+
+
+def made(cls, estimator=None, **more) -> SemiSupervised:
+    return cls(**{"estimator": estimator, "max_rounds": 1, "updates": 5, "random_state": 0, **more})
+
+
+def rows(cls, n: int = 120, labelled: int = 40) -> tuple[np.ndarray, np.ndarray]:
+    x, y = make_blobs(n, 4, centers=3, cluster_std=3.0, random_state=1)
+    hole = -1 if cls is CoTrainingClassifier else np.nan
+    return x, np.where(np.arange(n) < labelled, y, hole)
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_weights_have_mean_one_over_the_labelled_rows_and_keep_their_ratios(data):
+    n = data.draw(st.integers(1, 12))
+    labelled = np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
+    given_ = st.floats(0.0, 1e6, allow_subnormal=False).map(lambda v: 0.0 if v < 1e-6 else v)
+    weights = np.array(data.draw(st.lists(given_, min_size=n, max_size=n)))
+    mask = torch.from_numpy(labelled)[:, None]
+    if not (weights[labelled] > 0).any():
+        with pytest.raises(DataError, match="the weight of every labelled row of 'sold' is zero"):
+            _weighted("sold", mask, weights)
+        return
+    found = _weighted("sold", mask, weights)[:, 0].numpy()
+    assert (found[~labelled] == 0).all()
+    assert found[labelled].mean() == pytest.approx(1.0, rel=1e-5)
+    assert found[labelled] == pytest.approx(weights[labelled] / weights[labelled].mean(), rel=1e-5)
+
+
+def test_without_weights_the_mask_is_left_alone():
+    mask = torch.tensor([[True], [False]])
+    assert _weighted("sold", mask, None) is mask
+
+
+@pytest.mark.parametrize(("cls", "estimator"), BOTH)
+@pytest.mark.parametrize(
+    "weights", [np.ones((120, 1)), np.ones(119), np.full(120, -1.0), np.full(120, np.inf), np.zeros(120)]
+)
+def test_weights_that_are_none_are_refused(cls, estimator, weights):
+    with pytest.raises(DataError, match="sample_weight"):
+        made(cls, estimator).fit(*rows(cls), sample_weight=weights)
+
+
+@pytest.mark.parametrize(("cls", "estimator"), [*BOTH, *NETWORKS])
+def test_a_row_is_answered_alike_alone_and_among_others(cls, estimator):
+    x, y = rows(cls)
+    model = made(cls, estimator).fit(x, y)
+    together = model.predict(x)
+    assert np.array_equal(together, np.concatenate([model.predict(x[i : i + 1]) for i in range(len(x))]))
+
+
+@pytest.mark.parametrize(("cls", "estimator"), BOTH)
+def test_a_missing_y_is_named(cls, estimator):
+    with pytest.raises(InvalidArgumentError, match="requires y to be passed, but the target y is None"):
+        made(cls, estimator).fit(rows(cls)[0], None)
+
+
+@pytest.mark.parametrize(("cls", "estimator"), BOTH)
+@pytest.mark.parametrize("share", [-0.1, 1.0, np.nan])
+def test_a_share_of_validation_rows_outside_its_range_is_named(cls, estimator, share):
+    with pytest.raises(InvalidArgumentError, match=r"\(validation_fraction=.*share in \[0, 1\)"):
+        made(cls, estimator, validation_fraction=share).fit(*rows(cls))
+
+
+@pytest.mark.parametrize(("cls", "estimator"), BOTH)
+def test_rows_are_learned_from_or_held_out(cls, estimator, monkeypatch):
+    divide, seen = SemiSupervised._divide, []
+
+    def watched(self, examples, tasks, seed):
+        seen.append((len(examples), *divide(self, examples, tasks, seed)))
+        return seen[-1][1:]
+
+    monkeypatch.setattr(SemiSupervised, "_divide", watched)
+    n = 5 * cls.least_held
+    made(cls, estimator, validation_fraction=0.2).fit(*rows(cls, n + 50, n))
+    total, train, held = seen[-1]
+    assert sorted([*train, *held]) == list(range(total))
+    assert len(held) >= cls.least_held
+    # One labelled row fewer is not worth what its labels would be missed for.
+    made(cls, estimator, validation_fraction=0.2).fit(*rows(cls, n + 50, n - 1))
+    assert len(seen[-1][2]) == 0
+    assert len(seen[-1][1]) == n + 50
+
+
+@pytest.mark.parametrize(("cls", "estimator"), BOTH)
+def test_what_is_neither_a_strategy_nor_auto_is_refused(cls, estimator):
+    for strategy in ("committee", Committee, 3):
+        with pytest.raises(InvalidArgumentError, match="expected a strategy such as Committee"):
+            made(cls, estimator, strategy=strategy).fit(*rows(cls))
+
+
+def test_members_of_a_committee_of_estimators_draw_rows_and_networks_do_not():
+    assert made(CoTrainingClassifier, LogisticRegression())._committee().bootstrap
+    assert not made(CoTrainingClassifier)._committee().bootstrap
+
+
+@pytest.mark.parametrize(("cls", "estimator"), BOTH)
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_views_are_named_by_number_or_by_name_and_unknown_ones_refused(cls, estimator, frame):
+    x, y = rows(cls)
+    named = frame({f"c{i}": x[:, i] for i in range(4)})
+    strategy = TwoViewCoTraining(["view 1", "view 2"])
+    by_number = made(cls, estimator, strategy=strategy, views=[[0, 1], [2, 3]]).fit(named, y)
+    by_name = made(cls, estimator, strategy=strategy, views=[["c0", "c1"], ["c2", "c3"]]).fit(named, y)
+    assert np.array_equal(by_number.predict(named), by_name.predict(named))
+    for views, missing in ([[[0], [4]], "4"], [[["c0"], ["c9"]], "'c9'"], [[[0], ["x1"]], "'x1'"]):
+        with pytest.raises(InvalidArgumentError, match=f"{missing} is no column of X, .* 0 to 3"):
+            made(cls, estimator, views=views).fit(named, y)
+
+
+def test_an_encoder_of_ones_own_is_used_by_every_network():
+    x, y = rows(CoTrainingClassifier)
+    for encoder, width in ((TableEncoder(24, 0), 24), (MLP((9,), key="numbers"), 9)):
+        model = made(CoTrainingClassifier, encoder=encoder, margin=0.0, min_labels=0).fit(x, y)
+        fitted = next(one for one in model._outcome.fitted if one)
+        assert {peer.model.sharing.widths()["y"] for peer in fitted} == {width}
+
+
+def test_a_sparse_matrix_is_refused_by_its_size_before_it_is_made_dense():
+    from scipy.sparse import csr_matrix
+
+    class Huge(csr_matrix):
+        def toarray(self, *_, **__):
+            raise AssertionError("it was made dense")
+
+    with pytest.raises(DataError, match=r"Sparse X of 120 rows and 2000000 columns would take 2 GiB: reduce"):
+        made(CoTrainingClassifier, LogisticRegression()).fit(
+            Huge((120, 2_000_000)), rows(CoTrainingClassifier)[1]
+        )
+
+
+@pytest.mark.parametrize("cls", [CoTrainingClassifier, CoTrainingRegressor])
+def test_every_parameter_of_the_base_is_one_of_the_estimator(cls):
+    assert set(constructor_parameters(SemiSupervised)) <= set(cls().get_params())

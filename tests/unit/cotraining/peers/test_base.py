@@ -1,0 +1,73 @@
+"""What a third party's peer has to say, and no more."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cotrain.cotraining import CoTraining, FittedPeer, Peer, Prediction, SelfTraining, Threshold
+from cotrain.cotraining._fit_cache import FitCache
+from cotrain.cotraining.peers import OnlinePeer
+from cotrain.cotraining.peers._base import OnlineModel
+
+
+class Nearest(Peer):
+    """Says of every row the class of the nearest row with a label."""
+
+    def fit(self, examples, validation, key, cache, *, true=None):
+        known = (examples.masks["class"] > 0)[:, 0]
+        return FittedNearest(examples.inputs["inputs"][known], examples.targets["class"][known, 0].long())
+
+
+class FittedNearest(FittedPeer):
+    updates = 0
+
+    def __init__(self, rows, classes):
+        self.rows, self.classes = rows, classes
+
+    def predictions(self, inputs):
+        nearest = torch.cdist(inputs["inputs"], self.rows).argmin(dim=1)
+        one_hot = torch.nn.functional.one_hot(self.classes[nearest], 3).float()
+        return {"class": Prediction(0.97 * one_hot[:, None] + 0.01)}
+
+
+def test_a_peer_that_knows_only_the_two_methods_takes_part_in_every_round(make_problem):
+    problem = make_problem(labelled=60, n=300)
+    problem.factory.network = lambda name, tasks=None, view=None, **_: Nearest(name, problem.tasks)
+    outcome = problem.run(CoTraining(SelfTraining(Threshold(0.5)), 2, margin=0.0, min_labels=0))
+    assert outcome.records[0].tasks[0].accepted > 100
+    assert outcome.records[0].tasks[0].true_accuracy > 0.8
+    answer = outcome.predictions(problem.validation.inputs)["class"].classes()
+    assert float((answer == problem.validation.targets["class"]).float().mean()) > 0.8
+
+
+def test_a_peer_is_kin_to_itself_alone_unless_it_says_more(make_problem):
+    tasks = make_problem().tasks
+    assert Nearest("one", tasks).kin == "one"
+    assert Nearest("two", tasks, kin=("nearest", 1)).kin == Nearest("three", tasks, kin=("nearest", 1)).kin
+
+
+def test_the_tasks_are_a_list_of_ones_own(make_problem):
+    tasks = make_problem().tasks
+    peer = Nearest("one", tasks)
+    tasks.clear()
+    assert [task.name for task in peer.tasks] == ["class"]
+
+
+def test_nothing_has_failed_until_a_peer_says_so_and_nobody_can_change_that_for_all():
+    fitted = FittedNearest(torch.zeros(1, 4), torch.zeros(1, dtype=torch.int64))
+    assert not fitted.failures
+    with pytest.raises(TypeError):
+        fitted.failures["class"] = "changed for everybody"
+
+
+@pytest.mark.parametrize("kind", [Peer, FittedPeer, OnlinePeer, OnlineModel])
+def test_a_peer_without_its_methods_cannot_be_made(kind):
+    with pytest.raises(TypeError, match="abstract"):
+        type("Half", (kind,), {})(*(["half", []] if issubclass(kind, Peer) else []))
+
+
+def test_a_fit_may_be_asked_for_outside_of_a_run(make_problem):
+    problem = make_problem(labelled=30)
+    fitted = Nearest("one", problem.tasks).fit(problem.train, None, "key", FitCache())
+    assert fitted.predictions(problem.validation.inputs)["class"].probabilities.shape == (80, 1, 3)
