@@ -262,8 +262,10 @@ def test_metrics(kind: type[Task], options: dict) -> None:
         assert (value <= metric.best + 1e-9) if metric.direction == "max" else (value >= metric.best)
         assert np.isnan(metric.compute(scores, truth, np.zeros_like(labelled)))
         if metric.parts is not None:
-            assert metric.parts(scores, truth, labelled).shape == (len(task.parts),)
-            assert np.isnan(metric.parts(scores, truth, np.zeros_like(labelled))).all()
+            records = metric.record(scores, truth, labelled)
+            assert metric.parts(records, len(task.parts)).shape == (len(task.parts),)
+            none = metric.record(scores, truth, np.zeros_like(labelled))
+            assert np.isnan(metric.parts(none, len(task.parts))).all()
         one = np.zeros_like(labelled)
         one[0] = labelled[0]
         metric.compute(scores, truth, one)

@@ -115,11 +115,12 @@ def evaluate_scores(
     by_part = labelled.sum(axis=0).tolist() if labelled.shape[1] == len(task.parts) else None
     rows: list[EvaluationRow] = []
     for metric in task.chosen_metrics():
-        value = metric.compute(scores, truth, labelled)
+        records = metric.record(scores, truth, labelled)
+        value = metric.value(records)
         rows.append(EvaluationRow(task.name, metric.name, metric.direction, None, n_rows, value))
         if not parts or metric.parts is None or len(task.parts) == 1:
             continue
-        for i, part_value in enumerate(metric.parts(scores, truth, labelled).tolist()):
+        for i, part_value in enumerate(metric.parts(records, len(task.parts)).tolist()):
             count = n_rows if by_part is None else by_part[i]
             rows.append(
                 EvaluationRow(task.name, metric.name, metric.direction, task.parts[i], count, part_value)

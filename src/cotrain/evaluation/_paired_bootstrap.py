@@ -131,14 +131,14 @@ def paired_bootstrap(
     rng = numpy_generator(seed, "paired_bootstrap")
     units = resampling_units(labelled, groups, times)
 
-    def values(rows: np.ndarray) -> np.ndarray:
-        truth, kept = targets[rows], mask[rows]
-        return sign * np.array(
-            [[metric.compute(one[rows], truth, kept) for one in side] for side in (scores_a, scores_b)]
-        )
-
     if n_rows == 0:
         return Difference(math.nan, math.nan, math.nan, math.nan, level, n_seeds, 0, unit)
+    # Resamples of the small records of rows are what resamples of the scores would give.
+    records = [[metric.record(one, targets, mask) for one in side] for side in (scores_a, scores_b)]
+
+    def values(rows: np.ndarray) -> np.ndarray:
+        return sign * np.array([[metric.value(one[rows]) for one in side] for side in records])
+
     sides = values(labelled)
     value, n_units = float((sides[0] - sides[1]).mean()), int(units.max()) + 1
     resampled = np.stack([values(draw_rows(labelled, units, rng)) for _ in range(n_resamples)])

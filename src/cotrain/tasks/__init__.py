@@ -1,6 +1,7 @@
 """Kinds of task, one class in one file each, in folders by what their targets are."""
 
-from cotrain.tasks._base import Metric, Task
+from cotrain.tasks._base import Task
+from cotrain.tasks._metric import Metric
 from cotrain.tasks.table import Binary, Multiclass, Multilabel, Ordinal, Regression
 
 __all__ = ["Binary", "Metric", "Multiclass", "Multilabel", "Ordinal", "Regression", "Task"]

@@ -6,49 +6,16 @@ Shapes: B rows, T targets of the task (columns or labels), O outputs of its head
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, final
 
-import numpy as np
 import polars as pl
 import torch
 from torch import Tensor, nn
 
 from cotrain._base import DataError, InvalidArgumentError, did_you_mean
 from cotrain.tasks._condition import Condition
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A figure of merit of a task.
-
-    Args:
-        name: the field's name for it, e.g. "auroc".
-        direction: whether a larger or a smaller value is better.
-        compute: (scores, targets, mask) -> value. `scores` are what `Task.scores` gives, as NumPy float64,
-            [B, ...]; `targets` [B, T] are what `Task.original` gives;
-            `mask` [B, T] bool. Gives NaN where the figure is not defined (one class only, no label).
-        parts: the same figure of each part alone, an array in the order of `Task.parts` (columns, labels or
-            classes); `None` where the figure does not come apart.
-
-    Example:
-        >>> from cotrain.tasks import Regression
-        >>> mae = next(metric for metric in Regression.available_metrics() if metric.name == "mae")
-        >>> said, true = np.array([[1.0], [2.0]]), np.array([[1.0], [4.0]])
-        >>> mae.direction, mae.compute(said, true, np.ones((2, 1), bool))
-        ('min', 1.0)
-    """
-
-    name: str
-    direction: Literal["max", "min"]
-    compute: Callable[[np.ndarray, np.ndarray, np.ndarray], float]
-    parts: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray] | None = None
-
-    @property
-    def best(self) -> float:
-        """The value of a perfect prediction: 1 where larger is better, 0 where smaller is."""
-        return 1.0 if self.direction == "max" else 0.0
+from cotrain.tasks._metric import Metric
 
 
 class Task(ABC):

@@ -10,12 +10,7 @@ from cotrain._base import InvalidArgumentError
 from cotrain.evaluation import paired_bootstrap
 from cotrain.tasks import Binary, Metric, Regression
 
-
-def average(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> float:
-    return float(scores[:, 0].mean())
-
-
-MEAN = Metric("mean", "max", average)
+MEAN = Metric("mean", "max", lambda scores, targets, mask: scores, lambda records: float(records.mean()))
 RMSE = Regression.available_metrics()[0]
 AUROC = Binary.available_metrics()[0]
 

@@ -10,7 +10,7 @@ from cotrain.tasks import Metric
 
 
 def metric(direction: Literal["max", "min"]) -> Metric:
-    return Metric("m", direction, lambda scores, targets, mask: 0.0)
+    return Metric("m", direction, lambda scores, targets, mask: scores, lambda records: 0.0)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,10 @@
 
 Number C stands for classes that training never had. They count as wrong: no prediction can be right there,
 and where an average over classes is taken they are a class of their own.
+
+Of every row most figures keep two numbers, the true and the predicted class. AUROC and average precision rank
+the rows by each class's probability, so they keep C + 1: with thousands of classes and many rows the others
+are the ones to ask for.
 """
 
 from __future__ import annotations
@@ -12,124 +16,175 @@ from typing import Literal
 import numpy as np
 
 from cotrain._base import first_largest
-from cotrain.tasks._base import Metric
+from cotrain.tasks._metric import Metric
 from cotrain.tasks.table._binary_metrics import auroc, average_precision, expected_calibration_error
 from cotrain.tasks.table._column_metrics import mean_of_defined
 
-#: (probabilities [N, C], class numbers [N]) -> value, or values [C].
-Figure = Callable[[np.ndarray, np.ndarray], float]
-ClassFigure = Callable[[np.ndarray, np.ndarray], np.ndarray]
+#: (hits, true rows, predicted rows) of every class -> its figure, NaN where it is undefined.
+CountFigure = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+#: (scores, targets) of one class against the others, both [N] -> value.
+RankFigure = Callable[[np.ndarray, np.ndarray], float]
 
 
-def confusion(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return counts [C + 1, C + 1] of true class (row) and predicted class (column)."""
-    size = probabilities.shape[1] + 1
-    pairs = targets.astype(np.int64) * size + first_largest(probabilities)
-    return np.bincount(pairs, minlength=size * size).reshape(size, size)
+def of_labelled(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return records [B, R] that are `values` where `rows` [B] holds, and NaN elsewhere."""
+    records = np.full((len(rows), values.shape[1]), np.nan)
+    records[rows] = values
+    return records
 
 
-def accuracy(probabilities: np.ndarray, targets: np.ndarray) -> float:
-    """Return the share of rows whose most probable class is the true one."""
-    return float(np.mean(first_largest(probabilities) == targets))
+def class_record(probabilities: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the true and the predicted class of every row, [B, 2].
+
+    Example:
+        >>> class_record(np.array([[0.2, 0.8], [0.6, 0.4]]), np.zeros((2, 1)), np.array([[True], [False]]))
+        array([[ 0.,  1.],
+               [nan, nan]])
+    """
+    rows = mask[:, 0]
+    return of_labelled(rows, np.stack([targets[rows, 0], first_largest(probabilities[rows])], axis=1))
 
 
-def class_recall(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return the share found of each class [C + 1]; NaN for a class that does not occur."""
-    counts = confusion(probabilities, targets)
-    return _ratio(np.diag(counts), counts.sum(axis=1))
-
-
-def class_precision(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return the share right among the rows predicted as each class [C + 1]; NaN if none is."""
-    counts = confusion(probabilities, targets)
-    return _ratio(np.diag(counts), counts.sum(axis=0))
-
-
-def class_f1(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return 2 TP / (2 TP + FP + FN) of each class [C + 1]; NaN if it neither occurs nor is predicted."""
-    counts = confusion(probabilities, targets)
-    return _ratio(2 * np.diag(counts), counts.sum(axis=0) + counts.sum(axis=1))
-
-
-def class_auroc(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return the AUROC of each class against the others [C]."""
-    return np.array([auroc(probabilities[:, c], targets == c) for c in range(probabilities.shape[1])])
-
-
-def class_average_precision(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return the average precision of each class against the others [C]."""
-    return np.array(
-        [average_precision(probabilities[:, c], targets == c) for c in range(probabilities.shape[1])]
-    )
-
-
-def log_loss(probabilities: np.ndarray, targets: np.ndarray) -> float:
-    """Return the mean of -log p of the true class; for an unknown class p is that of the least probable."""
-    known = targets < probabilities.shape[1]
-    of_class = np.take_along_axis(probabilities, np.where(known, targets, 0).astype(int)[:, None], 1)[:, 0]
+def log_loss_record(probabilities: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return -log p of the true class, [B, 1]; for an unknown class p is that of the least probable."""
+    rows = mask[:, 0]
+    probabilities, classes = probabilities[rows], targets[rows, 0]
+    known = classes < probabilities.shape[1]
+    of_class = np.take_along_axis(probabilities, np.where(known, classes, 0).astype(int)[:, None], 1)[:, 0]
     true = np.where(known, of_class, probabilities.min(axis=1))
-    return float(-np.mean(np.log(np.clip(true, 1e-15, 1.0))))
+    return of_labelled(rows, -np.log(np.clip(true, 1e-15, 1.0))[:, None])
 
 
-def brier(probabilities: np.ndarray, targets: np.ndarray) -> float:
-    """Return the mean over rows of Σ_c (p_c - [c is true])²; an unknown class adds its own 1."""
-    size = probabilities.shape[1]
-    hot = np.eye(size + 1)[targets.astype(int)]
-    padded = np.pad(probabilities, ((0, 0), (0, 1)))
-    return float(np.mean(np.sum((padded - hot) ** 2, axis=1)))
+def brier_record(probabilities: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return Σ_c (p_c - [c is true])², [B, 1]; an unknown class adds its own 1."""
+    rows = mask[:, 0]
+    missed = np.pad(probabilities[rows], ((0, 0), (0, 1)))
+    missed[np.arange(len(missed)), targets[rows, 0].astype(int)] -= 1
+    return of_labelled(rows, np.sum(missed**2, axis=1, keepdims=True))
 
 
-def calibration_error(probabilities: np.ndarray, targets: np.ndarray) -> float:
-    """Return the expected calibration error of the largest probability, in 15 equally wide bins."""
-    return expected_calibration_error(probabilities.max(axis=1), first_largest(probabilities) == targets)
+def calibration_record(probabilities: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the largest probability of every row and whether it is the true class's, [B, 2]."""
+    rows = mask[:, 0]
+    likely = probabilities[rows]
+    right = first_largest(likely) == targets[rows, 0]
+    return of_labelled(rows, np.stack([likely.max(axis=1), right], axis=1))
+
+
+def probability_record(probabilities: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the true class of every row and the probability of each, [B, 1 + C]."""
+    rows = mask[:, 0]
+    return of_labelled(rows, np.concatenate([targets[rows], probabilities[rows]], axis=1))
+
+
+def class_recall(hits: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Return the share found of each class; NaN for a class that does not occur."""
+    return _ratio(hits, true)
+
+
+def class_precision(hits: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Return the share right among the rows predicted as each class; NaN if none is."""
+    return _ratio(hits, predicted)
+
+
+def class_f1(hits: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Return 2 TP / (2 TP + FP + FN) of each class; NaN if it neither occurs nor is predicted."""
+    return _ratio(2 * hits, predicted + true)
 
 
 def class_metrics() -> list[Metric]:
     """Return the metrics of a target with classes."""
     return [
-        _whole("accuracy", "max", accuracy),
-        _macro("balanced_accuracy", class_recall, absent=np.nan),
-        _macro("f1", class_f1, absent=np.nan),
+        _mean("accuracy", "max", class_record, lambda records: records[:, 0] == records[:, 1]),
+        _counted("balanced_accuracy", class_recall, absent=np.nan),
+        _counted("f1", class_f1, absent=np.nan),
         # As in scikit-learn, a class that is never predicted has precision 0, one that never occurs recall 0.
-        _macro("precision", class_precision, absent=0.0),
-        _macro("recall", class_recall, absent=0.0),
-        _macro("auroc", class_auroc, absent=np.nan),
-        _macro("average_precision", class_average_precision, absent=np.nan),
-        _whole("log_loss", "min", log_loss),
-        _whole("brier", "min", brier),
-        _whole("calibration_error", "min", calibration_error),
+        _counted("precision", class_precision, absent=0.0),
+        _counted("recall", class_recall, absent=0.0),
+        _ranked("auroc", auroc),
+        _ranked("average_precision", average_precision),
+        log_loss_metric(),
+        _mean("brier", "min", brier_record, lambda records: records[:, 0]),
+        _calibration(),
     ]
 
 
-def _whole(name: str, direction: Literal["max", "min"], figure: Figure) -> Metric:
-    def compute(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> float:
-        rows = mask[:, 0]
-        return figure(scores[rows], targets[rows, 0]) if rows.any() else float("nan")
-
-    return Metric(name, direction, compute)
+def log_loss_metric() -> Metric:
+    """Make the mean of -log p of the true class, p kept away from 0 by 1e-15."""
+    return _mean("log_loss", "min", log_loss_record, lambda records: records[:, 0])
 
 
-def _macro(name: str, figure: ClassFigure, absent: float) -> Metric:
+def labelled(records: np.ndarray) -> np.ndarray:
+    """Return the records of labelled rows: those that do not begin with NaN."""
+    return records[~np.isnan(records[:, 0])]
+
+
+def _mean(
+    name: str,
+    direction: Literal["max", "min"],
+    record: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
+    of_row: Callable[[np.ndarray], np.ndarray],
+) -> Metric:
+    """Make a metric that is a mean over the labelled rows."""
+
+    def value(records: np.ndarray) -> float:
+        kept = labelled(records)
+        return float(np.mean(of_row(kept))) if len(kept) else float("nan")
+
+    return Metric(name, direction, record, value)
+
+
+def _counted(name: str, figure: CountFigure, absent: float) -> Metric:
     """Average over the classes that occur or are predicted, `absent` standing for an undefined one."""
 
-    def parts(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        rows = mask[:, 0]
-        if not rows.any():
-            return np.full(scores.shape[1], np.nan)
-        return figure(scores[rows], targets[rows, 0])[: scores.shape[1]]
+    def counts(records: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        true, predicted = labelled(records).astype(np.int64).T
+        hits = true[true == predicted]
+        hit, occur, said = (np.bincount(classes, minlength=size) for classes in (hits, true, predicted))
+        return hit, occur, said
 
-    def compute(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> float:
-        rows = mask[:, 0]
-        if not rows.any():
+    def parts(records: np.ndarray, n_parts: int) -> np.ndarray:
+        return figure(*counts(records, n_parts + 1))[:n_parts]
+
+    def value(records: np.ndarray) -> float:
+        kept = labelled(records)
+        if not len(kept):
             return float("nan")
-        scores, classes = scores[rows], targets[rows, 0]
-        values = figure(scores, classes)
-        counts = confusion(scores, classes)
-        present = (counts.sum(axis=0) + counts.sum(axis=1) > 0)[: len(values)]
-        values = values[present]
+        hits, true, predicted = counts(kept, int(kept.max()) + 1)
+        values = figure(hits, true, predicted)[true + predicted > 0]
         return mean_of_defined(np.where(np.isnan(values), absent, values))
 
-    return Metric(name, "max", compute, parts)
+    return Metric(name, "max", class_record, value, parts)
+
+
+def _ranked(name: str, figure: RankFigure) -> Metric:
+    """Average a figure of each class against the others over the classes that occur or are predicted."""
+
+    def of_classes(kept: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        return np.array([figure(kept[:, 1 + c], kept[:, 0] == c) for c in classes.tolist()])
+
+    def parts(records: np.ndarray, n_parts: int) -> np.ndarray:
+        kept = labelled(records)
+        return of_classes(kept, np.arange(n_parts)) if len(kept) else np.full(n_parts, np.nan)
+
+    def value(records: np.ndarray) -> float:
+        kept = labelled(records)
+        if not len(kept):
+            return float("nan")
+        present = np.union1d(kept[:, 0].astype(np.int64), first_largest(kept[:, 1:]))
+        return mean_of_defined(of_classes(kept, present[present < kept.shape[1] - 1]))
+
+    return Metric(name, "max", probability_record, value, parts)
+
+
+def _calibration() -> Metric:
+    """Make the expected calibration error of the largest probability, in 15 equally wide bins."""
+
+    def value(records: np.ndarray) -> float:
+        confidence, right = labelled(records).T
+        return expected_calibration_error(confidence, right > 0) if len(right) else float("nan")
+
+    return Metric("calibration_error", "min", calibration_record, value)
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -7,11 +7,28 @@ from typing import Literal
 
 import numpy as np
 
-from cotrain.tasks._base import Metric
+from cotrain.tasks._metric import Metric
 from cotrain.tasks.table._binary_metrics import above_half
 
 #: (scores, targets) of the labelled rows of one column, both [N] -> value.
 Figure = Callable[[np.ndarray, np.ndarray], float]
+
+
+def column_record(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return scores and targets side by side, [B, 2T]; an unlabelled target is NaN.
+
+    Example:
+        >>> column_record(np.array([[0.5], [0.25]]), np.ones((2, 1)), np.array([[True], [False]]))
+        array([[0.5 , 1.  ],
+               [0.25,  nan]])
+    """
+    return np.concatenate([scores, np.where(mask, targets, np.nan)], axis=1)
+
+
+def columns_of(records: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the scores, targets and mask that `column_record` was given, [N, T] each."""
+    scores, targets = np.split(records, 2, axis=1)
+    return scores, targets, ~np.isnan(targets)
 
 
 def by_column(name: str, direction: Literal["max", "min"], figure: Figure) -> Metric:
@@ -23,27 +40,29 @@ def by_column(name: str, direction: Literal["max", "min"], figure: Figure) -> Me
         figure: of one column.
     """
 
-    def parts(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    def parts(records: np.ndarray, n_parts: int) -> np.ndarray:
+        scores, targets, mask = columns_of(records)
         return np.array(
             [
                 figure(scores[mask[:, t], t], targets[mask[:, t], t]) if mask[:, t].any() else np.nan
-                for t in range(targets.shape[1])
+                for t in range(n_parts)
             ]
         )
 
-    def compute(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> float:
-        return mean_of_defined(parts(scores, targets, mask))
+    def value(records: np.ndarray) -> float:
+        return mean_of_defined(parts(records, records.shape[1] // 2))
 
-    return Metric(name, direction, compute, parts)
+    return Metric(name, direction, column_record, value, parts)
 
 
 def over_entries(name: str, direction: Literal["max", "min"], figure: Figure) -> Metric:
     """Make a metric that is a `figure` over all labelled entries at once (the micro average)."""
 
-    def compute(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> float:
+    def value(records: np.ndarray) -> float:
+        scores, targets, mask = columns_of(records)
         return figure(scores[mask], targets[mask]) if mask.any() else float("nan")
 
-    return Metric(name, direction, compute)
+    return Metric(name, direction, column_record, value)
 
 
 def mean_of_defined(values: np.ndarray) -> float:
@@ -55,9 +74,8 @@ def mean_of_defined(values: np.ndarray) -> float:
 def exact_match() -> Metric:
     """Make the metric that is the share of rows whose labelled entries are all on the right side of 0.5."""
 
-    def compute(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> float:
-        rows = mask.any(axis=1)
+    def record(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> np.ndarray:
         right = (above_half(scores) == (targets > 0.5)) | ~mask
-        return float(right[rows].all(axis=1).mean()) if rows.any() else float("nan")
+        return np.where(mask.any(axis=1), right.all(axis=1), np.nan)[:, None]
 
-    return Metric("exact_match", "max", compute)
+    return Metric("exact_match", "max", record, lambda records: mean_of_defined(records[:, 0]))

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cotrain._base import DataError, InvalidArgumentError, first_largest
-from cotrain.tasks._base import Metric, Task, full_precision
+from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_values import (
     ClassCoding,
     Value,

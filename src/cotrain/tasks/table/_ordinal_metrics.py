@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from cotrain.tasks._base import Metric
+from cotrain.tasks._metric import Metric
 from cotrain.tasks.table._binary_metrics import above_half
-from cotrain.tasks.table._class_metrics import log_loss
+from cotrain.tasks.table._class_metrics import labelled, log_loss_metric, of_labelled
 from cotrain.tasks.table._column_metrics import mean_of_defined
 
 
@@ -24,7 +24,18 @@ def levels_of(probabilities: np.ndarray) -> np.ndarray:
     return above_half(above).sum(axis=1)
 
 
-def quadratic_kappa(levels: np.ndarray, targets: np.ndarray, n_levels: int) -> float:
+def level_record(probabilities: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the true and the predicted level of every row, [B, 2].
+
+    Example:
+        >>> level_record(np.array([[0.4, 0.3, 0.3]]), np.array([[2]]), np.array([[True]]))
+        array([[2., 1.]])
+    """
+    rows = mask[:, 0]
+    return of_labelled(rows, np.stack([targets[rows, 0], levels_of(probabilities[rows])], axis=1))
+
+
+def quadratic_kappa(levels: np.ndarray, targets: np.ndarray) -> float:
     """Return 1 - Σ(i - j)² O_ij / Σ(i - j)² E_ij, the agreement beyond that of independent columns.
 
     Cohen, "Weighted kappa", 1968, https://doi.org/10.1037/h0026256. Undefined where both sides have one and
@@ -33,12 +44,12 @@ def quadratic_kappa(levels: np.ndarray, targets: np.ndarray, n_levels: int) -> f
     Args:
         levels: predicted, [N].
         targets: true, [N].
-        n_levels: K.
     """
     observed = float(np.mean((levels - targets) ** 2))
-    truth = np.bincount(targets.astype(np.int64), minlength=n_levels) / len(targets)
-    guess = np.bincount(levels, minlength=n_levels) / len(levels)
-    distance = np.subtract.outer(np.arange(n_levels), np.arange(n_levels)) ** 2
+    size = int(max(levels.max(), targets.max())) + 1
+    truth = np.bincount(targets.astype(np.int64), minlength=size) / len(targets)
+    guess = np.bincount(levels.astype(np.int64), minlength=size) / len(levels)
+    distance = np.subtract.outer(np.arange(size), np.arange(size)) ** 2
     expected = float(truth @ distance @ guess)
     return 1 - observed / expected if expected > 0 else float("nan")
 
@@ -47,46 +58,35 @@ def ordinal_metrics() -> list[Metric]:
     """Return the metrics of a target with ordered levels; mae is in levels."""
     return [
         _of_levels("quadratic_kappa", "max", quadratic_kappa),
-        _of_levels("mae", "min", lambda levels, targets, _: float(np.mean(np.abs(levels - targets)))),
-        _of_levels("accuracy", "max", lambda levels, targets, _: float(np.mean(levels == targets))),
-        _of_levels(
-            "within_one", "max", lambda levels, targets, _: float(np.mean(abs(levels - targets) <= 1))
-        ),
+        _of_levels("mae", "min", lambda levels, targets: float(np.mean(np.abs(levels - targets)))),
+        _of_levels("accuracy", "max", lambda levels, targets: float(np.mean(levels == targets))),
+        _of_levels("within_one", "max", lambda levels, targets: float(np.mean(abs(levels - targets) <= 1))),
         _level_recall(),
-        _log_loss(),
+        log_loss_metric(),
     ]
 
 
 def _of_levels(
-    name: str, direction: Literal["max", "min"], figure: Callable[[np.ndarray, np.ndarray, int], float]
+    name: str, direction: Literal["max", "min"], figure: Callable[[np.ndarray, np.ndarray], float]
 ) -> Metric:
-    def compute(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> float:
-        rows = mask[:, 0]
-        if not rows.any():
-            return float("nan")
-        return figure(levels_of(scores[rows]), targets[rows, 0], scores.shape[1])
+    def value(records: np.ndarray) -> float:
+        targets, levels = labelled(records).T
+        return figure(levels, targets) if len(levels) else float("nan")
 
-    return Metric(name, direction, compute)
+    return Metric(name, direction, level_record, value)
 
 
 def _level_recall() -> Metric:
     """Make the mean recall of the levels that occur."""
 
-    def parts(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        rows = mask[:, 0]
-        right = levels_of(scores[rows]) == targets[rows, 0]
-        of_level = [right[targets[rows, 0] == level] for level in range(scores.shape[1])]
+    def parts(records: np.ndarray, n_parts: int) -> np.ndarray:
+        targets, levels = labelled(records).T
+        right = levels == targets
+        of_level = [right[targets == level] for level in range(n_parts)]
         return np.array([float(hits.mean()) if len(hits) else np.nan for hits in of_level])
 
-    def compute(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> float:
-        return mean_of_defined(parts(scores, targets, mask))
+    def value(records: np.ndarray) -> float:
+        kept = labelled(records)
+        return mean_of_defined(parts(kept, int(kept[:, 0].max()) + 1)) if len(kept) else float("nan")
 
-    return Metric("balanced_accuracy", "max", compute, parts)
-
-
-def _log_loss() -> Metric:
-    def compute(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> float:
-        rows = mask[:, 0]
-        return log_loss(scores[rows], targets[rows, 0]) if rows.any() else float("nan")
-
-    return Metric("log_loss", "min", compute)
+    return Metric("balanced_accuracy", "max", level_record, value, parts)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from cotrain._base import DataError
-from cotrain.tasks._base import Metric, Task, full_precision
+from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_values import check_choice, check_range, numbers, require_labels
 from cotrain.tasks.table._column_metrics import by_column
 from cotrain.tasks.table._value_metrics import VALUE_FIGURES

@@ -5,7 +5,6 @@ import pytest
 import sklearn.metrics as sk
 
 from cotrain.tasks import Metric, Multiclass, Task
-from cotrain.tasks.table._class_metrics import confusion
 
 
 def metric(kind: type[Task], name: str) -> Metric:
@@ -59,10 +58,5 @@ def test_class_parts() -> None:
     scores, targets = class_rows(1)
     found = metric(Multiclass, "f1")
     assert found.parts is not None
-    parts = found.parts(scores, targets[:, None], np.ones((150, 1), bool))
+    parts = found.parts(found.record(scores, targets[:, None], np.ones((150, 1), bool)), 4)
     np.testing.assert_allclose(parts, sk.f1_score(targets, scores.argmax(1), average=None))
-
-
-def test_confusion_counts_true_classes_in_rows_and_unknown_ones_last() -> None:
-    scores = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
-    assert confusion(scores, np.array([0, 0, 2])).tolist() == [[1, 1, 0], [0, 0, 0], [1, 0, 0]]

@@ -21,7 +21,7 @@ def test_columns_are_averaged_and_one_without_labels_is_left_out() -> None:
     found = by_column("largest", "max", largest)
     assert found.compute(SCORES, ONES, MASK) == (2.0 + 5.0) / 2
     assert found.parts is not None
-    np.testing.assert_array_equal(found.parts(SCORES, ONES, MASK), [2.0, 5.0, np.nan])
+    np.testing.assert_array_equal(found.parts(found.record(SCORES, ONES, MASK), 3), [2.0, 5.0, np.nan])
     assert (found.name, found.direction, found.best) == ("largest", "max", 1.0)
 
 

@@ -27,7 +27,7 @@ def test_value_metrics_equal_scikit_learn(name: str, reference) -> None:
     expected = [reference(targets[mask[:, t], t], scores[mask[:, t], t]) for t in range(2)]
     found = metric(Regression, name)
     assert found.parts is not None
-    np.testing.assert_allclose(found.parts(scores, targets, mask), expected)
+    np.testing.assert_allclose(found.parts(found.record(scores, targets, mask), scores.shape[1]), expected)
     assert found.compute(scores, targets, mask) == pytest.approx(np.mean(expected))
 
 
