@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import io
 import json
 import os
@@ -353,6 +354,11 @@ def tables(draw: random.Random, place: Path, ground: Playground) -> list[str]:
     return [kind, "job.yaml", *(["--run", "r", "--quiet", "--no-report"] if kind == "train" else [])]
 
 
+def odd_value(draw: random.Random, *more: Any) -> Any:
+    """Return a value of one's own: what a case writes into it no other case sees."""
+    return copy.deepcopy(draw.choice([*VALUES, *more]))
+
+
 def configurations(draw: random.Random, place: Path, ground: Playground) -> list[str]:
     """Configurations with odd values, kinds, text."""
     command = draw.choice(["check", "train", "check", "check"])
@@ -360,7 +366,7 @@ def configurations(draw: random.Random, place: Path, ground: Playground) -> list
     if draw.random() < 0.5:
         sets = []
         for _ in range(draw.choice([1, 1, 2])):
-            value = draw.choice([*VALUES, draw.choice(CONDITIONS), draw.choice(KINDS)])
+            value = odd_value(draw, draw.choice(CONDITIONS), draw.choice(KINDS))
             text = draw.choice([json.dumps(value), str(value), draw.choice(WORDS)])
             sets += ["--set", f"{draw.choice(KEYS)}={text}"]
         return [command, "job.yaml", *sets, *more]
@@ -370,7 +376,7 @@ def configurations(draw: random.Random, place: Path, ground: Playground) -> list
         while isinstance(part, dict | list) and part:
             key = draw.choice(list(part) if isinstance(part, dict) else range(len(part)))
             if not isinstance(part[key], dict | list) or draw.random() < 0.4:
-                part[key] = draw.choice([*VALUES, *KINDS, *CONDITIONS])
+                part[key] = odd_value(draw, *KINDS, *CONDITIONS)
                 break
             part = part[key]
     text = yaml.safe_dump(config, allow_unicode=True)
@@ -473,7 +479,7 @@ def runs(draw: random.Random, place: Path, ground: Playground) -> list[str]:
             while isinstance(part, dict | list) and part:
                 key = draw.choice(list(part) if isinstance(part, dict) else range(len(part)))
                 if not isinstance(part[key], dict | list) or draw.random() < 0.2:
-                    part[key] = draw.choice([*VALUES, *KINDS, -7, 10**9])
+                    part[key] = odd_value(draw, *KINDS, -7, 10**9)
                     break
                 part = part[key]
         path.write_text(yaml.safe_dump(values) if path.suffix == ".yaml" else json.dumps(values))
