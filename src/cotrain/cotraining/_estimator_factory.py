@@ -33,6 +33,11 @@ class EstimatorFactory:
         """All tasks."""
         return self.others.tasks
 
+    @property
+    def differ(self) -> bool:
+        """False: clones of one estimator learn the same from the same rows."""
+        return False
+
     def network(
         self,
         name: str,

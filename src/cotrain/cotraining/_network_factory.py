@@ -60,6 +60,11 @@ class NetworkFactory:
         self.inputs = inputs
         self.seed = seed
 
+    @property
+    def differ(self) -> bool:
+        """True: each network has initial weights of its own."""
+        return True
+
     def network(
         self,
         name: str,

@@ -31,6 +31,7 @@ class LinearFactory:
     tasks: list[Task]
     named: dict[str, View] = field(default_factory=dict)
     classifier: Any = field(default_factory=lambda: LogisticRegression(C=10.0))
+    differ: bool = True
 
     def network(
         self,

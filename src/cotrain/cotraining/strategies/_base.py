@@ -25,6 +25,10 @@ class PeerFactory(Protocol):
     def tasks(self) -> list[Task]:
         """All tasks."""
 
+    @property
+    def differ(self) -> bool:
+        """Whether two networks on equal rows differ by chance; equal estimators would be of one mind."""
+
     def network(
         self,
         name: str,

@@ -24,7 +24,8 @@ class Committee(Strategy):
             growing=False)`: from the first round on what is sure, within nine tenths of the quotas of the
             classes. Quotas that grow from few sure rows settle on the others' early mistakes.
         align: see `Strategy`.
-        bootstrap: whether each network learns from a bootstrap sample of the true labels.
+        bootstrap: whether each network learns from a bootstrap sample of the true labels; estimators, which
+            would be equal without one, do in any case.
 
     Raises:
         InvalidArgumentError: fewer than two networks.
@@ -54,7 +55,8 @@ class Committee(Strategy):
 
     def peers(self, factory: PeerFactory) -> list[Peer]:
         """Make the networks."""
-        return [factory.network(f"network {i + 1}", bootstrap=self.bootstrap) for i in range(self.networks)]
+        bootstrap = self.bootstrap or not factory.differ
+        return [factory.network(f"network {i + 1}", bootstrap=bootstrap) for i in range(self.networks)]
 
     def teachers(self, learner: int, n_peers: int) -> list[int]:
         """Return all but the learner."""

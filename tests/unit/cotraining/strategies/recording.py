@@ -11,7 +11,8 @@ from cotrain.tasks import Binary, Regression
 class RecordingFactory:
     """Makes named stand-ins for peers."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, differ: bool = True) -> None:
+        self.differ = differ
         self.tasks = [Binary("sold"), Regression("price")]
 
     def network(self, name: str, tasks: Any = None, view: Any = None, **options: Any) -> Any:

@@ -24,6 +24,11 @@ def test_the_networks_draw_bootstrap_samples_if_asked(bootstrap):
     assert [peer.bootstrap for peer in peers] == [bootstrap] * len(peers)
 
 
+def test_estimators_which_would_be_equal_draw_bootstrap_samples_in_any_case():
+    peers = Committee().peers(RecordingFactory(differ=False))
+    assert [peer.bootstrap for peer in peers] == [True] * len(peers)
+
+
 def test_one_network_is_no_committee():
     with pytest.raises(InvalidArgumentError):
         Committee(networks=1)
