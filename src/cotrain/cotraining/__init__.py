@@ -29,6 +29,8 @@ from cotrain.cotraining.selection import (
     Curriculum,
     KBest,
     Selector,
+    SelfAdaptiveThreshold,
+    SoftWeight,
     Threshold,
 )
 from cotrain.cotraining.strategies import (
@@ -88,7 +90,9 @@ __all__ = [
     "PseudoLabels",
     "RoundRecord",
     "Selector",
+    "SelfAdaptiveThreshold",
     "SelfTraining",
+    "SoftWeight",
     "Strategy",
     "TaskRound",
     "TeacherStudent",

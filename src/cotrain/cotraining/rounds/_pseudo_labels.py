@@ -142,7 +142,13 @@ class PseudoLabeller:
         agree = torch.ones_like(free) if prediction.agree is None else prediction.agree
         progress = round_ / self.settings.max_rounds
         candidates = Candidates(
-            classes=classes, confidence=confidence, free=free, agree=agree, prior=prior, progress=progress
+            classes=classes,
+            confidence=confidence,
+            free=free,
+            agree=agree,
+            prior=prior,
+            progress=progress,
+            probabilities=prediction.probabilities,
         )
         accepted = self.strategy.selector.select(candidates) & free
         offered = bool(accepted.any())
@@ -152,7 +158,7 @@ class PseudoLabeller:
         note = self._objection(task, classes, accepted)
         if note:
             return LabellingResult(nothing, surest, note)
-        weight = self.settings.pseudo_weight * accepted.float()
+        weight = self.settings.pseudo_weight * accepted * self.strategy.selector.weights(candidates)
         if prediction.probabilities is None:
             weight = weight * self.strategy.number_weight
         elif self.settings.by_confidence:

@@ -5,6 +5,8 @@ from cotrain.cotraining.selection._agreement import Agreement
 from cotrain.cotraining.selection._base import Candidates, Selector
 from cotrain.cotraining.selection._curriculum import Curriculum
 from cotrain.cotraining.selection._k_best import KBest
+from cotrain.cotraining.selection._self_adaptive_threshold import SelfAdaptiveThreshold
+from cotrain.cotraining.selection._soft_weight import SoftWeight
 from cotrain.cotraining.selection._threshold import Threshold
 
 __all__ = [
@@ -14,5 +16,7 @@ __all__ = [
     "Curriculum",
     "KBest",
     "Selector",
+    "SelfAdaptiveThreshold",
+    "SoftWeight",
     "Threshold",
 ]

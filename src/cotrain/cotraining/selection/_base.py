@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from cotrain._base import InvalidArgumentError
@@ -21,6 +22,7 @@ class Candidates:
         agree: [N, T] bool: whether all teachers predict the same.
         prior: [T, C] shares of the classes among the true labels.
         progress: round / max_rounds, in (0, 1].
+        probabilities: [N, T, C] of every class; `None`: only the confidence is known, as of numbers.
 
     Example:
         >>> import torch
@@ -39,6 +41,15 @@ class Candidates:
     agree: Tensor
     prior: Tensor
     progress: float
+    probabilities: Tensor | None = None
+
+    def class_probabilities(self) -> Tensor:
+        """Return [N, T, C]; what the predicted class leaves is shared out among the others if not known."""
+        if self.probabilities is not None:
+            return self.probabilities
+        n_classes = self.prior.shape[1]
+        others = ((1 - self.confidence) / max(1, n_classes - 1))[..., None].expand(-1, -1, n_classes)
+        return others.scatter(-1, self.classes[..., None], self.confidence[..., None].to(others.dtype))
 
 
 class Selector(ABC):
@@ -61,6 +72,10 @@ class Selector(ABC):
     @abstractmethod
     def select(self, candidates: Candidates) -> Tensor:
         """Return where a pseudo-label is accepted, bool [N, T], within `candidates.free`."""
+
+    def weights(self, candidates: Candidates) -> Tensor:
+        """Return how much each label counts if it is accepted, [N, T] in [0, 1]; default fully."""
+        return torch.ones_like(candidates.confidence)
 
 
 def check_share(owner: object, *, zero: bool = False, **values: float) -> None:
