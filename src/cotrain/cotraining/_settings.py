@@ -47,6 +47,9 @@ class CoTraining:
             is cross-fitted.
         min_labels: fewest held-out labels of a task that its rounds are judged by, ≥ 0. A task with fewer, or
             with fewer than five of another class than the commonest one, keeps its start; 0: no task does.
+        label_noise: what becomes of true labels that are probably wrong: "keep" them, or take out those that
+            "confident" learning doubts: they count as missing before the first round, and how many these were
+            is reported. Validation labels stay.
         views: name of a view -> input columns, for strategies that name views.
         division: how columns are divided among views where none is named: "random", or "independent", so that
             columns that say the same stay in one view.
@@ -74,6 +77,7 @@ class CoTraining:
         folds: int = 3,
         margin: float = 0.5,
         min_labels: int = 20,
+        label_noise: Literal["keep", "confident"] = "keep",
         views: Mapping[str, Sequence[str]] | None = None,
         division: Literal["random", "independent"] = "random",
     ) -> None:
@@ -89,6 +93,7 @@ class CoTraining:
         self.folds = folds
         self.margin = margin
         self.min_labels = min_labels
+        self.label_noise = label_noise
         self.views = {name: list(columns) for name, columns in (views or {}).items()}
         self.division = division
         self._check()
@@ -115,6 +120,7 @@ class CoTraining:
             ("folds", self.folds >= 2, "at least 2"),
             ("margin", 0 <= self.margin < math.inf, "a finite number of at least 0"),
             ("min_labels", self.min_labels >= 0, "at least 0"),
+            ("label_noise", self.label_noise in ("keep", "confident"), "keep or confident"),
             ("division", self.division in ("random", "independent"), "random or independent"),
         ]
         for name, right, expected in ranges:

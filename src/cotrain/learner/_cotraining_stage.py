@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import final
 
@@ -12,6 +13,7 @@ from cotrain.balancing import Balancer
 from cotrain.cotraining import CoTraining, CoTrainingResult, RoundRecord
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._network_factory import NetworkFactory
+from cotrain.cotraining.rounds._cleaning import cleaned
 from cotrain.cotraining.rounds._run import CoTrainingRun
 from cotrain.cotraining.rounds._strategy_selection import run_rounds
 from cotrain.cotraining.rounds._student import fit_student
@@ -99,7 +101,8 @@ class CoTrainingStage:
             cache=cache,
             callback=self._callback,
         )
-        outcome = run_rounds(run)
+        run, doubted = cleaned(run)
+        outcome = replace(run_rounds(run), doubted=doubted)
         student, kept = fit_student(run, self.factory, start, outcome)
         self._report(outcome, kept)
         cache.clear()
@@ -125,6 +128,8 @@ class CoTrainingStage:
             for task, verdict in outcome.verdicts.items()
         }
         for logger in self.loggers:
+            for task, count in outcome.doubted.items():
+                logger.message(f"  {task}: {count} true labels are probably wrong and were taken out")
             logger.message(f"co-training ended: {outcome.stopped}")
             for task, verdict in verdicts.items():
                 logger.message(f"  {task}: {verdict}")

@@ -30,7 +30,7 @@ def fit_result(marks, weights_of):
     return FitResult([{"w": torch.tensor([mark])} for mark in marks], weights_of, {}, [], {})
 
 
-def improved(monkeypatch, student, kept, chosen, folder=None, n_tasks=2):
+def improved(monkeypatch, student, kept, chosen, folder=None, n_tasks=2, doubted=None):
     """The stage's answer to a given outcome; at the start task "a" has weights 1, "b" weights 2."""
     tasks = [kinds.Binary("a"), kinds.Regression("b")][:n_tasks]
     preprocessor, examples = Preprocessor.fit(FRAME, tasks, {}, ["b"][: 2 - n_tasks])
@@ -38,6 +38,7 @@ def improved(monkeypatch, student, kept, chosen, folder=None, n_tasks=2):
     labels = {task.name: PseudoLabels(accepted, accepted, accepted, 2, "peer") for task in tasks}
     verdicts = {task.name: f"verdict on {task.name}" for task in tasks}
     outcome = CoTrainingResult([], chosen, "enough rounds", verdicts, ["peer"], [], [0], labels)
+    monkeypatch.setattr(_cotraining_stage, "cleaned", lambda run: (run, doubted or {}))
     monkeypatch.setattr(_cotraining_stage, "run_rounds", lambda run: outcome)
     monkeypatch.setattr(_cotraining_stage, "fit_student", lambda *_: (student, kept))
     listener = Listener()
@@ -94,6 +95,13 @@ def test_a_round_that_was_chosen_and_whose_student_was_worse_is_named_in_the_log
     assert record["verdicts"]["b"] == "verdict on b"
     assert record["verdicts"]["a"].startswith("supervised start: the network taught by the rounds was worse")
     assert messages[1:] == [f"  {task}: {verdict}" for task, verdict in record["verdicts"].items()]
+
+
+def test_labels_that_were_taken_out_are_counted_in_the_log_and_in_the_folder(monkeypatch, tmp_path):
+    kept = {"a": False, "b": False}
+    *_, messages = improved(monkeypatch, None, kept, {"a": 0, "b": 0}, tmp_path, doubted={"a": 3})
+    assert messages[0] == "  a: 3 true labels are probably wrong and were taken out"
+    assert json.loads((tmp_path / "cotraining.json").read_text())["doubted_labels"] == {"a": 3}
 
 
 def test_one_task_alone(monkeypatch):

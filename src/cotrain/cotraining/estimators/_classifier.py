@@ -41,6 +41,7 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
             teach and each is held out once.
         margin: standard errors by which a round must be better than the start, see `CoTraining`.
         min_labels: fewest held-out labels that rounds are judged by, see `CoTraining`.
+        label_noise: "keep", or "confident" to take out labels that are probably wrong, see `CoTraining`.
         pseudo_weight: weight of a pseudo-label of confidence 1 beside a true label, in (0, 1].
         updates: optimiser steps of every fit of a network, ≥ 1.
         batch_size: rows in a step, ≥ 1.

@@ -27,6 +27,7 @@ from cotrain.cotraining._predictions import Prediction
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining.estimators._labels import columns_of
 from cotrain.cotraining.peers import FittedNetwork
+from cotrain.cotraining.rounds._cleaning import cleaned
 from cotrain.cotraining.rounds._records import CoTrainingResult
 from cotrain.cotraining.rounds._run import CoTrainingRun
 from cotrain.cotraining.rounds._strategy_selection import run_rounds, strategy_for_views
@@ -59,6 +60,7 @@ class SemiSupervised(BaseEstimator, ABC):
         validation_fraction: float = 0.2,
         margin: float = 0.5,
         min_labels: int = 20,
+        label_noise: Any = "keep",
         pseudo_weight: float = 0.5,
         updates: int = 200,
         batch_size: int = 64,
@@ -73,6 +75,7 @@ class SemiSupervised(BaseEstimator, ABC):
         self.validation_fraction = validation_fraction
         self.margin = margin
         self.min_labels = min_labels
+        self.label_noise = label_noise
         self.pseudo_weight = pseudo_weight
         self.updates = updates
         self.batch_size = batch_size
@@ -159,11 +162,12 @@ class SemiSupervised(BaseEstimator, ABC):
             factory=factory,
             seed=seed,
         )
+        run, doubted = cleaned(run)
         against = ""
         if self.strategy is None and isinstance(settings.strategy, TwoViewCoTraining):
-            chosen, against = strategy_for_views(run, settings.strategy, self._committee())
+            chosen, against = strategy_for_views(run, settings.strategy, Committee())
             run = replace(run, settings=settings.with_strategy(chosen))
-        outcome = run_rounds(run)
+        outcome = replace(run_rounds(run), doubted=doubted)
         if against:
             outcome = replace(outcome, stopped=f"{against}; {outcome.stopped}")
         # Of the rounds only those that answer are needed from now on.
@@ -204,7 +208,7 @@ class SemiSupervised(BaseEstimator, ABC):
         if strategy is None and self.views is not None:
             strategy = TwoViewCoTraining(list(named) or None)
         elif strategy is None:
-            strategy = self._committee()
+            strategy = Committee()
         elif not (strategy == "auto" or isinstance(strategy, Strategy)):
             raise InvalidArgumentError(
                 f"{type(self).__name__}(strategy={strategy!r}): expected a strategy such as Committee(), "
@@ -217,13 +221,10 @@ class SemiSupervised(BaseEstimator, ABC):
             updates=self.updates,
             margin=self.margin,
             min_labels=self.min_labels,
+            label_noise=self.label_noise,
             views=named,
             division=self.views if isinstance(self.views, str) else "random",
         )
-
-    def _committee(self) -> Committee:
-        # Equal estimators on equal rows would be of one mind: each gets a sample of its own.
-        return Committee(bootstrap=self.estimator is not None)
 
     def _view_columns(self) -> list[list[str]]:
         columns = [column.name for column in self._schema.columns]

@@ -111,6 +111,7 @@ class CoTrainingResult:
         assessments: peer -> task -> whether and how it may teach.
         pool: rows without any label that were looked at.
         held_out: task -> what every round predicts for labelled rows that it has not learned from.
+        doubted: task -> true labels that were taken out as probably wrong; empty where none were looked for.
     """
 
     records: Sequence[RoundRecord]
@@ -124,6 +125,7 @@ class CoTrainingResult:
     assessments: Sequence[Mapping[str, TeacherAssessment]] = field(default=())
     pool: int = 0
     held_out: Mapping[str, HeldOut] = field(default_factory=dict)
+    doubted: Mapping[str, int] = field(default_factory=dict)
 
     def predictions(self, inputs: Mapping[str, Tensor]) -> dict[str, Prediction]:
         """Return the joint answer for every task, each from its chosen round."""
@@ -145,6 +147,7 @@ class CoTrainingResult:
             "chosen": dict(self.chosen),
             "verdicts": dict(self.verdicts),
             "held_out_labels": {task: held.n_labels for task, held in self.held_out.items()},
+            "doubted_labels": dict(self.doubted),
             "accepted": {task: labels.n_accepted for task, labels in self.labels.items()},
             "rounds": [record.to_json() for record in self.records],
         }

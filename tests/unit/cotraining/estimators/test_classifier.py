@@ -139,6 +139,15 @@ def test_frames_with_words_and_empty_cells(kind):
         model.predict(frame[["c0", "c1", "town", "c2"]])
 
 
+def test_labels_that_are_probably_wrong_are_taken_out_if_asked():
+    x, y, _ = blobs()
+    few = np.where(np.arange(200) < 120, y, -1)
+    few[:120:5] = (few[:120:5] + 1) % 3
+    assert linear().fit(x, few).history_["doubted_labels"] == {}
+    found = linear(label_noise="confident").fit(x, few).history_["doubted_labels"]
+    assert 12 <= found["y"] <= 36
+
+
 def test_one_class_is_the_answer():
     x, _, _ = blobs()
     model = linear().fit(x, np.where(np.arange(200) < 5, 2, -1))

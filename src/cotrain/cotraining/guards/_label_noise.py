@@ -1,0 +1,89 @@
+"""True labels that are probably wrong: confident learning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from cotrain.cotraining._predictions import Prediction, class_targets, n_classes
+from cotrain.tasks import Task
+from cotrain.training import Examples
+
+#: Of a class's labels so many may be doubted: with more the doubt falls on the model that doubts.
+MOST_OF_A_CLASS = 0.5
+
+
+def label_issues(task: Task, prediction: Prediction, targets: Tensor, mask: Tensor) -> Tensor:
+    """Return which labels are probably wrong, bool [N, T]; never a number.
+
+    A label y of a row x is doubted if another class j is confidently there,
+
+        j = argmax over {j : p_j(x) ≥ t_j} of p_j(x) ≠ y,   t_j = mean of p_j(x) over the rows labelled j,
+
+    which counts the off-diagonal of the confident joint. Of a class at most half of the labels are doubted,
+    those with the largest p_j - p_y.
+
+    Source: Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", 2021,
+    https://arxiv.org/abs/1911.00068. The bound per class is ours.
+
+    Args:
+        task: fitted.
+        prediction: of the N rows by models that have not learned from the row's own labels.
+        targets: [N, T] coded.
+        mask: [N, T], > 0 where there is a label.
+
+    Example:
+        >>> import polars as pl
+        >>> from cotrain.tasks import Binary
+        >>> task = Binary("sold")
+        >>> task.fit(pl.DataFrame({"sold": [0, 0, 0, 1, 1, 1]}))
+        >>> targets, mask = task.encode(pl.DataFrame({"sold": [0, 0, 0, 1, 1, 1]}))
+        >>> yes = torch.tensor([0.1, 0.2, 0.95, 0.9, 0.8, 0.9])[:, None]
+        >>> said = Prediction(probabilities=torch.stack([1 - yes, yes], dim=-1))
+        >>> label_issues(task, said, targets, mask).flatten().tolist()
+        [False, False, True, False, False, False]
+    """
+    doubted = torch.zeros(mask.shape, dtype=torch.bool)
+    if prediction.probabilities is None or not prediction.is_finite():
+        return doubted
+    classes, n = class_targets(task, targets), n_classes(task)
+    for t in range(classes.shape[1]):
+        p, of_row = prediction.probabilities[:, t].double(), classes[:, t]
+        known = (mask[:, t] > 0) & (of_row < n)
+        by_class = [known & (of_row == c) for c in range(n)]
+        least = torch.stack(
+            [p[rows, c].mean() if bool(rows.any()) else p.new_tensor(2.0) for c, rows in enumerate(by_class)]
+        )
+        confident = torch.where(p >= least, p, -1.0)
+        best, other = confident.max(dim=1)
+        margin = best - p.gather(1, of_row.clamp(max=n - 1)[:, None])[:, 0]
+        suspected = known & (best >= 0) & (other != of_row)
+        for rows in by_class:
+            found = torch.nonzero(suspected & rows).flatten()
+            most = int(MOST_OF_A_CLASS * int(rows.sum()))
+            worst = found[margin[found].argsort(descending=True, stable=True)]
+            doubted[worst[:most], t] = True
+    return doubted
+
+
+def without_issues(
+    tasks: Sequence[Task], examples: Examples, predictions: Mapping[str, Prediction]
+) -> tuple[Examples, dict[str, int]]:
+    """Return rows in which doubted labels count as missing, and how many of each task these are.
+
+    Args:
+        tasks: fitted.
+        examples: N rows, which stay as they are.
+        predictions: task -> see `label_issues`; a task that is absent keeps its labels.
+    """
+    masks, counts = dict(examples.masks), {}
+    for task in tasks:
+        mask = masks[task.name]
+        if task.name in predictions:
+            doubted = label_issues(task, predictions[task.name], examples.targets[task.name], mask)
+            masks[task.name] = torch.where(doubted, torch.zeros_like(mask), mask)
+            counts[task.name] = int(doubted.sum())
+    return replace(examples, masks=masks), counts

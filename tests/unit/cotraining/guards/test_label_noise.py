@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import polars as pl
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cotrain.cotraining import Prediction
+from cotrain.cotraining.guards._label_noise import label_issues, without_issues
+from cotrain.tasks import Multiclass, Regression, Task
+from cotrain.training import Examples
+
+
+def three_classes() -> Task:
+    task = Multiclass("colour", classes=["a", "b", "c"])
+    task.fit(pl.DataFrame({"colour": ["a", "a", "b", "b", "c", "c"]}))
+    return task
+
+
+def literally(p: list[list[float]], labels: list[int | None]) -> set[int]:
+    """The off-diagonal of the confident joint, row by row in plain Python."""
+    n = len(p[0])
+    least: list[float] = []
+    for c in range(n):
+        own = [row[c] for row, y in zip(p, labels, strict=True) if y == c]
+        least.append(sum(own) / len(own) if own else 2.0)
+    found: dict[int, list[tuple[float, int]]] = {c: [] for c in range(n)}
+    for i, (row, y) in enumerate(zip(p, labels, strict=True)):
+        sure = [(row[c], -c) for c in range(n) if row[c] >= least[c]]
+        if y is not None and sure and -max(sure)[1] != y:
+            found[y].append((-(max(sure)[0] - row[y]), i))
+    return {
+        i for c, rows in found.items() for _, i in sorted(rows)[: sum(label == c for label in labels) // 2]
+    }
+
+
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.lists(st.integers(1, 40), min_size=3, max_size=3), st.sampled_from([0, 1, 2, None, None])
+        ),
+        min_size=1,
+        max_size=14,
+    )
+)
+def test_equals_the_literal_confident_joint(rows):
+    # A little of the row's number keeps ties and the classes' means apart.
+    parts = [
+        [v + 0.001 * (i + 1) * (c + 1) for c, v in enumerate(values)] for i, (values, _) in enumerate(rows)
+    ]
+    p = torch.tensor([[v / sum(row) for v in row] for row in parts], dtype=torch.float64)
+    labels = [label for _, label in rows]
+    targets = torch.tensor([[0 if label is None else label] for label in labels])
+    mask = torch.tensor([[label is not None] for label in labels])
+    found = label_issues(three_classes(), Prediction(probabilities=p[:, None]), targets, mask)
+    assert set(torch.nonzero(found[:, 0]).flatten().tolist()) == literally(p.tolist(), labels)
+
+
+def test_most_flipped_labels_are_found_and_few_others():
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.randint(0, 3, (600,), generator=generator)
+    p = torch.nn.functional.one_hot(truth, 3) * 2.0 + torch.randn(600, 3, generator=generator)
+    flipped = torch.rand(600, generator=generator) < 0.2
+    labels = torch.where(flipped, (truth + 1) % 3, truth)
+    found = label_issues(
+        three_classes(),
+        Prediction(probabilities=p.softmax(dim=1)[:, None]),
+        labels[:, None],
+        torch.ones(600, 1, dtype=torch.bool),
+    )[:, 0]
+    assert float(found[flipped].float().mean()) > 0.7
+    assert float(found[~flipped].float().mean()) < 0.12
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_never_more_than_half_of_a_class(n):
+    p = torch.tensor([0.02, 0.9, 0.08]).repeat(n + 3, 1)[:, None]
+    p[n:] = torch.tensor([0.1, 0.6, 0.3])
+    targets = torch.tensor([0] * n + [1] * 3)[:, None]
+    found = label_issues(three_classes(), Prediction(probabilities=p), targets, torch.ones_like(targets) > 0)
+    assert int(found[:n].sum()) == n // 2
+
+
+def test_numbers_and_what_is_not_finite_are_not_doubted():
+    task = Regression("y")
+    task.fit(pl.DataFrame({"y": [1.0, 2.0]}))
+    said = Prediction(values=torch.zeros(2, 1), spread=torch.zeros(2, 1))
+    assert not bool(label_issues(task, said, torch.ones(2, 1), torch.ones(2, 1) > 0).any())
+    broken = Prediction(probabilities=torch.full((2, 1, 3), float("nan")))
+    targets = torch.tensor([[0], [1]])
+    assert not bool(label_issues(three_classes(), broken, targets, targets >= 0).any())
+
+
+def test_doubted_labels_count_as_missing_and_weights_stay():
+    p = torch.tensor([[0.9, 0.05, 0.05]] * 3 + [[0.05, 0.9, 0.05]] * 3)[:, None]
+    targets = torch.tensor([0, 0, 1, 1, 1, 1])[:, None]
+    weights = torch.tensor([1.0, 2.0, 1.0, 0.5, 1.0, 0.0])[:, None]
+    rows = Examples({"x": torch.zeros(6, 1)}, {"colour": targets}, {"colour": weights})
+    kept, counts = without_issues([three_classes()], rows, {"colour": Prediction(probabilities=p)})
+    assert counts == {"colour": 1}
+    assert kept.masks["colour"].flatten().tolist() == [1.0, 2.0, 0.0, 0.5, 1.0, 0.0]
+    assert rows.masks["colour"].flatten().tolist() == [1.0, 2.0, 1.0, 0.5, 1.0, 0.0]
+    assert without_issues([three_classes()], rows, {})[1] == {}
