@@ -20,7 +20,8 @@ from cotrain import balancing, cotraining, networks, tasks
 from cotrain._base import ConfigError, CotrainError, constructor_parameters, did_you_mean, parameters_of
 from cotrain.balancing import Balancer
 from cotrain.cotraining import Calibrator, CoTraining, Selector, Strategy
-from cotrain.data import Split
+from cotrain.data import Split, sources
+from cotrain.data.sources import Mixing
 from cotrain.networks import Encoder, OutputSpace, Sharing
 from cotrain.tasks import Task
 from cotrain.training import Training
@@ -34,6 +35,7 @@ FAMILIES: dict[type, ModuleType] = {
     Balancer: balancing,
     Calibrator: cotraining,
     Encoder: networks,
+    Mixing: sources,
     OutputSpace: networks,
     Selector: cotraining,
     Sharing: networks,
@@ -169,11 +171,8 @@ def describe(obj: object) -> Any:
     if isinstance(obj, tuple(FAMILIES)):
         cls = type(obj)
         base = next(base for base in FAMILIES if isinstance(obj, base))
-        name = (
-            cls.__name__
-            if kinds_of(base).get(cls.__name__) is cls
-            else f"{cls.__module__}:{cls.__qualname__}"
-        )
+        own = (name for name, known in kinds_of(base).items() if known is cls)
+        name = next(own, f"{cls.__module__}:{cls.__qualname__}")
         return {"kind": name, **changed_parameters(obj)}
     if isinstance(obj, Mapping):
         return {key: describe(value) for key, value in obj.items()}

@@ -15,6 +15,7 @@ from cotrain.cotraining.peers import EstimatorPeer, NetworkPeer, Peer
 from cotrain.cotraining.peers._network import Build
 from cotrain.cotraining.views._independent_views import independent_views
 from cotrain.cotraining.views._view import View, random_views
+from cotrain.data.sources import Mixing
 from cotrain.networks import Encoder
 from cotrain.tasks import Task
 from cotrain.training import Training
@@ -34,6 +35,7 @@ class NetworkFactory:
         shapes: name of an input tensor -> shape of one row, for random views.
         views: named views.
         inputs: the training rows, for views of low dependence.
+        mixing: how many rows of each source a batch of a network holds.
         seed: of the run.
     """
 
@@ -48,6 +50,7 @@ class NetworkFactory:
         shapes: Mapping[str, tuple[int, ...]],
         views: Mapping[str, View] | None = None,
         inputs: Mapping[str, Tensor] | None = None,
+        mixing: Mixing | None = None,
         seed: int = 0,
     ) -> None:
         self.tasks = list(tasks)
@@ -58,6 +61,7 @@ class NetworkFactory:
         self.shapes = dict(shapes)
         self.named_views = dict(views or {})
         self.inputs = inputs
+        self.mixing = mixing
         self.seed = seed
 
     @property
@@ -87,6 +91,7 @@ class NetworkFactory:
             updates=self.settings.updates,
             true_per_batch=self.settings.true_per_batch,
             encoder=encoder,
+            mixing=self.mixing,
         )
 
     def estimator(

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cotrain._base import InvalidArgumentError, mix_seed
 from cotrain._base._ragged import LENGTHS, Leaf, PaddedPlaces, Ragged
+from cotrain.data.sources import MixedOrder
 
 #: Tensors or ragged rows in dicts in dicts.
 Nested = Mapping[str, Any]
@@ -39,6 +40,8 @@ class Batches:
         batch_size: rows per batch, B ≥ 1; ≥ 2 with shuffling if there are several rows.
         seed: names the stream of orders.
         shuffle: whether an epoch has an order of its own; if not, rows come as given.
+        mixed: which rows a batch takes, where these come from several sources: instead of `batch_size`,
+            `seed` and `shuffle`.
 
     Raises:
         InvalidArgumentError: `batch_size` is below 1, there are no tensors, or their lengths differ.
@@ -59,6 +62,7 @@ class Batches:
         seed: int = 0,
         *,
         shuffle: bool = True,
+        mixed: MixedOrder | None = None,
     ) -> None:
         if batch_size < 1:
             raise InvalidArgumentError(f"batch_size must be at least 1, got {batch_size!r}.")
@@ -73,13 +77,14 @@ class Batches:
         self.rows = self.rows.to(device)
         self.batch_size = batch_size
         self.seed = seed
-        self.shuffle = shuffle
+        self.shuffle = shuffle or mixed is not None
+        self._mixed = mixed
         # All rows need no gather now, and in their own order none later: a batch is a slice.
         self._chosen = None if rows is None else self.rows
         self._fixed = _Packed(_of_one_shape(leaves, self._chosen))
         self._ragged = _groups(_of_many_lengths(leaves, self._chosen))
         #: First row and end of each batch in the order of an epoch.
-        self.bounds = _bounds(len(self.rows), batch_size)
+        self.bounds = _bounds(len(self.rows), batch_size) if mixed is None else mixed.bounds
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -109,6 +114,8 @@ class Batches:
         """Return the order of an epoch: positions in `rows`, [number of rows]."""
         if not self.shuffle:
             return torch.arange(len(self.rows), device=self.rows.device)
+        if self._mixed is not None:
+            return self._mixed.rows(epoch).to(self.rows.device)
         generator = torch.Generator().manual_seed(mix_seed(self.seed, "epoch", epoch))
         return torch.randperm(len(self.rows), generator=generator).to(self.rows.device)
 

@@ -17,6 +17,7 @@ from cotrain.cotraining.rounds._cleaning import cleaned
 from cotrain.cotraining.rounds._run import CoTrainingRun
 from cotrain.cotraining.rounds._strategy_selection import run_rounds
 from cotrain.cotraining.rounds._student import fit_student
+from cotrain.data.sources import Mixing
 from cotrain.learner._architecture import Architecture
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.learner._provenance import Provenance
@@ -42,6 +43,7 @@ class CoTrainingStage:
         architecture: of the networks.
         balancer: how tasks are weighed within a network.
         training: how networks are fitted.
+        mixing: how many rows of each source a batch holds.
         seed: names every random stream.
         folder: the run folder; `None`: nothing is kept.
         loggers: are told of every round.
@@ -55,6 +57,7 @@ class CoTrainingStage:
         balancer: Balancer,
         training: Training,
         *,
+        mixing: Mixing | None = None,
         seed: int = 0,
         folder: Path | None = None,
         loggers: Sequence[Logger] = (),
@@ -76,6 +79,7 @@ class CoTrainingStage:
             settings=settings,
             shapes=row_shapes(preprocessor.spec),
             views=named_views(preprocessor.schema, preprocessor.spec, settings.views),
+            mixing=mixing,
             seed=seed,
         )
 

@@ -13,6 +13,7 @@ from cotrain._base import DataError, InvalidArgumentError
 from cotrain.balancing import Balancer
 from cotrain.cotraining import CoTraining
 from cotrain.data import ColumnChoice, MissingWords
+from cotrain.data.sources import Mixing
 from cotrain.learner._architecture import Architecture
 from cotrain.learner._confidence import CalibratedConfidence
 from cotrain.learner._cotraining_stage import CoTrainingStage
@@ -50,6 +51,8 @@ class Recipe(Protocol):
     training: Training
     columns: dict[str, ColumnChoice]
     missing: MissingWords
+    mixing: Mixing | None
+    source: str | None
     seed: int
 
     @property
@@ -176,6 +179,7 @@ class Fitting:
             seed=self.recipe.seed,
             loggers=self.loggers,
             checkpoint=checkpoint,
+            mixing=self.recipe.mixing,
         )
         if self.resume and checkpoint is not None and checkpoint.exists():
             fit.resume()
@@ -216,6 +220,7 @@ class Fitting:
             recipe.architecture,
             recipe.balancer,
             recipe.training,
+            mixing=recipe.mixing,
             seed=recipe.seed,
             folder=self.folder,
             loggers=self.loggers,

@@ -16,6 +16,7 @@ from cotrain.configuration import construct_class
 from cotrain.configuration._registry import changed_parameters
 from cotrain.cotraining import CoTraining
 from cotrain.data import ColumnChoice, Missing, MissingWords
+from cotrain.data.sources import Mixing
 from cotrain.evaluation import EvaluationTable
 from cotrain.learner._architecture import Architecture
 from cotrain.learner._confidence import CalibratedConfidence
@@ -64,6 +65,10 @@ class Learner:
             {"kind": "tags", "separator": "|"}.
         missing: words that mean an empty cell, one list or column -> list, "*" for the others; default those
             of pandas and "?".
+        mixing: how many rows of each source a batch holds, where the data are several tables; default
+            `Proportional()`.
+        source: the column that names the source of each row, where one table holds several sources; where the
+            data are a mapping of tables, the name of the column that they get. Default "source" there.
         seed: names every random stream; equal seeds give equal results on equal machines.
 
     Raises:
@@ -98,6 +103,8 @@ class Learner:
         output_space: OutputSpace | None = None,
         columns: Mapping[str, ColumnChoice] | None = None,
         missing: MissingWords = None,
+        mixing: Mixing | None = None,
+        source: str | None = None,
         seed: int = 0,
     ) -> None:
         names = [task.name for task in tasks]
@@ -121,6 +128,8 @@ class Learner:
         self.columns = dict(columns or {})
         Missing(missing)
         self.missing = missing
+        self.mixing = mixing
+        self.source = source
         self.seed = seed
         self._result: FitResult | None = None
         self._fitted: FittedModel | None = None

@@ -160,7 +160,8 @@ class Preprocessor:
             inputs, targets = stack_dataset(cast(MapDataset, data), _columns(self.tasks))
             return self._completed(Examples(inputs, *self._labels(targets)))
         schema = self._schema(data)
-        return self._completed(Examples(**table_tensors(self.table(data).frame, schema, self.tasks)))
+        tensors = table_tensors(self.table(data).frame, schema, self.tasks)
+        return self._completed(Examples(tensors["inputs"], tensors["targets"], tensors["masks"]))
 
     def table(self, data: object) -> TypedTable:
         """Return any table with the types that its columns had in training."""

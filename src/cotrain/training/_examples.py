@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from cotrain._base._ragged import Leaf, Leaves, Ragged
+from cotrain.data.sources import RowSources
 
 
 @final
@@ -22,6 +23,7 @@ class Examples:
         inputs: name -> tensor [N, ...] or N ragged rows, what the encoder reads.
         targets: task -> tensor [N, T, ...] or N ragged rows, coded; 0 where missing.
         masks: task -> the same shape; True (or a weight > 0) where there is a label.
+        sources: which source each row comes from; `None`: there is one.
 
     Example:
         >>> mask = torch.tensor([[True], [False], [True]])
@@ -33,18 +35,21 @@ class Examples:
     inputs: Leaves
     targets: Leaves
     masks: Leaves
+    sources: RowSources | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
 
     def take(self, rows: Tensor) -> Examples:
         """Return these rows, in this order."""
-        return Examples(*(_take(part, rows) for part in (self.inputs, self.targets, self.masks)))
+        sources = None if self.sources is None else self.sources.take(rows)
+        return Examples(*(_take(part, rows) for part in (self.inputs, self.targets, self.masks)), sources)
 
     def to(self, device: torch.device) -> Examples:
         """Return the same rows on another device."""
         parts = (self.inputs, self.targets, self.masks)
-        return Examples(*({name: tensor.to(device) for name, tensor in part.items()} for part in parts))
+        moved = ({name: tensor.to(device) for name, tensor in part.items()} for part in parts)
+        return Examples(*moved, self.sources)
 
     def parts(self) -> dict[str, Leaves]:
         """Return inputs, targets and masks as one nested dict."""
@@ -62,6 +67,9 @@ class Examples:
                 for tensor in (leaf,) if isinstance(leaf, Tensor) else (leaf.offsets, leaf.values):
                     digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
                     digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
+        if self.sources is not None:
+            digest.update(f"{self.sources.names}".encode())
+            digest.update(self.sources.numbers.numpy().data)
         return digest.hexdigest()
 
 

@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -17,6 +17,7 @@ from cotrain._base import RunError, mix_seed
 from cotrain.balancing import Balancer
 from cotrain.balancing._loss_scale import heeds_scale
 from cotrain.data import Batches
+from cotrain.data.sources import MixedOrder, Mixing, Proportional
 from cotrain.gradients import Balance, Monitor, ReplayForward
 from cotrain.networks import MultiTaskNetwork, parameter_groups
 from cotrain.tasks import Task
@@ -58,6 +59,8 @@ class Fit:
         checkpoint: file for the state; `None`: none is kept.
         keep_all: keep rows without any label, for labels that `relabel` gives them later.
         augment: changes the inputs of a training batch; its random draws are the step's own.
+        mixing: how many rows of each source a batch holds, where the training rows come from several; default
+            `Proportional()`.
 
     Example:
         >>> import polars as pl
@@ -91,6 +94,7 @@ class Fit:
         checkpoint: Path | None = None,
         keep_all: bool = False,
         augment: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None,
+        mixing: Mixing | None = None,
     ) -> None:
         self.tasks, self.settings, self.seed = list(tasks), settings, seed
         self.loggers = list(loggers)
@@ -102,7 +106,10 @@ class Fit:
         self.labelled = labelled[with_label]
         self.train = train.take(with_label).to(self.device)
         self._fingerprint, self._first = "", self.train
-        self.batches = Batches(self.train.parts(), batch_size=settings.batch_size, seed=seed)
+        size = settings.batch_size
+        self.batches = Batches(
+            self.train.parts(), batch_size=size, seed=seed, mixed=_mixed(self.train, mixing, size, seed)
+        )
         self.validator = Validator(self.tasks, train, validation)
         self.checkpoints = Checkpoints(checkpoint, settings.checkpoint_seconds)
 
@@ -187,7 +194,7 @@ class Fit:
             targets: task -> [N, T], of the types that the first ones had.
             masks: task -> [N, T].
         """
-        rows = Examples(self.train.inputs, dict(targets), dict(masks)).to(self.device)
+        rows = replace(self.train, targets=dict(targets), masks=dict(masks)).to(self.device)
         self.batches.replace({"targets": rows.targets, "masks": rows.masks})
         self.train, self.labelled = rows, rows.labelled().cpu()
 
@@ -366,6 +373,14 @@ class Fit:
         history = [json.loads(line) for line in self.history]
         skipped = {name: int(n) for name, n in self.balance.skipped.items() if n}
         return FitResult(weights, weights_of, dict(self.best.epochs), history, skipped)
+
+
+def _mixed(train: Examples, mixing: Mixing | None, batch_size: int, seed: int) -> MixedOrder | None:
+    """Return the order of rows of several sources; `None` where there is one."""
+    if train.sources is None or len(train.sources.names) < 2:
+        return None
+    order = MixedOrder(train.sources, mixing or Proportional(), batch_size, seed)
+    return order if len(order.per_epoch) > 1 else None
 
 
 def _remark_on_weights(tasks: Sequence[Task], balancer: Balancer) -> str:

@@ -1,5 +1,6 @@
 import copy
 import math
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -7,6 +8,8 @@ import torch
 
 import cotrain as ct
 from cotrain._base import RunError
+from cotrain.data import sources as ct_sources
+from cotrain.data.sources import RowSources
 from cotrain.networks import InputSpec
 from cotrain.training import Examples, Fit
 
@@ -37,7 +40,7 @@ def tasks():
     return made
 
 
-def fit(train, validation=None, balancer=None, checkpoint=None, model=None, **settings):
+def fit(train, validation=None, balancer=None, checkpoint=None, model=None, mixing=None, **settings):
     if model is None:
         with torch.random.fork_rng():
             torch.manual_seed(0)
@@ -48,9 +51,8 @@ def fit(train, validation=None, balancer=None, checkpoint=None, model=None, **se
             heads = {name: torch.nn.Linear(8, 1) for name in ("a", "b")}
             model = ct.networks.MultiTaskNetwork(sharing, heads)
     settings = ct.Training(**({"epochs": 1, "batch_size": 8, "average": 0.0} | settings))
-    return Fit(
-        model, tasks(), balancer or ct.balancing.Equal(), settings, train, validation, checkpoint=checkpoint
-    )
+    balancer = balancer or ct.balancing.Equal()
+    return Fit(model, tasks(), balancer, settings, train, validation, checkpoint=checkpoint, mixing=mixing)
 
 
 def head(made, task):
@@ -291,3 +293,75 @@ def test_a_second_look_at_a_batch_is_not_a_second_batch():
     assert torch.equal(seen[2], seen[3])
     other = plain.model.state_dict()
     assert all(torch.equal(value, other[name]) for name, value in looking.model.state_dict().items())
+
+
+def two_sources(n_rows, n_b):
+    """Rows of two sources, each with labels of a task of its own."""
+    rows = examples(n_rows, range(n_rows - n_b, n_rows))
+    from_b = torch.arange(n_rows) >= n_rows - n_b
+    masks = {"a": ~from_b[:, None], "b": from_b[:, None]}
+    targets = {name: torch.where(masks[name], rows.targets[name], 0.0) for name in masks}
+    return Examples(rows.inputs, targets, masks, RowSources(("first", "second"), from_b.long()))
+
+
+@pytest.mark.parametrize("rule", [None, ct_sources.Equal(), ct_sources.Temperature(T=3)])
+def test_every_step_of_a_gradient_method_sees_the_tasks_of_all_sources(rule):
+    made = fit(
+        two_sources(404, 4), balancer=ct.balancing.UPGrad(), mixing=rule, epochs=3, patience=None, monitor=1
+    )
+    assert all(len(active) == 2 for epoch in range(3) for active in active_tasks(made, epoch))
+    made.run()
+    # Each row belongs to one task, and the Gramian is taken in one pass.
+    assert made.balance.last_source.startswith("disjoint")
+
+
+def active_tasks(made, epoch):
+    made.epoch = epoch
+    found = made._active_tasks()
+    made.epoch = 0
+    return found
+
+
+def test_one_source_is_trained_as_if_there_were_none():
+    rows = examples(70, range(0, 70, 3))
+    alone = replace(rows, sources=RowSources(("only",), torch.zeros(70, dtype=torch.int64)))
+    of_one = replace(rows, sources=RowSources(("only", "none"), torch.zeros(70, dtype=torch.int64)))
+    first, second, third = (fit(given, epochs=2).run().weights[0] for given in (rows, alone, of_one))
+    for name, weight in first.items():
+        assert torch.equal(weight, second[name])
+        assert torch.equal(weight, third[name])
+
+
+def test_rows_of_several_sources_interrupted_within_an_epoch_end_bit_identical(tmp_path):
+    rows, settings = two_sources(120, 9), {"epochs": 4, "batch_size": 7, "mixing": ct_sources.Equal()}
+    whole = fit(rows, balancer=ct.balancing.UPGrad(), **settings).run()
+    path = tmp_path / "state.pt"
+    part = fit(rows, balancer=ct.balancing.UPGrad(), checkpoint=path, **settings)
+    part.checkpoints.due = lambda epoch_ended: True
+    steps = iter(range(29))
+    take_step = part._take_step
+
+    def stopping(batch, active):
+        if next(steps, None) is None:
+            raise KeyboardInterrupt
+        take_step(batch, active)
+
+    part._take_step = stopping
+    with pytest.raises(KeyboardInterrupt):
+        part.run()
+    again = fit(rows, balancer=ct.balancing.UPGrad(), checkpoint=path, **settings)
+    again.resume()
+    assert again.step_in_epoch > 0
+    resumed = again.run()
+    assert resumed.history == whole.history
+    for name, weight in whole.weights[0].items():
+        assert torch.equal(weight, resumed.weights[0][name])
+
+
+def test_a_checkpoint_of_other_sources_is_refused(tmp_path):
+    path = tmp_path / "state.pt"
+    rows = two_sources(40, 9)
+    fit(rows, checkpoint=path).run()
+    moved = replace(rows, sources=RowSources(("first", "second"), (torch.arange(40) > 20).long()))
+    with pytest.raises(RunError, match="other training rows"):
+        fit(moved, checkpoint=path).resume()

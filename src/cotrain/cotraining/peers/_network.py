@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import final
 
@@ -19,6 +20,7 @@ from cotrain.cotraining.peers._online_network import OnlineNetwork
 from cotrain.cotraining.peers._sampling import bootstrapped, repeated_rows, with_updates
 from cotrain.cotraining.views._augmentation import Noise
 from cotrain.cotraining.views._view import View
+from cotrain.data.sources import Mixing
 from cotrain.networks import Encoder, MultiTaskNetwork
 from cotrain.tasks import Task
 from cotrain.training import Examples, Fit, FitResult, FrozenNetworks, Training
@@ -74,6 +76,7 @@ class NetworkPeer(OnlinePeer):
         updates: int | None = None,
         true_per_batch: int = 16,
         encoder: Encoder | None = None,
+        mixing: Mixing | None = None,
     ) -> None:
         # Networks that draw a bootstrap sample each have learned from different labels.
         kin = None if bootstrap else (tuple(task.name for task in tasks), id(view), id(encoder))
@@ -87,6 +90,7 @@ class NetworkPeer(OnlinePeer):
         self.updates = updates
         self.true_per_batch = true_per_batch
         self.encoder = encoder
+        self.mixing = mixing
 
     def fit(
         self,
@@ -124,6 +128,7 @@ class NetworkPeer(OnlinePeer):
                 validation=checked,
                 seed=mix_seed(self.seed, self.name),
                 checkpoint=checkpoint,
+                mixing=self.mixing,
             )
 
         result = cache.fit(key, make)
@@ -156,6 +161,7 @@ class NetworkPeer(OnlinePeer):
             seed=mix_seed(self.seed, self.name, "online"),
             keep_all=True,
             augment=Noise(online.gaussian, online.swap, shown.inputs),
+            mixing=self.mixing,
         )
 
         def fitted(weights: Weights, steps: int) -> FittedNetwork:
@@ -178,7 +184,7 @@ class NetworkPeer(OnlinePeer):
     def _shown(self, examples: Examples) -> Examples:
         if self.view is None:
             return examples
-        return Examples(self.view(examples.inputs), examples.targets, examples.masks)
+        return replace(examples, inputs=self.view(examples.inputs))
 
 
 @final
@@ -240,14 +246,12 @@ class FittedNetwork(FittedPeer):
 
 
 def _only(examples: Examples, tasks: Sequence[str]) -> Examples:
-    return Examples(
-        examples.inputs,
-        {name: examples.targets[name] for name in tasks},
-        {name: examples.masks[name] for name in tasks},
+    return replace(
+        examples,
+        targets={name: examples.targets[name] for name in tasks},
+        masks={name: examples.masks[name] for name in tasks},
     )
 
 
 def _with_weights(examples: Examples) -> Examples:
-    return Examples(
-        examples.inputs, examples.targets, {name: mask.float() for name, mask in examples.masks.items()}
-    )
+    return replace(examples, masks={name: mask.float() for name, mask in examples.masks.items()})

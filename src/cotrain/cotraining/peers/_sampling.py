@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Collection
+from dataclasses import replace
 
 import torch
 
@@ -64,4 +65,4 @@ def bootstrapped(examples: Examples, *names: int | str, numbers: Collection[str]
                 if len(rows) and not (weighted[rows, t] > 0).any():
                     weighted[rows[0], t] = 1.0
         masks[task] = weighted
-    return Examples(examples.inputs, examples.targets, masks)
+    return replace(examples, masks=masks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import torch
@@ -74,7 +74,7 @@ def with_pseudo_labels(examples: Examples, tasks: list[Task], labels: Mapping[st
             truth = torch.where(true, truth, cache.values.to(truth.dtype))
             mask = torch.where(true, mask, cache.weight)
         targets[task.name], masks[task.name] = truth, mask
-    return Examples(examples.inputs, targets, masks)
+    return replace(examples, targets=targets, masks=masks)
 
 
 @final

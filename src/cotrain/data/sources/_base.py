@@ -1,0 +1,24 @@
+"""What a rule of mixing says: the share of every source in a batch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+
+class Mixing(ABC):
+    """How many rows of each source a batch holds.
+
+    A rule gives shares; `MixedOrder` makes whole rows of them, step by step.
+    """
+
+    @abstractmethod
+    def shares(self, sizes: Mapping[str, int]) -> dict[str, float]:
+        """Return the share of each source in a batch, all above 0, in any unit.
+
+        Args:
+            sizes: source -> its training rows with a label, each ≥ 1; sources without such rows are left out.
+        """
+
+    def require(self, names: Sequence[str]) -> None:  # noqa: B027 - most rules fit any sources
+        """Raise `InvalidArgumentError` if the rule does not fit sources of these names."""
