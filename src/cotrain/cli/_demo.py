@@ -17,9 +17,10 @@ def demo(
     overwrite: Annotated[bool, typer.Option(help="Replace a demo that is in the folder.")] = False,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """Learn six half-empty targets of 17,472 films together, and say whether it helped.
+    """Learn six half-empty targets of 17,472 films together, beside a network and trees for each alone.
 
-    Writes a table, a configuration and a run folder that you can go on with.
+    Writes a table, a configuration and a run folder that you can go on with. One seed does not judge: cotrain
+    compare with the same configuration does, with five seeds in about an hour.
 
     [bold]Example:[/bold]  cotrain demo --output my-demo
     """

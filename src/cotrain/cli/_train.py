@@ -72,7 +72,7 @@ def train(
     else:
         from cotrain.cli._verdict import print_outcome
 
-        print_outcome(outcome, folder)
+        print_outcome(outcome, folder, None if given or config.is_dir() else config)
         if written is not None:
             console().print(f"The report is in {written}: open it in a browser.", markup=False)
 

@@ -29,8 +29,14 @@ def print_evaluation(table: EvaluationTable, title: str = "Figures on the labell
     print_table(title, ["task", "metric", "labelled", "together", *references], rows)
 
 
-def print_outcome(outcome: RunResult, folder: Path) -> None:
-    """Print what a run came to."""
+def print_outcome(outcome: RunResult, folder: Path, config: Path | None = None) -> None:
+    """Print what a run came to.
+
+    Args:
+        outcome: of the run.
+        folder: of the run.
+        config: what a comparison that judges could start from; default: the one in the folder.
+    """
     if len(outcome.table):
         print_evaluation(outcome.table, f"Test figures ({outcome.n_rows['test']} rows)")
     out = console()
@@ -46,3 +52,10 @@ def print_outcome(outcome: RunResult, folder: Path) -> None:
     took = ", ".join(f"{name.replace('_', '-')} {seconds:.1f} s" for name, seconds in outcome.seconds.items())
     out.print(f"Took: {took}.", markup=False, highlight=False)
     out.print(f"The run is in {folder}: model, configuration, history and metrics.json.", markup=False)
+    if any(verdict.difference is not None for verdict in outcome.verdicts):
+        command = f"cotrain compare {config or folder / 'config.yaml'}"
+        out.print(
+            f"One seed does not judge learning together. For a verdict: {command}",
+            markup=False,
+            soft_wrap=True,
+        )

@@ -1,93 +1,135 @@
-"""What learning together did to each task, in a sentence that the figures bear out."""
+"""What one seed says of each task: figures, and no word on learning together."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import final
 
+import numpy as np
 from torch import Tensor
 
 from cotrain.comparison.runs._result import TaskVerdict
-from cotrain.evaluation import Difference, EvaluationTable, figure, paired_bootstrap
+from cotrain.evaluation import Difference, EvaluationTable, figure, holm, paired_bootstrap, too_few_to_tell
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
+NOT_JUDGED, LEARNS_NOTHING, UNFINISHED = "not judged", "learns nothing", "unfinished training"
+LEVEL = 0.95
 
-def verdicts(
-    tasks: list[Task],
-    test: Examples,
-    table: EvaluationTable,
-    joint: Mapping[str, Tensor],
-    alone: Mapping[str, Tensor],
-    constants: Mapping[str, Tensor],
-) -> list[TaskVerdict]:
-    """Say for each task what can be said.
 
-    "helped" and "hurt" need a 95 % interval of the difference to the single-task network that leaves out 0,
-    "better" and "worse than a constant" one of the difference to the constant. With one seed that interval
-    is about these two predictors; `cotrain compare` repeats with several seeds.
+@final
+@dataclass(frozen=True)
+class OneSeed:
+    """What a run with one seed has.
 
     Args:
-        tasks: fitted tasks.
         test: the test rows.
         table: test figures with the references.
         joint: task -> outputs [N, O] of the joint network on the test rows.
         alone: task -> outputs of the single-task networks; tasks may be missing.
         constants: task -> [O], the best constant output on the training labels.
+        dependence: `groups` or `times` of the test rows, from `Split.dependence`.
+        unfinished: tasks whose joint or lone training was not finished.
     """
-    return [
-        _against_single_task(task, test, table, joint[task.name], alone=alone[task.name])
-        if task.name in alone
-        else _against_references(task, test, table, joint[task.name], constant=constants[task.name])
-        for task in tasks
-    ]
+
+    test: Examples
+    table: EvaluationTable
+    joint: Mapping[str, Tensor]
+    alone: Mapping[str, Tensor]
+    constants: Mapping[str, Tensor]
+    dependence: Mapping[str, np.ndarray] = field(default_factory=dict)
+    unfinished: Collection[str] = ()
+
+    def difference(self, task: Task, first: Tensor, second: Tensor) -> Difference:
+        """Compare two predictions by their scores, as the task's metrics look at them."""
+        return paired_bootstrap(
+            task.chosen_metrics()[0],
+            [first.double().numpy()],
+            [second.double().numpy()],
+            *self.truth(task),
+            groups=self.dependence.get("groups"),
+            times=self.dependence.get("times"),
+            level=LEVEL,
+        )
+
+    def truth(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
+        """Return targets and mask of the test rows, as metrics take them."""
+        targets = task.original(self.test.targets[task.name]).double().numpy()
+        return targets, (self.test.masks[task.name] > 0).numpy()
+
+    def too_few(self, task: Task) -> str:
+        """Return why nothing can be said of a task; "" where something can."""
+        return too_few_to_tell(
+            task,
+            *self.truth(task),
+            groups=self.dependence.get("groups"),
+            times=self.dependence.get("times"),
+        )
+
+    def against_constant(self, task: Task, output: Tensor) -> Difference:
+        """Compare an output with the best constant."""
+        constant = task.constant_scores(self.constants[task.name], len(output))
+        return self.difference(task, task.scores(output), constant)
 
 
-def _difference(task: Task, test: Examples, first: Tensor, second: Tensor) -> Difference:
-    """Compare two predictions by their scores, as the task's metrics look at them."""
-    return paired_bootstrap(
-        task.chosen_metrics()[0],
-        [first.double().numpy()],
-        [second.double().numpy()],
-        task.original(test.targets[task.name]).double().numpy(),
-        mask=(test.masks[task.name] > 0).numpy(),
-    )
+def verdicts(tasks: Sequence[Task], run: OneSeed) -> list[TaskVerdict]:
+    """Say for each task what one seed can say.
+
+    Another seed may turn a difference between two ways of training around, so none of "helped" and "hurt" is
+    said: the figures stand beside each other, and where the rows alone would tell these two networks apart,
+    the side that they lean to. "Better than a constant" is about this very network, and stands on the test
+    rows after Holm's correction over the tasks. Where neither network is better than a constant beyond
+    chance, the task is learned neither way, and where a training was not finished it is too early to compare.
+
+    Args:
+        tasks: fitted tasks.
+        run: what there is to compare.
+    """
+    shown = [task for task in tasks if task.name in run.table.tasks and not run.too_few(task)]
+    against = {task.name: run.against_constant(task, run.joint[task.name]) for task in shown}
+    corrected = dict(zip(against, holm([found.p_value for found in against.values()]), strict=True))
+    return [_verdict(task, run, against.get(task.name), corrected.get(task.name, math.nan)) for task in tasks]
 
 
-def _against_single_task(
-    task: Task, test: Examples, table: EvaluationTable, joint: Tensor, alone: Tensor
-) -> TaskVerdict:
-    row, found = table.row(task.name), _difference(task, test, task.scores(joint), task.scores(alone))
-    if math.isnan(found.low):
-        return TaskVerdict(task.name, row.metric, "unknown", f"{task.name}: too few test labels to tell.")
-    word = "helped" if found.low > 0 else "hurt" if found.high < 0 else "no clear difference"
-    sentence = (
-        f"{task.name}: {word} ({row.metric} {figure(row.value)} together, "
-        f"{figure(row.references['single_task'])} alone; difference {found.value:+.3g} "
-        f"[{found.low:+.3g}, {found.high:+.3g}], positive = together is better)."
-    )
-    return TaskVerdict(
-        task.name, row.metric, word, sentence, difference=found.value, interval=(found.low, found.high)
-    )
-
-
-def _against_references(
-    task: Task, test: Examples, table: EvaluationTable, joint: Tensor, constant: Tensor
-) -> TaskVerdict:
-    name = task.name
-    if name not in table.tasks:
-        return TaskVerdict(name, task.chosen_metrics()[0].name, "unknown", f"{name}: there is no test row.")
-    row, constants = table.row(name), task.constant_scores(constant, len(joint))
-    found = _difference(task, test, task.scores(joint), constants)
-    if math.isnan(found.low):
-        return TaskVerdict(name, row.metric, "unknown", f"{name}: too few test labels to tell.")
+def _verdict(task: Task, run: OneSeed, constant: Difference | None, p_value: float) -> TaskVerdict:
+    name, metric = task.name, task.chosen_metrics()[0].name
+    if name not in run.table.tasks:
+        return TaskVerdict(name, metric, "unknown", f"{name}: there is no test row.")
+    if constant is None or math.isnan(constant.low):
+        reason = run.too_few(task) or "the metric is not defined on the test rows"
+        return TaskVerdict(name, metric, "unknown", f"{name}: too few to tell ({reason}).")
+    if name in run.alone:
+        return _beside_single_task(task, run, constant)
+    row = run.table.row(name)
     word = "no clear difference from a constant"
-    if found.low > 0 or found.high < 0:
-        word = "better than a constant" if found.low > 0 else "worse than a constant"
-    trees = row.references.get("trees", math.nan)
-    sign = 1 if row.direction == "max" else -1
-    behind = ", behind the trees" if sign * (trees - row.value) > 0 else ""
+    if p_value <= 1 - LEVEL:
+        word = "better than a constant" if constant.value > 0 else "worse than a constant"
     shown = ", ".join(f"{reference} {figure(value)}" for reference, value in row.references.items())
+    return TaskVerdict(name, row.metric, word, f"{name}: {word} ({row.metric} {figure(row.value)}; {shown}).")
+
+
+def _beside_single_task(task: Task, run: OneSeed, constant: Difference) -> TaskVerdict:
+    name, row, lone = task.name, run.table.row(task.name), run.alone[task.name]
+    found = run.difference(task, task.scores(run.joint[name]), task.scores(lone))
+    figures = f"{row.metric} {figure(row.value)} together, {figure(row.references['single_task'])} alone"
+    alone = run.against_constant(task, lone)
+    leaning = ""
+    if not (constant.low > 0 or alone.low > 0):
+        word, why = LEARNS_NOTHING, "alone or together: neither is better than a constant beyond chance"
+        figures += f", {figure(row.references['constant'])} constant"
+    elif name in run.unfinished:
+        word, why = UNFINISHED, "the last epoch is the best, and the last ones brought much: train longer"
+    else:
+        if found.low > 0 or found.high < 0:
+            leaning = "together" if found.value > 0 else "alone"
+        word, why = NOT_JUDGED, f"one seed, leaning to {leaning}" if leaning else "one seed, no leaning"
     return TaskVerdict(
-        name, row.metric, word, f"{name}: {word}{behind} ({row.metric} {figure(row.value)}; {shown})."
+        name,
+        row.metric,
+        word,
+        f"{name}: {figures} on this seed: {word} ({why}).",
+        difference=None if math.isnan(found.value) else found.value,
+        leaning=leaning,
     )

@@ -60,7 +60,8 @@ def word_verdict(word: str, sentence: str) -> Verdict:
         return Verdict(word, sentence, "good", "▲")
     if word == "hurt" or word.startswith("no better"):
         return Verdict(word, sentence, "bad", "▼")
-    return Verdict(word, sentence, "", "?" if word == "unknown" else "≈")
+    signs = {"unknown": "?", "not judged": "·", "learns nothing": "∅", "unfinished training": "…"}
+    return Verdict(word, sentence, "", signs.get(word, "≈"))
 
 
 def headline(verdicts: Sequence[Mapping[str, Any]]) -> str:
@@ -70,7 +71,9 @@ def headline(verdicts: Sequence[Mapping[str, Any]]) -> str:
         by_word.setdefault(verdict["word"], []).append(verdict["task"])
     if not by_word:
         return "No verdict: there are no test rows"
-    compared = {"helped", "hurt", "no clear difference"} & set(by_word)
+    if "not judged" in by_word:
+        return "One seed: not judged"
+    compared = {"helped", "hurt", "no clear difference", "no difference that matters"} & set(by_word)
     if not compared:
         parts = [f"{word}: {listed(tasks)}" for word, tasks in by_word.items()]
         return "; ".join(parts)[:1].upper() + "; ".join(parts)[1:]

@@ -73,9 +73,10 @@ def run_report(
     ]
     verdicts = [word_verdict(verdict["word"], verdict["sentence"]) for verdict in metrics["verdicts"]]
     notes = [metrics["delta_m_sentence"]] if metrics["delta_m_sentence"] else []
-    if any(verdict["interval"] for verdict in metrics["verdicts"]):
+    if any(verdict["difference"] is not None for verdict in metrics["verdicts"]):
         notes.append(
-            "One seed: the intervals are about these networks on other rows. cotrain compare repeats."
+            "One seed cannot tell learning together from luck. A verdict takes several: cotrain compare with "
+            "the config.yaml of this folder repeats, and judges."
         )
     notes += [
         f"{task} was left out of {steps} steps, because its loss or gradient was not finite."
@@ -111,7 +112,7 @@ def _figures(rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapping[str, 
         return None
     present = list(dict.fromkeys(name for row in rows for name in row["references"]))
     references = [*(name for name in NAMES if name in present), *(n for n in present if n not in NAMES)]
-    against = {verdict["task"]: verdict for verdict in verdicts if verdict["interval"]}
+    against = {verdict["task"]: verdict for verdict in verdicts if verdict["difference"] is not None}
     header = ["task", "together", *(NAMES.get(name, name) for name in references)]
     selecting = selecting_rows(rows)
     main = []
@@ -122,7 +123,7 @@ def _figures(rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapping[str, 
     title = f"Boosted trees are ahead on {listed(beaten)}" if beaten else "Test figures of every task"
     note = "↑ larger is better, ↓ smaller is better; the best of a row is bold. On labelled test rows."
     if against:
-        note += " The last column: by how much together is better than alone, with its 95 % interval."
+        note += " The last column: by how much together is better than alone on this seed; not judged."
     shown_header = [*header, "better than alone by"] if against else header
     blocks: list[Block] = [Table(shown_header, main, note=note)]
     others = [row for row in rows if row not in selecting.values()]
@@ -151,10 +152,7 @@ def _figure_cells(row: Mapping[str, Any], name: str, references: Sequence[str]) 
 def _difference_cell(verdict: Mapping[str, Any] | None) -> TableCell:
     if verdict is None:
         return TableCell("–")
-    low, high = verdict["interval"]
-    tone = {"helped": "good", "hurt": "bad"}.get(verdict["word"], "")
-    interval = f"{shown(low, signed=True)} to {shown(high, signed=True)}"
-    return TableCell(shown(verdict["difference"], signed=True), tone, detail=interval)
+    return TableCell(shown(verdict["difference"], signed=True), detail=verdict["word"])
 
 
 def _beaten_by_trees(selecting: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -1,4 +1,9 @@
-from cotrain.cli._verdict import MOST_PARTS, print_evaluation
+from pathlib import Path
+
+import pytest
+
+from cotrain.cli._verdict import MOST_PARTS, print_evaluation, print_outcome
+from cotrain.comparison import RunResult, TaskVerdict
 from cotrain.evaluation import EvaluationRow, EvaluationTable
 
 
@@ -24,3 +29,20 @@ def test_a_few_parts_are_shown_and_many_are_not(capsys):
     assert "f1" not in out
     print_evaluation(rows(MOST_PARTS + 1))
     assert "part1" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("config", "command"),
+    [(Path("films.yaml"), "cotrain compare films.yaml"), (None, "cotrain compare run/config.yaml")],
+)
+def test_the_last_line_says_how_to_get_a_verdict(capsys, config, command):
+    verdict = TaskVerdict("price", "rmse", "not judged", "price: not judged.", 0.057)
+    outcome = RunResult(EvaluationTable([]), [verdict], None, "", {}, {}, {}, {}, {})
+    print_outcome(outcome, Path("run"), config)
+    assert capsys.readouterr().out.splitlines()[-1].endswith(f"For a verdict: {command}")
+
+
+def test_without_networks_alone_there_is_nothing_to_judge(capsys):
+    verdict = TaskVerdict("price", "rmse", "better than a constant", "price: better than a constant.")
+    print_outcome(RunResult(EvaluationTable([]), [verdict], None, "", {}, {}, {}, {}, {}), Path("run"))
+    assert "For a verdict" not in capsys.readouterr().out

@@ -3,7 +3,7 @@ import polars as pl
 import pytest
 import torch
 
-from cotrain.comparison._verdict import verdicts
+from cotrain.comparison._verdict import OneSeed, verdicts
 from cotrain.evaluation import evaluate
 from cotrain.tasks import Binary
 from cotrain.training import Examples
@@ -24,7 +24,7 @@ def problem():
     return task, Examples({}, {"y": targets}, {"y": mask}), signs, noise
 
 
-def judged(problem, joint, alone=None, mask=None):
+def judged(problem, joint, alone=None, mask=None, **options):
     task, test, _, _ = problem
     if mask is not None:
         test = Examples({}, test.targets, {"y": mask})
@@ -33,7 +33,8 @@ def judged(problem, joint, alone=None, mask=None):
     if alone is not None:
         single = evaluate([task], {"y": alone}, test.targets, test.masks, constants=constants)
         table = table.with_reference("single_task", single)
-    (found,) = verdicts([task], test, table, {"y": joint}, {} if alone is None else {"y": alone}, constants)
+    lone = {} if alone is None else {"y": alone}
+    (found,) = verdicts([task], OneSeed(test, table, {"y": joint}, lone, constants, **options))
     return found
 
 
@@ -53,15 +54,41 @@ def test_chance_is_not_better_than_a_constant(problem, sign, word):
 
 
 @pytest.mark.parametrize(
-    ("joint", "alone", "word"),
-    [(1.0, 0.0, "helped"), (0.0, 1.0, "hurt"), (1.0, 1.0, "no clear difference")],
+    ("joint", "alone", "leaning"), [(1.0, 0.2, "together"), (0.2, 1.0, "alone"), (1.0, 1.0, "")]
 )
-def test_against_a_network_alone(problem, joint, alone, word):
+def test_one_seed_judges_nothing_and_says_where_it_leans(problem, joint, alone, leaning):
     _, _, signs, noise = problem
     found = judged(problem, joint * signs + noise, alone * signs + noise)
-    assert found.word == word
-    assert found.interval is not None
-    assert found.interval[0] <= found.difference <= found.interval[1]
+    assert (found.word, found.leaning) == ("not judged", leaning)
+    assert "together, " in found.sentence
+    assert "alone on this seed: not judged (one seed, " in found.sentence
+    assert not {"helped", "hurt"} & set(found.sentence.replace(":", " ").split())
+
+
+def test_what_neither_network_learns_is_said_so(problem):
+    _, _, signs, noise = problem
+    more = torch.from_numpy(np.random.default_rng(5).normal(size=(N, 1))).float()
+    found = judged(problem, noise, more)
+    assert found.word == "learns nothing"
+    assert "alone or together" in found.sentence
+    # One side that does is enough for a comparison.
+    assert judged(problem, noise, signs + noise).word == "not judged"
+
+
+def test_what_was_not_finished_is_not_compared(problem):
+    _, _, signs, noise = problem
+    found = judged(problem, signs + noise, 0.2 * signs + noise, unfinished=["y"])
+    assert (found.word, found.leaning) == ("unfinished training", "")
+    assert "train longer" in found.sentence
+
+
+def test_rows_that_belong_together_count_as_one(problem):
+    _, _, signs, noise = problem
+    # Nine groups are too few, however many rows they have.
+    dependence = {"groups": np.arange(N) % 9}
+    found = judged(problem, signs + noise, dependence=dependence)
+    assert found.word == "unknown"
+    assert "9 labelled test groups; 10 are needed" in found.sentence
 
 
 def test_without_enough_labels_nothing_is_said(problem):

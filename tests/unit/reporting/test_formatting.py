@@ -48,7 +48,9 @@ def test_words_of_praise_and_blame_have_their_tones():
         for word in ("helped", "better than a constant", "hurt", "no clear difference", "unknown")
     }
     assert list(tones.values()) == ["good", "good", "bad", "", ""]
-    assert word_verdict("unknown", "").sign == "?"
+    unsure = ("unknown", "not judged", "learns nothing", "unfinished training", "no clear difference")
+    assert len({word_verdict(word, "").sign for word in unsure}) == 5
+    assert {word_verdict(word, "").tone for word in unsure} == {""}
 
 
 def test_the_headline_says_no_more_than_the_verdicts():
@@ -57,6 +59,7 @@ def test_the_headline_says_no_more_than_the_verdicts():
 
     assert headline([]) == "No verdict: there are no test rows"
     assert of(a="helped", b="hurt") == "Learning together helped a and hurt b"
+    assert of(a="not_judged", b="learns_nothing") == "One seed: not judged"
     assert of(a="no_clear_difference") == "Learning together made no clear difference"
     assert of(a="better_than_a_constant") == "Better than a constant: a"
 

@@ -27,7 +27,7 @@ HOSTILE = [
 
 
 def metrics(names: list[str]) -> dict[str, Any]:
-    words = ["helped", "hurt", "no clear difference", "unknown"]
+    words = ["not judged", "learns nothing", "unfinished training", "unknown"]
     bins = [{"confidence": 0.3, "right": 0.1, "n": 10}, {"confidence": 0.9, "right": 0.7, "n": 30}]
     kinds = [
         {"confusion": {"names": names, "counts": [[3] * len(names)] * len(names)}, "calibration": bins},
@@ -47,8 +47,8 @@ def metrics(names: list[str]) -> dict[str, Any]:
         ],
         "verdicts": [
             {"task": name, "metric": "auroc", "word": words[i % 4],
-             "sentence": f"{name}: {words[i % 4]} (so).", "difference": 0.1,
-             "interval": [0.05, 0.15] if i % 4 < 3 else None}
+             "sentence": f"{name}: {words[i % 4]} (so).", "leaning": "together",
+             "difference": 0.1 if i % 4 < 3 else None}
             for i, name in enumerate(names)
         ],
         "delta_m": 0.01,
@@ -127,7 +127,8 @@ def test_the_verdict_comes_first_in_the_words_of_the_figures() -> None:
     found = re.findall(r'<span class="word [^"]*">. ([^<]+)</span>', markup)
     assert found == [verdict["word"] for verdict in metrics(names)["verdicts"]]
     assert markup.index('id="verdict"') < markup.index("<table") < markup.index("<svg")
-    assert "Learning together helped a and hurt b" in markup
+    assert "One seed: not judged" in markup
+    assert "A verdict takes several: cotrain compare" in markup
 
 
 def test_every_picture_has_a_title_and_a_text_alternative_and_ids_of_its_own() -> None:

@@ -11,21 +11,21 @@ from cotrain.evaluation import EvaluationTable
 @final
 @dataclass(frozen=True)
 class TaskVerdict:
-    """What learning together did to one task.
+    """What one seed says of one task.
 
     Args:
         task: name of the task.
-        metric: its selecting metric, on which the verdict stands.
-        word: "helped", "no clear difference" or "hurt"; "better than a constant" and the like where no
-            single-task network was trained.
+        metric: its selecting metric.
+        word: "not judged", "learns nothing" or "unfinished training" beside a single-task network; "better
+            than a constant" and the like where none was trained; "unknown" where there are too few labels.
         sentence: the same with figures.
         difference: value of the joint network minus that of the single-task network, in the metric's unit,
             positive = joint is better; `None` where there is none.
-        interval: 95 % paired bootstrap interval of the difference over the test rows.
+        leaning: "together" or "alone" where the test rows tell these two networks apart; "" where not.
 
     Example:
-        >>> TaskVerdict("sold", "auroc", "helped", "sold: helped.", 0.05, (0.02, 0.08)).word
-        'helped'
+        >>> TaskVerdict("sold", "auroc", "not judged", "sold: not judged.", 0.05, "together").word
+        'not judged'
     """
 
     task: str
@@ -33,7 +33,7 @@ class TaskVerdict:
     word: str
     sentence: str
     difference: float | None = None
-    interval: tuple[float, float] | None = None
+    leaning: str = ""
 
 
 @final
@@ -75,8 +75,7 @@ class RunResult:
         """Return everything as plain JSON values."""
         return {
             "rows": self.table.to_dicts(),
-            "verdicts": [vars(verdict) | {"interval": verdict.interval and list(verdict.interval)}
-                         for verdict in self.verdicts],
+            "verdicts": [vars(verdict) for verdict in self.verdicts],
             "delta_m": self.delta_m,
             "delta_m_sentence": self.delta_m_sentence,
             "coverage": self.coverage,

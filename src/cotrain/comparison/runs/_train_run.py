@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+import numpy as np
 import polars as pl
 
 from cotrain._base import versions, write_lock, write_text_atomically
 from cotrain.comparison._references import single_task_learners, trees_table
-from cotrain.comparison._verdict import verdicts
+from cotrain.comparison._unfinished import unfinished_tasks
+from cotrain.comparison._verdict import OneSeed, verdicts
 from cotrain.comparison.runs._result import RunResult, TaskVerdict
 from cotrain.evaluation import EvaluationTable, delta_m_of, diagnostics
 from cotrain.learner import METRICS, Configuration, Learner, SplitTable
@@ -128,13 +130,14 @@ def _fit_and_compare(configuration: Configuration, folder: Path, how: _How, mess
         trees = _trees(configuration, learner, train, test, message=message)
         if len(trees):
             clock.lap("trees")
-        table, judged = _tested(learner, singles, trees, test)
+        dependence = configuration.split.dependence(test)
+        table, judged = _tested(learner, singles, trees, test, dependence)
     gain = delta_m_of(table) if singles and test.height else None
     return RunResult(
         table=table,
         verdicts=judged,
         delta_m=None if gain is None else gain.value,
-        delta_m_sentence="" if gain is None else str(gain),
+        delta_m_sentence="" if gain is None else f"On this seed, not judged: {gain}",
         coverage=split.coverage,
         n_rows=split.n_rows,
         best_epoch={name: epoch + 1 for name, epoch in learner.fitted_result.best_epoch.items()},
@@ -174,7 +177,11 @@ def _trees(
 
 
 def _tested(
-    learner: Learner, singles: Mapping[str, Learner], trees: EvaluationTable, test: pl.DataFrame
+    learner: Learner,
+    singles: Mapping[str, Learner],
+    trees: EvaluationTable,
+    test: pl.DataFrame,
+    dependence: Mapping[str, np.ndarray],
 ) -> tuple[EvaluationTable, list[TaskVerdict]]:
     """Return the test figures with the references beside them, and what follows for each task."""
     table = learner.evaluate(test)
@@ -184,14 +191,26 @@ def _tested(
     if singles:
         rows = [row for single in singles.values() for row in single.evaluate(test)]
         table = table.with_reference("single_task", EvaluationTable(rows))
-    preprocessor, outputs = learner.preprocessor, learner.outputs(test)
-    return table, verdicts(
-        preprocessor.tasks,
+    preprocessor = learner.preprocessor
+    run = OneSeed(
         preprocessor.examples(test),
         table,
-        outputs,
-        alone=alone,
+        learner.outputs(test),
+        alone,
         constants=preprocessor.constants,
+        dependence=dependence,
+        unfinished=set().union(*(_unfinished(one) for one in (learner, *singles.values()))),
+    )
+    return table, verdicts(preprocessor.tasks, run)
+
+
+def _unfinished(learner: Learner) -> dict[str, float]:
+    """Return the tasks whose training was not finished; co-training has rounds of its own."""
+    if learner.cotraining is not None:
+        return {}
+    training = learner.training
+    return unfinished_tasks(
+        learner.preprocessor.tasks, learner.fitted_result, training.epochs, training.select
     )
 
 
