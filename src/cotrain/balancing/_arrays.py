@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import array_api_compat
-import numpy as np
 from array_api_compat import array_namespace
 
 Array = Any  # an array of any array-API namespace
@@ -40,15 +39,6 @@ def widened(xp: Any, array: Array) -> Array:
         _WIDE.add(array.dtype)
         return array
     return xp.astype(array, xp.float32)
-
-
-def to_float64(array: Array) -> np.ndarray:
-    """Bring any array to host memory in float64, from bfloat16 too. May share memory: do not write to it."""
-    if isinstance(array, (np.ndarray, list, tuple)):
-        return np.asarray(array, dtype=np.float64)
-    xp = array_namespace(array)
-    on_host = array_api_compat.to_device(detached(array), "cpu")
-    return np.asarray(xp.astype(on_host, xp.float64), dtype=np.float64)
 
 
 def count(xp: Any, mask_K: Array, dtype: Any) -> Array:

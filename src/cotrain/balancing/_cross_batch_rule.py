@@ -7,9 +7,9 @@ from typing import final
 
 import numpy as np
 
-from cotrain.balancing._arrays import Array, to_float64
+from cotrain.balancing._arrays import Array
 from cotrain.balancing._base import Balancer, Needs
-from cotrain.balancing._gramian_solving import checked_gramian, finite_submatrix, preference_of
+from cotrain.balancing._gramian_rule import checked_gramian, finite_submatrix, preference_of, to_float64
 
 
 class CrossBatchRule(Balancer):

@@ -8,9 +8,9 @@ from typing import final
 import numpy as np
 
 from cotrain._base import InvalidArgumentError
-from cotrain.balancing._arrays import Array, to_float64
+from cotrain.balancing._arrays import Array
 from cotrain.balancing._base import Balancer, Needs
-from cotrain.balancing._gramian_solving import preference_of, solved_weights
+from cotrain.balancing._gramian_rule import preference_of, solved_weights, to_float64
 
 
 class NormRule(Balancer):

@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 
 from cotrain._base import InvalidArgumentError
-from cotrain.balancing._arrays import Array, namespace_of, to_float64
+from cotrain.balancing._arrays import Array, namespace_of
 from cotrain.balancing._base import Balancer, Needs
+from cotrain.balancing._gramian_rule import to_float64
 
 Rescale = Literal["sum", "mean", "weights"] | None
 

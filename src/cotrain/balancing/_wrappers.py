@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from cotrain._base import InvalidArgumentError
-from cotrain.balancing._arrays import Array, detached, to_float64
+from cotrain.balancing._arrays import Array, detached
 from cotrain.balancing._base import Balancer, Needs
+from cotrain.balancing._gramian_rule import to_float64
 
 
 class Wrapper(Balancer):

@@ -1,17 +1,25 @@
-"""What rounds predict for labelled rows that they have not learned from, and how surely one beats another."""
+"""What is said of labels that were not learned from: by rounds, whose gain they measure, and by peers.
+
+`HeldOut` holds what every round predicts for such labels and how surely one beats another; `Holdout` judges
+whether a peer may teach a task at all, and corrects its confidence.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Self, final
 
 import torch
 from torch import Tensor
 
 from cotrain._base import numpy_generator
-from cotrain.cotraining._predictions import Prediction, class_targets, n_classes
+from cotrain.cotraining._fit_cache import FitCache
+from cotrain.cotraining._predictions import Prediction, class_targets, n_classes, prior_of
+from cotrain.cotraining._settings import CoTraining
+from cotrain.cotraining.calibration import Calibrator
+from cotrain.cotraining.peers import FittedPeer, Peer
 from cotrain.data._row_hash import row_keys
 from cotrain.tasks import Task
 from cotrain.training import Examples
@@ -19,6 +27,10 @@ from cotrain.training import Examples
 #: Fewest held-out labels of other classes than the commonest one that a comparison can stand on: with fewer
 #: positives than five false words are frequent whatever the interval.
 LEAST_OF_OTHERS = 5
+#: Fewest validation labels of a task to calibrate on; with fewer the training labels are cross-fitted.
+LEAST_VALIDATION = 20
+#: Fewest held-out labels to say that a task must not teach.
+LEAST_TO_JUDGE = 30
 
 
 @final
@@ -177,4 +189,180 @@ def deal_into_folds(tasks: Sequence[Task], examples: Examples, folds: int, seed:
     together: dict[str, int] = {}
     for row, key in enumerate(row_keys(examples.inputs)):
         fold_of[row] = together.setdefault(key, int(fold_of[row])) if fold_of[row] >= 0 else -1
+    return fold_of
+
+
+@final
+@dataclass(frozen=True)
+class TeacherAssessment:
+    """Whether a peer may teach a task, and how its confidence is corrected.
+
+    Args:
+        calibrator: fitted on held-out labels; `None` for numbers.
+        skill: 1 - loss / loss of the class shares (or of the mean) on held-out labels; NaN if too few, −∞ if
+            what the peer says is not finite.
+        n_labels: number of those labels.
+    """
+
+    calibrator: Calibrator | None
+    skill: float
+    n_labels: int
+
+    @property
+    def teaches(self) -> bool:
+        """False where the peer was seen to know no more than a constant."""
+        return not self.skill <= 0.0
+
+    @property
+    def objection(self) -> str:
+        """Why the peer does not teach, in words; "" if it does."""
+        if self.teaches:
+            return ""
+        if math.isinf(self.skill):
+            return "the teachers' predictions are not finite"
+        return "no teacher knows more than a constant"
+
+    def calibrated(self, prediction: Prediction) -> Prediction:
+        """Return the prediction with corrected probabilities."""
+        if self.calibrator is None or prediction.probabilities is None:
+            return prediction
+        return replace(prediction, probabilities=self.calibrator.apply(prediction.probabilities))
+
+
+@final
+class Holdout:
+    """Judges peers by labels that they did not learn from: validation rows, or folds of the training rows.
+
+    Args:
+        examples: training rows with true labels.
+        validation: validation rows; `None`: there are none.
+        settings: calibration, and the number of parts of the training labels where validation is too little.
+        seed: of the run.
+        cache: remembers finished fits.
+    """
+
+    def __init__(
+        self,
+        examples: Examples,
+        validation: Examples | None,
+        settings: CoTraining,
+        *,
+        seed: int = 0,
+        cache: FitCache | None = None,
+    ) -> None:
+        self.examples = examples
+        self.validation = validation
+        self.calibration = settings.calibration
+        self.folds = settings.folds
+        self.seed = seed
+        self.cache = cache or FitCache()
+        self._out_of_fold: dict[Hashable, dict[str, Prediction]] = {}
+
+    def assessments(self, peer: Peer, fitted: FittedPeer, key: str) -> dict[str, TeacherAssessment]:
+        """Return for each task of a peer whether it may teach it.
+
+        Args:
+            peer: the peer; it, or another of its kin, is fitted on parts of the labels where it must be.
+            fitted: its supervised start.
+            key: of the peer, in the names of the fits.
+        """
+        found: dict[str, TeacherAssessment] = {}
+        validation = self.validation
+        on_validation = {} if validation is None else fitted.predictions(validation.inputs)
+        for task in peer.tasks:
+            if validation is not None and int((validation.masks[task.name] > 0).sum()) >= LEAST_VALIDATION:
+                prediction, rows = on_validation[task.name], validation
+            else:
+                prediction, rows = self.cross_fitted(peer, key)[task.name], self.examples
+            constant = prior_of(task, self.examples.targets[task.name], self.examples.masks[task.name])
+            found[task.name] = _assessment(task, prediction, rows, constant=constant, by=self.calibration)
+        return found
+
+    def cross_fitted(self, peer: Peer, key: str) -> dict[str, Prediction]:
+        """Return predictions of the training rows from fits that did not see a row's labels, once a kin."""
+        if peer.kin not in self._out_of_fold:
+            self._out_of_fold[peer.kin] = self._predicted_by_folds(peer, key)
+        return self._out_of_fold[peer.kin]
+
+    def _predicted_by_folds(self, peer: Peer, key: str) -> dict[str, Prediction]:
+        fold_of = _fold_of(peer.tasks, self.examples, self.folds, self.seed)
+        parts: list[tuple[Tensor, Mapping[str, Prediction]]] = []
+        for fold in range(self.folds):
+            held = fold_of == fold
+            masks = {
+                task.name: torch.where(held[:, None], 0.0, self.examples.masks[task.name].float())
+                for task in peer.tasks
+            }
+            rest = replace(self.examples, masks={**self.examples.masks, **masks})
+            if all(bool((mask > 0).any()) for mask in masks.values()) and bool(held.any()):
+                fitted = peer.fit(rest, None, f"fold-{fold}-{key}", self.cache)
+                rows = torch.nonzero(held).flatten()
+                inputs = {name: tensor[rows] for name, tensor in self.examples.inputs.items()}
+                parts.append((rows, fitted.predictions(inputs)))
+        return {task.name: _assembled(task, self.examples, parts) for task in peer.tasks}
+
+
+def _assessment(
+    task: Task, prediction: Prediction, rows: Examples, *, constant: Tensor, by: Calibrator
+) -> TeacherAssessment:
+    targets, mask = rows.targets[task.name], rows.masks[task.name] > 0
+    n = int(mask.sum())
+    if not prediction.is_finite():
+        return TeacherAssessment(None, -math.inf, n)
+    if prediction.probabilities is None:
+        values = prediction.pseudo_labels(torch.float32)
+        # A row of which a fold knew nothing counts as a prediction of the mean.
+        loss = (values - targets)[mask].double().square().mean()
+        return TeacherAssessment(None, _skill(loss, targets[mask].double().square().mean(), n), n)
+    classes = class_targets(task, targets)
+    known = mask & (classes < n_classes(task))
+    calibrator = by.fit(prediction.probabilities, classes, known)
+    calibrated = calibrator.apply(prediction.probabilities)
+    loss = _log_loss(calibrated, classes, known)
+    return TeacherAssessment(
+        calibrator, _skill(loss, _log_loss(constant[None].expand_as(calibrated), classes, known), n), n
+    )
+
+
+def _skill(loss: Tensor, constant: Tensor, n: int) -> float:
+    if n < LEAST_TO_JUDGE:
+        return float("nan")
+    # One per cent is what a temperature fitted to noise can seem to gain.
+    return float(1 - loss / constant.clamp(min=1e-12)) - 0.01
+
+
+def _log_loss(probabilities: Tensor, classes: Tensor, mask: Tensor) -> Tensor:
+    clamped = classes.clamp(max=probabilities.shape[-1] - 1)[..., None]
+    p = probabilities.double().gather(-1, clamped)[..., 0]
+    return -p.clamp(min=1e-7).log()[mask].mean()
+
+
+def _assembled(
+    task: Task, examples: Examples, parts: list[tuple[Tensor, Mapping[str, Prediction]]]
+) -> Prediction:
+    targets = examples.targets[task.name]
+    if task.coding == "number":
+        values = torch.zeros(targets.shape)
+        for rows, predictions in parts:
+            values[rows] = predictions[task.name].pseudo_labels(torch.float32)
+        return Prediction(values=values, spread=torch.zeros_like(values))
+    prior = prior_of(task, targets, examples.masks[task.name])
+    found = prior[None].repeat(len(targets), 1, 1)
+    for rows, predictions in parts:
+        part = predictions[task.name].probabilities
+        if part is not None:
+            found[rows] = part
+    return Prediction(probabilities=found, ordered=task.ordered)
+
+
+def _fold_of(tasks: list[Task], examples: Examples, folds: int, seed: int) -> Tensor:
+    """Deal the labelled rows out to folds, equal classes evenly; −1: unlabelled."""
+    fold_of = torch.full((len(examples),), -1, dtype=torch.int64)
+    shuffled = torch.from_numpy(numpy_generator(seed, "folds").permutation(len(examples)))
+    for task in tasks:
+        classes = class_targets(task, examples.targets[task.name])[:, 0]
+        labelled = (examples.masks[task.name] > 0).any(dim=1) & (fold_of < 0)
+        rows = shuffled[labelled[shuffled]]
+        rows = rows[classes[rows].sort(stable=True).indices]
+        fold_of[rows] = torch.arange(len(rows)) % folds
     return fold_of

@@ -13,8 +13,7 @@ from torch import Tensor
 from cotrain._base import InvalidArgumentError
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._predictions import Prediction, class_targets, n_classes
-from cotrain.cotraining.peers._base import FittedPeer, Peer
-from cotrain.cotraining.peers._sampling import bootstrapped
+from cotrain.cotraining.peers._base import FittedPeer, Peer, bootstrapped
 from cotrain.cotraining.views._view import View
 from cotrain.data import FeatureMatrix
 from cotrain.tasks import Task

@@ -15,9 +15,15 @@ from cotrain._base import InvalidArgumentError, mix_seed
 from cotrain.balancing import Balancer
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._predictions import Prediction, prediction_of_output
-from cotrain.cotraining.peers._base import FittedPeer, Online, OnlinePeer
+from cotrain.cotraining.peers._base import (
+    FittedPeer,
+    Online,
+    OnlinePeer,
+    bootstrapped,
+    repeated_rows,
+    with_updates,
+)
 from cotrain.cotraining.peers._online_network import OnlineNetwork
-from cotrain.cotraining.peers._sampling import bootstrapped, repeated_rows, with_updates
 from cotrain.cotraining.views._augmentation import Noise
 from cotrain.cotraining.views._view import View
 from cotrain.data.sources import Mixing

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cotrain.cotraining.guards._held_out import Holdout
 from cotrain.cotraining.guards._label_noise import without_issues
-from cotrain.cotraining.guards._teacher_assessment import Holdout
 from cotrain.cotraining.rounds._run import CoTrainingRun
 
 

@@ -10,8 +10,7 @@ from typing import Any, final
 from torch import Tensor
 
 from cotrain.cotraining._predictions import Prediction, joined
-from cotrain.cotraining.guards._held_out import HeldOut
-from cotrain.cotraining.guards._teacher_assessment import TeacherAssessment
+from cotrain.cotraining.guards._held_out import HeldOut, TeacherAssessment
 from cotrain.cotraining.peers import FittedPeer
 from cotrain.cotraining.rounds._pseudo_labels import LabellingResult, PseudoLabels, true_accuracy
 from cotrain.tasks import Task

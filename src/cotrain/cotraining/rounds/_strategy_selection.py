@@ -10,9 +10,8 @@ from itertools import combinations
 import numpy as np
 import torch
 
-from cotrain.cotraining.guards._held_out import HeldOut
+from cotrain.cotraining.guards._held_out import LEAST_VALIDATION, HeldOut, Holdout
 from cotrain.cotraining.guards._round_choice import ONE_SIGMA, value_on
-from cotrain.cotraining.guards._teacher_assessment import LEAST_VALIDATION, Holdout
 from cotrain.cotraining.guards._view_check import ViewCheck
 from cotrain.cotraining.peers import OnlinePeer
 from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop

@@ -16,8 +16,7 @@ from cotrain.gradients._shared_parameters import (
     wide_sum,
 )
 from cotrain.gradients._step_losses import SkipCounter, StepLosses
-from cotrain.gradients.graph._inspection import hook_watch
-from cotrain.gradients.graph._task_graph import SHARED, TaskGraph
+from cotrain.gradients.graph._task_graph import SHARED, TaskGraph, hook_watch
 
 
 class CPUBackward:

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from cotrain.gradients._shared_parameters import is_finite, wide_sum
-from cotrain.gradients.graph._inspection import hook_watch
-from cotrain.gradients.graph._task_graph import TaskGraph
+from cotrain.gradients.graph._task_graph import TaskGraph, hook_watch
 
 
 def add_finite_hooks(

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from cotrain.gradients._step_losses import StepLosses
 from cotrain.gradients.backward._finite_hooks import add_finite_hooks
-from cotrain.gradients.graph._inspection import hook_watch
-from cotrain.gradients.graph._task_graph import SHARED, TaskGraph
+from cotrain.gradients.graph._task_graph import SHARED, TaskGraph, hook_watch
 
 OnDrop = Callable[[int, Tensor], None]
 

@@ -10,10 +10,9 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from cotrain.gradients.graph._boundary_layers import find_skipped_nodes, stopped
-from cotrain.gradients.graph._inspection import hook_watch
 from cotrain.gradients.graph._release import release
 from cotrain.gradients.graph._structured_gradients import DenseGradient, StructuredGradient, total_of
-from cotrain.gradients.graph._task_graph import SHARED, Edge, Node, TaskGraph
+from cotrain.gradients.graph._task_graph import SHARED, Edge, Node, TaskGraph, hook_watch
 from cotrain.gradients.sources._base import GradientRequest, TaskSpecificGradients
 
 

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch.autograd.graph import GradientEdge
 
-from cotrain.gradients.graph._inspection import hook_watch
-from cotrain.gradients.graph._task_graph import Node, TaskGraph
+from cotrain.gradients.graph._task_graph import Node, TaskGraph, hook_watch
 
 
 def release(graph: TaskGraph, roots: Iterable[Node], until: Iterable[tuple[Node, int]]) -> None:

@@ -11,9 +11,8 @@ from torch.autograd.graph import GradientEdge
 from cotrain._base import InvalidArgumentError
 from cotrain.gradients._shared_parameters import GradWriter
 from cotrain.gradients.graph._boundary_gradients import BoundaryGradients, separable
-from cotrain.gradients.graph._inspection import GraphInspection
 from cotrain.gradients.graph._structured_gradients import StackedLowRank, stack_low_rank
-from cotrain.gradients.graph._task_graph import Edge, TaskGraph
+from cotrain.gradients.graph._task_graph import Edge, GraphInspection, TaskGraph
 from cotrain.gradients.rules._batched_backward import can_propagate, propagate, stacked
 from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._gramian_terms import WeightedSum, inner

@@ -10,8 +10,7 @@ from torch import nn
 from cotrain._base import InvalidArgumentError, did_you_mean
 from cotrain.balancing import Balancer, Needs
 from cotrain.gradients.graph._boundary_gradients import BoundaryGradients
-from cotrain.gradients.graph._inspection import RETAINED, GraphInspection, watched
-from cotrain.gradients.graph._task_graph import SHARED, TaskGraph
+from cotrain.gradients.graph._task_graph import RETAINED, SHARED, GraphInspection, TaskGraph, watched
 from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._cost import cheaper, estimate
 from cotrain.gradients.rules._row_sparsity import RowSparsity, touched_rows

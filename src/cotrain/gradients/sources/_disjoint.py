@@ -14,8 +14,7 @@ from torch import Tensor
 from cotrain._base import InvalidArgumentError
 from cotrain.gradients._shared_parameters import GradWriter
 from cotrain.gradients.graph._boundary_gradients import BoundaryGradients
-from cotrain.gradients.graph._inspection import GraphInspection
-from cotrain.gradients.graph._task_graph import Edge, Node, TaskGraph
+from cotrain.gradients.graph._task_graph import Edge, GraphInspection, Node, TaskGraph
 from cotrain.gradients.rules._backward_context import BackwardContext
 from cotrain.gradients.rules._batched_backward import PARAMETER_RULES, in_order, propagate
 from cotrain.gradients.rules._buffer_pool import BufferPool

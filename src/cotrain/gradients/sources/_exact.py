@@ -18,8 +18,7 @@ from cotrain.gradients._shared_parameters import (
     reached_by,
 )
 from cotrain.gradients.graph._boundary_gradients import BoundaryGradients
-from cotrain.gradients.graph._inspection import GraphInspection
-from cotrain.gradients.graph._task_graph import TaskGraph
+from cotrain.gradients.graph._task_graph import GraphInspection, TaskGraph
 from cotrain.gradients.sources._base import (
     GradientRequest,
     GradientSource,

@@ -8,8 +8,7 @@ from torch import Tensor
 
 from cotrain.gradients._shared_parameters import GradWriter
 from cotrain.gradients.graph._boundary_gradients import BoundaryGradients
-from cotrain.gradients.graph._inspection import GraphInspection
-from cotrain.gradients.graph._task_graph import TaskGraph
+from cotrain.gradients.graph._task_graph import GraphInspection, TaskGraph
 from cotrain.gradients.rules._batched_backward import mixing_node, propagate, stacked
 from cotrain.gradients.rules._buffer_pool import BufferPool
 from cotrain.gradients.rules._gramian_terms import Term, WeightedSum

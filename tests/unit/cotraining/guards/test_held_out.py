@@ -1,4 +1,4 @@
-"""Held-out labels: which rows, what loss, and how surely one prediction beats another."""
+"""Held-out labels: which rows, what loss, how surely one prediction beats another, and who may teach."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from cotrain import tasks as kinds
-from cotrain.cotraining import Prediction
-from cotrain.cotraining.guards._held_out import Gain, HeldOut, deal_into_folds
+from cotrain.cotraining import Committee, CoTraining, EstimatorPeer, Prediction
+from cotrain.cotraining._fit_cache import FitCache
+from cotrain.cotraining.guards._held_out import LEAST_TO_JUDGE, Gain, HeldOut, Holdout, deal_into_folds
 from cotrain.training import Examples
 
 
@@ -136,3 +137,67 @@ def test_equal_rows_stay_together(make_problem):
     train = Examples({"inputs": x}, problem.train.targets, problem.train.masks)
     fold_of = deal_into_folds(problem.tasks, train, 3, 0)
     assert torch.equal(fold_of[:15], fold_of[15:30])
+
+
+# -- peers that are judged by such labels --
+
+
+def counted(problem, kin, seen: list[str]):
+    """Let the factory give peers of these kin, whose fits are written down."""
+
+    class Counted(EstimatorPeer):
+        def fit(self, examples, validation, key, cache, *, true=None):
+            seen.append(key)
+            return super().fit(examples, validation, key, cache, true=true)
+
+    def network(name, tasks=None, view=None, *, bootstrap=False):
+        peer = Counted(name, problem.tasks, problem.factory.classifier)
+        peer.kin = kin or name
+        return peer
+
+    problem.factory.network = network
+
+
+@pytest.mark.parametrize(("kin", "fits"), [("one", 3), (None, 9)])
+def test_peers_that_differ_by_chance_alone_are_cross_fitted_once(make_problem, kin, fits):
+    problem = make_problem(labelled=60)
+    seen: list[str] = []
+    counted(problem, kin, seen)
+    outcome = problem.run(CoTraining(Committee(3), 1, folds=3, margin=0.0, min_labels=0), validation=False)
+    assert sum(key.startswith("fold-") for key in seen) == fits
+    temperatures = {assessment["class"].calibrator.temperature for assessment in outcome.assessments}
+    assert len(outcome.assessments) == 3
+    assert len(temperatures) == 1
+
+
+def test_where_validation_labels_are_enough_nothing_is_fitted_again(make_problem):
+    problem = make_problem(labelled=60, held=80)
+    seen: list[str] = []
+    counted(problem, None, seen)
+    problem.run(CoTraining(Committee(3), 1, margin=0.0))
+    assert not any(key.startswith("fold-") for key in seen)
+
+
+def test_folds_do_not_see_the_labels_that_they_are_judged_by(make_problem):
+    """With labels drawn by lot no fold knows more than the class shares, however well it fits its own."""
+    problem = make_problem(labelled=200)
+    spoiled = torch.randint(
+        0, 3, problem.train.targets["class"].shape, generator=torch.Generator().manual_seed(0)
+    )
+    train = Examples(problem.train.inputs, {"class": spoiled}, problem.train.masks)
+    peer = problem.factory.network("linear")
+    holdout = Holdout(train, None, CoTraining())
+    assessment = holdout.assessments(peer, peer.fit(train, None, "start", FitCache()), "peer")["class"]
+    assert not assessment.teaches
+    assert assessment.n_labels == 200
+
+
+def test_too_few_labels_say_nothing_against_a_peer(make_problem):
+    problem = make_problem(labelled=LEAST_TO_JUDGE - 1)
+    peer = problem.factory.network("linear")
+    holdout = Holdout(problem.train, None, CoTraining())
+    assessment = holdout.assessments(peer, peer.fit(problem.train, None, "start", FitCache()), "peer")[
+        "class"
+    ]
+    assert math.isnan(assessment.skill)
+    assert assessment.teaches
