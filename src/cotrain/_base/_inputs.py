@@ -14,10 +14,14 @@ class InputSpec:
 
     - `"numbers"`: float32 [B, n_numbers], standardised, imputed; missing-value indicators come last;
     - `"categories"`: int64 [B, C], already shifted into one packed table of `sum(cardinalities)` rows;
-    - `"bag:NAME"`, one per tags or text column: int64 [B, M] token numbers in [0, bags[NAME]), 0 = padding.
+    - `"bag:NAME"`, one per tags or text column: int64 [B, M] token numbers in [0, bags[NAME]), 0 = padding;
+    - `"words:NAME"`, one per words column: int64 [B, S] numbers of words in order, 0 = padding, 1 = unknown;
+      `"characters:NAME"`: int32 [B, S, L], those of each word's characters, 0 = padding, 1 = unknown.
 
-    A key is absent where the table has no such columns. Datasets of the user's own bring other keys,
-    for example `"image"`, `"tokens"` or `"waveform"`: `tensors` gives the shapes of their rows.
+    Rows of different length come padded, and their lengths, int64 [B], stand beside them under the name with
+    ":lengths" behind it. A key is absent where the table has no such columns. Datasets of the user's own
+    bring other keys, for example `"image"`, `"tokens"` or `"waveform"`: `tensors` gives the shapes of their
+    rows, `ragged` those of an entry.
 
     Args:
         n_numbers: width of `"numbers"`.
@@ -25,6 +29,10 @@ class InputSpec:
         bags: number of tokens per bag column, padding included.
         tensors: shape of one row of every other tensor, for example {"image": (3, 32, 32)}.
         vocabularies: number of codes of those tensors that hold codes, padding (0) included.
+        words: number of words per words column, padding included, for example {"words:said": 5_000}.
+        characters: number of characters per words column, padding included.
+        ragged: shape of one entry of every other input whose rows differ in length, for example
+            {"frames": (40,)}, or {"tokens": ()} for [B, S].
     """
 
     n_numbers: int = 0
@@ -32,3 +40,6 @@ class InputSpec:
     bags: Mapping[str, int] = field(default_factory=dict)
     tensors: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     vocabularies: Mapping[str, int] = field(default_factory=dict)
+    words: Mapping[str, int] = field(default_factory=dict)
+    characters: Mapping[str, int] = field(default_factory=dict)
+    ragged: Mapping[str, tuple[int, ...]] = field(default_factory=dict)

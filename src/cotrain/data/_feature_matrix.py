@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Self, final
 
 import numpy as np
 from torch import Tensor
 
 from cotrain._base import InvalidArgumentError
+from cotrain._base._ragged import Leaf, Leaves, Ragged
 
 #: A tags or text column, and the categories, in what `Schema.encode` gives.
 _BAG, _CATEGORIES = "bag:", "categories"
+#: What these say of a row, its words say as well.
+_CHARACTERS = "characters:"
 
 
 @final
@@ -20,8 +22,9 @@ class FeatureMatrix:
 
     Numbers stay as they are; so does every other tensor, laid flat. A category keeps its code, counted from
     the least one that the training rows have: in the tensors the codes of all columns are packed behind one
-    another, which is nothing that an estimator should learn from. Of the tokens of a tags or text column the
-    most frequent ones of the training rows become a column of 0 and 1 each.
+    another, which is nothing that an estimator should learn from. Of the tokens of a tags, text or words
+    column the most frequent ones of the training rows become a column of 0 and 1 each, and of other rows of
+    different length there is the mean of their entries.
 
     Args:
         n_tokens: columns per tags or text column at most, ≥ 0. Trees over all of tens of thousands of tokens
@@ -49,7 +52,7 @@ class FeatureMatrix:
         self._first_codes = np.zeros(0, dtype=np.int64)
         self._tokens: dict[str, np.ndarray] = {}
 
-    def fit(self, inputs: Mapping[str, Tensor]) -> Self:
+    def fit(self, inputs: Leaves) -> Self:
         """Find the least codes and the most frequent tokens of the training rows, and return self.
 
         Args:
@@ -58,8 +61,12 @@ class FeatureMatrix:
         self._tokens = {}
         categorical: list[bool] = []
         for name, tensor in inputs.items():
-            if name.startswith(_BAG):
-                self._tokens[name] = _most_frequent(tensor.numpy(), self.n_tokens)
+            if name.startswith(_CHARACTERS):
+                continue
+            if isinstance(tensor, Ragged) and tensor.is_floating_point():
+                tensor = _means(tensor)
+            if name.startswith(_BAG) or isinstance(tensor, Ragged):
+                self._tokens[name] = _most_frequent(_bag(tensor), self.n_tokens)
                 width = len(self._tokens[name])
             else:
                 width = tensor[:1].numel()
@@ -69,7 +76,7 @@ class FeatureMatrix:
         self.categorical = np.array(categorical, dtype=bool)
         return self
 
-    def transform(self, inputs: Mapping[str, Tensor]) -> np.ndarray:
+    def transform(self, inputs: Leaves) -> np.ndarray:
         """Return the features of M rows, float64 [M, F].
 
         Args:
@@ -78,14 +85,29 @@ class FeatureMatrix:
         """
         parts: list[np.ndarray] = []
         for name, tensor in inputs.items():
-            values = tensor.numpy()
+            if name.startswith(_CHARACTERS):
+                continue
             if name in self._tokens:
-                parts.append(_presence(values, self._tokens[name]))
-            elif name == _CATEGORIES:
+                parts.append(_presence(_bag(tensor), self._tokens[name]))
+                continue
+            values = (_means(tensor) if isinstance(tensor, Ragged) else tensor).numpy()
+            if name == _CATEGORIES:
                 parts.append((values - self._first_codes).astype(np.float64))
             else:
                 parts.append(values.reshape(len(values), -1).astype(np.float64))
         return np.concatenate(parts, axis=1)
+
+
+def _bag(tokens: Leaf) -> np.ndarray:
+    """Return tokens [N, S], 0 = padding."""
+    return (tokens.padded() if isinstance(tokens, Ragged) else tokens).numpy()
+
+
+def _means(rows: Ragged) -> Tensor:
+    """Return the mean entry of each row, [N, ...]; 0 where it has none."""
+    sums = rows.values.new_zeros(len(rows), *rows.values.shape[1:])
+    sums.index_add_(0, rows.row_of_entry, rows.values)
+    return sums / rows.lengths.clamp(min=1).view(-1, *[1] * (sums.dim() - 1))
 
 
 def _most_frequent(bag: np.ndarray, most: int) -> np.ndarray:

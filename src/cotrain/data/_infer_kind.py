@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from cotrain.data._doubts import doubt_of
+from cotrain.data._infer_list import infer_list
 from cotrain.data._spelling import settle_numbers, settle_text
 from cotrain.data.columns import Boolean, Category, Column, Date, Number, Tags, Text
 from cotrain.data.columns._date import find_format
+from cotrain.data.columns._segmenting import count_words
 from cotrain.data.columns._values import text_values
-from cotrain.data.columns._words import count_words
+from cotrain.data.columns._word_lists import json_lists
 
 #: Separators of tags, the unambiguous ones first.
 SEPARATORS = ("|", ";", "；", "、", "，", ",", "/")
@@ -58,6 +60,8 @@ def infer_kind(values: pl.Series, *, bins: int = 0, typed: bool = False) -> Gues
     name, dtype = values.name, values.dtype
     if isinstance(dtype, pl.List | pl.Array):
         inner = dtype.inner
+        if inner in (pl.String, pl.Categorical, pl.Enum, pl.Null):
+            return Guess(*infer_list(values.cast(pl.List(pl.String))))
         if isinstance(inner, type) or not inner.is_nested():  # type: ignore[union-attr]
             return Guess(Tags(name), "lists of values")
     if dtype.is_nested() or dtype in (pl.Object, pl.Binary, pl.Duration, pl.Time):
@@ -69,6 +73,9 @@ def infer_kind(values: pl.Series, *, bins: int = 0, typed: bool = False) -> Gues
     distinct = known.n_unique()
     if len(known) == 0:
         return Guess(None, "all values are missing")
+    lists = json_lists(known) if known.dtype == pl.String else None
+    if lists is not None and not lists.null_count():
+        return Guess(*infer_list(lists))
     if distinct == 1 and len(known) == len(values):
         return Guess(None, f"constant: every value is {known[0]!r}")
     if known.dtype == pl.Boolean:

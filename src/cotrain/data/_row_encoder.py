@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, final
 
-import numpy as np
 import polars as pl
-import torch
-from torch import Tensor
 
+from cotrain.data._input_tensors import code_offsets, input_tensors
 from cotrain.data._missing import Missing
 from cotrain.data._schema import Schema
 from cotrain.data._spelling import EXACT
@@ -48,14 +46,13 @@ class RowEncoder:
         self.schema = schema
         self.types = dict(types)
         self.missing = missing
-        sizes = np.array(schema.spec().cardinalities, dtype=np.int64)
-        self._offsets = np.cumsum(sizes) - sizes
+        self._offsets = code_offsets(schema.columns)
         names = [column.name for column in schema.columns]
         self._words = {name: frozenset(missing.of(name)) for name in names}
         self._numbers = {name: _as_numbers(words) for name, words in self._words.items()}
 
-    def encode(self, row: Mapping[str, Any]) -> dict[str, Tensor]:
-        """Return the tensors of one row, each [1, ...].
+    def encode(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the tensors of one row, each [1, ...] or one ragged row.
 
         Args:
             row: column -> value; other keys are left aside.
@@ -68,22 +65,14 @@ class RowEncoder:
             # The schema knows what to say.
             return self.schema.encode(pl.DataFrame({name: [None] for name in row}))
         parts = [self._parts(column, row[column.name]) for column in self.schema.columns]
-        inputs: dict[str, Tensor] = {}
-        numbers = [part.numbers for part in parts if part.numbers is not None]
-        numbers += [part.indicators for part in parts if part.indicators is not None]
-        if numbers:
-            inputs["numbers"] = torch.from_numpy(np.concatenate(numbers, axis=1))
-        codes = [part.codes for part in parts if part.codes is not None]
-        if codes:
-            inputs["categories"] = torch.from_numpy(np.concatenate(codes, axis=1) + self._offsets)
-        for column, part in zip(self.schema.columns, parts, strict=True):
-            if part.tokens is not None:
-                inputs[f"bag:{column.name}"] = torch.from_numpy(part.tokens)
-        return inputs
+        return input_tensors(self.schema.columns, parts, self._offsets)
 
     def _parts(self, column: Column, value: Any) -> Parts:
-        settled = self._settled(column.name, value)
-        parts = None if settled is _OTHER else column.encode_value(settled)
+        if isinstance(value, list) and all(item is None or isinstance(item, str) for item in value):
+            parts = column.encode_list(value)
+        else:
+            settled = self._settled(column.name, value)
+            parts = None if settled is _OTHER else column.encode_value(settled)
         if parts is not None:
             return parts
         frame = pl.DataFrame({column.name: [value]}, strict=False)

@@ -6,15 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self, final
 
-import numpy as np
 import polars as pl
-import torch
-from torch import Tensor
 
 from cotrain._base import DataError, InputSpec, InvalidArgumentError, constructor_parameters, did_you_mean
 from cotrain.data import columns as kinds
 from cotrain.data._infer_kind import infer_kind
-from cotrain.data.columns import Column, Parts
+from cotrain.data._input_tensors import code_offsets, input_tensors
+from cotrain.data.columns import Column
 from cotrain.data.columns._values import text_values
 
 VERSION = 1
@@ -89,8 +87,8 @@ class Schema:
         Args:
             frame: the labelled training rows.
             exclude: columns that are no inputs: targets, the split and the group column.
-            overrides: column -> "number", "category", "tags", "text", "date", "boolean" or "drop"; or a
-                mapping of `kind` and the options of that kind.
+            overrides: column -> "number", "category", "tags", "text", "words", "date", "boolean" or "drop";
+                or a mapping of `kind` and the options of that kind.
             bins: bins per number column that are coded as a category as well, 0 = none, otherwise ≥ 2.
             types: column -> type, where more rows than these have settled it, see `TypedTable`.
             ask: whether to raise an error where the values leave open what a column is, such as 01/02/2020;
@@ -139,10 +137,16 @@ class Schema:
             n_numbers=sum(column.n_numbers + column.n_indicators for column in self.columns),
             cardinalities=tuple(size for column in self.columns for size in column.cardinalities),
             bags={f"bag:{column.name}": column.n_tokens for column in self.columns if column.n_tokens},
+            words={f"words:{column.name}": column.n_words for column in self.columns if column.n_words},
+            characters={
+                f"characters:{column.name}": column.n_characters
+                for column in self.columns
+                if column.n_characters
+            },
         )
 
-    def encode(self, frame: pl.DataFrame) -> dict[str, Tensor]:
-        """Code B rows as the tensors that `InputSpec` describes.
+    def encode(self, frame: pl.DataFrame) -> dict[str, Any]:
+        """Code B rows as the tensors and ragged rows that `InputSpec` describes.
 
         Columns that the schema does not know are left aside; targets need not be there.
 
@@ -151,18 +155,7 @@ class Schema:
         """
         self._require(frame)
         parts = [column.encode(frame[column.name]) for column in self.columns]
-        inputs: dict[str, Tensor] = {}
-        numbers = [part.numbers for part in parts if part.numbers is not None]
-        numbers += [part.indicators for part in parts if part.indicators is not None]
-        if numbers:
-            inputs["numbers"] = torch.from_numpy(np.concatenate(numbers, axis=1))
-        codes = [part.codes for part in parts if part.codes is not None]
-        if codes:
-            sizes = np.array(self.spec().cardinalities, dtype=np.int64)
-            packed = np.concatenate(codes, axis=1) + (np.cumsum(sizes) - sizes)
-            inputs["categories"] = torch.from_numpy(packed)
-        inputs.update(_bags(self.columns, parts))
-        return inputs
+        return input_tensors(self.columns, parts, code_offsets(self.columns))
 
     def describe(self) -> list[ColumnNote]:
         """Return one note per column of the training table, in order."""
@@ -251,21 +244,14 @@ def _made(choices: Mapping[str, ColumnChoice], names: Sequence[str], bins: int) 
     return made
 
 
-def _bags(columns: Sequence[Column], parts: Sequence[Parts]) -> dict[str, Tensor]:
-    return {
-        f"bag:{column.name}": torch.from_numpy(part.tokens)
-        for column, part in zip(columns, parts, strict=True)
-        if part.tokens is not None
-    }
-
-
 def _note(series: pl.Series, kind: str, why: str) -> ColumnNote:
     values = series.fill_nan(None) if series.dtype.is_float() else series
     if values.dtype == pl.String:
         values = text_values(values)
     known = values.drop_nulls()
-    hashable = not (series.dtype.is_nested() or series.dtype == pl.Object)
-    example = str(known[0]) if len(known) else ""
+    plain_list = isinstance(series.dtype, pl.List) and not isinstance(series.dtype.inner, pl.Struct | pl.List)
+    hashable = plain_list or not (series.dtype.is_nested() or series.dtype == pl.Object)
+    example = _example(known[0]) if len(known) else ""
     return ColumnNote(
         column=series.name,
         kind=kind,
@@ -274,3 +260,9 @@ def _note(series: pl.Series, kind: str, why: str) -> ColumnNote:
         missing=1 - len(known) / max(1, len(series)),
         example=example if len(example) <= 40 else example[:39] + "…",
     )
+
+
+def _example(value: Any) -> str:
+    if isinstance(value, pl.Series):
+        return " ".join("" if item is None else str(item) for item in value.head(40))
+    return str(value)

@@ -65,6 +65,7 @@ def table_data(frame: Any, schema: Schema, tasks: Sequence[Task]) -> TableData:
 
     Raises:
         DataError: the table lacks columns, or has values that cannot be read.
+        InvalidArgumentError: the schema has a column of words.
 
     Example:
         >>> import polars as pl
@@ -76,6 +77,12 @@ def table_data(frame: Any, schema: Schema, tasks: Sequence[Task]) -> TableData:
         >>> x["numbers"].shape, y["sold"][:3, 0].tolist()
         ((6, 1), [1.0, 0.0, nan])
     """
+    if schema.spec().words:
+        names = ", ".join(repr(name.partition(":")[2]) for name in schema.spec().words)
+        raise InvalidArgumentError(
+            f"table_data gives arrays of one length, and rows of words ({names}) have many: drop such "
+            "columns, or make them text."
+        )
     tensors = table_tensors(to_polars(frame), schema, tasks)
     x = {name.replace(":", "_"): tensor.numpy() for name, tensor in tensors["inputs"].items()}
     y, references = {}, {}

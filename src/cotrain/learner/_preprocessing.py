@@ -29,6 +29,7 @@ from cotrain.learner._label_types import LabelType
 from cotrain.networks import OutputSpace
 from cotrain.tasks import Task
 from cotrain.training import Examples
+from cotrain.training._examples import labelled_rows
 
 
 @final
@@ -109,7 +110,7 @@ class Preprocessor:
             frame = table.frame
             for task in tasks:
                 task.fit(frame)
-            labelled = torch.stack([task.encode(frame)[1].any(dim=1) for task in tasks]).any(dim=0)
+            labelled = torch.stack([labelled_rows(task.encode(frame)[1]) for task in tasks]).any(dim=0)
             rows = frame.filter(pl.Series(labelled.numpy()))
             schema = Schema.infer(
                 rows, exclude=[*_columns(tasks), *left_out], overrides=columns, types=table.types
@@ -126,15 +127,15 @@ class Preprocessor:
             preprocessor.constants[task.name] = task.reference_output(*truth)
         return preprocessor, examples
 
-    def inputs(self, data: object) -> dict[str, Tensor]:
-        """Return the input tensors of any data that `fit` would take."""
+    def inputs(self, data: object) -> dict[str, Any]:
+        """Return the input tensors and ragged rows of any data that `fit` would take."""
         if isinstance(data, Dataset):
             # Targets may be among the keys; no encoder looks at them.
             return stack_dataset(_WithoutTargets(data, _columns(self.tasks)), [])[0]
         return self._schema(data).encode(self.table(data).frame)
 
-    def inputs_of_row(self, row: Mapping[str, Any]) -> dict[str, Tensor]:
-        """Return the input tensors [1, ...] of one row: what `inputs` gives for a table of it, faster."""
+    def inputs_of_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the inputs of one row: what `inputs` gives for a table of it, faster."""
         if self._rows is None:
             self._schema(row)
             raise DataError("This model was trained on a Dataset of tensors: give a torch Dataset.")

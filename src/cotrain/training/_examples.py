@@ -57,7 +57,7 @@ class Examples:
 
     def labelled(self) -> Tensor:
         """Return [N, K] bool: whether a row has any label of a task."""
-        return torch.stack([_any(mask) for mask in self.masks.values()], dim=1)
+        return torch.stack([labelled_rows(mask) for mask in self.masks.values()], dim=1)
 
     def fingerprint(self) -> str:
         """Return a short hash of all values, to tell whether a resumed run sees the same data."""
@@ -77,7 +77,16 @@ def _take(leaves: Leaves, rows: Tensor) -> dict[str, Any]:
     return {name: leaf.index_select(0, rows) for name, leaf in leaves.items()}
 
 
-def _any(mask: Leaf) -> Tensor:
+def labelled_rows(mask: Leaf) -> Tensor:
+    """Return which rows have any label of a task, bool [N].
+
+    Args:
+        mask: [N, T, ...] or N ragged rows; True (or a weight > 0) where there is a label.
+
+    Example:
+        >>> labelled_rows(torch.tensor([[True, False], [False, False]])).tolist()
+        [True, False]
+    """
     if isinstance(mask, Ragged):
         return mask.map(lambda values: values > 0).any()
     return (mask > 0).flatten(1).any(dim=1)

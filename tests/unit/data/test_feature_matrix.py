@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cotrain._base import InvalidArgumentError
+from cotrain._base._ragged import Ragged
 from cotrain.data import FeatureMatrix, Schema
 
 
@@ -77,3 +78,15 @@ def test_a_bag_without_tokens_has_no_column():
 def test_a_negative_number_of_tokens_is_refused():
     with pytest.raises(InvalidArgumentError, match="n_tokens=-1"):
         FeatureMatrix(-1)
+
+
+def test_words_are_columns_of_their_presence_and_their_characters_say_no_more():
+    words = Ragged(torch.tensor([5, 7, 5, 5]), torch.tensor([0, 2, 2, 4]))
+    inputs = {
+        "words:t": words,
+        "characters:t": words.map(lambda values: values[:, None].int()),
+        "frames": words.map(lambda values: torch.stack([values, 2 * values], dim=1).float()),
+    }
+    matrix = FeatureMatrix().fit(inputs)
+    assert matrix.transform(inputs).tolist() == [[1, 1, 6, 12], [0, 0, 0, 0], [1, 0, 5, 10]]
+    assert matrix.categorical.tolist() == [False] * 4

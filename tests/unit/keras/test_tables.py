@@ -44,3 +44,12 @@ def test_a_table_with_missing_labels_trains_a_model():
     assert history["loss"][-1] < history["loss"][0]
     with pytest.raises(InvalidArgumentError, match="at least 1"):
         data.dataset(0)
+
+
+def test_rows_of_words_are_refused():
+    frame = pl.DataFrame({"said": [["go", "!"], ["why", "?"]] * 3, "y": [0.5, 1.0, 2.0] * 2})
+    task = tasks.Regression("y")
+    task.fit(frame)
+    schema = Schema.infer(frame, exclude=["y"]).fit(frame)
+    with pytest.raises(InvalidArgumentError, match="rows of words \\('said'\\) have many: drop"):
+        table_data(frame, schema, [task])

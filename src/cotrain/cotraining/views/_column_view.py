@@ -11,6 +11,9 @@ from torch import Tensor
 from cotrain.cotraining.views._view import View
 from cotrain.data import Schema
 
+#: Inputs of a words column.
+_OF_WORDS = ("words", "characters")
+
 
 def column_view(schema: Schema, shown: Collection[str]) -> View:
     """Return the view that shows these columns of a table.
@@ -36,6 +39,8 @@ def column_view(schema: Schema, shown: Collection[str]) -> View:
     for column in schema.columns:
         if column.n_tokens:
             seen[f"bag:{column.name}"] = torch.tensor(column.name in shown)
+        if column.n_words:
+            seen |= {f"{kind}:{column.name}": torch.tensor(column.name in shown) for kind in _OF_WORDS}
     sizes = np.array(schema.spec().cardinalities, dtype=np.int64)
     # The first code of a column, shifted to where the column begins, is that of unknown values.
     return View(seen, {"categories": torch.from_numpy(np.cumsum(sizes) - sizes)})

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from cotrain._base import InvalidArgumentError
+from cotrain._base._ragged import Leaf, Leaves, Ragged
 from cotrain.cotraining.views._view import View
 
 #: Rows that the rank correlations are measured on, taken evenly.
 MOST_ROWS = 2000
+_WORDS, _CHARACTERS = "words:", "characters:"
 
 
-def independent_views(inputs: Mapping[str, Tensor], n_views: int = 2) -> list[View]:
+def independent_views(inputs: Leaves, n_views: int = 2) -> list[View]:
     """Divide the columns among views so that columns that say the same stay together.
 
     The dependence of two columns is the absolute rank correlation |ρ|, and that of a division is the mean |ρ|
     over pairs of columns of different views. It is made small by spectral bisection (the second eigenvector
     of the Laplacian of |ρ| puts columns in order, the order is cut into parts of equal size), then by
     exchanging two columns as long as that lessens it. Equal inputs give equal views. Codes
-    (int64) go by their rank; a bag stays whole.
+    (int64) go by their rank; a bag stays whole, and so do rows of words, with their characters.
 
     Args:
         inputs: name -> tensor [N, ...] of the training rows; no label is looked at.
@@ -42,7 +42,8 @@ def independent_views(inputs: Mapping[str, Tensor], n_views: int = 2) -> list[Vi
         >>> [view.seen["inputs"].tolist() for view in independent_views({"inputs": doubled})]
         [[True, False, True, False], [False, True, False, True]]
     """
-    names = sorted(inputs)
+    # The characters of a column's words go where its words go.
+    names = sorted(name for name in inputs if not name.startswith(_CHARACTERS))
     columns = [_columns(name, inputs[name]) for name in names]
     owner = divide(dependence_of(np.concatenate(columns, axis=1)), n_views)
     views: list[dict[str, Tensor]] = [{} for _ in range(n_views)]
@@ -50,9 +51,11 @@ def independent_views(inputs: Mapping[str, Tensor], n_views: int = 2) -> list[Vi
     for name, part in zip(names, columns, strict=True):
         mine = owner[start : start + part.shape[1]]
         start += part.shape[1]
-        shape = () if name.startswith("bag:") else inputs[name].shape[1:]
+        whole = name.startswith("bag:") or isinstance(inputs[name], Ragged)
         for number, view in enumerate(views):
-            view[name] = torch.from_numpy(mine == number).reshape(shape)
+            view[name] = torch.from_numpy(mine == number).reshape(() if whole else inputs[name].shape[1:])
+            if name.startswith(_WORDS):
+                view[_CHARACTERS + name.removeprefix(_WORDS)] = view[name]
     return [View(view) for view in views]
 
 
@@ -112,7 +115,9 @@ def _exchange(dependence: np.ndarray, owner: np.ndarray, n_parts: int) -> bool:
     return True
 
 
-def _columns(name: str, tensor: Tensor) -> np.ndarray:
+def _columns(name: str, tensor: Leaf) -> np.ndarray:
+    if isinstance(tensor, Ragged):
+        return tensor.lengths[:, None].double().numpy()
     if name.startswith("bag:"):
         # Of a bag the number of tokens: what they say is not one-dimensional.
         return (tensor != 0).sum(dim=1, keepdim=True).double().numpy()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
 
 from cotrain._base import numpy_generator
+from cotrain._base._ragged import Leaves, Ragged
 
 
 @final
@@ -18,7 +19,8 @@ class View:
     """Which columns of the input tensors a peer sees; the others are blank.
 
     Args:
-        seen: name of a tensor -> bool of the shape of one row; a tensor that is absent is seen whole.
+        seen: name of a tensor -> bool of the shape of one row; a tensor that is absent is seen whole. Of
+            ragged rows one bool: hidden ones are empty.
         blank: name of a tensor -> what stands in hidden places, of the shape of one row; default 0, which
             is the mean of a standardised number and the padding of a bag.
 
@@ -35,13 +37,15 @@ class View:
         object.__setattr__(self, "seen", dict(seen))
         object.__setattr__(self, "blank", dict(blank or {}))
 
-    def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def __call__(self, inputs: Leaves) -> dict[str, Any]:
         """Return the inputs with the hidden places blank."""
-        shown = {}
+        shown: dict[str, Any] = {}
         for name, tensor in inputs.items():
             seen = self.seen.get(name)
             if seen is None:
                 shown[name] = tensor
+            elif isinstance(tensor, Ragged):
+                shown[name] = tensor if seen.all() else _emptied(tensor)
             else:
                 blank = self.blank.get(name, torch.zeros((), dtype=tensor.dtype))
                 shown[name] = torch.where(seen.to(tensor.device), tensor, blank.to(tensor.device))
@@ -69,3 +73,7 @@ def random_views(shapes: Mapping[str, tuple[int, ...]], n_views: int, seed: int)
         for number, view in enumerate(views):
             view[name] = torch.from_numpy(owner == number).reshape(shapes[name])
     return [View(view) for view in views]
+
+
+def _emptied(rows: Ragged) -> Ragged:
+    return Ragged(rows.values[:0], torch.zeros_like(rows.offsets))

@@ -1,4 +1,4 @@
-"""Rows whose names a column cuts."""
+"""Rows of which a column reads a part."""
 
 from __future__ import annotations
 
@@ -7,34 +7,36 @@ from collections.abc import Sequence
 import polars as pl
 
 from cotrain.data.checks._base import Problem
-from cotrain.data.columns import Column, Tags
+from cotrain.data.columns import Column
 
 
 def check_cut(frame: pl.DataFrame, columns: Sequence[Column]) -> list[Problem]:
-    """Return a warning per tags column that reads fewer names of some rows than these have.
+    """Return a warning per column that reads fewer names or words of some rows than these have.
 
     Args:
         frame: the training rows.
         columns: of the schema; they are not changed.
 
     Example:
+        >>> from cotrain.data.columns import Tags
         >>> frame = pl.DataFrame({"genres": ["War, Drama", "Drama"] * 9})
         >>> check_cut(frame, [Tags("genres", max_tokens=1)])[0].values["rows"]
         9
     """
     problems = []
     for column in columns:
-        if not isinstance(column, Tags):
+        if not column.cut_by:
             continue
-        fitted = Tags.from_json({**column.to_json(), "state": column.learn(frame[column.name])})
+        fitted = type(column).from_json({**column.to_json(), "state": column.learn(frame[column.name])})
         if fitted.cut:
-            width = fitted.state["width"]
+            kind = type(column).__name__.lower()
+            most = fitted.state.get("width", getattr(column, column.cut_by))
             sentence = (
-                f"Column {column.name!r} has more than {width} names in {fitted.cut:,} training rows; the "
-                f"rest is cut: set columns: {{{column.name}: "
-                "{kind: tags, max_tokens: ...}}."
+                f"Column {column.name!r} has more than {most} {column.entries} in {fitted.cut:,} training "
+                f"rows; the rest is cut: set columns: {{{column.name}: "
+                f"{{kind: {kind}, {column.cut_by}: ...}}}}."
             )
             problems.append(
-                Problem("warning", "cut", column.name, sentence, {"rows": fitted.cut, "width": width})
+                Problem("warning", "cut", column.name, sentence, {"rows": fitted.cut, "width": most})
             )
     return problems

@@ -7,5 +7,6 @@ from cotrain.data.columns._date import Date
 from cotrain.data.columns._number import Number
 from cotrain.data.columns._tags import Tags
 from cotrain.data.columns._text import Text
+from cotrain.data.columns._words import Words
 
-__all__ = ["Boolean", "Category", "Column", "Date", "Number", "Parts", "Tags", "Text"]
+__all__ = ["Boolean", "Category", "Column", "Date", "Number", "Parts", "Tags", "Text", "Words"]

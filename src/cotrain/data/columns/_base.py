@@ -1,6 +1,7 @@
 """What every kind of input column is: statistics from the training rows, then arrays for the network.
 
-Shapes: B rows, n numbers, m missing-value indicators, c codes, M tokens.
+Shapes: B rows, n numbers, m missing-value indicators, c codes, M tokens; W words of all rows together, of
+L characters each.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self, final
+from typing import Any, ClassVar, Self, final
 
 import numpy as np
 import polars as pl
@@ -25,6 +26,9 @@ class Parts:
         indicators: float32 [B, m], 1 where the value is missing.
         codes: int64 [B, c], each in [0, cardinality).
         tokens: int64 [B, M], each in [0, n_tokens), 0 = padding.
+        lengths: int64 [B], number of words of each row.
+        words: int64 [W], each in [1, n_words), the rows' words one after the other.
+        characters: int32 [W, L], each in [0, n_characters), 0 = padding.
 
     Example:
         >>> Parts(numbers=np.zeros((5, 1), np.float32)).codes is None
@@ -35,6 +39,9 @@ class Parts:
     indicators: np.ndarray | None = None
     codes: np.ndarray | None = None
     tokens: np.ndarray | None = None
+    lengths: np.ndarray | None = None
+    words: np.ndarray | None = None
+    characters: np.ndarray | None = None
 
 
 class Column(ABC):
@@ -46,12 +53,18 @@ class Column(ABC):
         name: name of the column.
     """
 
-    #: Width of `Parts.numbers`, `Parts.indicators`, sizes of `Parts.codes`, number of tokens.
-    #: Known after `fit`.
+    #: Width of `Parts.numbers`, `Parts.indicators`, sizes of `Parts.codes`, number of tokens, of different
+    #: words and of different characters. Known after `fit`.
     n_numbers: int = 0
     n_indicators: int = 0
     cardinalities: tuple[int, ...] = ()
     n_tokens: int = 0
+    n_words: int = 0
+    n_characters: int = 0
+    #: The option that limits how much of a row is read; empty where all is.
+    cut_by: ClassVar[str] = ""
+    #: What it limits the number of.
+    entries: ClassVar[str] = "values"
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -80,6 +93,15 @@ class Column(ABC):
             value: a number, an ASCII text with nothing blank around it, or `None` where it is missing.
         """
         return None
+
+    def encode_list(self, value: list[str | None]) -> Parts | None:
+        """Code one list of strings as `encode` codes a column of it, faster; `None`: only `encode` can."""
+        return None
+
+    @property
+    def cut(self) -> int:
+        """Training rows of which not all is read; known after `fit`."""
+        return 0
 
     @final
     def fit(self, values: pl.Series) -> Self:

@@ -11,6 +11,7 @@ from cotrain._base import InvalidArgumentError
 from cotrain.data.columns._base import Column, Parts
 from cotrain.data.columns._tokens import FIRST, MISSING, buckets_for, hash_token, pad
 from cotrain.data.columns._values import text_values
+from cotrain.data.columns._word_lists import json_lists
 
 #: Most numbers in the padded table of a column, 8 bytes each, by default: half a gigabyte.
 ROOM = 2**26
@@ -21,6 +22,8 @@ _FULL_WIDTH = {",": ",，、", ";": ";；", "|": "|｜", "/": "/／"}
 @final
 class Tags(Column):
     """A set of names per row, such as "Action, Drama": a token per frequent name, the rest hashed.
+
+    A text that is a JSON list of strings is read as that list.
 
     Args:
         name: name of the column.
@@ -38,6 +41,9 @@ class Tags(Column):
         >>> column.encode(pl.Series("genres", ["Drama", "Drama, Action", None])).tokens.tolist()
         [[3, 0], [3, 2], [1, 0]]
     """
+
+    cut_by = "max_tokens"
+    entries = "names"
 
     def __init__(
         self,
@@ -107,6 +113,8 @@ class Tags(Column):
         """Number the names of one row; ASCII has no full-width separators."""
         if isinstance(value, int | float):
             return None
+        if value and value.startswith("["):
+            return None
         names = [name.strip(" \t\n\r\x0b\x0c") for name in (value or "").split(self.separator)]
         first_bucket, buckets = FIRST + len(self.state["values"]), self.state["buckets"]
         tokens = [
@@ -130,7 +138,8 @@ def split_tags(values: pl.Series, separator: str) -> pl.DataFrame:
         text = text_values(values)
         for mark in _FULL_WIDTH.get(separator.strip(), "")[1:]:
             text = text.str.replace_all(mark, separator, literal=True)
-        lists = text.str.split(separator)
+        lists, spelled = text.str.split(separator), json_lists(text_values(values))
+        lists = lists if spelled is None else spelled.zip_with(spelled.is_not_null(), lists)
     frame = pl.DataFrame({"row": pl.int_range(len(values), eager=True), "tag": lists}).drop_nulls("tag")
     frame = frame.explode("tag").with_columns(pl.col("tag").str.strip_chars())
     return frame.filter(pl.col("tag").is_not_null() & (pl.col("tag") != ""))

@@ -10,9 +10,9 @@ import polars as pl
 
 from cotrain._base import DataError, InvalidArgumentError
 from cotrain.data.columns._base import Column, Parts
+from cotrain.data.columns._segmenting import best_segmenter, is_pair, is_unspaced, require_jieba, split_words
 from cotrain.data.columns._tokens import FIRST, MISSING, buckets_for, hash_token, pad
 from cotrain.data.columns._values import text_values
-from cotrain.data.columns._words import best_segmenter, is_pair, is_unspaced, require_jieba, split_words
 
 #: A text with more words than this on average says enough without its words' parts.
 SHORT = 12

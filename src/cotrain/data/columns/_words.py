@@ -1,110 +1,165 @@
-"""Words of a text, in scripts with spaces and in those without."""
+"""A column of words in order."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-from collections.abc import Callable
+from typing import Any, Literal, final
 
+import numpy as np
 import polars as pl
 
-from cotrain._base import MissingExtraError
+from cotrain._base import DataError, InvalidArgumentError
+from cotrain.data.columns._base import Column, Parts
+from cotrain.data.columns._word_lists import Split, best_split, word_lists
 
-#: Scripts that write no space between words: Chinese, Japanese, Thai, Lao, Khmer, Burmese.
-_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}々ー"
-#: A run of such characters, or a word of letters, marks and digits of all others.
-_RUN = rf"[{_UNSPACED}]+|[[\p{{L}}\p{{N}}\p{{M}}]--[{_UNSPACED}]]+"
-_ANY_UNSPACED = rf"[{_UNSPACED}]"
-_HAN = r"\p{Han}"
-#: So many characters make a word in these scripts, roughly.
-PER_WORD = 2
-
-Segment = Callable[[str], list[str]]
+#: Numbers with a meaning of their own, of words and of characters.
+PADDING, UNKNOWN, FIRST = 0, 1, 2
+#: Most characters with a number of their own.
+MOST_CHARACTERS = 5_000
 
 
-def count_words(text: pl.Series) -> pl.Series:
-    """Return the number of words per text; two characters of a script without spaces count as one.
+@final
+class Words(Column):
+    """Words in order: a number per word in lower case, and the characters of each as it is written.
 
-    Example:
-        >>> count_words(pl.Series(["The Third Man", "北京市海淀区5号"])).to_list()
-        [3, 5]
-    """
-    runs = text.str.count_matches(r"[\p{L}\p{N}\p{M}]+")
-    if not text.str.contains(_ANY_UNSPACED).any():
-        return runs
-    spaced = text.str.count_matches(rf"[[\p{{L}}\p{{N}}\p{{M}}]--[{_UNSPACED}]]+")
-    return spaced + (text.str.count_matches(_ANY_UNSPACED) + PER_WORD - 1) // PER_WORD
-
-
-def split_words(text: pl.Series, segmenter: str = "pairs") -> pl.DataFrame:
-    """Return the columns `row` (ascending) and `word`, one line per word, in lower case.
-
-    A run of a script without spaces gives its pairs of neighbouring characters, or the words that the
-    segmenter finds, and then its single characters.
+    A row of S words gives S numbers and S × 16 numbers of characters. Words that training has less than
+    `min_count` times share the number of the unknown, so that it means "something rare" when a new word
+    comes; what such a word looks like (capitals, digits, endings) its characters tell. Of a word of more
+    characters the first and the last ones are read. A missing cell is a row of no words; a missing word in a
+    list is one unknown word, so that the others keep their places.
 
     Args:
-        text: null where missing.
-        segmenter: "pairs" or "jieba".
+        name: name of the column: lists of strings, such lists spelled as JSON, or text.
+        split: how text becomes words: "spaces" = at blanks; "words" = words, marks, and single characters of
+            scripts without spaces; "auto": "words" where marks hang on the words of a fifth of the texts.
+        min_count: a word seen less often in training is unknown; ≥ 1.
+        max_values: the most words with a number of their own, the frequent ones; ≥ 1.
+        characters: characters read per word, 0 = none.
+        max_words: the most words read per row, the first ones; ≥ 1. `cut` says how many rows lose some.
+
+    Raises:
+        InvalidArgumentError: an argument is out of range.
 
     Example:
-        >>> split_words(pl.Series(["好电影 Film"]))["word"].to_list()
-        ['好电', '电影', '好', '电', '影', 'film']
+        >>> column = Words("tokens", min_count=1).fit(pl.Series("tokens", [["The", "film"], ["the", "end"]]))
+        >>> parts = column.encode(pl.Series("tokens", [["The", "cat"], None, ["End"]]))
+        >>> parts.lengths.tolist(), parts.words.tolist(), parts.characters.shape
+        ([2, 0, 1], [4, 1, 2], (3, 16))
     """
-    found = text.str.to_lowercase().str.extract_all(_RUN)
-    frame = pl.DataFrame({"row": pl.int_range(len(text), eager=True), "word": found}).drop_nulls("word")
-    frame = frame.explode("word").drop_nulls("word")
-    runs = frame["word"].unique()
-    runs = runs.filter(runs.str.contains(_ANY_UNSPACED)).to_list()
-    if not runs:
-        return frame
-    segment = _segment(segmenter)
-    parts = pl.DataFrame({"word": runs, "parts": [_parts(run, segment) for run in runs]})
-    frame = frame.with_row_index("place").join(parts, on="word", how="left").sort("place")
-    whole = pl.col("parts").fill_null(pl.concat_list(pl.col("word")))
-    return frame.select("row", whole.alias("word")).explode("word")
+
+    cut_by = "max_words"
+    entries = "words"
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        split: Literal["auto", "spaces", "words"] = "auto",
+        min_count: int = 2,
+        max_values: int = 30_000,
+        characters: int = 16,
+        max_words: int = 512,
+    ) -> None:
+        super().__init__(name)
+        if split not in ("auto", "spaces", "words"):
+            raise InvalidArgumentError(
+                f"Column {name!r}: split must be 'auto', 'spaces' or 'words', got {split!r}."
+            )
+        for what, value, least in (
+            ("min_count", min_count, 1),
+            ("max_values", max_values, 1),
+            ("characters", characters, 0),
+            ("max_words", max_words, 1),
+        ):
+            if value < least:
+                raise InvalidArgumentError(
+                    f"Column {name!r}: {what} must be at least {least}, got {value!r}."
+                )
+        self.split: Literal["auto", "spaces", "words"] = split
+        self.min_count = min_count
+        self.max_values = max_values
+        self.characters = characters
+        self.max_words = max_words
+
+    def learn(self, values: pl.Series) -> dict[str, Any]:
+        """Learn the words and characters that get numbers, and how texts are split."""
+        split = best_split(values) if self.split == "auto" else self.split
+        lists = word_lists(values, split)
+        counts = _entries(lists).alias("word").value_counts(name="count")
+        words: dict[str, int] = {}
+        letters: dict[str, int] = {}
+        for word, count in counts.iter_rows():
+            words[word.lower()] = words.get(word.lower(), 0) + count
+            for letter in _ends(word, self.characters):
+                letters[letter] = letters.get(letter, 0) + count
+        longest = lists.list.len().fill_null(0)
+        return {
+            "split": split,
+            "values": _frequent(words, self.min_count, self.max_values),
+            "characters": _frequent(letters, min(2, self.min_count), MOST_CHARACTERS),
+            "cut": int((longest > self.max_words).sum()),
+        }
+
+    def settle(self) -> None:
+        """Set the sizes."""
+        if self.state["split"] not in ("spaces", "words"):
+            raise DataError(f"Column {self.name!r}: text cannot be split by {self.state['split']!r}.")
+        self._split: Split = self.state["split"]
+        self._words = {word: number for number, word in enumerate(self.state["values"], FIRST)}
+        self._letters = {letter: number for number, letter in enumerate(self.state["characters"], FIRST)}
+        self.n_words = FIRST + len(self._words)
+        self.n_characters = FIRST + len(self._letters) if self.characters else 0
+
+    @property
+    def cut(self) -> int:
+        """Training rows that have more words than are read; known after `fit`."""
+        return int(self.state.get("cut", 0))
+
+    def encode(self, values: pl.Series) -> Parts:
+        """Number words and characters."""
+        lists = word_lists(values, self._split).list.head(self.max_words)
+        entries = _entries(lists)
+        known = entries.unique(maintain_order=True)
+        different = known.to_list()
+        index = entries.replace_strict(known, pl.int_range(len(known), eager=True), return_dtype=pl.Int64)
+        place = index.to_numpy() if len(known) else np.zeros(0, dtype=np.int64)
+        numbers = [self._words.get(word.lower(), UNKNOWN) for word in different]
+        letters = None
+        if self.characters:
+            table = np.zeros((len(different), self.characters), dtype=np.int32)
+            for row, word in zip(table, different, strict=True):
+                # Something has to stand there: a word of no characters is one of an unknown character.
+                of_word = [self._letters.get(letter, UNKNOWN) for letter in _ends(word, self.characters)]
+                row[: max(1, len(of_word))] = of_word or UNKNOWN
+            letters = table[place]
+        lengths = lists.list.len().fill_null(0).cast(pl.Int64).to_numpy().copy()
+        return Parts(lengths=lengths, words=np.array(numbers, dtype=np.int64)[place], characters=letters)
+
+    def encode_value(self, value: str | float | None) -> Parts | None:
+        """Number the words of one text."""
+        if isinstance(value, int | float):
+            return None
+        return self.encode(pl.Series(self.name, [value], dtype=pl.String))
+
+    def encode_list(self, value: list[str | None]) -> Parts | None:
+        """Number the words of one list."""
+        return self.encode(pl.Series(self.name, [value], dtype=pl.List(pl.String)))
 
 
-def best_segmenter(text: pl.Series) -> str:
-    """Return "jieba" if it is installed and the text is Chinese, else "pairs".
-
-    Japanese, Thai and the others have no dictionary there.
-    """
-    chinese = text.str.contains(_HAN).any() and not text.str.contains(r"[\p{Hiragana}\p{Katakana}]").any()
-    return "jieba" if chinese and importlib.util.find_spec("jieba") is not None else "pairs"
-
-
-def is_pair(words: pl.Series) -> pl.Series:
-    """Return which words are pairs, or longer words, of a script without spaces.
-
-    Example:
-        >>> is_pair(pl.Series(["电影", "电", "film"])).to_list()
-        [True, False, False]
-    """
-    return words.str.contains(rf"^[{_UNSPACED}]{{2,}}$")
+def _entries(lists: pl.Series) -> pl.Series:
+    """Return the entries of all rows, one after the other."""
+    # Exploding would give an entry to a row that has none.
+    entries = lists.filter((lists.list.len() > 0).fill_null(value=False)).explode()
+    # A word that is missing is one that nothing is known of, as is one of no characters.
+    return entries.fill_null("")
 
 
-def require_jieba(column: str) -> None:
-    """Raise `MissingExtraError` where a model was trained with jieba and it is not installed here."""
-    if importlib.util.find_spec("jieba") is None:
-        raise MissingExtraError(
-            f"The text column {column!r} was cut into words by jieba, which is not installed here: "
-            "run pip install jieba, or train again without it."
-        )
+def _ends(word: str, most: int) -> str:
+    """Return the characters of a word that are read: where it is long, half of them from its end."""
+    last = most // 2
+    return word if len(word) <= most else word[: most - last] + word[len(word) - last :]
 
 
-def is_unspaced(text: pl.Series) -> bool:
-    """Whether at least one text in ten has characters of a script without spaces."""
-    known = text.drop_nulls()
-    return bool(len(known)) and int(known.str.contains(_ANY_UNSPACED).sum()) >= 0.1 * len(known)
-
-
-def _segment(segmenter: str) -> Segment | None:
-    return None if segmenter == "pairs" else importlib.import_module(segmenter).lcut
-
-
-def _parts(run: str, segment: Segment | None) -> list[str]:
-    if segment is None:
-        words = [run[i : i + 2] for i in range(len(run) - 1)]
-    else:
-        words = [word for word in segment(run) if len(word) > 1]
-    return words + list(run)
+def _frequent(counts: dict[str, int], least: int, most: int) -> list[str]:
+    """Return the most frequent keys in alphabetical order, which does not depend on that of the rows."""
+    often = sorted((-count, key) for key, count in counts.items() if count >= least and key)
+    return sorted(key for _, key in often[:most])

@@ -21,3 +21,13 @@ def test_only_the_named_columns_reach_the_peer():
         seen(table_tensors(frame, schema, [])["inputs"])["numbers"],
         seen(table_tensors(other, schema, [])["inputs"])["numbers"],
     )
+
+
+def test_words_are_hidden_as_rows_of_none():
+    frame = pl.DataFrame({"a": [0.5, 1.5, 2.5], "said": [["go", "!"], ["why", "?"], []]})
+    schema = Schema.infer(frame).fit(frame)
+    inputs = table_tensors(frame, schema, [])["inputs"]
+    hidden, shown = column_view(schema, {"a"})(inputs), column_view(schema, {"said"})(inputs)
+    for name in ("words:said", "characters:said"):
+        assert hidden[name].lengths.tolist() == [0, 0, 0]
+        assert shown[name] is inputs[name]

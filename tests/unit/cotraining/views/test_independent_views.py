@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 from sklearn.datasets import load_digits
 
 from cotrain._base import InvalidArgumentError
+from cotrain._base._ragged import Ragged
 from cotrain.cotraining import independent_views, random_views
 from cotrain.cotraining.views._independent_views import dependence_of, divide
 
@@ -99,3 +100,19 @@ def test_inputs_of_a_single_number_a_row_are_columns_too():
     assert bool(views[0].seen["a"]) == bool(views[0].seen["b"]) != bool(views[0].seen["c"])
     shown = views[0]({"a": x, "b": x, "c": x, "d": x})
     assert sum(bool((one != 0).any()) for one in shown.values()) == 2
+
+
+def test_rows_of_words_stay_whole_with_their_characters():
+    generator = torch.Generator().manual_seed(0)
+    words = Ragged.from_rows([torch.ones(1 + i % 5, dtype=torch.int64) for i in range(60)])
+    inputs = {
+        "x": torch.randn(60, 3, generator=generator),
+        "words:t": words,
+        "characters:t": words.map(lambda values: values[:, None].int()),
+    }
+    views = independent_views(inputs)
+    assert sum(bool(view.seen["words:t"]) for view in views) == 1
+    for view in views:
+        found = view(inputs)
+        assert bool(view.seen["words:t"]) == bool(view.seen["characters:t"])
+        assert len(found["words:t"].values) == len(found["characters:t"].values) in (0, len(words.values))

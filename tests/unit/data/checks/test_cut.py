@@ -2,7 +2,7 @@ import polars as pl
 
 from cotrain.data import Schema, find_problems
 from cotrain.data.checks import check_cut
-from cotrain.data.columns import Number, Tags
+from cotrain.data.columns import Number, Tags, Words
 from cotrain.tasks import Binary
 
 FRAME = pl.DataFrame({"t": [",".join(f"n{i}" for i in range(100)), "n1,n2", "n1"] * 20, "y": [0, 1, 1] * 20})
@@ -15,6 +15,15 @@ def test_all_names_are_read_unless_the_user_says_otherwise() -> None:
     assert "more than 10 names in 20 training rows" in problem.sentence
     schema = Schema.infer(FRAME, exclude=["y"], overrides={"t": {"kind": "tags", "max_tokens": 10}})
     assert "cut" in {problem.check for problem in find_problems(FRAME, [Binary("y")], schema)}
+
+
+def test_words_that_are_not_read_are_named_too() -> None:
+    lists = pl.DataFrame({"said": [["a"] * 5, ["b"]] * 3})
+    (problem,) = check_cut(lists, [Words("said", max_words=4)])
+    assert problem.values == {"rows": 3, "width": 4}
+    assert "more than 4 words in 3 training rows" in problem.sentence
+    assert "{said: {kind: words, max_words: ...}}" in problem.sentence
+    assert check_cut(lists, [Words("said")]) == []
 
 
 def test_a_row_of_more_names_than_training_had_keeps_them() -> None:

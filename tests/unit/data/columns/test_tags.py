@@ -25,6 +25,16 @@ def test_lists_are_tags_without_a_separator() -> None:
     assert numbers.encode(pl.Series("t", [[2]])).tokens.tolist() == [[3, 0]]
 
 
+def test_a_text_that_is_a_json_list_is_that_list() -> None:
+    lists = pl.Series("t", [["a", "b, c"], ["a"], None])
+    text = pl.Series("t", ['["a", "b, c"]', '["a"]', None])
+    fitted = Tags("t", min_count=1).fit(text)
+    assert fitted.state == Tags("t", min_count=1).fit(lists).state
+    assert fitted.encode(text).tokens.tolist() == fitted.encode(lists).tokens.tolist()
+    assert fitted.encode_value('["a"]') is None
+    assert fitted.encode(pl.Series("t", ["[a], b"])).tokens.shape == (1, 2)
+
+
 def test_no_more_names_are_read_than_asked_for() -> None:
     fitted = Tags("t", max_tokens=2, min_count=1).fit(pl.Series("t", ["a,b,c,d"]))
     assert fitted.encode(pl.Series("t", ["d,c,b,a"])).tokens.tolist() == [[5, 4]]

@@ -1,0 +1,94 @@
+"""Cells that hold words in order: lists, lists spelled as JSON, and text that is split."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+import polars as pl
+
+from cotrain.data.columns._segmenting import NO_SPACES
+from cotrain.data.columns._values import text_values
+
+#: How a text becomes words.
+Split = Literal["spaces", "words"]
+#: What a JSON list of strings begins with.
+_JSON = r"^\[\s*(\"|null\b|\])"
+#: A word with its apostrophes and hyphens, a character of a script without spaces, or a mark.
+_LETTERS = rf"[[\p{{L}}\p{{N}}\p{{M}}_]--[{NO_SPACES}]]+"
+_WORD = rf"{_LETTERS}(?:['’\-]{_LETTERS})*|[{NO_SPACES}]|\S"
+#: A mark that hangs on a word.
+_HANGING = r"[\p{L}\p{N}][.,!?;:](\s|$)"
+
+
+def word_lists(values: pl.Series, split: Split = "spaces") -> pl.Series:
+    """Return the words of each row, lists of strings; null where the cell is missing.
+
+    Args:
+        values: lists; or text, of which a cell that is a JSON list of strings is that list, and any other one
+            is split.
+        split: "spaces" = at blanks, or "words" = words, marks, and single characters of scripts without
+            spaces.
+
+    Raises:
+        DataError: the values are lists of lists or structures.
+
+    Example:
+        >>> word_lists(pl.Series(["Do n't go .", '["a b", "c"]', None])).to_list()
+        [['Do', "n't", 'go', '.'], ['a b', 'c'], None]
+        >>> word_lists(pl.Series(["Don't go, 张三."]), "words").to_list()
+        [["Don't", 'go', ',', '张', '三', '.']]
+    """
+    dtype = values.dtype
+    if isinstance(dtype, pl.List | pl.Array) and not _is_nested(dtype.inner):
+        return values.cast(pl.List(pl.String))
+    text = text_values(values)
+    found = text.str.extract_all(_WORD if split == "words" else r"\S+")
+    lists = json_lists(text)
+    return found if lists is None else lists.zip_with(lists.is_not_null(), found).alias(values.name)
+
+
+def json_lists(text: pl.Series) -> pl.Series | None:
+    """Return the cells that are JSON lists of strings and nulls, null where another stands; `None`: none is.
+
+    Example:
+        >>> json_lists(pl.Series(['["a", null]', "[1]", "[sic]"])).to_list()
+        [['a', None], None, None]
+    """
+    like = text.str.contains(_JSON).fill_null(value=False)
+    if not like.any():
+        return None
+    read = [
+        _read(cell) if looks else None for cell, looks in zip(text.to_list(), like.to_list(), strict=True)
+    ]
+    lists = pl.Series(text.name, read, dtype=pl.List(pl.String))
+    return lists if lists.null_count() < len(lists) else None
+
+
+def best_split(values: pl.Series) -> Split:
+    """Return how a column's text is to be split: at spaces, unless marks hang on words or there are none.
+
+    Example:
+        >>> best_split(pl.Series(["It rains.", "Why?"])), best_split(pl.Series(["it rains .", "why ?"]))
+        ('words', 'spaces')
+    """
+    if values.dtype.is_nested():
+        return "spaces"
+    text = text_values(values).drop_nulls()
+    text = text.filter(~text.str.contains(_JSON))
+    if not len(text):
+        return "spaces"
+    hanging = text.str.contains(_HANGING) | text.str.contains(rf"[{NO_SPACES}]{{3}}")
+    return "words" if int(hanging.sum()) >= 0.2 * len(text) else "spaces"
+
+
+def _read(cell: str) -> list[str | None] | None:
+    try:
+        found = json.loads(cell)
+    except ValueError:
+        return None
+    return found if all(item is None or isinstance(item, str) for item in found) else None
+
+
+def _is_nested(inner: object) -> bool:
+    return isinstance(inner, pl.DataType) and inner.is_nested()
