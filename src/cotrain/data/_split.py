@@ -142,12 +142,21 @@ def strata(frame: pl.DataFrame, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
 
 
 def split_rows(
-    frame: pl.DataFrame, spec: Split, seed: int, labelled: Mapping[str, np.ndarray]
+    frame: pl.DataFrame,
+    spec: Split,
+    seed: int,
+    labelled: Mapping[str, np.ndarray],
+    *,
+    sources: Mapping[str, np.ndarray] | None = None,
 ) -> dict[str, np.ndarray]:
     """Divide the rows.
 
     Only labelled rows are divided, and where a row goes depends on the labelled rows alone: a row without
     any label changes nothing but the last two parts.
+
+    Of several sources each one is divided as it would be alone, so that every part has its share of each and
+    a further source moves no row; a source in which `Split.column` is empty is divided by the shares. With
+    `Split.group` all are divided together, since a group may have rows in several, and kept even as well.
 
     Args:
         frame: the whole table, N rows.
@@ -155,6 +164,7 @@ def split_rows(
         seed: names the random stream.
         labelled: per task booleans, or codes of classes with −1 = unlabelled (from `strata`);
             [N] or [N, T].
+        sources: source -> its row numbers, ascending, from `rows_of_sources`.
 
     Returns:
         ascending row numbers, int64, under "train", "validation", "test", all labelled; "unlabelled", the
@@ -173,13 +183,64 @@ def split_rows(
         [12, 4, 4, 1]
     """
     codes = _as_codes(labelled, frame.height)
-    rows = np.flatnonzero((codes >= 0).any(axis=1))
-    without = np.flatnonzero((codes < 0).all(axis=1))
-    if not len(rows):
+    if not (codes >= 0).any():
         raise DataError(
             f"None of the {frame.height} rows has a label of any task: there is nothing to learn."
         )
+    if sources is None or len(sources) < 2:
+        parts = _split(frame, spec, seed, codes)
+    elif spec.group is not None:
+        of_row = np.zeros((frame.height, 1), dtype=np.int64)
+        for number, rows in enumerate(sources.values()):
+            of_row[rows] = number
+        parts = _split(frame, spec, seed, codes, of_row)
+    else:
+        parts = _split_each(frame, spec, seed, codes, sources)
+    _require_parts(parts, spec)
+    return parts
+
+
+def _split_each(
+    frame: pl.DataFrame, spec: Split, seed: int, codes: np.ndarray, sources: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Divide each source as if there were no other."""
+    found: dict[str, list[np.ndarray]] = {}
+    by_shares = Split(spec.validation, spec.test, stratify=spec.stratify)
+    for name, rows in sources.items():
+        if not (codes[rows] >= 0).any():
+            found.setdefault("unlabelled", []).append(rows)
+            continue
+        own = frame[rows]
+        silent = spec.column is not None and _column(own, spec.column, "split").null_count() == own.height
+        try:
+            parts = _split(own, by_shares if silent else spec, seed, codes[rows])
+        except DataError as error:
+            raise DataError(f"Source {name!r}: {error}") from error
+        for part, chosen in parts.items():
+            found.setdefault(part, []).append(rows[chosen])
+    nothing = np.zeros(0, dtype=np.int64)
+    return {
+        part: np.sort(np.concatenate([nothing, *found.get(part, [])]))
+        for part in (*PARTS, "unlabelled", "unused")
+    }
+
+
+def _split(
+    frame: pl.DataFrame, spec: Split, seed: int, codes: np.ndarray, even: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Divide rows; see `split_rows`.
+
+    Args:
+        frame: N rows.
+        spec: how.
+        seed: names the random stream.
+        codes: of the labels, [N, T], −1 = unlabelled.
+        even: what else to keep even, [N, E].
+    """
+    rows = np.flatnonzero((codes >= 0).any(axis=1))
+    without = np.flatnonzero((codes < 0).all(axis=1))
     free = np.ones(len(without), dtype=bool)
+    codes = codes if even is None else np.concatenate([codes, even], axis=1)
     if spec.column is not None:
         part_of_all = _read_column(frame, spec.column, rows)
         part = part_of_all[rows]
@@ -207,9 +268,7 @@ def split_rows(
             held_out = np.unique(groups[rows[part > 0]])
             free = ~np.isin(groups[without], held_out)
     result = {name: rows[part == number] for number, name in enumerate(PARTS)}
-    result |= {"unlabelled": without[free], "unused": without[~free]}
-    _require_parts(result, spec)
-    return result
+    return result | {"unlabelled": without[free], "unused": without[~free]}
 
 
 def _codes(values: np.ndarray, are_numbers: bool) -> np.ndarray:

@@ -40,6 +40,7 @@ class TypedTable:
         types: column -> one of `TYPES`, as all rows together have it.
         missing: the words that mean "nothing".
         blanked: column -> word -> number of cells that it took out.
+        source: the column that says which source a row comes from, where there are several.
 
     Example:
         >>> table = TypedTable.read(pl.DataFrame({"zip": ["00501", "02139"], "rooms": ["2", "NA"]}))
@@ -53,11 +54,13 @@ class TypedTable:
         types: Mapping[str, str],
         missing: Missing | None = None,
         blanked: Mapping[str, Mapping[str, int]] | None = None,
+        source: str | None = None,
     ) -> None:
         self.frame = frame
         self.types = dict(types)
         self.missing = missing or Missing()
         self.blanked = {column: dict(words) for column, words in (blanked or {}).items()}
+        self.source = source
 
     @classmethod
     def read(
@@ -85,17 +88,21 @@ class TypedTable:
             source = cls._written(Path(source)) or source
         if isinstance(source, cls):
             same = types is None or dict(types) == source.types
-            return source if same else cls._settled(source.frame, source.missing, types or {})
+            return source if same else cls.settled(source.frame, source.missing, types or {}, source.source)
         words = missing if isinstance(missing, Missing) else Missing(missing)
-        return cls._settled(read_cells(source, query, targets=targets), words, types or {})
+        return cls.settled(read_cells(source, query, targets=targets), words, types or {})
 
     def __getitem__(self, rows: np.ndarray | Sequence[int]) -> TypedTable:
         """Return some rows, with the types of the whole table."""
-        return TypedTable(self.frame[rows], self.types, self.missing)
+        return TypedTable(self.frame[rows], self.types, self.missing, source=self.source)
+
+    def from_source(self, column: str) -> TypedTable:
+        """Return the table with the name of the column that says which source a row comes from."""
+        return TypedTable(self.frame, self.types, self.missing, self.blanked, column)
 
     def write_parquet(self, path: str | Path) -> None:
         """Write the rows so that `read` gives them back with the types of the whole table."""
-        saved = {"types": self.types, "missing": self.missing.to_json()}
+        saved = {"types": self.types, "missing": self.missing.to_json(), "source": self.source}
         self.frame.write_parquet(path, metadata={_METADATA: json.dumps(saved)})
 
     @property
@@ -113,10 +120,21 @@ class TypedTable:
         if saved is None:
             return None
         values = json.loads(saved)
-        return cls(pl.read_parquet(path), require_types(values["types"]), Missing(values["missing"]))
+        types, missing = require_types(values["types"]), Missing(values["missing"])
+        return cls(pl.read_parquet(path), types, missing, source=values.get("source"))
 
     @classmethod
-    def _settled(cls, frame: pl.DataFrame, missing: Missing, types: Mapping[str, str]) -> Self:
+    def settled(
+        cls, frame: pl.DataFrame, missing: Missing, types: Mapping[str, str], source: str | None = None
+    ) -> Self:
+        """Type the columns of a frame.
+
+        Args:
+            frame: cells.
+            missing: the words that mean "nothing".
+            types: column -> type that it has in training; others get the type that their cells spell.
+            source: the column that says which source a row comes from.
+        """
         columns, found, blanked = [], {}, {}
         for series in frame.iter_columns():
             kind = types.get(series.name, "empty")
@@ -125,7 +143,7 @@ class TypedTable:
             found[series.name] = type_of(settled) if kind == "empty" else kind
             if words:
                 blanked[series.name] = words
-        return cls(pl.DataFrame(columns), found, missing, blanked)
+        return cls(pl.DataFrame(columns), found, missing, blanked, source)
 
 
 def read_table(source: Any, query: str | None = None, *, missing: MissingWords = None) -> pl.DataFrame:
@@ -172,6 +190,17 @@ def require_types(types: object) -> dict[str, str]:
     if not isinstance(types, Mapping) or not set(types.values()) <= set(TYPES):
         raise DataError(f"The schema is damaged: the types of the columns are {str(types)[:80]!r}.")
     return {str(column): str(kind) for column, kind in types.items()}
+
+
+def settle_column(series: pl.Series, missing: Missing) -> tuple[pl.Series, str]:
+    """Return a column as what its cells spell, and which of `TYPES` that is.
+
+    Example:
+        >>> settle_column(pl.Series("n", ["1", "NA"]), Missing())[1]
+        'integer'
+    """
+    settled, _ = _settle(series, missing, None)
+    return settled, type_of(settled)
 
 
 def _settle(series: pl.Series, missing: Missing, kind: str | None) -> tuple[pl.Series, dict[str, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, final
 
@@ -46,6 +46,8 @@ class EvaluationTable:
 
     Args:
         rows: the first row of a task is the metric that selects its best weights.
+        by_source: source -> the same figures on its rows alone, of the tasks with labels there; nothing where
+            there is one source.
 
     Example:
         >>> table = EvaluationTable([EvaluationRow("a", "auroc", "max", None, 9, 0.75, {"constant": 0.5})])
@@ -55,6 +57,7 @@ class EvaluationTable:
     """
 
     rows: Sequence[EvaluationRow]
+    by_source: Mapping[str, EvaluationTable] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[EvaluationRow]:
         return iter(self.rows)
@@ -101,6 +104,11 @@ class EvaluationTable:
             table: figures on the same rows; a row that it lacks becomes NaN.
         """
         values = {(row.task, row.metric, row.part): row.value for row in table}
+        none = EvaluationTable([])
+        by_source = {
+            source: own.with_reference(name, table.by_source.get(source, none))
+            for source, own in self.by_source.items()
+        }
         return EvaluationTable(
             [
                 replace(
@@ -109,7 +117,8 @@ class EvaluationTable:
                     | {name: values.get((row.task, row.metric, row.part), math.nan)},
                 )
                 for row in self.rows
-            ]
+            ],
+            by_source,
         )
 
     def to_dicts(self) -> list[dict[str, Any]]:
@@ -124,6 +133,11 @@ class EvaluationTable:
         ]
 
     def __str__(self) -> str:
+        """Return the figures in columns, those by source below them."""
+        below = [f"\n{source}:\n{table}" for source, table in self.by_source.items() if len(table)]
+        return "\n".join([self._columns(), *below])
+
+    def _columns(self) -> str:
         header = ["task", "metric", "labelled", "model", *self.references]
         lines = [header] + [
             [

@@ -5,18 +5,27 @@ from __future__ import annotations
 import copy
 import os
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, final
 
+import numpy as np
+import polars as pl
+
 from cotrain._base import ConfigError, constructor_parameters, did_you_mean
 from cotrain.configuration import construct_class, describe, read_yaml
-from cotrain.data import Split, TypedTable
+from cotrain.data import Missing, Split, TypedTable, read_cells
+from cotrain.data.sources import SOURCE, join_frames, read_sources, require_columns
 from cotrain.learner._learner import Learner
 from cotrain.learner._run_folder import MODEL, SCHEMA
 from cotrain.learner._run_manifest import MANIFEST
 
 References = Literal["constant", "trees", "full"]
+
+#: A path, or source -> path.
+Paths = str | Mapping[str, str]
+#: Parts that may have tables of their own.
+GIVEN_PARTS = ("validation", "test")
 
 _LEARNER_KEYS = tuple(constructor_parameters(Learner))
 
@@ -29,9 +38,12 @@ class Configuration:
 
     Args:
         learner: the learner, not yet fitted.
-        data: path to a table; relative paths start at the configuration file.
+        data: path to a table, or source -> path, for several tables with rows and tasks of their own;
+            relative paths start at the configuration file.
         query: for a database: a SELECT statement or the name of a table.
         split: how the rows are split; default `Split()`.
+        validation: path, or source -> path, of the validation rows; by default they are split off `data`.
+        test: path, or source -> path, of the test rows; by default they are split off `data`.
         references: what the test figures are shown beside. "constant": the best constant prediction;
             "trees": that and gradient-boosted trees per target; "full": these and one network per task
             under the same budget.
@@ -51,10 +63,12 @@ class Configuration:
     def __init__(
         self,
         learner: Learner,
-        data: str,
+        data: Paths,
         *,
         query: str | None = None,
         split: Split | None = None,
+        validation: Paths | None = None,
+        test: Paths | None = None,
         references: References = "trees",
         compare: Mapping[str, object] | None = None,
         tune: Mapping[str, object] | None = None,
@@ -63,6 +77,9 @@ class Configuration:
         self.data = data
         self.query = query
         self.split = split or Split()
+        self.validation = validation
+        self.test = test
+        _require_parts(self)
         self.references = references
         self.compare = dict(compare or {})
         self.tune = dict(tune or {})
@@ -101,17 +118,42 @@ class Configuration:
             configuration = cls.from_config(config, trust=trust)
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from error
-        if "://" not in configuration.data:
-            configuration.data = os.path.normpath(path.parent / Path(configuration.data).expanduser())
+        for part in ("data", *GIVEN_PARTS):
+            given = getattr(configuration, part)
+            setattr(configuration, part, _each(given, lambda one: _from_folder(one, path.parent)))
         return configuration
 
-    def table(self) -> TypedTable:
-        """Read the table.
+    def tables(self) -> tuple[TypedTable, dict[str, np.ndarray]]:
+        """Read all tables as one.
+
+        Returns:
+            the rows of `data`, then those of `validation` and of `test`; and the row numbers of the last two,
+            where they are given.
 
         Raises:
-            DataError: it cannot be read.
+            DataError: a table cannot be read, or they do not go together.
         """
-        return TypedTable.read(self.data, self.query, missing=self.learner.missing)
+        learner = self.learner
+        given = {part: paths for part in GIVEN_PARTS if (paths := getattr(self, part)) is not None}
+        if not given:
+            options: dict[str, Any] = {"missing": learner.missing, "kinds": learner.columns}
+            return read_sources(self.data, learner.source, query=self.query, **options), {}
+        column = (learner.source or SOURCE) if isinstance(self.data, Mapping) else None
+        frames = _read_frames(self.data, "data", self.query)
+        targets = {column for task in learner.tasks for column in task.columns}
+        dropped = {name for name, choice in learner.columns.items() if choice == "drop"}
+        known = {name: set(frame.columns) - targets - dropped for name, frame in frames}
+        rows, laid, first = {}, list(frames), sum(frame.height for _, frame in frames)
+        for part, paths in given.items():
+            own = _read_frames(paths, "data", None)
+            require_columns(dict(own), known)
+            height = sum(frame.height for _, frame in own)
+            rows[part], first = np.arange(first, first + height), first + height
+            laid += own
+        words = Missing(learner.missing)
+        table = join_frames(laid, column, missing=words, types={}, kinds=learner.columns)
+        one_with_sources = column is None and learner.source is not None
+        return (table.from_source(str(learner.source)) if one_with_sources else table), rows
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], *, trust: bool = True) -> Self:
@@ -133,7 +175,8 @@ class Configuration:
 
     def config(self) -> dict[str, Any]:
         """Return all arguments as plain values, from which an equal job can be made."""
-        own = {"data": os.path.abspath(self.data), "query": self.query, "split": describe(self.split)}
+        own = {part: _each(getattr(self, part), os.path.abspath) for part in ("data", *GIVEN_PARTS)}
+        own |= {"query": self.query, "split": describe(self.split)}
         own |= {"references": self.references, "compare": describe(self.compare)}
         own |= {"tune": describe(self.tune)}
         return {**{k: v for k, v in own.items() if v not in (None, {})}, **self.learner.config()}
@@ -152,6 +195,54 @@ class Configuration:
         for key, value in values.items():
             _set(config, key, copy.deepcopy(value), key)
         return self.from_config(config)
+
+
+def _read_frames(paths: Paths, name: str, query: str | None) -> list[tuple[str, pl.DataFrame]]:
+    """Return (source, cells) of one part of the data; `name` is the source where there is one."""
+    named = dict(paths) if isinstance(paths, Mapping) else {name: paths}
+    return [(source, read_cells(path, query)) for source, path in named.items()]
+
+
+def _each(paths: Paths | None, change: Callable[[str], str]) -> Any:
+    """Return a path, or a mapping of them, changed."""
+    if isinstance(paths, Mapping):
+        return {name: change(path) for name, path in paths.items()}
+    return None if paths is None else change(paths)
+
+
+def _from_folder(path: str, folder: Path) -> str:
+    return path if "://" in path else os.path.normpath(folder / Path(path).expanduser())
+
+
+def _require_parts(configuration: Configuration) -> None:
+    """Raise `ConfigError` if the keys that say where rows come from do not go together."""
+    several = isinstance(configuration.data, Mapping)
+    if several:
+        if not configuration.data:
+            raise ConfigError("data: expected a path, or a mapping of a name to a path each, got {}.")
+        if configuration.query is not None:
+            raise ConfigError("query goes with one database, not with several sources: leave it out.")
+    for part in GIVEN_PARTS:
+        given = getattr(configuration, part)
+        if given is None:
+            continue
+        if isinstance(given, Mapping) != several:
+            raise ConfigError(
+                f"{part}: must name its sources exactly if data: does: write {part}: {{NAME: path}} for each."
+                if several
+                else f"{part}: names sources, and data: does not: write data: {{NAME: path}} as well."
+            )
+        if isinstance(given, Mapping):
+            for name in given:
+                if name not in configuration.data:
+                    raise ConfigError(
+                        f"{part}: has the source {name!r}, which data: does not have: "
+                        f"{did_you_mean(str(name), list(configuration.data))}"
+                    )
+        if configuration.split.column is not None:
+            raise ConfigError(
+                f"split.column and {part}: both say which rows are for {part}: leave one of them out."
+            )
 
 
 def _is_of_a_run(path: Path) -> bool:

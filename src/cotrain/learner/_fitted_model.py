@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self, final
 
+import polars as pl
+import torch
 from torch import Tensor
 
+from cotrain._base import DataError
 from cotrain.data import from_polars_like
+from cotrain.data.sources import rows_of_sources
 from cotrain.evaluation import EvaluationTable, evaluate
 from cotrain.learner._confidence import CalibratedConfidence
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.learner._provenance import Provenance
-from cotrain.training import FrozenNetworks
+from cotrain.training import Examples, FrozenNetworks
 
 
 @final
@@ -57,20 +61,28 @@ class FittedModel:
 
         Args:
             data: rows with the input columns of the training table; targets are not needed. A dict, column ->
-                value, is one row.
+                value, is one row; a dict, source -> table, is several tables.
 
         Returns:
             A frame of the caller's own kind (polars for paths and datasets), one or more columns a task.
             Classes have the type that they had in the training frame, and its spelling. For a dict a dict,
-            column -> value.
+            column -> value, or source -> predictions.
 
         Raises:
             DataError: columns are missing or unreadable.
         """
+        if isinstance(data, Mapping) and self.preprocessor.are_sources(data):
+            table = self.preprocessor.table(data)
+            whole, rows = self.preprocessor.decoded(self.outputs(table)), rows_of_sources(table)
+            return {name: self._handed_out(whole[rows[name]], part) for name, part in data.items()}
         if isinstance(data, Mapping):
             outputs = self.networks.outputs(self.preprocessor.inputs_of_row(data))
             return self.preprocessor.decoded_row(outputs)
-        found = from_polars_like(self.preprocessor.decoded(self.outputs(data)), data)
+        return self._handed_out(self.preprocessor.decoded(self.outputs(data)), data)
+
+    def _handed_out(self, predictions: pl.DataFrame, like: Any) -> Any:
+        """Return predictions as a frame of the kind of `like`."""
+        found = from_polars_like(predictions, like)
         if hasattr(found, "iloc"):
             for task in self.preprocessor.tasks:
                 for column in task.columns:
@@ -82,14 +94,41 @@ class FittedModel:
     def evaluate(self, data: object) -> EvaluationTable:
         """Evaluate every task on the labelled rows of `data`.
 
+        Args:
+            data: a table; or source -> table, whose rows are evaluated together and each source by itself.
+
         Returns:
             A table with a row per task and metric, that prints itself; `reference` is the value of the
-            best constant prediction.
+            best constant prediction. `by_source` has a table for each source.
+
+        Raises:
+            DataError: columns are missing or unreadable, or no row of several sources has a label.
         """
         examples = self.preprocessor.examples(data)
+        outputs = self.networks.outputs(examples.inputs)
+        table = self._figures(examples, outputs)
+        if examples.sources is None:
+            return table
+        if not bool(examples.labelled().any()):
+            raise DataError("No row has a label of any task: there is nothing to evaluate.")
+        by_source = {}
+        for source, rows in examples.sources.rows().items():
+            own = torch.from_numpy(rows)
+            chosen = examples.take(own)
+            taken = {task: output.index_select(0, own) for task, output in outputs.items()}
+            by_source[source] = self._figures(chosen, taken, labelled_only=True)
+        return replace(table, by_source=by_source)
+
+    def _figures(
+        self, examples: Examples, outputs: Mapping[str, Any], *, labelled_only: bool = False
+    ) -> EvaluationTable:
+        labelled = examples.labelled().any(dim=0).tolist()
+        tasks = self.preprocessor.tasks
+        if labelled_only:
+            tasks = [task for task, has in zip(tasks, labelled, strict=True) if has]
         return evaluate(
-            self.preprocessor.tasks,
-            self.networks.outputs(examples.inputs),
+            tasks,
+            outputs,
             examples.targets,
             examples.masks,
             constants=self.preprocessor.constants,

@@ -128,6 +128,8 @@ class Fitting:
             with_unlabelled=recipe.cotraining is not None,
             unlabelled=options.unlabelled,
             missing=recipe.missing,
+            columns=recipe.columns,
+            source=recipe.source,
         )
         self.preprocessor, self.train = Preprocessor.fit(
             train,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any, Self, final
 
@@ -146,11 +146,14 @@ def label_types(data: object, tasks: Sequence[Task], settle: Any) -> dict[str, L
         tasks: fitted.
         settle: frame -> the same as a `TypedTable`.
     """
+    if isinstance(data, Mapping):
+        return _of_sources([label_types(part, tasks, settle) for part in data.values()])
     wrapped = nw.from_native(data, pass_through=True)
     if isinstance(data, TypedTable) or not isinstance(wrapped, nw.DataFrame | nw.LazyFrame):
         return {}
     columns = [c for task in tasks if task.coding != "number" for c in task.columns if _alone(task)]
     raw = to_polars(data)
+    columns = [column for column in columns if column in raw.columns]
     pandas = hasattr(data, "iloc")
     found: dict[str, LabelType] = {}
     if columns:
@@ -159,6 +162,20 @@ def label_types(data: object, tasks: Sequence[Task], settle: Any) -> dict[str, L
             native = data[column] if pandas and column in list(data.columns) else None  # ty: ignore
             found[column] = LabelType.of(raw[column], settled[column], native)
     return found
+
+
+def _of_sources(found: Sequence[dict[str, LabelType]]) -> dict[str, LabelType]:
+    """Return the types that all sources with a column have in common, spellings of the first one first."""
+    joined: dict[str, LabelType] = {}
+    apart: set[str] = set()
+    for labels in found:
+        for column, label in labels.items():
+            known = joined.setdefault(column, label)
+            if known is not label:
+                joined[column] = replace(known, spellings={**label.spellings, **known.spellings})
+            if replace(known, spellings={}) != replace(label, spellings={}):
+                apart.add(column)
+    return {column: label for column, label in joined.items() if column not in apart}
 
 
 def _alone(task: Task) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self, cast, final
 
 import numpy as np
@@ -25,6 +26,8 @@ from cotrain.data import (
     table_tensors,
 )
 from cotrain.data._table import require_types
+from cotrain.data.sources import read_sources
+from cotrain.learner._known_sources import KnownSources
 from cotrain.learner._label_types import LabelType
 from cotrain.networks import OutputSpace
 from cotrain.tasks import Task
@@ -71,6 +74,8 @@ class Preprocessor:
         self.output_space = output_space
         #: Column of classes -> its type in the frame that was learned from; set by whoever has the frame.
         self.labels: dict[str, LabelType] = {}
+        #: Which sources there were, and what each one had; set by `fit`.
+        self.sources = KnownSources()
         self._rows = None if schema is None else RowEncoder(schema, self.types, self.missing)
 
     @classmethod
@@ -112,10 +117,11 @@ class Preprocessor:
                 task.fit(frame)
             labelled = torch.stack([labelled_rows(task.encode(frame)[1]) for task in tasks]).any(dim=0)
             rows = frame.filter(pl.Series(labelled.numpy()))
-            schema = Schema.infer(
-                rows, exclude=[*_columns(tasks), *left_out], overrides=columns, types=table.types
-            ).fit(rows)
+            of_source = [] if table.source is None else [table.source]
+            exclude = [*_columns(tasks), *left_out, *of_source]
+            schema = Schema.infer(rows, exclude=exclude, overrides=columns, types=table.types).fit(rows)
             preprocessor = cls(tasks, schema, schema.spec(), {}, table, output_space)
+            preprocessor.sources = KnownSources.of(table, preprocessor._inputs)
             examples = preprocessor.examples(table)
         if not examples.inputs:
             raise DataError(
@@ -161,12 +167,31 @@ class Preprocessor:
             inputs, targets = stack_dataset(cast(MapDataset, data), _columns(self.tasks))
             return self._completed(Examples(inputs, *self._labels(targets)))
         schema = self._schema(data)
-        tensors = table_tensors(self.table(data).frame, schema, self.tasks)
-        return self._completed(Examples(tensors["inputs"], tensors["targets"], tensors["masks"]))
+        table = self.table(data)
+        tensors = table_tensors(table.frame, schema, self.tasks)
+        parts = (tensors["inputs"], tensors["targets"], tensors["masks"])
+        return self._completed(Examples(*parts, self.sources.rows(table)))
 
     def table(self, data: object) -> TypedTable:
-        """Return any table with the types that its columns had in training."""
-        return TypedTable.read(data, missing=self.missing, types=self.types, targets=_columns(self.tasks))
+        """Return any table with the types that its columns had in training; several sources as one."""
+        table = read_sources(
+            data,
+            self.sources.column,
+            missing=self.missing,
+            types=self.types,
+            targets=_columns(self.tasks),
+            known=self.sources.inputs,
+        )
+        return self.sources.completed(table, self.types, self._inputs)
+
+    def are_sources(self, data: object) -> bool:
+        """Whether data are a mapping of tables, and not one row."""
+        return self.sources.are_tables(data, list(self.types))
+
+    @property
+    def _inputs(self) -> list[str]:
+        """Names of the input columns."""
+        return [] if self.schema is None else [column.name for column in self.schema.columns]
 
     def decoded(self, outputs: Mapping[str, Tensor]) -> pl.DataFrame:
         """Return the predictions of all tasks, classes in the type of their label column.
@@ -193,6 +218,7 @@ class Preprocessor:
             "types": self.types,
             "labels": {column: label.to_json() for column, label in self.labels.items()},
             "missing": self.missing.to_json(),
+            "sources": self.sources.to_json(),
             "tensors": {name: list(shape) for name, shape in self.spec.tensors.items()},
             "vocabularies": dict(self.spec.vocabularies),
         }
@@ -211,6 +237,7 @@ class Preprocessor:
             table = TypedTable(pl.DataFrame(), types, Missing(values.get("missing")))
             found = cls(tasks, schema, schema.spec(), constants, table, output_space)
             labels = values.get("labels", {})
+            found.sources = KnownSources(**values.get("sources", {}))
             found.labels = {column: LabelType.from_json(label) for column, label in labels.items()}
             return found
         shapes = {name: tuple(shape) for name, shape in values["tensors"].items()}
@@ -229,7 +256,8 @@ class Preprocessor:
         """Return the rows with the labels that others imply."""
         if self.output_space is None:
             return examples
-        return Examples(examples.inputs, *self.output_space.implied(examples.targets, examples.masks))
+        targets, masks = self.output_space.implied(examples.targets, examples.masks)
+        return replace(examples, targets=targets, masks=masks)
 
     def _labels(self, targets: pl.DataFrame) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         coded = {task.name: task.encode(targets) for task in self.tasks}

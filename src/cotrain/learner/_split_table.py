@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import polars as pl
 
 from cotrain._base import DataError
 from cotrain.data import TypedTable, split_rows, strata
+from cotrain.data.sources import rows_of_sources
 
 if TYPE_CHECKING:
     from cotrain.learner._configuration import Configuration
@@ -55,10 +57,28 @@ class SplitTable:
         Raises:
             DataError: the table cannot be read or divided.
         """
-        table = configuration.table()
-        labels = strata(table.frame, configuration.learner.tasks)
-        rows = split_rows(table.frame, configuration.split, configuration.learner.seed, labels)
-        return cls(table.frame, labels, rows, configuration.split.columns, table=table)
+        table, given = configuration.tables()
+        labels, split = strata(table.frame, configuration.learner.tasks), configuration.split
+        left_out = [*split.columns, *([] if table.source is None else [table.source])]
+        n_rows = table.height - sum(len(rows) for rows in given.values())
+        if given:
+            # What a part has a table of its own for is not split off the others'.
+            split = copy.copy(split)
+            split.validation = 0.0 if "validation" in given else split.validation
+            split.test = 0.0 if "test" in given else split.test
+        sources = {name: own[own < n_rows] for name, own in rows_of_sources(table).items()}
+        rows = split_rows(
+            table.frame[:n_rows],
+            split,
+            configuration.learner.seed,
+            {task: codes[:n_rows] for task, codes in labels.items()},
+            sources={name: own for name, own in sources.items() if len(own)},
+        )
+        for part, own in given.items():
+            has = [(codes[own] >= 0).reshape(len(own), -1).any(axis=1) for codes in labels.values()]
+            labelled = np.any(has, axis=0)
+            rows[part], rows["unused"] = own[labelled], np.concatenate([rows["unused"], own[~labelled]])
+        return cls(table.frame, labels, rows, left_out, table=table)
 
     def __getitem__(self, part: str) -> pl.DataFrame:
         """Return the rows of a part."""
@@ -81,6 +101,20 @@ class SplitTable:
             task: {part: _n_labelled(codes[self.rows[part]]) for part in LABELLED_PARTS}
             for task, codes in self.labels.items()
         }
+
+    @cached_property
+    def by_source(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Source -> task with labels there -> part -> rows with a label; {} where there is one source."""
+        found: dict[str, dict[str, dict[str, int]]] = {}
+        sources = {} if self.table is None else rows_of_sources(self.table)
+        for source, own in sources.items():
+            for task, codes in self.labels.items():
+                counts = {
+                    part: _n_labelled(codes[np.intersect1d(self.rows[part], own)]) for part in LABELLED_PARTS
+                }
+                if any(counts.values()):
+                    found.setdefault(source, {})[task] = counts
+        return found
 
     def fingerprint(self, *parts: str) -> str:
         """Return a hash of all cells of these parts, the same for equal rows wherever they lie."""
