@@ -65,6 +65,12 @@ class Architecture:
             heads = {task.name: task.head(widths[task.name], self.head) for task in tasks}
             return MultiTaskNetwork(sharing, heads, copy.deepcopy(self.output_space) if whole else None)
 
+    @property
+    def reads(self) -> list[str] | None:
+        """The inputs that the encoder names as those that it reads; `None`: it names none."""
+        key = getattr(self.encoder, "key", None)
+        return [key] if isinstance(key, str) else None
+
     def with_encoder(self, encoder: Encoder | None) -> Architecture:
         """Return the same with another encoder; `None`: the same."""
         return self if encoder is None else replace(self, encoder=encoder)

@@ -138,6 +138,7 @@ class Fitting:
             options.left_out,
             recipe.missing,
             recipe.architecture.output_space,
+            recipe.architecture.reads,
         )
         self.held = None if held is None else self.preprocessor.examples(held)
         self.preprocessor.labels = label_types(data, self.preprocessor.tasks, self.preprocessor.table)

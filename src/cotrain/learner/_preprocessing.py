@@ -25,6 +25,7 @@ from cotrain.data import (
     stack_dataset,
     table_tensors,
 )
+from cotrain.data._dataset import as_in_training
 from cotrain.data._table import require_types
 from cotrain.data.sources import read_sources
 from cotrain.learner._known_sources import KnownSources
@@ -87,6 +88,7 @@ class Preprocessor:
         left_out: Sequence[str],
         missing: MissingWords = None,
         output_space: OutputSpace | None = None,
+        reads: Sequence[str] | None = None,
     ) -> tuple[Self, Examples]:
         """Learn from the training rows, and return them coded as well.
 
@@ -100,12 +102,13 @@ class Preprocessor:
             left_out: columns that are neither inputs nor targets, such as the split.
             missing: words that mean "nothing", see `Missing`.
             output_space: knows which labels imply others; those are filled in.
+            reads: keys of a Dataset that the encoder reads; all others are left alone. `None`: all.
 
         Raises:
             DataError: there is nothing to learn from.
         """
         if isinstance(train, Dataset):
-            inputs, targets = stack_dataset(cast(MapDataset, train), _columns(tasks))
+            inputs, targets = stack_dataset(cast(MapDataset, train), _columns(tasks), reads)
             for task in tasks:
                 task.fit(targets)
             preprocessor = cls(tasks, None, dataset_spec(inputs), {}, output_space=output_space)
@@ -136,8 +139,7 @@ class Preprocessor:
     def inputs(self, data: object) -> dict[str, Any]:
         """Return the input tensors and ragged rows of any data that `fit` would take."""
         if isinstance(data, Dataset):
-            # Targets may be among the keys; no encoder looks at them.
-            return stack_dataset(_WithoutTargets(data, _columns(self.tasks)), [])[0]
+            return self._stacked(data, [])[0]
         return self._schema(data).encode(self.table(data).frame)
 
     def inputs_of_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,7 +166,7 @@ class Preprocessor:
     def examples(self, data: object) -> Examples:
         """Return inputs, coded targets and label masks."""
         if isinstance(data, Dataset):
-            inputs, targets = stack_dataset(cast(MapDataset, data), _columns(self.tasks))
+            inputs, targets = self._stacked(data, _columns(self.tasks))
             return self._completed(Examples(inputs, *self._labels(targets)))
         schema = self._schema(data)
         table = self.table(data)
@@ -220,6 +222,7 @@ class Preprocessor:
             "missing": self.missing.to_json(),
             "sources": self.sources.to_json(),
             "tensors": {name: list(shape) for name, shape in self.spec.tensors.items()},
+            "ragged": {name: list(shape) for name, shape in self.spec.ragged.items()},
             "vocabularies": dict(self.spec.vocabularies),
         }
 
@@ -240,8 +243,11 @@ class Preprocessor:
             found.sources = KnownSources(**values.get("sources", {}))
             found.labels = {column: LabelType.from_json(label) for column, label in labels.items()}
             return found
-        shapes = {name: tuple(shape) for name, shape in values["tensors"].items()}
-        spec = InputSpec(tensors=shapes, vocabularies=values["vocabularies"])
+        shapes, entries = (
+            {name: tuple(shape) for name, shape in values.get(kind, {}).items()}
+            for kind in ("tensors", "ragged")
+        )
+        spec = InputSpec(tensors=shapes, vocabularies=values["vocabularies"], ragged=entries)
         return cls(tasks, None, spec, constants, output_space=output_space)
 
     def _schema(self, data: object) -> Schema:
@@ -251,6 +257,16 @@ class Preprocessor:
                 f"{type(data).__name__}."
             )
         return self.schema
+
+    def _stacked(self, data: Dataset[Any], targets: Sequence[str]) -> tuple[dict[str, Any], pl.DataFrame]:
+        """Return the inputs that training had, and the targets."""
+        if self.schema is not None:
+            raise DataError("This model was trained on a table: give a table, not a Dataset of tensors.")
+        keys = [*self.spec.tensors, *self.spec.ragged]
+        inputs, table = stack_dataset(cast(MapDataset, data), targets, keys)
+        for key in keys:
+            inputs[key] = as_in_training(key, inputs[key], ragged=key in self.spec.ragged)
+        return inputs, table
 
     def _completed(self, examples: Examples) -> Examples:
         """Return the rows with the labels that others imply."""
@@ -264,20 +280,6 @@ class Preprocessor:
         return {name: pair[0] for name, pair in coded.items()}, {
             name: pair[1] for name, pair in coded.items()
         }
-
-
-class _WithoutTargets:
-    """A data set whose rows lack the targets."""
-
-    def __init__(self, dataset: Any, targets: Sequence[str]) -> None:
-        self.dataset = dataset
-        self.targets = set(targets)
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        return {key: value for key, value in self.dataset[index].items() if key not in self.targets}
 
 
 def _columns(tasks: Sequence[Task]) -> list[str]:

@@ -6,7 +6,7 @@ import torch
 from cotrain import tasks as kinds
 from cotrain.learner import Preprocessor
 from cotrain.learner._architecture import Architecture
-from cotrain.networks import ESMM, HardSharing, MMoE, TableEncoder
+from cotrain.networks import ESMM, HardSharing, MMoE, TableEncoder, Transformer
 from cotrain.training._best_weights import copy_weights
 
 FRAME = pl.DataFrame({"x": [0.1, 0.2, 0.3, 0.4], "a": [0, 1, 0, 1], "b": [1, 0, 0, 1]})
@@ -50,3 +50,8 @@ def test_another_encoder_takes_the_place_of_the_first():
     model = made.with_encoder(TableEncoder(width=6)).build(fitted())
     assert model.sharing.widths() == {"a": 6, "b": 6}
     assert made.build(fitted()).sharing.widths() == {"a": 4, "b": 4}
+
+
+def test_it_says_which_input_the_encoder_names():
+    assert Architecture(Transformer(key="words"), HardSharing()).reads == ["words"]
+    assert Architecture(TableEncoder(), HardSharing()).reads is None

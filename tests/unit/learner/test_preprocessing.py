@@ -162,3 +162,40 @@ def test_predictions_of_several_columns_stand_under_their_names():
     answer = preprocessor.decoded(outputs)
     assert answer["kind"].to_list() == ["c", "a"]
     assert [answer["u"].to_list(), answer["v"].to_list()] == [[1, 0], [0, 1]]
+
+
+def sequences(lengths, **more):
+    return Items(
+        [
+            {"tokens": torch.arange(1, n + 1), "y": "pq"[i % 2], "z": float(i), **more}
+            for i, n in enumerate(lengths)
+        ]
+    )
+
+
+def test_rows_of_different_length_keep_their_form_when_saved_and_when_alone():
+    preprocessor, examples = Preprocessor.fit(sequences([3, 1, 2, 4]), tasks(), {}, [])
+    assert examples.inputs["tokens"].lengths.tolist() == [3, 1, 2, 4]
+    saved = json.loads(json.dumps(preprocessor.to_json()))
+    again = Preprocessor.from_json(saved, tasks())
+    assert again.spec == preprocessor.spec
+    assert dict(again.spec.ragged) == {"tokens": ()}
+    for one in (preprocessor, again):
+        alone = one.inputs(sequences([3]))["tokens"]
+        assert (alone.lengths.tolist(), alone.values.tolist()) == ([3], [1, 2, 3])
+        # What training did not have is left alone, whatever it is.
+        more = one.examples(sequences([2, 2], extra=object())).inputs
+        assert list(more) == ["tokens"]
+        assert more["tokens"].lengths.tolist() == [2, 2]
+
+
+def test_keys_that_the_encoder_does_not_name_are_left_alone():
+    rows = sequences([3, 1, 2, 4], boxes=torch.zeros(1, 4))
+    rows.rows[2]["boxes"] = torch.zeros(1, 3)
+    preprocessor, examples = Preprocessor.fit(rows, tasks(), {}, [], reads=["tokens"])
+    assert list(examples.inputs) == ["tokens"]
+    assert list(preprocessor.inputs(rows)) == ["tokens"]
+    with pytest.raises(DataError, match="'boxes'"):
+        Preprocessor.fit(rows, tasks(), {}, [])
+    with pytest.raises(DataError, match="trained on a table: give a table"):
+        fitted()[0].inputs(rows)
