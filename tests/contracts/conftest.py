@@ -42,6 +42,63 @@ def graphs(n: int) -> dict[str, Tensor]:
     return {"nodes": torch.randn(n, 4, 3), "adjacency": torch.ones(n, 4, 4) - torch.eye(4)}
 
 
+def padded(values: Tensor, lengths: list[int]) -> Tensor:
+    """Rows of codes, with anything at all behind their ends."""
+    places = torch.arange(values.shape[1])
+    return values.where(places < torch.tensor(lengths)[:, None], torch.randint_like(values, 1, 9))
+
+
+def lengths_of(n: int, longest: int, shift: int = 0) -> list[int]:
+    """The longest first, and a row without any."""
+    return [(longest - row - shift) % (longest + 1) for row in range(n)]
+
+
+def ragged_tokens(n: int) -> dict[str, Tensor]:
+    lengths = lengths_of(n, 4)
+    # A code of 0 within a row is a token as any other.
+    values = padded(torch.arange(4 * n).reshape(n, 4) % 10, lengths)
+    return {"tokens": values, "tokens:lengths": torch.tensor(lengths)}
+
+
+WORDS = InputSpec(words={"words:t": 11}, characters={"characters:t": 7})
+STEMS = InputSpec(
+    n_numbers=3,
+    cardinalities=(3, 4),
+    bags={"bag:t": 20},
+    words={"words:t": 11, "words:u": 9},
+    characters={"characters:t": 7, "characters:u": 5},
+)
+
+
+def words(n: int, column: str = "t", longest: int = 4) -> dict[str, Tensor]:
+    lengths = lengths_of(n, longest, shift=0 if column == "t" else 2)
+    values = padded(1 + torch.arange(longest * n).reshape(n, longest) % 8, lengths)
+    characters = 1 + torch.arange(longest * n * 6).reshape(n, longest, 6) % 4
+    characters[..., 4:] = 0
+    return {
+        f"words:{column}": values,
+        f"words:{column}:lengths": torch.tensor(lengths),
+        f"characters:{column}": characters,
+        f"characters:{column}:lengths": torch.tensor(lengths),
+    }
+
+
+def stems(n: int) -> dict[str, Tensor]:
+    return {**table_rows(n), **words(n), **words(n, "u", 3)}
+
+
+def word_encoder(spec: InputSpec, blocks: str) -> Callable[[], Encoder]:
+    return lambda: networks.WordEncoder(
+        8, 2, blocks=blocks, word_embedding=4, character_embedding=3, heads=2, kernel=3
+    ).build(spec)
+
+
+def wrapped_sequence() -> Encoder:
+    layers = [nn.TransformerEncoderLayer(8, 2, 8, batch_first=True) for _ in range(2)]
+    module = nn.Sequential(nn.Embedding(11, 8), *layers)
+    return networks.Wrap(module, ["0", "1", "2"], key="tokens", widths=(8, 8, 8), fresh=True).build(NOTHING)
+
+
 def wrapped() -> Encoder:
     module = nn.Sequential(nn.Linear(6, 8), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 8))
     return networks.Wrap(module, ["0", "1", ("2", "3")], widths=(8, 8, 8), fresh=True).build(InputSpec())
@@ -61,21 +118,25 @@ CASES: dict[str, EncoderCase] = {
         lambda: networks.ConvNet((4, 8, 8), n_channels=2).build(NOTHING),
         lambda n: {"image": torch.randn(n, 2, 8, 8)},
     ),
-    "ConvNet-map": EncoderCase(
-        lambda: networks.ConvNet((4, 8, 8), n_channels=2, pool=False).build(NOTHING),
-        lambda n: {"image": torch.randn(n, 2, 8, 8)},
-    ),
     "LogMelConvNet": EncoderCase(
         lambda: networks.LogMelConvNet((4, 8, 8), window=64, hop=32, n_mels=8).build(NOTHING),
         lambda n: {"waveform": torch.randn(n, 500)},
     ),
     "Transformer": EncoderCase(lambda: networks.Transformer(8, 2, 2, n_tokens=11).build(NOTHING), tokens),
-    "Transformer-sequence": EncoderCase(
-        lambda: networks.Transformer(8, 2, 2, n_tokens=11, pooling="none").build(NOTHING), tokens
+    "Transformer-ragged": EncoderCase(
+        lambda: networks.Transformer(8, 2, 2, n_tokens=11).build(NOTHING), ragged_tokens
     ),
+    "WordEncoder-lstm": EncoderCase(word_encoder(WORDS, "lstm"), words),
+    "WordEncoder-transformer": EncoderCase(word_encoder(WORDS, "transformer"), words),
+    "WordEncoder-conv": EncoderCase(word_encoder(WORDS, "conv"), words),
+    "WordEncoder-stems": EncoderCase(word_encoder(STEMS, "lstm"), stems),
+    "Wrap-sequence": EncoderCase(wrapped_sequence, ragged_tokens),
     "GraphEncoder": EncoderCase(lambda: networks.GraphEncoder(8, 2, n_features=3).build(NOTHING), graphs),
     "Wrap": EncoderCase(wrapped, lambda n: {"inputs": torch.randn(n, 6)}),
 }
+
+#: Those whose rows may have different numbers of positions.
+SEQUENCES = [name for name in CASES if name.startswith(("Transformer", "WordEncoder", "Wrap-"))]
 
 
 def exported(base: type) -> list[str]:
@@ -89,6 +150,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     # An exported encoder without a case here fails in `test_every_encoder_has_a_case`.
     if "encoder_name" in metafunc.fixturenames:
         metafunc.parametrize("encoder_name", list(CASES))
+    if "sequence_name" in metafunc.fixturenames:
+        metafunc.parametrize("sequence_name", SEQUENCES)
     if "sharing_name" in metafunc.fixturenames:
         metafunc.parametrize("sharing_name", exported(networks.Sharing))
 
@@ -99,6 +162,12 @@ def encoder_case(encoder_name: str) -> EncoderCase:
         pytest.skip("torch-geometric is not installed: run pip install 'cotrain[graph]'.")
     torch.manual_seed(0)
     return CASES[encoder_name]
+
+
+@pytest.fixture
+def sequence_case(sequence_name: str) -> EncoderCase:
+    torch.manual_seed(0)
+    return CASES[sequence_name]
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import torch
 
 from cotrain import networks
 from cotrain._base import parameters_of
-from cotrain.networks import Encoder, InputSpec
+from cotrain.networks import Encoder
+from cotrain.networks._positions import mask_after, run_stage
 
 ENCODERS = {
     name: getattr(networks, name)
@@ -31,13 +32,16 @@ def test_stages_one_after_the_other_are_the_encoder_and_have_the_widths_it_says(
     encoder = encoder_case().eval()
     inputs = encoder_case.inputs(5)
     assert len(encoder.stages) == len(encoder.widths)
-    hidden = inputs
+    hidden, before = inputs, inputs
     for stage, width in zip(encoder.stages, encoder.widths, strict=True):
-        hidden = stage(hidden)
+        hidden = run_stage(stage, hidden, before if isinstance(before, torch.Tensor) else None)
+        before = mask_after(stage, before)
         assert hidden.shape[0] == 5
         assert width_of(hidden) == width
     assert encoder.width == encoder.widths[-1]
+    assert encoder.keeps_positions == (hidden.dim() > 2) or type(encoder) is networks.Wrap
     torch.testing.assert_close(encoder(inputs), hidden, rtol=0, atol=0)
+    torch.testing.assert_close(encoder.mask(inputs), before, rtol=0, atol=0)
 
 
 def test_a_batch_of_one_is_that_row_of_a_larger_batch(encoder_case):
@@ -81,11 +85,3 @@ def test_constructor_parameters_are_kept_under_their_names():
         made = encoder()
         defaults = {p.name: p.default for p in inspect.signature(encoder).parameters.values()}
         assert parameters_of(made) == defaults, name
-
-
-def test_padding_changes_nothing():
-    torch.manual_seed(0)
-    encoder = networks.Transformer(8, 2, 2, n_tokens=11).build(InputSpec()).eval()
-    tokens = 1 + torch.randint(10, (3, 4))
-    padded = torch.cat([tokens, torch.zeros(3, 5, dtype=torch.long)], dim=1)
-    torch.testing.assert_close(encoder({"tokens": padded}), encoder({"tokens": tokens}))

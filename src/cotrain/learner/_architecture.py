@@ -12,6 +12,7 @@ import torch
 from cotrain._base import mix_seed
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.networks import Encoder, HardSharing, MultiTaskNetwork, OutputSpace, Sharing
+from cotrain.networks._pooling import Pooling
 from cotrain.tasks import Task
 
 
@@ -26,6 +27,7 @@ class Architecture:
         head: widths of hidden layers in every task's head.
         output_space: how outputs are made of the heads'; `None`: each of its own.
         seed: of the initial weights.
+        pooling: how heads that read one vector get it from positions.
 
     Example:
         >>> import polars as pl
@@ -43,6 +45,7 @@ class Architecture:
     head: Sequence[int] = ()
     output_space: OutputSpace | None = None
     seed: int = 0
+    pooling: Pooling = "mean"
 
     def build(
         self, preprocessor: Preprocessor, tasks: Sequence[Task] | None = None, name: str = "initial weights"
@@ -63,7 +66,13 @@ class Architecture:
             sharing.build(lambda: copy.deepcopy(self.encoder).build(preprocessor.spec), names)
             widths = sharing.widths()
             heads = {task.name: task.head(widths[task.name], self.head) for task in tasks}
-            return MultiTaskNetwork(sharing, heads, copy.deepcopy(self.output_space) if whole else None)
+            return MultiTaskNetwork(
+                sharing,
+                heads,
+                copy.deepcopy(self.output_space) if whole else None,
+                reads={task.name: task.reads for task in tasks},
+                pooling=self.pooling,
+            )
 
     @property
     def reads(self) -> list[str] | None:

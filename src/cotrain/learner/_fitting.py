@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast, final
 
 from cotrain._base import DataError, InvalidArgumentError
+from cotrain._base._ragged import Ragged
 from cotrain.balancing import Balancer
 from cotrain.cotraining import CoTraining
 from cotrain.data import ColumnChoice, MissingWords
@@ -232,15 +233,23 @@ class Fitting:
 
 def _require_outputs(model: MultiTaskNetwork, tasks: Sequence[Task], rows: Examples) -> None:
     """Raise `InvalidArgumentError` if the network's outputs for a row are not what the tasks read."""
-    outputs = outputs_of(model, {name: tensor[:1] for name, tensor in rows.inputs.items()})
+    try:
+        outputs = outputs_of(model, {name: leaf[:1] for name, leaf in rows.inputs.items()})
+    except RuntimeError as error:
+        raise InvalidArgumentError(
+            f"The network does not run on a row of this data ({str(error).splitlines()[0]}): see that the "
+            "encoder reads its inputs, and that its stages give the widths that it says."
+        ) from error
     for task in tasks:
-        if task.reads != "vector":
-            continue
-        shape = tuple(outputs[task.name].shape)
-        if shape != (1, task.n_outputs):
+        found = outputs[task.name]
+        shape = (len(found), *found.values.shape) if isinstance(found, Ragged) else tuple(found.shape)
+        reads_vector = task.reads == "vector"
+        if len(shape) != (2 if reads_vector else 3) or shape[-1] != task.n_outputs:
+            expected = "(1, {})" if reads_vector else "(1, positions, {})"
             raise InvalidArgumentError(
                 f"For one row the head of the task {task.name!r} gives {shape}, expected "
-                f"{(1, task.n_outputs)}: let the encoder give one vector per row (pool=True)."
+                f"{expected.format(task.n_outputs)}: take an encoder that gives "
+                f"{'[B, D], [B, S, D] or [B, D, H, W]' if reads_vector else '[B, S, D]'}."
             )
 
 

@@ -10,7 +10,14 @@ from typing import Any, Self, final
 
 from torch import Tensor
 
-from cotrain._base import CotrainError, InvalidArgumentError, RunError, constructor_parameters, write_lock
+from cotrain._base import (
+    CotrainError,
+    InvalidArgumentError,
+    RunError,
+    constructor_parameters,
+    did_you_mean,
+    write_lock,
+)
 from cotrain.balancing import Balancer, ReferenceScaled
 from cotrain.configuration import construct_class
 from cotrain.configuration._registry import changed_parameters
@@ -38,6 +45,7 @@ from cotrain.learner._run_folder import (
 )
 from cotrain.learner._size_check import require_sizes
 from cotrain.networks import Encoder, HardSharing, OutputSpace, Sharing, TableEncoder
+from cotrain.networks._pooling import POOLINGS, Pooling
 from cotrain.tasks import Task
 from cotrain.training import FitResult, FrozenNetworks, Logger, Training
 
@@ -59,6 +67,10 @@ class Learner:
         cotraining: how the tasks label unlabelled cells for one another after that; default not at all.
         training: epochs, batch size, learning rate and so on; default `Training()`.
         head: widths of hidden layers in every task's head; default none.
+        pooling: how the head of a task that reads one vector a row gets it where the encoder gives one for
+            every
+            position: their "mean", their "max" unit by unit, or a mean whose weights the task learns
+            ("attention").
         output_space: how outputs are made of the heads', such as `ESMM`; default: each of its own.
         columns: input column -> kind ("number", "category", "tags", "text", "date"), or "drop" to leave a
             column out; the others are inferred. With options of the kind it is a mapping, such as
@@ -100,6 +112,7 @@ class Learner:
         cotraining: CoTraining | None = None,
         training: Training | None = None,
         head: Sequence[int] = (),
+        pooling: Pooling = "mean",
         output_space: OutputSpace | None = None,
         columns: Mapping[str, ColumnChoice] | None = None,
         missing: MissingWords = None,
@@ -123,7 +136,12 @@ class Learner:
         self.output_space = output_space
         if output_space is not None:
             output_space.check(self.tasks)
-        _require_vectors(self.encoder, self.tasks)
+        _require_positions(self.encoder, self.tasks)
+        if pooling not in POOLINGS:
+            raise InvalidArgumentError(
+                f"Learner(pooling={pooling!r}): {did_you_mean(str(pooling), POOLINGS)}"
+            )
+        self.pooling: Pooling = pooling
         require_unique_outputs({task.name: task.output_columns for task in self.tasks})
         self.columns = dict(columns or {})
         Missing(missing)
@@ -181,7 +199,9 @@ class Learner:
     @property
     def architecture(self) -> Architecture:
         """What the networks are made of."""
-        return Architecture(self.encoder, self.sharing, tuple(self.head), self.output_space, self.seed)
+        return Architecture(
+            self.encoder, self.sharing, tuple(self.head), self.output_space, self.seed, self.pooling
+        )
 
     # -- use ----------------------------------------------------------------------------------------
 
@@ -333,12 +353,12 @@ def fit_learner(learner: Learner, data: object, validation: object, options: Fit
     return learner
 
 
-def _require_vectors(encoder: Encoder, tasks: Sequence[Task]) -> None:
-    """Raise `InvalidArgumentError` if a task reads one vector per row and the encoder gives many."""
+def _require_positions(encoder: Encoder, tasks: Sequence[Task]) -> None:
+    """Raise `InvalidArgumentError` if a task reads positions and the encoder gives one vector per row."""
     for task in tasks:
-        if task.reads == "vector" and encoder.keeps_positions:
-            option = "pool=True" if hasattr(encoder, "pool") else "pooling='mean'"
+        if task.reads != "vector" and not encoder.keeps_positions:
             raise InvalidArgumentError(
-                f"{type(encoder).__name__} gives a vector for every position, but the task {task.name!r} "
-                f"({type(task).__name__}) needs one for the whole row: use {option}."
+                f"{type(encoder).__name__} gives one vector per row, but the task {task.name!r} "
+                f"({type(task).__name__}) reads the {task.reads} of a row: take an encoder that keeps "
+                "them, such as WordEncoder."
             )

@@ -6,6 +6,7 @@ from cotrain.networks._esmm import ESMM
 from cotrain.networks._multi_task import MultiTaskNetwork
 from cotrain.networks._output_space import OutputSpace
 from cotrain.networks._parameter_groups import parameter_groups
+from cotrain.networks._positions import MaskedStage
 from cotrain.networks.encoders import (
     MLP,
     ConvNet,
@@ -14,6 +15,7 @@ from cotrain.networks.encoders import (
     LogMelConvNet,
     TableEncoder,
     Transformer,
+    WordEncoder,
     Wrap,
 )
 from cotrain.networks.sharing import (
@@ -58,6 +60,7 @@ __all__ = [
     "LogMelConvNet",
     "LowRank",
     "MMoE",
+    "MaskedStage",
     "MultiTaskNetwork",
     "OutputSpace",
     "Separate",
@@ -66,6 +69,7 @@ __all__ = [
     "SoftSharing",
     "TableEncoder",
     "Transformer",
+    "WordEncoder",
     "Wrap",
     "parameter_groups",
 ]

@@ -8,6 +8,7 @@ from typing import Any, Self, final
 from torch import Tensor, nn
 
 from cotrain._base import InputSpec
+from cotrain.networks._positions import mask_after, walk
 
 
 class Encoder(nn.Module, ABC):
@@ -16,7 +17,12 @@ class Encoder(nn.Module, ABC):
     The constructor takes options only; `build` makes the parameters once the sizes of the inputs are
     known, so that an encoder can be copied and built once per task where an architecture wants that.
     After it `stages` is a list of modules that are applied one after the other: the first takes the dict
-    of inputs, the others the tensor before them. Sharing architectures work on the stages.
+    of inputs, the others the tensor before them. Sharing architectures work on the stages. An encoder does
+    not pool: what a task's head reads of the positions is the head's business.
+
+    Rows of different length bring their lengths as a further input, "tokens:lengths" beside "tokens". A stage
+    that must know the padding derives from `cotrain.networks.MaskedStage`, and gets its mask beside the
+    tensor.
 
     Example:
         >>> import torch
@@ -41,7 +47,7 @@ class Encoder(nn.Module, ABC):
 
     @property
     def keeps_positions(self) -> bool:
-        """Whether the options ask for a vector per position in place of one per row. Known before `build`."""
+        """Whether it gives a vector for every position and not one for the row. Known before `build`."""
         return False
 
     @abstractmethod
@@ -51,7 +57,17 @@ class Encoder(nn.Module, ABC):
     @final
     def forward(self, inputs: dict[str, Tensor]) -> Tensor:
         """Return the representation: [B, D], a sequence [B, S, D] or a map [B, D, H, W]."""
-        hidden: Any = inputs
+        return self.levels(inputs)[-1]
+
+    @final
+    def levels(self, inputs: dict[str, Tensor]) -> list[Tensor]:
+        """Return what every stage gives, the finest first."""
+        return [hidden for hidden, _ in walk(self.stages, inputs)]
+
+    @final
+    def mask(self, inputs: dict[str, Tensor]) -> Tensor | None:
+        """Return the positions that the rows have, bool [B, S], True where there is one; `None`: all."""
+        before: Any = inputs
         for stage in self.stages:
-            hidden = stage(hidden)
-        return hidden
+            before = mask_after(stage, before)
+        return before

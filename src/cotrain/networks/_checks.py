@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from cotrain._base import InputSpec, InvalidArgumentError, did_you_mean
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from cotrain._base import DataError, InputSpec, InvalidArgumentError, did_you_mean
+from cotrain._base._ragged import LENGTHS
 
 
 def check_at_least(owner: object, least: int, **values: int) -> None:
@@ -47,3 +52,22 @@ def row_shape(owner: object, key: str, spec: InputSpec, n_axes: int | None = Non
             f"{name}(key={key!r}): a row has shape {shape}, expected {n_axes} axes after the batch."
         )
     return shape
+
+
+def refuse_words(owner: object, spec: InputSpec) -> None:
+    """Raise if there are columns of words, which an encoder that gives one vector a row would leave out."""
+    if spec.words:
+        columns = ", ".join(repr(key.partition(":")[2]) for key in spec.words)
+        raise InvalidArgumentError(
+            f"{type(owner).__name__} does not read words in order, as in the column {columns}: take "
+            "WordEncoder, which reads all columns of a table, or give another kind or drop under columns:."
+        )
+
+
+def refuse_lengths(inputs: Mapping[str, Tensor], key: str) -> None:
+    """Raise if the rows of an input have different lengths, for an encoder that would read the padding."""
+    if f"{key}{LENGTHS}" in inputs:
+        raise DataError(
+            f"The rows of the input {key!r} have different lengths, and this encoder would take the padding "
+            "for values: pad or cut them to one length, or take an encoder for sequences."
+        )

@@ -2,41 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import final
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, final
 
 from torch import Tensor, nn
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import InvalidArgumentError, did_you_mean
 from cotrain.networks._output_space import OutputSpace
+from cotrain.networks._pooling import Pooling, make_pool
 from cotrain.networks.sharing._base import Sharing
+
+#: What a task's head reads of a row.
+Reads = Literal["vector", "positions", "levels"]
 
 
 @final
 class MultiTaskNetwork(nn.Module):
     """A sharing architecture with a head per task.
 
+    The heads pool, not the encoder: one network serves tasks that read a vector [B, D] and tasks that read a
+    vector for every position [B, S, D].
+
     Args:
         sharing: a built architecture.
-        heads: one module per task name, from the task's representation to its output.
+        heads: one module per task name, from what it reads to its output.
         output_space: how the tasks' outputs are made of the heads', such as `ESMM`; `None`: each of its own.
+        reads: task -> what its head reads: one pooled "vector", or the "positions"; those that are absent
+            read a vector.
+        columns: task -> the column of words whose positions it reads, where there are several.
+        pooling: how positions become one vector, see `Learner`.
 
     Raises:
         InvalidArgumentError: if the heads are not those of the architecture's tasks.
 
     Example:
         >>> import torch
-        >>> from cotrain.networks import InputSpec
-        >>> from cotrain.networks import HardSharing, TableEncoder
-        >>> spec = InputSpec(n_numbers=3)
-        >>> sharing = HardSharing().build(lambda: TableEncoder(width=8).build(spec), ["a", "b"])
-        >>> model = MultiTaskNetwork(sharing, {"a": torch.nn.Linear(8, 1), "b": torch.nn.Linear(8, 4)})
-        >>> model({"numbers": torch.zeros(5, 3)})["b"].shape
-        torch.Size([5, 4])
+        >>> from cotrain.networks import HardSharing, InputSpec, Transformer
+        >>> encoder = Transformer(width=8, depth=1, heads=2, n_tokens=30)
+        >>> sharing = HardSharing().build(lambda: encoder.build(InputSpec()), ["mood", "tags"])
+        >>> heads = {"mood": torch.nn.Linear(8, 2), "tags": torch.nn.Linear(8, 5)}
+        >>> model = MultiTaskNetwork(sharing, heads, reads={"tags": "positions"})
+        >>> batch = {"tokens": torch.tensor([[7, 8, 9], [7, 0, 0]])}
+        >>> {task: tuple(output.shape) for task, output in model(batch).items()}
+        {'mood': (2, 2), 'tags': (2, 3, 5)}
+        >>> list(model(batch, ["tags"])), model.lengths(batch)
+        (['tags'], {'tags': tensor([3, 1])})
     """
 
     def __init__(
-        self, sharing: Sharing, heads: Mapping[str, nn.Module], output_space: OutputSpace | None = None
+        self,
+        sharing: Sharing,
+        heads: Mapping[str, nn.Module],
+        output_space: OutputSpace | None = None,
+        *,
+        reads: Mapping[str, Reads] | None = None,
+        columns: Mapping[str, str] | None = None,
+        pooling: Pooling = "mean",
     ) -> None:
         super().__init__()
         if set(heads) != set(sharing.tasks):
@@ -49,17 +70,81 @@ class MultiTaskNetwork(nn.Module):
         # A list, because task names may hold characters that module names may not.
         self.heads = nn.ModuleList(heads.values())
         self.output_space = output_space
+        self.reads: dict[str, Reads] = {task: (reads or {}).get(task, "vector") for task in heads}
+        self.columns = dict(columns or {})
+        widths = sharing.widths()
+        self.pools = nn.ModuleList(
+            make_pool(pooling, widths[task]) if self.reads[task] == "vector" else nn.Identity()
+            for task in self.tasks
+        )
         sharing.attach(heads)
 
-    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return each task's output."""
-        representations = self.sharing(inputs)
-        heads = dict(zip(self.tasks, self.heads, strict=True))
+    def forward(self, inputs: dict[str, Tensor], tasks: Iterable[str] | None = None) -> dict[str, Tensor]:
+        """Return each task's output: [B, O], or [B, S, O] of a task that reads positions.
+
+        Args:
+            inputs: of the batch.
+            tasks: those whose outputs are asked for; the heads of others are not computed. `None`: all.
+
+        Raises:
+            InvalidArgumentError: if there is no such task.
+        """
+        asked = self.tasks if tasks is None else tuple(tasks)
+        needed = self._needed(asked)
+        representations, mask = self.sharing(inputs), self.sharing.mask(inputs)
+        parts: dict[str, Any] = dict(zip(self.tasks, zip(self.heads, self.pools, strict=True), strict=True))
         outputs: dict[str, Tensor] = {}
         # In the architecture's order, in which a task may read the outputs of those before it.
         for task in self.sharing.tasks:
-            outputs[task] = heads[task](self.sharing.refine(task, representations[task], outputs))
-        return outputs if self.output_space is None else self.output_space(outputs)
+            if task in needed:
+                head, pool = parts[task]
+                read = self.sharing.refine(task, representations[task], outputs)
+                outputs[task] = head(pool(read, mask) if self.reads[task] == "vector" else read)
+        if self.output_space is not None:
+            outputs = self.output_space(outputs)
+        spans = self.sharing.spans(inputs)
+        return {
+            task: outputs[task][:, self._span(task, spans)]
+            if self.reads[task] == "positions"
+            else outputs[task]
+            for task in self.sharing.tasks
+            if task in asked
+        }
+
+    def lengths(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return how many positions each row has, the padding not counted.
+
+        Returns:
+            task -> int64 [B], for every task that reads positions; none where all rows have all of them.
+        """
+        mask, spans = self.sharing.mask(inputs), self.sharing.spans(inputs)
+        if mask is None:
+            return {}
+        readers = [task for task in self.tasks if self.reads[task] == "positions"]
+        return {task: mask[:, self._span(task, spans)].sum(dim=1) for task in readers}
+
+    def _span(self, task: str, spans: Mapping[str, slice]) -> slice:
+        """Return the positions of the column that a task reads."""
+        if not spans:
+            return slice(None)
+        column = self.columns.get(task, next(iter(spans)) if len(spans) == 1 else None)
+        if column in spans:
+            return spans[column]
+        raise InvalidArgumentError(
+            f"The task {task!r} reads the positions of a column of words, and there are {', '.join(spans)}: "
+            "say of which one, as in tokens: COLUMN."
+        )
+
+    def _needed(self, asked: tuple[str, ...]) -> set[str]:
+        """Return the tasks whose heads have to be computed for the outputs of some."""
+        for task in asked:
+            if task not in self.tasks:
+                raise InvalidArgumentError(
+                    f"The network has no task {task!r}: {did_you_mean(task, self.tasks)}"
+                )
+        if self.output_space is not None:
+            return set(self.tasks)
+        return {*asked, *(before for task in asked for before in self.sharing.refined_by(task))}
 
     def shared_parameters(self) -> list[nn.Parameter]:
         """Return the parameters that more than one task can use, those that learn."""
@@ -71,5 +156,6 @@ class MultiTaskNetwork(nn.Module):
         if self.output_space is not None and any(task in self.output_space.reads(t) for t in self.tasks):
             # Another task's output is made of this one's head, and so of all that is under it.
             return []
-        head = self.heads[self.tasks.index(task)]
-        return [*self.sharing.task_parameters(task), *(p for p in head.parameters() if p.requires_grad)]
+        index = self.tasks.index(task)
+        own = [*self.heads[index].parameters(), *self.pools[index].parameters()]
+        return [*self.sharing.task_parameters(task), *(p for p in own if p.requires_grad)]

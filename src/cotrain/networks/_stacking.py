@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cotrain.networks._positions import MaskedStage, mask_after, run_stage
+
 
 class Stackable(nn.Module, ABC):
     """A stage of which copies with different weights can be computed in one batched product."""
@@ -34,16 +36,20 @@ def stack_stages(copies: Sequence[nn.Module]) -> nn.Module:
 
 
 @final
-class LoopedStage(nn.Module):
+class LoopedStage(MaskedStage):
     """The fallback for a stage of any kind: its copies run one after the other."""
 
     def __init__(self, copies: Sequence[nn.Module]) -> None:
         super().__init__()
         self.copies = nn.ModuleList(copies)
 
-    def forward(self, hidden: Tensor) -> Tensor:
+    def forward(self, hidden: Any, mask: Tensor | None = None) -> Tensor:
         shared = hidden.shape[0] == 1
-        return torch.stack([copy(hidden[0 if shared else i]) for i, copy in enumerate(self.copies)])
+        inputs = [hidden[0 if shared else i] for i, _ in enumerate(self.copies)]
+        return torch.stack([run_stage(copy, x, mask) for copy, x in zip(self.copies, inputs, strict=True)])
+
+    def mask_after(self, before: Any) -> Any:
+        return mask_after(self.copies[0], before)
 
 
 @final

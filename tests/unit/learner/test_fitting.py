@@ -174,14 +174,23 @@ class Images(torch.utils.data.Dataset):
         return {"image": torch.full((1, 8, 8), index / 40), "y": index % 2}
 
 
-def test_positions_where_a_task_reads_one_vector_are_refused():
-    with pytest.raises(InvalidArgumentError, match="ConvNet gives a vector for every position.*pool=True"):
-        ct.Learner([ct.tasks.Binary("y")], encoder=ct.networks.ConvNet((4,), n_channels=1, pool=False))
-    with pytest.raises(InvalidArgumentError, match="Transformer gives a vector .*pooling='mean'"):
-        ct.Learner([ct.tasks.Binary("y")], encoder=ct.networks.Transformer(pooling="none"))
+def test_positions_are_refused_where_the_encoder_gives_none():
+    class Positions(ct.tasks.Binary):
+        reads = "positions"
+
+    with pytest.raises(
+        InvalidArgumentError, match=r"TableEncoder gives one vector per row, .*'y' \(Positions\)"
+    ):
+        ct.Learner([Positions("y")], encoder=ct.networks.TableEncoder())
+    ct.Learner([Positions("y")], encoder=ct.networks.Transformer())
+    with pytest.raises(InvalidArgumentError, match="pooling='maen'.*did you mean 'mean'"):
+        ct.Learner([ct.tasks.Binary("y")], pooling="maen")
+
+
+def test_what_a_head_cannot_read_is_refused():
     # What a network of the user's own gives is known when it is built.
     encoder = ct.networks.Wrap(torch.nn.Conv2d(1, 4, 6), key="image", widths=[3])
-    with pytest.raises(InvalidArgumentError, match=r"head of the task 'y' gives .* \(1, 1\)"):
+    with pytest.raises(InvalidArgumentError, match=r"does not run on a row of this data .*widths"):
         ct.Learner([ct.tasks.Binary("y")], encoder=encoder).fit(Images(), None, progress=False)
 
 

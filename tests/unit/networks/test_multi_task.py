@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from cotrain._base import InvalidArgumentError
-from cotrain.networks import HardSharing, MMoE, MultiTaskNetwork
+from cotrain.networks import ESMM, HardSharing, Hierarchical, InputSpec, MMoE, MultiTaskNetwork, Transformer
 
 
 def test_heads_read_their_tasks_in_any_order(recorder):
@@ -27,3 +27,67 @@ def test_heads_of_other_tasks_are_refused(recorder):
     sharing = HardSharing().build(recorder, ["a", "b"])
     with pytest.raises(InvalidArgumentError, match=r"heads for \['a'\]"):
         MultiTaskNetwork(sharing, {"a": nn.Linear(4, 2)})
+
+
+class Counted(nn.Linear):
+    """A head that counts how often it is asked."""
+
+    calls = 0
+
+    def forward(self, input):
+        self.calls += 1
+        return super().forward(input)
+
+
+def test_heads_that_nobody_asks_for_are_not_computed(recorder):
+    sharing = HardSharing().build(recorder, ["a", "b", "c"])
+    heads = {task: Counted(4, 2) for task in "abc"}
+    model = MultiTaskNetwork(sharing, heads)
+    everything = model(recorder.inputs)
+    some = model(recorder.inputs, ["c", "a"])
+    assert list(some) == ["a", "c"]
+    assert [head.calls for head in heads.values()] == [2, 1, 2]
+    assert all(torch.equal(some[task], everything[task]) for task in some)
+    assert model(recorder.inputs, []) == {}
+    with pytest.raises(InvalidArgumentError, match="no task 'd'"):
+        model(recorder.inputs, ["d"])
+
+
+def test_what_an_output_is_made_of_is_computed(recorder):
+    sharing = Hierarchical(lower="predictions").build(recorder, ["a", "b", "c"])
+    heads = {task: Counted(sharing.widths()[task], 2) for task in "abc"}
+    model = MultiTaskNetwork(sharing, heads)
+    for head in heads.values():
+        head.calls = 0
+    assert torch.equal(model(recorder.inputs, ["b"])["b"], model(recorder.inputs)["b"])
+    assert [head.calls for head in heads.values()] == [2, 2, 1]
+
+    chain = HardSharing().build(recorder, ["click", "buy"])
+    model = MultiTaskNetwork(
+        chain, {task: nn.Linear(4, 1) for task in ("click", "buy")}, ESMM(["click", "buy"])
+    )
+    assert torch.equal(model(recorder.inputs, ["buy"])["buy"], model(recorder.inputs)["buy"])
+
+
+def test_one_network_serves_vectors_and_positions():
+    torch.manual_seed(0)
+    encoder = Transformer(8, 1, 2, n_tokens=9).build(InputSpec()).eval()
+    sharing = HardSharing().build(lambda: encoder, ["tags", "mood"])
+    heads = {"tags": nn.Linear(8, 3), "mood": nn.Linear(8, 2)}
+    model = MultiTaskNetwork(sharing, heads, reads={"tags": "positions"})
+    batch = {"tokens": torch.tensor([[3, 4, 5], [6, 0, 0]])}
+    hidden, outputs = encoder(batch), model(batch)
+    torch.testing.assert_close(outputs["tags"], heads["tags"](hidden))
+    torch.testing.assert_close(outputs["mood"][0], heads["mood"](hidden[0].mean(dim=0)))
+    torch.testing.assert_close(outputs["mood"][1], heads["mood"](hidden[1, 0]))
+    assert model.lengths(batch)["tags"].tolist() == [3, 1]
+    assert list(model.lengths(batch)) == ["tags"]
+
+
+def test_what_pools_for_a_task_is_its_own(recorder):
+    sharing = HardSharing().build(recorder, ["a", "b"])
+    heads = {"a": nn.Linear(4, 2), "b": nn.Linear(4, 3)}
+    model = MultiTaskNetwork(sharing, heads, pooling="attention", reads={"b": "positions"})
+    assert len(model.task_parameters("a")) == 2 + 3
+    assert len(model.task_parameters("b")) == 2
+    assert {id(p) for p in model.shared_parameters()} == {id(p) for p in sharing.parameters()}

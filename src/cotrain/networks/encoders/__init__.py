@@ -7,6 +7,7 @@ from cotrain.networks.encoders._log_mel_conv_net import LogMelConvNet
 from cotrain.networks.encoders._mlp import MLP
 from cotrain.networks.encoders._table_encoder import TableEncoder
 from cotrain.networks.encoders._transformer import Transformer
+from cotrain.networks.encoders._word_encoder import WordEncoder
 from cotrain.networks.encoders._wrap import Wrap
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "LogMelConvNet",
     "TableEncoder",
     "Transformer",
+    "WordEncoder",
     "Wrap",
 ]

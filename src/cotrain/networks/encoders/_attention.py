@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal, final
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cotrain.networks._positions import is_padding, mean_over_positions
-
-Pooling = Literal["mean", "first", "none"]
+from cotrain.networks._positions import MaskedStage
 
 
 @final
-class AttentionBlock(nn.Module):
-    """x + attention(norm(x)), then x + W₂ gelu(W₁ norm(x)); padding (zeros) is left alone."""
+class AttentionBlock(MaskedStage):
+    """x + attention(norm(x)), then x + W₂ gelu(W₁ norm(x)); padding is not attended to."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -29,22 +27,21 @@ class AttentionBlock(nn.Module):
         self.outer = nn.Linear(4 * width, width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        padding = is_padding(hidden)
-        hidden = hidden + self.dropout(self._attend(self.attention_norm(hidden), padding))
+    def forward(self, hidden: Any, mask: Tensor | None = None) -> Tensor:
+        hidden = hidden + self.dropout(self._attend(self.attention_norm(hidden), mask))
         inner = self.inner(self.norm(hidden))
-        hidden = hidden + self.dropout(self.outer(functional.gelu(inner)))
-        return hidden.masked_fill(padding.unsqueeze(-1), 0.0)
+        return hidden + self.dropout(self.outer(functional.gelu(inner)))
 
-    def _attend(self, hidden: Tensor, padding: Tensor) -> Tensor:
+    def _attend(self, hidden: Tensor, mask: Tensor | None) -> Tensor:
         batch, positions, width = hidden.shape
         projected = self.queries_keys_values(hidden).view(
             batch, positions, 3, self.heads, width // self.heads
         )
         queries, keys, values = projected.permute(2, 0, 3, 1, 4)
-        # Half the lowest number instead of -inf: a row of nothing but padding must not become NaN.
-        lowest = torch.finfo(hidden.dtype).min / 2
-        bias = torch.zeros_like(padding, dtype=hidden.dtype).masked_fill(padding, lowest)
+        bias = hidden.new_zeros(batch, positions)
+        if mask is not None:
+            # Half the lowest number instead of -inf: a row of nothing but padding must not become NaN.
+            bias = bias.masked_fill(~mask, torch.finfo(hidden.dtype).min / 2)
         attended = functional.scaled_dot_product_attention(
             queries,
             keys,
@@ -56,15 +53,12 @@ class AttentionBlock(nn.Module):
 
 
 @final
-class SequencePool(nn.Module):
-    """One vector from a sequence: the mean over its positions or the first of them, normalised."""
+class FirstPosition(nn.Module):
+    """The normalised vector of a sequence's first position, which has gathered the others."""
 
-    def __init__(self, width: int, pooling: Pooling) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.pooling = pooling
         self.norm = nn.LayerNorm(width)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        if self.pooling == "none":
-            return self.norm(hidden).masked_fill(is_padding(hidden).unsqueeze(-1), 0.0)
-        return self.norm(hidden[:, 0] if self.pooling == "first" else mean_over_positions(hidden))
+        return self.norm(hidden[:, 0])

@@ -9,8 +9,6 @@ from typing import final
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cotrain.networks._positions import mean_over_positions
-
 
 @final
 class ConvBlock(nn.Module):
@@ -35,23 +33,13 @@ class ConvBlock(nn.Module):
         return functional.silu(self.shortcut(hidden) + self.second_norm(self.second(inner)))
 
 
-@final
-class MeanPool(nn.Module):
-    """The mean over all positions."""
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        return mean_over_positions(hidden)
-
-
-def conv_stages(n_channels: int, channels: Sequence[int], blocks: int, pool: bool) -> list[nn.Module]:
+def conv_stages(n_channels: int, channels: Sequence[int], blocks: int) -> list[nn.Module]:
     """Return one stage per entry of `channels`; each but the first halves height and width."""
     stages: list[nn.Module] = []
     before = n_channels
     for i, width in enumerate(channels):
         layers: list[nn.Module] = [ConvBlock(before, width, stride=1 if i == 0 else 2)]
         layers += [ConvBlock(width, width, stride=1) for _ in range(blocks - 1)]
-        if pool and i == len(channels) - 1:
-            layers.append(MeanPool())
         stages.append(nn.Sequential(*layers))
         before = width
     return stages

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from cotrain._base import InputSpec, InvalidArgumentError
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least, row_shape
+from cotrain.networks._checks import check_at_least, refuse_lengths, row_shape
 from cotrain.networks.encoders._conv_blocks import conv_stages
 
 
 @final
 class ConvNet(Encoder):
-    """Residual 3×3 convolutions; each stage but the first halves height and width.
+    """Residual 3×3 convolutions that give a map; each stage but the first halves height and width.
 
     Source: He et al., "Deep Residual Learning for Image Recognition", 2015,
     https://arxiv.org/abs/1512.03385; with group instead of batch normalisation, so that a row's output
@@ -26,7 +26,6 @@ class ConvNet(Encoder):
         blocks: residual blocks a stage, ≥ 1.
         key: name of the input tensor [B, C, H, W].
         n_channels: C; `None`: read from the description of the inputs.
-        pool: whether to end with the mean over all positions, [B, D], instead of the map [B, D, H', W'].
 
     Raises:
         InvalidArgumentError: if a size is out of range, or the number of channels is not known.
@@ -35,7 +34,7 @@ class ConvNet(Encoder):
         >>> import torch
         >>> encoder = ConvNet(channels=(8, 16)).build(InputSpec(tensors={"image": (3, 12, 12)}))
         >>> encoder({"image": torch.zeros(5, 3, 12, 12)}).shape
-        torch.Size([5, 16])
+        torch.Size([5, 16, 6, 6])
     """
 
     def __init__(
@@ -45,7 +44,6 @@ class ConvNet(Encoder):
         blocks: int = 1,
         key: str = "image",
         n_channels: int | None = None,
-        pool: bool = True,
     ) -> None:
         super().__init__()
         if not channels:
@@ -57,18 +55,17 @@ class ConvNet(Encoder):
         self.blocks = blocks
         self.key = key
         self.n_channels = n_channels
-        self.pool = pool
         self.width = self.channels[-1]
 
     @property
     def keeps_positions(self) -> bool:
-        """Whether it ends without a mean over the positions."""
-        return not self.pool
+        """Yes: a vector for every position of its map."""
+        return True
 
     def build(self, spec: InputSpec) -> Self:
         """Make the convolutions for images of this many channels."""
         n_channels = row_shape(self, self.key, spec, 3)[0] if self.n_channels is None else self.n_channels
-        first, *rest = conv_stages(n_channels, self.channels, self.blocks, self.pool)
+        first, *rest = conv_stages(n_channels, self.channels, self.blocks)
         self.stages = nn.ModuleList([nn.Sequential(Take(self.key), first), *rest])
         self.widths = self.channels
         return self
@@ -76,11 +73,12 @@ class ConvNet(Encoder):
 
 @final
 class Take(nn.Module):
-    """Take one tensor from the inputs."""
+    """Take one tensor from the inputs, whose rows are of one size."""
 
     def __init__(self, key: str) -> None:
         super().__init__()
         self.key = key
 
     def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+        refuse_lengths(inputs, self.key)
         return inputs[self.key]

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from cotrain._base import InputSpec, InvalidArgumentError
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least, check_probability
-from cotrain.networks.encoders._attention import AttentionBlock, SequencePool
+from cotrain.networks._checks import check_at_least, check_probability, refuse_words
+from cotrain.networks._positions import Chain
+from cotrain.networks.encoders._attention import AttentionBlock, FirstPosition
 
 
 @final
@@ -54,10 +55,11 @@ class FTTransformer(Encoder):
 
     def build(self, spec: InputSpec) -> Self:
         """Make the tokens and blocks for a table of these columns."""
+        refuse_words(self, spec)
         blocks: list[nn.Module] = [
             AttentionBlock(self.width, self.heads, self.dropout) for _ in range(self.depth)
         ]
-        blocks[-1] = nn.Sequential(blocks[-1], SequencePool(self.width, "first"))
+        blocks[-1] = Chain(blocks[-1], FirstPosition(self.width))
         self.stages = nn.ModuleList([_ColumnTokens(spec, self.width), *blocks])
         self.widths = (self.width,) * (self.depth + 1)
         return self

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cotrain._base import InputSpec, require_extra
+from cotrain._base._ragged import LENGTHS
 from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least, row_shape
+from cotrain.networks._positions import mask_of_input
 from cotrain.networks.encoders._dense import Dense
 
 
@@ -30,7 +32,8 @@ class GraphEncoder(Encoder):
         width: D of every stage, ≥ 1.
         depth: number of fully connected layers, ≥ 0.
         convolutions: number of graph convolutions, ≥ 1.
-        nodes_key: name of the nodes' features [B, S, F]; an unused place holds zeros.
+        nodes_key: name of the nodes' features [B, S, F]. Which places are used is said by the lengths beside
+            them ("nodes:lengths"); without these an unused place holds zeros, in its edges too.
         adjacency_key: name of the edges' weights [B, S, S], symmetric.
         n_features: F; `None`: read from the description of the inputs.
 
@@ -102,7 +105,12 @@ class _GraphConvolutions(nn.Module):
 
     def forward(self, inputs: dict[str, Tensor]) -> Tensor:
         hidden, adjacency = inputs[self.nodes_key], inputs[self.adjacency_key]
-        real = (hidden != 0).any(dim=-1) | (adjacency != 0).any(dim=-1)
+        real = mask_of_input(inputs, self.nodes_key)
+        if real is None or f"{self.nodes_key}{LENGTHS}" not in inputs:
+            real = (hidden != 0).any(dim=-1) | (adjacency != 0).any(dim=-1)
+        else:
+            both = real.unsqueeze(1) & real.unsqueeze(2)
+            hidden, adjacency = hidden.where(real.unsqueeze(-1), 0.0), adjacency.where(both, 0.0)
         for layer in self.layers:
             hidden = functional.relu(layer(hidden, adjacency, real))
         weights = real.unsqueeze(-1).to(hidden.dtype)

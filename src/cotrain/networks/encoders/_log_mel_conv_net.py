@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from cotrain._base import InputSpec, InvalidArgumentError
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least
+from cotrain.networks._checks import check_at_least, refuse_lengths
 from cotrain.networks.encoders._conv_blocks import conv_stages
 
 
@@ -32,7 +32,6 @@ class LogMelConvNet(Encoder):
         window: samples in a frame, ≥ 2.
         hop: samples between frames, ≥ 1.
         n_mels: number of bands, ≥ 1.
-        pool: whether to end with the mean over all positions, [B, D].
 
     Raises:
         InvalidArgumentError: if a size is out of range, or there are more bands than the window resolves.
@@ -40,7 +39,7 @@ class LogMelConvNet(Encoder):
     Example:
         >>> encoder = LogMelConvNet(channels=(8, 16), sample_rate=8000).build(InputSpec())
         >>> encoder({"waveform": torch.zeros(2, 4000)}).shape
-        torch.Size([2, 16])
+        torch.Size([2, 16, 20, 13])
     """
 
     def __init__(
@@ -53,7 +52,6 @@ class LogMelConvNet(Encoder):
         window: int = 400,
         hop: int = 160,
         n_mels: int = 40,
-        pool: bool = True,
     ) -> None:
         super().__init__()
         if not channels:
@@ -73,18 +71,17 @@ class LogMelConvNet(Encoder):
         self.window = window
         self.hop = hop
         self.n_mels = n_mels
-        self.pool = pool
         self.width = self.channels[-1]
 
     @property
     def keeps_positions(self) -> bool:
-        """Whether it ends without a mean over the positions."""
-        return not self.pool
+        """Yes: a vector for every position of its map."""
+        return True
 
     def build(self, spec: InputSpec) -> Self:
         """Make the convolutions; sounds may have any length."""
         front = _LogMel(self.key, self.sample_rate, self.window, self.hop, self.n_mels)
-        first, *rest = conv_stages(1, self.channels, self.blocks, self.pool)
+        first, *rest = conv_stages(1, self.channels, self.blocks)
         self.stages = nn.ModuleList([nn.Sequential(front, first), *rest])
         self.widths = self.channels
         return self
@@ -106,6 +103,7 @@ class _LogMel(nn.Module):
         self.register_buffer("taper", torch.hann_window(window), persistent=False)
 
     def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+        refuse_lengths(inputs, self.key)
         samples = inputs[self.key].flatten(1)
         spectrum = torch.stft(
             samples, self.window, self.hop, window=self.taper, pad_mode="constant", return_complex=True

@@ -10,7 +10,13 @@ from torch import Tensor, nn
 
 from cotrain._base import InputSpec, InvalidArgumentError
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least, check_choice, check_probability, row_shape
+from cotrain.networks._checks import (
+    check_at_least,
+    check_choice,
+    check_probability,
+    refuse_lengths,
+    row_shape,
+)
 from cotrain.networks.encoders._dense import ACTIVATIONS, Activation, Dense
 
 
@@ -87,4 +93,5 @@ class Flatten(nn.Module):
         self.key = key
 
     def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+        refuse_lengths(inputs, self.key)
         return inputs[self.key].flatten(1)

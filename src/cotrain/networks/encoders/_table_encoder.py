@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cotrain._base import InputSpec, InvalidArgumentError
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least, check_probability
+from cotrain.networks._checks import check_at_least, check_probability, refuse_words
 from cotrain.networks.encoders._dense import Dense, ResidualBlock
 
 
@@ -70,7 +70,8 @@ class TableEncoder(Encoder):
 
     def build(self, spec: InputSpec) -> Self:
         """Make the parameters for a table of these sizes."""
-        inputs = _TableInputs(spec, self.embedding, self.bag_embedding, self.bag_dropout)
+        refuse_words(self, spec)
+        inputs = TableInputs(spec, self.embedding, self.bag_embedding, self.bag_dropout)
         first = Dense(inputs.width, self.width, "silu")
         blocks = [ResidualBlock(self.width, self.dropout) for _ in range(self.depth)]
         self.stages = nn.ModuleList([inputs, first, *blocks])
@@ -78,7 +79,7 @@ class TableEncoder(Encoder):
         return self
 
 
-class _TableInputs(nn.Module):
+class TableInputs(nn.Module):
     """Embed, and concatenate to one vector."""
 
     def __init__(self, spec: InputSpec, embedding: int, bag_embedding: int, dropout: float) -> None:

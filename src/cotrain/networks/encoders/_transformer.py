@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Self, final
+from typing import Any, Self, final
 
 from torch import Tensor, nn
 
 from cotrain._base import DataError, InputSpec, InvalidArgumentError, did_you_mean
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least, check_choice, check_probability
-from cotrain.networks.encoders._attention import AttentionBlock, Pooling, SequencePool
+from cotrain.networks._checks import check_at_least, check_probability
+from cotrain.networks._positions import Chain, MaskedStage, mask_of_input
+from cotrain.networks.encoders._attention import AttentionBlock
 
 
 @final
 class Transformer(Encoder):
     """Token and position embeddings, then blocks of self-attention with the norm before each part.
 
-    The first stage embeds, each further stage is a block. Padding (token 0) becomes a zero vector and stays
-    one, so that every later stage knows it; it is not attended to.
+    The first stage embeds, each further stage is a block, and a norm ends the last. Padding is not attended
+    to: what stands after a row's length ("tokens:lengths"), or without lengths every token 0.
 
     Source: Vaswani et al., "Attention Is All You Need", 2017, https://arxiv.org/abs/1706.03762; the norm
     before each part is from Xiong et al., 2020, https://arxiv.org/abs/2002.04745; the positions are learned.
@@ -26,8 +27,7 @@ class Transformer(Encoder):
         width: D of every stage, a multiple of `heads`.
         depth: number of blocks, ≥ 1.
         heads: attention heads, ≥ 1.
-        pooling: "mean" over the tokens or the "first" token, [B, D], or "none" for [B, S, D].
-        key: name of the input tensor, int64 [B, S], 0 = padding.
+        key: name of the input tensor, int64 [B, S]; the column of words "tokens" is "words:tokens".
         n_tokens: size of the vocabulary, padding included; `None`: read from the description of the inputs.
         max_length: longest S, ≥ 1.
         dropout: probability of dropping a unit, in [0, 1).
@@ -40,7 +40,7 @@ class Transformer(Encoder):
         >>> import torch
         >>> encoder = Transformer(width=16, depth=1, heads=2, n_tokens=100).build(InputSpec())
         >>> encoder({"tokens": torch.tensor([[5, 7, 0], [3, 2, 9]])}).shape
-        torch.Size([2, 16])
+        torch.Size([2, 3, 16])
     """
 
     def __init__(
@@ -49,7 +49,6 @@ class Transformer(Encoder):
         depth: int = 2,
         heads: int = 4,
         *,
-        pooling: Pooling = "mean",
         key: str = "tokens",
         n_tokens: int | None = None,
         max_length: int = 512,
@@ -58,7 +57,6 @@ class Transformer(Encoder):
         super().__init__()
         check_at_least(self, 1, width=width, depth=depth, heads=heads, max_length=max_length)
         check_probability(self, dropout=dropout)
-        check_choice(self, "pooling", pooling, ("mean", "first", "none"))
         if n_tokens is not None:
             check_at_least(self, 2, n_tokens=n_tokens)
         if width % heads:
@@ -68,7 +66,6 @@ class Transformer(Encoder):
         self.width = width
         self.depth = depth
         self.heads = heads
-        self.pooling: Pooling = pooling
         self.key = key
         self.n_tokens = n_tokens
         self.max_length = max_length
@@ -76,31 +73,32 @@ class Transformer(Encoder):
 
     @property
     def keeps_positions(self) -> bool:
-        """Whether it ends without a mean over the positions."""
-        return self.pooling == "none"
+        """Yes: a vector for every token."""
+        return True
 
     def build(self, spec: InputSpec) -> Self:
         """Make the embeddings and blocks for this vocabulary."""
         n_tokens = self.n_tokens
         if n_tokens is None:
-            if self.key not in spec.vocabularies:
+            known = {**spec.vocabularies, **spec.words}
+            if self.key not in known:
                 raise InvalidArgumentError(
                     f"Transformer(key={self.key!r}): the inputs describe no vocabulary of that name: "
-                    f"{did_you_mean(self.key, spec.vocabularies)}"
+                    f"{did_you_mean(self.key, known)}"
                 )
-            n_tokens = spec.vocabularies[self.key]
+            n_tokens = known[self.key]
         embedding = _Embedding(self.key, n_tokens, self.width, self.max_length, self.dropout)
         blocks: list[nn.Module] = [
             AttentionBlock(self.width, self.heads, self.dropout) for _ in range(self.depth)
         ]
-        blocks[-1] = nn.Sequential(blocks[-1], SequencePool(self.width, self.pooling))
+        blocks[-1] = Chain(blocks[-1], nn.LayerNorm(self.width))
         self.stages = nn.ModuleList([embedding, *blocks])
         self.widths = (self.width,) * (self.depth + 1)
         return self
 
 
-class _Embedding(nn.Module):
-    """Token plus position embeddings; zero where there is padding."""
+class _Embedding(MaskedStage):
+    """Token plus position embeddings."""
 
     def __init__(self, key: str, n_tokens: int, width: int, max_length: int, dropout: float) -> None:
         super().__init__()
@@ -109,13 +107,15 @@ class _Embedding(nn.Module):
         self.positions = nn.Embedding(max_length, width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
-        tokens = inputs[self.key]
+    def forward(self, hidden: Any, mask: Tensor | None = None) -> Tensor:
+        tokens = hidden[self.key]
         length, longest = tokens.shape[1], self.positions.num_embeddings
         if length > longest:
             raise DataError(
                 f"The input {self.key!r} has sequences of {length} tokens, but Transformer(max_length="
                 f"{longest}): cut the sequences or raise max_length."
             )
-        embedded = self.tokens(tokens) + self.positions.weight[:length]
-        return self.dropout(embedded).masked_fill((tokens == 0).unsqueeze(-1), 0.0)
+        return self.dropout(self.tokens(tokens) + self.positions.weight[:length])
+
+    def mask_after(self, before: Any) -> Tensor | None:
+        return mask_of_input(before, self.key)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import importlib
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, final
 
 import torch
@@ -12,8 +13,7 @@ from torch import Tensor, nn
 
 from cotrain._base import InputSpec, InvalidArgumentError, did_you_mean
 from cotrain.networks._base import Encoder
-from cotrain.networks.encoders._conv_blocks import MeanPool
-from cotrain.networks.encoders._conv_net import Take
+from cotrain.networks._positions import MaskedStage, mask_of_input, walk
 
 
 @final
@@ -23,6 +23,10 @@ class Wrap(Encoder):
     Each entry of `stages` names one submodule, or several that make one stage together. A submodule that
     returns a tuple, list or dict gives its first value. What the module does outside of the named
     submodules is left out: name them all, and compare the encoder's output with the module's once.
+
+    Rows of different length ("KEY:lengths" beside the input says so, or codes of 0 after their end) are told
+    to a submodule whose `forward` has an argument `src_key_padding_mask` or `attention_mask`, as those of
+    PyTorch and of transformers have; any other one must leave padding alone by itself.
 
     Every `build` copies the module, weights included, so that architectures that need several networks
     start each of them from the same (pretrained) weights. Experts that start equal stay equal: with
@@ -38,7 +42,6 @@ class Wrap(Encoder):
         widths: D after each stage; `None`: found by running one row of zeros through the stages, which
             needs the shape of a row of `key` in the description of the inputs. After `build` the
             attribute holds them.
-        pool: whether to end with the mean over the positions, [B, D].
         fresh: whether each copy draws new initial weights.
         arguments: what the class gets, where `module` is a name.
 
@@ -65,7 +68,6 @@ class Wrap(Encoder):
         *,
         key: str = "inputs",
         widths: Sequence[int] | None = None,
-        pool: bool = False,
         fresh: bool = False,
         arguments: Mapping[str, Any] | None = None,
     ) -> None:
@@ -89,7 +91,6 @@ class Wrap(Encoder):
             )
         self.key = key
         self.widths: Any = None if widths is None else tuple(widths)
-        self.pool = pool
         self.fresh = fresh
         self.arguments = None if arguments is None else dict(arguments)
 
@@ -103,6 +104,11 @@ class Wrap(Encoder):
         """The network with its own weights, never changed."""
         return self._original[1]
 
+    @property
+    def keeps_positions(self) -> bool:
+        """Yes, as far as can be known before it has run."""
+        return True
+
     def build(self, spec: InputSpec) -> Self:
         """Copy the module and cut the copy into stages."""
         network = copy.deepcopy(self.network)
@@ -112,11 +118,9 @@ class Wrap(Encoder):
                 if callable(reset):
                     reset()
         parts = dict(network.named_modules())
-        stages: list[nn.Module] = [_Chain([parts[name] for name in cut]) for cut in self._cuts]
-        stages[0] = nn.Sequential(Take(self.key), stages[0])
-        if self.pool:
-            stages[-1] = nn.Sequential(stages[-1], MeanPool())
-        self.stages = nn.ModuleList(stages)
+        keys = [self.key, *[None] * len(self._cuts)]
+        cuts = zip(self._cuts, keys, strict=False)
+        self.stages = nn.ModuleList(_WrappedStage([parts[name] for name in cut], key) for cut, key in cuts)
         self.widths = self._probe(spec) if self.widths is None else self.widths
         self.width = self.widths[-1]
         return self
@@ -130,12 +134,9 @@ class Wrap(Encoder):
         codes = self.key in spec.vocabularies
         row = torch.zeros(1, *spec.tensors[self.key], dtype=torch.long if codes else None)
         was_training = self.training
-        hidden: Any = {self.key: row}
-        widths: list[int] = []
         with torch.no_grad():
-            for stage in self.stages.eval():
-                hidden = stage(hidden)
-                widths.append(hidden.shape[1 if hidden.dim() == 4 else -1])
+            levels = [hidden for hidden, _ in walk(self.stages.eval(), {self.key: row})]
+        widths = [hidden.shape[1 if hidden.dim() == 4 else -1] for hidden in levels]
         self.stages.train(was_training)
         return tuple(widths)
 
@@ -163,17 +164,46 @@ def _make(name: str, arguments: Mapping[str, Any]) -> nn.Module:
         ) from error
 
 
-class _Chain(nn.Module):
+class _WrappedStage(MaskedStage):
     """Submodules one after the other, each giving its first value if it gives several."""
 
-    def __init__(self, parts: Sequence[nn.Module]) -> None:
+    def __init__(self, parts: Sequence[nn.Module], key: str | None) -> None:
         super().__init__()
         self.parts = nn.ModuleList(parts)
+        self.key = key
+        self._arguments = [_mask_argument(part) for part in parts]
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        for part in self.parts:
-            value: Any = part(hidden)
+    def forward(self, hidden: Any, mask: Tensor | None = None) -> Tensor:
+        if self.key is not None:
+            hidden, mask = hidden[self.key], self.mask_after(hidden)
+        for part, argument in zip(self.parts, self._arguments, strict=True):
+            told = {} if mask is None or not argument else {argument: _MASKS[argument](mask, hidden)}
+            value: Any = part(hidden, **told)
             if isinstance(value, dict):
                 value = next(iter(value.values()))
             hidden = value[0] if isinstance(value, tuple | list) else value
         return hidden
+
+    def mask_after(self, before: Any) -> Tensor | None:
+        return before if self.key is None or before is None else mask_of_input(before, self.key)
+
+
+def _mask_argument(part: nn.Module) -> str:
+    """Return the argument by which a module is told the padding; empty if it has none."""
+    parameters = inspect.signature(part.forward).parameters
+    return next((name for name in _MASKS if name in parameters), "")
+
+
+def _attention_mask(mask: Tensor, hidden: Tensor) -> Tensor:
+    """Return what transformers' models take beside codes, [B, S], or their layers, [B, 1, 1, S]."""
+    if not hidden.is_floating_point():
+        return mask.long()
+    lowest = torch.finfo(hidden.dtype).min
+    return torch.zeros_like(mask, dtype=hidden.dtype).masked_fill(~mask, lowest)[:, None, None]
+
+
+#: How the conventions say which positions there are.
+_MASKS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "src_key_padding_mask": lambda mask, hidden: ~mask,
+    "attention_mask": _attention_mask,
+}

@@ -101,10 +101,20 @@ class AdaTT(Sharing):
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return each task's fusion at the last level."""
         n_units = len(self.tasks) + (self.shared_experts > 0)
-        hidden = [self.trunk(inputs)] * n_units
-        for fusion in self.fusions:
-            hidden = fusion(hidden)
+        hidden, mask = [self.trunk(inputs)] * n_units, self.trunk.mask_after(inputs)
+        fusions: list[Any] = list(self.fusions)
+        for fusion in fusions:
+            hidden = fusion(hidden, mask)
+            mask = fusion.mask_after(mask)
         return dict(zip(self.tasks, hidden, strict=True))
+
+    def mask(self, inputs: dict[str, Tensor]) -> Tensor | None:
+        """Return the positions of the last level's fusions."""
+        mask = self.trunk.mask_after(inputs)
+        fusions: list[Any] = list(self.fusions)
+        for fusion in fusions:
+            mask = fusion.mask_after(mask)
+        return mask
 
     def widths(self) -> dict[str, int]:
         """Return the width of an expert of the last level for every task."""
@@ -146,15 +156,20 @@ class FusionLevel(nn.Module):
         self.natives = nn.ModuleList(NativeSum(size) for size in sizes[:n_fusions])
         self.units = UnitMeter(sum(sizes), width)
 
-    def forward(self, hidden: Sequence[Tensor]) -> list[Tensor]:
-        own = [bank(one) for bank, one in zip(self.banks, hidden, strict=True)]
+    def forward(self, hidden: Sequence[Tensor], mask: Tensor | None = None) -> list[Tensor]:
+        own = [bank(one, mask) for bank, one in zip(self.banks, hidden, strict=True)]
         experts = torch.cat(own)  # [E, B, ...]
-        self.units(experts)
+        self.units(experts, self.mask_after(mask))
         gates = [
-            gate(mean_over_positions(one)) for gate, one in zip(self.gates, hidden, strict=False)
+            gate(mean_over_positions(one, mask)) for gate, one in zip(self.gates, hidden, strict=False)
         ]  # U' × [B, E]
         fused = mix(gates, experts)
         return [fused[u] + native(own[u]) for u, native in enumerate(self.natives)]
+
+    def mask_after(self, before: Tensor | None) -> Tensor | None:
+        """Return the positions of what the experts give."""
+        first: Any = self.banks[0]
+        return first.mask_after(before)
 
     def level(self, tasks: Sequence[str]) -> Level:
         """Return what was counted of the tasks' gates."""

@@ -12,7 +12,7 @@ from torch.nn import functional
 from cotrain._base import InvalidArgumentError, did_you_mean
 from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least
-from cotrain.networks._positions import PositionwiseLinear, fit_positions
+from cotrain.networks._positions import Chain, PositionwiseLinear, fit_positions, mask_after
 from cotrain.networks.sharing._base import Sharing
 from cotrain.networks.sharing._encoder_split import EncoderSplit
 
@@ -67,18 +67,22 @@ class AITM(Sharing):
         parts = EncoderSplit(self, make_encoder, self.shared_stages)
         self._order = self.tasks if self.chain is None else self.chain
         self.trunk = parts.trunk
-        self.towers = nn.ModuleList(nn.Sequential(*chain) for chain in parts.chains(len(tasks)))
+        self.towers = nn.ModuleList(Chain(*chain) for chain in parts.chains(len(tasks)))
         self._width = parts.widths[-1]
         self.transfers = nn.ModuleList(_Transfer(self._width) for _ in self._order[1:])
         return self
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return each task's representation."""
-        hidden = self.trunk(inputs)
-        given = {task: tower(hidden) for task, tower in zip(self.tasks, self.towers, strict=True)}
+        hidden, mask = self.trunk(inputs), self.trunk.mask_after(inputs)
+        given = {task: tower(hidden, mask) for task, tower in zip(self.tasks, self.towers, strict=True)}
         for before, task, transfer in zip(self._order, self._order[1:], self.transfers, strict=False):
             given[task] = transfer(given[before], given[task])
         return given
+
+    def mask(self, inputs: dict[str, Tensor]) -> Tensor | None:
+        """Return the positions of what the towers give."""
+        return mask_after(self.towers[0], self.trunk.mask_after(inputs))
 
     def widths(self) -> dict[str, int]:
         """Return the width of a tower for every task."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cotrain.networks._base import Encoder
+from cotrain.networks._positions import MaskedStage
 from cotrain.networks.sharing._gate_statistics import Health, Meter
 
 
@@ -57,7 +58,22 @@ class Sharing(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return each task's representation."""
+        """Return each task's representation: [B, D], a sequence [B, S, D] or a map [B, D, H, W]."""
+
+    def mask(self, inputs: dict[str, Tensor]) -> Tensor | None:
+        """Return the positions of the representations, bool [B, S], True where there is one; `None`: all.
+
+        Default: those of the first encoder that is found in here.
+        """
+        encoders = (module for module in self.modules() if isinstance(module, Encoder))
+        encoder = next(encoders, None)
+        return None if encoder is None else encoder.mask(inputs)
+
+    @final
+    def spans(self, inputs: dict[str, Tensor]) -> dict[str, slice]:
+        """Return where among the positions each column of words stands; empty where they are of one thing."""
+        stages = (module for module in self.modules() if isinstance(module, MaskedStage))
+        return next((spans for stage in stages if (spans := stage.spans(inputs))), {})
 
     @abstractmethod
     def widths(self) -> dict[str, int]:
@@ -99,6 +115,10 @@ class Sharing(nn.Module, ABC):
     def refine(self, task: str, representation: Tensor, outputs: Mapping[str, Tensor]) -> Tensor:
         """Return what the task's head reads, given the outputs of the tasks before it; default: as it is."""
         return representation
+
+    def refined_by(self, task: str) -> tuple[str, ...]:
+        """Return the tasks whose outputs `refine` reads for this one; default none."""
+        return ()
 
     @final
     def health_state(self) -> dict[str, Tensor]:

@@ -78,28 +78,36 @@ class ExtractionLevel(nn.Module):
         self.shared_gate = None if last else Gate(gate_width, n_shared + sum(n_own), gate_dropout)
         self.units = UnitMeter(n_shared + sum(n_own), width)
 
-    def forward(self, hidden: Sequence[Tensor], shared: Tensor) -> tuple[list[Tensor], Tensor]:
+    def forward(
+        self, hidden: Sequence[Tensor], shared: Tensor, mask: Tensor | None = None
+    ) -> tuple[list[Tensor], Tensor]:
         """Map the tasks' representations and the shared one to the next level's.
 
         Args:
             hidden: K representations [B, ...].
             shared: [B, ...].
+            mask: of the positions of all of them, [B, S]; `None`: all.
         """
-        own = [bank(one) for bank, one in zip(self.own_banks, hidden, strict=True)]  # K × [Ek, B, ...]
-        common = self.shared_bank(shared)  # [Es, B, ...]
+        own = [bank(one, mask) for bank, one in zip(self.own_banks, hidden, strict=True)]  # K × [Ek, B, ...]
+        common = self.shared_bank(shared, mask)  # [Es, B, ...]
         if self.units.counting:
-            self.units(torch.cat([part[:, :32].detach() for part in (common, *own)]))
+            watched = torch.cat([part[:, :32].detach() for part in (common, *own)])
+            self.units(watched, self.mask_after(mask))
         gates = [
-            gate(mean_over_positions(one)) for gate, one in zip(self.gates, hidden, strict=True)
+            gate(mean_over_positions(one, mask)) for gate, one in zip(self.gates, hidden, strict=True)
         ]  # K × [B, Es + Ek]
         from_shared = mix([gate[:, : self.n_shared] for gate in gates], common)
         mixed = [from_shared[k] + mix([gate[:, self.n_shared :]], own[k])[0] for k, gate in enumerate(gates)]
         if self.shared_gate is None:
             return mixed, shared
         parts = [common, *own]
-        gate = self.shared_gate(mean_over_positions(shared)).split([len(part) for part in parts], dim=1)
+        gate = self.shared_gate(mean_over_positions(shared, mask)).split([len(part) for part in parts], dim=1)
         sums = [mix([weights], part)[0] for weights, part in zip(gate, parts, strict=True)]
         return mixed, torch.stack(sums).sum(dim=0)
+
+    def mask_after(self, before: Tensor | None) -> Tensor | None:
+        """Return the positions of what the level gives."""
+        return self.shared_bank.mask_after(before)
 
     def task_modules(self, index: int) -> list[nn.Module]:
         """Return the experts and the gate of one task."""

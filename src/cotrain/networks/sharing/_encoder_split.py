@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import final
+from typing import Any, final
 
 from torch import Tensor, nn
 
 from cotrain._base import InvalidArgumentError
 from cotrain.networks._base import Encoder
+from cotrain.networks._positions import Chain, MaskedStage, mask_after, walk
 from cotrain.networks._stacking import stack_stages
 
 
@@ -40,7 +41,7 @@ class EncoderSplit:
                 f"({shared_stages} shared and {needed} after them), and {type(first).__name__} has "
                 f"{n_stages}: give the encoder more stages or share fewer."
             )
-        self.trunk = nn.Sequential(*first.stages[:shared_stages])
+        self.trunk = Chain(*first.stages[:shared_stages])
         #: Width of what the chains read (0 if they read the inputs themselves).
         self.trunk_width = first.widths[shared_stages - 1] if shared_stages else 0
         #: Width after each stage of a chain.
@@ -71,15 +72,17 @@ def even_groups(n_stages: int, n_groups: int) -> list[slice]:
 
 
 @final
-class ExpertBank(nn.Module):
+class ExpertBank(MaskedStage):
     """E chains of stages side by side over one input: [B, ...] -> [E, B, ...], batched where they can be."""
 
     def __init__(self, chains: Sequence[Sequence[nn.Module]]) -> None:
         super().__init__()
         self.stages = nn.ModuleList(stack_stages(copies) for copies in zip(*chains, strict=True))
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        hidden = hidden.unsqueeze(0)
+    def forward(self, hidden: Any, mask: Tensor | None = None) -> Tensor:
+        return [experts for experts, _ in walk(self.stages, hidden.unsqueeze(0), mask)][-1]
+
+    def mask_after(self, before: Any) -> Any:
         for stage in self.stages:
-            hidden = stage(hidden)
-        return hidden
+            before = mask_after(stage, before)
+        return before

@@ -76,11 +76,21 @@ class Extraction(Sharing):
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return each task's mixture at the last level."""
-        shared = self.trunk(inputs)
+        shared, mask = self.trunk(inputs), self.trunk.mask_after(inputs)
         hidden = [shared] * len(self.tasks)
-        for extraction in self.extractions:
-            hidden, shared = extraction(hidden, shared)
+        extractions: list[Any] = list(self.extractions)
+        for extraction in extractions:
+            hidden, shared = extraction(hidden, shared, mask)
+            mask = extraction.mask_after(mask)
         return dict(zip(self.tasks, hidden, strict=True))
+
+    def mask(self, inputs: dict[str, Tensor]) -> Tensor | None:
+        """Return the positions of the last level's mixtures."""
+        mask = self.trunk.mask_after(inputs)
+        extractions: list[Any] = list(self.extractions)
+        for extraction in extractions:
+            mask = extraction.mask_after(mask)
+        return mask
 
     def widths(self) -> dict[str, int]:
         """Return the width of an expert of the last level for every task."""

@@ -102,7 +102,10 @@ class GateMeter(Meter):
 
 @final
 class UnitMeter(Meter):
-    """Keeps the least and largest output of every unit of experts [E, B, ...], on a few rows a batch."""
+    """Keeps the least and largest output of every unit of experts [E, B, ...], on a few rows a batch.
+
+    Padding, where the mask [B, S] is False, does not count.
+    """
 
     least: Tensor
     largest: Tensor
@@ -112,15 +115,20 @@ class UnitMeter(Meter):
         self.register_buffer("least", torch.full((n_experts, width), float("inf")), persistent=False)
         self.register_buffer("largest", torch.full((n_experts, width), float("-inf")), persistent=False)
 
-    def forward(self, experts: Tensor) -> None:
+    def forward(self, experts: Tensor, mask: Tensor | None = None) -> None:
         if self.counting:
             with torch.no_grad():
                 watched = experts[:, :_WATCHED_ROWS]
                 # Maps [E, B, D, H, W] have their width in front of the positions.
                 watched = watched.movedim(2, -1) if watched.dim() == 5 else watched
                 flat = watched.reshape(watched.shape[0], -1, watched.shape[-1])
-                self.least.copy_(torch.minimum(self.least, flat.amin(dim=1)))
-                self.largest.copy_(torch.maximum(self.largest, flat.amax(dim=1)))
+                least, largest = flat, flat
+                if mask is not None and watched.dim() == 4:
+                    padding = ~mask[:_WATCHED_ROWS].reshape(1, -1, 1)
+                    least = flat.masked_fill(padding, float("inf"))
+                    largest = flat.masked_fill(padding, float("-inf"))
+                self.least.copy_(torch.minimum(self.least, least.amin(dim=1)))
+                self.largest.copy_(torch.maximum(self.largest, largest.amax(dim=1)))
 
     def reset(self) -> None:
         self.least.fill_(float("inf"))

@@ -47,12 +47,16 @@ class GatedExperts(Sharing):
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return each task's mixture of the experts."""
-        hidden = self.trunk(inputs)
-        experts = self.bank(hidden)  # [E, B, ...]
-        self.units(experts)
-        vector = mean_over_positions(hidden)
+        hidden, mask = self.trunk(inputs), self.trunk.mask_after(inputs)
+        experts = self.bank(hidden, mask)  # [E, B, ...]
+        self.units(experts, self.bank.mask_after(mask))
+        vector = mean_over_positions(hidden, mask)
         gates = [gate(vector) for gate in self.gates]  # K × [B, E]
         return dict(zip(self.tasks, mix(gates, experts), strict=True))
+
+    def mask(self, inputs: dict[str, Tensor]) -> Tensor | None:
+        """Return the positions of what the experts give."""
+        return self.bank.mask_after(self.trunk.mask_after(inputs))
 
     def widths(self) -> dict[str, int]:
         """Return the width of an expert for every task."""

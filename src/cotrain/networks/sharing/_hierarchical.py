@@ -13,7 +13,7 @@ from torch.nn import functional
 from cotrain._base import InvalidArgumentError, did_you_mean
 from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least, check_choice
-from cotrain.networks._positions import PositionwiseLinear, concatenate, fit_positions
+from cotrain.networks._positions import PositionwiseLinear, concatenate, fit_positions, walk
 from cotrain.networks.sharing._base import Sharing
 
 
@@ -124,12 +124,11 @@ class Hierarchical(Sharing):
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return each task's representation."""
-        features: list[Tensor] = []
-        hidden = inputs
-        for stage in self.encoder.stages:
-            hidden = stage(hidden)
-            features.append(hidden)
-        read = {task: fit_positions(features[s], features[-1]) for task, s in self.stage_of.items()}
+        features = list(walk(self.encoder.stages, inputs))
+        last = features[-1][0]
+        read = {
+            task: fit_positions(features[s][0], last, features[s][1]) for task, s in self.stage_of.items()
+        }
         if self.lower != "representations":
             return read
         given: dict[str, Tensor] = {}
@@ -156,6 +155,10 @@ class Hierarchical(Sharing):
         for k, width in list(enumerate(self._widths.values()))[1:]:
             layers.append(PositionwiseLinear(width + sum(sizes[:k]), width))
         self.layers = nn.ModuleList(layers)
+
+    def refined_by(self, task: str) -> tuple[str, ...]:
+        """Return the tasks before this one, if their predictions are read."""
+        return self.tasks[: self.tasks.index(task)] if self.lower == "predictions" else ()
 
     def refine(self, task: str, representation: Tensor, outputs: Mapping[str, Tensor]) -> Tensor:
         """Return the representation joined with the predictions of the tasks before, if those are read."""

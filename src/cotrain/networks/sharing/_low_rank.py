@@ -13,13 +13,14 @@ from torch.func import functional_call
 from cotrain._base import InvalidArgumentError
 from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least
+from cotrain.networks._positions import Chain
 from cotrain.networks.sharing._base import Sharing
 from cotrain.networks.sharing._encoder_split import EncoderSplit
 
 
 @final
 class LowRank(Sharing):
-    """A shared encoder whose linear and convolution layers each task changes by a matrix of low rank.
+    """A shared encoder whose weight matrices and kernels each task changes by a matrix of low rank.
 
     Wₖ = W + (α / r) Bₖ Aₖ,  Aₖ of size r × inputs, Bₖ of size outputs × r and 0 at first
 
@@ -37,7 +38,7 @@ class LowRank(Sharing):
 
     Raises:
         InvalidArgumentError: if an option is out of range; in `build`, if the encoder has too few stages, or
-            no linear or convolution layer in them.
+            no weight matrix or kernel in them.
 
     Example:
         >>> from cotrain.networks import InputSpec
@@ -66,15 +67,17 @@ class LowRank(Sharing):
         parts = EncoderSplit(self, make_encoder, self.shared_stages)
         self.tasks = tuple(tasks)
         self.trunk = parts.trunk
-        self.rest = nn.Sequential(*parts.chains(1)[0])
+        self.rest = Chain(*parts.chains(1)[0])
         self._adapted = [
-            f"{name}.weight"
+            f"{name}.{weight}"
             for name, module in self.rest.named_modules()
-            if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d)
+            if not isinstance(module, nn.Embedding | nn.EmbeddingBag)
+            for weight, parameter in module.named_parameters(recurse=False)
+            if "weight" in weight and parameter.dim() > 1
         ]
         if not self._adapted:
             raise InvalidArgumentError(
-                "LowRank found no linear or convolution layer in the encoder's stages from number "
+                "LowRank found no weight matrix or kernel in the encoder's stages from number "
                 f"{self.shared_stages} on: lower shared_stages or take another encoder."
             )
         weights = dict(self.rest.named_parameters())
@@ -90,7 +93,7 @@ class LowRank(Sharing):
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return what the encoder with each task's adapters gives."""
-        hidden = self.trunk(inputs)
+        hidden, mask = self.trunk(inputs), self.trunk.mask_after(inputs)
         weights = dict(self.rest.named_parameters())
         given: dict[str, Tensor] = {}
         for k, task in enumerate(self.tasks):
@@ -98,8 +101,12 @@ class LowRank(Sharing):
             changed = {
                 name: adapter(weights[name]) for name, adapter in zip(self._adapted, adapters, strict=True)
             }
-            given[task] = functional_call(self.rest, changed, (hidden,))
+            given[task] = functional_call(self.rest, changed, (hidden, mask if len(self.trunk) else None))
         return given
+
+    def mask(self, inputs: dict[str, Tensor]) -> Tensor | None:
+        """Return the positions of what the last stage gives."""
+        return self.rest.mask_after(self.trunk.mask_after(inputs))
 
     def widths(self) -> dict[str, int]:
         """Return the encoder's width for every task."""

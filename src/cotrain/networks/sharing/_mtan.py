@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least
-from cotrain.networks._positions import PositionwiseLinear, concatenate, fit_positions
+from cotrain.networks._positions import PositionwiseLinear, concatenate, fit_positions, mask_after, walk
 from cotrain.networks.sharing._base import Sharing
 from cotrain.networks.sharing._encoder_split import EncoderSplit
 
@@ -71,20 +71,26 @@ class MTAN(Sharing):
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return each task's masked features of the last stage."""
-        hidden = self.trunk(inputs)
-        features: list[Tensor] = []
-        for stage in self.stages:
-            hidden = stage(hidden)
-            features.append(hidden)
-        given: dict[str, Tensor] = {}
+        return {task: levels[-1] for task, levels in self._levels(inputs).items()}
+
+    def _levels(self, inputs: dict[str, Tensor]) -> dict[str, list[Tensor]]:
+        features = list(walk(self.stages, self.trunk(inputs), self.trunk.mask_after(inputs)))
+        below = [None, *(positions for _, positions in features)]
+        given: dict[str, list[Tensor]] = {}
         per_task: list[Any] = list(self.masks)
         for task, masks in zip(self.tasks, per_task, strict=True):
-            kept: Tensor | None = None
-            for mask, shared in zip(masks, features, strict=True):
-                kept = mask(shared, kept)
-            if kept is not None:
-                given[task] = kept
+            levels: list[Tensor] = []
+            for mask, (shared, _), positions in zip(masks, features, below, strict=False):
+                levels.append(mask(shared, levels[-1] if levels else None, positions))
+            given[task] = levels
         return given
+
+    def mask(self, inputs: dict[str, Tensor]) -> Tensor | None:
+        """Return the positions of the last stage."""
+        before = self.trunk.mask_after(inputs)
+        for stage in self.stages:
+            before = mask_after(stage, before)
+        return before
 
     def widths(self) -> dict[str, int]:
         """Return the encoder's width for every task."""
@@ -103,9 +109,9 @@ class _Mask(nn.Module):
         self.inner = PositionwiseLinear(2 * width if below else width, inner)
         self.outer = PositionwiseLinear(inner, width)
 
-    def forward(self, shared: Tensor, kept: Tensor | None) -> Tensor:
+    def forward(self, shared: Tensor, kept: Tensor | None, positions: Tensor | None) -> Tensor:
         read = shared
         if self.transfer is not None and kept is not None:
             carried = functional.relu(self.transfer(kept))
-            read = concatenate([shared, fit_positions(carried, shared)])
+            read = concatenate([shared, fit_positions(carried, shared, positions)])
         return torch.sigmoid(self.outer(functional.relu(self.inner(read)))) * shared

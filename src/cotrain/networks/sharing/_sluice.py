@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Self, final
+from typing import Any, Self, final
 
 import torch
 from torch import Tensor, nn
@@ -97,16 +97,24 @@ class Sluice(Sharing):
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return each task's mixture of its layers."""
-        layers = self.columns(inputs, self.units)
+        layers, masks = self.columns(inputs, self.units), self.columns.masks(inputs)
         if self.orthogonality > 0 and self.training and not exporting():
-            overlaps = [_overlap(layer, self.subspaces) for layer in layers]
+            overlaps = [
+                _overlap(layer, self.subspaces, mask) for layer, mask in zip(layers, masks, strict=True)
+            ]
             self._penalty.value = torch.stack(overlaps).sum()
-        chosen = [fit_positions_of_tasks(layers[i], layers[-1]) for i in self._mixed] or [layers[-1]]
+        chosen = [fit_positions_of_tasks(layers[i], layers[-1], masks[i]) for i in self._mixed] or [
+            layers[-1]
+        ]
         stacked = torch.stack(chosen)  # [L, K, B, ...]
         return {
             task: mixture(stacked[:, k])
             for k, (task, mixture) in enumerate(zip(self.tasks, self.layers, strict=True))
         }
+
+    def mask(self, inputs: dict[str, Tensor]) -> Tensor | None:
+        """Return the positions of the last layer."""
+        return self.columns.masks(inputs)[-1]
 
     def widths(self) -> dict[str, int]:
         """Return the width of a column for every task."""
@@ -121,20 +129,24 @@ class Sluice(Sharing):
         return self.orthogonality * self._penalty.value
 
 
-def fit_positions_of_tasks(hidden: Tensor, like: Tensor) -> Tensor:
+def fit_positions_of_tasks(hidden: Tensor, like: Tensor, mask: Tensor | None = None) -> Tensor:
     """Give [K, B, ...] the positions of another, see `fit_positions`."""
     if hidden.shape[2:] == like.shape[2:]:
         return hidden
-    return torch.stack([fit_positions(one, other) for one, other in zip(hidden, like, strict=True)])
+    return torch.stack([fit_positions(one, other, mask) for one, other in zip(hidden, like, strict=True)])
 
 
-def _overlap(hidden: Tensor, subspaces: int) -> Tensor:
-    """Return Σₖ Σ_{a<b} ‖H_{k,a}ᵀ H_{k,b}‖² / B² for [K, B, D, ...]; positions count as rows."""
+def _overlap(hidden: Tensor, subspaces: int, mask: Tensor | None = None) -> Tensor:
+    """Return Σₖ Σ_{a<b} ‖H_{k,a}ᵀ H_{k,b}‖² / B² for [K, B, D, ...]; real positions count as rows."""
     last = hidden.movedim(2, -1) if hidden.dim() == 5 else hidden
     rows = last.flatten(1, -2) if last.dim() > 3 else last  # [K, B, D]
+    n_rows: Any = rows.shape[1]
+    if mask is not None and hidden.dim() == 4:
+        real = mask.flatten()
+        rows, n_rows = rows.where(real[:, None], 0.0), real.sum().clamp(min=1)
     parts = rows.unflatten(-1, (subspaces, -1))  # [K, B, G, D / G]
     products = torch.einsum("kbgd,kbhe->kghde", parts, parts)
-    squares = products.square().sum(dim=(-1, -2)) / rows.shape[1] ** 2  # [K, G, G]
+    squares = products.square().sum(dim=(-1, -2)) / n_rows**2  # [K, G, G]
     return squares.triu(diagonal=1).sum()
 
 

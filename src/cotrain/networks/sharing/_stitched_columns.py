@@ -57,6 +57,10 @@ class StitchedColumns(Sharing):
         """Return what the last unit gives each task."""
         return dict(zip(self.tasks, self.columns(inputs, self.units)[-1], strict=True))
 
+    def mask(self, inputs: dict[str, Tensor]) -> Tensor | None:
+        """Return the positions of what the last unit gives."""
+        return self.columns.masks(inputs)[-1]
+
     def widths(self) -> dict[str, int]:
         """Return the width of a column for every task."""
         return dict.fromkeys(self.tasks, self._width)

@@ -5,11 +5,12 @@ Shapes: K tasks, B batch, D width. What passes between the stages is [K, B, ...]
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 
+from cotrain.networks._positions import mask_after, run_stage
 from cotrain.networks._stacking import stack_stages
 from cotrain.networks.sharing._encoder_split import EncoderSplit
 
@@ -30,12 +31,26 @@ class TaskColumns(nn.Module):
     def forward(self, inputs: dict[str, Tensor], units: nn.ModuleList) -> list[Tensor]:
         """Run the stages with a unit [K, B, ...] -> [K, B, ...] after each; return what each unit gave."""
         given: list[Tensor] = []
+        masks = self.masks(inputs)
         if self.first is None:
             hidden = self.trunk(inputs).unsqueeze(0)
         else:
-            hidden = units[0](torch.stack([stage(inputs) for stage in self.first]))
+            hidden = units[0](torch.stack([run_stage(stage, inputs, None) for stage in self.first]))
             given.append(hidden)
-        for stage in self.stages:
-            hidden = units[len(given)](stage(hidden))
+        before = masks if self.first is not None else [self.trunk.mask_after(inputs), *masks]
+        for stage, mask in zip(self.stages, before, strict=False):
+            hidden = units[len(given)](run_stage(stage, hidden, mask))
             given.append(hidden)
         return given
+
+    def masks(self, inputs: dict[str, Tensor]) -> list[Tensor | None]:
+        """Return the mask of the positions after each of the stages that have units."""
+        masks: list[Any] = []
+        before = self.trunk.mask_after(inputs)
+        if self.first is not None:
+            masks.append(mask_after(self.first[0], inputs))
+            before = masks[0]
+        for stage in self.stages:
+            before = mask_after(stage, before)
+            masks.append(before)
+        return masks

@@ -1,9 +1,8 @@
 import math
 
-import pytest
 import torch
 
-from cotrain.networks.encoders._attention import AttentionBlock, SequencePool
+from cotrain.networks.encoders._attention import AttentionBlock, FirstPosition
 
 
 def test_attention_is_its_formula():
@@ -18,27 +17,22 @@ def test_attention_is_its_formula():
     torch.testing.assert_close(block(x), expected)
 
 
-def test_padding_changes_nothing_and_stays_padding():
+def test_padding_changes_nothing_whatever_it_holds_and_a_zero_that_is_none_counts():
     block, x = AttentionBlock(6, 2, dropout=0.0).eval(), torch.randn(2, 3, 6)
-    padded = torch.cat([x, torch.zeros(2, 5, 6)], dim=1)
-    torch.testing.assert_close(block(padded)[:, :3], block(x))
-    assert not block(padded)[:, 3:].any()
+    x[0, 1] = 0
+    padded = torch.cat([x, torch.randn(2, 5, 6)], dim=1)
+    mask = torch.arange(8).expand(2, 8) < 3
+    torch.testing.assert_close(block(padded, mask)[:, :3], block(x))
+    without = torch.tensor([[True, False, True], [True, True, True]])
+    assert not torch.allclose(block(x, without)[0, 0], block(x)[0, 0])
 
 
 def test_a_row_of_nothing_but_padding_is_finite():
     block = AttentionBlock(6, 2, dropout=0.0)
-    assert bool(torch.isfinite(block(torch.zeros(2, 3, 6))).all())
+    given = block(torch.zeros(2, 3, 6), torch.zeros(2, 3, dtype=torch.bool))
+    assert bool(torch.isfinite(given).all())
 
 
-@pytest.mark.parametrize("pooling", ["mean", "first", "none"])
-def test_pooling_gives_a_vector_or_the_sequence(pooling):
-    pool, x = SequencePool(6, pooling), torch.randn(2, 4, 6)
-    x[0, 2:] = 0
-    found = pool(x)
-    if pooling == "mean":
-        torch.testing.assert_close(found[0], pool.norm(x[0, :2].mean(dim=0)))
-    elif pooling == "first":
-        torch.testing.assert_close(found, pool.norm(x[:, 0]))
-    else:
-        torch.testing.assert_close(found[1], pool.norm(x[1]))
-        assert not found[0, 2:].any()
+def test_the_first_position_is_normalised():
+    first, x = FirstPosition(6), torch.randn(2, 4, 6)
+    torch.testing.assert_close(first(x), torch.nn.functional.layer_norm(x[:, 0], (6,)))

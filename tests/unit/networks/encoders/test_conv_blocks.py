@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from cotrain.networks.encoders._conv_blocks import ConvBlock, MeanPool, conv_stages
+from cotrain.networks.encoders._conv_blocks import ConvBlock, conv_stages
 
 
 def test_a_block_adds_to_what_it_reads_where_sizes_stay():
@@ -17,13 +17,11 @@ def test_a_row_does_not_see_the_other_rows():
     torch.testing.assert_close(block(x)[2:3], block(x[2:3]), rtol=1e-4, atol=1e-5)
 
 
-def test_every_stage_but_the_first_halves_the_map_and_the_last_may_pool():
-    stages = conv_stages(3, (4, 8, 8), blocks=2, pool=True)
+def test_every_stage_but_the_first_halves_the_map():
+    stages = conv_stages(3, (4, 8, 8), blocks=2)
     x, shapes = torch.randn(2, 3, 16, 16), []
     for stage in stages:
         x = stage(x)
         shapes.append(tuple(x.shape[1:]))
-    assert shapes == [(4, 16, 16), (8, 8, 8), (8,)]
+    assert shapes == [(4, 16, 16), (8, 8, 8), (8, 4, 4)]
     assert [sum(isinstance(layer, ConvBlock) for layer in stage) for stage in stages] == [2, 2, 2]
-    assert isinstance(stages[-1][-1], MeanPool)
-    assert not isinstance(conv_stages(3, (4, 8), blocks=1, pool=False)[-1][-1], MeanPool)

@@ -2,13 +2,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError
 from cotrain.networks import ConvNet, InputSpec
 
 
 def test_equals_its_equations():
     torch.manual_seed(0)
-    encoder = ConvNet((4, 8), n_channels=3, pool=False).build(InputSpec())
+    encoder = ConvNet((4, 8), n_channels=3).build(InputSpec())
     image = torch.randn(2, 3, 8, 8)
     hidden = image
     for number, stage in enumerate(encoder.stages):
@@ -29,14 +29,10 @@ def test_equals_its_equations():
     torch.testing.assert_close(encoder({"image": image}), hidden, rtol=0, atol=1e-6)
 
 
-def test_pooling_is_the_mean_of_the_map():
-    torch.manual_seed(0)
-    inputs = {"image": torch.randn(2, 1, 7, 9)}
-    with torch.random.fork_rng():
-        pooled = ConvNet((4,), n_channels=1).build(InputSpec())
-    plain = ConvNet((4,), n_channels=1, pool=False).build(InputSpec())
-    plain.load_state_dict(pooled.state_dict())
-    torch.testing.assert_close(pooled(inputs), plain(inputs).mean(dim=(2, 3)))
+def test_pictures_of_different_sizes_are_refused():
+    encoder = ConvNet((4,), n_channels=1).build(InputSpec())
+    with pytest.raises(DataError, match="rows of the input 'image' have different lengths"):
+        encoder({"image": torch.randn(2, 1, 7, 9), "image:lengths": torch.tensor([7, 3])})
 
 
 def test_bad_options():

@@ -88,10 +88,25 @@ def test_a_transformers_network():
     stages = ["embeddings", "encoder.layer.0", "encoder.layer.1"]
     encoder = Wrap(network, stages, key="tokens").build(spec).eval()
     assert encoder.widths == (8, 8, 8)
-    tokens = torch.randint(30, (2, 6))
-    torch.testing.assert_close(encoder({"tokens": tokens}), network(tokens).last_hidden_state)
-    pooled = Wrap(network, stages, key="tokens", pool=True).build(spec).eval()
-    assert pooled({"tokens": tokens}).shape == (2, 8)
+    tokens = torch.randint(1, 30, (2, 6))
+    tokens[1, 4:] = 0
+    real = (tokens != 0).long()
+    expected = network(tokens, attention_mask=real).last_hidden_state
+    torch.testing.assert_close(encoder({"tokens": tokens})[real > 0], expected[real > 0])
+    whole = Wrap(network, key="tokens", widths=[8]).build(spec).eval()
+    torch.testing.assert_close(whole({"tokens": tokens}), expected)
+
+
+def test_layers_of_torch_are_told_the_padding():
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    encoder = Wrap(nn.Sequential(nn.Embedding(9, 8), layer), ["0", "1"], key="tokens", widths=(8, 8))
+    encoder = encoder.build(InputSpec()).eval()
+    short, long = torch.tensor([[3, 5, 7]]), torch.tensor([[3, 5, 7, 4, 4]])
+    lengths = torch.tensor([3])
+    given = encoder({"tokens": long, "tokens:lengths": lengths})
+    torch.testing.assert_close(given[:, :3], encoder({"tokens": short}), rtol=0, atol=1e-6)
+    assert not torch.allclose(encoder({"tokens": long})[:, :3], given[:, :3], atol=1e-3)
 
 
 def test_copies_leave_the_original_alone_and_start_equal_unless_fresh():

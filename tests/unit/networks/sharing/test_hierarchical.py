@@ -72,7 +72,7 @@ def test_default_spread(recorder, n_tasks, stages):
 def test_lower_maps_are_pooled_like_the_last_stage():
     sharing = Hierarchical().build(lambda: ConvNet((4, 8, 8), n_channels=1).build(InputSpec()), ["a", "b"])
     outputs = sharing({"image": torch.randn(2, 1, 8, 8)})
-    assert {task: tuple(o.shape) for task, o in outputs.items()} == {"a": (2, 8), "b": (2, 8)}
+    assert {task: tuple(o.shape) for task, o in outputs.items()} == {"a": (2, 8, 2, 2), "b": (2, 8, 2, 2)}
 
 
 def test_successive_regularisation_goes_by_the_last_snapshot(recorder, close):

@@ -59,5 +59,5 @@ def test_bad_options():
         LowRank(0)
     with pytest.raises(InvalidArgumentError, match="scale=0"):
         LowRank(scale=0)
-    with pytest.raises(InvalidArgumentError, match="no linear or convolution layer"):
+    with pytest.raises(InvalidArgumentError, match="no weight matrix or kernel"):
         LowRank(shared_stages=0).build(lambda: Wrap(nn.LayerNorm(3), widths=(3,)).build(InputSpec()), ["a"])

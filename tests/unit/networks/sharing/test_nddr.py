@@ -30,7 +30,7 @@ def test_starts_near_the_own_column(recorder, close):
 
 def test_maps_are_projected_position_by_position(close):
     torch.manual_seed(0)
-    sharing = NDDR().build(lambda: ConvNet((4, 6), n_channels=2, pool=False).build(InputSpec()), ["a", "b"])
+    sharing = NDDR().build(lambda: ConvNet((4, 6), n_channels=2).build(InputSpec()), ["a", "b"])
     unit = sharing.units[0]
     hidden = torch.randn(2, 3, 6, 5, 5)
     given = unit(hidden)

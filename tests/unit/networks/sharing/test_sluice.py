@@ -46,7 +46,7 @@ def test_layers_of_another_width_are_not_mixed(recorder):
 
 def test_maps_of_another_size_are_pooled():
     sharing = Sluice().build(lambda: ConvNet((4, 4, 4), n_channels=2).build(InputSpec()), ["a", "b"])
-    assert sharing({"image": torch.randn(2, 2, 8, 8)})["a"].shape == (2, 4)
+    assert sharing({"image": torch.randn(2, 2, 8, 8)})["a"].shape == (2, 4, 2, 2)
 
 
 def test_bad_options(recorder):
