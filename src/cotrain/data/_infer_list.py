@@ -1,8 +1,10 @@
-"""Whether lists of strings are words in order or sets of names."""
+"""Whether lists are words in order, sets of names, or notes on the words of another column."""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -51,6 +53,60 @@ def infer_list(lists: pl.Series) -> tuple[Column | None, str]:
         return Words(name), f"lists of words in order, as the name says: {figures}"
     sort = "sorted lists" if by_alphabet else "lists"
     return Tags(name), f"{sort} of values, hardly any twice in one: {figures}; if in order, call them words"
+
+
+def annotation_columns(frame: pl.DataFrame, names: Sequence[str]) -> dict[str, str]:
+    """Return the list columns that hold a value for each entry of another one: column -> that other one.
+
+    Such a column (a part of speech, a lemma, the number of the head of every word) is made from the words by
+    whoever labelled them. At prediction it is not there, so it is no input unless the user says so. Of
+    columns whose lists have equal lengths in 99 of 100 rows the words are the one whose name says so, or else
+    the one of most different entries.
+
+    Args:
+        frame: the training rows.
+        names: the columns to look at.
+
+    Example:
+        >>> rows = [["a", "dog", "ran"], ["stop"], ["dogs", "ran"], ["who", "ran"], ["it", "is", "a", "dog"]]
+        >>> frame = pl.DataFrame({"said": rows, "size": [[len(word) for word in row] for row in rows]})
+        >>> annotation_columns(frame, frame.columns)
+        {'size': 'said'}
+    """
+    lists = {name: found for name in names if (found := _lists(frame[name])) is not None}
+    if len(lists) < 2:
+        return {}
+    lengths = {name: column.list.len() for name, column in lists.items()}
+    distinct = {name: column.explode().n_unique() for name, column in lists.items()}
+    order = sorted(lists, key=lambda name: (not _WORDS_NAME.search(name), -distinct[name]))
+    found: dict[str, str] = {}
+    for place, words in enumerate(order):
+        if words not in found and lists[words].dtype == pl.List(pl.String):
+            rest = [name for name in order[place + 1 :] if name not in found]
+            found |= {name: words for name in rest if _go_together(lengths[words], lengths[name])}
+    return found
+
+
+def _lists(values: pl.Series) -> pl.Series | None:
+    """Return a column of lists of plain values, be they lists or JSON; `None`: it is none."""
+    dtype = values.dtype
+    if isinstance(dtype, pl.List):
+        nested = isinstance(dtype.inner, pl.DataType) and dtype.inner.is_nested()
+        return None if nested else values
+    known = values.drop_nulls() if dtype == pl.String else values[:0]
+    if not len(known) or not known.str.contains(r"^\[.*\]$").all():
+        return None
+    try:
+        read = [None if cell is None else json.loads(cell) for cell in values.to_list()]
+        return pl.Series(values.name, read, strict=True)
+    except (ValueError, TypeError, pl.exceptions.PolarsError):
+        return None
+
+
+def _go_together(one: pl.Series, other: pl.Series) -> bool:
+    known = pl.DataFrame({"one": one, "other": other}).drop_nulls()
+    varied = known["one"].n_unique() > 1 and known.height >= 5
+    return varied and int((known["one"] != known["other"]).sum()) <= 0.01 * known.height
 
 
 def _share(flags: pl.Series) -> float:

@@ -10,7 +10,8 @@ import polars as pl
 
 from cotrain._base import DataError, InputSpec, InvalidArgumentError, constructor_parameters, did_you_mean
 from cotrain.data import columns as kinds
-from cotrain.data._infer_kind import infer_kind
+from cotrain.data._infer_kind import Guess, infer_kind
+from cotrain.data._infer_list import annotation_columns
 from cotrain.data._input_tensors import code_offsets, input_tensors
 from cotrain.data.columns import Column
 from cotrain.data.columns._values import text_values
@@ -99,11 +100,14 @@ class Schema:
             InvalidArgumentError: an override names no kind, or an option that the kind does not have.
         """
         made, left_out = _made(overrides or {}, frame.columns, bins), set(exclude)
+        noted = annotation_columns(frame, [n for n in frame.columns if n not in left_out])
         columns, notes, doubts = [], [], []
         for series in frame.iter_columns():
             if series.name in left_out:
                 continue
             guess = infer_kind(series, bins=bins, typed=(types or {}).get(series.name, "empty") != "empty")
+            if series.name in noted:
+                guess = Guess(None, f"a value for each word of {noted[series.name]!r}, so a label of it")
             column, why = guess.column, guess.doubt or guess.why
             kind = DROP if column is None else type(column).__name__.lower()
             if series.name in made:

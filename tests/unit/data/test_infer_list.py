@@ -1,8 +1,10 @@
+import json
+
 import polars as pl
 import pytest
 
-from cotrain.data import infer_kind
-from cotrain.data._infer_list import infer_list
+from cotrain.data import Schema, infer_kind
+from cotrain.data._infer_list import annotation_columns, infer_list
 
 SAID = [["the", "dog", "saw", "the", "cat"], ["it", "ran"], None, ["who", "knows", "who"]]
 GENRES = [["Action", "Drama"], ["Drama"], ["War", "Drama"], []] * 9
@@ -40,3 +42,51 @@ def test_lists_of_nothing_are_left_out() -> None:
         guess = infer_kind(pl.Series("x", lists, dtype=pl.List(pl.String)))
         assert (guess.column, guess.why) == (None, "all lists are empty")
     assert type(infer_kind(pl.Series("x", [[1, 2], [2]])).column).__name__ == "Tags"
+
+
+FORMS = [
+    ["the", "dogs", "ran"],
+    ["stop", "!"],
+    None,
+    ["who", "saw", "the", "dog", "?"],
+    ["a", "b"],
+    ["c"],
+    [],
+]
+TREE = pl.DataFrame(
+    {
+        "lemma": [None if row is None else [word.rstrip("s") for word in row] for row in FORMS],
+        "form": FORMS,
+        "head": [None if row is None else list(range(len(row))) for row in FORMS],
+        "pos": [None if row is None else ["X"] * len(row) for row in FORMS],
+        "genres": [["war"], ["war", "drama"], ["drama"], [], ["war"], ["drama", "war"], None],
+    }
+)
+
+
+def test_what_stands_beside_every_word_is_a_label_of_it_and_no_input() -> None:
+    spelled = TREE.with_columns(
+        pl.Series(name, [None if v is None else json.dumps(v) for v in TREE[name].to_list()])
+        for name in ("form", "head", "pos")
+    )
+    for frame in (TREE, spelled):
+        assert annotation_columns(frame, frame.columns) == {"lemma": "form", "head": "form", "pos": "form"}
+        schema = Schema.infer(frame)
+        notes = {note.column: note for note in schema.describe()}
+        assert [column.name for column in schema.columns] == ["form", "genres"]
+        assert notes["pos"].kind == "drop"
+        assert "a value for each word of 'form'" in notes["pos"].why
+        # A target is looked at by nobody, and the user has the last word.
+        assert annotation_columns(frame, ["lemma", "pos"]) == {"pos": "lemma"}
+        own = Schema.infer(frame, ["form"], {"pos": "words"})
+        assert {column.name for column in own.columns} == {"lemma", "pos", "genres"}
+
+
+def test_lists_of_equal_lengths_by_chance_stay_inputs() -> None:
+    frame = pl.DataFrame({"a": [["x"], ["y"], ["z"]] * 9, "b": [["u"], ["v"], ["w"]] * 9})
+    assert annotation_columns(frame, frame.columns) == {}
+    few = pl.DataFrame({"a": [["x"], ["y", "z"]], "b": [["u"], ["v", "w"]]})
+    assert annotation_columns(few, few.columns) == {}
+    other = TREE.with_columns(pl.Series("pos", [["X"], ["X"], None, ["X", "Y"], [], [], []]))
+    assert "pos" not in annotation_columns(other, other.columns)
+    assert annotation_columns(pl.DataFrame({"a": ["[x]"], "b": [1]}), ["a", "b"]) == {}

@@ -68,12 +68,17 @@ def test_every_format_gives_the_same_tensors_trained_and_read(tmp_path) -> None:
 
 
 words = st.none() | st.lists(st.none() | st.sampled_from(["the", "End", "é", "", "NA", "x y"]), max_size=4)
-texts = st.none() | st.sampled_from(["the end", "NA", "", '["the", null]', "the ? é", "[the"])
+texts = (
+    st.none()
+    | st.sampled_from(["the end", "NA", "", '["the", null]', "the ? é", "[the", "isn't it, re-do"])
+    | st.text("the 'E-_.9\t\x1c\x1f", max_size=12)
+)
 
 
 @given(words | texts, st.none() | st.floats(-9, 9))
 def test_a_row_alone_is_coded_as_in_a_table(value, age) -> None:
-    for train in (FRAME, FRAME.with_columns(FRAME["tokens"].list.join(" "))):
+    running = pl.Series("tokens", ["It isn't the end, is it?", "The end."] * 15)
+    for train in (FRAME, FRAME.with_columns(FRAME["tokens"].list.join(" ")), FRAME.with_columns(running)):
         table = TypedTable.read(train)
         schema = Schema.infer(table.frame, overrides={"tokens": "words"}, types=table.types).fit(table.frame)
         schema = Schema.from_json(json.loads(json.dumps(schema.to_json())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal, final
 
 import numpy as np
@@ -13,6 +14,10 @@ from cotrain.data.columns._word_lists import Split, best_split, word_lists
 
 #: Numbers with a meaning of their own, of words and of characters.
 PADDING, UNKNOWN, FIRST = 0, 1, 2
+#: How ASCII texts are split: as `word_lists` does. Python's own `split` takes four control characters more
+#: for blanks.
+_ASCII_RUN = re.compile(r"[^ \t\n\r\x0b\x0c]+")
+_ASCII_WORD = re.compile(r"\w+(?:['\-]\w+)*|[^ \t\n\r\x0b\x0c]", re.ASCII)
 #: Most characters with a number of their own.
 MOST_CHARACTERS = 5_000
 
@@ -119,30 +124,40 @@ class Words(Column):
         lists = word_lists(values, self._split).list.head(self.max_words)
         entries = _entries(lists)
         known = entries.unique(maintain_order=True)
-        different = known.to_list()
         index = entries.replace_strict(known, pl.int_range(len(known), eager=True), return_dtype=pl.Int64)
         place = index.to_numpy() if len(known) else np.zeros(0, dtype=np.int64)
-        numbers = [self._words.get(word.lower(), UNKNOWN) for word in different]
-        letters = None
-        if self.characters:
-            table = np.zeros((len(different), self.characters), dtype=np.int32)
-            for row, word in zip(table, different, strict=True):
-                # Something has to stand there: a word of no characters is one of an unknown character.
-                of_word = [self._letters.get(letter, UNKNOWN) for letter in _ends(word, self.characters)]
-                row[: max(1, len(of_word))] = of_word or UNKNOWN
-            letters = table[place]
+        numbers, letters = self._numbered(known.to_list())
         lengths = lists.list.len().fill_null(0).cast(pl.Int64).to_numpy().copy()
-        return Parts(lengths=lengths, words=np.array(numbers, dtype=np.int64)[place], characters=letters)
+        return Parts(
+            lengths=lengths, words=numbers[place], characters=None if letters is None else letters[place]
+        )
 
     def encode_value(self, value: str | float | None) -> Parts | None:
-        """Number the words of one text."""
-        if isinstance(value, int | float):
+        """Number the words of one text; ASCII has no script without spaces."""
+        if isinstance(value, int | float) or (value and value.startswith("[")):
             return None
-        return self.encode(pl.Series(self.name, [value], dtype=pl.String))
+        return self._of_row((_ASCII_WORD if self._split == "words" else _ASCII_RUN).findall(value or ""))
 
     def encode_list(self, value: list[str | None]) -> Parts | None:
         """Number the words of one list."""
-        return self.encode(pl.Series(self.name, [value], dtype=pl.List(pl.String)))
+        return self._of_row([word or "" for word in value])
+
+    def _of_row(self, words: list[str]) -> Parts:
+        words = words[: self.max_words]
+        numbers, letters = self._numbered(words)
+        return Parts(lengths=np.array([len(words)]), words=numbers, characters=letters)
+
+    def _numbered(self, words: list[str]) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the number of each word, and those of its characters."""
+        numbers = np.array([self._words.get(word.lower(), UNKNOWN) for word in words], dtype=np.int64)
+        if not self.characters:
+            return numbers, None
+        letters = np.zeros((len(words), self.characters), dtype=np.int32)
+        for row, word in zip(letters, words, strict=True):
+            # Something has to stand there: a word of no characters is one of an unknown character.
+            of_word = [self._letters.get(letter, UNKNOWN) for letter in _ends(word, self.characters)]
+            row[: max(1, len(of_word))] = of_word or UNKNOWN
+        return numbers, letters
 
 
 def _entries(lists: pl.Series) -> pl.Series:
