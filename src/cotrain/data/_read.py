@@ -13,7 +13,16 @@ import polars as pl
 from cotrain._base import DataError, did_you_mean
 from cotrain.data._arrays import arrays_to_polars, is_arrays
 from cotrain.data._frames import to_polars
-from cotrain.data.readers import read_csv, read_folder, read_json, read_jsonl, read_parquet, read_sqlite
+from cotrain.data.readers import (
+    read_conll,
+    read_conllu,
+    read_csv,
+    read_folder,
+    read_json,
+    read_jsonl,
+    read_parquet,
+    read_sqlite,
+)
 
 
 def read_cells(source: Any, query: str | None = None, *, targets: Sequence[str] = ()) -> pl.DataFrame:
@@ -92,6 +101,11 @@ _READERS: dict[str, Callable[[Path], pl.DataFrame] | None] = {
     ".jsonl": read_jsonl,
     ".ndjson": read_jsonl,
     ".json": read_json,
+    ".conllu": read_conllu,
+    ".conll": read_conll,
+    ".bio": read_conll,
+    ".iob": read_conll,
+    ".iob2": read_conll,
     ".db": None,
     ".sqlite": None,
     ".sqlite3": None,

@@ -21,6 +21,7 @@ from cotrain.data._spelling import (
     settle_times,
     type_of,
 )
+from cotrain.data.columns._word_lists import spell_lists
 
 #: Key under which a file of ours says which types its columns have.
 _METADATA = "cotrain.table"
@@ -204,6 +205,8 @@ def settle_column(series: pl.Series, missing: Missing) -> tuple[pl.Series, str]:
 
 
 def _settle(series: pl.Series, missing: Missing, kind: str | None) -> tuple[pl.Series, dict[str, int]]:
+    if kind == "text" and isinstance(series.dtype, pl.List | pl.Array):
+        series = spell_lists(series)  # in training some sources had text in this column
     dtype, words = series.dtype, {}
     if dtype.is_float() and dtype != pl.Float64:
         # By way of its shortest spelling: 0.1 in half precision is 0.1 where a file has it.

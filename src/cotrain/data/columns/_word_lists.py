@@ -65,6 +65,18 @@ def json_lists(text: pl.Series) -> pl.Series | None:
     return lists if lists.null_count() < len(lists) else None
 
 
+def spell_lists(values: pl.Series) -> pl.Series:
+    """Return lists of strings as the JSON that `word_lists` reads.
+
+    Example:
+        >>> spell_lists(pl.Series([["a", None], None])).to_list()
+        ['["a", null]', None]
+    """
+    lists = values.cast(pl.List(pl.String)).to_list()
+    spelled = [None if cell is None else json.dumps(cell, ensure_ascii=False) for cell in lists]
+    return pl.Series(values.name, spelled, dtype=pl.String)
+
+
 def best_split(values: pl.Series) -> Split:
     """Return how a column's text is to be split: at spaces, unless marks hang on words or there are none.
 

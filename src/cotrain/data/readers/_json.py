@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,16 @@ _EXACT = 2**53
 
 
 def read_jsonl(path: Path) -> pl.DataFrame:
-    """Return a table with one object a line; keys that a line lacks are empty, blank lines are skipped.
+    """Return a table with one object a line; keys that a line lacks are empty.
+
+    Blank lines are skipped; .gz is unpacked.
 
     Raises:
         DataError: a line is no object; with its number.
     """
+    source = gzip.decompress(path.read_bytes()) if path.name.lower().endswith(".gz") else path
     try:
-        frame = pl.read_ndjson(path, infer_schema_length=None)
+        frame = pl.read_ndjson(source, infer_schema_length=None)
     except pl.exceptions.PolarsError:
         return _read_slowly(path)
     # A fast reader has its own ideas of columns with several types: those are read value by value.
@@ -34,7 +39,7 @@ def read_json(path: Path) -> pl.DataFrame:
     Raises:
         DataError: it is neither.
     """
-    text = path.read_text(encoding="utf-8-sig")
+    text = _text(path)
     if not text.lstrip().startswith("["):
         return read_jsonl(path)
     try:
@@ -47,6 +52,11 @@ def read_json(path: Path) -> pl.DataFrame:
     return _table(rows)
 
 
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    return (gzip.decompress(data) if path.name.lower().endswith(".gz") else data).decode("utf-8-sig")
+
+
 def _doubtful(column: pl.Series) -> bool:
     if column.dtype.is_float():
         return bool((column.abs() >= _EXACT).any())
@@ -56,7 +66,7 @@ def _doubtful(column: pl.Series) -> bool:
 
 def _read_slowly(path: Path) -> pl.DataFrame:
     rows: list[dict[str, Any]] = []
-    with path.open(encoding="utf-8-sig") as file:
+    with StringIO(_text(path)) as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue

@@ -11,6 +11,7 @@ from cotrain.data._missing import Missing
 from cotrain.data._schema import ColumnChoice
 from cotrain.data._table import settle_column
 from cotrain.data.columns._values import text_values
+from cotrain.data.columns._word_lists import spell_lists
 
 #: Types that are one type together.
 _TOGETHER = ({"integer", "number"}, {"date", "datetime"})
@@ -57,7 +58,7 @@ def join_column(
     nested = [part.dtype.is_nested() for _, part in known]
     if any(nested):
         if not all(nested):
-            known = _as_lists(column, known, choice)
+            known = _as_text(column, known, choice)
         elif len({part.dtype for _, part in known}) > 1:
             known = [(name, part.cast(pl.List(pl.String))) for name, part in known]
     else:
@@ -111,10 +112,10 @@ def _require_one_type(column: str, parts: Sequence[tuple[str, pl.Series]], missi
     )
 
 
-def _as_lists(
+def _as_text(
     column: str, parts: Sequence[tuple[str, pl.Series]], choice: ColumnChoice | None
 ) -> list[tuple[str, pl.Series]]:
-    """Cut text into words where other sources have lists of them."""
+    """Spell lists of words as text where other sources have text."""
     lists = [name for name, part in parts if part.dtype.is_nested()]
     texts = [name for name, part in parts if not part.dtype.is_nested()]
     kind = choice if isinstance(choice, str) or choice is None else choice.get("kind")
@@ -123,9 +124,6 @@ def _as_lists(
             f"Column {column!r} holds lists in source {lists[0]!r} and text in source {texts[0]!r}: rename "
             f"it in one of them, or, if it is running text, say columns: {{{column}: words}} to have it cut."
         )
-    return [
-        (name, part.cast(pl.List(pl.String)))
-        if part.dtype.is_nested()
-        else (name, text_values(part).str.extract_all(r"\S+"))
-        for name, part in parts
-    ]
+    # As a file without lists has them: who reads words knows such cells, and learns to cut from the others.
+    spelled = (spell_lists(part) if part.dtype.is_nested() else text_values(part) for _, part in parts)
+    return list(zip([name for name, _ in parts], spelled, strict=True))

@@ -59,4 +59,4 @@ def test_text_beside_lists_is_cut_where_the_column_is_running_text() -> None:
     with pytest.raises(DataError, match="lists in source 'a' and text in source 'b'.*{c: words}"):
         joined(lists, text)
     for choice in ("words", {"kind": "words"}):
-        assert joined(lists, text, choice=choice).to_list() == [["a", "b"], ["c", "d"], None]
+        assert joined(lists, text, choice=choice).to_list() == ['["a", "b"]', "c  d", None]

@@ -1,0 +1,160 @@
+"""Sentences with a line per word: CoNLL-U, and the two to four columns of IOB files."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from cotrain._base import DataError
+
+#: The columns of CoNLL-U behind ID. https://universaldependencies.org/format.html
+UNIVERSAL = ("form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
+#: Number of columns -> what they are called: words first, the tags that a file is about last.
+PLAIN = {2: ("tokens", "tags"), 3: ("tokens", "pos", "tags"), 4: ("tokens", "pos", "chunk", "tags")}
+_NOTHING = ("_", "-")
+_DOCUMENT = "-DOCSTART-"
+
+#: A sentence: (number of its line, cells) of each word.
+Sentence = list[tuple[int, list[str]]]
+
+
+def read_conllu(path: Path) -> pl.DataFrame:
+    """Return the sentences of a CoNLL-U file, a row each, with a list column per annotation.
+
+    The columns are form, lemma, upos, xpos, feats, head, deprel, deps and misc. Ranges of words written as
+    one (`3-4`), empty nodes (`8.1`) and comments are left out; `_` is null, except for a word that is one.
+
+    Raises:
+        DataError: a line has not ten columns, or its number is none; with the number of the line.
+    """
+    sentences: list[list[list[str]]] = []
+    for sentence in _sentences(path, "\t"):
+        words = []
+        for line, cells in sentence:
+            if len(cells) != len(UNIVERSAL) + 1:
+                raise DataError(
+                    f"Cannot read {path}: line {line} has {_columns(cells)}, CoNLL-U has "
+                    f"{len(UNIVERSAL) + 1}, separated by tabs."
+                )
+            number = cells[0]
+            if not number.replace("-", "").replace(".", "").isdigit():
+                raise DataError(
+                    f"Cannot read {path}: line {line} begins with {number!r}, expected the number of a word, "
+                    "such as 3, 3-4 or 8.1."
+                )
+            if number.isdigit():
+                words.append(cells[1:])
+        if words:
+            sentences.append(words)
+    columns = {
+        name: [[_value(word, place) for word in words] for words in sentences]
+        for place, name in enumerate(UNIVERSAL)
+    }
+    return pl.DataFrame(columns, schema=dict.fromkeys(UNIVERSAL, pl.List(pl.String)))
+
+
+def read_conll(path: Path) -> pl.DataFrame:
+    """Return the sentences of a file with two to four columns per word, a row each; with ten it is CoNLL-U.
+
+    The columns are tokens and tags, with pos, or pos and chunk, between them. They are separated by tabs, or
+    by blanks where there are no tabs; a blank line ends a sentence. Lines that begin with `#` and have another
+    number of columns, and `-DOCSTART-`, are left out. `_` and `-` are null tags. Spans that are marked the old
+    way, with B- only between two neighbours of one kind (IOB1), are marked as IOB2: each begins with B-.
+
+    Raises:
+        DataError: a line has another number of columns than the first one; with the number of the line.
+    """
+    first = next((cells for sentence in _sentences(path, None) for _, cells in sentence), [])
+    if len(first) == len(UNIVERSAL) + 1:
+        return read_conllu(path)
+    if len(first) not in PLAIN:
+        raise DataError(
+            f"Cannot read {path}: its first word has {_columns(first)}, expected a word, perhaps its part "
+            "of speech and chunk, and its tag: two to four, separated by tabs or blanks."
+        )
+    names = PLAIN[len(first)]
+    rows: list[list[list[str]]] = []
+    for sentence in _sentences(path, None):
+        for line, cells in sentence:
+            if len(cells) != len(names):
+                raise DataError(
+                    f"Cannot read {path}: line {line} has {_columns(cells)}, the first word has {len(names)}."
+                )
+        rows.append([cells for _, cells in sentence])
+    columns: dict[str, list[list[str | None]]] = {}
+    for place, name in enumerate(names):
+        values = [[cells[place] for cells in row] for row in rows]
+        columns[name] = values if place == 0 else as_iob2([[_tag(tag) for tag in row] for row in values])
+    return pl.DataFrame(columns, schema=dict.fromkeys(names, pl.List(pl.String)))
+
+
+def as_iob2(rows: list[list[str | None]]) -> list[list[str | None]]:
+    """Return tags in which every span begins with B-, where these are IOB1; others as they are.
+
+    Example:
+        >>> as_iob2([["I-PER", "I-PER", "O", "I-LOC", "B-LOC"]])
+        [['B-PER', 'I-PER', 'O', 'B-LOC', 'B-LOC']]
+        >>> as_iob2([["B-PER", "I-PER", "O", "I-LOC"]])
+        [['B-PER', 'I-PER', 'O', 'I-LOC']]
+    """
+    begun_by_i = False
+    for row in rows:
+        for before, tag in zip([None, *row], row, strict=False):
+            if tag is None or tag == "O":
+                continue
+            mark, dash, kind = tag.partition("-")
+            if mark not in ("B", "I") or not dash:
+                return rows
+            goes_on = before is not None and before[1:] == f"-{kind}"
+            if mark == "B" and not goes_on:
+                return rows  # a B- where no neighbour asks for one: IOB2
+            begun_by_i |= mark == "I" and not goes_on
+    if not begun_by_i:
+        return rows
+    return [
+        [
+            f"B{tag[1:]}" if tag and tag[0] == "I" and (before is None or before[1:] != tag[1:]) else tag
+            for before, tag in zip([None, *row], row, strict=False)
+        ]
+        for row in rows
+    ]
+
+
+def _sentences(path: Path, separator: str | None) -> Iterator[Sentence]:
+    data = path.read_bytes()
+    text = (gzip.decompress(data) if path.name.lower().endswith(".gz") else data).decode("utf-8-sig")
+    lines = text.split("\n")  # not by `splitlines`, which breaks words at marks that are none of lines
+    if separator is None and any("\t" in line for line in lines[:1000]):
+        separator = "\t"
+    width = 0
+    sentence: Sentence = []
+    for number, line in enumerate(lines, 1):
+        cells = line.rstrip("\r\n").split(separator) if line.strip() else []
+        if cells and not width and not line.startswith("#"):
+            width = len(cells)
+        comment = line.startswith("#") and len(cells) != width
+        if cells and not comment and cells[0] != _DOCUMENT:
+            sentence.append((number, [cell.strip() for cell in cells]))
+        elif not cells and sentence:
+            yield sentence
+            sentence = []
+    if sentence:
+        yield sentence
+
+
+def _columns(cells: list[str]) -> str:
+    return f"{len(cells)} column{'s' * (len(cells) != 1)}"
+
+
+def _value(word: list[str], place: int) -> str | None:
+    """Return a cell of CoNLL-U; the word `_` has that form, and that lemma."""
+    cell = word[place]
+    is_word = place == 0 or (UNIVERSAL[place] == "lemma" and word[0] == "_")
+    return None if cell == "_" and not is_word else cell
+
+
+def _tag(cell: str) -> str | None:
+    return None if cell in _NOTHING else cell
