@@ -244,7 +244,8 @@ class Fit:
 
     def _losses(self, batch: Mapping[str, Any], active: Sequence[Task]) -> dict[str, Tensor]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
-            outputs = self.model(batch["inputs"])
+            # Heads of tasks without a label here are not computed.
+            outputs = self.model(batch["inputs"], [task.name for task in active])
         targets, masks = batch["targets"], batch["masks"]
         losses = {
             task.name: task.loss(outputs[task.name], targets[task.name], masks[task.name]) for task in active

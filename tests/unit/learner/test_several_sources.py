@@ -138,3 +138,16 @@ def test_pandas_types_of_classes_come_back() -> None:
     sources["one"]["a"] = sources["one"]["a"].astype("category")
     found = learner().fit(sources, progress=False).predict(sources["three"])
     assert str(found["a"].dtype) == "category"
+
+
+def test_words_may_be_lists_in_one_source_and_text_in_another() -> None:
+    lists = pl.DataFrame({"tokens": [["good", "film", "."], ["bad"]] * 20, "a": ["yes", "no"] * 20})
+    text = pl.DataFrame({"tokens": ["a film", "very bad, really."] * 20, "b": [1.0, -1.0] * 20})
+    tasks = [ct.tasks.Binary("a"), ct.tasks.Regression("b")]
+    encoder = ct.networks.WordEncoder()
+    made = ct.Learner(tasks, training=ct.Training(epochs=1), columns={"tokens": "words"}, encoder=encoder)
+    made.fit({"lists": lists, "text": text}, progress=False)
+    assert made.predict(lists).height == made.predict(text).height == 40
+    assert list(made.predict({"text": text})) == ["text"]
+    as_list = made.predict({"tokens": ["good", "film", "."]})
+    assert made.predict({"tokens": "good film."}) == pytest.approx(as_list)

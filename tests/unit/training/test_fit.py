@@ -365,3 +365,15 @@ def test_a_checkpoint_of_other_sources_is_refused(tmp_path):
     moved = replace(rows, sources=RowSources(("first", "second"), (torch.arange(40) > 20).long()))
     with pytest.raises(RunError, match="other training rows"):
         fit(moved, checkpoint=path).resume()
+
+
+def test_heads_of_tasks_without_a_label_in_a_batch_are_not_computed():
+    made = fit(examples(64, range(8)), batch_size=8)
+    calls = {"a": 0, "b": 0}
+    for task, head_of_task in zip(made.model.tasks, made.model.heads, strict=True):
+        head_of_task.register_forward_hook(lambda *_, task=task: calls.update({task: calls[task] + 1}))
+    present = made._active_tasks()
+    made.run_epoch()
+    names = [[task.name for task in active] for active in present]
+    assert calls == {task: sum(task in active for active in names) for task in calls}
+    assert calls["b"] < calls["a"] == 8

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -60,8 +60,8 @@ def read_conll(path: Path) -> pl.DataFrame:
     """Return the sentences of a file with two to four columns per word, a row each; with ten it is CoNLL-U.
 
     The columns are tokens and tags, with pos, or pos and chunk, between them. They are separated by tabs, or
-    by blanks where there are no tabs; a blank line ends a sentence. Lines that begin with `#` and have another
-    number of columns, and `-DOCSTART-`, are left out. `_` and `-` are null tags. Spans that are marked the old
+    by blanks where there are no tabs; a blank line ends a sentence. Lines that begin with `#` and have
+    another number of columns, and `-DOCSTART-`, are left out. `_` and `-` are null tags. Spans marked the old
     way, with B- only between two neighbours of one kind (IOB1), are marked as IOB2: each begins with B-.
 
     Raises:
@@ -84,7 +84,7 @@ def read_conll(path: Path) -> pl.DataFrame:
                     f"Cannot read {path}: line {line} has {_columns(cells)}, the first word has {len(names)}."
                 )
         rows.append([cells for _, cells in sentence])
-    columns: dict[str, list[list[str | None]]] = {}
+    columns: dict[str, Sequence[Sequence[str | None]]] = {}
     for place, name in enumerate(names):
         values = [[cells[place] for cells in row] for row in rows]
         columns[name] = values if place == 0 else as_iob2([[_tag(tag) for tag in row] for row in values])
