@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import narwhals as nw
 import numpy as np
@@ -15,6 +15,8 @@ from cotrain.data._mixed import column_of
 
 #: Values that a file can hold; others, such as dates, have types of their own.
 _PLAIN = {str, int, float, bool, type(None)}
+
+T = TypeVar("T")
 
 
 def to_polars(frame: Any) -> pl.DataFrame:
@@ -81,6 +83,75 @@ def from_polars_like(frame: pl.DataFrame, like: Any) -> Any:
     return native
 
 
+def frame_like(frame: pl.DataFrame, like: Any, filled: Mapping[str, np.ndarray]) -> Any:
+    """Return `like` with cells and columns of `frame` put in; all else of it stays as it is, names included.
+
+    Args:
+        frame: as many rows as `like`.
+        like: a frame of the caller's own, or anything else (gives `frame`).
+        filled: column of both -> [N] bool, the cells to take from `frame`. What `like` lacks is taken whole.
+
+    Example:
+        >>> import pandas as pd
+        >>> like = pd.DataFrame({0: ["a", None]}, index=["x", "y"])
+        >>> frame = pl.DataFrame({"0": ["a", "b"], "source": ["given", "predicted"]})
+        >>> frame_like(frame, like, {"0": np.array([False, True])}).loc["y"].to_dict()
+        {0: 'b', 'source': 'predicted'}
+    """
+    wrapped = nw.from_native(_plain_frame(like), pass_through=True)
+    if not isinstance(wrapped, nw.DataFrame) or wrapped.implementation.is_polars():
+        return frame
+    changed = [name for name, cells in filled.items() if cells.any()]
+    added = [name for name in frame.columns if name not in wrapped.columns]
+    made = from_polars_like(frame.select(*changed, *added), like)
+    if hasattr(like, "iloc"):
+        result = like.copy()
+        own = {text_name(name): name for name in like.columns}
+        for name in changed:
+            cells = frame[name].filter(pl.Series(filled[name])).to_list()
+            result[own[name]] = _pandas_filled(like[own[name]], np.flatnonzero(filled[name]), cells)
+        for name in added:
+            result[name] = made[name]
+        return result
+    new = nw.from_native(made, eager_only=True)
+    typed = [new[name].cast(wrapped[name].dtype) for name in changed]
+    return wrapped.with_columns(*typed, *(new[name] for name in added)).to_native()
+
+
+def text_name(name: object) -> object:
+    """Return the name of a column as it is known here: a whole number as text.
+
+    Example:
+        >>> text_name(3), text_name("3"), text_name(1.5)
+        ('3', '3', 1.5)
+    """
+    return str(name) if _is_whole(name) else name
+
+
+def with_text_names(named: Mapping[Any, T]) -> dict[str, T]:
+    """Return what is said of columns with their names as text, such as a row of a frame that numbers them.
+
+    Raises:
+        DataError: a name is neither text nor a whole number, or two become one.
+    """
+    names = [text_name(name) for name in named]
+    require_unique(names, "the mapping")
+    return {str(name): value for name, value in zip(names, named.values(), strict=True)}
+
+
+def native_columns(frame: Any) -> dict[str, Any]:
+    """Return name -> column of a pandas frame, as pandas holds them; of any other frame nothing."""
+    return {str(text_name(name)): frame[name] for name in frame.columns} if hasattr(frame, "iloc") else {}
+
+
+def numbered_names(frame: Any) -> list[str]:
+    """Return the column names of a frame, or of a mapping of frames, that were numbers and are text here."""
+    if isinstance(frame, Mapping):
+        return list(dict.fromkeys(name for part in frame.values() for name in numbered_names(part)))
+    names = frame.columns if hasattr(frame, "iloc") else []
+    return [str(name) for name in names if _is_whole(name)]
+
+
 def require_unique(names: Sequence[object], table: str) -> None:
     """Raise `DataError` if a column name is used twice or is not a string.
 
@@ -119,7 +190,7 @@ def _plain_frame(frame: Any) -> Any:
     columns = None if isinstance(frame, pl.LazyFrame) else getattr(frame, "columns", None)
     if hasattr(frame, "iloc") and columns is not None and any(_is_whole(name) for name in columns):
         renamed = frame.copy(deep=False)
-        renamed.columns = [str(name) if _is_whole(name) else name for name in columns]
+        renamed.columns = [text_name(name) for name in columns]
         return renamed
     return frame
 
@@ -145,8 +216,13 @@ def _pandas_column(series: nw.Series) -> pl.Series:
         return pl.Series(series.name, np.ascontiguousarray(series.to_numpy()))
     if dtype.is_float():
         return pl.Series(series.name, series.to_numpy().astype(np.float64), nan_to_null=True)
-    values = [None if _is_missing(value) else value for value in series.to_list()]
-    if dtype == nw.Categorical or dtype == nw.Enum or dtype == nw.String:
+    values = series.to_list()
+    missing = series.is_null()  # of any kind: None, NaN, NaT, NA
+    if missing.any():
+        values = [None if gone else value for value, gone in zip(values, missing.to_list(), strict=True)]
+    if dtype == nw.String:
+        return pl.Series(series.name, values, dtype=pl.String)
+    if dtype == nw.Categorical or dtype == nw.Enum:
         values = [None if value is None else str(value) for value in values]
         return pl.Series(series.name, values, dtype=pl.String)
     if dtype == nw.Object and {type(value) for value in values} <= _PLAIN:
@@ -158,8 +234,16 @@ def _pandas_column(series: nw.Series) -> pl.Series:
         return column_of(series.name, values)
 
 
-def _is_missing(value: object) -> bool:
-    # NaN and pandas' NaT differ from themselves; pandas' NA gives neither true nor false.
-    if value is None or type(value).__name__ == "NAType":
-        return True
-    return (isinstance(value, float | np.floating) and value != value) or type(value).__name__ == "NaTType"
+def _pandas_filled(column: Any, places: np.ndarray, cells: list[Any]) -> Any:
+    """Return a pandas column with these cells put in, of its own type where that has room for them."""
+    filled = column.copy()
+    if hasattr(filled, "cat"):
+        known = {str(value): value for value in filled.cat.categories}
+        cells = [known.get(cell, cell) for cell in cells]
+        filled = filled.cat.add_categories([cell for cell in dict.fromkeys(cells) if str(cell) not in known])
+    try:
+        typed = type(column)(cells).astype(filled.dtype)
+    except (TypeError, ValueError):
+        filled, typed = filled.astype(object), type(column)(cells, dtype=object)
+    filled.iloc[places] = typed.to_numpy() if typed.dtype == object else typed.array
+    return filled

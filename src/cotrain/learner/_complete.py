@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -12,7 +12,9 @@ import polars as pl
 from cotrain._base import DataError, InvalidArgumentError, at_least
 from cotrain.cotraining import prediction_of_output
 from cotrain.data import lossless, read_cells
+from cotrain.data._frames import frame_like
 from cotrain.learner._fitted_model import FittedModel
+from cotrain.learner._label_types import restore_pandas
 from cotrain.tasks import Task
 from cotrain.tasks._base import rows_where
 
@@ -25,7 +27,7 @@ GIVEN, PSEUDO, PREDICTED, OPEN = "given", "pseudo", "predicted", "open"
 NONE = "none"
 
 
-def complete(learner: Learner | FittedModel, data: object, *, min_confidence: float = 0.0) -> pl.DataFrame:
+def complete(learner: Learner | FittedModel, data: object, *, min_confidence: float = 0.0) -> Any:
     """Fill the empty target cells of a table with what the learner predicts.
 
     Cells with a value and the other columns stay as they are, to the last bit; a number that is filled into a
@@ -46,6 +48,9 @@ def complete(learner: Learner | FittedModel, data: object, *, min_confidence: fl
         data: rows with the input columns; a target column may be absent.
         min_confidence: below which a cell stays empty, in [0, 1]; where nothing is known of the confidence
             the cell is filled.
+
+    Returns:
+        A frame of the caller's own kind with its own columns, as they were (polars for paths and data sets).
 
     Raises:
         DataError: input columns are missing or unreadable, or the table has columns of these names.
@@ -72,6 +77,7 @@ def complete(learner: Learner | FittedModel, data: object, *, min_confidence: fl
     outputs = model.networks.outputs(inputs)
     predicted = model.preprocessor.decoded(outputs)
     _require_room(model, filled.columns)
+    absent = [c for task in model.preprocessor.tasks for c in task.columns if c not in filled.columns]
     for task in model.preprocessor.tasks:
         prediction = prediction_of_output(task, outputs[task.name])
         sure = model.confidence.sure(task, prediction)
@@ -86,10 +92,13 @@ def complete(learner: Learner | FittedModel, data: object, *, min_confidence: fl
             one = place if len(task.columns) == sure.shape[1] else int(sure.sum(axis=0).argmin())
             mine = sure[:, place] if len(task.columns) == sure.shape[1] else sure.min(axis=1)
             record = None if made is None else made.filter(pl.col("target") == one)
-            absent = column not in filled.columns
-            empty = np.ones(typed.height, bool) if absent else typed.frame[column].is_null().to_numpy()
+            known = column not in absent
+            empty = typed.frame[column].is_null().to_numpy() if known else np.ones(typed.height, bool)
             filled = _with_column(filled, column, values, (empty, holds), mine, min_confidence, record)
-    return filled
+    targets = [c for task in model.preprocessor.tasks for c in task.columns if c not in absent]
+    cells = {c: filled[f"{c}_source"].is_in([PREDICTED, PSEUDO]).to_numpy() for c in targets}
+    made = frame_like(filled, data, cells)
+    return restore_pandas(made, model.preprocessor.labels, {column: column for column in absent})
 
 
 def _with_teachers(

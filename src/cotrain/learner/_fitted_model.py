@@ -15,6 +15,7 @@ from cotrain.data import from_polars_like
 from cotrain.data.sources import rows_of_sources
 from cotrain.evaluation import EvaluationTable, evaluate
 from cotrain.learner._confidence import CalibratedConfidence
+from cotrain.learner._label_types import restore_pandas
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.learner._provenance import Provenance
 from cotrain.training import Examples, FrozenNetworks
@@ -65,8 +66,9 @@ class FittedModel:
 
         Returns:
             A frame of the caller's own kind (polars for paths and datasets), one or more columns a task.
-            Classes have the type that they had in the training frame, and its spelling. For a dict a dict,
-            column -> value, or source -> predictions.
+            Classes have the type that they had in the training frame, and its spelling; numbers are floats,
+            as wide as there, of a column of whole numbers too. For a dict a dict, column -> value, or
+            source -> predictions.
 
         Raises:
             DataError: columns are missing or unreadable.
@@ -83,13 +85,12 @@ class FittedModel:
     def _handed_out(self, predictions: pl.DataFrame, like: Any) -> Any:
         """Return predictions as a frame of the kind of `like`."""
         found = from_polars_like(predictions, like)
-        if hasattr(found, "iloc"):
-            for task in self.preprocessor.tasks:
-                for column in task.columns:
-                    name = column if column in found.columns else task.name
-                    if column in self.preprocessor.labels:
-                        found[name] = self.preprocessor.labels[column].as_pandas(found[name])
-        return found
+        names = {
+            column: column if column in found.columns else task.name
+            for task in self.preprocessor.tasks
+            for column in task.columns
+        }
+        return restore_pandas(found, self.preprocessor.labels, names)
 
     def evaluate(self, data: object) -> EvaluationTable:
         """Evaluate every task on the labelled rows of `data`.

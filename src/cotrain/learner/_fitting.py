@@ -14,6 +14,7 @@ from cotrain._base._ragged import Ragged
 from cotrain.balancing import Balancer
 from cotrain.cotraining import CoTraining
 from cotrain.data import ColumnChoice, MissingWords
+from cotrain.data._frames import numbered_names
 from cotrain.data.sources import Mixing
 from cotrain.learner._architecture import Architecture
 from cotrain.learner._confidence import CalibratedConfidence
@@ -142,6 +143,7 @@ class Fitting:
             recipe.architecture.reads,
         )
         self.held = None if held is None else self.preprocessor.examples(held)
+        self.numbered = numbered_names(data)
         self.preprocessor.labels = label_types(data, self.preprocessor.tasks, self.preprocessor.table)
         outputs = {
             task.name: list(task.predict(self.preprocessor.constants[task.name][None]))
@@ -168,6 +170,7 @@ class Fitting:
         Returns:
             the model, not yet calibrated; and how the supervised fit went.
         """
+        self._tell_of_names()
         model = self.recipe.architecture.build(self.preprocessor)
         for task, head in zip(self.preprocessor.tasks, model.heads, strict=True):
             task.start_head(head, self.train.targets[task.name], self.train.masks[task.name])
@@ -215,6 +218,12 @@ class Fitting:
             confidence.write(self.folder)
             seal_run(self.folder)
         return replace(model, confidence=confidence)
+
+    def _tell_of_names(self) -> None:
+        if self.numbered:
+            shown = ", ".join(self.numbered[:5]) + (", ..." if len(self.numbered) > 5 else "")
+            for logger in self.loggers:
+                logger.message(f"columns with numbers for names are called by these as text: {shown}")
 
     def _stage(self, settings: CoTraining) -> CoTrainingStage:
         recipe = self.recipe

@@ -1,4 +1,8 @@
-"""Of what type the label columns of the training frame were, so that predictions come back in it."""
+"""Of what type the label columns of the training frame were, so that predictions come back in it.
+
+Classes have the very type and spelling. Numbers have the width of a column of floats; those of a column of
+whole numbers stay floats, since the mean of 2 and 3 is neither.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import narwhals as nw
 import polars as pl
 
 from cotrain.data import TypedTable, to_polars
+from cotrain.data._frames import native_columns
 from cotrain.tasks import Task
 from cotrain.tasks._target_values import key_of
 
@@ -21,7 +26,7 @@ Plain = str | int | float | bool
 @final
 @dataclass(frozen=True)
 class LabelType:
-    """The type of one column of classes, and how its classes were spelled.
+    """The type of one column of classes or of floats, and how its classes were spelled.
 
     Args:
         dtype: name of the polars type, such as "Int8", "Categorical" or "Date".
@@ -32,6 +37,7 @@ class LabelType:
         native: what pandas calls the type; "" where the frame was not of pandas.
         unit: of a moment.
         zone: of a moment.
+        number: whether it is a column of numbers to predict, not of classes.
 
     Example:
         >>> raw = pl.Series("grade", [" good", " good", "bad "])
@@ -47,6 +53,18 @@ class LabelType:
     native: str = ""
     unit: str = "us"
     zone: str | None = None
+    number: bool = False
+
+    @classmethod
+    def of_floats(cls, raw: pl.Series, native: Any = None) -> Self:
+        """Look at a column of floats.
+
+        Args:
+            raw: as the frame has it.
+            native: the pandas column, if it is one.
+        """
+        kept = "" if native is None else str(native.dtype)
+        return cls(type(raw.dtype).__name__, {}, native=kept, number=True)
 
     @classmethod
     def of(cls, raw: pl.Series, settled: pl.Series, native: Any = None) -> Self:
@@ -85,7 +103,9 @@ class LabelType:
         )
 
     def restored(self, classes: Sequence[Any]) -> pl.Series:
-        """Return classes as the column would have held them; as they are where its type has no room."""
+        """Return predictions as the column would have held them; as they are where its type has no room."""
+        if self.number:
+            return pl.Series(classes).cast(getattr(pl, self.dtype))
         known: dict[Any, Any] = {}
         for value in classes:
             if value not in known or isinstance(value, bool):
@@ -139,7 +159,7 @@ class LabelType:
 
 
 def label_types(data: object, tasks: Sequence[Task], settle: Any) -> dict[str, LabelType]:
-    """Return the types of the columns of classes in a frame of the caller's.
+    """Return the types of the columns of classes and of floats in a frame of the caller's.
 
     Args:
         data: what was given to `fit`. Of files, arrays and data sets nothing is kept: their types are ours.
@@ -151,16 +171,15 @@ def label_types(data: object, tasks: Sequence[Task], settle: Any) -> dict[str, L
     wrapped = nw.from_native(data, pass_through=True)
     if isinstance(data, TypedTable) or not isinstance(wrapped, nw.DataFrame | nw.LazyFrame):
         return {}
-    columns = [c for task in tasks if task.coding != "number" for c in task.columns if _alone(task)]
-    raw = to_polars(data)
-    columns = [column for column in columns if column in raw.columns]
-    pandas = hasattr(data, "iloc")
-    found: dict[str, LabelType] = {}
+    raw, natives = to_polars(data), native_columns(data)
+    given = [(task, column) for task in tasks for column in task.columns if column in raw.columns]
+    numbers = [c for task, c in given if task.coding == "number" and raw[c].dtype.is_float()]
+    found = {c: LabelType.of_floats(raw[c], natives.get(c)) for c in numbers}
+    columns = [c for task, c in given if task.coding != "number" and _alone(task)]
     if columns:
         settled = settle(raw.select(columns)).frame
         for column in columns:
-            native = data[column] if pandas and column in list(data.columns) else None  # ty: ignore
-            found[column] = LabelType.of(raw[column], settled[column], native)
+            found[column] = LabelType.of(raw[column], settled[column], natives.get(column))
     return found
 
 
@@ -176,6 +195,21 @@ def _of_sources(found: Sequence[dict[str, LabelType]]) -> dict[str, LabelType]:
             if replace(known, spellings={}) != replace(label, spellings={}):
                 apart.add(column)
     return {column: label for column, label in joined.items() if column not in apart}
+
+
+def restore_pandas(frame: Any, labels: Mapping[str, LabelType], names: Mapping[str, str]) -> Any:
+    """Return a frame whose predictions have the types that pandas had in training; others are left alone.
+
+    Args:
+        frame: of predictions, of any kind.
+        labels: label column -> its type.
+        names: label column -> what its predictions are called.
+    """
+    if hasattr(frame, "iloc"):
+        for column, name in names.items():
+            if column in labels:
+                frame[name] = labels[column].as_pandas(frame[name])
+    return frame
 
 
 def _alone(task: Task) -> bool:

@@ -23,6 +23,7 @@ from cotrain.configuration import construct_class
 from cotrain.configuration._registry import changed_parameters
 from cotrain.cotraining import CoTraining
 from cotrain.data import ColumnChoice, Missing, MissingWords
+from cotrain.data._frames import with_text_names
 from cotrain.data.sources import Mixing
 from cotrain.evaluation import EvaluationTable
 from cotrain.learner._architecture import Architecture
@@ -143,9 +144,10 @@ class Learner:
             )
         self.pooling: Pooling = pooling
         require_unique_outputs({task.name: task.output_columns for task in self.tasks})
-        self.columns = dict(columns or {})
-        Missing(missing)
-        self.missing = missing
+        self.columns = with_text_names(columns or {})
+        named = with_text_names(missing) if isinstance(missing, Mapping) else missing
+        self.missing: MissingWords = named
+        Missing(self.missing)
         self.mixing = mixing
         self.source = source
         self.seed = seed
@@ -170,7 +172,8 @@ class Learner:
 
         Args:
             data: training rows: a frame (pandas, polars, pyarrow, ...), a path to a table, or a torch
-                `Dataset` of dicts of inputs and targets.
+                `Dataset` of dicts of inputs and targets. A column that a frame numbers, such as 0, is called
+                "0" here.
             validation: share of the labelled rows to choose the best epoch on, in (0, 1); or those rows
                 themselves, as any kind of `data`; or `None`, to train to the last epoch on all rows.
             unlabelled: a further table for co-training, beside the unlabelled rows of `data`.

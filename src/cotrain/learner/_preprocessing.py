@@ -26,6 +26,7 @@ from cotrain.data import (
     table_tensors,
 )
 from cotrain.data._dataset import as_in_training
+from cotrain.data._frames import with_text_names
 from cotrain.data._table import require_types
 from cotrain.data.sources import read_sources
 from cotrain.learner._known_sources import KnownSources
@@ -73,7 +74,7 @@ class Preprocessor:
         self.spec = spec
         self.constants = dict(constants)
         self.output_space = output_space
-        #: Column of classes -> its type in the frame that was learned from; set by whoever has the frame.
+        #: Column of classes or floats -> its type in the frame learned from; set by whoever has the frame.
         self.labels: dict[str, LabelType] = {}
         #: Which sources there were, and what each one had; set by `fit`.
         self.sources = KnownSources()
@@ -147,7 +148,8 @@ class Preprocessor:
         if self._rows is None:
             self._schema(row)
             raise DataError("This model was trained on a Dataset of tensors: give a torch Dataset.")
-        return self._rows.encode(row)
+        named = row if all(type(name) is str for name in row) else with_text_names(row)
+        return self._rows.encode(named)
 
     def decoded_row(self, outputs: Mapping[str, Tensor]) -> dict[str, Any]:
         """Return the predictions for one row, column -> value: what `decoded` gives, faster."""
@@ -156,7 +158,7 @@ class Preprocessor:
             predicted = task.predict(outputs[task.name])
             for column in task.columns:
                 name = column if column in predicted else task.name
-                if column in self.labels:
+                if column in self.labels and not self.labels[column].number:
                     predicted[name] = self.labels[column].restored(predicted[name])
             found |= {name: values[0] for name, values in predicted.items()}
         return {
@@ -196,7 +198,7 @@ class Preprocessor:
         return [] if self.schema is None else [column.name for column in self.schema.columns]
 
     def decoded(self, outputs: Mapping[str, Tensor]) -> pl.DataFrame:
-        """Return the predictions of all tasks, classes in the type of their label column.
+        """Return the predictions of all tasks in the type of their label column.
 
         Args:
             outputs: task -> [N, O].

@@ -10,6 +10,7 @@ import pytest
 
 from cotrain._base import DataError
 from cotrain.data import from_polars_like, read_table, to_polars
+from cotrain.data._frames import frame_like, native_columns, numbered_names, with_text_names
 
 TABLE = pl.DataFrame({"n": [1, 2, 3], "x": [0.5, None, 1.5], "t": ["a", None, "c"], "b": [True, False, None]})
 
@@ -124,3 +125,106 @@ def test_a_hugging_face_data_set_is_its_table() -> None:
         read_table({"train": HuggingFaceLike(), "test": HuggingFaceLike()})
     with pytest.raises(DataError, match="load it without streaming"):
         read_table(StreamLike())
+
+
+#: A cell that is missing, and one that is not, of every type that a label column of pandas may have.
+PANDAS = {
+    "objects": pd.Series(["a", None], dtype=object),
+    "objects with NaN": pd.Series(["a", np.nan], dtype=object),
+    "text": pd.Series(["a", None], dtype="string"),
+    "category": pd.Series(pd.Categorical(["a", None])),
+    "numbered category": pd.Series(pd.Categorical([3, None])),
+    "ordered category": pd.Series(pd.Categorical(["a", None], ["b", "a"], ordered=True)),
+    "float32": pd.Series([1.5, np.nan], dtype="float32"),
+    "float64": pd.Series([1.5, np.nan]),
+    "nullable integers": pd.Series([1, None], dtype="Int8"),
+    "nullable floats": pd.Series([1.5, None], dtype="Float32"),
+    "nullable booleans": pd.Series([True, None], dtype="boolean"),
+    "booleans": pd.Series([True, None], dtype=object),
+    "moments": pd.to_datetime(pd.Series(["2020-01-31", None])),
+    "moments of a zone": pd.to_datetime(pd.Series(["2020-01-31", None])).dt.tz_localize("Asia/Shanghai"),
+    "arrow": pd.Series(["a", None], dtype=pd.ArrowDtype(pa.string())),
+}
+
+
+@pytest.mark.parametrize("name", PANDAS)
+def test_cells_are_filled_in_the_type_of_the_column_and_all_else_stays(name):
+    column = PANDAS[name]
+    like = pd.concat([column.rename(0), pd.Series([1, 2], name="other")], axis=1).set_axis(["u", "u"])
+    before = like.copy()
+    table = to_polars(like)
+    filled = table.with_columns(
+        pl.Series("0", [table["0"][0]] * 2, dtype=table["0"].dtype), pl.Series("sure", [None, 0.5])
+    )
+    found = frame_like(filled, like, {"0": np.array([False, True])})
+    assert found[0].dtype == column.dtype
+    assert found[0].iloc[0] == found[0].iloc[1] == column.iloc[0]
+    assert list(found.columns) == [0, "other", "sure"]
+    assert found.index.equals(like.index)
+    pd.testing.assert_series_equal(found["other"], like["other"])
+    assert found["sure"].isna().tolist() == [True, False]
+    pd.testing.assert_frame_equal(like, before)
+    untouched = frame_like(table, like, {"0": np.array([False, False])})
+    pd.testing.assert_frame_equal(untouched, before)
+
+
+def test_a_class_that_the_category_lacks_is_added_to_it():
+    like = pd.DataFrame({"y": pd.Categorical(["a", None])})
+    found = frame_like(pl.DataFrame({"y": ["a", "new"]}), like, {"y": np.array([False, True])})
+    assert found["y"].tolist() == ["a", "new"]
+    assert found["y"].cat.categories.tolist() == ["a", "new"]
+
+
+def test_what_has_no_room_in_the_column_makes_it_one_of_objects():
+    like = pd.DataFrame({"y": [1.5, np.nan]})
+    found = frame_like(pl.DataFrame({"y": ["1.5", "many"]}), like, {"y": np.array([False, True])})
+    assert found["y"].tolist() == [1.5, "many"]
+
+
+def test_cells_of_an_arrow_table_are_filled_in_its_types():
+    like = pa.table({"y": pa.array([1, None], pa.int8()), "other": pa.array([[1], None])})
+    y = pl.Series("y", [1, 3], dtype=pl.Int8)
+    filled = to_polars(like).with_columns(y, pl.Series("sure", [None, 0.5]))
+    found = frame_like(filled, like, {"y": np.array([False, True])})
+    assert isinstance(found, pa.Table)
+    assert found.schema.field("y").type == pa.int8()
+    assert found["other"].equals(like["other"])
+    assert found["y"].to_pylist() == [1, 3]
+    assert found["sure"].to_pylist() == [None, 0.5]
+
+
+def test_a_path_or_a_polars_frame_gets_polars():
+    for like in ("table.csv", TABLE, TABLE.lazy()):
+        assert frame_like(TABLE, like, {}) is TABLE
+
+
+def test_what_is_said_of_numbered_columns_is_said_of_their_names():
+    frame = pd.DataFrame({0: [1], np.int64(3): [2], "y": [3]})
+    assert numbered_names(frame) == ["0", "3"]
+    assert list(native_columns(frame)) == ["0", "3", "y"]
+    assert numbered_names({"first": frame, "second": frame, "third": TABLE}) == ["0", "3"]
+    assert numbered_names(TABLE) == []
+    assert native_columns(TABLE) == {}
+    assert with_text_names({0: "drop", "y": "text"}) == {"0": "drop", "y": "text"}
+    with pytest.raises(DataError, match="more than one column named '0'"):
+        with_text_names({0: "drop", "0": "text"})
+    with pytest.raises(DataError, match=r"named 1.5"):
+        with_text_names({1.5: "drop"})
+
+
+MISSING = [None, float("nan"), np.nan, np.float32("nan"), pd.NA, pd.NaT]
+
+
+@pytest.mark.parametrize("dtype", ["object", "string", "category"])
+def test_every_word_of_pandas_for_nothing_is_null(dtype):
+    values = ["a", *MISSING, "b"]
+    column = pd.Series(pd.Categorical(values)) if dtype == "category" else pd.Series(values, dtype=dtype)
+    expected = ["a", *[None] * len(MISSING), "b"]
+    assert to_polars(pd.DataFrame({"t": column}))["t"].to_list() == expected
+    mixed = pd.Series(["a", 1, *MISSING, [1]], dtype=object)
+    assert to_polars(pd.DataFrame({"t": mixed}))["t"].to_list() == ["a", "1", *[None] * len(MISSING), "[1]"]
+
+
+def test_text_of_numpy_is_text():
+    column = pd.Series([*np.array(["a", "b"]), None], dtype=object)
+    assert to_polars(pd.DataFrame({"t": column}))["t"].to_list() == ["a", "b", None]

@@ -213,3 +213,54 @@ def test_a_column_of_the_users_is_not_overwritten(fitted, name):
     learner, frame = fitted
     with pytest.raises(DataError, match=f"complete writes '{name}'"):
         complete(learner, frame.with_columns(pl.lit(1).alias(name)))
+
+
+@pytest.mark.parametrize("dtype", ["object", "string", "category"])
+def test_a_pandas_frame_comes_back_as_it_went_in_with_its_gaps_filled(fitted, dtype):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    learner, frame = fitted
+    given = pandas.DataFrame(frame.to_dict(as_series=False), index=[f"row {i}" for i in range(200)])
+    given = given.astype({"side": dtype, "size": "float32", "rank": "Int8"})
+    given["when"] = pandas.date_range("2020", periods=200, tz="Asia/Shanghai")
+    before = given.copy()
+    found = complete(learner, given)
+    pandas.testing.assert_frame_equal(given, before)
+    assert list(found.columns[:5]) == list(given.columns)
+    assert (found.dtypes[given.columns] == given.dtypes).all()
+    assert found.index.equals(given.index)
+    for column in given.columns:
+        known = before[column].notna()
+        pandas.testing.assert_series_equal(found[column][known], before[column][known])
+    polars = complete(learner, frame)
+    assert found["side"].tolist() == polars["side"].to_list()
+    assert found["rank"].tolist() == polars["rank"].to_list()
+    assert found["size"].to_numpy() == pytest.approx(polars["size"].to_numpy(), rel=1e-6)
+    assert found["side_source"].tolist() == polars["side_source"].to_list()
+
+
+def test_numbered_columns_keep_their_numbers_and_an_absent_target_gets_its_type():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    x = np.random.default_rng(0).normal(size=120)
+    y = pandas.Series(pandas.Categorical(np.where(x > 0, "b", "a")))
+    frame = pandas.DataFrame({0: x, 1: y})
+    learner = ct.Learner([ct.tasks.Binary("1")], training=ct.Training(epochs=1, batch_size=32))
+    learner.fit(frame, 0.2, progress=False)
+    holes = frame.copy()
+    holes.loc[:9, 1] = None
+    found = complete(learner, holes)
+    assert list(found.columns) == [0, 1, "1_confidence", "1_source"]
+    assert found[1].dtype == y.dtype
+    assert found[1].notna().all()
+    absent = complete(learner, frame[[0]])
+    assert list(absent.columns) == [0, "1", "1_confidence", "1_source"]
+    assert absent["1"].dtype == y.dtype
+
+
+def test_an_arrow_table_comes_back_as_one(fitted):
+    arrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    learner, frame = fitted
+    table = frame.to_arrow()
+    found = complete(learner, table)
+    assert isinstance(found, arrow.Table)
+    assert found["x"].equals(table["x"])
+    assert found["side"].to_pylist() == complete(learner, frame)["side"].to_list()

@@ -104,3 +104,72 @@ def test_it_survives_json():
         label = LabelType.of(y, y)
         saved = json.loads(json.dumps(label.to_json()))
         assert LabelType.from_json(saved) == label
+
+
+@pytest.mark.parametrize("dtype", [pl.Float32, pl.Float64])
+def test_predicted_numbers_are_as_wide_as_their_column(dtype, tmp_path):
+    frame = pl.DataFrame({"x": X, "y": pl.Series(2 * X, dtype=dtype)})
+    learner = fitted(frame, ct.tasks.Regression("y"))
+    learner.save(tmp_path / "run")
+    for one in (learner, ct.Learner.load(tmp_path / "run")):
+        assert one.predict(frame)["y"].dtype == dtype
+        assert isinstance(one.predict(frame.row(0, named=True))["y"], float)
+
+
+@pytest.mark.parametrize("dtype", [pl.Int8, pl.Int64, pl.Decimal(10, 2)])
+def test_predictions_of_whole_numbers_stay_floats(dtype):
+    frame = pl.DataFrame({"x": X, "y": pl.Series([int(3 * v) for v in X]).cast(dtype)})
+    found = fitted(frame, ct.tasks.Regression("y")).predict(frame)["y"]
+    assert found.dtype == pl.Float64
+    assert (found != found.round()).any()
+
+
+def test_pandas_gets_its_own_floats():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    for dtype in ("float32", "float64", "Float32", "Float64"):
+        frame = pandas.DataFrame({"x": X, "y": pandas.Series(2 * X).astype(dtype)})
+        found = fitted(frame, ct.tasks.Regression("y")).predict(frame)["y"]
+        assert found.dtype == frame["y"].dtype, dtype
+
+
+def test_columns_that_pandas_numbers_are_learned_predicted_and_evaluated_like_named_ones():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    y = pandas.Categorical(np.where(X > 0, "b", "a"))
+    numbered = pandas.DataFrame({0: X, 1: np.where(X > 1, "u", "v"), 2: y}, index=range(7, 7 + N))
+    named = numbered.rename(columns=str)
+    first, second = (fitted(frame, ct.tasks.Binary("2")) for frame in (numbered, named))
+    for frame in (numbered, named):
+        pandas.testing.assert_frame_equal(first.predict(frame), second.predict(frame))
+        assert first.evaluate(frame).to_dicts() == second.evaluate(frame).to_dicts()
+    assert first.predict(numbered)["2"].dtype == y.dtype
+    row = numbered.iloc[0].to_dict()
+    assert first.predict(row) == second.predict({str(name): value for name, value in row.items()})
+
+
+def test_a_logger_is_told_that_numbers_became_names():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+
+    class Heard(ct.training.Logger):
+        def __init__(self):
+            self.lines = []
+
+        def start(self, start): ...
+        def step(self, step, losses): ...
+        def epoch(self, record): ...
+        def finish(self): ...
+        def message(self, text):
+            self.lines.append(text)
+
+    learner = ct.Learner([ct.tasks.Regression("y")], training=ct.Training(epochs=1))
+    for names, expected in (([0, "y"], True), (["0", "y"], False)):
+        heard = Heard()
+        frame = pandas.DataFrame(np.stack([X, 2 * X], axis=1), columns=names)
+        learner.fit(frame, 0.2, progress=False, loggers=[heard])
+        said = [line for line in heard.lines if line.startswith("columns with numbers for names")]
+        assert said == (["columns with numbers for names are called by these as text: 0"] if expected else [])
+
+
+def test_columns_and_missing_words_may_be_numbered_too():
+    learner = ct.Learner([ct.tasks.Binary("y")], columns={0: "drop"}, missing={0: ["x"], "*": ["y"]})
+    assert learner.columns == {"0": "drop"}
+    assert learner.missing == {"0": ["x"], "*": ["y"]}
