@@ -244,6 +244,11 @@ class PaddedPlaces:
         return found.masked_fill(self._outside.view(*self._outside.shape, *[1] * (values.dim() - 1)), fill)
 
 
+def padded(leaf: Leaf) -> Tensor:
+    """Return a leaf as one tensor [N, ...], ragged rows padded by 0 to the longest."""
+    return leaf.padded() if isinstance(leaf, Ragged) else leaf
+
+
 def padded_inputs(inputs: Leaves) -> dict[str, Tensor]:
     """Return what a network reads: ragged inputs padded, their lengths beside them.
 

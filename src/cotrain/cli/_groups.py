@@ -41,18 +41,10 @@ def errors_by_column(run: Path, column: str, *, trust: bool = False) -> dict[str
     if not test.height:
         raise DataError(f"--by {column}: {run} has no test rows, because its split has none.")
     groups = groups_of(test[column])
-    examples, outputs = learner.preprocessor.examples(test), learner.outputs(test)
+    examples = learner.preprocessor.examples(test)
     require_same_rows(run, {"test": examples.fingerprint()})
-    tasks = {
-        task.name: errors_by_group(
-            task,
-            task.scores(outputs[task.name]).double().numpy(),
-            task.original(examples.targets[task.name]).double().numpy(),
-            (examples.masks[task.name] > 0).numpy(),
-            groups=groups,
-        )
-        for task in learner.preprocessor.tasks
-    }
+    records = learner.fitted.evaluation(examples).records
+    tasks = {name: errors_by_group(of_task, groups) for name, of_task in records.items()}
     return {"column": column, "tasks": tasks, "sentences": _sentences(column, tasks)}
 
 

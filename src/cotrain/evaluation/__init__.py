@@ -4,9 +4,10 @@ from cotrain.evaluation._chance import Chance
 from cotrain.evaluation._delta_m import DeltaM, delta_m, delta_m_of
 from cotrain.evaluation._diagnostics import calibration_error, diagnostics
 from cotrain.evaluation._diagnostics_by_group import errors_by_group
-from cotrain.evaluation._evaluate import evaluate, evaluate_scores, evaluate_task
+from cotrain.evaluation._evaluate import Evaluation, evaluate, evaluate_scores, evaluate_task
 from cotrain.evaluation._holm import holm
 from cotrain.evaluation._paired_bootstrap import Difference, paired_bootstrap
+from cotrain.evaluation._records import TaskRecords
 from cotrain.evaluation._relative_gain import relative_gain
 from cotrain.evaluation._resampling_units import resampling_units
 from cotrain.evaluation._significance import Judgement, judge, mean_ranks
@@ -18,9 +19,11 @@ __all__ = [
     "Chance",
     "DeltaM",
     "Difference",
+    "Evaluation",
     "EvaluationRow",
     "EvaluationTable",
     "Judgement",
+    "TaskRecords",
     "boosted_trees",
     "calibration_error",
     "delta_m",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cotrain._base import InvalidArgumentError, numpy_generator
-from cotrain.tasks import Task
+from cotrain.evaluation._records import TaskRecords
 
 #: Smaller groups are counted together as "(other)": their figures would be chance.
 MOST_GROUPS = 12
@@ -18,10 +18,7 @@ RESAMPLES = 50
 
 
 def errors_by_group(
-    task: Task,
-    scores: np.ndarray,
-    targets: np.ndarray,
-    mask: np.ndarray,
+    records: TaskRecords,
     groups: Sequence[str | None],
     *,
     level: float = 0.99,
@@ -35,10 +32,7 @@ def errors_by_group(
     one or more such words appear in at most 1 % of cases.
 
     Args:
-        task: a fitted task.
-        scores: [N, ...] in the unit of `Task.scores`.
-        targets: [N, T] as `Task.original` gives them.
-        mask: [N, T] bool, True where labelled.
+        records: of N rows, of the task's metrics.
         groups: N names; `None` is a group of its own. The 12 largest are kept, the others are "(other)".
         level: of all intervals together, in (0, 1).
         seed: of the resampling.
@@ -56,30 +50,34 @@ def errors_by_group(
         >>> from cotrain.tasks import Regression
         >>> task = Regression("y")
         >>> y = np.arange(80.0)[:, None]
-        >>> task.fit(pl.DataFrame({"y": y[:, 0]}))
+        >>> frame = pl.DataFrame({"y": y[:, 0]})
+        >>> task.fit(frame)
         >>> far = np.arange(80) % 4 == 0
         >>> scores = y + np.where(far, 5.0, 1.0)[:, None] * np.cos(np.arange(80.0))[:, None]
-        >>> everywhere, groups = np.ones((80, 1), bool), np.where(far, "far", "near").tolist()
-        >>> found = errors_by_group(task, scores, y, everywhere, groups)
+        >>> records = TaskRecords(task)
+        >>> records.add_scores(scores, *task.encode(frame))
+        >>> found = errors_by_group(records, np.where(far, "far", "near").tolist())
         >>> [(record["group"], record["word"]) for record in found]
         [('near', 'better'), ('far', 'worse')]
     """
-    if len(groups) != len(scores):
-        raise InvalidArgumentError(f"errors_by_group: got {len(groups)} groups for {len(scores)} rows.")
-    labelled = np.flatnonzero(mask.any(axis=1))
+    n_rows = len(records.labelled)
+    if len(groups) != n_rows:
+        raise InvalidArgumentError(f"errors_by_group: got {len(groups)} groups for {n_rows} rows.")
+    labelled = np.flatnonzero(records.labelled)
     names = _named([groups[row] for row in labelled])
     present, counts = np.unique(names, return_counts=True)
     if len(present) < 2:
         return []
-    metric = task.chosen_metrics()[0]
-    rng = numpy_generator(seed, "errors_by_group", task.name)
+    metric = records.metrics[0]
+    of_rows = records.of(metric)
+    rng = numpy_generator(seed, "errors_by_group", records.task.name)
     t = _quantile(1 - (1 - level) / (2 * len(present)))
     found = []
     for name in present[np.argsort(-counts, kind="stable")]:
         here, rest = labelled[names == name], labelled[names != name]
 
         def figure(rows: np.ndarray) -> float:
-            return metric.compute(scores[rows], targets[rows], mask[rows])
+            return metric.value(of_rows[rows])
 
         value, other = figure(here), figure(rest)
         spread = np.array(

@@ -3,20 +3,95 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import final
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from cotrain._base._ragged import Leaf, Leaves
+from cotrain.evaluation._records import TaskRecords
 from cotrain.evaluation._table import EvaluationRow, EvaluationTable
 from cotrain.tasks import Task
 
 
+@final
+class Evaluation:
+    """Figures of a model on rows that arrive in batches, those of the best constant beside them.
+
+    Args:
+        tasks: fitted tasks.
+        constants: task -> [O], the best constant output on the *training* labels, from
+            `Task.reference_output`.
+        diagnosis: whether to keep what `Task.diagnosis` needs.
+        n_rows: how many rows will come, if that is known.
+
+    Example:
+        >>> import polars as pl
+        >>> from cotrain.tasks import Regression
+        >>> task, frame = Regression("y"), pl.DataFrame({"y": [1.0, 2.0, 3.0, None]})
+        >>> task.fit(frame)
+        >>> targets, mask = task.encode(frame)
+        >>> evaluation = Evaluation([task], {"y": task.reference_output(targets, mask)})
+        >>> for rows in (slice(0, 2), slice(2, 4)):
+        ...     evaluation.add({"y": targets[rows] * 0.5}, {"y": targets[rows]}, {"y": mask[rows]})
+        >>> print(evaluation.table())
+        task  metric  labelled  model  constant
+        y     rmse           3  0.408     0.816
+        y     r2             3  0.750     0.000
+        y     mae            3  0.333     0.667
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        constants: Mapping[str, Tensor],
+        *,
+        diagnosis: bool = False,
+        n_rows: int | None = None,
+    ) -> None:
+        self.tasks, self.constants = list(tasks), constants
+        self.records = {
+            task.name: TaskRecords(task, diagnosis=diagnosis, n_rows=n_rows) for task in self.tasks
+        }
+        self.references = {task.name: TaskRecords(task, n_rows=n_rows) for task in self.tasks}
+
+    def add(self, outputs: Leaves, targets: Leaves, masks: Leaves) -> None:
+        """Take rows.
+
+        Args:
+            outputs: task -> [B, O] from its head.
+            targets: task -> [B, T] in the coding of `Task.encode`.
+            masks: task -> [B, T], True where labelled.
+        """
+        for name in self.records:
+            self.records[name].add(outputs[name], targets[name], masks[name])
+            self.references[name].add_constant(self.constants[name], targets[name], masks[name])
+
+    def table(self, *, parts: bool = False, rows: np.ndarray | None = None) -> EvaluationTable:
+        """Return a row per task and metric.
+
+        Args:
+            parts: also one per column, label or class.
+            rows: numbers of the rows that the figures are about, the tasks without a label among them left
+                out; `None`: all rows and tasks.
+        """
+        found, constant = (
+            [
+                row
+                for records in of.values()
+                if rows is None or records.labelled[rows].any()
+                for row in records.rows(parts=parts, of=rows)
+            ]
+            for of in (self.records, self.references)
+        )
+        return EvaluationTable(found).with_reference("constant", EvaluationTable(constant))
+
+
 def evaluate(
     tasks: Sequence[Task],
-    outputs: Mapping[str, Tensor],
-    targets: Mapping[str, Tensor],
-    masks: Mapping[str, Tensor],
+    outputs: Leaves,
+    targets: Leaves,
+    masks: Leaves,
     *,
     constants: Mapping[str, Tensor] | None = None,
     parts: bool = False,
@@ -48,20 +123,15 @@ def evaluate(
         y     r2             3  0.750     0.000
         y     mae            3  0.333     0.667
     """
-    rows: list[EvaluationRow] = []
-    references: list[EvaluationRow] = []
-    for task in tasks:
-        name = task.name
-        truth = (targets[name], masks[name])
-        constant = task.reference_output(*truth) if constants is None else constants[name]
-        rows += evaluate_task(task, outputs[name], *truth, parts=parts)
-        scores = task.constant_scores(constant.detach(), len(truth[0])).double().cpu().numpy()
-        references += evaluate_scores(task, scores, *truth, parts=parts)
-    return EvaluationTable(rows).with_reference("constant", EvaluationTable(references))
+    if constants is None:
+        constants = {task.name: task.reference_output(targets[task.name], masks[task.name]) for task in tasks}
+    evaluation = Evaluation(tasks, constants)
+    evaluation.add(outputs, targets, masks)
+    return evaluation.table(parts=parts)
 
 
 def evaluate_task(
-    task: Task, output: Tensor, targets: Tensor, mask: Tensor, *, parts: bool = False
+    task: Task, output: Leaf, targets: Leaf, mask: Leaf, *, parts: bool = False
 ) -> list[EvaluationRow]:
     """Return the figures of one task.
 
@@ -81,9 +151,9 @@ def evaluate_task(
         >>> evaluate_task(task, targets, targets, mask)[0].value
         0.0
     """
-    with torch.no_grad():
-        scores = task.scores(output.detach()).double().cpu().numpy()
-    return evaluate_scores(task, scores, targets, mask, parts=parts)
+    records = TaskRecords(task, n_rows=len(output))
+    records.add(output, targets, mask)
+    return records.rows(parts=parts)
 
 
 def evaluate_scores(
@@ -108,21 +178,6 @@ def evaluate_scores(
         >>> row.metric, round(row.value, 3)
         ('mae', 0.667)
     """
-    truth = task.original(targets).double().cpu().numpy()
-    labelled = (mask > 0).cpu().numpy()
-    n_rows = int(labelled.any(axis=1).sum())
-    # A column's figure stands on its own labels; that of a class stands on all of them.
-    by_part = labelled.sum(axis=0).tolist() if labelled.shape[1] == len(task.parts) else None
-    rows: list[EvaluationRow] = []
-    for metric in task.chosen_metrics():
-        records = metric.record(scores, truth, labelled)
-        value = metric.value(records)
-        rows.append(EvaluationRow(task.name, metric.name, metric.direction, None, n_rows, value))
-        if not parts or metric.parts is None or len(task.parts) == 1:
-            continue
-        for i, part_value in enumerate(metric.parts(records, len(task.parts)).tolist()):
-            count = n_rows if by_part is None else by_part[i]
-            rows.append(
-                EvaluationRow(task.name, metric.name, metric.direction, task.parts[i], count, part_value)
-            )
-    return rows
+    records = TaskRecords(task, n_rows=len(scores))
+    records.add_scores(scores, targets, mask)
+    return records.rows(parts=parts)

@@ -1,7 +1,8 @@
 """Kinds of task, one class in one file each, in folders by what their targets are."""
 
 from cotrain.tasks._base import Task
+from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
 from cotrain.tasks.table import Binary, Multiclass, Multilabel, Ordinal, Regression
 
-__all__ = ["Binary", "Metric", "Multiclass", "Multilabel", "Ordinal", "Regression", "Task"]
+__all__ = ["Binary", "Diagnosis", "Metric", "Multiclass", "Multilabel", "Ordinal", "Regression", "Task"]

@@ -1,6 +1,7 @@
 """What every kind of task is: target coding, head, masked loss, prediction, confidence, metrics.
 
-Shapes: B rows, T targets of the task (columns or labels), O outputs of its head.
+Shapes: B rows, T targets of the task (columns or labels), O outputs of its head. A task that reads positions
+has S of them in the place of T, and outputs [B, S, O]; its rows may be ragged.
 """
 
 from __future__ import annotations
@@ -9,12 +10,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, final
 
+import numpy as np
 import polars as pl
 import torch
 from torch import Tensor, nn
 
 from cotrain._base import DataError, InvalidArgumentError, did_you_mean
+from cotrain._base._ragged import Leaf, Ragged
 from cotrain.tasks._condition import Condition
+from cotrain.tasks._diagnosis import Diagnosis, nothing_recorded, nothing_to_show
+from cotrain.tasks._entries import of_length
 from cotrain.tasks._metric import Metric
 
 
@@ -49,7 +54,7 @@ class Task(ABC):
     #: What one target is: a number (float, standardised), a label (float, 0 or 1) or a class (int64). Whoever
     #: must treat these differently, such as trees or stratified splits, asks this and never the kind.
     coding: ClassVar[Literal["number", "label", "class"]]
-    #: What the task's head reads of a row: one vector [B, D], or a vector for every position.
+    #: What the task's head reads of a row: one vector [B, D], or a vector for every position [B, S, D].
     reads: ClassVar[Literal["vector", "positions"]] = "vector"
     #: Whether the classes are levels in order, so that a neighbour of the right one is nearly right.
     ordered: ClassVar[bool] = False
@@ -193,7 +198,7 @@ class Task(ABC):
         return nn.Sequential(*layers)
 
     @final
-    def start_head(self, head: nn.Module, targets: Tensor, mask: Tensor) -> None:
+    def start_head(self, head: nn.Module, targets: Leaf, mask: Leaf) -> None:
         """Let a new head begin at the best constant: set the bias of its output layer to it.
 
         The first steps are then not spent on learning the class shares. The output layer's bias is the
@@ -231,23 +236,40 @@ class Task(ABC):
 
         The loss is computed in float32 at least, under autocast too.
         """
+        kept, total = self.loss_sum(output, target, mask)
+        if mask.dtype == torch.bool:
+            # Of rows there is at least one, or the sum is 0: no branch, and nothing divided by 0.
+            return kept / total.clamp(min=1)
+        return kept / torch.where(total > 0, total, 1.0)
+
+    @final
+    def loss_sum(self, output: Tensor, target: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the sum of the losses of the labelled entries, and their number (or the sum of weights).
+
+        Args:
+            output: [B, O], or [B, S, O] where the task reads positions: then targets may be of other length.
+                Padding stands where they are shorter, and what they are longer is left out.
+            target: see `loss`.
+            mask: see `loss`.
+        """
+        if self.reads == "positions":
+            target, mask = (of_length(entries, output) for entries in (target, mask))
         losses = self.losses(full_precision(output), target)
         if mask.dtype == torch.bool:
-            kept, total = torch.where(mask, losses, 0.0), mask.sum()
-            # Of rows there is at least one, or the sum is 0: no branch, and nothing divided by 0.
-            return kept.sum() / total.clamp(min=1)
-        kept, total = torch.where(mask > 0, losses * mask, 0.0), mask.sum()
-        return kept.sum() / torch.where(total > 0, total, 1.0)
+            return torch.where(mask, losses, 0.0).sum(), mask.sum()
+        return torch.where(mask > 0, losses * mask, 0.0).sum(), mask.sum()
 
     @abstractmethod
-    def reference_output(self, targets: Tensor, mask: Tensor) -> Tensor:
+    def reference_output(self, targets: Any, mask: Any) -> Tensor:
         """Return the best constant output [O] for these targets; it also starts the head's bias."""
 
     @final
-    def reference_loss(self, targets: Tensor, mask: Tensor) -> float:
+    def reference_loss(self, targets: Leaf, mask: Leaf) -> float:
         """Return the loss of the best constant prediction on these targets."""
-        output = self.reference_output(targets, mask).expand(targets.shape[0], -1)
-        return float(self.loss(output, targets, mask))
+        output = self.reference_output(targets, mask)
+        target, mask = (leaf.values if isinstance(leaf, Ragged) else leaf for leaf in (targets, mask))
+        shape = target.shape[:1] if self.reads == "vector" else target.shape
+        return float(self.loss(output.expand(*shape, -1), target, mask))
 
     # -- use ----------------------------------------------------------------------------------------
 
@@ -256,17 +278,32 @@ class Task(ABC):
         """Return what the metrics look at: probabilities, or values in the unit of `original`."""
 
     @final
-    def constant_scores(self, output: Tensor, n_rows: int) -> Tensor:
-        """Return the scores of one output [O] for all of `n_rows` rows.
+    def constant_scores(self, output: Tensor, *shape: int) -> Tensor:
+        """Return the scores of one output [O] for all rows, or all positions of all rows.
 
         They come from one row: a kernel need not give equal rows equal scores to the last digit.
+
+        Args:
+            output: [O].
+            shape: B, or B and S where the task reads positions.
         """
-        of_one = self.scores(output[None])
-        return of_one.expand(n_rows, *of_one.shape[1:])
+        of_one = self.scores(output[None])[0]
+        return of_one.expand(*shape, *of_one.shape)
 
     @abstractmethod
     def original(self, targets: Tensor) -> Tensor:
         """Return coded targets [B, T] in the unit of the metrics: classes as coded, values unstandardised."""
+
+    def labelled_by_part(self, mask: np.ndarray) -> np.ndarray:
+        """Return the rows that the figure of each part stands on, bool [N, P]; [N, 1]: on those of all parts.
+
+        That of a column stands on its own labels, that of a class on all of them.
+
+        Args:
+            mask: bool [N, T].
+        """
+        own = self.reads == "vector" and self.parts == self.labels
+        return mask if own else mask.any(axis=tuple(range(1, mask.ndim)))[:, None]
 
     @abstractmethod
     def predict(self, output: Tensor) -> dict[str, Any]:
@@ -297,10 +334,18 @@ class Task(ABC):
     def default_metrics(cls) -> list[str]:
         """Return the names reported by default; the first selects the best weights."""
 
+    def fitted_metrics(self) -> list[Metric]:
+        """Return every metric, with what it has to know of this task's coding. Known after `fit`."""
+        return self.available_metrics()
+
+    def diagnosis(self) -> Diagnosis:
+        """Return what shows where the predictions go wrong, for the report; nothing unless a kind says so."""
+        return Diagnosis(nothing_recorded, nothing_to_show)
+
     @final
     def chosen_metrics(self) -> list[Metric]:
         """Return the metrics to report, the selecting one first."""
-        known = {metric.name: metric for metric in self.available_metrics()}
+        known = {metric.name: metric for metric in self.fitted_metrics()}
         return [known[name] for name in (self.metrics or self.default_metrics())]
 
     def __repr__(self) -> str:

@@ -29,7 +29,7 @@ from cotrain.training._examples import Examples
 from cotrain.training._loggers import FitStart, Logger
 from cotrain.training._loss_sums import LossSums
 from cotrain.training._monitor_means import mean_record
-from cotrain.training._predict import outputs_of
+from cotrain.training._predict import output_batches
 from cotrain.training._result import FitResult
 from cotrain.training._schedule import warm_cosine
 from cotrain.training._settings import Training
@@ -270,9 +270,9 @@ class Fit:
             record["health"] = asdict(health)
         self.model.sharing.reset_health()
         if self.validator.examples is not None:
-            outputs = outputs_of(model, self.validator.examples.inputs, self.settings.batch_size)
-            validation = self.validator.values(outputs)
-            self.balance.observe_validation(self.validator.losses(outputs))
+            batches = output_batches(model, self.validator.examples.inputs, self.settings.batch_size)
+            validation = self.validator.validate(batches)
+            self.balance.observe_validation(validation.losses)
             record |= {"validation": validation.values, "gain": validation.gains}
             better = self.best.update(self.epoch, validation.criteria(), lambda: copy_weights(model))
             self.stale_epochs = 0 if better else self.stale_epochs + 1

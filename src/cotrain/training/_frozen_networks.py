@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self, final
 
 import torch
 from torch import Tensor, nn
 
 from cotrain._base import InvalidArgumentError
+from cotrain._base._ragged import Leaves
 from cotrain.networks import MultiTaskNetwork
 from cotrain.training._best_weights import Weights
-from cotrain.training._predict import outputs_of
+from cotrain.training._predict import output_batches, outputs_of
 
 
 @final
@@ -67,14 +68,24 @@ class FrozenNetworks:
             for network in self._networks
         ]
 
-    def outputs(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def outputs(self, inputs: Leaves) -> dict[str, Any]:
         """Return each task's outputs [N, O] on all rows, on the host.
 
         Args:
-            inputs: name -> tensor [N, ...].
+            inputs: name -> tensor [N, ...] or N ragged rows.
         """
         found = [outputs_of(network, inputs) for network in self._networks]
         return {task: found[number][task] for task, number in self.weights_of.items()}
+
+    def output_batches(self, inputs: Leaves) -> Iterator[tuple[slice, dict[str, Any]]]:
+        """Give each task's outputs some rows at a time, with the rows that they belong to.
+
+        Args:
+            inputs: name -> tensor [N, ...] or N ragged rows.
+        """
+        for together in zip(*(output_batches(network, inputs) for network in self._networks), strict=True):
+            found = [outputs for _, outputs in together]
+            yield together[0][0], {task: found[number][task] for task, number in self.weights_of.items()}
 
 
 def _shared_where_equal(weights: Sequence[Weights]) -> list[Weights]:

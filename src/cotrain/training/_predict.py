@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -16,7 +16,22 @@ ROOM = 2**22
 
 
 def outputs_of(model: MultiTaskNetwork, inputs: Leaves, batch_size: int = 1024) -> dict[str, Any]:
-    """Return each task's outputs on all rows, on the host.
+    """Return each task's outputs on all rows, on the host; see `output_batches`.
+
+    Returns:
+        task -> tensor [N, O]; where a task has an output for every position, N ragged rows of values [O].
+    """
+    parts: dict[str, list[Leaf]] = {task: [] for task in model.tasks}
+    for _, outputs in output_batches(model, inputs, batch_size):
+        for task, output in outputs.items():
+            parts[task].append(output)
+    return {task: _joined(pieces) for task, pieces in parts.items()}
+
+
+def output_batches(
+    model: MultiTaskNetwork, inputs: Leaves, batch_size: int = 1024
+) -> Iterator[tuple[slice, dict[str, Any]]]:
+    """Give each task's outputs some rows at a time, on the host, so that they need not be held for all rows.
 
     Args:
         model: the network; put into evaluation mode and back, unless it is in that mode already: then nothing
@@ -26,28 +41,33 @@ def outputs_of(model: MultiTaskNetwork, inputs: Leaves, batch_size: int = 1024) 
             are large, such as pictures.
 
     Returns:
-        task -> tensor [N, O]; where a task has an output for every position, N ragged rows of values [O].
+        Rows, and task -> tensor [B, O], or B ragged rows of values [O], on them. There is at least one batch.
     """
-    device = next(model.parameters()).device
     n_rows = len(next(iter(inputs.values())))
     size = rows_at_a_time(inputs, batch_size)
-    was_training = model.training
-    if was_training:
-        model.eval()
-    parts: dict[str, list[Leaf]] = {task: [] for task in model.tasks}
-    with torch.inference_mode():
-        for start in range(0, max(n_rows, 1), size):
-            batch = padded_inputs(
-                {name: leaf[start : start + size].to(device) for name, leaf in inputs.items()}
-            )
-            lengths: Mapping[str, Tensor] = getattr(model, "lengths", _no_lengths)(batch)
-            for task, output in model(batch).items():
-                found = output.float().cpu()
-                of_rows = lengths.get(task)
-                parts[task].append(found if of_rows is None else Ragged.from_padded(found, of_rows.cpu()))
-    if was_training:
-        model.train()
-    return {task: _joined(pieces) for task, pieces in parts.items()}
+    for start in range(0, max(n_rows, 1), size):
+        rows = slice(start, start + size)
+        was_training = model.training
+        if was_training:
+            model.eval()
+        try:
+            outputs = _outputs(model, {name: leaf[rows] for name, leaf in inputs.items()})
+        finally:
+            if was_training:
+                model.train()
+        yield rows, outputs
+
+
+@torch.inference_mode()
+def _outputs(model: MultiTaskNetwork, inputs: Leaves) -> dict[str, Leaf]:
+    device = next(model.parameters()).device
+    batch = padded_inputs({name: leaf.to(device) for name, leaf in inputs.items()})
+    lengths: Mapping[str, Tensor] = getattr(model, "lengths", _no_lengths)(batch)
+    found: dict[str, Leaf] = {}
+    for task, output in model(batch).items():
+        of_rows, on_host = lengths.get(task), output.float().cpu()
+        found[task] = on_host if of_rows is None else Ragged.from_padded(on_host, of_rows.cpu())
+    return found
 
 
 def rows_at_a_time(inputs: Leaves, batch_size: int) -> int:

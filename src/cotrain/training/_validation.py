@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from cotrain.evaluation import relative_gain
+from cotrain._base._ragged import Leaves, padded
+from cotrain.evaluation import TaskRecords, relative_gain
 from cotrain.tasks import Metric, Task
 from cotrain.training._examples import Examples
 
@@ -25,10 +27,12 @@ class Validation:
     Args:
         values: task -> its selecting metric.
         gains: task -> relative gain of that value over the best constant prediction, 1 = perfect.
+        losses: task -> its loss, of every task that has validation labels.
     """
 
     values: dict[str, float]
     gains: dict[str, float]
+    losses: dict[str, Tensor]
 
     def criteria(self) -> dict[str, float]:
         """Return what epochs are compared by: each task's gain, and their mean as "combined"."""
@@ -53,40 +57,39 @@ class Validator:
         if examples is not None:
             for task in tasks:
                 constant = task.reference_output(train.targets[task.name], train.masks[task.name])
-                scores = task.constant_scores(constant, len(examples))
-                self._references[task.name] = self._value(task, examples, scores)
+                records = self._records(task, len(examples))
+                records.add_constant(constant, examples.targets[task.name], examples.masks[task.name])
+                self._references[task.name] = records.value(selecting_metric(task))
 
-    def values(self, outputs: Mapping[str, Tensor]) -> Validation:
-        """Return the metrics of these outputs on the validation rows."""
-        values: dict[str, float] = {}
-        gains: dict[str, float] = {}
-        if self.examples is not None:
+    def validate(self, batches: Iterable[tuple[slice, Leaves]]) -> Validation:
+        """Return what these outputs reach on the validation rows.
+
+        Args:
+            batches: rows, and task -> outputs on them; together all validation rows in order.
+        """
+        if self.examples is None:
+            return Validation({}, {}, {})
+        records = {task.name: self._records(task, len(self.examples)) for task in self.tasks}
+        sums: dict[str, list[tuple[Tensor, Tensor]]] = {task.name: [] for task in self.tasks}
+        for rows, outputs in batches:
             for task in self.tasks:
-                scores = task.scores(outputs[task.name])
-                values[task.name] = self._value(task, self.examples, scores)
-                metric = selecting_metric(task)
-                gains[task.name] = relative_gain(values[task.name], self._references[task.name], metric)
-        return Validation(values, gains)
-
-    def losses(self, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the loss of every task that has validation labels."""
-        rows = self.examples
-        if rows is None:
-            return {}
-        return {
-            task.name: task.weight
-            * task.loss(outputs[task.name], rows.targets[task.name], rows.masks[task.name])
-            for task in self.tasks
-            if bool((rows.masks[task.name] > 0).any())
-        }
+                output = outputs[task.name]
+                truth = [of[task.name][rows] for of in (self.examples.targets, self.examples.masks)]
+                records[task.name].add(output, *truth)
+                sums[task.name].append(task.loss_sum(*(padded(leaf) for leaf in (output, *truth))))
+        values, gains, losses = {}, {}, {}
+        for task in self.tasks:
+            metric = selecting_metric(task)
+            values[task.name] = records[task.name].value(metric)
+            gains[task.name] = relative_gain(values[task.name], self._references[task.name], metric)
+            if records[task.name].labelled.any():
+                kept, total = (torch.stack(part).sum() for part in zip(*sums[task.name], strict=True))
+                losses[task.name] = task.weight * (kept / total)
+        return Validation(values, gains, losses)
 
     @staticmethod
-    def _value(task: Task, examples: Examples, scores: Tensor) -> float:
-        mask = (examples.masks[task.name] > 0).numpy()
-        if not mask.any():
-            return math.nan
-        targets = task.original(examples.targets[task.name]).double().numpy()
-        return selecting_metric(task).compute(scores.double().numpy(), targets, mask)
+    def _records(task: Task, n_rows: int) -> TaskRecords:
+        return TaskRecords(task, [selecting_metric(task)], n_rows=n_rows)
 
 
 def selecting_metric(task: Task) -> Metric:

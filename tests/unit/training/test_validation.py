@@ -27,6 +27,10 @@ def rows(made, frame=FRAME):
     )
 
 
+def whole(outputs):
+    return [(slice(None), outputs)]
+
+
 def perfect(made, examples):
     yes = torch.where(examples.targets["yes"] > 0.5, 5.0, -5.0)
     return {"yes": yes, "value": examples.targets["value"]}
@@ -40,8 +44,8 @@ def test_the_constant_gains_nothing_and_perfection_everything():
         task.name: task.reference_output(examples.targets[task.name], examples.masks[task.name]).expand(6, -1)
         for task in made
     }
-    assert validator.values(constant).gains == pytest.approx({"yes": 0.0, "value": 0.0}, abs=1e-6)
-    found = validator.values(perfect(made, examples))
+    assert validator.validate(whole(constant)).gains == pytest.approx({"yes": 0.0, "value": 0.0}, abs=1e-6)
+    found = validator.validate(whole(perfect(made, examples)))
     assert found.values == pytest.approx({"yes": 1.0, "value": 0.0}, abs=1e-6)
     assert found.gains == pytest.approx({"yes": 1.0, "value": 1.0}, abs=1e-6)
     assert found.criteria()[COMBINED] == pytest.approx(1.0)
@@ -51,18 +55,17 @@ def test_a_task_without_validation_labels_has_no_value_and_no_loss():
     made = tasks()
     held = rows(made, FRAME.with_columns(yes=pl.lit(None, pl.Int64)))
     validator = Validator(made, rows(made), held)
-    found = validator.values(perfect(made, held))
+    found = validator.validate(whole(perfect(made, held)))
     assert math.isnan(found.values["yes"])
     assert found.criteria()[COMBINED] == pytest.approx(1.0)
-    assert set(validator.losses(perfect(made, held))) == {"value"}
+    assert set(found.losses) == {"value"}
 
 
 def test_without_validation_rows_there_is_nothing():
     made = tasks()
     validator = Validator(made, rows(made), None)
-    assert validator.values({}) == Validation({}, {})
-    assert validator.losses({}) == {}
-    assert math.isnan(Validation({}, {}).criteria()[COMBINED])
+    assert validator.validate([]) == Validation({}, {}, {})
+    assert math.isnan(Validation({}, {}, {}).criteria()[COMBINED])
 
 
 def test_losses_carry_the_weight_of_their_task():
@@ -70,6 +73,20 @@ def test_losses_carry_the_weight_of_their_task():
     examples, heavy = rows(made), Regression("value", weight=10.0)
     heavy.fit(FRAME)
     outputs = {"yes": torch.zeros(6, 1), "value": torch.zeros(6, 1)}
-    plain = Validator(made, examples, examples).losses(outputs)["value"]
-    weighed = Validator([made[0], heavy], examples, examples).losses(outputs)["value"]
+    plain = Validator(made, examples, examples).validate(whole(outputs)).losses["value"]
+    weighed = Validator([made[0], heavy], examples, examples).validate(whole(outputs)).losses["value"]
     torch.testing.assert_close(weighed, 10 * plain)
+
+
+def test_batches_of_any_size_give_what_all_rows_give():
+    made = tasks()
+    examples = rows(made)
+    generator = torch.Generator().manual_seed(0)
+    outputs = {name: torch.randn(6, 1, generator=generator) for name in ("yes", "value")}
+    validator = Validator(made, examples, examples)
+    expected = validator.validate(whole(outputs))
+    for size in (1, 2, 4):
+        parts = [slice(start, start + size) for start in range(0, 6, size)]
+        found = validator.validate((part, {name: o[part] for name, o in outputs.items()}) for part in parts)
+        assert found.values == pytest.approx(expected.values, rel=1e-12)
+        torch.testing.assert_close(found.losses, expected.losses)

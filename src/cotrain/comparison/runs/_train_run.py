@@ -18,7 +18,7 @@ from cotrain.comparison._references import single_task_learners, trees_table
 from cotrain.comparison._unfinished import unfinished_tasks
 from cotrain.comparison._verdict import OneSeed, verdicts
 from cotrain.comparison.runs._result import RunResult, TaskVerdict
-from cotrain.evaluation import EvaluationTable, delta_m_of, diagnostics
+from cotrain.evaluation import EvaluationTable, delta_m_of
 from cotrain.learner import METRICS, Configuration, Learner, SplitTable
 from cotrain.learner._fitting import FitOptions
 from cotrain.learner._learner import fit_learner
@@ -215,16 +215,9 @@ def _unfinished(learner: Learner) -> dict[str, float]:
 
 
 def _diagnostics(learner: Learner, test: pl.DataFrame) -> dict[str, dict[str, Any]]:
-    examples, outputs = learner.preprocessor.examples(test), learner.outputs(test)
-    return {
-        task.name: diagnostics(
-            task,
-            task.scores(outputs[task.name]).double().numpy(),
-            task.original(examples.targets[task.name]).double().numpy(),
-            (examples.masks[task.name] > 0).numpy(),
-        )
-        for task in learner.preprocessor.tasks
-    }
+    examples = learner.preprocessor.examples(test)
+    records = learner.fitted.evaluation(examples, diagnosis=True).records
+    return {name: of_task.diagnosis() for name, of_task in records.items()}
 
 
 def _coverage_line(split: SplitTable) -> str:

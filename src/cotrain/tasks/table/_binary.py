@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from cotrain._base import DataError, beyond
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_values import (
     ClassCoding,
@@ -27,6 +28,7 @@ from cotrain.tasks._target_values import (
 )
 from cotrain.tasks.table._binary_metrics import BINARY_FIGURES
 from cotrain.tasks.table._column_metrics import by_column
+from cotrain.tasks.table._label_counts import label_counts
 from cotrain.tasks.table._logits import best_logits
 
 
@@ -200,6 +202,10 @@ class Binary(Task):
     def pseudo_label(self, output: Tensor) -> Tensor:
         """Return 1 where the positive value is more probable, else 0, [B, 1]."""
         return (self.scores(output) > beyond(0.5)).float()
+
+    def diagnosis(self) -> Diagnosis:
+        """Return right and wrong of every label, and the calibration."""
+        return label_counts()
 
     @classmethod
     def available_metrics(cls) -> list[Metric]:

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from cotrain._base import DataError, InvalidArgumentError, first_largest
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_values import (
     ClassCoding,
@@ -25,6 +26,7 @@ from cotrain.tasks._target_values import (
     shown,
 )
 from cotrain.tasks.table._class_metrics import class_metrics
+from cotrain.tasks.table._confusion import confusion
 
 
 @final
@@ -257,6 +259,10 @@ class Multiclass(Task):
     def pseudo_label(self, output: Tensor) -> Tensor:
         """Return the number of the most probable class, int64 [B, 1]."""
         return first_largest(self.scores(output))[..., None]
+
+    def diagnosis(self) -> Diagnosis:
+        """Return which classes are taken for which, and the calibration."""
+        return confusion()
 
     @classmethod
     def available_metrics(cls) -> list[Metric]:

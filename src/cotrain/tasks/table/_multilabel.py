@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from cotrain._base import DataError, InvalidArgumentError, beyond
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_values import (
     ClassCoding,
@@ -25,6 +26,7 @@ from cotrain.tasks._target_values import (
 )
 from cotrain.tasks.table._binary_metrics import BINARY_FIGURES, above_half
 from cotrain.tasks.table._column_metrics import by_column, exact_match, over_entries
+from cotrain.tasks.table._label_counts import label_counts
 from cotrain.tasks.table._logits import best_logits
 from cotrain.tasks.table._tags import encode_tags, tag_counts
 
@@ -255,6 +257,10 @@ class Multilabel(Task):
     def pseudo_label(self, output: Tensor) -> Tensor:
         """Return 1 where a label is more probable than not, else 0, [B, T]."""
         return (self.scores(output) > beyond(0.5)).float()
+
+    def diagnosis(self) -> Diagnosis:
+        """Return right and wrong of every label, and the calibration."""
+        return label_counts()
 
     @classmethod
     def available_metrics(cls) -> list[Metric]:

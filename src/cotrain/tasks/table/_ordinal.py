@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from cotrain._base import DataError, InvalidArgumentError, beyond
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_values import (
     ClassCoding,
@@ -23,6 +24,7 @@ from cotrain.tasks._target_values import (
     require_twice,
     shown,
 )
+from cotrain.tasks.table._confusion import confusion
 from cotrain.tasks.table._logits import best_logits
 from cotrain.tasks.table._ordinal_metrics import levels_of, ordinal_metrics
 
@@ -198,6 +200,10 @@ class Ordinal(Task):
         """Return the predicted level, int64 [B, 1]."""
         above = torch.sigmoid(full_precision(output)).cummin(dim=-1).values
         return (above > beyond(0.5)).sum(dim=-1, keepdim=True)
+
+    def diagnosis(self) -> Diagnosis:
+        """Return which classes are taken for which, and the calibration."""
+        return confusion()
 
     @classmethod
     def available_metrics(cls) -> list[Metric]:

@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 from cotrain._base import DataError
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_values import check_choice, check_range, numbers, require_labels
 from cotrain.tasks.table._column_metrics import by_column
+from cotrain.tasks.table._residuals import residuals
 from cotrain.tasks.table._value_metrics import VALUE_FIGURES
 
 
@@ -221,6 +223,10 @@ class Regression(Task):
     def pseudo_label(self, output: Tensor) -> Tensor:
         """Return the predictions as standardised targets, [B, T]."""
         return full_precision(output).detach()
+
+    def diagnosis(self) -> Diagnosis:
+        """Return how far the predictions are off."""
+        return residuals()
 
     @classmethod
     def available_metrics(cls) -> list[Metric]:

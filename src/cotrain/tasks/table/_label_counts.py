@@ -1,0 +1,62 @@
+"""How often each yes-or-no label is right and wrong, either way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cotrain._base import beyond
+from cotrain.tasks._diagnosis import Diagnosis
+from cotrain.tasks.table._calibration_bins import calibration_bins
+from cotrain.tasks.table._column_metrics import column_record, columns_of
+
+MOST_LABELS = 30
+
+
+def label_counts() -> Diagnosis:
+    """Make the diagnosis of yes-or-no labels.
+
+    Its summary has `labels` (counts of right and wrong per label at probability 0.5) and `calibration`; it
+    is empty where nothing is labelled.
+
+    Example:
+        >>> found = label_counts()
+        >>> records = found.record(np.array([[0.9], [0.8]]), np.array([[1.0], [0.0]]), np.ones((2, 1), bool))
+        >>> found.summary(records, ["y"])["labels"][0]
+        {'name': 'y', 'true_positive': 1, 'false_positive': 1, 'false_negative': 0, 'true_negative': 0}
+    """
+    return Diagnosis(column_record, _summary)
+
+
+def _summary(records: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
+    scores, targets, mask = columns_of(records)
+    if not mask.any():
+        return {}
+    return {
+        "labels": _labels(names, scores, targets, mask),
+        "calibration": calibration_bins(scores[mask], targets[mask]),
+    }
+
+
+def _labels(
+    names: Sequence[str], scores: np.ndarray, targets: np.ndarray, mask: np.ndarray
+) -> list[dict[str, Any]]:
+    positive, predicted = targets > 0.5, scores > beyond(0.5)
+    n_positive = (positive & mask).sum(axis=0)
+    kept = np.sort(np.argsort(-n_positive, kind="stable")[:MOST_LABELS])
+
+    def count(i: int, rows: np.ndarray) -> int:
+        return int((rows[:, i] & mask[:, i]).sum())
+
+    return [
+        {
+            "name": str(names[i]),
+            "true_positive": count(i, positive & predicted),
+            "false_positive": count(i, ~positive & predicted),
+            "false_negative": count(i, positive & ~predicted),
+            "true_negative": count(i, ~positive & ~predicted),
+        }
+        for i in kept
+    ]
