@@ -123,7 +123,7 @@ class TaskRecords:
     @property
     def labelled(self) -> np.ndarray:
         """Whether each row has a label, bool [N]."""
-        return self._by_part.any(axis=1)
+        return np.logical_or.reduce(self._by_part, axis=1)
 
     @property
     def _by_part(self) -> np.ndarray:

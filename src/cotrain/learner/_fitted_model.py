@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self, final
 
 import polars as pl
-import torch
 from torch import Tensor
 
 from cotrain._base import DataError
@@ -112,131 +111,10 @@ class FittedModel:
             return table
         if not bool(examples.labelled().any()):
             raise DataError("No row has a label of any task: there is nothing to evaluate.")
-        found = examples.sources.rows().items()
-        return replace(table, by_source={name: evaluation.table(parts=True, rows=rows) for name, rows in found})
-
-from cotrain.learner._confidence import CalibratedConfidence
-from cotrain.learner._preprocessing import Preprocessor
-from cotrain.learner._provenance import Provenance
-from cotrain.training import Examples, FrozenNetworks
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class FittedModel:
-    """A fitted model that nobody can change: preprocess → network → decode.
-
-    It holds one network for each set of weights, in evaluation mode for good, and writes nothing while it
-    answers, so any number of threads may use one at the same time. A copy is the same object.
-
-    Args:
-        preprocessor: of the inputs and the tasks.
-        networks: what answers.
-        confidence: what held-out rows say of how sure it may be.
-        provenance: which cells of the training table it labelled itself.
-
-    Example:
-        >>> import cotrain as ct
-        >>> import polars as pl
-        >>> frame = pl.DataFrame({"x": [i / 20 for i in range(40)], "y": [0.5 * i for i in range(40)]})
-        >>> learner = ct.Learner([ct.tasks.Regression("y")], training=ct.Training(epochs=1))
-        >>> model = learner.fit(frame, validation=0.25, progress=False).fitted
-        >>> model.predict(frame).equals(learner.predict(frame))
-        True
-    """
-
-    preprocessor: Preprocessor
-    networks: FrozenNetworks
-    confidence: CalibratedConfidence = field(default_factory=CalibratedConfidence)
-    provenance: Provenance = field(default_factory=Provenance)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self
-
-    def outputs(self, data: object) -> dict[str, Tensor]:
-        """Return each task's raw outputs [N, O] for every row, as its head gives them."""
-        return self.networks.outputs(self.preprocessor.inputs(data))
-
-    def predict(self, data: object) -> Any:
-        """Predict every task for every row.
-
-        Args:
-            data: rows with the input columns of the training table; targets are not needed. A dict, column ->
-                value, is one row; a dict, source -> table, is several tables.
-
-        Returns:
-            A frame of the caller's own kind (polars for paths and datasets), one or more columns a task.
-            Classes have the type that they had in the training frame, and its spelling. For a dict a dict,
-            column -> value, or source -> predictions.
-
-        Raises:
-            DataError: columns are missing or unreadable.
-        """
-        if isinstance(data, Mapping) and self.preprocessor.are_sources(data):
-            table = self.preprocessor.table(data)
-            whole, rows = self.preprocessor.decoded(self.outputs(table)), rows_of_sources(table)
-            return {name: self._handed_out(whole[rows[name]], part) for name, part in data.items()}
-        if isinstance(data, Mapping):
-            outputs = self.networks.outputs(self.preprocessor.inputs_of_row(data))
-            return self.preprocessor.decoded_row(outputs)
-        return self._handed_out(self.preprocessor.decoded(self.outputs(data)), data)
-
-    def _handed_out(self, predictions: pl.DataFrame, like: Any) -> Any:
-        """Return predictions as a frame of the kind of `like`."""
-        found = from_polars_like(predictions, like)
-        if hasattr(found, "iloc"):
-            for task in self.preprocessor.tasks:
-                for column in task.columns:
-                    name = column if column in found.columns else task.name
-                    if column in self.preprocessor.labels:
-                        found[name] = self.preprocessor.labels[column].as_pandas(found[name])
-        return found
-
-    def evaluate(self, data: object) -> EvaluationTable:
-        """Evaluate every task on the labelled rows of `data`.
-
-        Args:
-            data: a table; or source -> table, whose rows are evaluated together and each source by itself.
-
-        Returns:
-            A table with a row per task and metric, that prints itself; `reference` is the value of the
-            best constant prediction. `by_source` has a table for each source.
-
-        Raises:
-            DataError: columns are missing or unreadable, or no row of several sources has a label.
-        """
-<<<<<<< HEAD
-        examples = self.preprocessor.examples(data)
-        outputs = self.networks.outputs(examples.inputs)
-        table = self._figures(examples, outputs)
-        if examples.sources is None:
-            return table
-        if not bool(examples.labelled().any()):
-            raise DataError("No row has a label of any task: there is nothing to evaluate.")
-        by_source = {}
-        for source, rows in examples.sources.rows().items():
-            own = torch.from_numpy(rows)
-            chosen = examples.take(own)
-            taken = {task: output.index_select(0, own) for task, output in outputs.items()}
-            by_source[source] = self._figures(chosen, taken, labelled_only=True)
+        by_source = {
+            name: evaluation.table(parts=True, rows=rows) for name, rows in examples.sources.rows().items()
+        }
         return replace(table, by_source=by_source)
-
-    def _figures(
-        self, examples: Examples, outputs: Mapping[str, Any], *, labelled_only: bool = False
-    ) -> EvaluationTable:
-        labelled = examples.labelled().any(dim=0).tolist()
-        tasks = self.preprocessor.tasks
-        if labelled_only:
-            tasks = [task for task, has in zip(tasks, labelled, strict=True) if has]
-        return evaluate(
-            tasks,
-            outputs,
-            examples.targets,
-            examples.masks,
-            constants=self.preprocessor.constants,
-            parts=True,
-=======
-        return self.evaluation(self.preprocessor.examples(data)).table(parts=True)
 
     def evaluation(self, examples: Examples, *, diagnosis: bool = False) -> Evaluation:
         """Return what the metrics keep of every row: the outputs are not held for all of them.
@@ -250,7 +128,6 @@ class FittedModel:
             self.preprocessor.constants,
             diagnosis=diagnosis,
             n_rows=len(examples),
->>>>>>> 08efdbb (Keep records of the rows of an evaluation, not their outputs: evaluation, validation, groups and diagnosis take rows in batches)
         )
         for rows, outputs in self.networks.output_batches(examples.inputs):
             targets, masks = (

@@ -303,7 +303,7 @@ class Task(ABC):
             mask: bool [N, T].
         """
         own = self.reads == "vector" and self.parts == self.labels
-        return mask if own else mask.any(axis=tuple(range(1, mask.ndim)))[:, None]
+        return mask if own else np.logical_or.reduce(mask, axis=tuple(range(1, mask.ndim)))[:, None]
 
     @abstractmethod
     def predict(self, output: Tensor) -> dict[str, Any]:
