@@ -1,0 +1,154 @@
+"""Boxes as points: a heat map of their centres, their size and where in its cell a centre lies.
+
+No anchors and no suppression of overlapping boxes: a box is a local maximum of its class's map.
+
+Source: Zhou, Wang and Krähenbühl, "Objects as Points", 2019, https://arxiv.org/abs/1904.07850; the focal
+loss of the map is that of Law and Deng, "CornerNet", 2018, https://arxiv.org/abs/1808.01244; the Gaussian
+around a centre has the box's proportions as in Liu et al., "Training-Time-Friendly Network for Real-Time
+Object Detection", 2020, https://arxiv.org/abs/1909.00700.
+
+Shapes: B pictures, M true boxes at most in one, C classes, H×W cells. Boxes are (x, y, width, height) in
+parts of the picture, so that they stay right however it is resized. An output is [B, C + 4, H, W]: C logits
+of the map, then logarithms of width and height in cells, then the centre's place within its cell, in [0, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+#: Standard deviation of the Gaussian around a centre, in parts of the box's side: .54 / 6 as in its source.
+SPREAD = 0.54 / 6
+#: No Gaussian is narrower than this in cells: a smaller one is a single cell, from which little is learned.
+_NARROWEST = 1 / 3
+#: What the sizes count beside the map.
+SIZE_WEIGHT = 0.1
+#: Largest logarithm of a side in cells that is taken seriously; e^8 cells are more than any picture has.
+_LARGEST = 8.0
+
+
+@final
+@dataclass(frozen=True)
+class CentreTargets:
+    """What an output should be.
+
+    Args:
+        heat: [B, C, H, W] in [0, 1], 1 at the centres.
+        cell: int64 [B, M], number of each box's cell; 0 where there is no box.
+        size: [B, M, 2], logarithms of width and height in cells.
+        offset: [B, M, 2] in [0, 1).
+        real: bool [B, M], where there is a box.
+    """
+
+    heat: Tensor
+    cell: Tensor
+    size: Tensor
+    offset: Tensor
+    real: Tensor
+
+
+def draw_centres(boxes: Tensor, classes: Tensor, n_classes: int, shape: tuple[int, int]) -> CentreTargets:
+    """Draw true boxes for an output of H×W cells.
+
+        heat_c(p) = max over boxes of class c of exp(-½ ((p - centre) / (SPREAD · side))²)
+
+    Args:
+        boxes: [B, M, 4].
+        classes: int64 [B, M]; −1: there is no box.
+        n_classes: C.
+        shape: H and W.
+
+    Example:
+        >>> drawn = draw_centres(torch.tensor([[[0.0, 0.0, 0.5, 0.5]]]), torch.tensor([[1]]), 2, (4, 4))
+        >>> drawn.heat[0, 1, 1, 1].item(), drawn.heat[0, 0].max().item(), drawn.cell.tolist()
+        (1.0, 0.0, [[5]])
+    """
+    height, width = shape
+    cells = boxes.new_tensor([width, height])
+    centre = (boxes[..., :2] + boxes[..., 2:] / 2) * cells
+    side = boxes[..., 2:] * cells
+    real = classes >= 0
+    last = torch.tensor([width - 1, height - 1], device=boxes.device)
+    place = centre.floor().long().clamp(min=0).minimum(last)
+    spread = (SPREAD * side).clamp(min=_NARROWEST)
+    columns = torch.arange(width, device=boxes.device)
+    rows = torch.arange(height, device=boxes.device)
+    # The Gaussian stands on the cell, so that the map is 1 exactly there.
+    across = ((columns - place[..., :1]) / spread[..., :1]).square()
+    down = ((rows - place[..., 1:]) / spread[..., 1:]).square()
+    around = torch.exp(-0.5 * (down[..., :, None] + across[..., None, :])) * real[..., None, None]
+    heat = boxes.new_zeros(len(boxes), n_classes, height, width)
+    where = classes.clamp(min=0)[..., None, None].expand(-1, -1, height, width)
+    heat = heat.scatter_reduce(1, where, around, "amax") if boxes.shape[1] else heat
+    cell = torch.where(real, place[..., 1] * width + place[..., 0], 0)
+    return CentreTargets(heat, cell, side.clamp(min=1e-3).log(), (centre - place).clamp(0, 1), real)
+
+
+def centre_losses(output: Tensor, target: CentreTargets, annotated: Tensor) -> Tensor:
+    """Return the loss of every picture, [B].
+
+        Σ over cells of  -(1 - p)² log p                   at a centre,
+                         -(1 - heat)⁴ p² log(1 - p)        elsewhere,
+        + Σ over boxes of |offset - place| + SIZE_WEIGHT · |log size|,   all divided by the number of boxes
+        (≥ 1).
+
+    Args:
+        output: [B, C + 4, H, W].
+        target: see `draw_centres`.
+        annotated: bool [B, C]: the maps of other classes are not looked at; what is not known to be there
+            may be.
+    """
+    n_classes = target.heat.shape[1]
+    logits = output[:, :n_classes]
+    log_p, log_q = functional.logsigmoid(logits), functional.logsigmoid(-logits)
+    p = log_p.exp()
+    at_centre = (1 - p).square() * -log_p
+    elsewhere = (1 - target.heat).pow(4) * p.square() * -log_q
+    of_map = torch.where(target.heat >= 1, at_centre, elsewhere).sum(dim=(2, 3))
+    count = target.real.sum(dim=1).clamp(min=1)
+    of_box = _at(output[:, n_classes:], target.cell)
+    size = (of_box[..., :2] - target.size).abs().sum(dim=-1)
+    place = (of_box[..., 2:] - target.offset).abs().sum(dim=-1)
+    of_boxes = torch.where(target.real, place + SIZE_WEIGHT * size, 0.0).sum(dim=1)
+    return (torch.where(annotated, of_map, 0.0).sum(dim=1) + of_boxes) / count
+
+
+def decode_centres(output: Tensor, most: int, least: float = 0.0) -> Tensor:
+    """Return the surest boxes of every picture, [B, most, 6]: x, y, width, height, class, score.
+
+    A box stands where its class's map is highest among the eight cells around. The surest comes first;
+    class −1 and score 0 fill up what is less sure than `least`.
+
+    Args:
+        output: [B, C + 4, H, W].
+        most: boxes of a picture, ≥ 1.
+        least: lowest score, in [0, 1].
+    """
+    n, channels, height, width = output.shape
+    scores = torch.sigmoid(output[:, : channels - 4])
+    peak = scores >= functional.max_pool2d(scores, 3, stride=1, padding=1)
+    scores = (scores * peak).flatten(1)
+    k = min(most, scores.shape[1])
+    score, index = scores.topk(k, dim=1)
+    of_class, cell = index // (height * width), index % (height * width)
+    of_box = _at(output[:, channels - 4 :], cell)
+    cells = output.new_tensor([width, height])
+    place = torch.stack([cell % width, cell // width], dim=-1)
+    side = of_box[..., :2].clamp(max=_LARGEST).exp() / cells
+    centre = (place + of_box[..., 2:].clamp(0, 1)) / cells
+    low, high = (centre - side / 2).clamp(0, 1), (centre + side / 2).clamp(0, 1)
+    kept = (score > 0) & (score >= least)
+    found = torch.cat([low, high - low, of_class[..., None].to(low.dtype), score[..., None]], dim=-1)
+    nothing = found.new_tensor([0, 0, 0, 0, -1, 0])
+    found = torch.where(kept[..., None], found, nothing)
+    return torch.cat([found, nothing.expand(n, most - k, 6)], dim=1)
+
+
+def _at(maps: Tensor, cell: Tensor) -> Tensor:
+    """Return what maps [B, 4, H, W] hold at the cells [B, M], as [B, M, 4]."""
+    index = cell[:, None].expand(-1, maps.shape[1], -1)
+    return maps.flatten(2).gather(2, index).movedim(1, -1)
