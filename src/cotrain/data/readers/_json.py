@@ -12,6 +12,7 @@ import polars as pl
 
 from cotrain._base import DataError
 from cotrain.data._mixed import column_of
+from cotrain.data.readers._coco import coco_table, is_coco
 
 _EXACT = 2**53
 
@@ -34,14 +35,15 @@ def read_jsonl(path: Path) -> pl.DataFrame:
 
 
 def read_json(path: Path) -> pl.DataFrame:
-    """Return a table from an array of objects; some tools write one object a line under this ending.
+    """Return a table from an array of objects or COCO's annotations; some tools write one object a line.
 
     Raises:
-        DataError: it is neither.
+        DataError: it is none of these.
     """
     text = _text(path)
     if not text.lstrip().startswith("["):
-        return read_jsonl(path)
+        document = _document(text)
+        return coco_table(document, path) if is_coco(document) else read_jsonl(path)
     try:
         rows = json.loads(text)
     except ValueError as error:
@@ -55,6 +57,14 @@ def read_json(path: Path) -> pl.DataFrame:
 def _text(path: Path) -> str:
     data = path.read_bytes()
     return (gzip.decompress(data) if path.name.lower().endswith(".gz") else data).decode("utf-8-sig")
+
+
+def _document(text: str) -> Any:
+    """Return what a JSON document holds; `None` if it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _doubtful(column: pl.Series) -> bool:

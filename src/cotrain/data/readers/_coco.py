@@ -1,0 +1,105 @@
+"""COCO's annotations of pictures: a row a picture, its boxes in a list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from cotrain._base import DataError
+
+#: A box as it stands in a cell: [x, y, width, height] in pixels from the upper left corner.
+BOX = pl.Struct({"box": pl.List(pl.Float64), "label": pl.String, "crowd": pl.Boolean})
+
+
+def is_coco(document: object) -> bool:
+    """Whether a JSON document lists pictures as COCO does.
+
+    Example:
+        >>> is_coco({"images": [], "annotations": []}), is_coco([{"images": 1}])
+        (True, False)
+    """
+    return isinstance(document, Mapping) and isinstance(document.get("images"), list)
+
+
+def coco_table(document: Mapping[str, Any], path: Path) -> pl.DataFrame:
+    """Return a table with the columns `file`, `width`, `height` and `boxes`.
+
+    A picture without an annotation has an empty list of boxes: nothing is there. In a document without
+    `annotations`, as COCO lists its unlabelled pictures, all boxes are null: nobody has looked. Labels are
+    the names of the categories; categories' numbers, which may have gaps, are not seen again. `file` leads
+    from the document's folder to the picture, by way of `images/` where the pictures lie there.
+
+    Source: https://cocodataset.org/#format-data.
+
+    Args:
+        document: of which `is_coco` holds.
+        path: where it was read; what pictures are relative to.
+
+    Raises:
+        DataError: an annotation belongs to no picture or to no category, or has no box.
+
+    Example:
+        >>> table = coco_table(
+        ...     {
+        ...         "images": [{"id": 7, "file_name": "a.png", "width": 64, "height": 48}],
+        ...         "categories": [{"id": 3, "name": "cat"}],
+        ...         "annotations": [{"image_id": 7, "category_id": 3, "bbox": [1, 2, 10, 20]}],
+        ...     },
+        ...     Path("instances.json"),
+        ... )
+        >>> table["boxes"].to_list()
+        [[{'box': [1.0, 2.0, 10.0, 20.0], 'label': 'cat', 'crowd': False}]]
+    """
+    pictures = document["images"]
+    places = {_of(picture, "id", path, "image"): i for i, picture in enumerate(pictures)}
+    names = {c["id"]: str(c.get("name", c["id"])) for c in document.get("categories", [])}
+    looked = isinstance(document.get("annotations"), list)
+    boxes: list[list[dict[str, Any]]] = [[] for _ in pictures]
+    for number, annotation in enumerate(document.get("annotations") or []):
+        picture, category = annotation.get("image_id"), annotation.get("category_id")
+        where = f"{path}: annotation {annotation.get('id', number)}"
+        if picture not in places:
+            raise DataError(f"{where} belongs to the image {picture!r}, which `images` does not list.")
+        if category not in names:
+            raise DataError(f"{where} is of the category {category!r}, which `categories` does not list.")
+        boxes[places[picture]].append(
+            {
+                "box": _box(annotation.get("bbox"), where),
+                "label": names[category],
+                "crowd": bool(annotation.get("iscrowd", 0)),
+            }
+        )
+    folder = _folder([_of(picture, "file_name", path, "image") for picture in pictures], path.parent)
+    return pl.DataFrame(
+        {
+            "file": [folder + str(picture["file_name"]) for picture in pictures],
+            "width": [picture.get("width") for picture in pictures],
+            "height": [picture.get("height") for picture in pictures],
+            "boxes": pl.Series(boxes if looked else [None] * len(pictures), dtype=pl.List(BOX)),
+        },
+        schema_overrides={"file": pl.String, "width": pl.Int64, "height": pl.Int64},
+    )
+
+
+def _of(item: Any, key: str, path: Path, what: str) -> Any:
+    if not isinstance(item, Mapping) or key not in item:
+        raise DataError(f"{path}: an entry of `{what}s` has no {key!r}: it is no whole COCO document.")
+    return item[key]
+
+
+def _box(values: Any, where: str) -> list[float]:
+    whole = isinstance(values, list) and len(values) == 4
+    if not whole or not all(isinstance(v, int | float) for v in values) or min(values[2:]) < 0:
+        raise DataError(f"{where} has the bbox {values!r}, expected [x, y, width, height] in pixels.")
+    return [float(value) for value in values]
+
+
+def _folder(files: Sequence[str], parent: Path) -> str:
+    """Return "images/" if the pictures lie in that folder beside the document, else nothing."""
+    first = next(iter(files), None)
+    if first is None or (parent / first).exists():
+        return ""
+    return "images/" if (parent / "images" / first).exists() else ""

@@ -1,0 +1,87 @@
+"""COCO's annotations as a table."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from cotrain._base import DataError
+from cotrain.data._read import read_cells
+from cotrain.data.readers._coco import BOX, coco_table, is_coco
+
+DOCUMENT: dict[str, Any] = {
+    "images": [
+        {"id": 9, "file_name": "b.png", "width": 64, "height": 48},
+        {"id": 4, "file_name": "a.png", "width": 32, "height": 32},
+    ],
+    "categories": [{"id": 21, "name": "cat"}, {"id": 5, "name": "dog"}],
+    "annotations": [
+        {"id": 1, "image_id": 4, "category_id": 5, "bbox": [1, 2, 3.5, 4], "iscrowd": 1},
+        {"id": 2, "image_id": 4, "category_id": 21, "bbox": [0, 0, 8, 8]},
+    ],
+}
+
+
+def written(folder: Path, document: Any) -> Path:
+    path = folder / "instances.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_an_empty_picture_is_a_label_and_an_unseen_one_is_none(tmp_path: Path):
+    table = read_cells(written(tmp_path, DOCUMENT))
+    assert table.schema == {"file": pl.String, "width": pl.Int64, "height": pl.Int64, "boxes": pl.List(BOX)}
+    assert table["file"].to_list() == ["b.png", "a.png"]
+    assert table["boxes"].to_list() == [
+        [],
+        [
+            {"box": [1.0, 2.0, 3.5, 4.0], "label": "dog", "crowd": True},
+            {"box": [0.0, 0.0, 8.0, 8.0], "label": "cat", "crowd": False},
+        ],
+    ]
+    unseen = {key: value for key, value in DOCUMENT.items() if key != "annotations"}
+    assert read_cells(written(tmp_path, unseen))["boxes"].to_list() == [None, None]
+
+
+def test_pictures_in_the_folder_images_are_found(tmp_path: Path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "b.png").write_bytes(b"")
+    assert read_cells(written(tmp_path, DOCUMENT))["file"].to_list() == ["images/b.png", "images/a.png"]
+
+
+def changed(*path: Any, to: Any) -> dict[str, Any]:
+    document = copy.deepcopy(DOCUMENT)
+    part: Any = document
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = to
+    return document
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        (changed("annotations", 0, "image_id", to=77), "annotation 1 belongs to the image 77"),
+        (changed("annotations", 1, "category_id", to=1), "annotation 2 is of the category 1"),
+        (changed("annotations", 0, "bbox", to=[1, 2, 3]), r"has the bbox \[1, 2, 3\], expected"),
+        (changed("annotations", 0, "bbox", to=[1, 2, -3, 4]), "expected .x, y, width, height. in pixels"),
+        (changed("annotations", 0, "bbox", to=None), "has the bbox None"),
+        (changed("images", 0, to={"id": 3}), "has no 'file_name'"),
+        (changed("images", 0, to=[]), "has no 'id'"),
+    ],
+)
+def test_what_is_not_whole_is_refused_in_one_sentence(tmp_path: Path, document: Any, sentence: str):
+    with pytest.raises(DataError, match=sentence) as caught:
+        read_cells(written(tmp_path, document))
+    assert "\n" not in str(caught.value)
+
+
+def test_other_documents_are_none(tmp_path: Path):
+    assert not is_coco({"images": 3})
+    assert not is_coco([])
+    assert coco_table({"images": []}, tmp_path / "x.json").height == 0
