@@ -1,0 +1,1 @@
+"""Kinds of task whose targets are in order: a tag a word, a text."""
