@@ -11,7 +11,7 @@ from cotrain._base._errors import (
     did_you_mean,
     require_extra,
 )
-from cotrain._base._inputs import InputSpec
+from cotrain._base._inputs import InputSpec, PictureSpec
 from cotrain._base._parameters import constructor_parameters, parameters_of
 from cotrain._base._random import mix_seed, numpy_generator
 from cotrain._base._ties import ROUNDING, at_least, beyond, first_largest, tie_groups
@@ -27,6 +27,7 @@ __all__ = [
     "InputSpec",
     "InvalidArgumentError",
     "MissingExtraError",
+    "PictureSpec",
     "RunError",
     "at_least",
     "beyond",

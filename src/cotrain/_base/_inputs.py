@@ -7,6 +7,21 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
+class PictureSpec:
+    """What an encoder is told about pictures.
+
+    Args:
+        shape: channels, height and width.
+        mean: of each channel over the training pictures.
+        deviation: standard deviation of each channel, > 0.
+    """
+
+    shape: tuple[int, int, int]
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class InputSpec:
     """Sizes of the input tensors.
 
@@ -16,7 +31,8 @@ class InputSpec:
     - `"categories"`: int64 [B, C], already shifted into one packed table of `sum(cardinalities)` rows;
     - `"bag:NAME"`, one per tags or text column: int64 [B, M] token numbers in [0, bags[NAME]), 0 = padding;
     - `"words:NAME"`, one per words column: int64 [B, S] numbers of words in order, 0 = padding, 1 = unknown;
-      `"characters:NAME"`: int32 [B, S, L], those of each word's characters, 0 = padding, 1 = unknown.
+      `"characters:NAME"`: int32 [B, S, L], those of each word's characters, 0 = padding, 1 = unknown;
+    - `"picture:NAME"`, one per picture column: uint8 or uint16 [B, C, H, W].
 
     Rows of different length come padded, and their lengths, int64 [B], stand beside them under the name with
     ":lengths" behind it. A key is absent where the table has no such columns. Datasets of the user's own
@@ -31,6 +47,8 @@ class InputSpec:
         vocabularies: number of codes of those tensors that hold codes, padding (0) included.
         words: number of words per words column, padding included, for example {"words:said": 5_000}.
         characters: number of characters per words column, padding included.
+        pictures: what is known of each picture column, for example
+            {"picture:photo": PictureSpec((3, 64, 64), (120.0, 110.0, 99.0), (60.0, 58.0, 61.0))}.
         ragged: shape of one entry of every other input whose rows differ in length, for example
             {"frames": (40,)}, or {"tokens": ()} for [B, S].
     """
@@ -42,4 +60,5 @@ class InputSpec:
     vocabularies: Mapping[str, int] = field(default_factory=dict)
     words: Mapping[str, int] = field(default_factory=dict)
     characters: Mapping[str, int] = field(default_factory=dict)
+    pictures: Mapping[str, PictureSpec] = field(default_factory=dict)
     ragged: Mapping[str, tuple[int, ...]] = field(default_factory=dict)

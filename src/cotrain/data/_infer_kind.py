@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from cotrain.data._doubts import doubt_of
+from cotrain.data._file_paths import is_paths
 from cotrain.data._infer_list import infer_list
+from cotrain.data._pictures import PICTURE_ENDINGS
 from cotrain.data._spelling import settle_numbers, settle_text
-from cotrain.data.columns import Boolean, Category, Column, Date, Number, Tags, Text
+from cotrain.data.columns import Boolean, Category, Column, Date, Number, Picture, Tags, Text
 from cotrain.data.columns._date import find_format
 from cotrain.data.columns._segmenting import count_words
 from cotrain.data.columns._values import text_values
@@ -20,6 +22,8 @@ from cotrain.data.columns._word_lists import json_lists
 SEPARATORS = ("|", ";", "；", "、", "，", ",", "/")
 #: Up to so many different whole numbers are coded one by one as well.
 FEW = 10
+#: How the bytes of a PNG, JPEG, GIF, BMP, TIFF and WebP file begin.
+_PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*", b"RIFF")
 _ID_NAME = re.compile(r"(?i:(^|[_\W])(id|uuid|guid|key|index|idx)$)|(?<=[a-z])I[Dd]$")
 
 
@@ -58,14 +62,9 @@ def infer_kind(values: pl.Series, *, bins: int = 0, typed: bool = False) -> Gues
         ('Tags', "3 different names separated by ',', in 40 % of the values more than one")
     """
     name, dtype = values.name, values.dtype
-    if isinstance(dtype, pl.List | pl.Array):
-        inner = dtype.inner
-        if inner in (pl.String, pl.Categorical, pl.Enum, pl.Null):
-            return Guess(*infer_list(values.cast(pl.List(pl.String))))
-        if isinstance(inner, type) or not inner.is_nested():  # type: ignore[union-attr]
-            return Guess(Tags(name), "lists of values")
-    if dtype.is_nested() or dtype in (pl.Object, pl.Binary, pl.Duration, pl.Time):
-        return Guess(None, f"values of type {dtype} cannot be used")
+    guess = _infer_cells(values)
+    if guess is not None:
+        return guess
     if dtype.is_float():
         values = settle_numbers(values.fill_nan(None))
     known = (text_values(values) if dtype == pl.String else values).drop_nulls()
@@ -86,6 +85,33 @@ def infer_kind(values: pl.Series, *, bins: int = 0, typed: bool = False) -> Gues
         guess = _infer_number(known, distinct, bins)
         return Guess(guess.column, f"text that spells {guess.why}") if dtype == pl.String else guess
     return _infer_text(known.cast(pl.String), distinct)
+
+
+def _infer_cells(values: pl.Series) -> Guess | None:
+    """Return the kind of cells that hold lists, pictures or something that cannot be used; `None`: others."""
+    name, dtype = values.name, values.dtype
+    if isinstance(dtype, pl.List | pl.Array):
+        inner = dtype.inner
+        if inner in (pl.String, pl.Categorical, pl.Enum, pl.Null):
+            return Guess(*infer_list(values.cast(pl.List(pl.String))))
+        if isinstance(inner, type) or not inner.is_nested():  # type: ignore[union-attr]
+            return Guess(Tags(name), "lists of values")
+    if _is_picture(values):
+        return Guess(Picture(name), "pictures" if dtype != pl.String else "paths of pictures that exist")
+    if dtype.is_nested() or dtype in (pl.Object, pl.Binary, pl.Duration, pl.Time):
+        return Guess(None, f"values of type {dtype} cannot be used")
+    return None
+
+
+def _is_picture(values: pl.Series) -> bool:
+    """Whether these are paths of pictures, the bytes of their files, or mappings of bytes and path."""
+    if values.dtype == pl.Struct:
+        names = set(values.struct.fields)
+        return "bytes" in names and names <= {"bytes", "path"} and _is_picture(values.struct.field("bytes"))
+    if values.dtype == pl.Binary:
+        known = values.drop_nulls().head(20).to_list()
+        return bool(known) and all(value.startswith(_PICTURE_STARTS) for value in known)
+    return values.dtype == pl.String and is_paths(text_values(values.drop_nulls().head(100)), PICTURE_ENDINGS)
 
 
 def _infer_number(known: pl.Series, distinct: int, bins: int) -> Guess:

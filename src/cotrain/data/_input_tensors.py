@@ -50,6 +50,8 @@ def input_tensors(columns: Sequence[Column], parts: Sequence[Parts], offsets: np
     for column, part in zip(columns, parts, strict=True):
         if part.tokens is not None:
             inputs[f"bag:{column.name}"] = torch.from_numpy(part.tokens)
+        if part.pictures is not None:
+            inputs[f"picture:{column.name}"] = torch.from_numpy(part.pictures)
         if part.lengths is not None and part.words is not None:
             ends = torch.from_numpy(np.concatenate([np.zeros(1, np.int64), np.cumsum(part.lengths)]))
             inputs[f"words:{column.name}"] = Ragged(torch.from_numpy(part.words), ends)

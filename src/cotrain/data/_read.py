@@ -12,6 +12,7 @@ import polars as pl
 
 from cotrain._base import DataError, did_you_mean
 from cotrain.data._arrays import arrays_to_polars, is_arrays
+from cotrain.data._file_paths import with_whole_paths
 from cotrain.data._frames import to_polars
 from cotrain.data.readers import (
     read_conll,
@@ -42,6 +43,7 @@ def read_cells(source: Any, query: str | None = None, *, targets: Sequence[str] 
     """
     if isinstance(source, str | Path):
         frame, name = _read_path(str(source), query), str(source)
+        frame = with_whole_paths(frame, Path(str(source).removeprefix("sqlite:///")).parent)
     elif is_arrays(source):
         frame, name = arrays_to_polars(source, targets), "the array"
     else:

@@ -147,6 +147,11 @@ class Schema:
                 for column in self.columns
                 if column.n_characters
             },
+            pictures={
+                f"picture:{column.name}": column.picture
+                for column in self.columns
+                if column.picture is not None
+            },
         )
 
     def encode(self, frame: pl.DataFrame) -> dict[str, Any]:

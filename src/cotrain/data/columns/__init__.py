@@ -5,8 +5,9 @@ from cotrain.data.columns._boolean import Boolean
 from cotrain.data.columns._category import Category
 from cotrain.data.columns._date import Date
 from cotrain.data.columns._number import Number
+from cotrain.data.columns._picture import Picture
 from cotrain.data.columns._tags import Tags
 from cotrain.data.columns._text import Text
 from cotrain.data.columns._words import Words
 
-__all__ = ["Boolean", "Category", "Column", "Date", "Number", "Parts", "Tags", "Text", "Words"]
+__all__ = ["Boolean", "Category", "Column", "Date", "Number", "Parts", "Picture", "Tags", "Text", "Words"]

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self, final
 import numpy as np
 import polars as pl
 
-from cotrain._base import DataError, parameters_of
+from cotrain._base import DataError, PictureSpec, parameters_of
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Parts:
         lengths: int64 [B], number of words of each row.
         words: int64 [W], each in [1, n_words), the rows' words one after the other.
         characters: int32 [W, L], each in [0, n_characters), 0 = padding.
+        pictures: uint8 or uint16 [B, C, H, W].
 
     Example:
         >>> Parts(numbers=np.zeros((5, 1), np.float32)).codes is None
@@ -42,6 +43,7 @@ class Parts:
     lengths: np.ndarray | None = None
     words: np.ndarray | None = None
     characters: np.ndarray | None = None
+    pictures: np.ndarray | None = None
 
 
 class Column(ABC):
@@ -61,6 +63,8 @@ class Column(ABC):
     n_tokens: int = 0
     n_words: int = 0
     n_characters: int = 0
+    #: What is known of the column's pictures after `fit`; `None`: it has none.
+    picture: PictureSpec | None = None
     #: The option that limits how much of a row is read; empty where all is.
     cut_by: ClassVar[str] = ""
     #: What it limits the number of.

@@ -1,0 +1,60 @@
+"""Paths of pictures and sounds in a table, which are relative to the file that the table was read from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from cotrain.data._pictures import PICTURE_ENDINGS
+from cotrain.data._sounds import SOUND_ENDINGS
+
+#: So many values are looked at to tell whether a column holds paths.
+_SAMPLE = 20
+
+
+def is_paths(values: pl.Series, endings: tuple[str, ...], folder: Path | None = None) -> bool:
+    """Whether a column of text holds the paths of files that exist.
+
+    Args:
+        values: some may be null.
+        endings: of the names of such files, in lower case.
+        folder: what relative paths are relative to; `None`: the working directory.
+
+    Example:
+        >>> is_paths(pl.Series(["a.png", "nowhere.png"]), PICTURE_ENDINGS)
+        False
+    """
+    if values.dtype != pl.String:
+        return False
+    known = values.filter(values.str.len_chars() > 0).head(_SAMPLE)
+    if not len(known) or not all(text.lower().endswith(endings) for text in known):
+        return False
+    return all(_located(text, folder).is_file() for text in known)
+
+
+def with_whole_paths(frame: pl.DataFrame, folder: Path) -> pl.DataFrame:
+    """Return a table whose columns of paths lead from the root, wherever the process may go.
+
+    Args:
+        frame: as it was read.
+        folder: of its file. Only columns whose first values are files there are changed.
+    """
+    found = [
+        series.name
+        for series in frame.iter_columns()
+        if is_paths(series, (*PICTURE_ENDINGS, *SOUND_ENDINGS), folder)
+    ]
+    whole = [
+        pl.Series(
+            name,
+            [text if not text else str(_located(text, folder).absolute()) for text in frame[name].to_list()],
+            dtype=pl.String,
+        )
+        for name in found
+    ]
+    return frame.with_columns(whole) if whole else frame
+
+
+def _located(text: str, folder: Path | None) -> Path:
+    return Path(text) if folder is None else folder / text
