@@ -54,14 +54,34 @@ def row_shape(owner: object, key: str, spec: InputSpec, n_axes: int | None = Non
     return shape
 
 
-def refuse_words(owner: object, spec: InputSpec) -> None:
-    """Raise if there are columns of words, which an encoder that gives one vector a row would leave out."""
-    if spec.words:
-        columns = ", ".join(repr(key.partition(":")[2]) for key in spec.words)
-        raise InvalidArgumentError(
-            f"{type(owner).__name__} does not read words in order, as in the column {columns}: take "
-            "WordEncoder, which reads all columns of a table, or give another kind or drop under columns:."
-        )
+def refuse_unread(owner: object, spec: InputSpec, reads: str) -> None:
+    """Raise if there are columns that an encoder would leave out.
+
+    Args:
+        owner: the encoder.
+        spec: of the inputs.
+        reads: "table" = numbers, categories, tags and text; or "pictures".
+    """
+    table = bool(spec.n_numbers or spec.cardinalities or spec.bags)
+    for there, what, takes in (
+        (
+            list(spec.words),
+            "words in order, as in the column",
+            "WordEncoder, which reads all columns of a table",
+        ),
+        (list(spec.pictures) if reads != "pictures" else [], "pictures, as in the column", "ConvNet"),
+        (
+            ["numbers or categories"] if table and reads != "table" else [],
+            "columns of",
+            "an encoder for them",
+        ),
+    ):
+        if there:
+            columns = ", ".join(repr(key.partition(":")[2]) if ":" in key else key for key in there)
+            raise InvalidArgumentError(
+                f"{type(owner).__name__} does not read {what} {columns}: take {takes}, or give another kind "
+                "or drop under columns:."
+            )
 
 
 def refuse_lengths(inputs: Mapping[str, Tensor], key: str) -> None:

@@ -18,12 +18,14 @@ class ConvBlock(nn.Module):
     of one and training on several processes give the same numbers.
     """
 
-    def __init__(self, n_inputs: int, width: int, stride: int) -> None:
+    def __init__(self, n_inputs: int, width: int, stride: int, dilation: int = 1) -> None:
         super().__init__()
         groups = math.gcd(width, 8)
-        self.first = nn.Conv2d(n_inputs, width, 3, stride=stride, padding=1, bias=False)
+        self.first = nn.Conv2d(
+            n_inputs, width, 3, stride=stride, padding=dilation, dilation=dilation, bias=False
+        )
         self.first_norm = nn.GroupNorm(groups, width)
-        self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.second = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation, bias=False)
         self.second_norm = nn.GroupNorm(groups, width)
         changed = stride != 1 or n_inputs != width
         self.shortcut = nn.Conv2d(n_inputs, width, 1, stride=stride, bias=False) if changed else nn.Identity()
@@ -33,13 +35,25 @@ class ConvBlock(nn.Module):
         return functional.silu(self.shortcut(hidden) + self.second_norm(self.second(inner)))
 
 
-def conv_stages(n_channels: int, channels: Sequence[int], blocks: int) -> list[nn.Module]:
-    """Return one stage per entry of `channels`; each but the first halves height and width."""
+def conv_stages(
+    n_channels: int, channels: Sequence[int], blocks: int, strides: Sequence[int] | None = None
+) -> list[nn.Module]:
+    """Return one stage per entry of `channels`.
+
+    Args:
+        n_channels: of what the first stage reads.
+        channels: widths.
+        blocks: a stage, ≥ 1.
+        strides: of each stage; `None`: 1, then 2. Where a stage after the first keeps height and width its
+            convolutions reach twice as far as those before, so that later stages see as much of the picture.
+    """
     stages: list[nn.Module] = []
-    before = n_channels
+    before, dilation = n_channels, 1
     for i, width in enumerate(channels):
-        layers: list[nn.Module] = [ConvBlock(before, width, stride=1 if i == 0 else 2)]
-        layers += [ConvBlock(width, width, stride=1) for _ in range(blocks - 1)]
+        stride = (1 if i == 0 else 2) if strides is None else strides[i]
+        dilation *= 2 if i > 0 and stride == 1 else 1
+        layers: list[nn.Module] = [ConvBlock(before, width, stride, dilation)]
+        layers += [ConvBlock(width, width, 1, dilation) for _ in range(blocks - 1)]
         stages.append(nn.Sequential(*layers))
         before = width
     return stages

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Self, final
 
-from torch import Tensor, nn
+from torch import nn
 
 from cotrain._base import InputSpec, InvalidArgumentError
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least, refuse_lengths, row_shape
+from cotrain.networks._checks import check_at_least, refuse_unread
 from cotrain.networks.encoders._conv_blocks import conv_stages
+from cotrain.networks.encoders._picture_input import PictureInput, channels_of, picture_key
 
 
 @final
 class ConvNet(Encoder):
     """Residual 3×3 convolutions that give a map; each stage but the first halves height and width.
+
+    Tasks that ask of every pixel want a finer map: with strides of 1 in the later stages height and width
+    stay, and the convolutions are dilated instead (Yu and Koltun, "Multi-Scale Context Aggregation by Dilated
+    Convolutions", 2016, https://arxiv.org/abs/1511.07122). Every sharing architecture then mixes maps.
 
     Source: He et al., "Deep Residual Learning for Image Recognition", 2015,
     https://arxiv.org/abs/1512.03385; with group instead of batch normalisation, so that a row's output
@@ -24,7 +29,8 @@ class ConvNet(Encoder):
     Args:
         channels: width D of each stage, at least one, each ≥ 1.
         blocks: residual blocks a stage, ≥ 1.
-        key: name of the input tensor [B, C, H, W].
+        strides: of each stage, 1 or 2; `None`: 1, then 2.
+        key: the column of pictures, or the name of an input tensor [B, C, H, W]; `None`: the only one.
         n_channels: C; `None`: read from the description of the inputs.
 
     Raises:
@@ -42,7 +48,8 @@ class ConvNet(Encoder):
         channels: Sequence[int] = (32, 64, 128),
         *,
         blocks: int = 1,
-        key: str = "image",
+        strides: Sequence[int] | None = None,
+        key: str | None = None,
         n_channels: int | None = None,
     ) -> None:
         super().__init__()
@@ -53,6 +60,11 @@ class ConvNet(Encoder):
             check_at_least(self, 1, n_channels=n_channels)
         self.channels = tuple(channels)
         self.blocks = blocks
+        if strides is not None and (len(strides) != len(channels) or not set(strides) <= {1, 2}):
+            raise InvalidArgumentError(
+                f"ConvNet(strides={list(strides)!r}): expected 1 or 2 for each of the {len(channels)} stages."
+            )
+        self.strides = None if strides is None else tuple(strides)
         self.key = key
         self.n_channels = n_channels
         self.width = self.channels[-1]
@@ -64,21 +76,10 @@ class ConvNet(Encoder):
 
     def build(self, spec: InputSpec) -> Self:
         """Make the convolutions for images of this many channels."""
-        n_channels = row_shape(self, self.key, spec, 3)[0] if self.n_channels is None else self.n_channels
-        first, *rest = conv_stages(n_channels, self.channels, self.blocks)
-        self.stages = nn.ModuleList([nn.Sequential(Take(self.key), first), *rest])
+        refuse_unread(self, spec, "pictures")
+        key = picture_key(self, self.key, spec)
+        n_channels = channels_of(self, key, spec) if self.n_channels is None else self.n_channels
+        first, *rest = conv_stages(n_channels, self.channels, self.blocks, self.strides)
+        self.stages = nn.ModuleList([nn.Sequential(PictureInput(key, spec.pictures.get(key)), first), *rest])
         self.widths = self.channels
         return self
-
-
-@final
-class Take(nn.Module):
-    """Take one tensor from the inputs, whose rows are of one size."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__()
-        self.key = key
-
-    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
-        refuse_lengths(inputs, self.key)
-        return inputs[self.key]

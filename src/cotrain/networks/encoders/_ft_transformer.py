@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cotrain._base import InputSpec, InvalidArgumentError
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least, check_probability, refuse_words
+from cotrain.networks._checks import check_at_least, check_probability, refuse_unread
 from cotrain.networks._positions import Chain
 from cotrain.networks.encoders._attention import AttentionBlock, FirstPosition
 
@@ -55,7 +55,7 @@ class FTTransformer(Encoder):
 
     def build(self, spec: InputSpec) -> Self:
         """Make the tokens and blocks for a table of these columns."""
-        refuse_words(self, spec)
+        refuse_unread(self, spec, "table")
         blocks: list[nn.Module] = [
             AttentionBlock(self.width, self.heads, self.dropout) for _ in range(self.depth)
         ]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cotrain._base import InputSpec, InvalidArgumentError
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least, check_probability, refuse_words
+from cotrain.networks._checks import check_at_least, check_probability, refuse_unread
 from cotrain.networks.encoders._dense import Dense, ResidualBlock
 
 
@@ -70,7 +70,7 @@ class TableEncoder(Encoder):
 
     def build(self, spec: InputSpec) -> Self:
         """Make the parameters for a table of these sizes."""
-        refuse_words(self, spec)
+        refuse_unread(self, spec, "table")
         inputs = TableInputs(spec, self.embedding, self.bag_embedding, self.bag_dropout)
         first = Dense(inputs.width, self.width, "silu")
         blocks = [ResidualBlock(self.width, self.dropout) for _ in range(self.depth)]

@@ -42,3 +42,16 @@ def test_bad_options():
         ConvNet((4, 0))
     with pytest.raises(InvalidArgumentError, match="row has shape"):
         ConvNet().build(InputSpec(tensors={"image": (784,)}))
+
+
+def test_strides_keep_the_map_and_later_stages_reach_farther():
+    encoder = ConvNet((4, 4, 4, 4), strides=(2, 2, 1, 1), n_channels=1).build(InputSpec())
+    assert encoder({"image": torch.zeros(1, 1, 32, 24)}).shape == (1, 4, 8, 6)
+    reach = [stage[0].second.dilation[0] for stage in list(encoder.stages)[1:]]
+    assert [encoder.stages[0][1][0].second.dilation[0], *reach] == [1, 1, 2, 4]
+
+
+@pytest.mark.parametrize("strides", [(1, 2), (1, 2, 3), ()])
+def test_strides_that_do_not_fit_are_refused(strides):
+    with pytest.raises(InvalidArgumentError, match="expected 1 or 2 for each of the 3 stages"):
+        ConvNet(strides=strides)
