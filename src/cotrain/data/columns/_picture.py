@@ -139,10 +139,10 @@ class Picture(Column):
         with ThreadPoolExecutor(_THREADS) as pool:
             return list(pool.map(lambda cell: self._one(cell, channels, None), cells))
 
-    def _one(self, cell: Any, channels: int, row: int | None) -> np.ndarray:
+    def _one(self, cell: Any, channels: Channels, row: int | None) -> np.ndarray:
         where = f"Column {self.name!r}" + ("" if row is None else f", row {row}")
         try:
-            return read_picture(cell, channels)  # type: ignore[arg-type]
+            return read_picture(cell, channels)
         except DataError as error:
             raise DataError(f"{where}: {error}") from error
 
