@@ -94,7 +94,17 @@ def test_the_user_has_the_last_word() -> None:
 
 
 def test_every_kind_can_be_declared() -> None:
-    assert kind_names() == ["boolean", "category", "date", "number", "picture", "tags", "text", "words", "drop"]
+    assert kind_names() == [
+        "boolean",
+        "category",
+        "date",
+        "number",
+        "picture",
+        "tags",
+        "text",
+        "words",
+        "drop",
+    ]
     table = pl.DataFrame({"a": ["1", "0", "1"]})
     for kind in ("boolean", "category", "number", "tags", "text", "words"):
         inputs = Schema.infer(table, overrides={"a": kind}).fit(table).encode(table)

@@ -75,7 +75,7 @@ def prefix_beam_search(
         >>> text, round(math.exp(log_probability), 2)
         ([1], 0.64)
     """
-    allowed = None if words is None else _Words(words, separator)
+    allowed = None if words is None else _Lexicon(words, separator)
     beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -math.inf)}
     for frame in log_p:
         likely = [int(s) for s in np.flatnonzero(frame >= math.log(_LEAST))] or [int(frame.argmax())]
@@ -102,7 +102,7 @@ def prefix_beam_search(
     return list(text), float(np.logaddexp(ended[text][0], ended[text][1]))
 
 
-class _Words:
+class _Lexicon:
     """Which texts are made of given words."""
 
     def __init__(self, words: Collection[tuple[int, ...]], separator: int | None) -> None:
