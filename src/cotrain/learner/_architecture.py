@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import final
+from typing import Any, final
 
 import torch
 
-from cotrain._base import mix_seed
+from cotrain._base import InvalidArgumentError, mix_seed
+from cotrain.configuration import describe
 from cotrain.learner._preprocessing import Preprocessor
-from cotrain.networks import Encoder, HardSharing, MultiTaskNetwork, OutputSpace, Sharing
+from cotrain.networks import (
+    Encoder,
+    HardSharing,
+    MultiTaskNetwork,
+    OutputSpace,
+    Sharing,
+    default_encoder,
+)
 from cotrain.networks._pooling import Pooling
 from cotrain.tasks import Task
 
@@ -22,7 +30,8 @@ class Architecture:
     """Makes networks, each with initial weights that the seed and a name choose.
 
     Args:
-        encoder: the network from the inputs to a representation, not yet built; never built itself.
+        encoder: the network from the inputs to a representation, not yet built; never built itself. `None`:
+            the one that suits the kinds of inputs, see `default_encoder`.
         sharing: how the tasks share it, not yet built.
         head: widths of hidden layers in every task's head.
         output_space: how outputs are made of the heads'; `None`: each of its own.
@@ -40,7 +49,7 @@ class Architecture:
         ('y',)
     """
 
-    encoder: Encoder
+    encoder: Encoder | None
     sharing: Sharing
     head: Sequence[int] = ()
     output_space: OutputSpace | None = None
@@ -59,11 +68,13 @@ class Architecture:
         """
         whole = tasks is None or len(tasks) == len(preprocessor.tasks)
         tasks = preprocessor.tasks if tasks is None else list(tasks)
+        encoder = self.encoder_for(preprocessor)
+        require_positions(encoder, tasks)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(mix_seed(self.seed, name))
             sharing = copy.deepcopy(self.sharing) if whole else HardSharing()
             names = [task.name for task in tasks]
-            sharing.build(lambda: copy.deepcopy(self.encoder).build(preprocessor.spec), names)
+            sharing.build(lambda: copy.deepcopy(encoder).build(preprocessor.spec), names)
             widths = sharing.widths()
             heads = {task.name: task.head(widths[task.name], self.head) for task in tasks}
             return MultiTaskNetwork(
@@ -74,6 +85,15 @@ class Architecture:
                 pooling=self.pooling,
             )
 
+    def encoder_for(self, preprocessor: Preprocessor) -> Encoder:
+        """Return the encoder, not yet built: the user's, or the default for these inputs."""
+        return default_encoder(preprocessor.spec) if self.encoder is None else self.encoder
+
+    def written_into(self, config: Mapping[str, Any], preprocessor: Preprocessor) -> dict[str, Any]:
+        """Return a run's configuration with the encoder that was chosen, if the user named none."""
+        chosen = {} if self.encoder is not None else {"encoder": describe(self.encoder_for(preprocessor))}
+        return {**config, **chosen}
+
     @property
     def reads(self) -> list[str] | None:
         """The inputs that the encoder names as those that it reads; `None`: it names none."""
@@ -83,3 +103,14 @@ class Architecture:
     def with_encoder(self, encoder: Encoder | None) -> Architecture:
         """Return the same with another encoder; `None`: the same."""
         return self if encoder is None else replace(self, encoder=encoder)
+
+
+def require_positions(encoder: Encoder, tasks: Sequence[Task]) -> None:
+    """Raise `InvalidArgumentError` if a task reads positions and the encoder gives one vector per row."""
+    for task in tasks:
+        if task.reads != "vector" and not encoder.keeps_positions:
+            raise InvalidArgumentError(
+                f"{type(encoder).__name__} gives one vector per row, but the task {task.name!r} "
+                f"({type(task).__name__}) reads the {task.reads} of a row: take an encoder that keeps "
+                "them, such as WordEncoder."
+            )

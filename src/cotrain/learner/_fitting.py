@@ -155,7 +155,7 @@ class Fitting:
         self.loggers = [*options.loggers, *ProgressLogger.wanted(options.progress)]
         if self.folder is not None:
             test = None if options.test is None else self.preprocessor.examples(options.test)
-            config = options.config or recipe.config()
+            config = recipe.architecture.written_into(options.config or recipe.config(), self.preprocessor)
             begin_run(
                 RunOptions(self.folder, config, resume=options.resume, overwrite=options.overwrite),
                 self.preprocessor.to_json(),
@@ -232,7 +232,7 @@ class Fitting:
             self.preprocessor,
             recipe.architecture,
             recipe.balancer,
-            recipe.training,
+            recipe.training.sized_for(self.train.inputs),
             mixing=recipe.mixing,
             seed=recipe.seed,
             folder=self.folder,

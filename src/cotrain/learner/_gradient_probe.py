@@ -100,7 +100,8 @@ class GradientProbe:
         references = [t.reference_loss(examples.targets[t.name], examples.masks[t.name]) for t in tasks]
         balancer.start(len(tasks), reference_losses=references)
         names = [task.name for task in tasks]
-        batches = Batches(examples.parts(), batch_size=learner.training.batch_size, seed=learner.seed)
+        size = learner.training.sized_for(examples.inputs).rows_a_step
+        batches = Batches(examples.parts(), batch_size=size, seed=learner.seed)
         # Gradients of a network that knows its rows by heart say little.
         steps = min(steps, 10 * len(batches))
         balance = Balance(balancer, model.shared_parameters(), tasks=names, model=model, monitor=monitor)

@@ -26,7 +26,7 @@ from cotrain.data import ColumnChoice, Missing, MissingWords
 from cotrain.data._frames import with_text_names
 from cotrain.data.sources import Mixing
 from cotrain.evaluation import EvaluationTable
-from cotrain.learner._architecture import Architecture
+from cotrain.learner._architecture import Architecture, require_positions
 from cotrain.learner._confidence import CalibratedConfidence
 from cotrain.learner._fitted_model import FittedModel
 from cotrain.learner._fitting import FitOptions, Fitting
@@ -45,7 +45,7 @@ from cotrain.learner._run_folder import (
     write_weights,
 )
 from cotrain.learner._size_check import require_sizes
-from cotrain.networks import Encoder, HardSharing, OutputSpace, Sharing, TableEncoder
+from cotrain.networks import Encoder, HardSharing, OutputSpace, Sharing
 from cotrain.networks._pooling import POOLINGS, Pooling
 from cotrain.tasks import Task
 from cotrain.training import FitResult, FrozenNetworks, Logger, Training
@@ -62,7 +62,8 @@ class Learner:
 
     Args:
         tasks: what to learn, with different names.
-        encoder: the network from the inputs to a representation; default `TableEncoder()`.
+        encoder: the network from the inputs to a representation; default what suits the kinds of
+            inputs: `WordEncoder` where there are columns of words, else `TableEncoder` (`default_encoder`).
         sharing: how the tasks share it; default `HardSharing()`.
         balancer: how much each task counts in a step; default `ReferenceScaled()`.
         cotraining: how the tasks label unlabelled cells for one another after that; default not at all.
@@ -128,7 +129,7 @@ class Learner:
             twice = sorted({name for name in names if names.count(name) > 1})
             raise InvalidArgumentError(f"Two tasks have the same name {twice[0]!r}: rename one.")
         self.tasks = list(tasks)
-        self.encoder = encoder or TableEncoder()
+        self.encoder = encoder
         self.sharing = sharing or HardSharing()
         self.balancer = balancer or ReferenceScaled()
         self.cotraining = cotraining
@@ -137,7 +138,8 @@ class Learner:
         self.output_space = output_space
         if output_space is not None:
             output_space.check(self.tasks)
-        _require_positions(self.encoder, self.tasks)
+        if encoder is not None:
+            require_positions(encoder, self.tasks)
         if pooling not in POOLINGS:
             raise InvalidArgumentError(
                 f"Learner(pooling={pooling!r}): {did_you_mean(str(pooling), POOLINGS)}"
@@ -247,7 +249,7 @@ class Learner:
         fitted, folder = self.fitted, Path(folder)
         with write_lock(folder):
             prepare_run_folder(folder, overwrite=overwrite)
-            write_config(folder, self.config())
+            write_config(folder, self.architecture.written_into(self.config(), fitted.preprocessor))
             write_schema(folder, fitted.preprocessor.to_json())
             fitted.confidence.write(folder)
             fitted.provenance.write(folder)
@@ -354,14 +356,3 @@ def fit_learner(learner: Learner, data: object, validation: object, options: Fit
         learner._fitted, learner._result = fitting.run()
         learner._fitted = fitting.calibrated(learner._fitted)
     return learner
-
-
-def _require_positions(encoder: Encoder, tasks: Sequence[Task]) -> None:
-    """Raise `InvalidArgumentError` if a task reads positions and the encoder gives one vector per row."""
-    for task in tasks:
-        if task.reads != "vector" and not encoder.keeps_positions:
-            raise InvalidArgumentError(
-                f"{type(encoder).__name__} gives one vector per row, but the task {task.name!r} "
-                f"({type(task).__name__}) reads the {task.reads} of a row: take an encoder that keeps "
-                "them, such as WordEncoder."
-            )

@@ -89,7 +89,7 @@ class Recommendation:
             else frame.filter(pl.col(split).str.to_lowercase().str.starts_with("train"))
         )
         n_labelled = train.filter(pl.any_horizontal(pl.col(list(targets)).is_not_null())).height
-        options = sizes(n_labelled)
+        options = sizes(n_labelled, words=any(note.kind == "words" for note in notes))
         config |= {"encoder": options["encoder"], "sharing": "HardSharing", "balancer": "ReferenceScaled"}
         config |= {"training": options["training"], "references": "trees", "seed": 0}
         seen = _probed(config, train, [split] if split else []) if probe and len(guesses) > 1 else None

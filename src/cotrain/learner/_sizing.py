@@ -12,15 +12,22 @@ from cotrain.learner._gradient_probe import GradientProbe
 MOST_OWN_EXPERTS = 10
 
 
-def sizes(n_rows: int) -> dict[str, Any]:
+def sizes(n_rows: int, *, words: bool = False) -> dict[str, Any]:
     """Return the encoder and the budget for a number of training rows with a label.
 
     Small tables get small batches and more epochs, so that there are some hundred steps at least.
+
+    Args:
+        n_rows: training rows with a label.
+        words: whether there is a column of words in order.
 
     Example:
         >>> sizes(30_000)
         {'encoder': {'kind': 'TableEncoder'}, 'training': {'epochs': 20}}
     """
+    if words:
+        # Sentences come in small batches by themselves.
+        return {"encoder": {"kind": "WordEncoder"}, "training": {"epochs": 40 if n_rows < 1000 else 20}}
     if n_rows < 1000:
         small = {"epochs": 40, "batch_size": 32}
     elif n_rows < 5000:

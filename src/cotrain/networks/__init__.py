@@ -2,6 +2,7 @@
 
 from cotrain._base import InputSpec
 from cotrain.networks._base import Encoder
+from cotrain.networks._default_encoder import default_encoder
 from cotrain.networks._esmm import ESMM
 from cotrain.networks._multi_task import MultiTaskNetwork
 from cotrain.networks._output_space import OutputSpace
@@ -71,5 +72,6 @@ __all__ = [
     "Transformer",
     "WordEncoder",
     "Wrap",
+    "default_encoder",
     "parameter_groups",
 ]

@@ -96,7 +96,8 @@ class Fit:
         augment: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None,
         mixing: Mixing | None = None,
     ) -> None:
-        self.tasks, self.settings, self.seed = list(tasks), settings, seed
+        self.tasks, self.seed = list(tasks), seed
+        self.settings = settings = settings.sized_for(train.inputs)
         self.loggers = list(loggers)
         self.device = pick_device(settings.device)
         self.model = model.to(self.device)
@@ -106,7 +107,7 @@ class Fit:
         self.labelled = labelled[with_label]
         self.train = train.take(with_label).to(self.device)
         self._fingerprint, self._first = "", self.train
-        size = settings.batch_size
+        size = settings.rows_a_step
         self.batches = Batches(
             self.train.parts(), batch_size=size, seed=seed, mixed=_mixed(self.train, mixing, size, seed)
         )
@@ -270,7 +271,7 @@ class Fit:
             record["health"] = asdict(health)
         self.model.sharing.reset_health()
         if self.validator.examples is not None:
-            batches = output_batches(model, self.validator.examples.inputs, self.settings.batch_size)
+            batches = output_batches(model, self.validator.examples.inputs, self.settings.rows_a_step)
             validation = self.validator.validate(batches)
             self.balance.observe_validation(validation.losses)
             record |= {"validation": validation.values, "gain": validation.gains}

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Literal, final
 
 from cotrain._base import InvalidArgumentError
+from cotrain._base._ragged import Leaves, Ragged
+
+#: Rows in a step where the user names none: of a table, and of sentences, which hold many labels each, and of
+#: which corpora have few: 4,000 in batches of 256 would be 16 steps an epoch.
+ROWS_A_STEP, RAGGED_ROWS_A_STEP = 256, 32
 
 
 @final
@@ -13,7 +19,8 @@ class Training:
 
     Args:
         epochs: passes over the labelled training rows at most, ≥ 1.
-        batch_size: rows in a step, ≥ 1.
+        batch_size: rows in a step, ≥ 1; `None`: 256, or 32 where rows have different length, such as
+            sentences.
         learning_rate: peak step size of AdamW, > 0.
         weight_decay: decoupled weight decay of the shared weight matrices, ≥ 0 (Loshchilov & Hutter,
             "Decoupled Weight Decay Regularization", 2019, https://arxiv.org/abs/1711.05101). Biases,
@@ -49,7 +56,7 @@ class Training:
     def __init__(
         self,
         epochs: int = 20,
-        batch_size: int = 256,
+        batch_size: int | None = None,
         learning_rate: float = 2e-3,
         *,
         weight_decay: float = 1e-2,
@@ -84,11 +91,29 @@ class Training:
         self.checkpoint_seconds = checkpoint_seconds
         self._check()
 
+    @property
+    def rows_a_step(self) -> int:
+        """The batch size, or that of a table where none is given."""
+        return ROWS_A_STEP if self.batch_size is None else self.batch_size
+
+    def sized_for(self, inputs: Leaves) -> Training:
+        """Return these settings with the batch size that suits the inputs, if none is given.
+
+        Args:
+            inputs: name -> tensor [N, ...] or N ragged rows.
+        """
+        if self.batch_size is not None:
+            return self
+        sized = copy.copy(self)
+        ragged = any(isinstance(leaf, Ragged) for leaf in inputs.values())
+        sized.batch_size = RAGGED_ROWS_A_STEP if ragged else ROWS_A_STEP
+        return sized
+
     def _check(self) -> None:
         infinity = float("inf")
         ranges: list[tuple[str, bool, str]] = [
             ("epochs", self.epochs >= 1, "at least 1"),
-            ("batch_size", self.batch_size >= 1, "at least 1"),
+            ("batch_size", self.batch_size is None or self.batch_size >= 1, "at least 1"),
             ("learning_rate", 0 < self.learning_rate < infinity, "a positive finite number"),
             ("weight_decay", 0 <= self.weight_decay < infinity, "a finite number of at least 0"),
             (

@@ -6,7 +6,7 @@ import torch
 from cotrain import tasks as kinds
 from cotrain.learner import Preprocessor
 from cotrain.learner._architecture import Architecture
-from cotrain.networks import ESMM, HardSharing, MMoE, TableEncoder, Transformer
+from cotrain.networks import ESMM, HardSharing, MMoE, TableEncoder, Transformer, WordEncoder
 from cotrain.training._best_weights import copy_weights
 
 FRAME = pl.DataFrame({"x": [0.1, 0.2, 0.3, 0.4], "a": [0, 1, 0, 1], "b": [1, 0, 0, 1]})
@@ -50,6 +50,20 @@ def test_another_encoder_takes_the_place_of_the_first():
     model = made.with_encoder(TableEncoder(width=6)).build(fitted())
     assert model.sharing.widths() == {"a": 6, "b": 6}
     assert made.build(fitted()).sharing.widths() == {"a": 4, "b": 4}
+
+
+def test_the_default_suits_the_inputs_and_stands_in_the_configuration():
+    made = Architecture(None, HardSharing())
+    assert made.reads is None
+    assert type(made.build(fitted()).sharing.encoder) is TableEncoder
+    assert made.written_into({"seed": 1}, fitted()) == {"seed": 1, "encoder": {"kind": "TableEncoder"}}
+    chosen = Architecture(TableEncoder(width=4), HardSharing())
+    assert chosen.written_into({"encoder": "x"}, fitted()) == {"encoder": "x"}
+    said = pl.DataFrame({"said": [["a", "b"], ["b"], None, ["a"]] * 5, "y": [0, 1, 0, 1] * 5})
+    words = Preprocessor.fit(said, [kinds.Binary("y")], {"said": "words"}, [])[0]
+    model = made.build(words)
+    assert type(model.sharing.encoder) is WordEncoder
+    assert made.written_into({}, words) == {"encoder": {"kind": "WordEncoder"}}
 
 
 def test_it_says_which_input_the_encoder_names():

@@ -57,3 +57,8 @@ def test_above_ten_tasks_no_task_gets_experts_of_its_own():
     assert "one for each of 11 tasks would not train" in why
     assert "1 of 2 pairs, Holm-corrected" in why
     assert sharing(tasks[:10], probe(0.3, -0.4))[0] == "CGC"
+
+
+def test_words_in_order_get_the_encoder_that_reads_them():
+    assert sizes(4000, words=True) == {"encoder": {"kind": "WordEncoder"}, "training": {"epochs": 20}}
+    assert sizes(400, words=True)["training"] == {"epochs": 40}

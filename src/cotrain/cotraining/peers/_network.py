@@ -117,7 +117,7 @@ class NetworkPeer(OnlinePeer):
         true = labelled if true is None else true & labelled
         rows = torch.nonzero(labelled).flatten()
         shown = self._shown(examples.take(rows))
-        shown = shown.take(repeated_rows(true[rows], self.settings.batch_size, self.true_per_batch))
+        shown = shown.take(repeated_rows(true[rows], self.settings.rows_a_step, self.true_per_batch))
         settings = with_updates(self.settings, len(shown), self._steps(true))
         checked = None if validation is None else self._shown(_only(validation, own))
         model = self.build(self.name, self.tasks, *([] if self.encoder is None else [self.encoder]))
@@ -138,7 +138,7 @@ class NetworkPeer(OnlinePeer):
             )
 
         result = cache.fit(key, make)
-        steps = len(result.history) * max(1, -(-len(shown) // self.settings.batch_size))
+        steps = len(result.history) * max(1, -(-len(shown) // self.settings.rows_a_step))
         return FittedNetwork(self.tasks, model, result, view=self.view, updates=steps)
 
     def begin(
@@ -149,7 +149,7 @@ class NetworkPeer(OnlinePeer):
             raise InvalidArgumentError(f"Peer {self.name!r} goes on from a fitted network, got {start!r}.")
         examples = _only(examples, [task.name for task in self.tasks])
         true = true & examples.labelled().any(dim=1)
-        batch_size = self.settings.batch_size
+        batch_size = self.settings.rows_a_step
         rows = repeated_rows(true, batch_size, round(online.true_share * batch_size))
         settings = with_updates(self.settings, len(rows), self._steps(true))
         settings.epochs *= n_rounds
@@ -184,7 +184,7 @@ class NetworkPeer(OnlinePeer):
         return OnlineNetwork(self.tasks, fit, rows, view=self.view, before=start.updates, fitted=fitted)
 
     def _steps(self, true: Tensor) -> int:
-        per_pass = max(1, -(-int(true.sum()) // self.settings.batch_size))
+        per_pass = max(1, -(-int(true.sum()) // self.settings.rows_a_step))
         return self.updates or self.settings.epochs * per_pass
 
     def _shown(self, examples: Examples) -> Examples:
