@@ -39,6 +39,16 @@ def check(
             for task, counts in report.coverage.items()
         ],
     )
+    if report.by_source:
+        print_table(
+            "Labelled rows by source",
+            ["source", "task", "train", "validation", "test"],
+            [
+                [source, task, *counts.values()]
+                for source, tasks in report.by_source.items()
+                for task, counts in tasks.items()
+            ],
+        )
     print_table(
         "Inputs",
         ["column", "kind", "distinct", "missing", "why"],

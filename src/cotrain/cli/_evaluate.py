@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from cotrain.learner import Learner
+    from cotrain.learner._configuration import Paths
 
 Part = Literal["train", "validation", "test"]
 
@@ -20,7 +21,11 @@ Part = Literal["train", "validation", "test"]
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     data: Annotated[
-        str | None, typer.Argument(help="Table with inputs and at least some targets; default the run's own.")
+        list[str] | None,
+        typer.Argument(
+            help="Table with inputs and at least some targets, or NAME=TABLE for each source; default the "
+            "run's own."
+        ),
     ] = None,
     part: Annotated[
         Part | None, typer.Option(help="Only these rows of the table, divided as it was for the training.")
@@ -38,16 +43,20 @@ def evaluate(
     cotrain evaluate runs/films new_films.csv --json
 
     cotrain evaluate runs/films films.csv --part test
+
+    cotrain evaluate runs/language tags=test.jsonl reviews=test.csv
     """
     from cotrain._base import ConfigError
+    from cotrain.cli._table_arguments import table_paths
     from cotrain.data import read_cells
     from cotrain.learner import Learner
 
     learner = Learner.load(run, trust=trust)
+    paths = table_paths(data) if data else None
     if part is not None:
-        table = rows_of_part(run, learner, part, data=data, query=query, trust=trust)
-    elif data is not None:
-        table = read_cells(data, query)
+        table = rows_of_part(run, learner, part, data=paths, query=query, trust=trust)
+    elif paths is not None:
+        table = paths if isinstance(paths, dict) else read_cells(paths, query)
         tell_seen_rows(run, learner, table)
     else:
         raise ConfigError("evaluate needs a table, or --part test for the test rows of the run's own table.")
@@ -55,15 +64,17 @@ def evaluate(
     if as_json:
         from cotrain.cli._output import print_json
 
-        print_json(found.to_dicts())
+        by_source = {source: table.to_dicts() for source, table in found.by_source.items()}
+        print_json({"rows": found.to_dicts(), "by_source": by_source} if by_source else found.to_dicts())
     else:
-        from cotrain.cli._verdict import print_evaluation
+        from cotrain.cli._verdict import print_by_source, print_evaluation
 
         print_evaluation(found)
+        print_by_source(found)
 
 
 def rows_of_part(
-    run: Path, learner: Learner, part: Part, *, data: str | None, query: str | None, trust: bool
+    run: Path, learner: Learner, part: Part, *, data: Paths | None, query: str | None, trust: bool
 ) -> pl.DataFrame:
     """Return the rows of a part of a run's split, after a look whether they are those of the run.
 
@@ -71,7 +82,7 @@ def rows_of_part(
         run: folder.
         learner: loaded from it.
         part: which rows.
-        data: table; `None`: the one that stands in the run's configuration.
+        data: table, or source -> table; `None`: the one that stands in the run's configuration.
         query: for a database; `None`: the configuration's.
         trust: whether kinds from outside this library may be imported.
 
@@ -83,7 +94,9 @@ def rows_of_part(
     from cotrain.learner._run_record import require_same_rows
 
     configuration = Configuration.read(run, trust=trust)
-    configuration.data = data or configuration.data
+    if data is not None:
+        # Other tables are divided by themselves: those that parts of the run had have no more to say.
+        configuration.data, configuration.validation, configuration.test = data, None, None
     configuration.query = query or configuration.query
     split = SplitTable.of(configuration)
     split.require_rows("evaluate --part", part)
@@ -92,14 +105,15 @@ def rows_of_part(
     return split[part]
 
 
-def tell_seen_rows(run: Path, learner: Learner, table: pl.DataFrame) -> None:
-    """Say how many rows of a table the network knows from its training."""
+def tell_seen_rows(run: Path, learner: Learner, table: object) -> None:
+    """Say how many rows of a table, or of several, the network knows from its training."""
     from cotrain.learner._run_folder import count_seen_rows
 
-    seen = count_seen_rows(run, learner.preprocessor.examples(table))
+    examples = learner.preprocessor.examples(table)
+    seen = count_seen_rows(run, examples)
     if n_train := seen.get("train", 0):
         chosen = f", and {seen['validation']} helped to choose its epoch" if seen["validation"] else ""
         status(
-            f"{n_train} of the {table.height} rows have the inputs of rows that this network was trained on"
+            f"{n_train} of the {len(examples)} rows have the inputs of rows that this network was trained on"
             f"{chosen}: these figures flatter it. For the test rows alone add --part test."
         )

@@ -12,7 +12,12 @@ from cotrain.cli._output import JSON_OPTION
 
 
 def init(
-    data: Annotated[str, typer.Argument(help="Table: CSV, Parquet, JSONL or SQLite.")],
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            help="Table: CSV, Parquet, JSONL, CoNLL-U, IOB or SQLite; of several each as NAME=TABLE."
+        ),
+    ],
     targets: Annotated[
         list[str],
         typer.Option(
@@ -27,9 +32,13 @@ def init(
     ] = True,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
-    """Look at a table, infer what kind of task each target is, and write a configuration file.
+    """Look at a table, or at several, infer what kind of task each target is, and write a configuration file.
 
-    [bold]Example:[/bold]  cotrain init films.parquet --targets genres,certificate,meter
+    [bold]Examples:[/bold]
+
+    cotrain init films.parquet --targets genres,certificate,meter
+
+    cotrain init tags=train.jsonl reviews=train.csv --targets upos,sentiment
     """
     from cotrain._base import write_text_atomically
     from cotrain.learner import Recommendation
@@ -40,7 +49,10 @@ def init(
         raise ConfigError(
             f"{output} is there already: choose another --output, or replace it with --overwrite."
         )
-    proposal = Recommendation.of_table(data, targets, query=query, relative_to=output.parent, probe=probe)
+    from cotrain.cli._table_arguments import table_paths
+
+    paths = table_paths(data)
+    proposal = Recommendation.of_table(paths, targets, query=query, relative_to=output.parent, probe=probe)
     write_text_atomically(output, proposal.to_yaml())
     from cotrain.cli._output import console, print_json, print_table, status
 

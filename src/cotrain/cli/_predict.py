@@ -12,7 +12,12 @@ from cotrain.cli._output import JSON_OPTION, TRUST_OPTION
 
 def predict(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
-    data: Annotated[str, typer.Argument(help="Table with the input columns; targets are not needed.")],
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="Table with the input columns; targets are not needed. NAME=TABLE says which source it is."
+        ),
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write: .csv, .parquet or .jsonl.")
     ] = None,
@@ -35,6 +40,7 @@ def predict(
 
     from cotrain._base import ConfigError, DataError, did_you_mean
     from cotrain.cli._output import print_csv, print_json, status
+    from cotrain.cli._table_arguments import table_paths
     from cotrain.data import flat, read_cells, write_table
     from cotrain.learner import Learner
 
@@ -42,11 +48,14 @@ def predict(
         raise ConfigError(
             f"{output} is there already: choose another --output, or replace it with --overwrite."
         )
-    table = read_cells(data, query)
+    paths = table_paths([data])
+    (source, path), *_ = paths.items() if isinstance(paths, dict) else [(None, paths)]
+    table = read_cells(path, query)
     for name in keep or ():
         if name not in table.columns:
             raise DataError(f"--keep {name}: {data} has no such column; {did_you_mean(name, table.columns)}")
-    predictions = Learner.load(run, trust=trust).predict(table)
+    learner = Learner.load(run, trust=trust)
+    predictions = learner.predict(table) if source is None else learner.predict({source: table})[source]
     for name in keep or ():
         if name in predictions.columns:
             raise ConfigError(

@@ -29,6 +29,21 @@ def print_evaluation(table: EvaluationTable, title: str = "Figures on the labell
     print_table(title, ["task", "metric", "labelled", "together", *references], rows)
 
 
+def print_by_source(table: EvaluationTable) -> None:
+    """Print the selecting figure of every task by source, where one has labels in several."""
+    own = {source: figures for source, figures in table.by_source.items() if len(figures)}
+    tasks = [task for figures in own.values() for task in figures.tasks]
+    if len(set(tasks)) == len(tasks):
+        return  # each task has one source, whose figures stand above
+    rows = [
+        [source, task, row.metric, str(row.n_labelled), figure(row.value)]
+        for source, figures in own.items()
+        for task in figures.tasks
+        for row in [figures.row(task)]
+    ]
+    print_table("Figures by source", ["source", "task", "metric", "labelled", "together"], rows)
+
+
 def print_outcome(outcome: RunResult, folder: Path, config: Path | None = None) -> None:
     """Print what a run came to.
 
@@ -39,6 +54,7 @@ def print_outcome(outcome: RunResult, folder: Path, config: Path | None = None) 
     """
     if len(outcome.table):
         print_evaluation(outcome.table, f"Test figures ({outcome.n_rows['test']} rows)")
+        print_by_source(outcome.table)
     out = console()
     for verdict in outcome.verdicts:
         out.print(f"• {verdict.sentence}", markup=False, highlight=False)

@@ -11,7 +11,7 @@ from cotrain.evaluation._records import TaskRecords
 from cotrain.evaluation._relative_gain import relative_gain
 from cotrain.evaluation._resampling_units import resampling_units
 from cotrain.evaluation._significance import Judgement, judge, mean_ranks
-from cotrain.evaluation._table import EvaluationRow, EvaluationTable, figure
+from cotrain.evaluation._table import EvaluationRow, EvaluationTable, figure, joined_tables
 from cotrain.evaluation._too_few import too_few_to_tell
 from cotrain.evaluation._trees import boosted_trees
 
@@ -35,6 +35,7 @@ __all__ = [
     "evaluate_task",
     "figure",
     "holm",
+    "joined_tables",
     "judge",
     "mean_ranks",
     "paired_bootstrap",

@@ -163,6 +163,23 @@ class EvaluationTable:
         return "\n".join("  ".join(line).rstrip() for line in aligned)
 
 
+def joined_tables(tables: Sequence[EvaluationTable]) -> EvaluationTable:
+    """Return the rows of several tables in one, those by source as well.
+
+    Example:
+        >>> one = EvaluationTable([EvaluationRow("a", "auroc", "max", None, 9, 0.75)])
+        >>> other = EvaluationTable([EvaluationRow("b", "rmse", "min", None, 9, 2.0)])
+        >>> joined_tables([one, other]).tasks
+        ['a', 'b']
+    """
+    sources = dict.fromkeys(source for table in tables for source in table.by_source)
+    none = EvaluationTable([])
+    by_source = {
+        source: joined_tables([table.by_source.get(source, none) for table in tables]) for source in sources
+    }
+    return EvaluationTable([row for table in tables for row in table], by_source)
+
+
 def figure(value: float, *, small: bool = False) -> str:
     """Return a value with three to four significant figures, for a table.
 

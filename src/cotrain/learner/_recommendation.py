@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self, final
@@ -13,7 +13,9 @@ import polars as pl
 import yaml
 
 from cotrain._base import DataError
-from cotrain.data import Schema, TypedTable, infer_tasks, match_columns
+from cotrain.data import Schema, infer_tasks, kind_names, match_columns, read_cells
+from cotrain.data._schema import DROP
+from cotrain.data.sources import read_sources
 from cotrain.learner._configuration import Configuration
 from cotrain.learner._gradient_probe import GradientProbe
 from cotrain.learner._sizing import sharing, sizes, sizes_sentence
@@ -51,17 +53,17 @@ class Recommendation:
     @classmethod
     def of_table(
         cls,
-        data: str,
+        data: str | Mapping[str, str],
         targets: Sequence[str],
         *,
         query: str | None = None,
         relative_to: Path = Path(),
         probe: bool = True,
     ) -> Self:
-        """Look at a table.
+        """Look at a table, or at several.
 
         Args:
-            data: path to it.
+            data: path to it; or source -> path, for several tables with targets of their own.
             targets: names of the target columns, or patterns; see `match_columns`.
             query: for a database: a SELECT statement or the name of a table.
             relative_to: folder of the configuration file, from which it will name the table.
@@ -70,14 +72,19 @@ class Recommendation:
         Raises:
             DataError: the table cannot be read, or a target cannot be learned.
         """
-        table = TypedTable.read(data, query)
+        if isinstance(data, Mapping) and query is not None:
+            raise DataError("A query goes with one database, not with several sources: leave it out.")
+        kinds = _words_in_lists_and_text(data) if isinstance(data, Mapping) else {}
+        table = read_sources(data, query=query, kinds=kinds)
         frame = table.frame
         targets = match_columns(targets, frame.columns)
         guesses = infer_tasks(frame, targets)
         split = _split_column(frame)
-        left_out = [*targets, *([split] if split else [])]
-        notes = Schema.infer(frame, exclude=left_out, types=table.types, ask=False).describe()
-        config: dict[str, Any] = {"data": os.path.relpath(data, relative_to)}
+        no_inputs = [name for name in (split, table.source) if name is not None]
+        notes = Schema.infer(
+            frame, exclude=[*targets, *no_inputs], overrides=kinds, types=table.types, ask=False
+        ).describe()
+        config: dict[str, Any] = {"data": _relative(data, relative_to)}
         if query is not None:
             config["query"] = query
         config["split"] = {"column": split} if split else {"validation": 0.1, "test": 0.2}
@@ -90,9 +97,11 @@ class Recommendation:
         )
         n_labelled = train.filter(pl.any_horizontal(pl.col(list(targets)).is_not_null())).height
         options = sizes(n_labelled, words=any(note.kind == "words" for note in notes))
+        if table.source is not None:
+            config["mixing"] = "Proportional"
         config |= {"encoder": options["encoder"], "sharing": "HardSharing", "balancer": "ReferenceScaled"}
         config |= {"training": options["training"], "references": "trees", "seed": 0}
-        seen = _probed(config, train, [split] if split else []) if probe and len(guesses) > 1 else None
+        seen = _probed(config, train, no_inputs) if probe and len(guesses) > 1 else None
         config["sharing"], why = sharing(guesses, seen)
         why = f"{why} {sizes_sentence(guesses, frame.height, n_labelled, options)}"
         tasks = [
@@ -122,13 +131,28 @@ class Recommendation:
             why = " ".join(record["why"].split())
             lines.append(f"  - {inline.strip()}  # {record['share']:.0%} labelled; {why}")
         lines.append("")
-        lines.append(
-            "# Kinds of input columns: number, category, tags, text, date, boolean; drop leaves one out."
-        )
+        kinds = ", ".join(kind for kind in kind_names() if kind != DROP)
+        lines.append(f"# Kinds of input columns: {kinds}; drop leaves one out.")
         lines.append(_dump({"columns": rest.pop("columns")}))
         lines += textwrap.wrap(self.why, 108, initial_indent="# ", subsequent_indent="# ")
         lines.append(_dump(rest))
         return "\n".join(lines)
+
+
+def _relative(data: str | Mapping[str, str], folder: Path) -> str | dict[str, str]:
+    if isinstance(data, Mapping):
+        return {name: os.path.relpath(path, folder) for name, path in data.items()}
+    return os.path.relpath(data, folder)
+
+
+def _words_in_lists_and_text(data: Mapping[str, str]) -> dict[str, str]:
+    """Return column -> "words" for those that are lists in one source and text in another."""
+    shapes: dict[str, set[bool]] = {}
+    for path in data.values():
+        for column in read_cells(path).iter_columns():
+            if column.null_count() < len(column):
+                shapes.setdefault(column.name, set()).add(column.dtype.is_nested())
+    return {column: "words" for column, found in shapes.items() if len(found) > 1}
 
 
 def _split_column(frame: pl.DataFrame) -> str | None:

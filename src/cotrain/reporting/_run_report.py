@@ -68,6 +68,7 @@ def run_report(
         expert_section(history, pen),
         rounds_section(cotraining, pen),
         coverage_section(metrics["coverage"], metrics["n_rows"]),
+        source_section(metrics.get("by_source", {})),
         *diagnosis_sections(metrics.get("diagnostics", {}), pen),
         settings_section(config_text, metrics.get("versions", {}), metrics["seconds"]),
     ]
@@ -183,6 +184,26 @@ def coverage_section(coverage: Mapping[str, Mapping[str, int]], n_rows: Mapping[
     else:
         title = f"{short(least)} has the fewest labels: {share[least]:.0%} of the training rows"
     return Section(title, [Table(header, rows, note="Labelled rows in each part of the split.")])
+
+
+def source_section(by_source: Mapping[str, Mapping[str, Any]]) -> Section | None:
+    """Return which source has labels for which task, and its figures; `None` where there is one source."""
+    if not by_source:
+        return None
+    rows = []
+    for source, found in by_source.items():
+        figures = selecting_rows(found["rows"])
+        for task, counts in found["coverage"].items():
+            row = figures.get(task)
+            value = "–" if row is None else shown(row["value"])
+            cells = [TableCell(str(counts.get(part, 0))) for part in ("train", "validation", "test")]
+            detail = "" if row is None else f"{row['metric']} {'↑' if row['direction'] == 'max' else '↓'}"
+            rows.append([TableCell(source), TableCell(task), *cells, TableCell(value, detail=detail)])
+    tasks = [task for found in by_source.values() for task in found["coverage"]]
+    alone = len(set(tasks)) == len(tasks)
+    title = "Every task has a source of its own" if alone else "Some tasks have labels in several sources"
+    header = ["source", "task", "train", "validation", "test", "together"]
+    return Section(title, [Table(header, rows, note="Labelled rows of each source, and its test figures.")])
 
 
 def settings_section(config_text: str, versions: Mapping[str, str], seconds: Mapping[str, float]) -> Section:

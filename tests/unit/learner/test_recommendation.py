@@ -3,7 +3,7 @@ import polars as pl
 import pytest
 import yaml
 
-from cotrain.learner import Configuration, Recommendation
+from cotrain.learner import Configuration, Recommendation, SplitTable
 
 
 @pytest.fixture
@@ -44,3 +44,26 @@ def test_labels_too_rare_for_a_probe_are_left_to_the_training(tmp_path):
     frame.write_csv(tmp_path / "t.csv")
     proposal = Recommendation.of_table(str(tmp_path / "t.csv"), ["rare", "often"])
     assert proposal.config["sharing"] == "HardSharing"
+
+
+def test_of_several_tables_the_configuration_names_each(tmp_path):
+    x = [i % 7 for i in range(60)]
+    pl.DataFrame({"x": x, "a": [i % 2 for i in range(60)]}).write_csv(tmp_path / "a.csv")
+    tokens = [["good", "film", "."], ["bad"], ["never", "again"]] * 20
+    numbers = [i + 0.5 for i in range(60)]
+    pl.DataFrame({"x": x, "said": tokens, "b": numbers}).write_ndjson(tmp_path / "b.jsonl")
+    said = pl.DataFrame({"said": ["a film", "very bad"] * 20, "c": ["yes", "no"] * 20})
+    said.write_csv(tmp_path / "c.csv")
+    paths = {name: str(tmp_path / file) for name, file in (("a", "a.csv"), ("b", "b.jsonl"), ("c", "c.csv"))}
+    found = Recommendation.of_table(paths, ["a,b,c"], relative_to=tmp_path, probe=False)
+    assert found.config["data"] == {"a": "a.csv", "b": "b.jsonl", "c": "c.csv"}
+    assert found.config["columns"] == {"x": "number", "said": "words"}
+    assert [task["kind"] for task in found.config["tasks"]] == ["Binary", "Regression", "Binary"]
+    assert found.config["encoder"] == {"kind": "WordEncoder"}
+    (tmp_path / "made.yaml").write_text(found.to_yaml())
+    split = SplitTable.of(Configuration.read(tmp_path / "made.yaml"))
+    assert [(source, list(tasks)) for source, tasks in split.by_source.items()] == [
+        ("a", ["a"]),
+        ("b", ["b"]),
+        ("c", ["c"]),
+    ]

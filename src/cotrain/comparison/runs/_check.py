@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, final
 
 from cotrain.data import Schema, check_missing, find_problems
+from cotrain.data.sources import rows_of_sources
 from cotrain.learner import Configuration, SplitTable
 
 
@@ -21,6 +22,7 @@ class CheckReport:
         coverage: task -> part of the split -> labelled rows.
         columns: one record per column that is no target.
         problems: records with severity, check, subject, sentence and values, the gravest first.
+        by_source: source -> task -> part of the split -> labelled rows, where there are several sources.
 
     Example:
         >>> CheckReport(100, 5, {"sold": "Binary"}, {}, [], []).to_json()["n_unlabelled"]
@@ -33,6 +35,7 @@ class CheckReport:
     coverage: dict[str, dict[str, int]]
     columns: list[dict[str, Any]]
     problems: list[dict[str, Any]]
+    by_source: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values."""
@@ -68,12 +71,14 @@ def check_data(configuration: Configuration) -> CheckReport:
         ask=False,
     )
     problems = [] if split.table is None else check_missing(split.table)
-    problems += find_problems(split.frame, tasks, schema, split.rows)
+    sources = {} if split.table is None else rows_of_sources(split.table)
+    problems += find_problems(split.frame, tasks, schema, split.rows, sources=sources)
     return CheckReport(
         n_rows=split.frame.height,
         n_unlabelled=split.n_rows["unlabelled"] + split.n_rows["unused"],
         tasks={task.name: type(task).__name__ for task in tasks},
         coverage=split.coverage,
+        by_source=split.by_source,
         columns=[asdict(note) for note in schema.describe()],
         problems=[asdict(problem) for problem in problems],
     )

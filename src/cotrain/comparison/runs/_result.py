@@ -53,6 +53,7 @@ class RunResult:
         skipped: task -> steps left out because a loss or gradient was not finite.
         diagnostics: task -> calibration, confusion or residuals on the test rows.
         versions: package -> version that the run was made with.
+        by_source: source -> task -> part of the split -> labelled rows, where there are several sources.
 
     Example:
         >>> RunResult(EvaluationTable([]), [], None, "", {}, {"train": 56}, {}, {}, {}).to_json()["n_rows"]
@@ -70,10 +71,11 @@ class RunResult:
     skipped: dict[str, int]
     diagnostics: dict[str, dict[str, Any]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    by_source: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values."""
-        return {
+        values = {
             "rows": self.table.to_dicts(),
             "verdicts": [vars(verdict) for verdict in self.verdicts],
             "delta_m": self.delta_m,
@@ -86,3 +88,11 @@ class RunResult:
             "diagnostics": self.diagnostics,
             "versions": self.versions,
         }  # fmt: skip
+        if not self.by_source:
+            return values
+        tables = self.table.by_source
+        by_source = {
+            source: {"coverage": coverage, "rows": tables[source].to_dicts() if source in tables else []}
+            for source, coverage in self.by_source.items()
+        }
+        return {**values, "by_source": by_source}

@@ -18,7 +18,7 @@ from cotrain.comparison._references import single_task_learners, trees_table
 from cotrain.comparison._unfinished import unfinished_tasks
 from cotrain.comparison._verdict import OneSeed, verdicts
 from cotrain.comparison.runs._result import RunResult, TaskVerdict
-from cotrain.evaluation import EvaluationTable, delta_m_of
+from cotrain.evaluation import EvaluationTable, delta_m_of, joined_tables
 from cotrain.learner import METRICS, Configuration, Learner, SplitTable
 from cotrain.learner._fitting import FitOptions
 from cotrain.learner._learner import fit_learner
@@ -145,6 +145,7 @@ def _fit_and_compare(configuration: Configuration, folder: Path, how: _How, mess
         skipped=learner.fitted_result.skipped,
         diagnostics=_diagnostics(learner, test) if test.height else {},
         versions=versions(),
+        by_source=split.by_source,
     )
 
 
@@ -189,8 +190,8 @@ def _tested(
         table = table.with_reference("trees", trees)
     alone = {task: single.outputs(test)[task] for task, single in singles.items()}
     if singles:
-        rows = [row for single in singles.values() for row in single.evaluate(test)]
-        table = table.with_reference("single_task", EvaluationTable(rows))
+        found = [single.evaluate(test) for single in singles.values()]
+        table = table.with_reference("single_task", joined_tables(found))
     preprocessor = learner.preprocessor
     run = OneSeed(
         preprocessor.examples(test),
@@ -225,10 +226,14 @@ def _coverage_line(split: SplitTable) -> str:
     total = {task: sum(counts.values()) for task, counts in split.coverage.items()}
     shares = ", ".join(f"{task} {n / height:.0%}" for task, n in total.items())
     without = n_rows["unlabelled"] + n_rows["unused"]
-    return (
+    line = (
         f"{height} rows: {n_rows['train']} train, {n_rows['validation']} validation, {n_rows['test']} test, "
         f"{without} without any label. Labelled: {shares}."
     )
+    if split.by_source:
+        teaching = "; ".join(f"{source}: {', '.join(tasks)}" for source, tasks in split.by_source.items())
+        line += f" Sources and what they have labels for: {teaching}."
+    return line
 
 
 class _Clock:

@@ -10,6 +10,7 @@ from cotrain.data.checks._duplicates import check_duplicates
 from cotrain.data.checks._find import find_problems
 from cotrain.data.checks._leakage import check_leakage
 from cotrain.data.checks._missing import check_missing
+from cotrain.data.checks._sources import check_sources
 
 __all__ = [
     "Labels",
@@ -22,6 +23,7 @@ __all__ = [
     "check_duplicates",
     "check_leakage",
     "check_missing",
+    "check_sources",
     "find_problems",
     "read_labels",
 ]

@@ -16,6 +16,7 @@ from cotrain.data.checks._cut import check_cut
 from cotrain.data.checks._drift import check_drift
 from cotrain.data.checks._duplicates import check_duplicates
 from cotrain.data.checks._leakage import check_leakage
+from cotrain.data.checks._sources import check_sources
 from cotrain.tasks import Task
 
 _ORDER = ("error", "warning", "note")
@@ -26,6 +27,8 @@ def find_problems(
     tasks: Sequence[Task],
     schema: Schema,
     parts: Mapping[str, np.ndarray] | None = None,
+    *,
+    sources: Mapping[str, np.ndarray] | None = None,
 ) -> list[Problem]:
     """Return what deserves attention in a table, the gravest first.
 
@@ -34,6 +37,7 @@ def find_problems(
         tasks: they are not changed.
         schema: the columns that go in; need not be fitted.
         parts: from `split_rows`; without it nothing is compared between the parts.
+        sources: source -> its row numbers, where there are several.
 
     Example:
         >>> from cotrain.tasks import Binary
@@ -49,6 +53,7 @@ def find_problems(
     problems += check_columns(schema.describe())
     problems += check_cut(frame, schema.columns)
     problems += check_leakage(frame, labels, inputs)
+    problems += check_sources(frame, labels, inputs, sources or {})
     if parts is not None:
         problems += check_duplicates(frame, inputs, parts)
         problems += check_drift(frame, inputs, parts)
