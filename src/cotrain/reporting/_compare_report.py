@@ -9,7 +9,7 @@ from cotrain.reporting._document import (
     Block,
     Page,
     Paragraph,
-    Picture,
+    Drawing,
     Section,
     Table,
     TableCell,
@@ -172,7 +172,7 @@ def _differences(results: Results, joint: Sequence[str], pen: Pen) -> Section | 
 
 def _forest(
     task: Mapping[str, Any], joint: Sequence[str], found: Mapping[str, Mapping[str, Any]], pen: Pen
-) -> Picture:
+) -> Drawing:
     words = [verdict["word"] for verdict in found.values()]
     counts = [f"{words.count(word)} {word}" for word in ("helped", "hurt") if word in words]
     summary = " and ".join(counts) if counts else "no clear difference"
@@ -197,7 +197,7 @@ def _forest(
 
     alternative = "; ".join(f"{name}: {verdict['sentence']}" for name, verdict in found.items())
     height = max(2.0, 0.9 + 0.25 * len(joint))
-    return Picture(title, pen.draw(alternative, paint, height=height))
+    return Drawing(title, pen.draw(alternative, paint, height=height))
 
 
 def _summary(results: Results) -> Section:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cotrain.reporting._document import Picture, Section
+from cotrain.reporting._document import Drawing, Section
 from cotrain.reporting._draw import N_STYLES, Pen, faint, finite, plain_log_axis, style, whole_ticks
 from cotrain.reporting._formatting import legend, listed, short, shown
 
@@ -46,7 +46,7 @@ def curve_section(
     return Section(title, pictures, "The dotted line is the epoch that is kept.")
 
 
-def _curve(task: str, history: History, row: Mapping[str, Any], kept: int | None, pen: Pen) -> Picture:
+def _curve(task: str, history: History, row: Mapping[str, Any], kept: int | None, pen: Pen) -> Drawing:
     epochs = [record["epoch"] + 1 for record in history]
     validated = [record.get("validation", {}).get(task) for record in history]
     on_validation = any(value is not None and math.isfinite(value) for value in validated)
@@ -69,7 +69,7 @@ def _curve(task: str, history: History, row: Mapping[str, Any], kept: int | None
         axes.set(xlabel="epoch", ylabel=_plain(what) + unit)
         whole_ticks(axes)
 
-    return Picture(title, pen.draw(f"{title}. Values by epoch: {', '.join(map(shown, values))}.", paint))
+    return Drawing(title, pen.draw(f"{title}. Values by epoch: {', '.join(map(shown, values))}.", paint))
 
 
 def weight_section(history: History, balancer: str, pen: Pen) -> Section | None:
@@ -105,7 +105,7 @@ def weight_section(history: History, balancer: str, pen: Pen) -> Section | None:
         svg = pen.draw(f"Weights of the tasks over {len(epochs)} epochs. At the end: {ends}.", paint)
         at_end = sorted(some, key=lambda task: -last[task])
         caption = f"At the end: {listed([f'{short(task)} {shown(last[task])}' for task in at_end], most=3)}"
-        pictures.append(Picture(caption, svg, legend(some)))
+        pictures.append(Drawing(caption, svg, legend(some)))
     return Section(title, pictures)
 
 

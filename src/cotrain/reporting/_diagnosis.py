@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cotrain.reporting._document import Block, Picture, Section, Table, TableCell
+from cotrain.reporting._document import Block, Drawing, Section, Table, TableCell
 from cotrain.reporting._draw import Pen, faint, style
 from cotrain.reporting._formatting import short, shown
 
@@ -63,7 +63,7 @@ def _calibration_title(diagnostics: Mapping[str, Mapping[str, Any]]) -> str:
     return f"Trust probabilities least for {short(worst)}: they are {distances[worst]:.0%} off on average"
 
 
-def _calibration(task: str, bins: Sequence[Mapping[str, Any]], pen: Pen) -> Picture:
+def _calibration(task: str, bins: Sequence[Mapping[str, Any]], pen: Pen) -> Drawing:
     distance, gap = calibration_distance(bins), calibration_gap(bins)
     manner = "well calibrated" if distance < 0.03 else "too sure" if gap > 0 else "not sure enough"
     if distance >= 0.03 and abs(gap) < distance / 2:
@@ -80,7 +80,7 @@ def _calibration(task: str, bins: Sequence[Mapping[str, Any]], pen: Pen) -> Pict
         axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="predicted probability", ylabel="share that came true")
 
     points = "; ".join(f"said {part['confidence']:.2f}, came true {part['right']:.2f}" for part in bins)
-    return Picture(title, pen.draw(f"Calibration of {task}. {points}.", paint))
+    return Drawing(title, pen.draw(f"Calibration of {task}. {points}.", paint))
 
 
 def _confusion(task: str, confusion: Mapping[str, Any]) -> Table:
@@ -133,7 +133,7 @@ def _labels(task: str, labels: Sequence[Mapping[str, Any]]) -> Table:
     return Table(header, rows, title=title, note="At probability 0.5, on labelled test rows.")
 
 
-def _residuals(task: str, part: Mapping[str, Any], n_parts: int, pen: Pen) -> Picture:
+def _residuals(task: str, part: Mapping[str, Any], n_parts: int, pen: Pen) -> Drawing:
     name = task if n_parts == 1 else f"{task}, {part['name']}"
     error = part["mean_error"]
     lean = "too high" if error > 0 else "too low"
@@ -150,4 +150,4 @@ def _residuals(task: str, part: Mapping[str, Any], n_parts: int, pen: Pen) -> Pi
         axes.set(xlabel="true value (unit of the column)", ylabel="predicted value")
 
     alternative = f"{len(true)} of {part['n']} test rows of {name}: predicted against true values. {title}."
-    return Picture(title, pen.draw(alternative, paint))
+    return Drawing(title, pen.draw(alternative, paint))

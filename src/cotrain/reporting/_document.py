@@ -64,7 +64,7 @@ class LegendEntry:
 
 @final
 @dataclass(frozen=True)
-class Picture:
+class Drawing:
     """An inline SVG.
 
     Args:
@@ -92,7 +92,7 @@ class Paragraph:
     open: bool = False
 
 
-Block = Table | Picture | Paragraph
+Block = Table | Drawing | Paragraph
 
 
 @final

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cotrain.reporting._document import Block, Picture, Section, Table, TableCell
+from cotrain.reporting._document import Block, Drawing, Section, Table, TableCell
 from cotrain.reporting._draw import N_STYLES, Pen, finite, style, whole_ticks
 from cotrain.reporting._formatting import legend, listed, short, shown
 
@@ -92,7 +92,7 @@ def _share(share: float | None) -> TableCell:
     return TableCell("–") if share is None else TableCell(f"{share:.0%}", "bar", share)
 
 
-def _gates(history: Sequence[Mapping[str, Any]], level: int, several: bool, first: int, pen: Pen) -> Picture:
+def _gates(history: Sequence[Mapping[str, Any]], level: int, several: bool, first: int, pen: Pen) -> Drawing:
     records = [record for record in history if record.get("health")]
     epochs = [record["epoch"] + 1 for record in records]
     tasks = list(records[-1]["health"]["entropy"][level])[first : first + N_STYLES]
@@ -110,4 +110,4 @@ def _gates(history: Sequence[Mapping[str, Any]], level: int, several: bool, firs
         whole_ticks(axes)
 
     said = "; ".join(f"{task}: {', '.join(map(shown, values))}" for task, values in lines.items())
-    return Picture(title, pen.draw(f"Entropy of the gates by epoch. {said}.", paint), legend(tasks))
+    return Drawing(title, pen.draw(f"Entropy of the gates by epoch. {said}.", paint), legend(tasks))

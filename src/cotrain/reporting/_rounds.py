@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cotrain.reporting._document import Block, Picture, Section, Table, TableCell
+from cotrain.reporting._document import Block, Drawing, Section, Table, TableCell
 from cotrain.reporting._draw import Pen, faint, finite, style, whole_ticks
 from cotrain.reporting._formatting import LegendEntry, legend, listed, short, shown
 
@@ -81,7 +81,7 @@ def _title(kept: Mapping[str, bool]) -> str:
     return f"{listed(better)} learned from pseudo-labels{rest if others else ''}"
 
 
-def _validation(task: str, rounds: Rounds, chosen: int, pen: Pen) -> Picture | None:
+def _validation(task: str, rounds: Rounds, chosen: int, pen: Pen) -> Drawing | None:
     """Return the validation value over the rounds, the supervised start at 0."""
     found = [(record["round"], record["tasks"][task]) for record in rounds if task in record["tasks"]]
     if not any("after" in record for _, record in found):
@@ -101,10 +101,10 @@ def _validation(task: str, rounds: Rounds, chosen: int, pen: Pen) -> Picture | N
         whole_ticks(axes)
 
     said = ", ".join(f"round {n} {shown(value)}" for n, value in zip(places, values, strict=True))
-    return Picture(title, pen.draw(f"{title}. {said}.", paint))
+    return Drawing(title, pen.draw(f"{title}. {said}.", paint))
 
 
-def _accuracy(task: str, rounds: Rounds, pen: Pen) -> Picture | None:
+def _accuracy(task: str, rounds: Rounds, pen: Pen) -> Drawing | None:
     """Return how many pseudo-labels there were, and how right they were estimated to be and are."""
     found = [(record["round"], record["tasks"][task]) for record in rounds if task in record["tasks"]]
     if not any(record["accepted"] for _, record in found):
@@ -131,7 +131,7 @@ def _accuracy(task: str, rounds: Rounds, pen: Pen) -> Picture | None:
 
     entries: list[LegendEntry] = legend(list(lines))
     said = "; ".join(f"{name}: {', '.join(map(shown, values))}" for name, values in lines.items())
-    return Picture(title, pen.draw(f"{title}. By round: {said}.", paint), entries)
+    return Drawing(title, pen.draw(f"{title}. By round: {said}.", paint), entries)
 
 
 def _row(number: int, task: str, found: Mapping[str, Any]) -> list[TableCell]:
