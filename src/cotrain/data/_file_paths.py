@@ -6,8 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from cotrain.data._pictures import PICTURE_ENDINGS
-from cotrain.data._sounds import SOUND_ENDINGS
+from cotrain._base._pictures import PICTURE_ENDINGS
+from cotrain._base._sounds import SOUND_ENDINGS
 
 #: So many values are looked at to tell whether a column holds paths.
 _SAMPLE = 20

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from cotrain._base._pictures import PICTURE_ENDINGS
 from cotrain.data._doubts import doubt_of
 from cotrain.data._file_paths import is_paths
 from cotrain.data._infer_list import infer_list
-from cotrain.data._pictures import PICTURE_ENDINGS
 from cotrain.data._spelling import settle_numbers, settle_text
 from cotrain.data.columns import Boolean, Category, Column, Date, Number, Picture, Tags, Text
 from cotrain.data.columns._date import find_format

@@ -7,9 +7,9 @@ from typing import Any
 
 from cotrain.reporting._document import (
     Block,
+    Drawing,
     Page,
     Paragraph,
-    Drawing,
     Section,
     Table,
     TableCell,

@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from cotrain._base._pictures import PICTURE_ENDINGS
 from cotrain.data._file_paths import is_paths, with_whole_paths
-from cotrain.data._pictures import PICTURE_ENDINGS
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from cotrain._base import DataError, InvalidArgumentError, PictureSpec
-from cotrain.data._pictures import Channels, picture_size, read_picture
+from cotrain._base._pictures import Channels, picture_size, read_picture
 from cotrain.data.columns._base import Column, Parts
 
 #: So many training pictures are looked at for their size, colours and depth.

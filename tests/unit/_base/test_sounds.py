@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cotrain._base import CotrainError, DataError
-from cotrain.data._sounds import parse_wav, read_sound, resampled, wav_bytes
+from cotrain._base._sounds import parse_wav, read_sound, resampled, wav_bytes
 
 RATE = 8000
 TONE = 0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE // 4) / RATE)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cotrain._base import DataError, MissingExtraError
+from cotrain._base._errors import DataError, MissingExtraError
 
 #: Endings of the names of sound files that are recognised among texts.
 SOUND_ENDINGS = (".wav", ".flac", ".ogg", ".mp3")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cotrain._base import DataError, MissingExtraError
+from cotrain._base._errors import DataError, MissingExtraError
 
 if TYPE_CHECKING:
     from PIL.Image import Image

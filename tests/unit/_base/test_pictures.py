@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cotrain._base import CotrainError, DataError
-from cotrain.data._pictures import picture_size, read_picture
+from cotrain._base._pictures import picture_size, read_picture
 
 Image = pytest.importorskip("PIL.Image")
 
