@@ -24,7 +24,8 @@ class EncoderCase:
         return self.make()
 
 
-TABLE = InputSpec(n_numbers=3, cardinalities=(3, 4), bags={"bag:t": 20})
+EDGES = ((-1.0, 0.0, 1.0), (-2.0, -1.0, 0.0, 2.0), (0.0, 1.0))
+TABLE = InputSpec(n_numbers=3, cardinalities=(3, 4), bags={"bag:t": 20}, edges=EDGES)
 
 
 def table_rows(n: int) -> dict[str, Tensor]:
@@ -108,6 +109,12 @@ NOTHING = InputSpec()
 CASES: dict[str, EncoderCase] = {
     "TableEncoder": EncoderCase(
         lambda: networks.TableEncoder(8, 1, embedding=2, bag_embedding=2).build(TABLE), table_rows
+    ),
+    "TableEncoder-piecewise": EncoderCase(
+        lambda: networks.TableEncoder(8, 1, numbers="piecewise", number_embedding=2).build(TABLE), table_rows
+    ),
+    "TableEncoder-plain": EncoderCase(
+        lambda: networks.TableEncoder(8, 1, numbers="plain").build(TABLE), table_rows
     ),
     "FTTransformer": EncoderCase(lambda: networks.FTTransformer(8, 2, 2).build(TABLE), table_rows),
     "MLP": EncoderCase(

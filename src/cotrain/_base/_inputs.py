@@ -51,6 +51,9 @@ class InputSpec:
             {"picture:photo": PictureSpec((3, 64, 64), (120.0, 110.0, 99.0), (60.0, 58.0, 61.0))}.
         ragged: shape of one entry of every other input whose rows differ in length, for example
             {"frames": (40,)}, or {"tokens": ()} for [B, S].
+        n_indicators: how many of the numbers say whether a value is missing.
+        edges: per number that is no indicator the quantiles of the training rows, rising; none where they are
+            not known.
     """
 
     n_numbers: int = 0
@@ -62,3 +65,5 @@ class InputSpec:
     characters: Mapping[str, int] = field(default_factory=dict)
     pictures: Mapping[str, PictureSpec] = field(default_factory=dict)
     ragged: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    n_indicators: int = 0
+    edges: tuple[tuple[float, ...], ...] = ()

@@ -152,6 +152,8 @@ class Schema:
                 for column in self.columns
                 if column.picture is not None
             },
+            n_indicators=sum(column.n_indicators for column in self.columns),
+            edges=tuple(edges for column in self.columns for edges in column.edges),
         )
 
     def encode(self, frame: pl.DataFrame) -> dict[str, Any]:

@@ -67,8 +67,10 @@ def parameter_groups(
 def _decaying(model: nn.Module) -> set[int]:
     """Return the ids of weight matrices and kernels: what is called weight, outside norms and embeddings."""
     ids: set[int] = set()
+    embeddings = [module for module in model.modules() if getattr(module, "is_embedding", False)]
+    within = {id(part) for module in embeddings for part in module.modules()}
     for module in model.modules():
-        if isinstance(module, nn.Embedding | nn.EmbeddingBag):
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag) or id(module) in within:
             continue
         for name, parameter in module.named_parameters(recurse=False):
             # One axis: the weight of a norm.

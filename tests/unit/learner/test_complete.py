@@ -26,7 +26,9 @@ def fitted() -> tuple[ct.Learner, pl.DataFrame]:
     )
     tasks = [ct.tasks.Binary("side"), ct.tasks.Regression("size"), ct.tasks.Ordinal("rank")]
     learner = ct.Learner(
-        tasks, encoder=ct.networks.TableEncoder(16, 1), training=ct.Training(40, 32, learning_rate=1e-2)
+        tasks,
+        encoder=ct.networks.TableEncoder(16, 1, numbers="plain"),
+        training=ct.Training(40, 32, learning_rate=1e-2),
     )
     return learner.fit(frame, 0.2, progress=False), frame
 

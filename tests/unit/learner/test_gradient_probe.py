@@ -21,7 +21,7 @@ def frame():
 def learner(*names):
     return ct.Learner(
         [ct.tasks.Binary(name) for name in names],
-        encoder=ct.networks.TableEncoder(width=8, depth=0),
+        encoder=ct.networks.TableEncoder(width=64, depth=1),
         training=ct.Training(batch_size=32),
         columns={name: "drop" for name in ("same", "again", "other", "seldom") if name not in names},
     )

@@ -44,7 +44,7 @@ def fit(train, validation=None, balancer=None, checkpoint=None, model=None, mixi
     if model is None:
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            encoder = ct.networks.TableEncoder(width=8, depth=1)
+            encoder = ct.networks.TableEncoder(width=8, depth=1, numbers="plain")
             sharing = ct.networks.HardSharing().build(
                 lambda: encoder.build(InputSpec(n_numbers=3)), ["a", "b"]
             )

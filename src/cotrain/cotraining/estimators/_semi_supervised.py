@@ -315,7 +315,8 @@ def _network(
         torch.manual_seed(mix_seed(seed, name))
         # For numbers alone a wide layer of which half is dropped: of what we tried the best with few labels.
         plain = MLP((128,), key="numbers", n_inputs=spec.n_numbers, dropout=0.5)
-        made = encoder or usual or (TableEncoder(128, 1) if spec.cardinalities or spec.bags else plain)
+        mixed = TableEncoder(128, 1, numbers="plain")
+        made = encoder or usual or (mixed if spec.cardinalities or spec.bags else plain)
         sharing = HardSharing().build(lambda: copy.deepcopy(made).build(spec), [task.name for task in tasks])
         widths = sharing.widths()
         return MultiTaskNetwork(sharing, {task.name: task.head(widths[task.name]) for task in tasks})

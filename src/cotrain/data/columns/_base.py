@@ -9,12 +9,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar, Self, final
 
 import numpy as np
 import polars as pl
 
 from cotrain._base import DataError, PictureSpec, parameters_of
+
+#: Most bins of a number whose edges an encoder may ask for.
+BINS = 48
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,27 @@ class Column(ABC):
         """Learn from the training rows' values and return self."""
         self.state = self.learn(values)
         self.settle()
+        if self.n_numbers:
+            self.state["quantiles"] = _quantiles(self.encode(values))
         return self
+
+    @property
+    def edges(self) -> tuple[tuple[float, ...], ...]:
+        """Per number of `Parts.numbers` its quantiles among the training rows, rising.
+
+        Raises:
+            DataError: they are none.
+        """
+        kept = self.state.get("quantiles", [[]] * self.n_numbers) if self.n_numbers else []
+        try:
+            rising = [all(a < b for a, b in pairwise(one)) and len(one) <= BINS + 1 for one in kept]
+            right = len(kept) == self.n_numbers and all(rising)
+            found = tuple(tuple(float(edge) for edge in one) for one in kept)
+        except (TypeError, ValueError, OverflowError):
+            right, found = False, ()
+        if not right:
+            raise DataError(f"The schema is damaged: the quantiles of column {self.name!r} do not rise.")
+        return found
 
     @final
     def require_size(self, key: str, *, most: int) -> int:
@@ -145,3 +169,12 @@ class Column(ABC):
         column.state = dict(saved["state"])
         column.settle()
         return column
+
+
+def _quantiles(parts: Parts) -> list[list[float]]:
+    """Return the edges of up to `BINS` bins with as many of the training rows each, per number."""
+    numbers = np.zeros((0, 0), np.float32) if parts.numbers is None else parts.numbers
+    # A hundred thousand rows tell the quantiles well enough.
+    rows = numbers[:: max(1, len(numbers) // 100_000)]
+    shares = np.linspace(0, 1, BINS + 1)
+    return [np.unique(np.quantile(column, shares)).tolist() if len(rows) else [] for column in rows.T]

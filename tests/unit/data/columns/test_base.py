@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 
 from cotrain._base import DataError
-from cotrain.data.columns._base import Column, Parts
+from cotrain.data.columns import Number
+from cotrain.data.columns._base import BINS, Column, Parts
 
 
 class Rank(Column):
@@ -68,3 +69,27 @@ def test_a_size_that_was_never_learned_is_damage(size):
 
 def test_a_column_that_gives_nothing_has_no_part():
     assert (Parts().numbers, Parts().indicators, Parts().codes, Parts().tokens) == (None,) * 4
+
+
+def test_numbers_know_their_quantiles_and_refuse_damaged_ones():
+    values = pl.Series("x", [float(i * i) for i in range(200)] + [None])
+    column = Number("x", transform="linear").fit(values)
+    (edges,) = column.edges
+    numbers = column.encode(values).numbers[:, 0]
+    assert len(edges) == BINS + 1
+    assert (edges[0], edges[-1]) == (numbers.min(), numbers.max())
+    counts = np.histogram(numbers, edges)[0]
+    assert counts.max() - counts.min() <= 3
+    assert Number.from_json(json.loads(json.dumps(column.to_json()))).edges == column.edges
+    many = [float(i) for i in range(99)]
+    for damaged in ([[1.0, 0.0]], [], [[0.0, 1.0], [0.0, 1.0]], [[0.0, "x"]], [many], 7):
+        column.state["quantiles"] = damaged
+        with pytest.raises(DataError, match="schema is damaged.*'x'"):
+            column.edges
+
+
+def test_columns_of_an_older_schema_have_no_quantiles():
+    column = Number("x").fit(pl.Series("x", [1.0, 2.0, 4.0]))
+    del column.state["quantiles"]
+    assert column.edges == ((),)
+    assert fitted().edges == ()
