@@ -17,11 +17,13 @@ import yaml
 
 import cotrain as ct
 from cotrain._base import RunError, _atomic_files
-from cotrain.comparison import train_run
+from cotrain.comparison import _grid, compare, train_run
 from cotrain.data import write_table
 from cotrain.learner import Configuration, complete
 from cotrain.learner._run_folder import verify_run
+from cotrain.training import Fit
 from cotrain.training._checkpoint import read_checkpoint
+from cotrain.tuning import tune
 
 
 class PowerCut(BaseException):
@@ -195,3 +197,64 @@ def test_predictions_are_the_old_file_or_the_new_one(injector, tmp_path, ending,
         injector.crash(point, lambda: write_table(made, path))
         assert not path.exists() or path.read_bytes() == new
     assert n_points == 6
+
+
+def inline(jobs, workers, leases, observer, *, old_failures):
+    """Do in this process what the pool would give to others: what has its output is done."""
+    for job in jobs:
+        if not job.output.exists():
+            job.function(**job.arguments)
+    return {}
+
+
+def without_times(value):
+    """Return plain values without what a clock has said."""
+    if isinstance(value, dict):
+        return {key: without_times(item) for key, item in value.items() if "seconds" not in key}
+    return [without_times(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.slow
+def test_a_comparison_survives_points_all_over(injector, tmp_path, monkeypatch):
+    monkeypatch.setattr(_grid, "run_jobs", inline)
+    films(60).write_parquet(tmp_path / "t.parquet")
+    section = {"seeds": 3, "learning_rates": [0.01], "references": ["single_task"]}
+    configuration = Configuration(learner(), str(tmp_path / "t.parquet"), compare=section)
+
+    def compared(folder):
+        compare(configuration, folder)
+        return without_times(json.loads((folder / "results.json").read_text()))
+
+    n_points = injector.points(lambda: compared(tmp_path / "whole"))
+    expected = compared(tmp_path / "whole")
+    for point in range(2, n_points + 1, n_points // 4):
+        cut = tmp_path / f"cut{point}"
+        injector.crash(point, partial(compared, cut))
+        # Whatever is there is whole: a cell that has its record has its model.
+        for cell in cut.glob("cells/*/cell.json"):
+            json.loads(cell.read_text())
+            verify_run(cell.parent / "model")
+        assert compared(cut) == expected, f"point {point} of {n_points}"
+    assert n_points > 100
+
+
+@pytest.mark.slow
+def test_a_search_survives_points_all_over(injector, tmp_path, monkeypatch):
+    pytest.importorskip("optuna", reason="optuna is not installed")
+    # A trial writes nothing itself: there the power goes between two epochs.
+    monkeypatch.setattr(Fit, "_end_epoch", injector.around(Fit._end_epoch))
+    films(60).write_parquet(tmp_path / "t.parquet")
+    section = {"fields": {"training.learning_rate": {"low": 1e-3, "high": 3e-2, "log": True}}, "trials": 3}
+    configuration = Configuration(learner(), str(tmp_path / "t.parquet"), tune=section)
+
+    def tuned(folder):
+        trials = tune(configuration, folder)["trials"]
+        return [(one["values"], one["gains"]) for one in trials if one["state"] == "complete"]
+
+    n_points = injector.points(lambda: tuned(tmp_path / "whole"))
+    expected = tuned(tmp_path / "whole")
+    for point in range(1, n_points + 1, n_points // 5):
+        cut = tmp_path / f"cut{point}"
+        injector.crash(point, partial(tuned, cut))
+        assert tuned(cut) == expected, f"point {point} of {n_points}"
+    assert len(expected) == 3

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self, final
 
 from cotrain._base import write_atomically
+from cotrain.comparison._checked_files import read_record
 from cotrain.comparison._methods import Trial
 from cotrain.comparison._network_jobs import train_cell
 from cotrain.comparison._status_file import Status
@@ -157,7 +157,7 @@ class Grid:
     def record(self, cell: Trial) -> dict[str, Any]:
         """Return what a cell has written; nothing if it failed."""
         path = self.place(cell) / "cell.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return read_record(path) if path.exists() else {}
 
     def place(self, cell: Trial) -> Path:
         """Return the folder of a cell."""

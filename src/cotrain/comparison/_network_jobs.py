@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 import torch
 
-from cotrain._base import remove_leftovers, write_atomically, write_text_atomically
+from cotrain._base import remove_leftovers, write_text_atomically
+from cotrain.comparison._checked_files import write_arrays, write_record
 from cotrain.comparison._pooled import PooledNetwork
 from cotrain.comparison._status_file import StatusLogger
 from cotrain.configuration import construct_class, foreign_kinds
@@ -73,7 +74,7 @@ def train_cell(
         "seconds": round(time.monotonic() - started, 3),
         "cpu_seconds": round(time.process_time() - cpu, 3),
     }
-    write_text_atomically(place / "cell.json", json.dumps(record, ensure_ascii=False) + "\n")
+    write_record(place / "cell.json", record)
     status.remove()
 
 
@@ -177,13 +178,3 @@ def read_truths(preprocessor: Preprocessor, parts: Path) -> dict[str, tuple[np.n
 def _truth(task: Task, test: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     targets, mask = task.encode(test)
     return task.original(targets).double().numpy(), (mask > 0).numpy()
-
-
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays to one file, whole or not at all."""
-
-    def write(temporary: str) -> None:
-        with open(temporary, "wb") as file:
-            np.savez(file, **arrays)  # ty: ignore[invalid-argument-type]
-
-    write_atomically(path, write)

@@ -17,11 +17,13 @@ from cotrain._base import DataError, parameters_of, write_atomically, write_text
 from cotrain.balancing import Equal
 from cotrain.configuration import construct_class, foreign_kinds
 from cotrain.learner import Learner, Preprocessor
+from cotrain.learner._run_manifest import seal, unseal, verify
 from cotrain.networks import MultiTaskNetwork
 from cotrain.tasks import Task
 from cotrain.training import Examples, Fit, FitResult, Logger
 from cotrain.training._predict import outputs_of
 
+_FILES = _DESCRIPTION, _WEIGHTS = "pooled.json", "pooled.safetensors"
 #: What tasks that are pooled may differ in.
 _OWN = ("name", "columns", "weight", "preference", "when", "positive")
 
@@ -125,17 +127,19 @@ class PooledNetwork:
         return {task.name: task.scores(output).double().numpy() for task in self.preprocessor.tasks}
 
     def save(self, folder: Path) -> None:
-        """Write what `load` needs."""
+        """Write what `load` needs; the manifest is written last."""
         folder.mkdir(parents=True, exist_ok=True)
+        unseal(folder)
         weights = {name: tensor.contiguous().clone() for name, tensor in self.model.state_dict().items()}
-        write_atomically(folder / "pooled.safetensors", lambda path: save_file(weights, path))
+        write_atomically(folder / _WEIGHTS, lambda path: save_file(weights, path))
         values = {"config": self.learner.config(), "preprocessor": self.preprocessor.to_json()}
-        write_text_atomically(folder / "pooled.json", json.dumps(values, ensure_ascii=False) + "\n")
+        write_text_atomically(folder / _DESCRIPTION, json.dumps(values, ensure_ascii=False) + "\n")
+        seal(folder, _FILES)
 
     @staticmethod
     def is_in(folder: Path) -> bool:
         """Whether `save` wrote to this folder."""
-        return (folder / "pooled.json").exists()
+        return (folder / _DESCRIPTION).exists()
 
     @classmethod
     def load(cls, folder: Path, trusted: Collection[str] = ()) -> Self:
@@ -144,13 +148,17 @@ class PooledNetwork:
         Args:
             folder: of the model.
             trusted: classes from outside this library that it may name.
+
+        Raises:
+            RunError: a file is damaged, absent or of another model.
         """
-        values = json.loads((folder / "pooled.json").read_text(encoding="utf-8"))
+        verify(folder, _FILES)
+        values = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
         known = foreign_kinds(values["config"]) <= set(trusted)
-        learner = construct_class(Learner, values["config"], f"{folder}/pooled.json", trust=known)
+        learner = construct_class(Learner, values["config"], f"{folder}/{_DESCRIPTION}", trust=known)
         preprocessor = Preprocessor.from_json(values["preprocessor"], learner.tasks)
         model = learner.architecture.build(preprocessor, preprocessor.tasks[:1], "pooled")
-        model.load_state_dict(load_file(folder / "pooled.safetensors"))
+        model.load_state_dict(load_file(folder / _WEIGHTS))
         return cls(learner, preprocessor, model, FitResult([], {}, {}, [], skipped={}))
 
 

@@ -11,6 +11,7 @@ from typing import Any, final
 
 import numpy as np
 
+from cotrain.comparison._checked_files import read_arrays
 from cotrain.comparison._grid import GridData
 from cotrain.comparison._network_jobs import read_truths
 from cotrain.data import TypedTable
@@ -115,10 +116,10 @@ def _figures(
     if entry.failed is not None or entry.arrays is None or not entry.arrays.exists():
         return {}
     found: dict[str, dict[str, list[float]]] = {}
-    with np.load(entry.arrays) as arrays:
-        for number, task in enumerate(tasks):
-            keys = sorted((int(key.split("/")[0]), key) for key in arrays.files if key.endswith(f"/{number}"))
-            found[task.name] = _metrics(task, [arrays[key] for _, key in keys], truths)
+    arrays = read_arrays(entry.arrays)
+    for number, task in enumerate(tasks):
+        keys = sorted((int(key.split("/")[0]), key) for key in arrays if key.endswith(f"/{number}"))
+        found[task.name] = _metrics(task, [arrays[key] for _, key in keys], truths)
     return found
 
 

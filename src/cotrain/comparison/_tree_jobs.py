@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cotrain._base import write_text_atomically
-from cotrain.comparison._network_jobs import write_arrays
+from cotrain.comparison._checked_files import write_arrays, write_record
 from cotrain.comparison._references import tree_features, tree_scores
 from cotrain.configuration import construct_class
 from cotrain.data import TypedTable
@@ -51,7 +49,7 @@ def train_trees(
         "seconds": round(time.monotonic() - started, 3),
         "cpu_seconds": round(time.process_time() - cpu, 3),
     }
-    write_text_atomically(Path(folder) / "cell.json", json.dumps(record) + "\n")
+    write_record(Path(folder) / "cell.json", record)
 
 
 def score_trees(

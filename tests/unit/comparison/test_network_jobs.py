@@ -11,6 +11,7 @@ import pytest
 
 import cotrain as ct
 from cotrain._base import ConfigError
+from cotrain.comparison._checked_files import read_arrays
 from cotrain.comparison._network_jobs import compare_scores, read_truths, score_networks
 from cotrain.comparison._pooled import PooledNetwork
 from cotrain.evaluation import Difference
@@ -55,8 +56,7 @@ def scored(tmp_path, **arguments):
     table().write_parquet(tmp_path / "test.parquet")
     models = [{"a": str(tmp_path / "model"), "b": str(tmp_path / "model")}]
     score_networks(str(tmp_path), str(tmp_path / "scores.npz"), models, ["a", "b"], **arguments)
-    with np.load(tmp_path / "scores.npz") as arrays:
-        return dict(arrays)
+    return read_arrays(tmp_path / "scores.npz")
 
 
 def test_scores_of_a_kept_model_are_those_of_the_learner(tmp_path):

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from cotrain._base import DataError
+from cotrain._base import DataError, RunError
 from cotrain.comparison._pooled import PooledNetwork
 from cotrain.learner import Learner
 from cotrain.networks import TableEncoder
@@ -45,3 +46,23 @@ def test_different_classes_are_refused() -> None:
     table = pl.DataFrame({"x": [0.1, 0.2, 0.3, 0.4], "a": ["u", "v", "u", "v"], "b": ["u", "w", "u", "w"]})
     with pytest.raises(DataError, match="one head needs the same"):
         PooledNetwork.fit(learner(Multiclass("a"), Multiclass("b")), table, table, left_out=[])
+
+
+def test_a_model_that_was_changed_mixed_or_cut_off_is_refused(tmp_path: Path) -> None:
+    for number, name in enumerate(("one", "other")):
+        network = PooledNetwork.fit(
+            learner(Regression("a"), Regression("b")), frame(200, number), frame(50, 9), left_out=[]
+        )
+        network.save(tmp_path / name)
+    for file in ("pooled.json", "pooled.safetensors"):
+        mixed = tmp_path / f"mixed {file}"
+        shutil.copytree(tmp_path / "one", mixed)
+        shutil.copy(tmp_path / "other" / file, mixed / file)
+        with pytest.raises(RunError, match="is damaged or of another run"):
+            PooledNetwork.load(mixed)
+        (mixed / file).unlink()
+        with pytest.raises(RunError, match="is missing"):
+            PooledNetwork.load(mixed)
+    (tmp_path / "one" / "manifest.json").unlink()
+    with pytest.raises(RunError, match=r"has no manifest\.json"):
+        PooledNetwork.load(tmp_path / "one")
