@@ -7,7 +7,9 @@ loop gathers its batches from the same tensors and does the forward pass, masked
 and a fused AdamW step, nothing else. Both run in turns in this process on one thread; the figures are medians
 of CPU time.
 
-    python benchmarks/throughput.py --rows 200000 --repeats 5
+The same with sentences of 3 to 30 words and their characters, where the lean loop finds its batches padded.
+
+    python benchmarks/throughput.py --rows 200000 --sentences 4000 --repeats 5
 """
 
 from __future__ import annotations
@@ -16,15 +18,18 @@ import argparse
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import torch
 from rich.console import Console
+from torch import Tensor
 from torch.nn import functional
 
 import cotrain as ct
+from cotrain.data import Batches
 from cotrain.learner import Preprocessor
 from cotrain.training import Examples, Fit, JsonLinesLogger, ProgressLogger
 
@@ -49,27 +54,98 @@ def synthetic_table(n_rows: int) -> pl.DataFrame:
     return pl.DataFrame({**columns, **targets})
 
 
-def lean_epoch(
-    model: torch.nn.Module, examples: Examples, optimizer: torch.optim.Optimizer, size: int
-) -> None:
-    """One epoch of the loop that one would write by hand for exactly this table."""
-    model.train()
-    inputs, targets, masks = examples.inputs, examples.targets, examples.masks
+def synthetic_sentences(n_rows: int) -> pl.DataFrame:
+    """Make sentences of words of which few are frequent; a word that is there or not is what to learn."""
+    generator = np.random.default_rng(0)
+    lengths = generator.integers(3, 31, n_rows)
+    words = np.minimum(generator.zipf(1.3, lengths.sum()), 5000)
+    rows = np.split(np.char.add("w", words.astype(str)), np.cumsum(lengths)[:-1])
+    targets = {
+        "a": np.array([float("w7" in row) for row in rows]),
+        "b": np.array([float("w3" in row) for row in rows]),
+    }
+    for values in targets.values():
+        values[generator.random(n_rows) < 1 / 3] = np.nan
+    return pl.DataFrame({"said": [row.tolist() for row in rows], **targets})
+
+
+Batch = tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]
+
+
+def gathered(examples: Examples, size: int) -> Iterator[Batch]:
+    """Give the batches of an epoch as one would gather them by hand."""
     order = torch.randperm(len(examples))
+    parts = (examples.inputs, examples.targets, examples.masks)
     for start in range(0, len(examples), size):
         rows = order[start : start + size]
-        outputs = model({name: tensor.index_select(0, rows) for name, tensor in inputs.items()})
+        inputs, targets, masks = (
+            {name: tensor.index_select(0, rows) for name, tensor in part.items()} for part in parts
+        )
+        yield inputs, targets, masks
+
+
+def padded(examples: Examples, size: int) -> list[Batch]:
+    """Return the batches of an epoch, ready."""
+    batches = Batches(examples.parts(), batch_size=size)
+    return [(batch["inputs"], batch["targets"], batch["masks"]) for batch in batches]
+
+
+def lean_epoch(model: torch.nn.Module, batches: Iterable[Batch], optimizer: torch.optim.Optimizer) -> None:
+    """One epoch of the loop that one would write by hand for exactly these tasks."""
+    model.train()
+    for inputs, targets, masks in batches:
         total = torch.zeros(())
-        for name, output in outputs.items():
-            target, mask = targets[name].index_select(0, rows), masks[name].index_select(0, rows)
+        for name, output in model(inputs).items():
             if name == "y":
-                loss = functional.mse_loss(output, target, reduction="none")
+                loss = functional.mse_loss(output, targets[name], reduction="none")
             else:
-                loss = functional.binary_cross_entropy_with_logits(output, target, reduction="none")
-            total = total + (loss * mask).sum() / mask.sum()
+                loss = functional.binary_cross_entropy_with_logits(output, targets[name], reduction="none")
+            total = total + (loss * masks[name]).sum() / masks[name].sum()
         total.backward()
         optimizer.step()
         optimizer.zero_grad()
+
+
+def measure(
+    learner: ct.Learner,
+    frame: pl.DataFrame,
+    repeats: int,
+    lean_batches: Callable[[Examples, int], Iterable[Batch]],
+) -> str:
+    """Return a line: rows per second of the lean loop and of the fit loop, and their ratio."""
+    preprocessor, examples = Preprocessor.fit(frame, learner.tasks, {}, [])
+    validation = preprocessor.examples(frame[: max(min(1000, len(frame) // 10), len(frame) // 100)])
+    labelled = examples.take(torch.nonzero(examples.labelled().any(dim=1)).flatten())
+    size = learner.training.batch_size
+    seconds: dict[str, list[float]] = {"lean": [], "cotrain": []}
+    for _ in range(repeats):
+        model = learner.architecture.build(preprocessor)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, fused=True)
+        batches = lean_batches(labelled, size)
+        begun = time.process_time()
+        lean_epoch(model, batches, optimizer)
+        seconds["lean"].append(time.process_time() - begun)
+
+        with tempfile.TemporaryDirectory() as folder, (Path(folder) / "progress").open("w") as sink:
+            fit = Fit(
+                learner.architecture.build(preprocessor),
+                learner.tasks,
+                ct.balancing.ReferenceScaled(),
+                learner.training,
+                examples,
+                validation,
+                loggers=[
+                    JsonLinesLogger(Path(folder) / "history.jsonl"),
+                    ProgressLogger(Console(file=sink, force_terminal=True)),
+                ],
+                checkpoint=Path(folder) / "state.pt",
+            )
+            begun = time.process_time()
+            fit.run()
+            seconds["cotrain"].append(time.process_time() - begun)
+    rates = {name: len(labelled) / statistics.median(times) for name, times in seconds.items()}
+    ratios = [lean / ours for lean, ours in zip(seconds["lean"], seconds["cotrain"], strict=True)]
+    return f"{size:>6} {rates['lean']:>12,.0f} {rates['cotrain']:>15,.0f} {statistics.median(ratios):>6.2f}"
 
 
 def main() -> None:
@@ -78,53 +154,30 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--sentences", type=int, default=4_000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--width", type=int, default=128)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
 
-    frame = synthetic_table(arguments.rows)
-    held_out = frame[: max(1000, arguments.rows // 100)]
-    tasks = [ct.tasks.Binary("a"), ct.tasks.Binary("b"), ct.tasks.Regression("y")]
-    preprocessor, examples = Preprocessor.fit(frame, tasks, {}, [])
-    validation = preprocessor.examples(held_out)
-    labelled = examples.take(torch.nonzero(examples.labelled().any(dim=1)).flatten())
-    shown = f"{arguments.rows} rows, {len(labelled)} with a label"
-    print(f"{shown}, one thread, medians of {arguments.repeats} runs")
-    print(f"{'batch':>6} {'lean rows/s':>12} {'cotrain rows/s':>15} {'ratio':>6}")
-    for size in (1024, 4096):
-        settings = ct.Training(epochs=1, batch_size=size)
-        encoder = ct.networks.TableEncoder(width=arguments.width)
-        learner = ct.Learner(tasks, encoder=encoder, training=settings)
-        seconds: dict[str, list[float]] = {"lean": [], "cotrain": []}
-        for _ in range(arguments.repeats):
-            model = learner.architecture.build(preprocessor)
-            optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, fused=True)
-            begun = time.process_time()
-            lean_epoch(model, labelled, optimizer, size)
-            seconds["lean"].append(time.process_time() - begun)
-
-            with tempfile.TemporaryDirectory() as folder, (Path(folder) / "progress").open("w") as sink:
-                fit = Fit(
-                    learner.architecture.build(preprocessor),
-                    tasks,
-                    ct.balancing.ReferenceScaled(),
-                    settings,
-                    examples,
-                    validation,
-                    loggers=[
-                        JsonLinesLogger(Path(folder) / "history.jsonl"),
-                        ProgressLogger(Console(file=sink, force_terminal=True)),
-                    ],
-                    checkpoint=Path(folder) / "state.pt",
-                )
-                begun = time.process_time()
-                fit.run()
-                seconds["cotrain"].append(time.process_time() - begun)
-        rates = {name: len(labelled) / statistics.median(times) for name, times in seconds.items()}
-        ratios = [lean / ours for lean, ours in zip(seconds["lean"], seconds["cotrain"], strict=True)]
-        ratio = statistics.median(ratios)
-        print(f"{size:>6} {rates['lean']:>12,.0f} {rates['cotrain']:>15,.0f} {ratio:>6.2f}", flush=True)
+    print(f"one thread, medians of {arguments.repeats} runs")
+    head = f"{'batch':>6} {'lean rows/s':>12} {'cotrain rows/s':>15} {'ratio':>6}"
+    two = [ct.tasks.Binary("a"), ct.tasks.Binary("b")]
+    if arguments.rows:
+        print(f"{arguments.rows} rows of a table\n{head}")
+        frame = synthetic_table(arguments.rows)
+        for size in (1024, 4096):
+            encoder = ct.networks.TableEncoder(width=arguments.width)
+            settings = ct.Training(epochs=1, batch_size=size)
+            learner = ct.Learner([*two, ct.tasks.Regression("y")], encoder=encoder, training=settings)
+            print(measure(learner, frame, arguments.repeats, gathered), flush=True)
+    if arguments.sentences:
+        print(f"{arguments.sentences} sentences\n{head}")
+        frame = synthetic_sentences(arguments.sentences)
+        for size in (32, 128):
+            encoder, settings = ct.networks.WordEncoder(), ct.Training(epochs=1, batch_size=size)
+            learner = ct.Learner(two, encoder=encoder, training=settings)
+            print(measure(learner, frame, arguments.repeats, padded), flush=True)
 
 
 if __name__ == "__main__":
