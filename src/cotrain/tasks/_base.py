@@ -22,6 +22,9 @@ from cotrain.tasks._diagnosis import Diagnosis, nothing_recorded, nothing_to_sho
 from cotrain.tasks._entries import of_length
 from cotrain.tasks._metric import Metric
 
+#: Most outputs that losses are taken of together where the rows are all those there are: 16 MB of float32.
+LOSSES_AT_A_TIME = 2**22
+
 
 class Task(ABC):
     """A thing to predict: one or several target columns of one kind.
@@ -268,8 +271,17 @@ class Task(ABC):
         """Return the loss of the best constant prediction on these targets."""
         output = self.reference_output(targets, mask)
         target, mask = (leaf.values if isinstance(leaf, Ragged) else leaf for leaf in (targets, mask))
-        shape = target.shape[:1] if self.reads == "vector" else target.shape
-        return float(self.loss(output.expand(*shape, -1), target, mask))
+        n_axes = 1 if self.reads == "vector" else target.dim()
+        size = max(1, LOSSES_AT_A_TIME // (len(output) * (target[:1].numel() or 1 if n_axes > 1 else 1)))
+        if len(target) <= size:
+            return float(self.loss(output.expand(*target.shape[:n_axes], -1), target, mask))
+        sums = torch.zeros(2, dtype=torch.float64, device=target.device)
+        for start in range(0, len(target), size):
+            rows = target[start : start + size]
+            constant = output.expand(*rows.shape[:n_axes], -1)
+            # Summed in place: small leftovers between large blocks would keep these from being used again.
+            sums += torch.stack(self.loss_sum(constant, rows, mask[start : start + size]))
+        return float(sums[0] / sums[1]) if sums[1] > 0 else 0.0
 
     # -- use ----------------------------------------------------------------------------------------
 

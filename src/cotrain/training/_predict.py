@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -62,7 +62,7 @@ def output_batches(
 def _outputs(model: MultiTaskNetwork, inputs: Leaves) -> dict[str, Leaf]:
     device = next(model.parameters()).device
     batch = padded_inputs({name: leaf.to(device) for name, leaf in inputs.items()})
-    lengths: Mapping[str, Tensor] = getattr(model, "lengths", _no_lengths)(batch)
+    lengths = model.lengths(batch)
     found: dict[str, Leaf] = {}
     for task, output in model(batch).items():
         of_rows, on_host = lengths.get(task), output.float().cpu()
@@ -87,7 +87,3 @@ def _joined(pieces: list[Leaf]) -> Leaf:
     return (
         Ragged.cat(ragged) if ragged else torch.cat([piece for piece in pieces if isinstance(piece, Tensor)])
     )
-
-
-def _no_lengths(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {}

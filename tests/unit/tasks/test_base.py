@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cotrain._base import DataError, InvalidArgumentError
-from cotrain.tasks import Binary, Regression
+from cotrain.tasks import Binary, Multiclass, Regression
 
 FRAME = pl.DataFrame({"y": [1, 0, 1, None, 0, 1, 0], "x": [1, 2, 3, 4, 5, 6, None]})
 
@@ -92,3 +92,18 @@ def test_the_scores_of_a_constant_are_one_and_the_same() -> None:
     assert scores.shape == (37, 1)
     assert scores.unique().numel() == 1
     torch.testing.assert_close(scores[:1], task.scores(torch.tensor([[0.3]])))
+
+
+@pytest.mark.parametrize("kind", [Binary, Multiclass, Regression])
+def test_a_reference_loss_taken_in_parts_is_that_of_all_rows(kind, monkeypatch):
+    frame = pl.DataFrame({"y": [0, 1, 1, 0, 1, None, 1, 0, 1] * 3})
+    task = kind("y")
+    task.fit(frame)
+    targets, mask = task.encode(frame)
+    weights = mask * torch.linspace(0, 2, len(frame))[:, None]
+    for labels in (mask, weights, torch.zeros_like(mask)):
+        whole = task.reference_loss(targets, labels)
+        for room in (1, 7, 16):
+            monkeypatch.setattr("cotrain.tasks._base.LOSSES_AT_A_TIME", room)
+            assert task.reference_loss(targets, labels) == pytest.approx(whole, rel=1e-6, abs=1e-12)
+        monkeypatch.undo()

@@ -1,6 +1,9 @@
 import copy
 import math
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -377,3 +380,13 @@ def test_heads_of_tasks_without_a_label_in_a_batch_are_not_computed():
     names = [[task.name for task in active] for active in present]
     assert calls == {task: sum(task in active for active in names) for task in calls}
     assert calls["b"] < calls["a"] == 8
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss is the system's own")
+def test_many_classes_take_no_table_of_all_rows_and_classes_before_or_in_the_first_step():
+    # 20,000 rows of 5,000 classes: one float32 of each would be 400 MB, and there were two.
+    script = Path(__file__).with_name("many_classes.py")
+    command = [sys.executable, script, "20000", "5000"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    assert int(found.stdout) < 250e6
