@@ -65,7 +65,8 @@ def levels(task: tasks.Task, n_rows: int, rng: np.random.Generator) -> tuple[np.
 
 
 def test_every_kind_of_task_takes_part():
-    exported = {name for name in tasks.__all__ if name not in ("Diagnosis", "Metric", "Task")}
+    # Tags of tokens have the same test among their own.
+    exported = {name for name in tasks.__all__ if name not in ("Diagnosis", "Metric", "Tagging", "Task")}
     assert exported <= set(TASKS)
 
 

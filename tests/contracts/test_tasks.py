@@ -24,6 +24,8 @@ KINDS = [
     for name in cotrain.tasks.__all__
     if issubclass(getattr(cotrain.tasks, name), Task) and getattr(cotrain.tasks, name) is not Task
 ]
+#: Those with one vector of targets a row; of the others each one's own tests say what it promises.
+WIDE = [kind for kind in KINDS if kind.reads == "vector"]
 
 # Per kind: several ways to make it, each with the columns it reads.
 YES_NO = ["yes", "no", None, "yes", "no", "no", "yes", "", "no"]
@@ -49,7 +51,7 @@ CASES: dict[str, list[dict]] = {
     "Multilabel": [{"name": "m", "columns": ["hot", "cold"]}, {"name": "tags", "separator": ","}],
     "Ordinal": [{"name": "size", "levels": ["s", "m", "l"]}],
 }  # fmt: skip
-MADE = [pytest.param(kind, options, id=f"{kind.__name__}-{i}") for kind in KINDS for i, options in
+MADE = [pytest.param(kind, options, id=f"{kind.__name__}-{i}") for kind in WIDE for i, options in
         enumerate(CASES.get(kind.__name__, []))]  # fmt: skip
 
 
@@ -64,7 +66,7 @@ def outputs_for(task: Task, n_rows: int, seed: int = 0) -> torch.Tensor:
 
 
 def test_every_kind_has_a_case() -> None:
-    assert {kind.__name__ for kind in KINDS} <= set(CASES)
+    assert {kind.__name__ for kind in WIDE} <= set(CASES)
 
 
 @pytest.mark.parametrize(("kind", "options"), MADE)

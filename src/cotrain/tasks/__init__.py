@@ -3,6 +3,17 @@
 from cotrain.tasks._base import Task
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
+from cotrain.tasks.sequence import Tagging
 from cotrain.tasks.table import Binary, Multiclass, Multilabel, Ordinal, Regression
 
-__all__ = ["Binary", "Diagnosis", "Metric", "Multiclass", "Multilabel", "Ordinal", "Regression", "Task"]
+__all__ = [
+    "Binary",
+    "Diagnosis",
+    "Metric",
+    "Multiclass",
+    "Multilabel",
+    "Ordinal",
+    "Regression",
+    "Tagging",
+    "Task",
+]

@@ -118,15 +118,16 @@ class Task(ABC):
         """Learn the coding, `when` left aside; raise `DataError` if these rows cannot be learned from."""
 
     @abstractmethod
-    def encode_columns(self, frame: pl.DataFrame) -> tuple[Tensor, Tensor]:
+    def encode_columns(self, frame: pl.DataFrame) -> tuple[Any, Any]:
         """Return targets [B, T] (0 where missing) and mask [B, T] (True = labelled), `when` left aside."""
 
     @final
-    def encode(self, frame: pl.DataFrame) -> tuple[Tensor, Tensor]:
+    def encode(self, frame: pl.DataFrame) -> tuple[Any, Any]:
         """Code the target columns of `frame`.
 
         Returns:
-            targets [B, T]: float32, or int64 class numbers; 0 where missing.
+            targets [B, T]: float32, or int64 class numbers; 0 where missing. B ragged rows where the task
+                reads positions.
             mask [B, T]: True where there is a label and `when` holds.
 
         Raises:
@@ -134,11 +135,14 @@ class Task(ABC):
         """
         self._require_columns(frame)
         targets, mask = self.encode_columns(frame)
-        if self.when is not None:
-            holds = rows_where(frame, self.when, self.name)
-            mask = mask & holds[:, None]
-            targets = torch.where(mask, targets, torch.zeros_like(targets))
-        return targets, mask
+        if self.when is None:
+            return targets, mask
+        holds = rows_where(frame, self.when, self.name)
+        if isinstance(targets, Ragged):
+            kept = mask.values & holds[mask.row_of_entry]
+            return targets.map(lambda values: torch.where(kept, values, 0)), mask.map(lambda _: kept)
+        mask = mask & holds[:, None]
+        return torch.where(mask, targets, torch.zeros_like(targets)), mask
 
     @abstractmethod
     def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
@@ -318,7 +322,7 @@ class Task(ABC):
         return mask if own else np.logical_or.reduce(mask, axis=tuple(range(1, mask.ndim)))[:, None]
 
     @abstractmethod
-    def predict(self, output: Tensor) -> dict[str, Any]:
+    def predict(self, output: Any) -> dict[str, Any]:
         """Return the columns of a prediction table: name -> list or array of B values."""
 
     @property
@@ -327,28 +331,22 @@ class Task(ABC):
         return [self.name]
 
     @abstractmethod
-    def confidence(self, output: Tensor) -> Tensor:
+    def confidence(self, output: Any) -> Any:
         """Return how sure each prediction is, [B, T] in [0, 1]; what a threshold is compared with."""
 
     @abstractmethod
-    def pseudo_label(self, output: Tensor) -> Tensor:
+    def pseudo_label(self, output: Any) -> Any:
         """Return the predictions in the coding of `encode`, [B, T], for use as labels."""
 
     # -- metrics ------------------------------------------------------------------------------------
 
-    @classmethod
     @abstractmethod
-    def available_metrics(cls) -> list[Metric]:
+    def available_metrics(self) -> list[Metric]:
         """Return every metric of this kind of task."""
 
-    @classmethod
     @abstractmethod
-    def default_metrics(cls) -> list[str]:
+    def default_metrics(self) -> list[str]:
         """Return the names reported by default; the first selects the best weights."""
-
-    def fitted_metrics(self) -> list[Metric]:
-        """Return every metric, with what it has to know of this task's coding. Known after `fit`."""
-        return self.available_metrics()
 
     def diagnosis(self) -> Diagnosis:
         """Return what shows where the predictions go wrong, for the report; nothing unless a kind says so."""
@@ -357,7 +355,7 @@ class Task(ABC):
     @final
     def chosen_metrics(self) -> list[Metric]:
         """Return the metrics to report, the selecting one first."""
-        known = {metric.name: metric for metric in self.fitted_metrics()}
+        known = {metric.name: metric for metric in self.available_metrics()}
         return [known[name] for name in (self.metrics or self.default_metrics())]
 
     def __repr__(self) -> str:

@@ -8,10 +8,10 @@ from typing import Any, Literal, final
 import polars as pl
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from cotrain._base import DataError, InvalidArgumentError, first_largest
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._cross_entropy import class_logits, class_losses
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_values import (
@@ -203,33 +203,18 @@ class Multiclass(Task):
 
     def losses(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the weighted cross-entropy of every row, [B, 1]."""
-        known = target < self.n_outputs
-        log_p = functional.log_softmax(output, dim=-1)
-        of_class = log_p.gather(-1, target.clamp(max=self.n_outputs - 1))
-        if self.label_smoothing:
-            smooth = log_p.mean(dim=-1, keepdim=True)
-            of_class = (1 - self.label_smoothing) * of_class + self.label_smoothing * smooth
-        if self.class_weight is not None:
-            of_class = of_class * self._class_weights(output)[target.clamp(max=self.n_outputs - 1)]
-        return -torch.where(known, of_class, log_p.detach().amin(dim=-1, keepdim=True))
+        weights = None if self.class_weight is None else self._class_weights(output)
+        return class_losses(output, target[:, 0], self.label_smoothing, weights)[:, None]
 
     def _class_weights(self, like: Tensor) -> Tensor:
         return torch.tensor(self._weights, dtype=like.dtype).to(like.device, non_blocking=True)
 
     def reference_output(self, targets: Tensor, mask: Tensor) -> Tensor:
         """Return the logarithms of the (weighted, smoothed) class shares, [C]; zeros without labels."""
-        known = targets[:, 0] < self.n_outputs
-        weights = mask[:, 0].double() * known
-        classes = targets[:, 0].clamp(max=self.n_outputs - 1)
-        counts = torch.zeros(self.n_outputs, dtype=torch.float64, device=targets.device)
-        counts = counts.index_add(0, classes, weights)
+        weights = None
         if self.class_weight is not None:
-            counts = counts * self._class_weights(counts)
-        total = counts.sum()
-        shares = counts / total.clamp(min=1e-300)
-        shares = (1 - self.label_smoothing) * shares + self.label_smoothing / self.n_outputs
-        logits = shares.clamp(min=3e-7).log()
-        return torch.where(total > 0, logits, torch.zeros_like(logits)).float()
+            weights = self._class_weights(torch.zeros((), dtype=torch.float64, device=targets.device))
+        return class_logits(targets[:, 0], mask[:, 0], self.n_outputs, self.label_smoothing, weights)
 
     def scores(self, output: Tensor) -> Tensor:
         """Return the probability of every class, [B, C]."""
