@@ -5,6 +5,7 @@ It imports torch, so `cotrain._base` does not export it: layers that know torch 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, final
 
@@ -249,11 +250,32 @@ def padded(leaf: Leaf) -> Tensor:
     return leaf.padded() if isinstance(leaf, Ragged) else leaf
 
 
+def laid_out(rows: list[Tensor]) -> Leaf:
+    """Return rows as one tensor where they are of one shape, else one after the other.
+
+    Args:
+        rows: N ≥ 1 tensors whose shapes differ in the first axis at most; of several types they are brought
+            to one that holds them all.
+
+    Raises:
+        InvalidArgumentError: they differ in more.
+
+    Example:
+        >>> laid_out([torch.tensor([1]), torch.tensor([2.5])]).tolist()
+        [[1.0], [2.5]]
+    """
+    types = {row.dtype for row in rows}
+    if len(types) > 1:
+        common = functools.reduce(torch.promote_types, types)
+        rows = [row.to(common) for row in rows]
+    return torch.stack(rows) if len({row.shape for row in rows}) == 1 else Ragged.from_rows(rows)
+
+
 def padded_inputs(inputs: Leaves) -> dict[str, Tensor]:
     """Return what a network reads: ragged inputs padded, their lengths beside them.
 
     Args:
-        inputs: name -> tensor [B, ...] or B ragged rows.
+        inputs: name -> tensor [B, ...], B ragged rows, or B rows of files (`Lazy`), which are decoded.
 
     Returns:
         name -> tensor; a ragged input `x` is [B, S, ...], 0 where a row has ended, S ≥ 1, and "x:lengths" is
@@ -266,6 +288,7 @@ def padded_inputs(inputs: Leaves) -> dict[str, Tensor]:
     """
     found: dict[str, Tensor] = {}
     for name, leaf in inputs.items():
+        leaf = leaf if isinstance(leaf, Tensor | Ragged) else leaf.decoded()
         if isinstance(leaf, Ragged):
             longest = int(leaf.lengths.max()) if len(leaf) else 0
             # Convolutions and recurrent layers have nothing to do with rows of no position at all.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any, final
 
 import numpy as np
@@ -10,13 +11,16 @@ import torch
 from torch import Tensor
 
 from cotrain._base import InvalidArgumentError, mix_seed
-from cotrain._base._ragged import LENGTHS, Leaf, PaddedPlaces, Ragged
+from cotrain._base._lazy import Lazy
+from cotrain._base._ragged import LENGTHS, Leaf, PaddedPlaces, Ragged, padded_inputs
+from cotrain.data._read_ahead import read_ahead
 from cotrain.data.sources import MixedOrder
 
 #: Tensors or ragged rows in dicts in dicts.
 Nested = Mapping[str, Any]
 #: Where a leaf stands in them.
 Path = tuple[str, ...]
+AnyLeaf = Leaf | Lazy
 
 
 @final
@@ -29,7 +33,8 @@ class Batches:
 
     Ragged rows come padded with 0 to the longest of their batch, [B, S, ...] with S ≥ 1; the places of all
     leaves whose rows have the same lengths are worked out once. Beside a ragged leaf "x" of the dict "inputs"
-    stand its lengths, "x:lengths", int64 [B].
+    stand its lengths, "x:lengths", int64 [B]. Rows that lie in files (`Lazy`) are decoded in the background,
+    those of the next batch while one is worked on.
 
     A last batch of one row is joined to the one before, because layers that normalise over the batch have
     nothing to do with a single row.
@@ -83,6 +88,7 @@ class Batches:
         self._chosen = None if rows is None else self.rows
         self._fixed = _Packed(_of_one_shape(leaves, self._chosen))
         self._ragged = _groups(_of_many_lengths(leaves, self._chosen))
+        self._lazy = _undecoded(leaves, self._chosen)
         #: First row and end of each batch in the order of an epoch.
         self.bounds = _bounds(len(self.rows), batch_size) if mixed is None else mixed.bounds
 
@@ -129,12 +135,15 @@ class Batches:
         order = self.order(epoch) if self.shuffle else None
         bounds = self.bounds[start:]
         longest = [group.longest(order, bounds) for group in self._ragged]
-        for number, (first, last) in enumerate(bounds):
-            index = None if order is None else order[first:last]
-            leaves = self._fixed.slice(first, last) if index is None else self._fixed.gather(index)
-            for group, sizes in zip(self._ragged, longest, strict=True):
-                leaves |= group.padded(slice(first, last) if index is None else index, sizes[number])
-            yield _unflatten(leaves)
+        chosen = [slice(first, last) if order is None else order[first:last] for first, last in bounds]
+        with closing(read_ahead(self._lazy, chosen)) as files:
+            for number, (rows, decoded) in enumerate(zip(chosen, files, strict=True)):
+                leaves = self._fixed.rows(rows)
+                for group, sizes in zip(self._ragged, longest, strict=True):
+                    leaves |= group.padded(rows, sizes[number])
+                for path, leaf in decoded.items():
+                    leaves |= _of_files(path, leaf)
+                yield _unflatten(leaves)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Give the batches of epoch 0."""
@@ -177,11 +186,11 @@ class _Packed:
             else:
                 self.matrices[number][:, place[0] : place[1]] = tensor
 
-    def gather(self, index: Tensor) -> dict[Path, Tensor]:
-        return self._views([matrix.index_select(0, index) for matrix in self.matrices])
-
-    def slice(self, first: int, last: int) -> dict[Path, Tensor]:
-        return self._views([matrix[first:last] for matrix in self.matrices])
+    def rows(self, rows: slice | Tensor) -> dict[Path, Tensor]:
+        """Return some rows of each: by a slice without copying, or by one gather for each matrix."""
+        if isinstance(rows, slice):
+            return self._views([matrix[rows] for matrix in self.matrices])
+        return self._views([matrix.index_select(0, rows) for matrix in self.matrices])
 
     def _views(self, matrices: list[Tensor]) -> dict[Path, Tensor]:
         leaves: dict[Path, Tensor] = {}
@@ -228,14 +237,27 @@ def _groups(leaves: Mapping[Path, Ragged]) -> list[_RowsOfOneLength]:
     return [_RowsOfOneLength(group) for group in groups]
 
 
-def _of_one_shape(leaves: Mapping[Path, Leaf], rows: Tensor | None) -> dict[Path, Tensor]:
+def _of_one_shape(leaves: Mapping[Path, AnyLeaf], rows: Tensor | None) -> dict[Path, Tensor]:
     fixed = {path: leaf for path, leaf in leaves.items() if isinstance(leaf, Tensor)}
     return fixed if rows is None else {path: leaf.index_select(0, rows) for path, leaf in fixed.items()}
 
 
-def _of_many_lengths(leaves: Mapping[Path, Leaf], rows: Tensor | None) -> dict[Path, Ragged]:
+def _of_many_lengths(leaves: Mapping[Path, AnyLeaf], rows: Tensor | None) -> dict[Path, Ragged]:
     ragged = {path: leaf for path, leaf in leaves.items() if isinstance(leaf, Ragged)}
     return ragged if rows is None else {path: leaf.index_select(0, rows) for path, leaf in ragged.items()}
+
+
+def _undecoded(leaves: Mapping[Path, AnyLeaf], rows: Tensor | None) -> dict[Path, Lazy]:
+    lazy = {path: leaf for path, leaf in leaves.items() if isinstance(leaf, Lazy)}
+    return lazy if rows is None else {path: leaf.index_select(0, rows) for path, leaf in lazy.items()}
+
+
+def _of_files(path: Path, leaf: Leaf) -> dict[Path, Tensor]:
+    """Return decoded rows as a batch has them."""
+    if isinstance(leaf, Tensor):
+        return {path: leaf}
+    found = padded_inputs({path[-1]: leaf})
+    return {(*path[:-1], name): tensor for name, tensor in found.items()}
 
 
 def _bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
@@ -245,12 +267,12 @@ def _bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts[1:], n_rows], strict=True)) if starts else []
 
 
-def _flatten(tensors: Nested, path: Path = ()) -> dict[Path, Leaf]:
-    leaves: dict[Path, Leaf] = {}
+def _flatten(tensors: Nested, path: Path = ()) -> dict[Path, AnyLeaf]:
+    leaves: dict[Path, AnyLeaf] = {}
     for name, value in tensors.items():
         if isinstance(value, Mapping):
             leaves.update(_flatten(value, (*path, name)))
-        elif isinstance(value, Tensor | Ragged):
+        elif isinstance(value, Tensor | Ragged | Lazy):
             leaves[*path, name] = value
         else:
             raise InvalidArgumentError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from datetime import date, time
 from pathlib import PurePath
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 
 from cotrain._base import DataError, InputSpec, did_you_mean
-from cotrain._base._ragged import Leaf, Leaves, Ragged
+from cotrain._base._ragged import Leaf, Leaves, Ragged, laid_out
 
 
 class MapDataset(Protocol):
@@ -168,23 +167,12 @@ def _stack(rows: Sequence[dict[str, Any]], key: str) -> Leaf:
                 "them in the others."
             )
         tensors.append(tensor)
-    stacked = _joined(tensors)
+    stacked = laid_out(tensors)
     values = stacked.values if isinstance(stacked, Ragged) else stacked
     broken = int((~torch.isfinite(values)).sum()) if values.is_floating_point() else 0
     if broken:
         raise DataError(f"Input {key!r} of the data set has {broken} infinite or NaN values: replace them.")
     return stacked
-
-
-def _joined(tensors: list[Tensor]) -> Leaf:
-    """Return the rows of one key, of one type: whole numbers among fractions are fractions."""
-    types = {tensor.dtype for tensor in tensors}
-    if len(types) > 1:
-        common = functools.reduce(torch.promote_types, types)
-        tensors = [tensor.to(common) for tensor in tensors]
-    if len({tensor.shape for tensor in tensors}) == 1:
-        return torch.stack(tensors)
-    return Ragged.from_rows(tensors)
 
 
 def _target(rows: Sequence[dict[str, Any]], key: str) -> pl.Series:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Leaf, Leaves, Ragged
 
 
@@ -16,8 +17,8 @@ def row_keys(inputs: Leaves) -> list[str]:
     """Return a short hash of each row's inputs; equal inputs have equal ones, however far bags are padded.
 
     Args:
-        inputs: name -> tensor [N] or [N, ...], or N ragged rows; names that begin with "bag:" hold tokens,
-            0 = padding.
+        inputs: name -> tensor [N] or [N, ...], N ragged rows or rows of files; names that begin
+            with "bag:" hold tokens, 0 = padding.
 
     Example:
         >>> keys = row_keys({"x": torch.tensor([1.0, 2.0, 1.0])})
@@ -35,7 +36,9 @@ def rows_seen_in(inputs: Leaves, others: Leaves) -> Tensor:
     return torch.tensor([key in known for key in row_keys(inputs)], dtype=torch.bool)
 
 
-def _bytes(name: str, tensor: Leaf) -> list[bytes]:
+def _bytes(name: str, tensor: Leaf | Lazy) -> list[bytes]:
+    if isinstance(tensor, Lazy):
+        return tensor.keys()
     if isinstance(tensor, Ragged):
         values, ends = tensor.values.cpu().contiguous().numpy(), tensor.offsets.tolist()
         return [values[start:end].tobytes() for start, end in pairwise(ends)]

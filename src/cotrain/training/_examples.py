@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Leaf, Leaves, Ragged
 from cotrain.data.sources import RowSources
 
@@ -20,7 +21,7 @@ class Examples:
     """N rows of inputs, targets and label masks.
 
     Args:
-        inputs: name -> tensor [N, ...] or N ragged rows, what the encoder reads.
+        inputs: name -> tensor [N, ...], N ragged rows or N rows of files (`Lazy`), what the encoder reads.
         targets: task -> tensor [N, T, ...] or N ragged rows, coded; 0 where missing.
         masks: task -> the same shape; True (or a weight > 0) where there is a label.
         sources: which source each row comes from; `None`: there is one.
@@ -64,6 +65,9 @@ class Examples:
         digest = hashlib.blake2b(digest_size=16)
         for part in (self.inputs, self.targets, self.masks):
             for name, leaf in part.items():
+                if isinstance(leaf, Lazy):
+                    digest.update(f"{name}{len(leaf)}".encode() + b"|".join(leaf.keys()))
+                    continue
                 for tensor in (leaf,) if isinstance(leaf, Tensor) else (leaf.offsets, leaf.values):
                     digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
                     digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Leaf, Leaves, Ragged, padded_inputs
 from cotrain.networks import MultiTaskNetwork
 
@@ -77,9 +78,14 @@ def rows_at_a_time(inputs: Leaves, batch_size: int) -> int:
         inputs: name -> tensor [N, ...] or N ragged rows.
         batch_size: rows of a batch in training.
     """
-    values = sum((leaf.values if isinstance(leaf, Ragged) else leaf).numel() for leaf in inputs.values())
-    of_row = max(1, values // max(1, len(next(iter(inputs.values())))))
+    of_row = max(1, int(sum(_values_of_row(leaf) for leaf in inputs.values())))
     return min(max(batch_size, 1024), max(1, ROOM // of_row))
+
+
+def _values_of_row(leaf: Leaf | Lazy) -> float:
+    if isinstance(leaf, Lazy):
+        return leaf.row(0).numel() if len(leaf) else 0
+    return (leaf.values if isinstance(leaf, Ragged) else leaf).numel() / max(1, len(leaf))
 
 
 def _joined(pieces: list[Leaf]) -> Leaf:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import torch
 
+from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Ragged
 from cotrain.data._row_hash import row_keys, rows_seen_in
 
@@ -28,3 +29,9 @@ def test_ragged_rows_are_the_same_by_their_own_entries_alone():
     other = {"words": Ragged.from_rows([torch.zeros(1, 2).long(), rows[1]])}
     assert rows_seen_in(one, other).tolist() == [False, True, False]
     assert len(set(row_keys(one))) == 3
+
+
+def test_rows_of_files_are_the_same_by_what_the_files_hold():
+    one = {"x": Lazy([b"a", b"b", b"a"], lambda cell: torch.zeros(1))}
+    keys = row_keys(one)
+    assert keys[0] == keys[2] != keys[1]

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Ragged
 from cotrain.training import Examples
 
@@ -80,3 +81,17 @@ def test_the_fingerprint_sees_every_entry_and_where_rows_begin(part):
             other = ragged_examples()
             getattr(other, part)[name] = other_leaf
             assert other.fingerprint() != first.fingerprint()
+
+
+def test_rows_of_files_are_known_by_what_the_files_hold(tmp_path):
+    for name in "abc":
+        (tmp_path / name).write_text(name)
+    mask = torch.ones(3, 1, dtype=torch.bool)
+    files = Lazy([str(tmp_path / name) for name in "abc"], lambda path: torch.zeros(1))
+    rows = Examples({"x": files}, {"y": mask.float()}, {"y": mask})
+    before = rows.fingerprint()
+    assert len(rows.take(torch.tensor([2, 0])).to(torch.device("cpu"))) == 2
+    assert rows.take(torch.tensor([1, 0, 2])).fingerprint() != before
+    assert rows.fingerprint() == before
+    (tmp_path / "b").write_text("B")
+    assert rows.fingerprint() != before

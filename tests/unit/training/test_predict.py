@@ -1,6 +1,7 @@
 import torch
 
 from cotrain._base import InputSpec
+from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Ragged
 from cotrain.networks import MLP, HardSharing, MultiTaskNetwork
 from cotrain.training._predict import ROOM, outputs_of, rows_at_a_time
@@ -71,3 +72,14 @@ def test_large_rows_come_a_few_at_a_time():
     assert rows_at_a_time({"numbers": table[:0]}, 16) == 1024
     sound = Ragged(torch.zeros(1).expand(ROOM), torch.tensor([0, 100, ROOM]))
     assert rows_at_a_time({"sound": sound}, 16) == 2
+
+
+def test_rows_of_files_are_decoded_a_batch_at_a_time():
+    model = network().eval()
+    rows = torch.randn(5, 3)
+    files = Lazy([str(i) for i in range(5)], lambda cell: rows[int(cell)])
+    found, expected = outputs_of(model, {"inputs": files}), outputs_of(model, {"inputs": rows})
+    assert torch.equal(found["b"], expected["b"])
+    large = Lazy(["a"] * 9, lambda cell: torch.zeros(1).expand(ROOM // 2))
+    assert rows_at_a_time({"x": large}, 16) == 2
+    assert rows_at_a_time({"x": large[:0]}, 16) == 1024
