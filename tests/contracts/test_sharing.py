@@ -52,6 +52,17 @@ def test_shapes_gradients_and_a_batch_of_one(sharing_name, encoder_case):
     assert all(bool(output.isfinite().all()) for output in sharing(single).values())
 
 
+def test_levels_end_with_the_representation_and_have_the_widths_that_it_says(sharing_name, encoder_case):
+    sharing = build(sharing_name, encoder_case).eval()
+    inputs = encoder_case.inputs(3)
+    levels, widths = sharing.feature_levels(inputs), sharing.level_widths()
+    for task, representation in sharing(inputs).items():
+        torch.testing.assert_close(levels[task][-1], representation)
+        assert tuple(one.shape[1 if one.dim() == 4 else -1] for one in levels[task]) == widths[task]
+        assert widths[task][-1] == sharing.widths()[task]
+        assert len(widths[task]) > 1
+
+
 def test_a_row_does_not_depend_on_the_others(sharing_name, encoder_case):
     sharing = build(sharing_name, encoder_case).eval()
     inputs = encoder_case.inputs(4)

@@ -8,7 +8,7 @@ from typing import Any, Self, final
 from torch import Tensor, nn
 
 from cotrain._base import InputSpec
-from cotrain.networks._positions import mask_after, walk
+from cotrain.networks._positions import mask_after, run_stages, walk
 
 
 class Encoder(nn.Module, ABC):
@@ -57,7 +57,7 @@ class Encoder(nn.Module, ABC):
     @final
     def forward(self, inputs: dict[str, Tensor]) -> Tensor:
         """Return the representation: [B, D], a sequence [B, S, D] or a map [B, D, H, W]."""
-        return self.levels(inputs)[-1]
+        return run_stages(self.stages, inputs)
 
     @final
     def levels(self, inputs: dict[str, Tensor]) -> list[Tensor]:

@@ -27,8 +27,8 @@ class MultiTaskNetwork(nn.Module):
         sharing: a built architecture.
         heads: one module per task name, from what it reads to its output.
         output_space: how the tasks' outputs are made of the heads', such as `ESMM`; `None`: each of its own.
-        reads: task -> what its head reads: one pooled "vector", or the "positions"; those that are absent
-            read a vector.
+        reads: task -> what its head reads: one pooled "vector", the "positions", or all "levels", a list of
+            what the stages give, the finest first; those that are absent read a vector.
         columns: task -> the column of words whose positions it reads, where there are several.
         pooling: how positions become one vector, see `Learner`.
 
@@ -91,15 +91,20 @@ class MultiTaskNetwork(nn.Module):
         """
         asked = self.tasks if tasks is None else tuple(tasks)
         needed = self._needed(asked)
-        representations, mask = self.sharing(inputs), self.sharing.mask(inputs)
+        representations, below = self._representations(inputs, needed)
+        mask = self.sharing.mask(inputs)
         parts: dict[str, Any] = dict(zip(self.tasks, zip(self.heads, self.pools, strict=True), strict=True))
         outputs: dict[str, Tensor] = {}
         # In the architecture's order, in which a task may read the outputs of those before it.
         for task in self.sharing.tasks:
             if task in needed:
                 head, pool = parts[task]
-                read = self.sharing.refine(task, representations[task], outputs)
-                outputs[task] = head(pool(read, mask) if self.reads[task] == "vector" else read)
+                read: Any = self.sharing.refine(task, representations[task], outputs)
+                if self.reads[task] == "vector":
+                    read = pool(read, mask)
+                elif self.reads[task] == "levels":
+                    read = [*below[task], read]
+                outputs[task] = head(read)
         if self.output_space is not None:
             outputs = self.output_space(outputs)
         spans = self.sharing.spans(inputs)
@@ -109,6 +114,17 @@ class MultiTaskNetwork(nn.Module):
             else outputs[task]
             for task in self.sharing.tasks
             if task in asked
+        }
+
+    def _representations(
+        self, inputs: dict[str, Tensor], needed: set[str]
+    ) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
+        """Return the tasks' representations, and what lies below them if a head that is needed reads it."""
+        if all(self.reads[task] != "levels" for task in needed):
+            return self.sharing(inputs), {}
+        levels = self.sharing.feature_levels(inputs)
+        return {task: one[-1] for task, one in levels.items()}, {
+            task: one[:-1] for task, one in levels.items()
         }
 
     def lengths(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:

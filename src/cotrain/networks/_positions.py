@@ -98,18 +98,22 @@ def walk(
         yield hidden, before
 
 
+def run_stages(stages: Iterable[nn.Module], hidden: Any, before: Any = None) -> Any:
+    """Return what the last stage gives; see `walk`. Nothing else is kept."""
+    for hidden, _ in walk(stages, hidden, before):  # noqa: B007, B020
+        pass
+    return hidden
+
+
 @final
 class Chain(nn.Sequential):
     """Stages one after the other; with none it gives back what it got."""
 
     reads_mask = True
 
-    def forward(self, input: Any, mask: Tensor | None = None) -> Any:
-        """Return what the last stage gives; see `MaskedStage.forward`."""
-        given = input
-        for given, _ in walk(self, input, mask):  # noqa: B007
-            pass
-        return given
+    def forward(self, input: Any, mask: Tensor | None = None, *, every: bool = False) -> Any:
+        """Return what the last stage gives, or a list of what each gives; see `MaskedStage.forward`."""
+        return [given for given, _ in walk(self, input, mask)] if every else run_stages(self, input, mask)
 
     def mask_after(self, before: Any) -> Any:
         """Return the mask after the last stage."""

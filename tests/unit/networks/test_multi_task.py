@@ -3,7 +3,16 @@ import torch
 from torch import nn
 
 from cotrain._base import InvalidArgumentError
-from cotrain.networks import ESMM, HardSharing, Hierarchical, InputSpec, MMoE, MultiTaskNetwork, Transformer
+from cotrain.networks import (
+    ESMM,
+    HardSharing,
+    Hierarchical,
+    InputSpec,
+    MMoE,
+    MultiTaskNetwork,
+    Sharing,
+    Transformer,
+)
 
 
 def test_heads_read_their_tasks_in_any_order(recorder):
@@ -91,3 +100,32 @@ def test_what_pools_for_a_task_is_its_own(recorder):
     assert len(model.task_parameters("a")) == 2 + 3
     assert len(model.task_parameters("b")) == 2
     assert {id(p) for p in model.shared_parameters()} == {id(p) for p in sharing.parameters()}
+
+
+class Finest(nn.Module):
+    """A head that reads the widths of all levels."""
+
+    def forward(self, levels):
+        return torch.stack([level.flatten(1).sum(dim=1) for level in levels], dim=1)
+
+
+def test_a_head_may_read_all_levels(recorder):
+    sharing = HardSharing().build(recorder, ["dense", "plain"])
+    model = MultiTaskNetwork(
+        sharing, {"dense": Finest(), "plain": nn.Linear(4, 2)}, reads={"dense": "levels"}
+    )
+    levels = recorder.made[0].levels(recorder.inputs)
+    expected = torch.stack([level.sum(dim=1) for level in levels], dim=1)
+    outputs = model(recorder.inputs)
+    torch.testing.assert_close(outputs["dense"], expected)
+    torch.testing.assert_close(outputs["plain"], model(recorder.inputs, ["plain"])["plain"])
+    assert sharing.level_widths()["dense"] == (3, 6, 4)
+
+
+def test_an_architecture_that_knows_no_levels_says_so(recorder):
+    class Own(HardSharing):
+        feature_levels, level_widths = Sharing.feature_levels, Sharing.level_widths
+
+    model = MultiTaskNetwork(Own().build(recorder, ["dense"]), {"dense": Finest()}, reads={"dense": "levels"})
+    with pytest.raises(InvalidArgumentError, match="Own says nothing of the stages below"):
+        model(recorder.inputs)

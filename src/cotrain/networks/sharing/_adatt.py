@@ -79,6 +79,7 @@ class AdaTT(Sharing):
         chains = parts.chains(sum(sizes))
         self.fusions = nn.ModuleList()
         before = parts.trunk_width
+        widths = list(parts.all_widths[: self.shared_stages])
         for group in even_groups(len(parts.widths), self.levels):
             width = parts.widths[group][-1]
             # In the last level nothing reads a fusion of the shared unit.
@@ -95,18 +96,33 @@ class AdaTT(Sharing):
                 )
             )
             before = width
-        self._width = before
+            widths.append(width)
+        self._width, self._level_widths = before, tuple(widths)
         return self
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return each task's fusion at the last level."""
+        shared = self.trunk(inputs)
+        return {task: levels[-1] for task, levels in self._fused(shared, inputs).items()}
+
+    def feature_levels(self, inputs: dict[str, Tensor]) -> dict[str, list[Tensor]]:
+        """Return the shared stages, and the task's fusion at each level."""
+        shared = self.trunk(inputs, every=True)
+        return {task: [*shared, *levels] for task, levels in self._fused(shared[-1], inputs).items()}
+
+    def level_widths(self) -> dict[str, tuple[int, ...]]:
+        """Return the widths of the shared stages and of the levels for every task."""
+        return dict.fromkeys(self.tasks, self._level_widths)
+
+    def _fused(self, shared: Tensor, inputs: dict[str, Tensor]) -> dict[str, list[Tensor]]:
         n_units = len(self.tasks) + (self.shared_experts > 0)
-        hidden, mask = [self.trunk(inputs)] * n_units, self.trunk.mask_after(inputs)
+        hidden, mask, given = [shared] * n_units, self.trunk.mask_after(inputs), []
         fusions: list[Any] = list(self.fusions)
         for fusion in fusions:
             hidden = fusion(hidden, mask)
             mask = fusion.mask_after(mask)
-        return dict(zip(self.tasks, hidden, strict=True))
+            given.append(hidden)
+        return {task: [level[k] for level in given] for k, task in enumerate(self.tasks)}
 
     def mask(self, inputs: dict[str, Tensor]) -> Tensor | None:
         """Return the positions of the last level's fusions."""

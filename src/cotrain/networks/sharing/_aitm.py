@@ -69,6 +69,7 @@ class AITM(Sharing):
         self.trunk = parts.trunk
         self.towers = nn.ModuleList(Chain(*chain) for chain in parts.chains(len(tasks)))
         self._width = parts.widths[-1]
+        self._level_widths = parts.all_widths
         self.transfers = nn.ModuleList(_Transfer(self._width) for _ in self._order[1:])
         return self
 
@@ -76,6 +77,23 @@ class AITM(Sharing):
         """Return each task's representation."""
         hidden, mask = self.trunk(inputs), self.trunk.mask_after(inputs)
         given = {task: tower(hidden, mask) for task, tower in zip(self.tasks, self.towers, strict=True)}
+        return self._transferred(given)
+
+    def feature_levels(self, inputs: dict[str, Tensor]) -> dict[str, list[Tensor]]:
+        """Return the shared stages, those of the task's tower, and for the last what it ends as."""
+        shared, mask = self.trunk(inputs, every=True), self.trunk.mask_after(inputs)
+        towers = {
+            task: tower(shared[-1], mask, every=True)
+            for task, tower in zip(self.tasks, self.towers, strict=True)
+        }
+        last = self._transferred({task: levels[-1] for task, levels in towers.items()})
+        return {task: [*shared, *levels[:-1], last[task]] for task, levels in towers.items()}
+
+    def level_widths(self) -> dict[str, tuple[int, ...]]:
+        """Return the widths of the encoder's stages for every task."""
+        return dict.fromkeys(self.tasks, self._level_widths)
+
+    def _transferred(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
         for before, task, transfer in zip(self._order, self._order[1:], self.transfers, strict=False):
             given[task] = transfer(given[before], given[task])
         return given

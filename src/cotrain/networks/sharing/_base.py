@@ -9,6 +9,7 @@ from typing import Self, final
 import torch
 from torch import Tensor, nn
 
+from cotrain._base import InvalidArgumentError
 from cotrain.networks._base import Encoder
 from cotrain.networks._positions import MaskedStage
 from cotrain.networks.sharing._gate_statistics import Health, Meter
@@ -68,6 +69,23 @@ class Sharing(nn.Module, ABC):
         encoders = (module for module in self.modules() if isinstance(module, Encoder))
         encoder = next(encoders, None)
         return None if encoder is None else encoder.mask(inputs)
+
+    def feature_levels(self, inputs: dict[str, Tensor]) -> dict[str, list[Tensor]]:
+        """Return for each task what the stages give it, the finest first; the last is its representation.
+
+        Default: refused, because only the architecture knows what a task has below its representation.
+        """
+        raise InvalidArgumentError(
+            f"{type(self).__name__} says nothing of the stages below its representations, and a task reads "
+            "them all: write its methods feature_levels and level_widths, or take HardSharing."
+        )
+
+    def level_widths(self) -> dict[str, tuple[int, ...]]:
+        """Return the width of each of a task's levels. Known after `build`."""
+        raise InvalidArgumentError(
+            f"{type(self).__name__} says nothing of the stages below its representations: write its methods "
+            "feature_levels and level_widths, or take HardSharing."
+        )
 
     @final
     def spans(self, inputs: dict[str, Tensor]) -> dict[str, slice]:

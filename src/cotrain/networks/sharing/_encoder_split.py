@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from cotrain._base import InvalidArgumentError
 from cotrain.networks._base import Encoder
-from cotrain.networks._positions import Chain, MaskedStage, mask_after, walk
+from cotrain.networks._positions import Chain, MaskedStage, mask_after, run_stages, walk
 from cotrain.networks._stacking import stack_stages
 
 
@@ -44,6 +44,8 @@ class EncoderSplit:
         self.trunk = Chain(*first.stages[:shared_stages])
         #: Width of what the chains read (0 if they read the inputs themselves).
         self.trunk_width = first.widths[shared_stages - 1] if shared_stages else 0
+        #: Width after each stage of the encoder.
+        self.all_widths = tuple(first.widths)
         #: Width after each stage of a chain.
         self.widths = tuple(first.widths[shared_stages:])
         self._rest: list[nn.Module] | None = list(first.stages[shared_stages:])
@@ -80,7 +82,11 @@ class ExpertBank(MaskedStage):
         self.stages = nn.ModuleList(stack_stages(copies) for copies in zip(*chains, strict=True))
 
     def forward(self, hidden: Any, mask: Tensor | None = None) -> Tensor:
-        return [experts for experts, _ in walk(self.stages, hidden.unsqueeze(0), mask)][-1]
+        return run_stages(self.stages, hidden.unsqueeze(0), mask)
+
+    def levels(self, hidden: Tensor, mask: Tensor | None = None) -> list[Tensor]:
+        """Return what the experts give after each of their stages, [E, B, ...] each."""
+        return [experts for experts, _ in walk(self.stages, hidden.unsqueeze(0), mask)]
 
     def mask_after(self, before: Any) -> Any:
         for stage in self.stages:

@@ -58,6 +58,7 @@ class Extraction(Sharing):
         chains = parts.chains(self.shared_experts + sum(own))
         self.extractions = nn.ModuleList()
         before = parts.trunk_width
+        widths = list(parts.all_widths[: self.shared_stages])
         for group in even_groups(len(parts.widths), self.levels):
             width = parts.widths[group][-1]
             level = ExtractionLevel(
@@ -71,18 +72,33 @@ class Extraction(Sharing):
             )
             self.extractions.append(level)
             before = width
-        self._width = before
+            widths.append(width)
+        self._width, self._level_widths = before, tuple(widths)
         return self
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return each task's mixture at the last level."""
-        shared, mask = self.trunk(inputs), self.trunk.mask_after(inputs)
-        hidden = [shared] * len(self.tasks)
+        shared = self.trunk(inputs)
+        return {task: levels[-1] for task, levels in self._mixed(shared, inputs).items()}
+
+    def feature_levels(self, inputs: dict[str, Tensor]) -> dict[str, list[Tensor]]:
+        """Return the shared stages, and the task's mixture at each level."""
+        shared = self.trunk(inputs, every=True)
+        return {task: [*shared, *levels] for task, levels in self._mixed(shared[-1], inputs).items()}
+
+    def level_widths(self) -> dict[str, tuple[int, ...]]:
+        """Return the widths of the shared stages and of the levels for every task."""
+        return dict.fromkeys(self.tasks, self._level_widths)
+
+    def _mixed(self, shared: Tensor, inputs: dict[str, Tensor]) -> dict[str, list[Tensor]]:
+        mask = self.trunk.mask_after(inputs)
+        hidden, given = [shared] * len(self.tasks), []
         extractions: list[Any] = list(self.extractions)
         for extraction in extractions:
             hidden, shared = extraction(hidden, shared, mask)
             mask = extraction.mask_after(mask)
-        return dict(zip(self.tasks, hidden, strict=True))
+            given.append(hidden)
+        return {task: [level[k] for level in given] for k, task in enumerate(self.tasks)}
 
     def mask(self, inputs: dict[str, Tensor]) -> Tensor | None:
         """Return the positions of the last level's mixtures."""

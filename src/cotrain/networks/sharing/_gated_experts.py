@@ -42,6 +42,7 @@ class GatedExperts(Sharing):
         self.bank = ExpertBank(parts.chains(self.experts))
         self.gates = nn.ModuleList(self.gate(parts.trunk_width) for _ in self.tasks)
         self._width = parts.widths[-1]
+        self._level_widths = parts.all_widths
         self.units = UnitMeter(self.experts, self._width)
         return self
 
@@ -53,6 +54,18 @@ class GatedExperts(Sharing):
         vector = mean_over_positions(hidden, mask)
         gates = [gate(vector) for gate in self.gates]  # K × [B, E]
         return dict(zip(self.tasks, mix(gates, experts), strict=True))
+
+    def feature_levels(self, inputs: dict[str, Tensor]) -> dict[str, list[Tensor]]:
+        """Return the shared stages, and each task's mixture of what the experts give after each of theirs."""
+        shared, mask = self.trunk(inputs, every=True), self.trunk.mask_after(inputs)
+        vector = mean_over_positions(shared[-1], mask)
+        gates = [gate(vector) for gate in self.gates]
+        mixed = [mix(gates, experts) for experts in self.bank.levels(shared[-1], mask)]
+        return {task: [*shared, *(level[k] for level in mixed)] for k, task in enumerate(self.tasks)}
+
+    def level_widths(self) -> dict[str, tuple[int, ...]]:
+        """Return the widths of the encoder's stages for every task."""
+        return dict.fromkeys(self.tasks, self._level_widths)
 
     def mask(self, inputs: dict[str, Tensor]) -> Tensor | None:
         """Return the positions of what the experts give."""

@@ -41,6 +41,15 @@ class HardSharing(Sharing):
         representation = self.encoder(inputs)
         return dict.fromkeys(self.tasks, representation)
 
+    def feature_levels(self, inputs: dict[str, Tensor]) -> dict[str, list[Tensor]]:
+        """Return what every stage gives, the same for every task."""
+        levels = self.encoder.levels(inputs)
+        return {task: list(levels) for task in self.tasks}
+
+    def level_widths(self) -> dict[str, tuple[int, ...]]:
+        """Return the widths of the encoder's stages for every task."""
+        return dict.fromkeys(self.tasks, tuple(self.encoder.widths))
+
     def widths(self) -> dict[str, int]:
         """Return the encoder's width for every task."""
         return dict.fromkeys(self.tasks, self.encoder.width)

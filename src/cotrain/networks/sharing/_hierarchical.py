@@ -124,10 +124,25 @@ class Hierarchical(Sharing):
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return each task's representation."""
+        return self._read(list(walk(self.encoder.stages, inputs)))
+
+    def feature_levels(self, inputs: dict[str, Tensor]) -> dict[str, list[Tensor]]:
+        """Return the stages up to the one that the task reads, and in that one's place its representation."""
         features = list(walk(self.encoder.stages, inputs))
+        read, stages = self._read(features), self.stage_of
+        return {
+            task: [*(hidden for hidden, _ in features[: stages[task]]), read[task]] for task in self.tasks
+        }
+
+    def level_widths(self) -> dict[str, tuple[int, ...]]:
+        """Return the widths of the stages up to the one that each task reads."""
+        return {task: tuple(self.encoder.widths[: stage + 1]) for task, stage in self.stage_of.items()}
+
+    def _read(self, features: list[tuple[Tensor, Tensor | None]]) -> dict[str, Tensor]:
         last = features[-1][0]
         read = {
-            task: fit_positions(features[s][0], last, features[s][1]) for task, s in self.stage_of.items()
+            task: fit_positions(features[stage][0], last, features[stage][1])
+            for task, stage in self.stage_of.items()
         }
         if self.lower != "representations":
             return read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Self, final
+from typing import Any, Self, final
 
 import torch
 from torch import Tensor, nn
@@ -89,19 +89,35 @@ class LowRank(Sharing):
             self.trunk.requires_grad_(False)
             self.rest.requires_grad_(False)
         self._width = parts.widths[-1]
+        self._level_widths = parts.all_widths
         return self
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return what the encoder with each task's adapters gives."""
-        hidden, mask = self.trunk(inputs), self.trunk.mask_after(inputs)
+        return self._adapted_to_tasks(self.trunk(inputs), self.trunk.mask_after(inputs), every=False)
+
+    def feature_levels(self, inputs: dict[str, Tensor]) -> dict[str, list[Tensor]]:
+        """Return the shared stages, and what the others give with each task's adapters."""
+        shared = self.trunk(inputs, every=True)
+        hidden = shared[-1] if shared else inputs
+        given = self._adapted_to_tasks(hidden, self.trunk.mask_after(inputs), every=True)
+        return {task: [*shared, *levels] for task, levels in given.items()}
+
+    def level_widths(self) -> dict[str, tuple[int, ...]]:
+        """Return the widths of the encoder's stages for every task."""
+        return dict.fromkeys(self.tasks, self._level_widths)
+
+    def _adapted_to_tasks(self, hidden: Any, mask: Any, *, every: bool) -> dict[str, Any]:
         weights = dict(self.rest.named_parameters())
-        given: dict[str, Tensor] = {}
+        given: dict[str, Any] = {}
         for k, task in enumerate(self.tasks):
             adapters = self.adapters.get_submodule(str(k)).children()
             changed = {
                 name: adapter(weights[name]) for name, adapter in zip(self._adapted, adapters, strict=True)
             }
-            given[task] = functional_call(self.rest, changed, (hidden, mask if len(self.trunk) else None))
+            given[task] = functional_call(
+                self.rest, changed, (hidden, mask if len(self.trunk) else None), {"every": every}
+            )
         return given
 
     def mask(self, inputs: dict[str, Tensor]) -> Tensor | None:

@@ -67,14 +67,26 @@ class MTAN(Sharing):
             for _ in tasks
         )
         self._width = parts.widths[-1]
+        self._level_widths = parts.all_widths
         return self
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return each task's masked features of the last stage."""
-        return {task: levels[-1] for task, levels in self._levels(inputs).items()}
+        given = self._masked(self.trunk(inputs), self.trunk.mask_after(inputs))
+        return {task: levels[-1] for task, levels in given.items()}
 
-    def _levels(self, inputs: dict[str, Tensor]) -> dict[str, list[Tensor]]:
-        features = list(walk(self.stages, self.trunk(inputs), self.trunk.mask_after(inputs)))
+    def feature_levels(self, inputs: dict[str, Tensor]) -> dict[str, list[Tensor]]:
+        """Return the shared stages, and each task's masked features of the others."""
+        shared = self.trunk(inputs, every=True)
+        given = self._masked(shared[-1], self.trunk.mask_after(inputs))
+        return {task: [*shared, *levels] for task, levels in given.items()}
+
+    def level_widths(self) -> dict[str, tuple[int, ...]]:
+        """Return the widths of the encoder's stages for every task."""
+        return dict.fromkeys(self.tasks, self._level_widths)
+
+    def _masked(self, hidden: Tensor, before: Tensor | None) -> dict[str, list[Tensor]]:
+        features = list(walk(self.stages, hidden, before))
         below = [None, *(positions for _, positions in features)]
         given: dict[str, list[Tensor]] = {}
         per_task: list[Any] = list(self.masks)

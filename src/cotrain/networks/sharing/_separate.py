@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Self, final
+from typing import Any, Self, final
 
 from torch import Tensor, nn
 
@@ -38,6 +38,16 @@ class Separate(Sharing):
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return each task's own representation."""
         return {task: encoder(inputs) for task, encoder in zip(self.tasks, self.encoders, strict=True)}
+
+    def feature_levels(self, inputs: dict[str, Tensor]) -> dict[str, list[Tensor]]:
+        """Return what every stage of each task's own encoder gives."""
+        encoders: list[Any] = list(self.encoders)
+        return {task: encoder.levels(inputs) for task, encoder in zip(self.tasks, encoders, strict=True)}
+
+    def level_widths(self) -> dict[str, tuple[int, ...]]:
+        """Return the widths of the stages of each task's encoder."""
+        encoders: list[Any] = list(self.encoders)
+        return {task: tuple(encoder.widths) for task, encoder in zip(self.tasks, encoders, strict=True)}
 
     def widths(self) -> dict[str, int]:
         """Return the width of each task's encoder."""

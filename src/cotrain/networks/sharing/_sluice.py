@@ -87,6 +87,7 @@ class Sluice(Sharing):
         self.units = nn.ModuleList(SubspaceUnit(n_subspaces, self.subspaces, self.own) for _ in parts.widths)
         self.columns = TaskColumns(parts, len(tasks))
         self._width = parts.widths[-1]
+        self._level_widths = parts.all_widths
         self._mixed = [i for i, width in enumerate(parts.widths) if self.skips and width == self._width]
         #: Numbers of the encoder's stages that the representation is a mixture of.
         self.mixed_stages = tuple(self.shared_stages + i for i in self._mixed)
@@ -97,7 +98,23 @@ class Sluice(Sharing):
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return each task's mixture of its layers."""
-        layers, masks = self.columns(inputs, self.units), self.columns.masks(inputs)
+        return self._mixtures(self.columns(inputs, self.units), inputs)
+
+    def feature_levels(self, inputs: dict[str, Tensor]) -> dict[str, list[Tensor]]:
+        """Return the shared stages, the task's layers, and in the last one's place their mixture."""
+        shared, layers = self.columns.levels(inputs, self.units)
+        mixtures = self._mixtures(layers, inputs)
+        return {
+            task: [*shared, *(layer[k] for layer in layers[:-1]), mixtures[task]]
+            for k, task in enumerate(self.tasks)
+        }
+
+    def level_widths(self) -> dict[str, tuple[int, ...]]:
+        """Return the widths of the encoder's stages for every task."""
+        return dict.fromkeys(self.tasks, self._level_widths)
+
+    def _mixtures(self, layers: list[Tensor], inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        masks = self.columns.masks(inputs)
         if self.orthogonality > 0 and self.training and not exporting():
             overlaps = [
                 _overlap(layer, self.subspaces, mask) for layer, mask in zip(layers, masks, strict=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal, Self, final
+from typing import Any, Literal, Self, final
 
 import torch
 from torch import Tensor, nn
@@ -122,6 +122,16 @@ class SoftSharing(Sharing):
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return each task's own representation."""
         return {task: encoder(inputs) for task, encoder in zip(self.tasks, self.encoders, strict=True)}
+
+    def feature_levels(self, inputs: dict[str, Tensor]) -> dict[str, list[Tensor]]:
+        """Return what every stage of each task's own encoder gives."""
+        encoders: list[Any] = list(self.encoders)
+        return {task: encoder.levels(inputs) for task, encoder in zip(self.tasks, encoders, strict=True)}
+
+    def level_widths(self) -> dict[str, tuple[int, ...]]:
+        """Return the widths of the stages of each task's encoder."""
+        encoders: list[Any] = list(self.encoders)
+        return {task: tuple(encoder.widths) for task, encoder in zip(self.tasks, encoders, strict=True)}
 
     def widths(self) -> dict[str, int]:
         """Return the width of each task's encoder."""

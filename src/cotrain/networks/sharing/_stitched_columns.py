@@ -51,11 +51,21 @@ class StitchedColumns(Sharing):
         self.units = nn.ModuleList(self.unit(len(tasks), width) for width in parts.widths)
         self.columns = TaskColumns(parts, len(tasks))
         self._width = parts.widths[-1]
+        self._level_widths = parts.all_widths
         return self
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return what the last unit gives each task."""
         return dict(zip(self.tasks, self.columns(inputs, self.units)[-1], strict=True))
+
+    def feature_levels(self, inputs: dict[str, Tensor]) -> dict[str, list[Tensor]]:
+        """Return the shared stages, and what the unit after each of the others gives the task."""
+        shared, given = self.columns.levels(inputs, self.units)
+        return {task: [*shared, *(level[k] for level in given)] for k, task in enumerate(self.tasks)}
+
+    def level_widths(self) -> dict[str, tuple[int, ...]]:
+        """Return the widths of the encoder's stages for every task."""
+        return dict.fromkeys(self.tasks, self._level_widths)
 
     def mask(self, inputs: dict[str, Tensor]) -> Tensor | None:
         """Return the positions of what the last unit gives."""

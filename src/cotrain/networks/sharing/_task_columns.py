@@ -30,10 +30,15 @@ class TaskColumns(nn.Module):
 
     def forward(self, inputs: dict[str, Tensor], units: nn.ModuleList) -> list[Tensor]:
         """Run the stages with a unit [K, B, ...] -> [K, B, ...] after each; return what each unit gave."""
+        return self.levels(inputs, units)[1]
+
+    def levels(self, inputs: dict[str, Tensor], units: nn.ModuleList) -> tuple[list[Tensor], list[Tensor]]:
+        """Return what each of the shared stages gives, [B, ...], and what each unit gives, [K, B, ...]."""
+        shared: list[Tensor] = self.trunk(inputs, every=True)
         given: list[Tensor] = []
         masks = self.masks(inputs)
         if self.first is None:
-            hidden = self.trunk(inputs).unsqueeze(0)
+            hidden = shared[-1].unsqueeze(0)
         else:
             hidden = units[0](torch.stack([run_stage(stage, inputs, None) for stage in self.first]))
             given.append(hidden)
@@ -41,7 +46,7 @@ class TaskColumns(nn.Module):
         for stage, mask in zip(self.stages, before, strict=False):
             hidden = units[len(given)](run_stage(stage, hidden, mask))
             given.append(hidden)
-        return given
+        return shared, given
 
     def masks(self, inputs: dict[str, Tensor]) -> list[Tensor | None]:
         """Return the mask of the positions after each of the stages that have units."""
