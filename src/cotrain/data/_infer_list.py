@@ -73,7 +73,7 @@ def annotation_columns(frame: pl.DataFrame, names: Sequence[str]) -> dict[str, s
         >>> annotation_columns(frame, frame.columns)
         {'size': 'said'}
     """
-    lists = {name: found for name in names if (found := _lists(frame[name])) is not None}
+    lists = {name: found for name in names if (found := value_lists(frame[name])) is not None}
     if len(lists) < 2:
         return {}
     lengths = {name: column.list.len() for name, column in lists.items()}
@@ -87,7 +87,7 @@ def annotation_columns(frame: pl.DataFrame, names: Sequence[str]) -> dict[str, s
     return found
 
 
-def _lists(values: pl.Series) -> pl.Series | None:
+def value_lists(values: pl.Series) -> pl.Series | None:
     """Return a column of lists of plain values, be they lists or JSON; `None`: it is none."""
     dtype = values.dtype
     if isinstance(dtype, pl.List):

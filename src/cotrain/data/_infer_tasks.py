@@ -13,6 +13,7 @@ import polars as pl
 from cotrain._base import DataError, did_you_mean
 from cotrain.data._doubts import doubt_of
 from cotrain.data._infer_kind import infer_kind
+from cotrain.data._infer_list import annotation_columns, value_lists
 from cotrain.data.columns import Tags
 from cotrain.data.columns._values import numeric_values, text_values
 
@@ -21,6 +22,8 @@ _ORDERED_NAME = re.compile(
 )
 #: Numbers beyond this are taken for this, so that their squares stay finite.
 _HUGE = 1e100
+#: Tags are a few hundred at most; lemmas, spellings and senses are thousands.
+_MOST_TAGS = 1000
 #: Words in their order; a column that holds only words of one line is ordered.
 _ORDERED_WORDS = (
     ("very low", "low", "medium", "high", "very high"),
@@ -75,7 +78,36 @@ def infer_tasks(frame: pl.DataFrame, targets: Sequence[str]) -> list[TaskGuess]:
             raise DataError(
                 f"Target {target!r} is not a column of the table; {did_you_mean(target, frame.columns)}"
             )
-    return [_infer(frame[target]) for target in targets]
+    words = annotation_columns(frame, frame.columns)
+    return [_tagging(frame[target], words.get(target)) or _infer(frame[target]) for target in targets]
+
+
+def _tagging(values: pl.Series, words: str | None) -> TaskGuess | None:
+    """Return the guess for lists that have a tag for each of `words`, or the form of spans."""
+    name, lists = values.name, value_lists(values)
+    if lists is None:
+        return None
+    known = lists.drop_nulls()
+    tags = known.filter(known.list.len() > 0).explode().drop_nulls()
+    spans = tags.dtype == pl.String and bool(tags.str.contains(r"^(O|[BI]-.+)$").all())
+    spans = spans and bool(tags.str.contains(r"^[BI]-").any())
+    if not len(tags) or (words is None and not spans):
+        return None
+    distinct = tags.n_unique()
+    if distinct == 1:
+        raise DataError(
+            f"Target {name!r} has only one tag, {tags[0]!r}, in its {len(known)} labelled rows: there is "
+            "nothing to tell apart."
+        )
+    if distinct > _MOST_TAGS:
+        raise DataError(
+            f"Target {name!r} has {distinct} different values for the words of its rows: that is free text, "
+            "which no kind of task predicts."
+        )
+    options: dict[str, Any] = ({"spans": "BIO"} if spans else {}) | ({"tokens": words} if words else {})
+    of = f"a tag for each word of {words!r}" if words else "lists of tags"
+    why = f"{of}, {distinct} different" + (", of spans (BIO)" if spans else "")
+    return TaskGuess(name, "Tagging", why, len(known), options)
 
 
 def _infer(values: pl.Series) -> TaskGuess:

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import polars as pl
 import pytest
@@ -76,3 +78,61 @@ def test_the_guess_is_a_task_that_reads_the_column(values: list) -> None:
 def test_says_what_is_wrong(target: str, values: list, message: str) -> None:
     with pytest.raises(DataError, match=message):
         infer_tasks(pl.DataFrame({"score": values}), [target])
+
+
+WORDS = [
+    ["Ann", "saw", "Bob"],
+    ["who", "came"],
+    ["it", "rains", "in", "New", "York"],
+    ["go"],
+    ["no", "one"],
+    None,
+]
+NER = [["B-per", "O", "B-per"], ["O", "O"], ["O", "O", "O", "B-loc", "I-loc"], ["O"], None, None]
+POS = [["N", "V", "N"], ["P", "V"], ["P", "V", "A", "N", "N"], ["V"], ["D", None], None]
+
+
+@pytest.mark.parametrize(
+    ("name", "tags", "options"),
+    [
+        ("ner", NER, {"spans": "BIO", "tokens": "words"}),
+        ("pos", POS, {"tokens": "words"}),
+        (
+            "json",
+            [None if row is None else json.dumps(row) for row in NER],
+            {"spans": "BIO", "tokens": "words"},
+        ),
+        (
+            "ids",
+            [None if row is None else [len(tag or "") for tag in row] for row in NER],
+            {"tokens": "words"},
+        ),
+    ],
+)
+def test_a_tag_for_each_word_is_tagging(name: str, tags: list, options: dict) -> None:
+    frame = pl.DataFrame({"words": WORDS, name: tags})
+    frame = pl.concat([frame, frame])
+    (guess,) = infer_tasks(frame, [name])
+    assert (guess.kind, guess.options, guess.labelled) == (
+        "Tagging",
+        options,
+        2 * sum(t is not None for t in tags),
+    )
+    assert "a tag for each word of 'words'" in guess.why
+    tasks.Tagging(name, **guess.options).fit(frame)
+
+
+def test_spans_are_known_by_their_form_alone_and_other_lists_stay_labels() -> None:
+    frame = pl.DataFrame({"text": [" ".join(row or []) for row in WORDS], "ner": NER, "pos": POS})
+    assert [guess.kind for guess in infer_tasks(frame[["text", "ner"]], ["ner"])] == ["Tagging"]
+    assert [guess.kind for guess in infer_tasks(frame[["text", "pos"]], ["pos"])] == ["Multilabel"]
+
+
+def test_tags_of_which_nothing_can_be_learned_are_refused() -> None:
+    frame = pl.DataFrame({"words": WORDS, "t": [None if row is None else ["O"] * len(row) for row in WORDS]})
+    with pytest.raises(DataError, match="only one tag, 'O'"):
+        infer_tasks(frame, ["t"])
+    lemmas = [[f"{row}-{place}" for place in range(1 + row % 5)] for row in range(600)]
+    frame = pl.DataFrame({"words": [[f"W{x}" for x in row] for row in lemmas], "lemma": lemmas})
+    with pytest.raises(DataError, match="1800 different values for the words of its rows"):
+        infer_tasks(frame, ["lemma"])
