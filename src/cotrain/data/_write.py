@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from cotrain._base import DataError, did_you_mean, write_atomically
+from cotrain.data._write_files import with_files
 
 _WRITERS: dict[str, Callable[[pl.DataFrame, str], object]] = {
     ".csv": lambda frame, path: frame.write_csv(path),
@@ -23,8 +24,9 @@ _FORMULA = r"^[=+\-@\t\r]"
 def write_table(frame: pl.DataFrame, path: str | Path, *, neutralise: bool = False) -> None:
     """Write `frame` in the format that the ending of `path` names: .csv, .parquet, .jsonl or .ndjson.
 
-    The file is whole or not there. A CSV file has no lists: those of plain values are joined by ", ", all
-    other nested values are written as JSON.
+    The file is whole or not there. Cells that are whole pictures or sounds become files of their own, but in
+    Parquet, which holds them. A CSV file has no lists: those of plain values are joined by ", ", all other
+    nested values are written as JSON.
 
     Args:
         frame: the table.
@@ -48,9 +50,11 @@ def write_table(frame: pl.DataFrame, path: str | Path, *, neutralise: bool = Fal
         raise DataError(f"Cannot write {path}: there is no folder {path.parent}.")
     if path.is_dir():
         raise DataError(f"Cannot write {path}: it is a folder; name a file.")
-    if suffix == ".csv":
-        frame = flat(frame, neutralise=neutralise)
     try:
+        if suffix != ".parquet":
+            frame = with_files(frame, path)
+        if suffix == ".csv":
+            frame = flat(frame, neutralise=neutralise)
         write_atomically(path, lambda part: _WRITERS[suffix](frame, part))
     except OSError as error:
         raise DataError(f"Cannot write {path}: {error.strerror or error}.") from error
