@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -51,6 +52,23 @@ def read_picture(value: object, channels: Channels = 3, folder: Path | None = No
     image_module = _pillow()
     if isinstance(value, image_module.Image):
         return _of_image(value, channels)
+    with open_picture(value, folder) as (_, image):
+        return _of_image(image, channels)
+
+
+@contextmanager
+def open_picture(value: object, folder: Path | None = None) -> Iterator[tuple[str, Image]]:
+    """Open a picture, its pixels loaded; give what it is called in errors, and the picture.
+
+    Args:
+        value: see `read_picture`.
+        folder: see `read_picture`.
+
+    Raises:
+        DataError: there is no such file, or it is no whole picture.
+        MissingExtraError: Pillow is not installed.
+    """
+    image_module = _pillow()
     name, source = _opened(value, folder)
     try:
         with image_module.open(source) as image:
@@ -66,7 +84,7 @@ def read_picture(value: object, channels: Channels = 3, folder: Path | None = No
                     f"{name} is animated or has pages ({frames}), expected one picture: save one of them."
                 )
             image.load()
-            return _of_image(image, channels)
+            yield name, image
     except DataError:
         raise
     except (image_module.DecompressionBombError, image_module.DecompressionBombWarning) as error:

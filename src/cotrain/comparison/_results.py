@@ -18,6 +18,7 @@ from cotrain.data import TypedTable
 from cotrain.evaluation import DeltaM, Difference, Judgement, delta_m, judge, mean_ranks
 from cotrain.learner import Configuration, Preprocessor
 from cotrain.tasks import Task
+from cotrain.tasks._entries import rows_with_label
 
 PER_METRIC = (
     "delta_m per metric: the same relative gain, mean over all metrics of all tasks, so that a task with "
@@ -224,7 +225,7 @@ def _task(
         for method, of in figures.items()
         if (values := of.get(task.name, {}).get(metric.name))
     }
-    n_labelled = int(truths[task.name][1].any(axis=1).sum())
+    n_labelled = int(rows_with_label(truths[task.name][1]).sum())
     return {
         "name": task.name,
         "metric": metric.name,

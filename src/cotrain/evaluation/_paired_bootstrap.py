@@ -13,6 +13,7 @@ from cotrain._base import InvalidArgumentError, numpy_generator
 from cotrain.evaluation._chance import Chance
 from cotrain.evaluation._resampling_units import Unit, draw_rows, resampling_units, unit_of
 from cotrain.tasks import Metric
+from cotrain.tasks._entries import rows_with_label
 
 
 @final
@@ -125,7 +126,7 @@ def paired_bootstrap(
         (True, 1.27)
     """
     _check(scores_a, scores_b, targets, mask, level, n_resamples)
-    labelled = np.flatnonzero(mask.any(axis=1))
+    labelled = np.flatnonzero(rows_with_label(mask))
     n_rows, n_seeds, unit = len(labelled), len(scores_a), unit_of(groups, times)
     sign = 1.0 if metric.direction == "max" else -1.0
     rng = numpy_generator(seed, "paired_bootstrap")

@@ -6,6 +6,7 @@ import numpy as np
 
 from cotrain.evaluation._resampling_units import resampling_units, unit_of
 from cotrain.tasks import Task
+from cotrain.tasks._entries import rows_with_label
 
 #: Units (rows, groups, blocks) below which a t interval from a bootstrap leans on nothing.
 LEAST_UNITS = 10
@@ -42,7 +43,7 @@ def too_few_to_tell(
         '3 positives in the test rows; 5 are needed'
     """
     unit = unit_of(groups, times)
-    labelled = np.flatnonzero(mask.any(axis=1))
+    labelled = np.flatnonzero(rows_with_label(mask))
     units = resampling_units(labelled, groups, times)
 
     def count(rows: np.ndarray) -> int:
@@ -63,7 +64,7 @@ def too_few_to_tell(
             of_most = f"most labels have too few positives or negatives, one of them {fewest} "
             said = f"{fewest}{among} " if len(least) == 1 else of_most
             return f"{said}{what} in the test rows; {LEAST_OF_A_CLASS} are needed"
-    if task.coding == "class":
+    if task.coding == "class" and task.reads == "vector":
         classes = targets[labelled].reshape(len(labelled), -1)[:, 0]
         values, counts = np.unique(classes, return_counts=True)
         outside = count(classes != values[counts.argmax()])

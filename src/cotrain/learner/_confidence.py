@@ -60,6 +60,8 @@ class CalibratedConfidence:
         calibration = calibration or Temperature()
         calibrators, near = {}, {}
         for task in tasks:
+            if task.reads == "map":
+                continue  # the probabilities of every pixel: nothing asks how sure they are yet
             prediction = prediction_of_output(task, outputs[task.name])
             targets, mask = held.targets[task.name], held.masks[task.name] > 0
             if prediction.probabilities is None:

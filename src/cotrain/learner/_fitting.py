@@ -146,7 +146,7 @@ class Fitting:
         self.numbered = numbered_names(data)
         self.preprocessor.labels = label_types(data, self.preprocessor.tasks, self.preprocessor.table)
         outputs = {
-            task.name: list(task.predict(self.preprocessor.constants[task.name][None]))
+            task.name: list(task.predict(task.constant_output(self.preprocessor.constants[task.name])))
             for task in self.preprocessor.tasks
         }
         require_unique_outputs(outputs)
@@ -240,6 +240,14 @@ class Fitting:
         )
 
 
+#: What a task's head reads -> axes and shape of its output for one row, and what the encoder must give.
+_EXPECTED = {
+    "vector": (2, "(1, {})", "[B, D], [B, S, D] or [B, D, H, W]"),
+    "positions": (3, "(1, positions, {})", "[B, S, D]"),
+    "map": (4, "(1, {}, height, width)", "a map [B, D, H, W], such as ConvNet"),
+}
+
+
 def _require_outputs(model: MultiTaskNetwork, tasks: Sequence[Task], rows: Examples) -> None:
     """Raise `InvalidArgumentError` if the network's outputs for a row are not what the tasks read."""
     try:
@@ -252,13 +260,11 @@ def _require_outputs(model: MultiTaskNetwork, tasks: Sequence[Task], rows: Examp
     for task in tasks:
         found = outputs[task.name]
         shape = (len(found), *found.values.shape) if isinstance(found, Ragged) else tuple(found.shape)
-        reads_vector = task.reads == "vector"
-        if len(shape) != (2 if reads_vector else 3) or shape[-1] != task.n_outputs:
-            expected = "(1, {})" if reads_vector else "(1, positions, {})"
+        axes, expected, takes = _EXPECTED[task.reads]
+        if len(shape) != axes or shape[1 if axes == 4 else -1] != task.n_outputs:
             raise InvalidArgumentError(
                 f"For one row the head of the task {task.name!r} gives {shape}, expected "
-                f"{expected.format(task.n_outputs)}: take an encoder that gives "
-                f"{'[B, D], [B, S, D] or [B, D, H, W]' if reads_vector else '[B, S, D]'}."
+                f"{expected.format(task.n_outputs)}: take an encoder that gives {takes}."
             )
 
 

@@ -175,7 +175,7 @@ def label_types(data: object, tasks: Sequence[Task], settle: Any) -> dict[str, L
     given = [(task, column) for task in tasks for column in task.columns if column in raw.columns]
     numbers = [c for task, c in given if task.coding == "number" and raw[c].dtype.is_float()]
     found = {c: LabelType.of_floats(raw[c], natives.get(c)) for c in numbers}
-    columns = [c for task, c in given if task.coding != "number" and _alone(task)]
+    columns = [c for task, c in given if task.coding != "number" and task.reads != "map" and _alone(task)]
     if columns:
         settled = settle(raw.select(columns)).frame
         for column in columns:

@@ -10,8 +10,9 @@ from cotrain.networks.encoders import MLP, ConvNet, TableEncoder, Transformer, W
 def default_encoder(spec: InputSpec) -> Encoder:
     """Return the encoder that suits inputs of these kinds, not yet built.
 
-    A table with a column of words is read by `WordEncoder`, another one by `TableEncoder`. Of a Dataset with
-    one input pictures [C, H, W] are read by `ConvNet`, codes in order by `Transformer`, other rows by `MLP`.
+    A table with a column of words is read by `WordEncoder`, one of pictures by `ConvNet`, another one by
+    `TableEncoder`. Of a Dataset with one input pictures [C, H, W] are read by `ConvNet`, codes in order by
+    `Transformer`, other rows by `MLP`.
 
     Raises:
         InvalidArgumentError: the inputs are several tensors, or of a kind for which there is none.
@@ -22,6 +23,9 @@ def default_encoder(spec: InputSpec) -> Encoder:
         >>> default_encoder(InputSpec(tensors={"image": (3, 32, 32)})).key
         'image'
     """
+    if spec.pictures and not spec.words:
+        # A fine map: a stride of four keeps what tasks of pixels and boxes need, and costs others little.
+        return ConvNet((24, 40, 64, 64), strides=(2, 2, 1, 1))
     if spec.words:
         return WordEncoder()
     if spec.n_numbers or spec.cardinalities or spec.bags or not (spec.tensors or spec.ragged):

@@ -13,7 +13,7 @@ from cotrain.networks._pooling import Pooling, make_pool
 from cotrain.networks.sharing._base import Sharing
 
 #: What a task's head reads of a row.
-Reads = Literal["vector", "positions", "levels"]
+Reads = Literal["vector", "positions", "map", "levels"]
 
 
 @final
@@ -27,8 +27,9 @@ class MultiTaskNetwork(nn.Module):
         sharing: a built architecture.
         heads: one module per task name, from what it reads to its output.
         output_space: how the tasks' outputs are made of the heads', such as `ESMM`; `None`: each of its own.
-        reads: task -> what its head reads: one pooled "vector", the "positions", or all "levels", a list of
-            what the stages give, the finest first; those that are absent read a vector.
+        reads: task -> what its head reads: one pooled "vector", the "positions" [B, S, D], the "map" of a
+            picture [B, D, H, W], or all "levels", what each stage gives, the finest first; absent ones read
+            a vector.
         columns: task -> the column of words whose positions it reads, where there are several.
         pooling: how positions become one vector, see `Learner`.
 

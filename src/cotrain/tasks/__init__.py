@@ -3,17 +3,20 @@
 from cotrain.tasks._base import Task
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
+from cotrain.tasks.dense import Detection, Segmentation
 from cotrain.tasks.sequence import Tagging
 from cotrain.tasks.table import Binary, Multiclass, Multilabel, Ordinal, Regression
 
 __all__ = [
     "Binary",
+    "Detection",
     "Diagnosis",
     "Metric",
     "Multiclass",
     "Multilabel",
     "Ordinal",
     "Regression",
+    "Segmentation",
     "Tagging",
     "Task",
 ]

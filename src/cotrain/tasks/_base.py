@@ -19,7 +19,7 @@ from cotrain._base import DataError, InvalidArgumentError, did_you_mean
 from cotrain._base._ragged import Leaf, Ragged
 from cotrain.tasks._condition import Condition
 from cotrain.tasks._diagnosis import Diagnosis, nothing_recorded, nothing_to_show
-from cotrain.tasks._entries import of_length
+from cotrain.tasks._entries import of_length, rows_with_label
 from cotrain.tasks._metric import Metric
 
 #: Most outputs that losses are taken of together where the rows are all those there are: 16 MB of float32.
@@ -57,8 +57,9 @@ class Task(ABC):
     #: What one target is: a number (float, standardised), a label (float, 0 or 1) or a class (int64). Whoever
     #: must treat these differently, such as trees or stratified splits, asks this and never the kind.
     coding: ClassVar[Literal["number", "label", "class"]]
-    #: What the task's head reads of a row: one vector [B, D], or a vector for every position [B, S, D].
-    reads: ClassVar[Literal["vector", "positions"]] = "vector"
+    #: What the task's head reads of a row: one vector [B, D], a vector for every position [B, S, D], or the
+    #: map of a picture [B, D, H, W].
+    reads: ClassVar[Literal["vector", "positions", "map"]] = "vector"
     #: Whether the classes are levels in order, so that a neighbour of the right one is nearly right.
     ordered: ClassVar[bool] = False
 
@@ -141,8 +142,8 @@ class Task(ABC):
         if isinstance(targets, Ragged):
             kept = mask.values & holds[mask.row_of_entry]
             return targets.map(lambda values: torch.where(kept, values, 0)), mask.map(lambda _: kept)
-        mask = mask & holds[:, None]
-        return torch.where(mask, targets, torch.zeros_like(targets)), mask
+        of_mask, of_targets = (holds.view(-1, *[1] * (part.dim() - 1)) for part in (mask, targets))
+        return torch.where(of_targets, targets, torch.zeros_like(targets)), mask & of_mask
 
     @abstractmethod
     def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
@@ -275,23 +276,34 @@ class Task(ABC):
         """Return the loss of the best constant prediction on these targets."""
         output = self.reference_output(targets, mask)
         target, mask = (leaf.values if isinstance(leaf, Ragged) else leaf for leaf in (targets, mask))
-        n_axes = 1 if self.reads == "vector" else target.dim()
-        size = max(1, LOSSES_AT_A_TIME // (len(output) * (target[:1].numel() or 1 if n_axes > 1 else 1)))
+        of_row = 1 if self.reads == "vector" else target[:1].numel() or 1
+        size = max(1, LOSSES_AT_A_TIME // (len(output) * of_row))
         if len(target) <= size:
-            return float(self.loss(output.expand(*target.shape[:n_axes], -1), target, mask))
+            return float(self.loss(self._everywhere(output, target), target, mask))
         sums = torch.zeros(2, dtype=torch.float64, device=target.device)
         for start in range(0, len(target), size):
             rows = target[start : start + size]
-            constant = output.expand(*rows.shape[:n_axes], -1)
+            constant = self._everywhere(output, rows)
             # Summed in place: small leftovers between large blocks would keep these from being used again.
             sums += torch.stack(self.loss_sum(constant, rows, mask[start : start + size]))
         return float(sums[0] / sums[1]) if sums[1] > 0 else 0.0
+
+    def _everywhere(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the same output [O] for all rows of a target, and all their positions."""
+        if self.reads == "positions":
+            return output.expand(*target.shape, -1)
+        of_one = self.constant_output(output)
+        return of_one.expand(len(target), *of_one.shape[1:])
 
     # -- use ----------------------------------------------------------------------------------------
 
     @abstractmethod
     def scores(self, output: Tensor) -> Tensor:
         """Return what the metrics look at: probabilities, or values in the unit of `original`."""
+
+    def constant_output(self, output: Tensor) -> Tensor:
+        """Return the output of one row that is the same constant [O] everywhere, [1, ...]; default [1, O]."""
+        return output[None]
 
     @final
     def constant_scores(self, output: Tensor, *shape: int) -> Tensor:
@@ -303,7 +315,7 @@ class Task(ABC):
             output: [O].
             shape: B, or B and S where the task reads positions.
         """
-        of_one = self.scores(output[None])[0]
+        of_one = self.scores(self.constant_output(output))[0]
         return of_one.expand(*shape, *of_one.shape)
 
     @abstractmethod
@@ -319,7 +331,7 @@ class Task(ABC):
             mask: bool [N, T].
         """
         own = self.reads == "vector" and self.parts == self.labels
-        return mask if own else np.logical_or.reduce(mask, axis=tuple(range(1, mask.ndim)))[:, None]
+        return mask if own else rows_with_label(mask)[:, None]
 
     @abstractmethod
     def predict(self, output: Any) -> dict[str, Any]:

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 from torch import Tensor
 from torch.nn import functional
+
+
+def rows_with_label(mask: np.ndarray) -> np.ndarray:
+    """Return which rows have a label, whatever axes come after them, bool [N].
+
+    Example:
+        >>> rows_with_label(np.array([[[False, True]], [[False, False]]])).tolist()
+        [True, False]
+    """
+    return np.logical_or.reduce(mask, axis=tuple(range(1, mask.ndim)))
 
 
 def of_length(entries: Tensor, output: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import InvalidArgumentError, PictureSpec
 from cotrain.networks import InputSpec, default_encoder
 
 
@@ -29,3 +29,10 @@ def test_what_has_no_default_is_one_sentence():
         default_encoder(InputSpec(tensors={"x": (3,), "y": (3,)}))
     with pytest.raises(InvalidArgumentError, match="different length such as 'frames'"):
         default_encoder(InputSpec(ragged={"frames": (40,)}))
+
+
+def test_pictures_have_a_fine_map_by_default():
+    picture = PictureSpec((3, 16, 16), (0.0,) * 3, (1.0,) * 3)
+    encoder = default_encoder(InputSpec(pictures={"picture:file": picture}))
+    built = encoder.build(InputSpec(pictures={"picture:file": picture}))
+    assert built({"picture:file": torch.zeros(2, 3, 16, 16, dtype=torch.uint8)}).shape == (2, 64, 4, 4)

@@ -42,6 +42,7 @@ class CentreTargets:
         size: [B, M, 2], logarithms of width and height in cells.
         offset: [B, M, 2] in [0, 1).
         real: bool [B, M], where there is a box.
+        classes: int64 [B, M] of the boxes, 0 where there is none.
     """
 
     heat: Tensor
@@ -49,6 +50,7 @@ class CentreTargets:
     size: Tensor
     offset: Tensor
     real: Tensor
+    classes: Tensor
 
 
 def draw_centres(boxes: Tensor, classes: Tensor, n_classes: int, shape: tuple[int, int]) -> CentreTargets:
@@ -85,22 +87,23 @@ def draw_centres(boxes: Tensor, classes: Tensor, n_classes: int, shape: tuple[in
     where = classes.clamp(min=0)[..., None, None].expand(-1, -1, height, width)
     heat = heat.scatter_reduce(1, where, around, "amax") if boxes.shape[1] else heat
     cell = torch.where(real, place[..., 1] * width + place[..., 0], 0)
-    return CentreTargets(heat, cell, side.clamp(min=1e-3).log(), (centre - place).clamp(0, 1), real)
+    return CentreTargets(
+        heat, cell, side.clamp(min=1e-3).log(), (centre - place).clamp(0, 1), real, classes.clamp(min=0)
+    )
 
 
-def centre_losses(output: Tensor, target: CentreTargets, annotated: Tensor) -> Tensor:
-    """Return the loss of every picture, [B].
+def centre_losses(output: Tensor, target: CentreTargets) -> Tensor:
+    """Return the loss of every picture and class, [B, C], whose mean over the classes is that of the picture.
 
         Σ over cells of  -(1 - p)² log p                   at a centre,
                          -(1 - heat)⁴ p² log(1 - p)        elsewhere,
-        + Σ over boxes of |offset - place| + SIZE_WEIGHT · |log size|,   all divided by the number of boxes
-        (≥ 1).
+        + Σ over its boxes of |offset - place| + SIZE_WEIGHT · |log size|,
+
+    all times C and divided by the picture's number of boxes (≥ 1).
 
     Args:
         output: [B, C + 4, H, W].
         target: see `draw_centres`.
-        annotated: bool [B, C]: the maps of other classes are not looked at; what is not known to be there
-            may be.
     """
     n_classes = target.heat.shape[1]
     logits = output[:, :n_classes]
@@ -109,12 +112,13 @@ def centre_losses(output: Tensor, target: CentreTargets, annotated: Tensor) -> T
     at_centre = (1 - p).square() * -log_p
     elsewhere = (1 - target.heat).pow(4) * p.square() * -log_q
     of_map = torch.where(target.heat >= 1, at_centre, elsewhere).sum(dim=(2, 3))
-    count = target.real.sum(dim=1).clamp(min=1)
     of_box = _at(output[:, n_classes:], target.cell)
     size = (of_box[..., :2] - target.size).abs().sum(dim=-1)
     place = (of_box[..., 2:] - target.offset).abs().sum(dim=-1)
-    of_boxes = torch.where(target.real, place + SIZE_WEIGHT * size, 0.0).sum(dim=1)
-    return (torch.where(annotated, of_map, 0.0).sum(dim=1) + of_boxes) / count
+    of_boxes = torch.where(target.real, place + SIZE_WEIGHT * size, 0.0)
+    by_class = of_map.scatter_add(1, target.classes, of_boxes)
+    count = target.real.sum(dim=1, keepdim=True).clamp(min=1)
+    return by_class * n_classes / count
 
 
 def decode_centres(output: Tensor, most: int, least: float = 0.0) -> Tensor:

@@ -1,0 +1,327 @@
+"""Boxes around things, each of a class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor, nn
+
+from cotrain._base import DataError, InvalidArgumentError, did_you_mean
+from cotrain._base._pictures import picture_size
+from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._metric import Metric
+from cotrain.tasks._target_values import check_range, one_column
+from cotrain.tasks.dense._centres import centre_losses, decode_centres, draw_centres
+from cotrain.tasks.dense._detection_metrics import detection_metrics
+
+#: Pixels that a cell of a heat map is wide, for the loss of the best constant: the default network's stride.
+_STRIDE = 4
+#: Share of the cells that are a centre, before anything is learned: e^-4, as in the source of the heat map.
+_RARE = -4.0
+#: Most boxes in one picture.
+MOST_BOXES = 2000
+
+
+@final
+class Detection(Task):
+    """Where things are in a picture, and of which class: a box and a score for each.
+
+    The head gives a heat map of centres for each class, sizes and places within a cell; a box is a local
+    maximum of its map, see Zhou, Wang and Krähenbühl, "Objects as Points", 2019,
+    https://arxiv.org/abs/1904.07850.
+
+    A label is a list of boxes, {"box": [x, y, width, height], "label": ...} in pixels of the picture from its
+    upper left corner, as COCO has them and `read_table` gives them of COCO's files. An empty list is a label
+    (nothing is there), a missing one is none. `crowd: true` marks a box around many things: it is not learned
+    from, and what is found in it is neither right nor wrong.
+
+    Args:
+        name: see `Task`.
+        columns: see `Task`; one column of lists of boxes.
+        classes: the classes in order; `None`: those that occur in training.
+        picture: the column of the picture, of which the size is looked up where the table has no columns
+            `width` and `height`; `None`: there are such columns.
+        annotated: a column of lists of those classes that were looked for in a picture; the others are
+            unknown there. `None`: all were.
+        most: boxes that are predicted in one picture, at most, ≥ 1; figures allow for no more.
+        least: lowest score of a predicted box, in [0, 1]; figures look at all.
+        weight: see `Task`.
+        preference: see `Task`.
+        when: see `Task`.
+        metrics: see `Task`.
+
+    Raises:
+        DataError: at `fit`, if there is no box, a box is of another form, or the sizes of pictures are not
+        known.
+
+    Example:
+        >>> boxes = [[{"box": [2, 1, 4, 4], "label": "cat"}], [], None]
+        >>> frame = pl.DataFrame({"boxes": boxes, "width": [8] * 3, "height": [8] * 3})
+        >>> task = Detection("boxes")
+        >>> task.fit(frame)
+        >>> targets, labelled = task.encode(frame)
+        >>> targets[0].tolist(), labelled.flatten().tolist()
+        ([[0.25, 0.125, 0.5, 0.5, 0.0, 0.0]], [True, True, False])
+    """
+
+    coding = "class"
+    reads = "map"
+
+    def __init__(
+        self,
+        name: str,
+        columns: str | Sequence[str] | None = None,
+        *,
+        classes: Sequence[str] | None = None,
+        picture: str | None = None,
+        annotated: str | None = None,
+        most: int = 100,
+        least: float = 0.3,
+        weight: float = 1.0,
+        preference: float = 1.0,
+        when: str | None = None,
+        metrics: Sequence[str] | None = None,
+    ) -> None:
+        self._names: list[str] = [] if classes is None else [str(one) for one in classes]
+        super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
+        one_column("Detection", name, self.columns)
+        check_range("Detection", name, most=(most, 1, MOST_BOXES))
+        check_range("Detection", name, least=(least, 0.0, 1.0))
+        if classes is not None and not 1 <= len(set(self._names)) == len(self._names):
+            raise InvalidArgumentError(f"Detection({name!r}, classes=...): expected different names.")
+        self.classes = None if classes is None else list(classes)
+        self.picture = picture
+        self.annotated = annotated
+        self.most = most
+        self.least = least
+        #: Height and width of a usual picture, and the mean logarithm of a box's sides in parts of it.
+        self._usual = [64, 64]
+        self._sides = [-1.0, -1.0]
+
+    # -- coding -------------------------------------------------------------------------------------
+
+    def fit_columns(self, frame: pl.DataFrame) -> None:
+        """Learn the classes, and how large pictures and boxes usually are."""
+        rows = [boxes for boxes in self._boxes(frame) if boxes is not None]
+        every = [box for boxes in rows for box in boxes]
+        if not every:
+            raise DataError(
+                f"Task {self.name!r}: {len(rows)} of {frame.height} rows have a list of boxes in "
+                f"{self.columns[0]!r}, and none has a box: label some, or leave the task out."
+            )
+        labels = sorted({box["label"] for box in every})
+        if self.classes is None:
+            self._names = labels
+        strange = [label for label in labels if label not in self._names]
+        if strange:
+            raise DataError(
+                f"Task {self.name!r}: boxes are labelled {', '.join(map(repr, strange[:8]))}, which classes= "
+                "does not list: add them, or take these boxes out."
+            )
+        sizes = self._sizes(frame)
+        self._usual = [max(1, int(side)) for side in np.median(np.array(sizes), axis=0)]
+        targets, _ = self.encode_columns(frame)
+        real = targets[targets[..., 4] >= 0]
+        self._sides = real[:, 2:4].clamp(min=1e-3).log().mean(dim=0).tolist()
+
+    def encode_columns(self, frame: pl.DataFrame) -> tuple[Any, Any]:
+        """Return boxes and which classes were looked for.
+
+        Returns:
+            targets float32 [B, M, 6]: x, y, width, height in parts of the picture, class, 1 for a crowd;
+                class −1: there is no box; C for a class that training did not have.
+            mask bool [B, C].
+        """
+        rows, sizes = self._boxes(frame), self._sizes(frame)
+        most = max((len(boxes) for boxes in rows if boxes), default=0)
+        targets = np.zeros((frame.height, max(1, most), 6), np.float32)
+        targets[..., 4] = -1
+        mask = np.zeros((frame.height, self.n_classes), bool)
+        looked = self._looked_for(frame)
+        numbers = {label: number for number, label in enumerate(self._names)}
+        for row, (boxes, (height, width)) in enumerate(zip(rows, sizes, strict=True)):
+            if boxes is None:
+                continue
+            mask[row] = looked[row]
+            for place, box in enumerate(boxes):
+                x, y, w, h = box["box"]
+                of_class = numbers.get(box["label"], self.n_classes)
+                scaled = [x / width, y / height, w / width, h / height]
+                targets[row, place] = [*scaled, of_class, float(box["crowd"])]
+        return torch.from_numpy(targets), torch.from_numpy(mask)
+
+    def _boxes(self, frame: pl.DataFrame) -> list[list[dict[str, Any]] | None]:
+        """Return the boxes of every row in one form; `None` where there is no label."""
+        column = frame[self.columns[0]]
+        if column.dtype == pl.String:
+            column = column.replace({"": None}).str.json_decode(pl.List(_AS_TEXT), infer_schema_length=None)
+        return [
+            None if cell is None else [self._box(box, row) for box in cell]
+            for row, cell in enumerate(column.to_list())
+        ]
+
+    def _box(self, box: Any, row: int) -> dict[str, Any]:
+        whole = isinstance(box, Mapping) and isinstance(box.get("box"), list) and len(box["box"]) == 4
+        sides = [float(v) for v in box["box"] if isinstance(v, int | float)] if whole else []
+        if len(sides) < 4 or not np.isfinite(sides).all() or min(sides[2:]) <= 0 or box.get("label") is None:
+            raise DataError(
+                f"Task {self.name!r}, row {row}: {str(box)[:80]} is no box, expected box: [x, y, width, "
+                "height] in pixels, with a width and height above 0, and label."
+            )
+        return {"box": sides, "label": str(box["label"]), "crowd": bool(box.get("crowd"))}
+
+    def _sizes(self, frame: pl.DataFrame) -> list[tuple[int, int]]:
+        """Return height and width of every row's picture."""
+        if self.picture is None and {"width", "height"} <= set(frame.columns):
+            known = frame.select(pl.col("height").fill_null(1), pl.col("width").fill_null(1))
+            return [(int(height), int(width)) for height, width in known.iter_rows()]
+        if self.picture is None or self.picture not in frame.columns:
+            name = self.picture or "picture"
+            raise DataError(
+                f"Task {self.name!r}: how large a picture is is not known: give columns width and height, or "
+                f"picture=, the column of the picture; {did_you_mean(name, frame.columns)}"
+            )
+        labelled = frame[self.columns[0]].is_not_null().to_list()
+        cells = frame[self.picture].to_list()
+        return [
+            picture_size(cell) if known and cell is not None else (1, 1)
+            for known, cell in zip(labelled, cells, strict=True)
+        ]
+
+    def _looked_for(self, frame: pl.DataFrame) -> np.ndarray:
+        """Return which classes were looked for, bool [B, C]."""
+        if self.annotated is None:
+            return np.ones((frame.height, self.n_classes), bool)
+        if self.annotated not in frame.columns:
+            raise DataError(
+                f"Task {self.name!r}: annotated={self.annotated!r} is no column; "
+                f"{did_you_mean(self.annotated, frame.columns)}"
+            )
+        lists = frame[self.annotated].to_list()
+        # Nobody said which: all.
+        return np.array([[one is None or name in one for name in self._names] for one in lists])
+
+    def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
+        """Count the boxes of classes that training did not have."""
+        counts: dict[str, int] = {}
+        for box in (box for boxes in self._boxes(frame) for box in boxes or []):
+            if box["label"] not in self._names:
+                key = f"{self.columns[0]}={box['label']}"
+                counts[key] = counts.get(key, 0) + 1
+        return counts
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the classes and usual sizes."""
+        return {"classes": list(self._names), "usual": list(self._usual), "sides": list(self._sides)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over the classes and usual sizes."""
+        self._names = [str(name) for name in state["classes"]]
+        self._usual = [int(side) for side in state["usual"]]
+        self._sides = [float(side) for side in state["sides"]]
+
+    # -- network ------------------------------------------------------------------------------------
+
+    @property
+    def n_classes(self) -> int:
+        """C."""
+        return len(self._names)
+
+    @property
+    def n_outputs(self) -> int:
+        """C + 4: a heat map a class, two sizes and two places."""
+        return self.n_classes + 4
+
+    @property
+    def labels(self) -> list[str]:
+        """The task's name."""
+        return [self.name]
+
+    @property
+    def parts(self) -> list[str]:
+        """The classes. Known after `fit`."""
+        return list(self._names)
+
+    def output_layer(self, width: int) -> nn.Module:
+        """Make a 3×3 and a 1×1 convolution."""
+        return nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1), nn.SiLU(), nn.Conv2d(width, self.n_outputs, 1)
+        )
+
+    def losses(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of every picture and class, [B, C]; their mean is that of the pictures."""
+        classes = target[..., 4].long()
+        learned = torch.where((classes < self.n_classes) & (target[..., 5] == 0), classes, -1)
+        drawn = draw_centres(target[..., :4], learned, self.n_classes, (output.shape[2], output.shape[3]))
+        return centre_losses(output, drawn)
+
+    def reference_output(self, targets: Any, mask: Any) -> Tensor:
+        """Return rare centres, the mean size of a box and the middle of a cell, [C + 4]."""
+        height, width = self._cells
+        # Sizes are logarithms in cells.
+        sides = [self._sides[0] + float(np.log(width)), self._sides[1] + float(np.log(height))]
+        return torch.tensor([_RARE] * self.n_classes + [*sides, 0.5, 0.5], device=targets.device)
+
+    @property
+    def _cells(self) -> tuple[int, int]:
+        """Height and width of a usual heat map."""
+        return max(1, self._usual[0] // _STRIDE), max(1, self._usual[1] // _STRIDE)
+
+    def constant_output(self, output: Tensor) -> Tensor:
+        """Return a usual heat map, [1, C + 4, h, w]."""
+        return output[None, :, None, None].expand(1, -1, *self._cells)
+
+    # -- use ----------------------------------------------------------------------------------------
+
+    def scores(self, output: Tensor) -> Tensor:
+        """Return the surest boxes, [B, D, 6]: x, y, width, height in parts of the picture, class, score."""
+        return decode_centres(full_precision(output), self.most)
+
+    def original(self, targets: Tensor) -> Tensor:
+        """Return the boxes as they are."""
+        return targets
+
+    def predict(self, output: Any) -> dict[str, Any]:
+        """Return `name` with a list of boxes for every row: box, label, score, the surest first.
+
+        A box is in parts of the picture: nothing is known here of its size in pixels.
+        """
+        rows = []
+        for found in self.scores(output).cpu().numpy():
+            kept = found[(found[:, 4] >= 0) & (found[:, 5] >= self.least)]
+            rows.append(
+                [
+                    {"box": box[:4].tolist(), "label": self._names[int(box[4])], "score": float(box[5])}
+                    for box in kept
+                ]
+            )
+        return {self.name: pl.Series(rows, dtype=pl.List(_SAID))}
+
+    def confidence(self, output: Any) -> Any:
+        """Return the score of the surest box of each class, [B, C]."""
+        found = self.scores(output)
+        of_class = found[..., 4, None] == torch.arange(self.n_classes, device=found.device)
+        return torch.where(of_class, found[..., 5, None], 0.0).amax(dim=1)
+
+    def pseudo_label(self, output: Any) -> Any:
+        """Return the boxes that are sure enough as labels, [B, D, 6]."""
+        found = self.scores(output)
+        kept = found[..., 5] >= self.least
+        classes = torch.where(kept, found[..., 4], -1.0)
+        return torch.cat([found[..., :4], classes[..., None], torch.zeros_like(classes)[..., None]], dim=-1)
+
+    def available_metrics(self) -> list[Metric]:
+        """Return mean average precision and recall as COCO has them."""
+        return detection_metrics(self.n_classes)
+
+    def default_metrics(self) -> list[str]:
+        """The mean average precision over all overlaps selects the best weights."""
+        return ["map", "map50", "ar"]
+
+
+_SAID = pl.Struct({"box": pl.List(pl.Float64), "label": pl.String, "score": pl.Float64})
+_AS_TEXT = pl.Struct({"box": pl.List(pl.Float64), "label": pl.String, "crowd": pl.Boolean})

@@ -1,0 +1,77 @@
+"""Masks of class numbers: from the cells of a table to arrays, and back."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from cotrain._base import DataError
+from cotrain._base._pictures import open_picture
+
+#: Kinds of picture whose values are numbers of classes: grey, black and white, indices, deep grey.
+_MODES = ("L", "P", "1", "I;16", "I;16B", "I;16L", "I")
+
+
+def read_mask(value: object) -> np.ndarray:
+    """Return the class numbers of a mask, int64 [H, W].
+
+    Args:
+        value: path, bytes or mapping of a picture whose values are class numbers (of a palette its
+            indices, not its colours), or an array [H, W] of whole numbers.
+
+    Raises:
+        DataError: it cannot be read, or holds colours.
+
+    Example:
+        >>> read_mask(np.array([[0, 3]], np.uint8)).tolist()
+        [[0, 3]]
+    """
+    if isinstance(value, list):
+        value = np.asarray(value)
+    if isinstance(value, np.ndarray):
+        if value.ndim != 2 or value.dtype.kind not in "iub" or 0 in value.shape:
+            raise DataError(
+                f"A mask as an array has the shape {value.shape} and type {value.dtype}, expected whole "
+                "numbers [height, width]."
+            )
+        return value.astype(np.int64)
+    if not isinstance(value, str | Path | bytes | Mapping):
+        raise DataError(f"A mask must be a path, bytes or an array, got {type(value).__name__}.")
+    with open_picture(value) as (name, image):
+        if image.mode not in _MODES:
+            raise DataError(
+                f"{name} holds colours ({image.mode}), expected class numbers: save the mask in grey, a "
+                "value a class, or with a palette."
+            )
+        return np.asarray(image).astype(np.int64)
+
+
+def resized_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return a mask of another size: each pixel takes the class of the nearest one.
+
+    Example:
+        >>> resized_mask(np.array([[1, 2]]), 2, 4).tolist()
+        [[1, 1, 2, 2], [1, 1, 2, 2]]
+    """
+    rows, columns = (
+        np.minimum(((np.arange(new) + 0.5) * old / new).astype(np.int64), old - 1)
+        for old, new in zip(mask.shape, (height, width), strict=True)
+    )
+    return mask[rows[:, None], columns]
+
+
+def mask_bytes(mask: np.ndarray) -> bytes:
+    """Return class numbers [H, W] below 256 as the bytes of a grey PNG.
+
+    Example:
+        >>> read_mask(mask_bytes(np.array([[0, 200]]))).tolist()
+        [[0, 200]]
+    """
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(mask.astype(np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,286 @@
+"""A class for every pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal, final
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cotrain._base import DataError, InvalidArgumentError
+from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._metric import Metric
+from cotrain.tasks._target_values import check_choice, one_column
+from cotrain.tasks.dense._masks import mask_bytes, read_mask, resized_mask
+from cotrain.tasks.dense._segmentation_metrics import segmentation_metrics
+
+#: Longest side of a mask where the user names none; as for pictures.
+LONGEST = 256
+#: Most classes: their numbers are bytes, of which the last one is left for what is unknown.
+MOST_CLASSES = 255
+
+
+@final
+class Segmentation(Task):
+    """Which of C classes each pixel is of ("semantic segmentation").
+
+        loss = -Σ over labelled pixels of w_y log softmax(z)_y / their number
+
+    with z the head's map, brought to the mask's size (bilinear). A label is a mask: a picture whose values
+    are class numbers, such as a PNG; `ignore` marks pixels that are not labelled, and a picture without a
+    mask is unlabelled, while a mask of nothing but background is a label.
+
+    Args:
+        name: see `Task`.
+        columns: see `Task`; one column of paths, bytes or arrays.
+        classes: names of the classes 0, 1, ...; `None`: those numbers that occur in training, up to the
+            largest.
+        ignore: number of the pixels that are not labelled.
+        size: height and width of the masks that are learned from and predicted, or one number for both;
+            `None`: the median of each side in training, and no side above 256. Figures are of masks of this
+            size.
+        class_weight: "balanced" lets all classes count alike however few pixels they have.
+        weight: see `Task`.
+        preference: see `Task`.
+        when: see `Task`.
+        metrics: see `Task`.
+
+    Raises:
+        DataError: at `fit`, if there is no mask, or one has numbers beyond the classes.
+
+    Source: Long, Shelhamer and Darrell, "Fully Convolutional Networks for Semantic Segmentation", 2015,
+    https://arxiv.org/abs/1411.4038.
+
+    Example:
+        >>> task = Segmentation("mask", classes=["ground", "tree"])
+        >>> frame = pl.DataFrame({"mask": pl.Series([np.eye(2, dtype=np.uint8), None], dtype=pl.Object)})
+        >>> task.fit(frame)
+        >>> targets, labelled = task.encode(frame)
+        >>> targets[0].tolist(), labelled.any(dim=(1, 2)).tolist()
+        ([[1, 0], [0, 1]], [True, False])
+    """
+
+    coding = "class"
+    reads = "map"
+
+    def __init__(
+        self,
+        name: str,
+        columns: str | Sequence[str] | None = None,
+        *,
+        classes: Sequence[str] | None = None,
+        ignore: int = 255,
+        size: int | Sequence[int] | None = None,
+        class_weight: Literal["balanced"] | None = None,
+        weight: float = 1.0,
+        preference: float = 1.0,
+        when: str | None = None,
+        metrics: Sequence[str] | None = None,
+    ) -> None:
+        self._names: list[str] = [] if classes is None else [str(one) for one in classes]
+        super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
+        one_column("Segmentation", name, self.columns)
+        check_choice("Segmentation", name, "class_weight", class_weight, (None, "balanced"))
+        if classes is not None and not 2 <= len(set(self._names)) == len(self._names) <= MOST_CLASSES:
+            raise InvalidArgumentError(
+                f"Segmentation({name!r}, classes=...): expected 2 to {MOST_CLASSES} different names, got "
+                f"{len(self._names)}."
+            )
+        sides = [size, size] if isinstance(size, int) else size
+        if sides is not None and (len(sides) != 2 or not all(isinstance(s, int) and s >= 1 for s in sides)):
+            raise InvalidArgumentError(
+                f"Segmentation({name!r}, size={size!r}): expected a whole number ≥ 1, or height and width."
+            )
+        self.classes = None if classes is None else list(classes)
+        self.ignore = ignore
+        self.size = size if isinstance(size, int) or size is None else list(size)
+        self.class_weight = class_weight
+        self._shape = (1, 1) if sides is None else (sides[0], sides[1])
+        self._weights: list[float] = []
+
+    # -- coding -------------------------------------------------------------------------------------
+
+    def fit_columns(self, frame: pl.DataFrame) -> None:
+        """Learn the classes, the size of the masks, and the classes' weights."""
+        masks = [mask for mask in self._masks(frame) if mask is not None]
+        if not masks:
+            raise DataError(
+                f"Task {self.name!r}: no row has a mask in the column {self.columns[0]!r}: label some, "
+                "or leave the task out."
+            )
+        counts = np.stack([self._counts(mask) for mask in masks]).sum(axis=0)
+        found = np.flatnonzero(counts)
+        if self.classes is None:
+            largest = int(found.max()) if len(found) else 0
+            self._names = [str(number) for number in range(max(2, largest + 1))]
+        self._require_known(found)
+        if self.size is None:
+            sides = np.median([mask.shape for mask in masks], axis=0)
+            sides = np.maximum(1, np.rint(sides * min(1.0, LONGEST / sides.max()))).astype(int)
+            self._shape = (int(sides[0]), int(sides[1]))
+        of_class = counts[: len(self._names)]
+        balanced = of_class.sum() / (len(self._names) * np.maximum(1, of_class))
+        self._weights = (balanced if self.class_weight == "balanced" else np.ones(len(of_class))).tolist()
+
+    def _counts(self, mask: np.ndarray) -> np.ndarray:
+        labelled = mask[mask != self.ignore]
+        if len(labelled) and (labelled.min() < 0 or labelled.max() >= MOST_CLASSES):
+            raise DataError(
+                f"Task {self.name!r}: a mask has the number {int(labelled.max())}, the most is "
+                f"{MOST_CLASSES - 1}; ignore={self.ignore} marks pixels that are not labelled."
+            )
+        return np.bincount(labelled, minlength=MOST_CLASSES)
+
+    def _require_known(self, found: np.ndarray) -> None:
+        strange = found[found >= len(self._names)].tolist()
+        if strange:
+            raise DataError(
+                f"Task {self.name!r}: masks have the numbers {', '.join(map(str, strange[:8]))}, but "
+                f"classes= names {len(self._names)} (0 to {len(self._names) - 1}): add names, or set ignore=."
+            )
+
+    def encode_columns(self, frame: pl.DataFrame) -> tuple[Any, Any]:
+        """Return class numbers uint8 [B, H, W], C for an unseen class, and bool [B, H, W]."""
+        height, width = self._shape
+        targets = np.zeros((frame.height, height, width), np.uint8)
+        labelled = np.zeros(targets.shape, bool)
+
+        def put(row: int, mask: np.ndarray) -> None:
+            resized = resized_mask(mask, height, width)
+            labelled[row] = resized != self.ignore
+            targets[row] = np.where(labelled[row], np.minimum(resized, self.n_outputs), 0)
+
+        self._each(frame, put)
+        return torch.from_numpy(targets), torch.from_numpy(labelled)
+
+    def _masks(self, frame: pl.DataFrame) -> list[np.ndarray | None]:
+        found: list[np.ndarray | None] = [None] * frame.height
+        self._each(frame, found.__setitem__)
+        return found
+
+    def _each(self, frame: pl.DataFrame, take: Callable[[int, np.ndarray], None]) -> None:
+        """Read every mask and hand it on with its row; files are read beside one another."""
+        cells = frame[self.columns[0]].to_list()
+
+        def read(row: int) -> None:
+            try:
+                take(row, read_mask(cells[row]))
+            except DataError as error:
+                raise DataError(f"Task {self.name!r}, row {row}: {error}") from error
+
+        known = [row for row, cell in enumerate(cells) if cell is not None and not _is_blank(cell)]
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(read, known))
+
+    def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
+        """Count the masks with a class that training did not have."""
+        counts: dict[str, int] = {}
+        for mask in self._masks(frame):
+            for number in [] if mask is None else np.unique(mask[mask != self.ignore]).tolist():
+                if number >= self.n_outputs:
+                    key = f"{self.columns[0]}={number}"
+                    counts[key] = counts.get(key, 0) + 1
+        return counts
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the classes, the size and the weights."""
+        return {"classes": list(self._names), "shape": list(self._shape), "weights": list(self._weights)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over the classes, the size and the weights."""
+        self._names = [str(name) for name in state["classes"]]
+        height, width = state["shape"]
+        self._shape = (int(height), int(width))
+        self._weights = [float(weight) for weight in state["weights"]]
+
+    # -- network ------------------------------------------------------------------------------------
+
+    @property
+    def n_outputs(self) -> int:
+        """C."""
+        return len(self._names)
+
+    @property
+    def labels(self) -> list[str]:
+        """The task's name."""
+        return [self.name]
+
+    @property
+    def parts(self) -> list[str]:
+        """The classes. Known after `fit`."""
+        return list(self._names)
+
+    def output_layer(self, width: int) -> nn.Module:
+        """Make a 1×1 convolution."""
+        return nn.Conv2d(width, self.n_outputs, 1)
+
+    def _sized(self, output: Tensor, shape: Sequence[int]) -> Tensor:
+        """Return a map [B, C, h, w] at another height and width."""
+        if output.shape[2:] == tuple(shape):
+            return output
+        return functional.interpolate(output, size=tuple(shape), mode="bilinear", align_corners=False)
+
+    def losses(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the weighted cross-entropy of every pixel, [B, H, W]."""
+        classes = target.long()
+        known = classes < self.n_outputs
+        log_p = functional.log_softmax(self._sized(output, target.shape[1:]), dim=1)
+        of_class = log_p.gather(1, classes.clamp(max=self.n_outputs - 1)[:, None])[:, 0]
+        if self.class_weight is not None:
+            weights = torch.tensor(self._weights, dtype=output.dtype).to(output.device, non_blocking=True)
+            of_class = of_class * weights[classes.clamp(max=self.n_outputs - 1)]
+        # A class that training never had costs as much as the least probable one and sends no gradient.
+        return -torch.where(known, of_class, log_p.detach().amin(dim=1))
+
+    def reference_output(self, targets: Any, mask: Any) -> Tensor:
+        """Return the logarithms of the (weighted) class shares of the labelled pixels, [C]."""
+        labelled = targets[mask > 0].long()
+        counts = torch.bincount(labelled[labelled < self.n_outputs], minlength=self.n_outputs).double()
+        if self.class_weight is not None:
+            counts = counts * torch.tensor(self._weights, dtype=counts.dtype, device=counts.device)
+        total = counts.sum()
+        logits = (counts / total.clamp(min=1e-300)).clamp(min=3e-7).log()
+        return torch.where(total > 0, logits, torch.zeros_like(logits)).float()
+
+    def constant_output(self, output: Tensor) -> Tensor:
+        """Return a map of one cell, [1, C, 1, 1]."""
+        return output[None, :, None, None]
+
+    # -- use ----------------------------------------------------------------------------------------
+
+    def scores(self, output: Tensor) -> Tensor:
+        """Return the most probable class of every pixel, uint8 [B, H, W]."""
+        return self._sized(full_precision(output), self._shape).argmax(dim=1).to(torch.uint8)
+
+    def original(self, targets: Tensor) -> Tensor:
+        """Return the class numbers as they are."""
+        return targets
+
+    def predict(self, output: Any) -> dict[str, Any]:
+        """Return `name` with a mask for every row: the bytes of a PNG whose values are class numbers."""
+        return {self.name: [mask_bytes(mask) for mask in self.scores(output).cpu().numpy()]}
+
+    def confidence(self, output: Any) -> Any:
+        """Return the probability of every pixel's most probable class, [B, H, W]."""
+        return self._sized(full_precision(output), self._shape).softmax(dim=1).amax(dim=1)
+
+    def pseudo_label(self, output: Any) -> Any:
+        """Return the most probable class of every pixel, uint8 [B, H, W]."""
+        return self.scores(output)
+
+    def available_metrics(self) -> list[Metric]:
+        """Return mean intersection over union, Dice and pixel accuracy."""
+        return segmentation_metrics(len(self._names))
+
+    def default_metrics(self) -> list[str]:
+        """The mean intersection over union selects the best weights."""
+        return ["miou", "dice", "pixel_accuracy"]
+
+
+def _is_blank(cell: object) -> bool:
+    return isinstance(cell, str) and not cell.strip()

@@ -1,0 +1,167 @@
+"""Classification, detection and segmentation at once, from files and labels that are disjoint."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import cotrain as ct
+from cotrain._base import CotrainError
+from cotrain.data import read_table
+from cotrain.tasks.dense._masks import read_mask
+
+image_module = pytest.importorskip("PIL.Image")
+
+SIDE, N_TRAIN, N_TEST = 24, 96, 32
+
+
+def write_picture(folder: Path, number: int) -> tuple[dict, np.ndarray, str]:
+    """A bright square or a bright cross on a dark, noisy ground; sometimes nothing at all."""
+    draw = np.random.default_rng(number)
+    picture = draw.integers(0, 60, (SIDE, SIDE, 3), dtype=np.uint8)
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    boxes = []
+    kind = "none"
+    if number % 8:
+        side = int(draw.integers(6, 11))
+        x, y = (int(draw.integers(0, SIDE - side)) for _ in range(2))
+        kind = "square" if number % 2 else "cross"
+        shape = np.ones((side, side), bool)
+        if kind == "cross":
+            shape[:] = False
+            shape[side // 2 - 1 : side // 2 + 1] = shape[:, side // 2 - 1 : side // 2 + 1] = True
+        picture[y : y + side, x : x + side][shape] = draw.integers(190, 256, 3)
+        mask[y : y + side, x : x + side][shape] = 1 if kind == "square" else 2
+        boxes = [{"box": [float(x), float(y), float(side), float(side)], "label": kind}]
+    image_module.fromarray(picture).save(folder / f"{number}.png")
+    return boxes, mask, kind
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of training pictures, each with one kind of label, and one of test pictures with all."""
+    where = tmp_path_factory.mktemp("vision")
+    (where / "images").mkdir()
+    (where / "masks").mkdir()
+    rows = []
+    for number in range(N_TRAIN + N_TEST):
+        boxes, mask, kind = write_picture(where / "images", number)
+        image_module.fromarray(mask).save(where / "masks" / f"{number}.png")
+        test = number >= N_TRAIN
+        rows.append(
+            {
+                "file": f"images/{number}.png",
+                "kind": kind if test or number % 3 == 0 else None,
+                "things": json.dumps(boxes) if test or number % 3 == 1 else None,
+                "mask": f"masks/{number}.png" if test or number % 3 == 2 else None,
+                "width": SIDE,
+                "height": SIDE,
+            }
+        )
+    pl.DataFrame(rows[:N_TRAIN]).write_csv(where / "train.csv")
+    pl.DataFrame(rows[N_TRAIN:]).write_csv(where / "test.csv")
+    return where
+
+
+def learner(epochs: int) -> ct.Learner:
+    return ct.Learner(
+        [
+            ct.tasks.Multiclass("kind"),
+            ct.tasks.Detection("things"),
+            ct.tasks.Segmentation("mask", classes=["ground", "square", "cross"]),
+        ],
+        encoder=ct.networks.ConvNet((12, 24, 24), strides=(2, 1, 1)),
+        columns={"width": "drop", "height": "drop"},
+        training=ct.Training(epochs=epochs, batch_size=8, learning_rate=5e-3, select="last"),
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(folder: Path) -> ct.Learner:
+    return learner(20).fit(folder / "train.csv", validation=None, progress=False)
+
+
+def figures(table: ct.evaluation.EvaluationTable) -> dict[tuple[str, str], tuple[float, float]]:
+    return {(r.task, r.metric): (r.value, r.references["constant"]) for r in table.rows if r.part is None}
+
+
+def test_all_three_are_learned_from_disjoint_labels(folder: Path, trained: ct.Learner):
+    found = figures(trained.evaluate(folder / "test.csv"))
+    assert found["kind", "accuracy"][0] > found["kind", "accuracy"][1] + 0.2
+    assert found["things", "map50"][0] > 0.5
+    assert found["mask", "miou"][0] > found["mask", "miou"][1] + 0.2
+
+
+def test_predictions_are_masks_boxes_and_classes_and_are_the_same_after_loading(
+    folder: Path, trained: ct.Learner, tmp_path: Path
+):
+    test = read_table(folder / "test.csv").drop("kind", "things", "mask")
+    said = trained.predict(test)
+    assert said.height == N_TEST
+    assert read_mask(said["mask"][0]).shape == (SIDE, SIDE)
+    assert set(said["things"].struct.fields if said["things"].dtype == pl.Struct else []) <= {"box"}
+    boxes = said["things"].to_list()
+    assert any(boxes)
+    assert {key for box in boxes for one in box for key in one} == {"box", "label", "score"}
+    trained.save(tmp_path / "run")
+    again = ct.Learner.load(tmp_path / "run")
+    assert again.predict(test).equals(said)
+    one = again.predict(test.row(0, named=True))
+    assert read_mask(one["mask"]).shape == (SIDE, SIDE)
+    assert one["kind"] == said["kind"][0]
+
+
+@pytest.mark.parametrize("sharing", ["MMoE", "CrossStitch", "MTAN", "Hierarchical", "NDDR"])
+def test_every_way_of_sharing_takes_maps(folder: Path, sharing: str):
+    mixed = learner(1)
+    mixed.sharing = getattr(ct.networks, sharing)()
+    mixed.fit(folder / "train.csv", validation=None, progress=False)
+    assert set(mixed.outputs(folder / "test.csv")) == {"kind", "things", "mask"}
+
+
+def test_a_picture_that_cannot_be_read_is_named(folder: Path, trained: ct.Learner, tmp_path: Path):
+    (tmp_path / "images").mkdir()
+    for number in range(3):
+        data = (folder / "images" / f"{number}.png").read_bytes()
+        (tmp_path / "images" / f"{number}.png").write_bytes(data if number != 1 else data[:60])
+    files = [f"images/{number}.png" for number in range(3)]
+    pl.DataFrame({"file": files}).write_csv(tmp_path / "t.csv")
+    with pytest.raises(CotrainError, match=r"Column 'file', row 1: The picture '.*1\.png' is damaged"):
+        trained.predict(tmp_path / "t.csv")
+
+
+def test_the_command_line_trains_evaluates_and_predicts(folder: Path, tmp_path: Path):
+    config = {
+        "data": str(folder / "train.csv"),
+        "columns": {"file": "picture", "width": "drop", "height": "drop"},
+        "tasks": [
+            {"kind": "Multiclass", "name": "kind"},
+            {"kind": "Detection", "name": "things"},
+            {"kind": "Segmentation", "name": "mask"},
+        ],
+        "encoder": {"kind": "ConvNet", "channels": [8, 8], "strides": [2, 1]},
+        "training": {"epochs": 1, "batch_size": 16},
+        "references": "constant",
+    }
+    (tmp_path / "job.yaml").write_text(json.dumps(config))
+    for arguments in (
+        ["train", "job.yaml", "--run", "run", "--quiet"],
+        ["evaluate", "run", str(folder / "test.csv"), "--json"],
+        ["predict", "run", str(folder / "test.csv"), "-o", "said.jsonl"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", "from cotrain.cli import main; main()", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+    said = read_table(tmp_path / "said.jsonl")
+    assert said.height == N_TEST
+    assert read_mask(said["mask"][0]).shape == (SIDE, SIDE)

@@ -1,0 +1,187 @@
+"""Boxes around things: coded, learned from, predicted."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import polars as pl
+import pytest
+import torch
+
+from cotrain._base import DataError, InvalidArgumentError
+from cotrain.tasks import Detection
+
+CAT = {"box": [2.0, 1.0, 4.0, 4.0], "label": "cat", "crowd": False}
+DOG = {"box": [8.0, 4.0, 6.0, 4.0], "label": "dog", "crowd": False}
+MANY = {"box": [0.0, 0.0, 16.0, 8.0], "label": "dog", "crowd": True}
+ROWS = [[CAT, DOG], [], None, [MANY, CAT]]
+
+
+def frame_of(rows: list[Any], **more: Any) -> pl.DataFrame:
+    sizes = {"width": [16] * len(rows), "height": [8] * len(rows)}
+    return pl.DataFrame({"boxes": rows, **sizes, **more}, strict=False)
+
+
+def fitted(rows: list[Any] | None = None, **options: Any) -> Detection:
+    task = Detection("boxes", **options)
+    task.fit(frame_of(ROWS if rows is None else rows))
+    return task
+
+
+def test_boxes_are_parts_of_the_picture_and_empty_is_a_label():
+    task = fitted()
+    targets, mask = task.encode(frame_of(ROWS))
+    assert task.parts == ["cat", "dog"]
+    assert targets.shape == (4, 2, 6)
+    assert targets[0].tolist() == [[0.125, 0.125, 0.25, 0.5, 0, 0], [0.5, 0.5, 0.375, 0.5, 1, 0]]
+    assert targets[1, :, 4].tolist() == [-1, -1]
+    assert targets[3, 0].tolist() == [0, 0, 1, 1, 1, 1]
+    assert mask.tolist() == [[True, True], [True, True], [False, False], [True, True]]
+
+
+def test_text_of_json_is_the_same_as_lists():
+    import json
+
+    text = [None if row is None else json.dumps(row) for row in ROWS]
+    for one, two in zip(fitted().encode(frame_of(text)), fitted().encode(frame_of(ROWS)), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_sizes_are_looked_up_in_the_pictures_where_the_table_does_not_say():
+    image_module = pytest.importorskip("PIL.Image")
+    buffer = io.BytesIO()
+    image_module.new("L", (16, 8)).save(buffer, "PNG")
+    frame = frame_of(ROWS, photo=[buffer.getvalue()] * 4).drop("width", "height")
+    task = Detection("boxes", picture="photo")
+    task.fit(frame)
+    assert torch.equal(task.encode(frame)[0], fitted().encode(frame_of(ROWS))[0])
+
+
+def test_only_classes_that_were_looked_for_are_labelled():
+    frame = frame_of(ROWS, looked=[["cat"], None, ["cat"], ["dog", "cat"]])
+    task = Detection("boxes", annotated="looked")
+    task.fit(frame)
+    assert task.encode(frame)[1].tolist() == [[True, False], [True, True], [False, False], [True, True]]
+
+
+def output_of(task: Detection, rows: list[Any], shape: tuple[int, int] = (8, 16)) -> torch.Tensor:
+    """An output that says the true boxes."""
+    targets, _ = task.encode(frame_of(rows))
+    output = torch.full((len(rows), task.n_outputs, *shape), -9.0)
+    for b, boxes in enumerate(targets.tolist()):
+        for x, y, w, h, c, crowd in boxes:
+            if c >= 0 and not crowd:
+                cx, cy = (x + w / 2) * shape[1], (y + h / 2) * shape[0]
+                output[b, int(c), int(cy), int(cx)] = 9.0
+                sides = torch.tensor([w * shape[1], h * shape[0]]).log()
+                output[b, task.n_classes :, int(cy), int(cx)] = torch.cat(
+                    [sides, torch.tensor([cx - int(cx), cy - int(cy)])]
+                )
+    return output
+
+
+def test_the_truth_has_perfect_figures_and_nearly_no_loss():
+    task = fitted()
+    rows = [[CAT, DOG], [], None]
+    output, (targets, mask) = output_of(task, rows), task.encode(frame_of(rows))
+    scores = task.scores(output).double().numpy()
+    for metric in task.chosen_metrics():
+        assert metric.compute(scores, task.original(targets).numpy(), mask.numpy()) == pytest.approx(1.0)
+    assert float(task.loss(output, targets, mask)) < 0.01
+    assert float(task.loss(-output, targets, mask)) > 10
+
+
+def test_predictions_are_lists_of_boxes_with_scores():
+    task = fitted()
+    found = task.predict(output_of(task, [[CAT], []]))["boxes"].to_list()
+    assert [len(boxes) for boxes in found] == [1, 0]
+    assert found[0][0]["label"] == "cat"
+    assert found[0][0]["box"] == pytest.approx([0.125, 0.125, 0.25, 0.5], abs=1e-5)
+    assert found[0][0]["score"] > 0.99
+    labels = task.pseudo_label(output_of(task, [[CAT], []]))
+    assert labels[0, 0].tolist() == pytest.approx([0.125, 0.125, 0.25, 0.5, 0, 0], abs=1e-5)
+    assert bool((labels[0, 1:, 4] == -1).all())
+    assert task.confidence(output_of(task, [[CAT]]))[0].tolist() == pytest.approx([1, 0], abs=1e-3)
+
+
+def test_a_crowd_is_not_learned_from():
+    task = fitted()
+    output = output_of(task, [[CAT]])
+    with_crowd, without = (task.encode(frame_of([row])) for row in ([CAT, MANY], [CAT]))
+    assert float(task.loss(output, *with_crowd)) == pytest.approx(float(task.loss(output, *without)))
+
+
+def test_what_was_not_looked_for_costs_nothing():
+    task = fitted()
+    targets, mask = task.encode(frame_of([[]]))
+    mask[:, 1] = False
+    output = torch.full((1, 6, 4, 8), -9.0)
+    quiet = float(task.loss(output, targets, mask))
+    output[:, 1] = 9.0
+    assert float(task.loss(output, targets, mask)) == quiet
+
+
+def test_the_loss_is_the_mean_over_pictures():
+    task = fitted()
+    output = torch.randn(3, 6, 4, 8, generator=torch.Generator().manual_seed(0))
+    rows = [[CAT, DOG], [DOG], [CAT]]
+    each = [float(task.loss(output[i : i + 1], *task.encode(frame_of([rows[i]])))) for i in range(3)]
+    assert float(task.loss(output, *task.encode(frame_of(rows)))) == pytest.approx(sum(each) / 3, rel=1e-5)
+
+
+def test_a_head_starts_with_rare_centres():
+    task = fitted()
+    targets, mask = task.encode(frame_of(ROWS))
+    head = task.head(4)
+    task.start_head(head, targets, mask)
+    said = head(torch.zeros(1, 4, 2, 4))
+    assert said.shape == (1, 6, 2, 4)
+    assert task.reference_output(targets, mask)[:2].tolist() == [-4.0, -4.0]
+    assert 0 < task.reference_loss(targets, mask) < float("inf")
+    assert task.reference_loss(targets, torch.zeros_like(mask)) == 0.0
+
+
+def test_the_coding_is_saved_and_taken_over():
+    task, again = fitted(), Detection("boxes")
+    again.load_state_dict(task.state_dict())
+    assert torch.equal(again.encode(frame_of(ROWS))[0], task.encode(frame_of(ROWS))[0])
+    assert again.state_dict() == task.state_dict()
+
+
+def test_boxes_of_unseen_classes_are_counted_and_count_for_no_class():
+    task = fitted([[CAT]])
+    frame = frame_of([[DOG, DOG], [CAT]])
+    assert task.unseen(frame) == {"boxes=dog": 2}
+    targets, mask = task.encode(frame)
+    assert targets[0, :, 4].tolist() == [1, 1]
+    assert bool(torch.isfinite(task.loss(torch.zeros(2, 5, 4, 8), targets, mask)))
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "sentence"),
+    [
+        ([[], None], {}, "1 of 2 rows have a list of boxes in 'boxes', and none has a box"),
+        ([[CAT, DOG]], {"classes": ["cat"]}, "boxes are labelled 'dog', which classes="),
+        ([[{**CAT, "box": [1.0, 2.0, 3.0]}]], {}, "row 0: .* is no box"),
+        ([[], [{**CAT, "box": [1.0, 2.0, 0.0, 4.0]}]], {}, "row 1: .* above 0"),
+        ([[{**CAT, "label": None}]], {}, "is no box"),
+    ],
+)
+def test_boxes_that_cannot_be_learned_from_are_refused(rows: Any, options: Any, sentence: str):
+    with pytest.raises(DataError, match=sentence) as caught:
+        fitted(rows, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_pictures_of_unknown_size_are_asked_about():
+    with pytest.raises(DataError, match="how large a picture is is not known"):
+        Detection("boxes").fit(frame_of(ROWS).drop("width"))
+    with pytest.raises(DataError, match="annotated='looked' is no column"):
+        Detection("boxes", annotated="looked").fit(frame_of(ROWS))
+
+
+@pytest.mark.parametrize("options", [{"most": 0}, {"least": 1.5}, {"classes": []}, {"classes": ["a", "a"]}])
+def test_options_out_of_range_are_refused(options: dict[str, Any]):
+    with pytest.raises(InvalidArgumentError):
+        Detection("boxes", **options)

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cotrain.tasks.dense._masks import mask_bytes, read_mask, resized_mask
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (64, 64)])
+def test_what_was_written_is_read_again(shape):
+    mask = np.random.default_rng(0).integers(0, 256, shape)
+    found = read_mask(mask_bytes(mask))
+    assert found.dtype == np.int64
+    assert np.array_equal(found, mask)
+
+
+@pytest.mark.parametrize(("height", "width"), [(2, 3), (5, 7), (11, 4), (1, 1)])
+def test_each_pixel_takes_the_class_of_the_nearest_one(height, width):
+    mask = np.random.default_rng(1).integers(0, 9, (5, 7))
+    found = resized_mask(mask, height, width)
+    for row in range(height):
+        for column in range(width):
+            y, x = (row + 0.5) * 5 / height - 0.5, (column + 0.5) * 7 / width - 0.5
+            away = np.abs(np.arange(5) - y)[:, None] + np.abs(np.arange(7) - x)[None]
+            assert found[row, column] in mask[np.isclose(away, away.min())]
+
+
+def test_lists_and_booleans_are_masks():
+    assert read_mask([[0, 1]]).tolist() == [[0, 1]]
+    assert read_mask(np.array([[True, False]])).tolist() == [[1, 0]]

@@ -1,0 +1,215 @@
+"""A class for every pixel: coded, learned from, predicted."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from cotrain._base import DataError, InvalidArgumentError
+from cotrain.tasks import Segmentation
+from cotrain.tasks.dense._masks import mask_bytes, read_mask, resized_mask
+
+DRAW = np.random.default_rng(0)
+MASKS = [DRAW.integers(0, 3, (6, 8)) for _ in range(4)]
+CLASSES = ["ground", "tree", "sky"]
+
+
+def frame_of(*masks: Any) -> pl.DataFrame:
+    return pl.DataFrame({"mask": [None if mask is None else mask_bytes(np.asarray(mask)) for mask in masks]})
+
+
+def fitted(*masks: Any, **options: Any) -> Segmentation:
+    task = Segmentation("mask", **options)
+    task.fit(frame_of(*(masks or MASKS)))
+    return task
+
+
+def test_masks_are_class_numbers_and_a_missing_mask_is_unlabelled():
+    task = fitted(classes=CLASSES)
+    targets, labelled = task.encode(frame_of(MASKS[0], None, np.zeros((6, 8))))
+    assert targets.dtype == torch.uint8
+    assert np.array_equal(targets[0].numpy(), MASKS[0])
+    assert labelled.any(dim=(1, 2)).tolist() == [True, False, True]
+    assert bool(labelled[2].all())
+    assert task.parts == CLASSES
+    assert task.n_outputs == 3
+
+
+def test_pixels_to_be_ignored_are_unlabelled():
+    mask = MASKS[0].copy()
+    mask[0] = 255
+    targets, labelled = fitted(classes=CLASSES).encode(frame_of(mask))
+    assert not bool(labelled[0, 0].any())
+    assert bool(labelled[0, 1:].all())
+    assert bool((targets[0, 0] == 0).all())
+
+
+def test_a_class_that_training_never_had_is_one_of_its_own():
+    task = fitted(*[np.minimum(mask, 1) for mask in MASKS])
+    frame = frame_of(np.full((6, 8), 2))
+    targets, labelled = task.encode(frame)
+    assert bool((targets == 2).all())
+    assert bool(labelled.all())
+    assert task.unseen(frame) == {"mask=2": 1}
+    output = torch.zeros(1, 2, 6, 8, requires_grad=True)
+    loss = task.loss(output, targets, labelled)
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(math.log(2))
+    assert output.grad is not None
+    assert float(output.grad.abs().sum()) == 0
+
+
+@pytest.mark.parametrize("balanced", [None, "balanced"])
+def test_the_loss_is_the_formula_pixel_by_pixel(balanced):
+    task = fitted(classes=CLASSES, class_weight=balanced)
+    targets, labelled = task.encode(frame_of(MASKS[1], MASKS[2]))
+    labelled = labelled & (torch.rand(labelled.shape, generator=torch.Generator().manual_seed(0)) < 0.7)
+    output = torch.randn(2, 3, 3, 4, generator=torch.Generator().manual_seed(1))
+    large = torch.nn.functional.interpolate(output, size=(6, 8), mode="bilinear")
+    counts = np.bincount(np.concatenate([mask.ravel() for mask in MASKS]), minlength=3)
+    weights = counts.sum() / (3 * counts) if balanced else np.ones(3)
+    total, n = 0.0, 0
+    for b in range(2):
+        for row in range(6):
+            for column in range(8):
+                if labelled[b, row, column]:
+                    z = large[b, :, row, column].double().numpy()
+                    y = int(targets[b, row, column])
+                    total += weights[y] * (np.log(np.exp(z).sum()) - z[y])
+                    n += 1
+    assert float(task.loss(output, targets, labelled)) == pytest.approx(total / n, rel=1e-5)
+
+
+def test_the_best_constant_has_the_shares_and_the_lowest_loss():
+    task = fitted(classes=CLASSES)
+    targets, labelled = task.encode(frame_of(*MASKS, None))
+    constant = task.reference_output(targets, labelled)
+    shares = np.bincount(np.concatenate([mask.ravel() for mask in MASKS]), minlength=3) / (4 * 48)
+    assert constant.softmax(0).tolist() == pytest.approx(shares.tolist(), rel=1e-4)
+    best = task.reference_loss(targets, labelled)
+    assert best == pytest.approx(float(-(shares * np.log(shares)).sum()), rel=1e-5)
+    assert task.reference_loss(targets, torch.zeros_like(labelled)) == 0.0
+    assert (
+        float(
+            task.loss(
+                task.constant_output(constant + torch.tensor([0.3, 0, 0])).expand(5, -1, 1, 1),
+                targets,
+                labelled,
+            )
+        )
+        > best
+    )
+
+
+def test_a_head_starts_at_the_best_constant_and_keeps_the_map():
+    task = fitted(classes=CLASSES)
+    head = task.head(5)
+    task.start_head(head, *task.encode(frame_of(*MASKS)))
+    assert head(torch.zeros(2, 5, 3, 4)).shape == (2, 3, 3, 4)
+    expected = task.reference_output(*task.encode(frame_of(*MASKS)))
+    torch.testing.assert_close(head(torch.zeros(1, 5, 1, 1)).flatten(), expected)
+
+
+def test_predictions_are_masks_that_can_be_read_again():
+    task = fitted(classes=CLASSES)
+    output = torch.nn.functional.one_hot(torch.from_numpy(np.stack(MASKS[:2])), 3).movedim(-1, 1) * 9.0
+    found = task.predict(output)
+    assert list(found) == task.output_columns == ["mask"]
+    assert [
+        np.array_equal(read_mask(one), mask) for one, mask in zip(found["mask"], MASKS, strict=False)
+    ] == [True] * 2
+    assert float(task.confidence(output).min()) > 0.99
+    assert torch.equal(task.pseudo_label(output), task.scores(output))
+
+
+def test_figures_are_perfect_for_the_truth():
+    task = fitted(classes=CLASSES)
+    targets, labelled = task.encode(frame_of(*MASKS))
+    for metric in task.chosen_metrics():
+        assert metric.compute(targets.numpy(), targets.numpy(), labelled.numpy()) == 1.0
+    assert [metric.name for metric in task.chosen_metrics()] == ["miou", "dice", "pixel_accuracy"]
+
+
+def test_masks_of_different_sizes_become_one_and_large_ones_smaller():
+    assert fitted(np.zeros((4, 4)), np.ones((4, 4)), np.zeros((600, 300)))._shape == (4, 4)
+    assert fitted(np.eye(512, 1024))._shape == (128, 256)
+    assert fitted(size=16)._shape == (16, 16)
+    targets, _ = fitted(classes=CLASSES, size=[12, 16]).encode(frame_of(MASKS[0]))
+    assert np.array_equal(targets[0, ::2, ::2].numpy(), MASKS[0])
+    assert resized_mask(MASKS[0], 6, 8) is not MASKS[0]
+
+
+def test_the_coding_is_saved_and_taken_over():
+    task = fitted(class_weight="balanced")
+    again = Segmentation("mask", class_weight="balanced")
+    again.load_state_dict(task.state_dict())
+    for one, two in zip(task.encode(frame_of(*MASKS)), again.encode(frame_of(*MASKS)), strict=True):
+        assert torch.equal(one, two)
+    assert again.state_dict() == task.state_dict()
+
+
+def test_a_condition_leaves_rows_out():
+    task = Segmentation("mask", when="keep == 1")
+    frame = frame_of(*MASKS[:2]).with_columns(keep=pl.Series([1, 0]))
+    task.fit(frame)
+    assert task.encode(frame)[1].any(dim=(1, 2)).tolist() == [True, False]
+
+
+def colour() -> bytes:
+    image_module = pytest.importorskip("PIL.Image")
+    import io
+
+    buffer = io.BytesIO()
+    image_module.new("RGB", (4, 4), "red").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_colours_are_refused_and_palettes_are_numbers():
+    image_module = pytest.importorskip("PIL.Image")
+    import io
+
+    with pytest.raises(
+        DataError, match=r"Task 'mask', row 0: .* holds colours \(RGB\), expected class numbers"
+    ):
+        Segmentation("mask").fit(pl.DataFrame({"mask": [colour()]}))
+    image = image_module.fromarray(MASKS[0].astype(np.uint8), mode=None).convert("P")
+    image.putpalette([7, 7, 7, 200, 0, 0, 0, 0, 90] + [0] * 759)
+    indexed = image_module.fromarray(MASKS[0].astype(np.uint8))
+    indexed = indexed.convert("L")
+    indexed.putpalette([7, 7, 7, 200, 0, 0, 0, 0, 90] + [0] * 759)
+    buffer = io.BytesIO()
+    indexed.save(buffer, "PNG")
+    assert np.array_equal(read_mask(buffer.getvalue()), MASKS[0])
+
+
+@pytest.mark.parametrize(
+    ("masks", "options", "sentence"),
+    [
+        ([None, None], {}, "no row has a mask"),
+        ([np.full((3, 3), 2)], {"classes": ["a", "b"]}, "masks have the numbers 2, but classes= names 2"),
+        ([np.full((3, 3), 255)], {"ignore": 0}, "has the number 255"),
+    ],
+)
+def test_masks_that_cannot_be_learned_from_are_refused(masks: Any, options: Any, sentence: str):
+    with pytest.raises(DataError, match=sentence):
+        fitted(*masks, **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"classes": ["a"]}, {"classes": ["a", "a"]}, {"size": 0}, {"size": [1]}, {"class_weight": "x"}],
+)
+def test_options_out_of_range_are_refused(options: dict[str, Any]):
+    with pytest.raises(InvalidArgumentError):
+        Segmentation("mask", **options)
+
+
+@pytest.mark.parametrize("value", [np.zeros((2, 2, 2)), np.zeros((2, 2)), np.zeros((0, 2), int), 7])
+def test_what_is_no_mask_is_refused(value: Any):
+    with pytest.raises(DataError, match="mask"):
+        read_mask(value)
