@@ -91,10 +91,12 @@ class Cell:
 def cells() -> Iterator[Cell]:
     for method in METHODS:
         for how in ("backward", "combine"):
-            # What `combine` returns is for an engine that averages.
-            for wrapper in WRAPPERS[how == "combine" :]:
+            # What `combine` returns is for an engine that averages, or for a loop that does so itself.
+            for wrapper in ("averaged by hand", *WRAPPERS[1:]) if how == "combine" else WRAPPERS:
                 for option in OPTIONS:
                     yield Cell(method, how, wrapper, option)
+                if method in ("UnitNorm", "UPGrad", "Every(UPGrad)"):
+                    yield Cell(method, how, wrapper, "groups")
     for how, wrapper in (("backward", "plain"), ("backward", "fsdp default"), ("combine", "ddp sync")):
         yield Cell("UPGrad", how, wrapper, dtype=torch.float32)
 
@@ -103,7 +105,7 @@ def chosen_by(part: str) -> list[Cell]:
     if part != "quick":
         return [cell for cell in cells() if part in cell.name]
     methods = ("Uncertainty", "UPGrad", "Every(UPGrad)", "GradDrop")
-    options = ("", "all of them", "nan")
+    options = ("", "all of them", "nan", "groups")
     return [cell for cell in cells() if cell.method in methods and cell.option in options]
 
 
@@ -147,7 +149,7 @@ def losses_of(
     losses = {}
     # A rank without a label leaves the task out, except where its engine wants all parameters at every step.
     unused_is_fine = "find_unused" in cell.wrapper or (cell.how == "backward" and "no_sync" in cell.wrapper)
-    everything = cell.wrapper != "plain" and not unused_is_fine
+    everything = cell.wrapper not in ("plain", "averaged by hand") and not unused_is_fine
     for k, task in enumerate(TASKS):
         loss = mean((outputs[k] - y[:, k]).square(), mask[:, k])
         if mask[:, k].any() or (everything and mean is global_mean):
@@ -192,8 +194,18 @@ def train(
             inside = unsynchronised if no_sync else contextlib.nullcontext
             losses, regulariser = given(2 * step, inside)
             balance.backward(*losses, regulariser=regulariser)
+        if cell.wrapper == "averaged by hand" and mean is global_mean:
+            average(net)
         optimizer.step()
     return torch.cat([full(parameter).detach().flatten() for parameter in net.parameters()])
+
+
+def average(net: nn.Module) -> None:
+    """Average the gradients over the ranks, as a loop does that has no engine for it."""
+    for parameter in net.parameters():
+        grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        dist.all_reduce(grad)
+        parameter.grad = grad / dist.get_world_size()
 
 
 def full(tensor: Tensor) -> Tensor:
@@ -225,6 +237,7 @@ def balance_of(net: Net, model: nn.Module | None, cell: Cell, **options: Any) ->
         model=model,
         every=2 if cell.has("every 2") else 1,
         monitor=Monitor(every=2) if cell.has("monitor") else None,
+        groups={"first": net.encoder[0]} if cell.option == "groups" else None,
         **options,
     )
 
