@@ -69,7 +69,7 @@ class Loop(nn.Module):
 
 def real(grad: Tensor | None, like: Tensor) -> Tensor:
     grad = torch.zeros_like(like) if grad is None else grad.to_dense()
-    return torch.view_as_real(grad.resolve_conj()) if grad.is_complex() else grad
+    return (torch.view_as_real(grad.resolve_conj()) if grad.is_complex() else grad).double()
 
 
 def literal(loop: Loop, looked_at: list[nn.Parameter]) -> dict[str, Tensor]:
