@@ -165,3 +165,26 @@ def test_the_command_line_trains_evaluates_and_predicts(folder: Path, tmp_path: 
     said = read_table(tmp_path / "said.jsonl")
     assert said.height == N_TEST
     assert read_mask(said["mask"][0]).shape == (SIDE, SIDE)
+
+
+@pytest.mark.slow
+def test_the_example_prepares_its_pictures_and_trains_on_them(tmp_path: Path):
+    example = Path(__file__).parents[2] / "examples" / "vision"
+    commands = [
+        [sys.executable, str(example / "prepare.py"), "scenes", "--small"],
+        [
+            *[
+                sys.executable,
+                "-c",
+                "from cotrain.cli import main; main()",
+                "train",
+                str(example / "vision.yaml"),
+            ],
+            *["--set", f"data={tmp_path / 'scenes' / 'scenes.csv'}", "--set", "training.epochs=1"],
+            *["--set", "references=constant", "--run", "run", "--quiet"],
+        ],
+    ]
+    for command in commands:
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "report.html").is_file()
