@@ -216,7 +216,7 @@ def _pandas_column(series: nw.Series) -> pl.Series:
         return pl.Series(series.name, np.ascontiguousarray(series.to_numpy()))
     if dtype.is_float():
         return pl.Series(series.name, series.to_numpy().astype(np.float64), nan_to_null=True)
-    values = series.to_list()
+    values = [_as_list(value) for value in series.to_list()]
     missing = series.is_null()  # of any kind: None, NaN, NaT, NA
     if missing.any():
         values = [None if gone else value for value, gone in zip(values, missing.to_list(), strict=True)]
@@ -232,6 +232,11 @@ def _pandas_column(series: nw.Series) -> pl.Series:
     except (TypeError, OverflowError, pl.exceptions.PolarsError):
         # An object column of mixed values has no type of its own; text is the one that holds them all.
         return column_of(series.name, values)
+
+
+def _as_list(value: object) -> object:
+    """Return an array in a cell, which is how a frame of Arrow's lists comes to pandas, as a list."""
+    return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def _pandas_filled(column: Any, places: np.ndarray, cells: list[Any]) -> Any:

@@ -55,7 +55,9 @@ def infer_list(lists: pl.Series) -> tuple[Column | None, str]:
     return Tags(name), f"{sort} of values, hardly any twice in one: {figures}; if in order, call them words"
 
 
-def annotation_columns(frame: pl.DataFrame, names: Sequence[str]) -> dict[str, str]:
+def annotation_columns(
+    frame: pl.DataFrame, names: Sequence[str], targets: Sequence[str] = ()
+) -> dict[str, str]:
     """Return the list columns that hold a value for each entry of another one: column -> that other one.
 
     Such a column (a part of speech, a lemma, the number of the head of every word) is made from the words by
@@ -66,6 +68,7 @@ def annotation_columns(frame: pl.DataFrame, names: Sequence[str]) -> dict[str, s
     Args:
         frame: the training rows.
         names: the columns to look at.
+        targets: columns that may hold such values, but are no words themselves.
 
     Example:
         >>> rows = [["a", "dog", "ran"], ["stop"], ["dogs", "ran"], ["who", "ran"], ["it", "is", "a", "dog"]]
@@ -73,15 +76,16 @@ def annotation_columns(frame: pl.DataFrame, names: Sequence[str]) -> dict[str, s
         >>> annotation_columns(frame, frame.columns)
         {'size': 'said'}
     """
-    lists = {name: found for name in names if (found := value_lists(frame[name])) is not None}
+    columns = [*names, *targets]
+    lists = {name: found for name in columns if (found := value_lists(frame[name])) is not None}
     if len(lists) < 2:
         return {}
     lengths = {name: column.list.len() for name, column in lists.items()}
     distinct = {name: column.explode().n_unique() for name, column in lists.items()}
-    order = sorted(lists, key=lambda name: (not _WORDS_NAME.search(name), -distinct[name]))
+    order = sorted(lists, key=lambda n: (n in targets, not _WORDS_NAME.search(n), -distinct[n]))
     found: dict[str, str] = {}
     for place, words in enumerate(order):
-        if words not in found and lists[words].dtype == pl.List(pl.String):
+        if words not in found and words not in targets and lists[words].dtype == pl.List(pl.String):
             rest = [name for name in order[place + 1 :] if name not in found]
             found |= {name: words for name in rest if _go_together(lengths[words], lengths[name])}
     return found

@@ -100,7 +100,9 @@ class Schema:
             InvalidArgumentError: an override names no kind, or an option that the kind does not have.
         """
         made, left_out = _made(overrides or {}, frame.columns, bins), set(exclude)
-        noted = annotation_columns(frame, [n for n in frame.columns if n not in left_out])
+        free = [name for name in frame.columns if name not in left_out]
+        noted = annotation_columns(frame, free, [name for name in frame.columns if name in left_out])
+        of_words = {words: noted_column for noted_column, words in noted.items()}
         columns, notes, doubts = [], [], []
         for series in frame.iter_columns():
             if series.name in left_out:
@@ -108,6 +110,9 @@ class Schema:
             guess = infer_kind(series, bins=bins, typed=(types or {}).get(series.name, "empty") != "empty")
             if series.name in noted:
                 guess = Guess(None, f"a value for each word of {noted[series.name]!r}, so a label of it")
+            elif series.name in of_words and not isinstance(guess.column, kinds.Words):
+                why = f"lists of words in order: {of_words[series.name]!r} has a value for each of them"
+                guess = Guess(kinds.Words(series.name), why)
             column, why = guess.column, guess.doubt or guess.why
             kind = DROP if column is None else type(column).__name__.lower()
             if series.name in made:

@@ -65,6 +65,8 @@ class TaskRecords:
         self._diagnosis: Diagnosis | None = task.diagnosis() if diagnosis else None
         # Metrics that share a record function share its records.
         functions: dict[Record, str] = {metric.record: metric.name for metric in self.metrics}
+        # By name: a task that knows its tags makes its metrics anew whenever they are asked for.
+        self._functions = {metric.name: metric.record for metric in self.metrics}
         if self._diagnosis is not None:
             functions.setdefault(self._diagnosis.record, "diagnosis")
         self._names = functions
@@ -131,7 +133,7 @@ class TaskRecords:
 
     def of(self, metric: Metric) -> np.ndarray:
         """Return the records of a metric, [N, R]."""
-        return self._records[metric.record].array
+        return self._records[self._functions[metric.name]].array
 
     def value(self, metric: Metric) -> float:
         """Return the value of a metric on all rows; NaN where none is labelled."""

@@ -60,8 +60,9 @@ class CalibratedConfidence:
         calibration = calibration or Temperature()
         calibrators, near = {}, {}
         for task in tasks:
-            if task.reads == "map":
-                continue  # the probabilities of every pixel: nothing asks how sure they are yet
+            if task.reads != "vector":
+                # A row's labels are not one by one right or wrong there: its confidence stays the network's.
+                continue
             prediction = prediction_of_output(task, outputs[task.name])
             targets, mask = held.targets[task.name], held.masks[task.name] > 0
             if prediction.probabilities is None:

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast, final
 
+from torch import Tensor
+
 from cotrain._base import DataError, InvalidArgumentError
-from cotrain._base._ragged import Ragged
+from cotrain._base._ragged import Leaf, Ragged
 from cotrain.balancing import Balancer
 from cotrain.cotraining import CoTraining
 from cotrain.data import ColumnChoice, MissingWords
@@ -146,7 +148,7 @@ class Fitting:
         self.numbered = numbered_names(data)
         self.preprocessor.labels = label_types(data, self.preprocessor.tasks, self.preprocessor.table)
         outputs = {
-            task.name: list(task.predict(task.constant_output(self.preprocessor.constants[task.name])))
+            task.name: list(task.predict(_of_one_row(task, self.preprocessor.constants[task.name])))
             for task in self.preprocessor.tasks
         }
         require_unique_outputs(outputs)
@@ -238,6 +240,13 @@ class Fitting:
             folder=self.folder,
             loggers=self.loggers,
         )
+
+
+def _of_one_row(task: Task, constant: Tensor) -> Leaf:
+    """Return a constant [O] as the output of one row, of one position where the task reads those."""
+    if task.reads == "positions":
+        return Ragged.from_rows([constant[None]])
+    return task.constant_output(constant)
 
 
 #: What a task's head reads -> axes and shape of its output for one row, and what the encoder must give.

@@ -172,10 +172,12 @@ def label_types(data: object, tasks: Sequence[Task], settle: Any) -> dict[str, L
     if isinstance(data, TypedTable) or not isinstance(wrapped, nw.DataFrame | nw.LazyFrame):
         return {}
     raw, natives = to_polars(data), native_columns(data)
-    given = [(task, column) for task in tasks for column in task.columns if column in raw.columns]
+    # A list for each row has no class of its own to spell: it comes back as a list.
+    single = [task for task in tasks if task.reads == "vector"]
+    given = [(task, column) for task in single for column in task.columns if column in raw.columns]
     numbers = [c for task, c in given if task.coding == "number" and raw[c].dtype.is_float()]
     found = {c: LabelType.of_floats(raw[c], natives.get(c)) for c in numbers}
-    columns = [c for task, c in given if task.coding != "number" and task.reads != "map" and _alone(task)]
+    columns = [c for task, c in given if task.coding != "number" and _alone(task)]
     if columns:
         settled = settle(raw.select(columns)).frame
         for column in columns:

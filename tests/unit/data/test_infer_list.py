@@ -90,3 +90,15 @@ def test_lists_of_equal_lengths_by_chance_stay_inputs() -> None:
     other = TREE.with_columns(pl.Series("pos", [["X"], ["X"], None, ["X", "Y"], [], [], []]))
     assert "pos" not in annotation_columns(other, other.columns)
     assert annotation_columns(pl.DataFrame({"a": ["[x]"], "b": [1]}), ["a", "b"]) == {}
+
+
+def test_lists_with_a_target_for_each_entry_are_words() -> None:
+    said = [["see", "it"], ["go"], ["stay", "at", "home"], ["run"], ["eat", "well"]]
+    frame = pl.DataFrame({"said": said, "pos": [["X"] * len(row) for row in said]})
+    assert type(infer_kind(frame["said"]).column).__name__ == "Tags"
+    schema = Schema.infer(frame, ["pos"])
+    (note,) = schema.describe()
+    assert (note.kind, note.why) == ("words", "lists of words in order: 'pos' has a value for each of them")
+    # A target is never taken for the words, however many different values it has.
+    assert annotation_columns(frame, ["pos"], ["said"]) == {"said": "pos"}
+    assert annotation_columns(frame, [], ["said", "pos"]) == {}

@@ -34,6 +34,7 @@ def sources(folder: Path) -> dict[str, object]:
     return {
         "polars": FRAME,
         "pandas": pd.DataFrame({"tokens": ROWS, "age": AGES}),
+        "pandas of arrays": FRAME.to_pandas(),
         "pyarrow": pa.table({"tokens": pa.array(ROWS, pa.list_(pa.string())), "age": AGES}),
         "parquet": folder / "t.parquet",
         "jsonl": folder / "t.jsonl",

@@ -13,7 +13,7 @@ from cotrain._base import InvalidArgumentError
 from cotrain._base._ragged import Ragged
 from cotrain.evaluation import Evaluation, TaskRecords, evaluate
 from cotrain.evaluation import _records as module
-from cotrain.tasks import Multiclass
+from cotrain.tasks import Multiclass, Tagging
 
 from .pixels import Pixels
 from .test_evaluate import MASKS, TARGETS, TASKS, random_outputs
@@ -107,3 +107,14 @@ def test_without_any_row_there_is_no_figure() -> None:
     assert np.isnan(records.rows()[0].value)
     assert records.diagnosis() == {}
     assert not len(records.labelled)
+
+
+def test_metrics_that_a_task_makes_anew_find_their_records():
+
+    task = Tagging("pos")
+    task.fit(pl.DataFrame({"pos": [["A", "B"], ["B"], ["A"]] * 3}))
+    records = TaskRecords(task)
+    targets = torch.tensor([[0, 1], [1, 0]])
+    records.add(10 * torch.nn.functional.one_hot(targets, 2).float(), targets, torch.ones(2, 2) > 0)
+    # Each call gives methods of another object.
+    assert [records.value(metric) for metric in task.chosen_metrics()][:1] == [1.0]

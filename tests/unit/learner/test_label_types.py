@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 import cotrain as ct
-from cotrain.learner._label_types import LabelType
+from cotrain.data import TypedTable
+from cotrain.learner._label_types import LabelType, label_types
 
 N = 160
 X = np.random.default_rng(0).normal(size=N)
@@ -173,3 +174,11 @@ def test_columns_and_missing_words_may_be_numbered_too():
     learner = ct.Learner([ct.tasks.Binary("y")], columns={0: "drop"}, missing={0: ["x"], "*": ["y"]})
     assert learner.columns == {"0": "drop"}
     assert learner.missing == {"0": ["x"], "*": ["y"]}
+
+
+def test_lists_of_tags_come_back_as_lists():
+
+    frame = pl.DataFrame({"pos": [["A", "B"], ["B"], ["A"]] * 3})
+    task = ct.tasks.Tagging("pos")
+    task.fit(frame)
+    assert label_types(frame, [task], TypedTable.read) == {}
