@@ -89,6 +89,12 @@ def print_results(results: dict[str, Any]) -> None:
     console().print(f"Best on the validation rows: {chosen}.", markup=False, highlight=False)
     for verdict in results["verdicts"].get(chosen, []):
         console().print(f"• {verdict['sentence']}", markup=False, highlight=False)
+    over_all = results["verdicts_over_all"].get(chosen)
+    if over_all:
+        console().print(f"• {over_all['sentence']}", markup=False, highlight=False)
+    for verdict in results["verdicts_on_trees"]:
+        if verdict["word"] in ("better", "worse"):
+            console().print(f"• Against boosted trees: {verdict['sentence']}", markup=False, highlight=False)
 
     def share(value: float | None) -> str:
         return "–" if value is None else f"{value:+.2%}"

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cotrain._base import RunError, versions, write_text_atomically
+from cotrain.comparison._difference_jobs import compare_scores
+from cotrain.comparison._entry import Entry, winner_of
 from cotrain.comparison._grid import Grid, Progress, Running
 from cotrain.comparison._methods import (
     SINGLE_TASK,
@@ -20,8 +22,8 @@ from cotrain.comparison._methods import (
     methods_of,
     tree_learning_rates,
 )
-from cotrain.comparison._network_jobs import compare_scores, score_networks
-from cotrain.comparison._results import Entry, results_of
+from cotrain.comparison._network_jobs import score_networks
+from cotrain.comparison._results import results_of
 from cotrain.comparison._settings import ComparisonSettings
 from cotrain.comparison._tree_jobs import score_trees
 from cotrain.configuration import construct_class, describe, foreign_kinds
@@ -30,7 +32,7 @@ from cotrain.learner import Configuration
 
 RESULTS = "results.json"
 #: Counts the ways in which kept differences were ever computed, so that none of another way is taken.
-STATISTIC = 2
+STATISTIC = 3
 #: Contender -> number of the seed -> the cells that tried each learning rate.
 Swept = dict[Method, list[list[Trial]]]
 
@@ -78,7 +80,14 @@ def compare(
         _score(grid, entries, [task.name for task in configuration.learner.tasks])
     finally:
         grid.leases.close()
-    results = results_of(configuration, entries, grid.data, seeds=seeds, rates=rates)
+    results = results_of(
+        configuration,
+        entries,
+        grid.data,
+        seeds=seeds,
+        rates=rates,
+        smallest_effect=settings.smallest_effect,
+    )
     results |= {
         "sweep": settings.sweep,
         "notes": notes,
@@ -158,6 +167,9 @@ def _entries(grid: Grid, swept: Swept) -> list[Entry]:
             record = grid.record(best)
             entry.seconds += record["seconds"]
             entry.scores.setdefault(number, []).append(record["score"])
+            for task in entrant.tasks:
+                share = record.get("unfinished", {}).get(task, 0.0)
+                entry.unfinished.setdefault(task, []).append(share)
             entry.learning_rates.setdefault(of, []).append(best.learning_rate)
             model = str(grid.place(best) / "model")
             entry.models.setdefault(number, {}).update(dict.fromkeys(entrant.tasks, model))
@@ -190,15 +202,19 @@ def _score(grid: Grid, entries: list[Entry], names: list[str]) -> None:
     single = next(entry for entry in entries if entry.method == SINGLE_TASK)
     if single.failed is not None or single.arrays is None:
         return
-    jobs, split = [], describe(grid.configuration.split)
+    jobs, split, winner = [], describe(grid.configuration.split), winner_of(entries)
+    boosted = next((entry for entry in finished if entry.method == TREES and entry.failed is None), None)
     for entry in finished:
         if entry.method in (SINGLE_TASK, TREES) or entry.failed is not None or entry.arrays is None:
             continue
-        name = f"{_key([entry.arrays.name, single.arrays.name, split, STATISTIC])}.json"
+        trees = boosted.arrays if entry is winner and boosted is not None else None
+        files = [path and path.name for path in (entry.arrays, single.arrays, trees)]
+        name = f"{_key([files, split, STATISTIC])}.json"
         entry.differences = entry.arrays.with_name(name)
         arguments = {
             **common, "output": str(entry.differences), "scores": str(entry.arrays),
             "single": str(single.arrays), "n_seeds": len(entry.models), "split": split,
+            "trees": None if trees is None else str(trees),
         }  # fmt: skip
         jobs.append(PoolJob(f"verdict on {entry.method}", compare_scores, entry.differences, arguments))
     _note_failures(grid.run(jobs), entries)

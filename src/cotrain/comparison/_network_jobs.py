@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,22 +11,19 @@ import numpy as np
 import polars as pl
 import torch
 
-from cotrain._base import remove_leftovers, write_text_atomically
+from cotrain._base import remove_leftovers
 from cotrain.comparison._checked_files import write_arrays, write_record
 from cotrain.comparison._pooled import PooledNetwork
 from cotrain.comparison._status_file import StatusLogger
+from cotrain.comparison._unfinished import unfinished_tasks
 from cotrain.configuration import construct_class, foreign_kinds
-from cotrain.data import Split, TypedTable
-from cotrain.evaluation import paired_bootstrap, too_few_to_tell
-from cotrain.learner import Learner, Preprocessor
+from cotrain.data import TypedTable
+from cotrain.learner import Learner
 from cotrain.learner._fitting import FitOptions
 from cotrain.learner._learner import fit_learner
 from cotrain.learner._run_folder import read_config
 from cotrain.learner._validation_gains import validation_score
 from cotrain.tasks import Task
-
-#: Half the width of an interval from so many resamples is within 5 % of that from infinitely many.
-RESAMPLES = 200
 
 
 def train_cell(
@@ -66,10 +62,19 @@ def train_cell(
         outputs = learner.outputs(validation)
         scores = {task.name: scores_of(task, outputs[task.name]) for task in preprocessor.tasks}
         score = validation_score(preprocessor, preprocessor.examples(validation), scores)
+    # Rounds of co-training have an end of their own.
+    unfinished = (
+        {}
+        if learner.cotraining is not None
+        else unfinished_tasks(
+            preprocessor.tasks, result, learner.training.epochs, learner.training.select, by=0.0
+        )
+    )
     record = {
         "score": score,
         "epochs": len(result.history),
         "best_epoch": {name: epoch + 1 for name, epoch in result.best_epoch.items()},
+        "unfinished": unfinished,
         "skipped": result.skipped,
         "seconds": round(time.monotonic() - started, 3),
         "cpu_seconds": round(time.process_time() - cpu, 3),
@@ -117,64 +122,3 @@ def _scores_of_model(folder: Path, test: pl.DataFrame, trusted: set[str]) -> dic
     learner = Learner.load(folder, trust=bool(named) and named <= trusted)
     outputs = learner.outputs(test)
     return {task.name: scores_of(task, outputs[task.name]) for task in learner.preprocessor.tasks}
-
-
-def compare_scores(
-    parts: str,
-    output: str,
-    config: Mapping[str, Any],
-    left_out: Sequence[str],
-    scores: str,
-    single: str,
-    n_seeds: int,
-    split: Mapping[str, Any] | None = None,
-) -> None:
-    """Keep the difference of each task to its single-task network, over seeds and test rows.
-
-    Args:
-        parts: folder with train.parquet and test.parquet.
-        output: file to write: task -> difference, and why nothing can be said of it.
-        config: of the learner.
-        left_out: columns that are neither inputs nor targets.
-        scores: file with the contender's scores.
-        single: file with those of the single-task networks.
-        n_seeds: seeds of both.
-        split: arguments of the `Split`, which says whether rows belong together.
-    """
-    learner = construct_class(Learner, config, "")
-    preprocessor, _ = Preprocessor.fit(
-        TypedTable.read(Path(parts) / "train.parquet"), learner.tasks, learner.columns, left_out
-    )
-    truths = read_truths(preprocessor, Path(parts))
-    dependence = Split(**(split or {})).dependence(pl.read_parquet(Path(parts) / "test.parquet"))
-    groups, times = dependence.get("groups"), dependence.get("times")
-    found = {}
-    with np.load(scores) as a, np.load(single) as b:
-        for number, task in enumerate(preprocessor.tasks):
-            ours, theirs = ([side[f"{seed}/{number}"] for seed in range(n_seeds)] for side in (a, b))
-            metric = task.chosen_metrics()[0]
-            truth = truths[task.name]
-            difference = paired_bootstrap(
-                metric,
-                ours,
-                theirs,
-                *truth,
-                groups=groups,
-                times=times,
-                paired_seeds=False,
-                n_resamples=RESAMPLES,
-            )
-            reason = too_few_to_tell(task, *truth, groups=groups, times=times)
-            found[task.name] = {"difference": difference.to_json(), "too_few": reason}
-    write_text_atomically(Path(output), json.dumps(found, ensure_ascii=False) + "\n")
-
-
-def read_truths(preprocessor: Preprocessor, parts: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return task -> targets and mask of the test rows, in the unit of the metrics."""
-    test = pl.read_parquet(parts / "test.parquet")
-    return {task.name: _truth(task, test) for task in preprocessor.tasks}
-
-
-def _truth(task: Task, test: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    targets, mask = task.encode(test)
-    return task.original(targets).double().numpy(), (mask > 0).numpy()

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, final
+from typing import Any
 
 import numpy as np
 
 from cotrain.comparison._checked_files import read_arrays
+from cotrain.comparison._claims import judge_all
+from cotrain.comparison._difference_jobs import read_truths
+from cotrain.comparison._entry import Entry, winner_of
 from cotrain.comparison._grid import GridData
-from cotrain.comparison._network_jobs import read_truths
 from cotrain.data import TypedTable
-from cotrain.evaluation import DeltaM, Difference, Judgement, delta_m, judge, mean_ranks
+from cotrain.evaluation import DeltaM, delta_m, mean_ranks
 from cotrain.learner import Configuration, Preprocessor
 from cotrain.tasks import Task
 from cotrain.tasks._entries import rows_with_label
@@ -26,36 +25,6 @@ PER_METRIC = (
 )
 
 
-@final
-@dataclass
-class Entry:
-    """What is known of a method while its cells come in.
-
-    Args:
-        method: its name.
-        is_reference: whether it stands beside the others only.
-        learning_rates: task (or "" for all together) -> the chosen one at each seed.
-        sweeps: the same -> learning rate -> score on the validation rows at each seed that tried it.
-        models: number of the seed -> task -> folder of its model.
-        scores: number of the seed -> scores on the validation rows.
-        seconds: of all its fits at the chosen learning rate.
-        failed: why it has no figures.
-        arrays: file with its scores on the test rows.
-        differences: file with the differences to the single-task networks.
-    """
-
-    method: str
-    is_reference: bool
-    learning_rates: dict[str, list[float]] = field(default_factory=dict)
-    sweeps: dict[str, dict[str, list[float | None]]] = field(default_factory=dict)
-    models: dict[int, dict[str, str]] = field(default_factory=dict)
-    scores: dict[int, list[float]] = field(default_factory=dict)
-    seconds: float = 0.0
-    failed: str | None = None
-    arrays: Path | None = None
-    differences: Path | None = None
-
-
 def results_of(
     configuration: Configuration,
     entries: Sequence[Entry],
@@ -63,6 +32,7 @@ def results_of(
     *,
     seeds: Sequence[int],
     rates: Sequence[float],
+    smallest_effect: float,
 ) -> dict[str, Any]:
     """Return figures, verdicts and the winner, as plain JSON values.
 
@@ -87,8 +57,7 @@ def results_of(
         for method, by_task in figures.items()
     }
     ranks = mean_ranks({method: of for method, of in means.items() if of}, directions)
-    joint = [entry for entry in entries if not entry.is_reference and entry.failed is None]
-    winner = max(joint, key=_validation, default=None)
+    winner = winner_of(entries)
     judged = [entry for entry in entries if entry.differences is not None and entry.failed is None]
     gains = {entry.method: _gain(entry.method, means, directions) for entry in judged}
     all_metrics = {
@@ -97,14 +66,18 @@ def results_of(
     methods = [
         _method(entry, gains.get(entry.method), all_metrics.get(entry.method), ranks) for entry in entries
     ]
+    with_alone = [entry for entry in entries if entry in judged or entry.method == "single_task"]
+    chosen = None if winner is None else winner.method
+    words = judge_all(with_alone, chosen, preprocessor.tasks, means, smallest_effect)
     return {
         "kind": "comparison",
         "seeds": list(seeds),
         "learning_rates": list(rates),
-        "chosen": None if winner is None else winner.method,
+        "chosen": chosen,
         "methods": [*methods, _method(Entry("constant", True), None, None, ranks)],
         "tasks": [_task(task, figures, truths) for task in preprocessor.tasks],
-        "verdicts": {entry.method: _verdicts(entry, preprocessor.tasks, means) for entry in judged},
+        "smallest_effect": smallest_effect,
+        **words,
         "definition": "" if not gains else next(iter(gains.values())).definition,
         "definition_per_metric": PER_METRIC,
     }
@@ -134,10 +107,6 @@ def _metrics(task: Task, scores: Sequence[np.ndarray], truths: Mapping[str, Any]
 def _constant(preprocessor: Preprocessor, task: Task, truths: Mapping[str, Any]) -> np.ndarray:
     n_rows = len(truths[task.name][0])
     return task.constant_scores(preprocessor.constants[task.name], n_rows).double().numpy()
-
-
-def _validation(entry: Entry) -> float:
-    return float(np.mean([score for of in entry.scores.values() for score in of]))
 
 
 def _gain(method: str, means: Mapping[str, Mapping[str, float]], directions: Mapping[str, Any]) -> DeltaM:
@@ -202,7 +171,7 @@ def _method(
         "failed": entry.failed,
         "learning_rates": _learning_rates(entry),
         "sweeps": _sweeps(entry),
-        "validation": _plain(_validation(entry)) if entry.scores and entry.failed is None else None,
+        "validation": _plain(entry.validation) if entry.scores and entry.failed is None else None,
         "delta_m": None if gain is None else _plain(gain.value),
         "delta_m_per_metric": None if all_metrics is None else _plain(all_metrics.per_metric),
         "gain_per_task": {} if gain is None else {task: _plain(of) for task, of in gain.per_task.items()},
@@ -232,31 +201,6 @@ def _task(
         "direction": metric.direction,
         "n_labelled": n_labelled,
         "figures": found,
-    }
-
-
-def _verdicts(
-    entry: Entry, tasks: Sequence[Task], means: Mapping[str, Mapping[str, float]]
-) -> list[dict[str, Any]]:
-    if entry.differences is None or not entry.differences.exists():
-        return []
-    found = json.loads(entry.differences.read_text(encoding="utf-8"))
-    differences = {task: Difference.from_json(values["difference"]) for task, values in found.items()}
-    too_few = {task: values["too_few"] for task, values in found.items()}
-    single = means.get("single_task", {})
-    metrics = {task.name: task.chosen_metrics()[0].name for task in tasks}
-    pairs = {task: (means[entry.method][task], single.get(task, math.nan)) for task in differences}
-    return [_verdict(one) for one in judge(differences, metrics, pairs, too_few=too_few)]
-
-
-def _verdict(one: Judgement) -> dict[str, Any]:
-    return {
-        "task": one.task,
-        "word": one.word,
-        "sentence": one.sentence,
-        "difference": _plain(one.difference.value),
-        "interval": None if math.isnan(one.difference.low) else [one.difference.low, one.difference.high],
-        "p_value": _plain(one.p_value),
     }
 
 

@@ -36,6 +36,9 @@ class ComparisonSettings:
         sweep: "every_seed": all of them at every seed, where the one that is best on the validation rows is
             kept, so that the luck of the choice is part of the spread over seeds; "first_seed": the choice
             of the first seed holds for all, at a fraction of the cost.
+        smallest_effect: a share of the reference's value, in [0, 1), below which no difference matters to
+            you: 0.01 is 1 %. Where the whole interval is within it the word is "no difference that matters";
+            a comparison that could not have seen so much says how many seeds would.
 
     Raises:
         InvalidArgumentError: a value is out of its range.
@@ -56,10 +59,15 @@ class ComparisonSettings:
         seeds: int = 5,
         learning_rates: Sequence[float] | None = None,
         sweep: Sweep = "every_seed",
+        smallest_effect: float = 0.01,
     ) -> None:
         if seeds < 3:
             raise InvalidArgumentError(
                 f"compare.seeds is {seeds!r}: expected at least 3, since one lucky seed proves nothing."
+            )
+        if not 0 <= smallest_effect < 1:
+            raise InvalidArgumentError(
+                f"compare.smallest_effect is {smallest_effect!r}: expected a share in [0, 1), such as 0.01."
             )
         if learning_rates is not None and not (learning_rates and all(rate > 0 for rate in learning_rates)):
             raise InvalidArgumentError(
@@ -77,3 +85,4 @@ class ComparisonSettings:
         self.seeds = seeds
         self.learning_rates = None if learning_rates is None else list(learning_rates)
         self.sweep: Sweep = sweep
+        self.smallest_effect = smallest_effect

@@ -2,21 +2,24 @@
 
 from cotrain.evaluation._chance import Chance
 from cotrain.evaluation._delta_m import DeltaM, delta_m, delta_m_of
+from cotrain.evaluation._delta_m_difference import TaskScores, delta_m_difference
 from cotrain.evaluation._diagnostics import calibration_error, diagnostics
 from cotrain.evaluation._diagnostics_by_group import errors_by_group
 from cotrain.evaluation._evaluate import Evaluation, evaluate, evaluate_scores, evaluate_task
 from cotrain.evaluation._holm import holm
 from cotrain.evaluation._paired_bootstrap import Difference, paired_bootstrap
+from cotrain.evaluation._power import smallest_seen, what_it_would_take
 from cotrain.evaluation._records import TaskRecords
 from cotrain.evaluation._relative_gain import relative_gain
 from cotrain.evaluation._resampling_units import resampling_units
-from cotrain.evaluation._significance import Judgement, judge, mean_ranks
+from cotrain.evaluation._significance import Claim, Judgement, judge, mean_ranks
 from cotrain.evaluation._table import EvaluationRow, EvaluationTable, figure, joined_tables
 from cotrain.evaluation._too_few import too_few_to_tell
 from cotrain.evaluation._trees import boosted_trees
 
 __all__ = [
     "Chance",
+    "Claim",
     "DeltaM",
     "Difference",
     "Evaluation",
@@ -24,9 +27,11 @@ __all__ = [
     "EvaluationTable",
     "Judgement",
     "TaskRecords",
+    "TaskScores",
     "boosted_trees",
     "calibration_error",
     "delta_m",
+    "delta_m_difference",
     "delta_m_of",
     "diagnostics",
     "errors_by_group",
@@ -41,5 +46,7 @@ __all__ = [
     "paired_bootstrap",
     "relative_gain",
     "resampling_units",
+    "smallest_seen",
     "too_few_to_tell",
+    "what_it_would_take",
 ]

@@ -72,18 +72,15 @@ def comparison_report(name: str, results: Results, config_text: str) -> str:
 
 def _notes(results: Results, chosen: str | None) -> list[str]:
     notes = [f"The verdict is on {chosen}, which is the best on the validation rows."] if chosen else []
-    for method in results["methods"]:
-        if method["name"] == chosen and method["delta_m"] is not None:
-            worst = method["worst_task"]
-            gain = method["gain_per_task"].get(worst)
-            notes.append(
-                f"delta_m = {method['delta_m']:+.2%} by the selecting metric of each task; worst task: "
-                f"{short(worst)} ({shown_share(gain)}). {results['definition']}"
-            )
+    over_all = results["verdicts_over_all"].get(chosen)
+    if over_all:
+        notes.append(over_all["sentence"])
+    behind = [one["task"] for one in results["verdicts_on_trees"] if one["word"] == "worse"]
+    if behind:
+        notes.append(f"Boosted trees are better on {listed(behind)}.")
     notes.append(
-        "Helped and hurt hold after Holm's correction over the tasks: without any true difference, one or "
-        "more such words would appear in at most 5 % of comparisons. Intervals are those of each task by "
-        "itself."
+        "All words on this page are judged together (Holm): without any true difference, one or more would "
+        "appear in at most 5 % of comparisons. Intervals are those of each task by itself."
     )
     notes += [results[key] for key in ("definition_per_metric",) if results.get(key)]
     notes += results.get("notes", [])

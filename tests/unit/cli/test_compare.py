@@ -7,6 +7,9 @@ RESULTS = {
         {"name": "big", "metric": "auroc", "figures": {"HardSharing": {"mean": 0.8125}, "constant": {}}},
     ],
     "verdicts": {"HardSharing": [{"sentence": "big: helped."}]},
+    "verdicts_over_all": {"HardSharing": {"sentence": "all tasks: helped."}},
+    "verdicts_on_trees": [{"word": "worse", "sentence": "big: worse."},
+                          {"word": "no clear difference", "sentence": "small: no clear difference."}],
     "methods": [
         {"name": "HardSharing", "delta_m": 0.0123, "delta_m_per_metric": None, "worst_task": "big",
          "mean_rank": 1.0, "failed": None},
@@ -21,7 +24,12 @@ def test_the_verdict_of_the_chosen_method_comes_first(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     print_results(RESULTS)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:2] == ["Best on the validation rows: HardSharing.", "• big: helped."]
+    assert lines[:4] == [
+        "Best on the validation rows: HardSharing.",
+        "• big: helped.",
+        "• all tasks: helped.",
+        "• Against boosted trees: big: worse.",
+    ]
     text = "\n".join(lines)
     for shown in ("mean of 3 seeds", "0.812", "+1.23%", "delta_m is a mean.", "One note."):
         assert shown in text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import numpy as np
@@ -12,9 +11,8 @@ import pytest
 import cotrain as ct
 from cotrain._base import ConfigError
 from cotrain.comparison._checked_files import read_arrays
-from cotrain.comparison._network_jobs import compare_scores, read_truths, score_networks
+from cotrain.comparison._network_jobs import score_networks
 from cotrain.comparison._pooled import PooledNetwork
-from cotrain.evaluation import Difference
 
 OWN = """
 from torch import nn
@@ -88,40 +86,3 @@ def test_the_same_holds_for_a_pooled_network(tmp_path, own_class):
         scored(tmp_path)
     assert "own_towers" not in sys.modules
     assert sorted(scored(tmp_path, trusted=["own_towers:Tower"])) == ["0/0", "0/1"]
-
-
-def test_truths_are_in_the_unit_of_the_metrics_and_know_what_is_missing(tmp_path):
-    table().with_columns(pl.when(pl.col("x") > 0).then(pl.col("a")).alias("a")).write_parquet(
-        tmp_path / "test.parquet"
-    )
-    preprocessor = learner().fit(table(), None, progress=False).preprocessor
-    targets, mask = read_truths(preprocessor, tmp_path)["a"]
-    assert mask[:, 0].tolist() == (table()["x"] > 0).to_list()
-    np.testing.assert_allclose(targets[mask], table()["a"].to_numpy()[mask[:, 0]], rtol=1e-5)
-
-
-def test_a_difference_is_over_the_groups_or_times_that_the_split_names(tmp_path):
-    rng = np.random.default_rng(0)
-    who, x = np.repeat(np.arange(20), 15), rng.normal(size=300)
-    frame = pl.DataFrame({"x": x, "a": x, "b": x, "who": [f"p{i}" for i in who], "day": np.arange(300)})
-    for part in ("train", "test"):
-        frame.write_parquet(tmp_path / f"{part}.parquet")
-    off = (rng.normal(size=20)[who] + 0.1 * rng.normal(size=300))[:, None]
-    for name, factor in (("joint", 0.5), ("alone", 1.0)):
-        of_seed = {f"{seed}/{k}": x[:, None] + factor * off for seed in range(3) for k in range(2)}
-        np.savez(tmp_path / f"{name}.npz", **of_seed)
-    paths = {name: str(tmp_path / f"{name}.npz") for name in ("joint", "alone")}
-
-    def difference(**split):
-        compare_scores(
-            str(tmp_path), str(tmp_path / "found.json"), learner().config(), ["who", "day"],
-            scores=paths["joint"], single=paths["alone"], n_seeds=3, split=split,
-        )  # fmt: skip
-        found = json.loads((tmp_path / "found.json").read_text())["a"]
-        return Difference.from_json(found["difference"])
-
-    of_rows, of_groups, of_times = difference(), difference(group="who"), difference(time="day")
-    assert [one.unit for one in (of_rows, of_groups, of_times)] == ["rows", "groups", "blocks of time"]
-    assert [one.chance.n_units for one in (of_rows, of_groups, of_times)] == [300, 20, 17]
-    assert of_groups.high - of_groups.low > 2 * (of_rows.high - of_rows.low)
-    assert of_times.high - of_times.low > 2 * (of_rows.high - of_rows.low)

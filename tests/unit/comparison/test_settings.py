@@ -19,6 +19,8 @@ from cotrain.tasks import Binary, Regression
         ({"seeds": 2}, "compare.seeds is 2"),
         ({"learning_rates": []}, "compare.learning_rates"),
         ({"learning_rates": [0.1, -1.0]}, "compare.learning_rates"),
+        ({"smallest_effect": 1.0}, "compare.smallest_effect is 1.0"),
+        ({"smallest_effect": -0.1}, "expected a share in"),
         ({"references": ["trees"]}, "expected single_task among them"),
     ],
 )

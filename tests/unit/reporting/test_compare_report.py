@@ -42,6 +42,8 @@ def results() -> dict[str, Any]:
         "tasks": [{"name": NAME, "metric": "auroc", "direction": "max", "n_labelled": 9,
                    "figures": {"S + B": figures(0.9), "single_task": figures(0.8)}}],
         "verdicts": {"S + B": [verdict]},
+        "verdicts_over_all": {"S + B": verdict | {"sentence": "all tasks: helped (dm)."}},
+        "verdicts_on_trees": [verdict | {"word": "worse"}],
         "definition": "delta_m: a mean.",
         "coverage": {NAME: {"train": 10, "validation": 2, "test": 3}},
         "n_rows": {"train": 10, "validation": 2, "test": 3},
@@ -55,6 +57,8 @@ def test_the_verdict_on_the_chosen_method_comes_first() -> None:
     assert markup.index("▲ helped") < markup.index("<table")
     assert "<b>票房" not in markup
     assert "+0.100 [+0.050,\u00a0+0.150]" in markup
+    assert "all tasks: helped (dm)." in markup
+    assert "Boosted trees are better on &lt;b&gt;票房&lt;/b&gt;." in markup
     assert markup.count('role="img"') == 1
 
 
@@ -64,7 +68,7 @@ def test_what_failed_says_why_as_text() -> None:
 
 
 def test_a_comparison_without_verdicts_still_has_a_report(tmp_path: Path) -> None:
-    bare = results() | {"chosen": None, "verdicts": {}}
+    bare = results() | {"chosen": None, "verdicts": {}, "verdicts_over_all": {}, "verdicts_on_trees": []}
     (tmp_path / "results.json").write_text(json.dumps(bare))
     (tmp_path / "config.yaml").write_text("seed: 0\n")
     assert "There is nothing to compare with" in report_of_folder(tmp_path)

@@ -1,0 +1,140 @@
+"""How far a way of training is from the references on the test rows, in processes of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import polars as pl
+
+from cotrain.comparison._checked_files import read_arrays, write_record
+from cotrain.configuration import construct_class
+from cotrain.data import Split, TypedTable
+from cotrain.evaluation import (
+    Difference,
+    TaskScores,
+    delta_m_difference,
+    paired_bootstrap,
+    too_few_to_tell,
+)
+from cotrain.learner import Learner, Preprocessor
+from cotrain.tasks import Task
+
+#: Half the width of an interval from so many resamples is within 5 % of that from infinitely many.
+RESAMPLES = 200
+#: Whether something is learned at all is asked more coarsely.
+COARSE = 80
+
+
+@final
+@dataclass(frozen=True)
+class _Sides:
+    """The scores of one task, a contender's and the references', with what ties the test rows."""
+
+    task: Task
+    joint: Sequence[np.ndarray]
+    alone: Sequence[np.ndarray]
+    truth: tuple[np.ndarray, np.ndarray]
+    tied: Mapping[str, np.ndarray]
+
+    def difference(
+        self, a: Sequence[np.ndarray], b: Sequence[np.ndarray], n_resamples: int = RESAMPLES
+    ) -> Difference:
+        return paired_bootstrap(
+            self.task.chosen_metrics()[0],
+            a,
+            b,
+            *self.truth,
+            groups=self.tied.get("groups"),
+            times=self.tied.get("times"),
+            paired_seeds=False,
+            n_resamples=n_resamples,
+        )
+
+    def too_few(self) -> str:
+        groups, times = self.tied.get("groups"), self.tied.get("times")
+        return too_few_to_tell(self.task, *self.truth, groups=groups, times=times)
+
+    def is_learned(self, constant: np.ndarray) -> bool:
+        """Whether either side is better than a constant beyond chance."""
+        sides, constants = (self.joint, self.alone), [constant] * len(self.joint)
+        return any(self.difference(side, constants, COARSE).low > 0 for side in sides)
+
+    def scores(self) -> TaskScores:
+        return TaskScores(self.task.chosen_metrics()[0], self.joint, self.alone, *self.truth)
+
+
+def compare_scores(
+    parts: str,
+    output: str,
+    config: Mapping[str, Any],
+    left_out: Sequence[str],
+    *,
+    scores: str,
+    single: str,
+    n_seeds: int,
+    trees: str | None = None,
+    split: Mapping[str, Any] | None = None,
+) -> None:
+    """Keep how far a contender is from the single-task networks, over seeds and test rows.
+
+    The file gets "tasks": task -> "difference", "too_few" (why nothing can be said), "learned" (whether
+    either side is better than a constant) and "trees" (the difference to boosted trees); and "delta_m".
+
+    Args:
+        parts: folder with train.parquet and test.parquet.
+        output: file to write.
+        config: of the learner.
+        left_out: columns that are neither inputs nor targets.
+        scores: file with the contender's scores.
+        single: file with those of the single-task networks.
+        n_seeds: seeds of both.
+        trees: file with the scores of boosted trees, of one seed; `None`: they are not asked for.
+        split: arguments of the `Split`, which says whether rows belong together.
+    """
+    learner = construct_class(Learner, config, "")
+    preprocessor, _ = Preprocessor.fit(
+        TypedTable.read(Path(parts) / "train.parquet"), learner.tasks, learner.columns, left_out
+    )
+    truths = read_truths(preprocessor, Path(parts))
+    tied = Split(**(split or {})).dependence(pl.read_parquet(Path(parts) / "test.parquet"))
+    boosted = {} if trees is None else read_arrays(Path(trees))
+    ours, theirs = read_arrays(Path(scores)), read_arrays(Path(single))
+    found, comparable = {}, {}
+    for number, task in enumerate(preprocessor.tasks):
+        joint, alone = ([side[f"{seed}/{number}"] for seed in range(n_seeds)] for side in (ours, theirs))
+        sides = _Sides(task, joint, alone, truths[task.name], tied)
+        constant = task.constant_scores(preprocessor.constants[task.name], len(joint[0])).double().numpy()
+        few, difference = sides.too_few(), sides.difference(joint, alone)
+        if not few and not np.isnan(difference.p_value):
+            comparable[task.name] = sides.scores()
+        beside = boosted.get(f"0/{number}")
+        found[task.name] = {
+            "difference": difference.to_json(),
+            "too_few": few,
+            "learned": bool(few) or sides.is_learned(constant),
+            "trees": None if beside is None else sides.difference(joint, [beside] * n_seeds).to_json(),
+        }
+    record = {"tasks": found, "delta_m": _over_all(comparable, tied)}
+    write_record(Path(output), record)
+
+
+def _over_all(comparable: Mapping[str, TaskScores], tied: Mapping[str, np.ndarray]) -> dict[str, Any] | None:
+    if not comparable:
+        return None
+    groups, times = tied.get("groups"), tied.get("times")
+    return delta_m_difference(comparable, groups=groups, times=times, n_resamples=RESAMPLES).to_json()
+
+
+def read_truths(preprocessor: Preprocessor, parts: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return task -> targets and mask of the test rows, in the unit of the metrics."""
+    test = pl.read_parquet(parts / "test.parquet")
+    return {task.name: _truth(task, test) for task in preprocessor.tasks}
+
+
+def _truth(task: Task, test: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    targets, mask = task.encode(test)
+    return task.original(targets).double().numpy(), (mask > 0).numpy()
