@@ -62,7 +62,8 @@ def _gain_at_the_end(task: Task, history: Sequence[Mapping[str, Mapping[str, flo
     """
     sign = 1.0 if task.chosen_metrics()[0].direction == "max" else -1.0
     values = [sign * record.get("validation", {}).get(task.name, math.nan) for record in history]
-    before = [value for value in values[: math.ceil((1 - LAST) * len(values))] if not math.isnan(value)]
+    n_before = max(1, math.floor((1 - LAST) * len(values)))
+    before = [value for value in values[:n_before] if not math.isnan(value)]
     known = [value for value in values if not math.isnan(value)]
     if not before or max(before) == 0:
         return math.nan

@@ -45,3 +45,9 @@ def test_without_validation_values_nothing_is_said():
     assert unfinished_tasks(TASKS, bare, 2, "last") == {}
     assert unfinished_tasks(TASKS, fit([math.nan] * 4, RISING), 4, "last").keys() == {"sold"}
     assert unfinished_tasks([Binary("sold")], fit(FALLING, [0.0, 0.0, 0.0, 0.5]), 4, "last") == {}
+
+
+def test_a_few_epochs_are_looked_at_too():
+    assert unfinished_tasks(TASKS[:1], fit([9.0, 8.0, 6.0], [0.5] * 3), 3, "last") == {"price": 0.25}
+    assert unfinished_tasks(TASKS[:1], fit([8.0, 6.0], [0.5] * 2), 2, "last") == {"price": 0.25}
+    assert unfinished_tasks(TASKS[:1], fit([9.0], [0.5]), 1, "last") == {}
