@@ -94,6 +94,13 @@ class Lazy:
         """Return the same rows, to be put on another device when they are decoded."""
         return self._with(self.rows, torch.device(device))
 
+    def map(self, function: Callable[[Tensor], Tensor]) -> Lazy:
+        """Return the same rows with `function(row)` in the place of each, taken when it is decoded."""
+        other, decode = self._with(self.rows, self.device), self.decode
+        other.decode = lambda cell: function(decode(cell))
+        other.blank = None if self.blank is None else function(self.blank)
+        return other
+
     def row(self, place: int) -> Tensor:
         """Return one row, decoded, on the host.
 

@@ -7,7 +7,8 @@ from typing import Self, final
 import numpy as np
 from torch import Tensor
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError
+from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Leaf, Leaves, Ragged
 
 #: A tags or text column, and the categories, in what `Schema.encode` gives.
@@ -63,6 +64,11 @@ class FeatureMatrix:
         for name, tensor in inputs.items():
             if name.startswith(_CHARACTERS):
                 continue
+            if isinstance(tensor, Lazy):
+                raise DataError(
+                    f"The rows of {name.partition(':')[2] or name!r} do not fit in memory, and models that "
+                    "are no networks need all at once: choose a smaller size under columns, or leave it out."
+                )
             if isinstance(tensor, Ragged) and tensor.is_floating_point():
                 tensor = _means(tensor)
             if name.startswith(_BAG) or isinstance(tensor, Ragged):

@@ -51,7 +51,8 @@ def input_tensors(columns: Sequence[Column], parts: Sequence[Parts], offsets: np
         if part.tokens is not None:
             inputs[f"bag:{column.name}"] = torch.from_numpy(part.tokens)
         if part.pictures is not None:
-            inputs[f"picture:{column.name}"] = torch.from_numpy(part.pictures)
+            held = isinstance(part.pictures, np.ndarray)
+            inputs[f"picture:{column.name}"] = torch.from_numpy(part.pictures) if held else part.pictures
         if part.lengths is not None and part.words is not None:
             ends = torch.from_numpy(np.concatenate([np.zeros(1, np.int64), np.cumsum(part.lengths)]))
             inputs[f"words:{column.name}"] = Ragged(torch.from_numpy(part.words), ends)

@@ -84,6 +84,14 @@ def table_data(frame: Any, schema: Schema, tasks: Sequence[Task]) -> TableData:
             "columns, or make them text."
         )
     tensors = table_tensors(to_polars(frame), schema, tasks)
+    undecoded = [
+        name.partition(":")[2] for name, leaf in tensors["inputs"].items() if hasattr(leaf, "decoded")
+    ]
+    if undecoded:
+        raise InvalidArgumentError(
+            f"The pictures of {undecoded[0]!r} do not fit in memory, where table_data puts them: choose a "
+            "smaller size under columns, or give fewer rows."
+        )
     x = {name.replace(":", "_"): tensor.numpy() for name, tensor in tensors["inputs"].items()}
     y, references = {}, {}
     for task in tasks:

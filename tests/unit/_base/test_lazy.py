@@ -105,3 +105,10 @@ def test_rows_are_decoded_beside_one_another():
 
     assert Lazy(["1", "2"], meet).decoded().tolist() == [1, 2]
     assert "2 rows" in repr(Lazy(["1", "2"], meet))
+
+
+def test_what_is_made_of_rows_is_made_when_they_are_decoded():
+    lazy = Lazy(CELLS, length, ragged=True, blank=torch.zeros(1))
+    doubled = lazy.map(lambda row: 2 * row)
+    assert [row.tolist() for row in doubled[1:3].decoded()] == [[4.0, 4.0], [0.0]]
+    assert [row.tolist() for row in lazy[1:2].decoded()] == [[2.0, 2.0]]

@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError
+from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Ragged
 from cotrain.data import FeatureMatrix, Schema
 
@@ -90,3 +91,9 @@ def test_words_are_columns_of_their_presence_and_their_characters_say_no_more():
     matrix = FeatureMatrix().fit(inputs)
     assert matrix.transform(inputs).tolist() == [[1, 1, 6, 12], [0, 0, 0, 0], [1, 0, 5, 10]]
     assert matrix.categorical.tolist() == [False] * 4
+
+
+def test_rows_that_do_not_fit_in_memory_are_refused():
+    inputs = {"picture:photo": Lazy(["a.png"], lambda path: torch.zeros(3, 2, 2))}
+    with pytest.raises(DataError, match="'photo' do not fit in memory"):
+        FeatureMatrix().fit(inputs)

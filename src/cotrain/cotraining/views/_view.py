@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, final
 
 import torch
 from torch import Tensor
 
 from cotrain._base import numpy_generator
+from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Leaves, Ragged
 
 
@@ -44,6 +46,9 @@ class View:
             seen = self.seen.get(name)
             if seen is None:
                 shown[name] = tensor
+            elif isinstance(tensor, Lazy):
+                hidden = self.blank.get(name, torch.zeros((), dtype=torch.uint8))
+                shown[name] = tensor if seen.all() else tensor.map(partial(_shown, seen, hidden))
             elif isinstance(tensor, Ragged):
                 shown[name] = tensor if seen.all() else _emptied(tensor)
             else:
@@ -73,6 +78,10 @@ def random_views(shapes: Mapping[str, tuple[int, ...]], n_views: int, seed: int)
         for number, view in enumerate(views):
             view[name] = torch.from_numpy(owner == number).reshape(shapes[name])
     return [View(view) for view in views]
+
+
+def _shown(seen: Tensor, hidden: Tensor, row: Tensor) -> Tensor:
+    return torch.where(seen, row, hidden.to(row.dtype))
 
 
 def _emptied(rows: Ragged) -> Ragged:

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from cotrain._base import DataError, PictureSpec, parameters_of
+from cotrain._base._lazy import Lazy
 
 #: Most bins of a number whose edges an encoder may ask for.
 BINS = 48
@@ -33,7 +34,7 @@ class Parts:
         lengths: int64 [B], number of words of each row.
         words: int64 [W], each in [1, n_words), the rows' words one after the other.
         characters: int32 [W, L], each in [0, n_characters), 0 = padding.
-        pictures: uint8 or uint16 [B, C, H, W].
+        pictures: uint8 or uint16 [B, C, H, W], or as many that are still to be decoded.
 
     Example:
         >>> Parts(numbers=np.zeros((5, 1), np.float32)).codes is None
@@ -47,7 +48,7 @@ class Parts:
     lengths: np.ndarray | None = None
     words: np.ndarray | None = None
     characters: np.ndarray | None = None
-    pictures: np.ndarray | None = None
+    pictures: np.ndarray | Lazy | None = None
 
 
 class Column(ABC):

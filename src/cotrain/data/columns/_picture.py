@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, final
 
 import numpy as np
 import polars as pl
+import torch
+from torch import Tensor
 
 from cotrain._base import DataError, InvalidArgumentError, PictureSpec
+from cotrain._base._lazy import Lazy
 from cotrain._base._pictures import Channels, picture_size, read_picture
 from cotrain.data.columns._base import Column, Parts
 
@@ -17,7 +20,7 @@ from cotrain.data.columns._base import Column, Parts
 _SAMPLE = 200
 #: Longest side where the user names none; larger pictures are made smaller.
 LONGEST = 256
-#: Bytes that the pictures of a table may take in memory.
+#: Bytes that the pictures of a table may take in memory; more are decoded when a batch needs them.
 MOST_BYTES = 4 * 2**30
 #: Threads that decode: files are read and decoded beside one another.
 _THREADS = 4
@@ -28,7 +31,8 @@ class Picture(Column):
     """Pictures: paths, the bytes of files, or mappings of `bytes` and `path`.
 
     Every picture is turned as it says, given one number of channels and one size (bilinear), and kept as
-    integers in memory; what networks see is (value - mean) / deviation per channel, with those of the
+    integers in memory, or, where all of them would take more than 4 GB there, decoded batch by batch. What
+    networks see is (value - mean) / deviation per channel, with those of the
     training pictures. A missing cell is a picture of the mean colour.
 
     Args:
@@ -114,16 +118,12 @@ class Picture(Column):
         deep = bool(self.state["deep"])
         dtype = np.uint16 if deep else np.uint8
         size = len(values) * channels * height * width * np.dtype(dtype).itemsize
+        mean = np.rint(self.state["mean"]).astype(dtype)[:, None, None]
         if size > MOST_BYTES:
-            smaller = max(1, int(height * (MOST_BYTES / size) ** 0.5))
-            raise DataError(
-                f"Column {self.name!r}: {len(values):,} pictures of {height}×{width} take {size / 2**30:.1f} "
-                f"GB, the most is {MOST_BYTES / 2**30:.0f}: choose a smaller size, such as {{kind: picture, "
-                f"size: {smaller}}} under columns."
-            )
+            return Parts(pictures=self._undecoded(values, mean))
         pictures = np.empty((len(values), channels, height, width), dtype)
         known = np.flatnonzero(values.is_not_null().to_numpy())
-        pictures[:] = np.rint(self.state["mean"]).astype(dtype)[:, None, None]
+        pictures[:] = mean
         cells = values.to_list()
 
         def put(row: int) -> None:
@@ -134,6 +134,18 @@ class Picture(Column):
             # The first row that cannot be read is told, whichever thread was first.
             list(pool.map(put, known.tolist()))
         return Parts(pictures=pictures)
+
+    def _undecoded(self, values: pl.Series, mean: np.ndarray) -> Lazy:
+        """Return pictures that are decoded when a batch needs them."""
+        channels, height, width = self.state["shape"]
+        deep = bool(self.state["deep"])
+
+        def decode(cell: str | bytes) -> Tensor:
+            picture = self._one(cell, channels, None)
+            return torch.from_numpy(_resized(picture, height, width, deep=deep).copy())
+
+        blank = torch.from_numpy(np.broadcast_to(mean, (channels, height, width)).copy())
+        return Lazy([_file_of(cell) for cell in values.to_list()], decode, blank=blank)
 
     def _read(self, cells: Sequence[Any], channels: Channels) -> list[np.ndarray]:
         with ThreadPoolExecutor(_THREADS) as pool:
@@ -154,6 +166,11 @@ class Picture(Column):
         height, width = np.median(sides, axis=0)
         shrink = min(1.0, LONGEST / max(height, width))
         return max(1, round((height, width)[axis] * shrink))
+
+
+def _file_of(cell: Any) -> str | bytes | None:
+    """Return the path or the bytes of a cell, which may be a mapping of both."""
+    return cell if not isinstance(cell, Mapping) else cell.get("bytes") or cell.get("path")
 
 
 def shown_sizes(values: pl.Series) -> list[tuple[int, int] | None]:

@@ -1,7 +1,8 @@
 import polars as pl
 import torch
 
-from cotrain.cotraining import column_view
+from cotrain._base._lazy import Lazy
+from cotrain.cotraining import View, column_view
 from cotrain.data import Schema, table_tensors
 
 
@@ -31,3 +32,12 @@ def test_words_are_hidden_as_rows_of_none():
     for name in ("words:said", "characters:said"):
         assert hidden[name].lengths.tolist() == [0, 0, 0]
         assert shown[name] is inputs[name]
+
+
+def test_pictures_that_are_still_files_are_hidden_as_those_in_memory():
+    pictures = torch.arange(24, dtype=torch.uint8).reshape(2, 3, 2, 2)
+    files = Lazy(["0", "1"], lambda cell: pictures[int(cell)])
+    for seen in (torch.tensor(False), torch.tensor(True), torch.tensor([[True, False], [False, True]])):
+        view = View({"picture:p": seen})
+        found = view({"picture:p": files})["picture:p"].decoded()
+        assert torch.equal(found, view({"picture:p": pictures})["picture:p"])

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
+import cotrain as ct
 from cotrain._base import DataError, InvalidArgumentError
+from cotrain._base._lazy import Lazy
 from cotrain.data import Schema
 from cotrain.data._infer_kind import infer_kind
 from cotrain.data._read import read_cells
@@ -128,11 +131,39 @@ def test_a_picture_that_cannot_be_read_is_named_with_its_row(folder: Path):
         column.encode(values)
 
 
-def test_more_than_fits_in_memory_is_refused_before_any_is_read(monkeypatch):
+def test_more_than_fits_in_memory_is_decoded_when_it_is_needed_and_the_same(monkeypatch, tmp_path):
+    path = tmp_path / "one.png"
+    path.write_bytes(data_of(ARRAYS[0]))
     column = Picture("p").fit(pl.Series("p", [data_of(ARRAYS[0])]))
-    monkeypatch.setattr(_picture, "MOST_BYTES", 1000)
-    with pytest.raises(DataError, match=r"9 pictures of 6×8 take .* choose a smaller size"):
-        column.encode(pl.Series("p", ["nowhere.png"] * 9))
+    cells = [str(path), None, str(path)]
+    for values in (pl.Series("p", cells), pl.Series("p", [data_of(a) for a in ARRAYS[:2]])):
+        held = column.encode(values).pictures
+        assert isinstance(held, np.ndarray)
+        with monkeypatch.context() as little:
+            little.setattr(_picture, "MOST_BYTES", 0)
+            lazy = column.encode(values).pictures
+        assert isinstance(lazy, Lazy)
+        decoded = lazy.decoded()
+        assert decoded.dtype == torch.from_numpy(held).dtype
+        assert np.array_equal(decoded.numpy(), held)
+    monkeypatch.setattr(_picture, "MOST_BYTES", 0)
+    nowhere = column.encode(pl.Series("p", [str(path), "nowhere.png"])).pictures
+    with pytest.raises(DataError, match="^Row 1: Column 'p': .*nowhere.png"):
+        nowhere.decoded()
+
+
+def test_a_fit_on_pictures_that_do_not_fit_in_memory_is_that_of_those_that_do(monkeypatch):
+    generator = np.random.default_rng(0)
+    pictures = [data_of(generator.integers(0, 256, (8, 8, 3), dtype=np.uint8)) for _ in range(12)]
+    frame = pl.DataFrame({"p": pictures, "y": [float(i % 5) for i in range(12)]})
+    predicted = []
+    for most in (2**20, 0):
+        monkeypatch.setattr(_picture, "MOST_BYTES", most)
+        settings = ct.Training(epochs=2, batch_size=4)
+        learner = ct.Learner([ct.tasks.Regression("y")], columns={"p": "picture"}, training=settings)
+        learner.fit(frame, validation=frame[:4], progress=False)
+        predicted.append(learner.predict(frame)["y"].to_list())
+    assert predicted[0] == predicted[1]
 
 
 @pytest.mark.parametrize("options", [{"size": 0}, {"size": [3]}, {"size": [3, 0]}, {"channels": 2}])
