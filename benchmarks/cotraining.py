@@ -135,12 +135,12 @@ def figures_of_scores(problem: Problem, scores: dict[str, np.ndarray]) -> dict[s
     found = {}
     for task in problem.tasks:
         truth, score = task.original(problem.test.targets[task.name]).numpy(), scores[task.name]
-        if task.coding == "number":
+        if not task.has_classes:
             found[task.name] = float(r2_score(truth, score))
             continue
-        predicted = score.argmax(axis=1) if task.coding == "class" else (score[:, 0] > 0.5).astype(int)
+        predicted = score.argmax(axis=1) if task.class_names else (score[:, 0] > 0.5).astype(int)
         found[task.name] = float(accuracy_score(truth[:, 0], predicted))
-        if task.coding == "label":
+        if task.has_classes and not task.class_names:
             found["F1"] = float(f1_score(truth[:, 0], predicted))
     return found
 
@@ -246,7 +246,7 @@ def estimator(make: Callable[[], Any], *, unlabelled: bool = True) -> Callable[[
 
 
 def peer_found(problem: Problem, p: np.ndarray) -> Found:
-    score = p if problem.tasks[0].coding == "class" else p[:, 1:]
+    score = p if problem.tasks[0].class_names else p[:, 1:]
     return {"": (figures_of_scores(problem, {"class": score}), 0)}
 
 

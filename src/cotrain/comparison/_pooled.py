@@ -96,7 +96,7 @@ class PooledNetwork:
         preprocessor, examples = Preprocessor.fit(train, learner.tasks, learner.columns, left_out)
         first = preprocessor.tasks[0]
         for other in preprocessor.tasks[1:]:
-            if first.coding == "class" and other.parts != first.parts:
+            if first.class_names and other.class_names != first.class_names:
                 raise DataError(
                     f"No pooled network: {first.name} has the classes {first.parts[:8]} and {other.name} has "
                     f"{other.parts[:8]}, and one head needs the same."

@@ -109,7 +109,7 @@ class Prediction:
         """Return what the task's metrics look at."""
         if self.probabilities is None:
             return task.original(self._values())
-        return self.probabilities[..., 1] if task.coding == "label" else self.probabilities[:, 0]
+        return task.target_kind.scores(self.probabilities)
 
     def _values(self) -> Tensor:
         if self.values is None:
@@ -131,13 +131,11 @@ def prediction_of_output(task: Task, output: Tensor) -> Prediction:
         >>> prediction_of_output(task, torch.tensor([[0.0]])).probabilities.tolist()
         [[[0.5, 0.5]]]
     """
-    if task.coding == "number":
+    if not task.has_classes:
         values = task.pseudo_label(output)
         return Prediction(values=values, spread=torch.zeros_like(values))
-    scores = task.scores(output).float()
-    if task.coding == "label":
-        return Prediction(probabilities=torch.stack([1 - scores, scores], dim=-1))
-    return Prediction(probabilities=scores[:, None], ordered=task.ordered)
+    probabilities = task.target_kind.probabilities(task.scores(output).float())
+    return Prediction(probabilities=probabilities, ordered=task.ordered)
 
 
 def joined(predictions: Sequence[Prediction]) -> Prediction:
@@ -163,12 +161,12 @@ def joined(predictions: Sequence[Prediction]) -> Prediction:
 
 def class_targets(task: Task, targets: Tensor) -> Tensor:
     """Return coded targets as class numbers, int64 [N, T]; 0 for numbers, whose group is one."""
-    return torch.zeros_like(targets, dtype=torch.int64) if task.coding == "number" else targets.long()
+    return torch.zeros_like(targets, dtype=torch.int64) if not task.has_classes else targets.long()
 
 
 def n_classes(task: Task) -> int:
     """Return C: 2 for labels, 1 for numbers."""
-    return {"number": 1, "label": 2}.get(task.coding, len(task.parts))
+    return task.n_classes
 
 
 def prior_of(task: Task, targets: Tensor, mask: Tensor) -> Tensor:

@@ -141,7 +141,7 @@ def strata(frame: pl.DataFrame, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
         coded = np.full(targets.shape, -1, dtype=np.int64)
         for place in range(targets.shape[1]):
             labelled = mask[:, place]
-            coded[labelled, place] = _codes(targets[labelled, place], fitted.coding == "number")
+            coded[labelled, place] = _codes(targets[labelled, place], not fitted.has_classes)
         codes[task.name] = coded
     return codes
 

@@ -53,7 +53,7 @@ def too_few_to_tell(
     if n_units < LEAST_UNITS:
         return f"{_many(n_units, f'labelled test {unit}')}; {LEAST_UNITS} are needed"
     among = "" if unit == "rows" else f" {unit} with"
-    if task.coding == "label":
+    if task.has_classes and not task.class_names:
         positive = (targets > 0.5)[labelled] & mask[labelled]
         negative = ~(targets > 0.5)[labelled] & mask[labelled]
         least = [min((count(positive[:, t]), 0), (count(negative[:, t]), 1)) for t in range(targets.shape[1])]
@@ -64,7 +64,7 @@ def too_few_to_tell(
             of_most = f"most labels have too few positives or negatives, one of them {fewest} "
             said = f"{fewest}{among} " if len(least) == 1 else of_most
             return f"{said}{what} in the test rows; {LEAST_OF_A_CLASS} are needed"
-    if task.coding == "class" and task.reads == "vector":
+    if task.class_names and task.reads == "vector":
         classes = targets[labelled].reshape(len(labelled), -1)[:, 0]
         values, counts = np.unique(classes, return_counts=True)
         outside = count(classes != values[counts.argmax()])

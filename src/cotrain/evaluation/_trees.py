@@ -104,10 +104,10 @@ def _fit_one(
     """Return [M, 1] values or probabilities of yes, or [M, C] probabilities of the classes."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    if task.coding == "number":
+    if not task.has_classes:
         return HistGradientBoostingRegressor(**options).fit(train, truth).predict(test)[:, None]
     classes, counts = np.unique(truth.astype(int), return_counts=True)
-    scores = np.zeros((len(test), len(task.parts) if task.coding == "class" else 2))
+    scores = np.zeros((len(test), task.n_classes))
     if len(classes) == 1:
         scores[:, classes[0]] = 1.0
     else:
@@ -118,7 +118,7 @@ def _fit_one(
         options = options | {"early_stopping": early, "max_iter": rounds}
         model = HistGradientBoostingClassifier(**options).fit(train, truth.astype(int))
         scores[:, classes] = model.predict_proba(test)
-    return scores if task.coding == "class" else scores[:, 1:]
+    return task.target_kind.scores(scores[:, None])
 
 
 def _group_rare(

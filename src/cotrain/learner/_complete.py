@@ -105,7 +105,7 @@ def _with_teachers(
     task: Task, prediction: Prediction, sure: np.ndarray, made: pl.DataFrame
 ) -> tuple[np.ndarray, pl.DataFrame]:
     """Put in the teachers' confidence where the network says what they did; elsewhere they have no part."""
-    if task.coding == "number":
+    if not task.has_classes:
         return sure, made
     said = prediction.classes().double().numpy().reshape(-1)
     value, confidence = (made[name].to_numpy() for name in ("value", "confidence"))

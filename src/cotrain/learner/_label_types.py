@@ -175,9 +175,9 @@ def label_types(data: object, tasks: Sequence[Task], settle: Any) -> dict[str, L
     # A list for each row has no class of its own to spell: it comes back as a list.
     single = [task for task in tasks if task.reads == "vector"]
     given = [(task, column) for task in single for column in task.columns if column in raw.columns]
-    numbers = [c for task, c in given if task.coding == "number" and raw[c].dtype.is_float()]
+    numbers = [c for task, c in given if not task.has_classes and raw[c].dtype.is_float()]
     found = {c: LabelType.of_floats(raw[c], natives.get(c)) for c in numbers}
-    columns = [c for task, c in given if task.coding != "number" and _alone(task)]
+    columns = [c for task, c in given if task.has_classes and _alone(task)]
     if columns:
         settled = settle(raw.select(columns)).frame
         for column in columns:

@@ -3,20 +3,25 @@
 from cotrain.tasks._base import Task
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
+from cotrain.tasks._target_kind import ClassTargets, LabelTargets, NumberTargets, TargetKind
 from cotrain.tasks.dense import Detection, Segmentation
 from cotrain.tasks.sequence import Tagging
 from cotrain.tasks.table import Binary, Multiclass, Multilabel, Ordinal, Regression
 
 __all__ = [
     "Binary",
+    "ClassTargets",
     "Detection",
     "Diagnosis",
+    "LabelTargets",
     "Metric",
     "Multiclass",
     "Multilabel",
+    "NumberTargets",
     "Ordinal",
     "Regression",
     "Segmentation",
     "Tagging",
+    "TargetKind",
     "Task",
 ]

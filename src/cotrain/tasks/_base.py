@@ -21,6 +21,7 @@ from cotrain.tasks._condition import Condition
 from cotrain.tasks._diagnosis import Diagnosis, nothing_recorded, nothing_to_show
 from cotrain.tasks._entries import of_length, rows_with_label
 from cotrain.tasks._metric import Metric
+from cotrain.tasks._target_kind import TargetKind
 
 #: Most outputs that losses are taken of together where the rows are all those there are: 16 MB of float32.
 LOSSES_AT_A_TIME = 2**22
@@ -55,8 +56,8 @@ class Task(ABC):
     """
 
     #: What one target is: a number (float, standardised), a label (float, 0 or 1) or a class (int64). Whoever
-    #: must treat these differently, such as trees or stratified splits, asks this and never the kind.
-    coding: ClassVar[Literal["number", "label", "class"]]
+    #: learns or judges targets without the task's network asks it, and never the kind of task.
+    target_kind: ClassVar[TargetKind]
     #: What the task's head reads of a row: one vector [B, D], a vector for every position [B, S, D], or the
     #: map of a picture [B, D, H, W].
     reads: ClassVar[Literal["vector", "positions", "map"]] = "vector"
@@ -182,6 +183,21 @@ class Task(ABC):
     @abstractmethod
     def parts(self) -> list[str]:
         """Names of the parts that a metric can come apart into: the targets, or the classes."""
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether a target is one of several classes; a number otherwise."""
+        return self.target_kind.has_classes
+
+    @property
+    def n_classes(self) -> int:
+        """C, the number of classes of one target: 2 for labels, 1 for numbers. Known after `fit`."""
+        return self.target_kind.n_classes(self.parts)
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes where the task's parts are classes, else none. Known after `fit`."""
+        return self.target_kind.class_names(self.parts)
 
     @abstractmethod
     def output_layer(self, width: int) -> nn.Module:

@@ -5,13 +5,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cotrain.tasks import Metric, Task
+from cotrain.tasks import ClassTargets, Metric, Task
 
 
 class Pixels(Task):
     """C classes, targets uint8 [B, H, W], outputs [B, H, W, C]."""
 
-    coding = "class"
+    target_kind = ClassTargets()
     reads = "positions"
     n_outputs = 21
     labels = property(lambda self: [self.name])

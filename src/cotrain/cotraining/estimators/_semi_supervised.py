@@ -193,7 +193,7 @@ class SemiSupervised(BaseEstimator, ABC):
         for task in tasks:
             targets, mask = rows.targets[task.name][:, 0].numpy(), rows.masks[task.name][:, 0].numpy() > 0
             edges = np.quantile(targets[mask], [0.25, 0.5, 0.75])
-            grouped = np.searchsorted(edges, targets) if task.coding == "number" else targets.astype(int)
+            grouped = np.searchsorted(edges, targets) if not task.has_classes else targets.astype(int)
             codes[task.name] = np.where(mask, grouped, -1)
         table = pl.DataFrame({"row": everything})
         parts = split_rows(table, Split(self.validation_fraction, 0.0), seed, codes)
@@ -264,7 +264,7 @@ class SemiSupervised(BaseEstimator, ABC):
         )
         if self.estimator is None:
             return networks
-        numbers = tasks[0].coding == "number"
+        numbers = not tasks[0].has_classes
         return EstimatorFactory(networks, *((None, self.estimator) if numbers else (self.estimator, None)))
 
     def _table(self, X: Any, *, reset: bool) -> pl.DataFrame:

@@ -96,7 +96,7 @@ class ErrorBounds:
             accepted: [N, T] bool: what was chosen.
             round_: number of the round.
         """
-        if len(predictions) != 2 or task.coding == "number":
+        if len(predictions) != 2 or not task.has_classes:
             return accepted
         key = (task.name, *names)
         error = joint_error(task, predictions, self.examples)

@@ -131,7 +131,7 @@ class HeldOut:
             return ""
         if self.n_labels < least:
             return f"{self.n_labels} held-out labels are fewer than min_labels={least}"
-        if task.coding == "number":
+        if not task.has_classes:
             return ""
         classes = class_targets(task, self.targets)
         counts = [
@@ -178,7 +178,7 @@ def deal_into_folds(tasks: Sequence[Task], examples: Examples, folds: int, seed:
     rare = torch.zeros(len(examples), dtype=torch.bool)
     for task in tasks:
         classes, mask = class_targets(task, examples.targets[task.name]), examples.masks[task.name] > 0
-        if task.coding == "class":
+        if task.class_names:
             values, counts = classes[mask].unique(return_counts=True)
             rare |= (torch.isin(classes, values[counts < folds]) & mask).any(dim=1)
         first = torch.where(mask.any(dim=1), classes[:, 0], -1)
@@ -341,7 +341,7 @@ def _assembled(
     task: Task, examples: Examples, parts: list[tuple[Tensor, Mapping[str, Prediction]]]
 ) -> Prediction:
     targets = examples.targets[task.name]
-    if task.coding == "number":
+    if not task.has_classes:
         values = torch.zeros(targets.shape)
         for rows, predictions in parts:
             values[rows] = predictions[task.name].pseudo_labels(torch.float32)

@@ -56,7 +56,7 @@ class ViewCheck:
         for name, held in zip(names, self.views, strict=True):
             if not held.gain(self.task, held.predictions[0], self._constant(held)).exceeds(1.0):
                 return f"view {name!r} knows no more of {self.task.name!r} than a constant"
-        if self.task.coding == "number":
+        if not self.task.has_classes:
             return ""
         if self.joint_errors() > SURE or self.agreement_beyond_chance() > SURE:
             return f"the views depend on each other given the class of {self.task.name!r}"
@@ -110,7 +110,7 @@ class ViewCheck:
         return classes, known, [(held.predictions[0].classes() != classes).double() for held in self.views]
 
     def _constant(self, held: HeldOut) -> Prediction:
-        if self.task.coding == "number":
+        if not self.task.has_classes:
             return Prediction(values=held.targets.float().mean(dim=0).expand(held.targets.shape))
         n = n_classes(self.task)
         classes = class_targets(self.task, held.targets)

@@ -73,7 +73,7 @@ class EstimatorPeer(Peer):
         self.transductive = transductive
         self.bootstrap = bootstrap
         for task in tasks:
-            of, what = (regressor, "regressor") if task.coding == "number" else (classifier, "classifier")
+            of, what = (regressor, "regressor") if not task.has_classes else (classifier, "classifier")
             if of is None:
                 raise InvalidArgumentError(f"Peer {name!r} needs {what}=... for the task {task.name!r}.")
             if what == "classifier" and not callable(getattr(of, "predict_proba", None)):
@@ -93,7 +93,7 @@ class EstimatorPeer(Peer):
     ) -> FittedPeer:
         """Fit clones, one per target."""
         if self.bootstrap is not None:
-            numbers = [task.name for task in self.tasks if task.coding == "number"]
+            numbers = [task.name for task in self.tasks if not task.has_classes]
             examples = bootstrapped(examples, self.bootstrap, self.name, numbers=numbers)
         shown = examples.inputs if self.view is None else self.view(examples.inputs)
         matrix = FeatureMatrix(N_TOKENS).fit(shown)
@@ -102,7 +102,7 @@ class EstimatorPeer(Peer):
         failures: dict[str, str] = {}
         for task in self.tasks:
             targets, mask = examples.targets[task.name], examples.masks[task.name]
-            coded = targets if task.coding == "number" else class_targets(task, targets)
+            coded = targets if not task.has_classes else class_targets(task, targets)
             try:
                 fitted[task.name] = [
                     self._fit_target(task, rows, coded[:, t].numpy(), mask[:, t].double().numpy())
@@ -110,7 +110,7 @@ class EstimatorPeer(Peer):
                 ]
             except (ValueError, ArithmeticError) as error:
                 fitted[task.name] = [math.nan] * coded.shape[1]
-                of = self.regressor if task.coding == "number" else self.classifier
+                of = self.regressor if not task.has_classes else self.classifier
                 failures[task.name] = f"{type(of).__name__} failed: {error}"
         return FittedEstimators(self.tasks, fitted, matrix, view=self.view, failures=failures)
 
@@ -118,7 +118,7 @@ class EstimatorPeer(Peer):
         from sklearn.base import clone
         from sklearn.utils.validation import has_fit_parameter
 
-        number = task.coding == "number"
+        number = not task.has_classes
         labelled = weight > 0
         if not labelled.any() or (not number and len(np.unique(target[labelled])) < 2):
             return float(target[labelled][0]) if labelled.any() else 0.0
@@ -156,7 +156,7 @@ class FittedEstimators(FittedPeer):
         return {task.name: self._prediction(task, rows) for task in self.tasks}
 
     def _prediction(self, task: Task, rows: np.ndarray) -> Prediction:
-        if task.coding == "number":
+        if not task.has_classes:
             columns = [
                 np.full(len(rows), model) if isinstance(model, float) else model.predict(rows)
                 for model in self.fitted[task.name]

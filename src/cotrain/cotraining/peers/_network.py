@@ -111,7 +111,7 @@ class NetworkPeer(OnlinePeer):
         own = [task.name for task in self.tasks]
         examples = _only(examples, own)
         if self.bootstrap:
-            numbers = [task.name for task in self.tasks if task.coding == "number"]
+            numbers = [task.name for task in self.tasks if not task.has_classes]
             examples = bootstrapped(examples, self.seed, self.name, numbers=numbers)
         labelled = examples.labelled().any(dim=1)
         true = labelled if true is None else true & labelled

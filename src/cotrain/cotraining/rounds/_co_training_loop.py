@@ -196,10 +196,10 @@ class CoTrainingLoop:
     def _label(
         self, task: Task, teachers: Sequence[int], predictions: PredictionCache, round_: int
     ) -> LabellingResult:
-        if task.coding == "number" and task.name not in self.judged:
+        if not task.has_classes and task.name not in self.judged:
             # That peers agree on a number is no evidence that they are right, and nothing would show it.
             return self._nothing(task, "numbers are labelled only where held-out labels can judge it")
-        if task.coding == "number" and not self.strategy.number_weight:
+        if not task.has_classes and not self.strategy.number_weight:
             return self._nothing(task, "the strategy does not label numbers")
         knowing = [n for n in teachers if task.name in self.assessments[n]]
         objections = {
@@ -304,7 +304,7 @@ class CoTrainingLoop:
     def _empty(self, task: Task, n_rounds: int) -> list[Prediction]:
         n_targets = self.examples.targets[task.name].shape[1]
         nothing = torch.zeros(0, n_targets)
-        if task.coding == "number":
+        if not task.has_classes:
             return [Prediction(values=nothing, spread=nothing)] * n_rounds
         return [
             Prediction(probabilities=torch.zeros(0, n_targets, n_classes(task)), ordered=task.ordered)
@@ -333,7 +333,7 @@ class CoTrainingLoop:
         return {
             task.name: shares_of(answer[task.name].classes(), self.labeller.free(task), n_classes(task))
             for task in self.tasks
-            if task.coding != "number"
+            if task.has_classes
         }
 
     def _value(self, task: Task, predictions: Predictions) -> float:

@@ -173,7 +173,7 @@ class PseudoLabeller:
 
     def _objection(self, task: Task, classes: Tensor, accepted: Tensor) -> str:
         """Say why the class shares of what was accepted are not to be trusted; "" if they are."""
-        if task.coding == "number" or not bool(accepted.any()):
+        if not task.has_classes or not bool(accepted.any()):
             return ""
         prior = self.priors[task.name]
         n_labels = int((self.examples.masks[task.name] > 0).sum(dim=0).max())
@@ -200,7 +200,7 @@ def unchanged(
 
 def true_accuracy(task: Task, found: Sequence[LabellingResult], truth: Examples | None) -> float:
     """Return the share of right pseudo-labels; NaN for numbers, and where the truth is not known."""
-    if truth is None or task.coding == "number":
+    if truth is None or not task.has_classes:
         return float("nan")
     targets, known = truth.targets[task.name], truth.masks[task.name] > 0
     right = total = 0

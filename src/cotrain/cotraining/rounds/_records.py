@@ -203,10 +203,9 @@ def task_round(
     """
     total = sum(int(one.labels.accepted.sum()) for one in found)
     per_class: dict[str, int] = {}
-    if task.coding == "class":
-        for number, name in enumerate(task.parts):
-            hits = sum(int((one.labels.accepted & (one.labels.values == number)).sum()) for one in found)
-            per_class[name] = round(hits / max(1, len(found)))
+    for number, name in enumerate(task.class_names):
+        hits = sum(int((one.labels.accepted & (one.labels.values == number)).sum()) for one in found)
+        per_class[name] = round(hits / max(1, len(found)))
     sure = sum(float(one.labels.confidence.sum()) for one in found)
     notes = sorted({one.note for one in found if one.note})
     if refused:

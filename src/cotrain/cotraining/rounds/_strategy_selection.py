@@ -48,7 +48,7 @@ def candidates(run: CoTrainingRun) -> list[Strategy]:
         views = TwoViewCoTraining(list(settings.views))
         fit, _ = strategy_for_views(run, views, tried[0])
         tried.insert(0 if fit is views else 1, views)
-    if len(run.examples) <= MOST_TO_SPREAD and any(task.coding != "number" for task in factory.tasks):
+    if len(run.examples) <= MOST_TO_SPREAD and any(task.has_classes for task in factory.tasks):
         tried.append(
             TeacherStudent(
                 "estimators",

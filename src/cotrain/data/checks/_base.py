@@ -62,7 +62,7 @@ class Labels:
     @property
     def is_classes(self) -> bool:
         """Whether the targets are classes or labels, not numbers."""
-        return self.task.coding != "number"
+        return self.task.has_classes
 
 
 def read_labels(frame: pl.DataFrame, tasks: Sequence[Task]) -> tuple[list[Labels], list[Problem]]:

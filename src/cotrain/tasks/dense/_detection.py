@@ -14,6 +14,7 @@ from cotrain._base import DataError, InvalidArgumentError, did_you_mean
 from cotrain._base._pictures import picture_size
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._metric import Metric
+from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import check_range, one_column
 from cotrain.tasks.dense._centres import centre_losses, decode_centres, draw_centres
 from cotrain.tasks.dense._detection_metrics import detection_metrics
@@ -68,7 +69,7 @@ class Detection(Task):
         ([[0.25, 0.125, 0.5, 0.5, 0.0, 0.0]], [True, True, False])
     """
 
-    coding = "class"
+    target_kind = ClassTargets()
     reads = "map"
 
     def __init__(

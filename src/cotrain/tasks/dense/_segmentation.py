@@ -15,6 +15,7 @@ from torch.nn import functional
 from cotrain._base import DataError, InvalidArgumentError
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._metric import Metric
+from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import check_choice, one_column
 from cotrain.tasks.dense._masks import mask_bytes, read_mask, resized_mask
 from cotrain.tasks.dense._segmentation_metrics import segmentation_metrics
@@ -65,7 +66,7 @@ class Segmentation(Task):
         ([[1, 0], [0, 1]], [True, False])
     """
 
-    coding = "class"
+    target_kind = ClassTargets()
     reads = "map"
 
     def __init__(

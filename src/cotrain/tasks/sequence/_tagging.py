@@ -15,6 +15,7 @@ from cotrain._base._ragged import Leaf, Ragged, padded
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._cross_entropy import class_logits, class_losses
 from cotrain.tasks._metric import Metric
+from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import (
     ClassCoding,
     check_choice,
@@ -69,7 +70,7 @@ class Tagging(Task):
         [['B-per', 'I-per']]
     """
 
-    coding = "class"
+    target_kind = ClassTargets()
     reads = "positions"
 
     def __init__(

@@ -14,6 +14,7 @@ from cotrain._base import DataError, beyond
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
+from cotrain.tasks._target_kind import LabelTargets
 from cotrain.tasks._target_values import (
     ClassCoding,
     Value,
@@ -70,7 +71,7 @@ class Binary(Task):
         ['no', 'yes']
     """
 
-    coding = "label"
+    target_kind = LabelTargets()
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._cross_entropy import class_logits, class_losses
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
+from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import (
     ClassCoding,
     Value,
@@ -65,7 +66,7 @@ class Multiclass(Task):
         ([1, 0, 2], [True, False, True])
     """
 
-    coding = "class"
+    target_kind = ClassTargets()
 
     def __init__(
         self,

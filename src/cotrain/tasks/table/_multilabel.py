@@ -15,6 +15,7 @@ from cotrain._base import DataError, InvalidArgumentError, beyond
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
+from cotrain.tasks._target_kind import LabelTargets
 from cotrain.tasks._target_values import (
     ClassCoding,
     Value,
@@ -65,7 +66,7 @@ class Multilabel(Task):
         ['crime,drama', 'drama']
     """
 
-    coding = "label"
+    target_kind = LabelTargets()
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ from cotrain._base import DataError, InvalidArgumentError, beyond
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
+from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import (
     ClassCoding,
     Value,
@@ -66,7 +67,7 @@ class Ordinal(Task):
         ['m']
     """
 
-    coding = "class"
+    target_kind = ClassTargets()
     ordered = True
 
     def __init__(

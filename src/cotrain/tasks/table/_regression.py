@@ -14,6 +14,7 @@ from cotrain._base import DataError
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
+from cotrain.tasks._target_kind import NumberTargets
 from cotrain.tasks._target_values import check_choice, check_range, numbers, require_labels
 from cotrain.tasks.table._column_metrics import by_column
 from cotrain.tasks.table._residuals import residuals
@@ -60,7 +61,7 @@ class Regression(Task):
         [2.5]
     """
 
-    coding = "number"
+    target_kind = NumberTargets()
 
     def __init__(
         self,

@@ -23,7 +23,7 @@ def by_hand(source, tasks, name, examples, asked):
         for task in tasks:
             if task.name != name:
                 found = source.predictions(inputs)[task.name]
-                part = found.values if task.coding == "number" else found.probabilities
+                part = found.values if not task.has_classes else found.probabilities
                 columns += [part.reshape(len(part), -1).numpy()]
         return np.concatenate(columns, axis=1)
 
@@ -31,7 +31,7 @@ def by_hand(source, tasks, name, examples, asked):
     known = (examples.masks[name] > 0)[:, 0].numpy()
     targets = examples.targets[name].numpy()
     rows, new = outputs(examples.inputs)[known], outputs(asked)
-    if task.coding == "number":
+    if not task.has_classes:
         return Ridge().fit(rows, targets[known, 0]).predict(new)[:, None]
     found = []
     for t in range(targets.shape[1]):
