@@ -82,6 +82,7 @@ class Architecture:
                 heads,
                 copy.deepcopy(self.output_space) if whole else None,
                 reads={task.name: task.reads for task in tasks},
+                columns={task.name: column for task in tasks if (column := getattr(task, "tokens", None))},
                 pooling=self.pooling,
             )
 
