@@ -13,6 +13,11 @@ class TargetKind(ABC):
     """Whether a target is one of several classes, and how scores and probabilities of them go together.
 
     Shapes: N rows, T targets, C classes of one target. Arrays are NumPy's or PyTorch's.
+
+    Example:
+        >>> from cotrain.tasks import Binary, Regression
+        >>> Binary.target_kind.n_classes(["sold"]), Regression.target_kind.has_classes
+        (2, False)
     """
 
     #: Whether a target is one of several classes; a number otherwise.
