@@ -66,11 +66,12 @@ def compare(
     """
     started = time.monotonic()
     settings = construct_class(ComparisonSettings, configuration.compare, "compare")
-    entrants, notes = methods_of(configuration.learner, settings)
     rates = learning_rates(configuration.learner, settings)
     seeds = [configuration.learner.seed + number for number in range(settings.seeds)]
     grid = Grid.open(configuration, folder, workers, progress or _Silent())
     try:
+        labelled = {task: parts["train"] for task, parts in grid.data.coverage.items()}
+        entrants, notes = methods_of(configuration.learner, settings, labelled, grid.data.n_rows["train"])
         n_methods = len({entrant.method for entrant in entrants})
         with_trees = any(entrant.method == TREES for entrant in entrants)
         n_tests = 2 * n_methods - 1 - with_trees

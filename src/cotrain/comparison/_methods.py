@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
 from cotrain.balancing import Equal
+from cotrain.comparison._equal_sides import with_equal_steps, with_own_epochs
 from cotrain.comparison._pooled import why_not_pooled
 from cotrain.comparison._references import single_task_learners
 from cotrain.comparison._settings import FACTORS, ComparisonSettings
@@ -84,18 +86,37 @@ class Trial:
         return f"{self.method}{of}, learning rate {self.learning_rate:g}, seed {self.seed}"
 
 
-def methods_of(learner: Learner, settings: ComparisonSettings) -> tuple[list[Method], list[str]]:
-    """Return everything that competes, each once, and a sentence about each reference that cannot."""
+def methods_of(
+    learner: Learner,
+    settings: ComparisonSettings,
+    labelled: Mapping[str, int] | None = None,
+    n_rows: int = 0,
+) -> tuple[list[Method], list[str]]:
+    """Return everything that competes, each once, and a sentence about each reference that cannot.
+
+    Args:
+        learner: of the configuration.
+        settings: of the comparison.
+        labelled: task -> its labelled training rows, by which all fits get the same number of steps; `None`:
+            they get the same epochs.
+        n_rows: training rows with any label.
+    """
+    learner = with_own_epochs(learner)
     names = tuple(task.name for task in learner.tasks)
     found = _joint(learner, settings, names)
     notes: list[str] = []
     for task, single in single_task_learners(learner).items():
         single.balancer = Equal()
+        if labelled is not None:
+            single.training = with_equal_steps(single.training, labelled[task], n_rows)
         found.append(Method(SINGLE_TASK, single, (task,)))
     if "pooled" in settings.references:
         reason = why_not_pooled(learner.tasks)
         if reason is None:
-            found.append(Method(POOLED, _plain(learner), names, "pooled"))
+            pooled = _plain(learner)
+            if labelled is not None:
+                pooled.training = with_equal_steps(pooled.training, sum(labelled.values()), n_rows)
+            found.append(Method(POOLED, pooled, names, "pooled"))
         else:
             notes.append(reason)
     if "trees" in settings.references:

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from cotrain._base import versions, write_lock, write_text_atomically
+from cotrain.comparison._equal_sides import with_equal_steps
 from cotrain.comparison._references import single_task_learners, trees_table
 from cotrain.comparison._unfinished import unfinished_tasks
 from cotrain.comparison._verdict import OneSeed, verdicts
@@ -121,7 +122,7 @@ def _fit_and_compare(configuration: Configuration, folder: Path, how: _How, mess
     if learner.fitted_result.health:
         message(f"Experts in the last epoch: {learner.fitted_result.health}")
 
-    singles = _singles(configuration, fit, message) if configuration.references == "full" else {}
+    singles = _singles(configuration, split, fit, message) if configuration.references == "full" else {}
     if singles:
         clock.lap("single_task")
 
@@ -156,13 +157,18 @@ def _loggers(title: str, progress: bool | None, run: Path | None) -> list[Logger
 
 
 def _singles(
-    configuration: Configuration, fit: Callable[[Learner, str, Path | None], Learner], message: Message
+    configuration: Configuration,
+    split: SplitTable,
+    fit: Callable[[Learner, str, Path | None], Learner],
+    message: Message,
 ) -> dict[str, Learner]:
-    """Fit a network for each task alone."""
+    """Fit a network for each task alone, in as many steps as the joint one."""
     singles: dict[str, Learner] = {}
     for i, (task, single) in enumerate(single_task_learners(configuration.learner).items()):
         n_tasks = len(configuration.learner.tasks)
-        message(f"Reference {i + 1} of {n_tasks}: a network for {task} alone, same budget.")
+        message(f"Reference {i + 1} of {n_tasks}: a network for {task} alone, as many steps.")
+        n_labelled = split.coverage[task]["train"]
+        single.training = with_equal_steps(single.training, n_labelled, split.n_rows["train"])
         singles[task] = fit(single, task, None)
     return singles
 

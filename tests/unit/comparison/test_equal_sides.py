@@ -1,0 +1,51 @@
+import pytest
+import torch
+
+import cotrain as ct
+from cotrain.comparison._equal_sides import with_equal_steps, with_own_epochs
+from cotrain.comparison._methods import POOLED, SINGLE_TASK, TREES, methods_of
+from cotrain.comparison._settings import ComparisonSettings
+from cotrain.data import Batches
+
+
+def steps(training, n_rows):
+    batches = Batches({"x": torch.zeros(n_rows, 1)}, batch_size=training.rows_a_step, seed=0)
+    return training.epochs * len(batches)
+
+
+@pytest.mark.parametrize("n_rows", [1, 30, 250, 999, 2000])
+@pytest.mark.parametrize("epochs", [1, 20])
+def test_a_lone_fit_takes_the_steps_of_the_joint_one_within_half_an_epoch(n_rows, epochs):
+    joint = ct.Training(epochs=epochs, batch_size=64)
+    alone = with_equal_steps(joint, n_rows, 2000)
+    per_epoch = steps(alone, n_rows) / alone.epochs
+    assert abs(steps(alone, n_rows) - steps(joint, 2000)) <= max(1.0, 0.5 * per_epoch)
+    assert joint.epochs == epochs
+
+
+def test_patience_is_of_as_many_steps_and_none_stays_none():
+    joint = ct.Training(epochs=10, batch_size=64, patience=3)
+    assert with_equal_steps(joint, 128, 640).patience == 15
+    assert with_equal_steps(ct.Training(patience=None), 128, 640).patience is None
+    # A pooled network has more rows than the joint one.
+    assert with_equal_steps(joint, 1280, 640).epochs == 5
+
+
+def test_every_network_of_a_comparison_has_the_same_steps_and_rule():
+    learner = ct.Learner(
+        [ct.tasks.Regression("a"), ct.tasks.Regression("b")], training=ct.Training(epochs=10, batch_size=50)
+    )
+    settings = ComparisonSettings(references=("single_task", "pooled", "trees"))
+    methods, _ = methods_of(learner, settings, {"a": 100, "b": 500}, 500)
+    epochs = {(m.method, m.tasks): m.learner.training.epochs for m in methods if m.method != TREES}
+    assert epochs["HardSharing + ReferenceScaled", ("a", "b")] == 10
+    assert epochs[SINGLE_TASK, ("a",)] == 50
+    assert epochs[SINGLE_TASK, ("b",)] == 10
+    assert epochs[POOLED, ("a", "b")] == 8
+    assert {m.learner.training.select for m in methods} == {"per_task"}
+    assert learner.training.select == "combined"
+
+
+def test_the_last_epoch_stays_the_last():
+    learner = ct.Learner([ct.tasks.Regression("a")], training=ct.Training(select="last"))
+    assert with_own_epochs(learner).training.select == "last"
