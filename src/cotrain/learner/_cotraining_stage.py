@@ -13,10 +13,8 @@ from cotrain.balancing import Balancer
 from cotrain.cotraining import CoTraining, CoTrainingResult, RoundRecord
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._network_factory import NetworkFactory
-from cotrain.cotraining.rounds._cleaning import cleaned
-from cotrain.cotraining.rounds._run import CoTrainingRun
+from cotrain.cotraining.rounds._run import CoTrainingRun, cleaned, fit_student
 from cotrain.cotraining.rounds._strategy_selection import run_rounds
-from cotrain.cotraining.rounds._student import fit_student
 from cotrain.data.sources import Mixing
 from cotrain.learner._architecture import Architecture
 from cotrain.learner._preprocessing import Preprocessor

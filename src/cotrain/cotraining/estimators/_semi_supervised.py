@@ -27,9 +27,8 @@ from cotrain.cotraining._predictions import Prediction
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining.estimators._labels import columns_of
 from cotrain.cotraining.peers import FittedNetwork
-from cotrain.cotraining.rounds._cleaning import cleaned
 from cotrain.cotraining.rounds._records import CoTrainingResult
-from cotrain.cotraining.rounds._run import CoTrainingRun
+from cotrain.cotraining.rounds._run import CoTrainingRun, cleaned
 from cotrain.cotraining.rounds._strategy_selection import run_rounds, strategy_for_views
 from cotrain.cotraining.strategies import Committee, Strategy, TwoViewCoTraining
 from cotrain.cotraining.views._column_view import column_view

@@ -12,9 +12,8 @@ from torch import Tensor
 
 from cotrain._base import DataError, InvalidArgumentError
 from cotrain.cotraining._predictions import Prediction, n_classes, prior_of
-from cotrain.cotraining.guards._distribution_shift import shares_of
 from cotrain.cotraining.guards._held_out import HeldOut, Holdout, TeacherAssessment, deal_into_folds
-from cotrain.cotraining.guards._round_choice import RoundVetoes, choose_round, value_on
+from cotrain.cotraining.guards._round_choice import RoundVetoes, choose_round, shares_of, value_on
 from cotrain.cotraining.peers import FittedPeer, Online, Peer
 from cotrain.cotraining.rounds._online_training import OnlineTraining, online_strategy_of
 from cotrain.cotraining.rounds._pseudo_labels import (

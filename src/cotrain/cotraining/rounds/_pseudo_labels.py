@@ -11,8 +11,8 @@ from torch import Tensor
 
 from cotrain.cotraining._predictions import Prediction, joined
 from cotrain.cotraining._settings import CoTraining
-from cotrain.cotraining.guards._distribution_shift import accepted_drift, sampling_drift
 from cotrain.cotraining.guards._error_bound import ErrorBounds
+from cotrain.cotraining.guards._round_choice import accepted_drift, sampling_drift
 from cotrain.cotraining.selection import Candidates
 from cotrain.cotraining.strategies import Strategy
 from cotrain.tasks import Task
