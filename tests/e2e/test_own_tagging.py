@@ -1,0 +1,86 @@
+"""A kind of task of a user's own, with a class for every word: fit, evaluate, predict."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import torch
+from torch import nn
+from torch.nn import functional
+
+import cotrain as ct
+from cotrain._base._ragged import Ragged
+from cotrain.tasks import ClassTargets, Metric, Task
+
+WORDS = [["the", "dog", "ran"], ["a", "cat", "sat", "down"], ["the", "cat"], ["dog", "and", "cat", "ran"]]
+
+
+class Nouns(Task):
+    """Whether each word is a noun: lists of true and false."""
+
+    target_kind, reads = ClassTargets(), "positions"
+    n_outputs, labels, parts = 2, ["noun"], ["no", "yes"]
+
+    def fit_columns(self, frame): ...
+    def load_state_dict(self, state): ...
+    def state_dict(self):
+        return {}
+
+    def encode_columns(self, frame):
+        rows = [torch.tensor(cell or [], dtype=torch.int64) for cell in frame[self.columns[0]].to_list()]
+        targets = Ragged.from_rows(rows)
+        return targets, targets.map(lambda values: torch.ones_like(values, dtype=torch.bool))
+
+    def unseen(self, frame):
+        return {}
+
+    def output_layer(self, width):
+        return nn.Linear(width, 2)
+
+    def losses(self, output, target):
+        return functional.cross_entropy(output.movedim(-1, 1), target, reduction="none")
+
+    def reference_output(self, targets, mask):
+        return torch.bincount(targets.values[mask.values], minlength=2).add(1).float().log()
+
+    def scores(self, output):
+        return output.softmax(dim=-1)
+
+    def original(self, targets):
+        return targets
+
+    def pseudo_label(self, output):
+        return output.map(lambda values: values.argmax(dim=-1))
+
+    def confidence(self, output):
+        return output.map(lambda values: self.scores(values).amax(dim=-1))
+
+    def predict(self, output):
+        return {self.name: [row.bool().tolist() for row in self.pseudo_label(output)]}
+
+    def available_metrics(self):
+        def record(scores, targets, mask):
+            right = (scores.argmax(axis=-1) == targets) & mask
+            return np.stack([right.sum(axis=1), mask.sum(axis=1)], axis=1).astype(float)
+
+        return [
+            Metric(
+                "accuracy", "max", record, lambda records: float(records[:, 0].sum() / records[:, 1].sum())
+            )
+        ]
+
+    def default_metrics(self):
+        return ["accuracy"]
+
+
+def test_a_kind_of_ones_own_learns_and_answers():
+    nouns = [[word in ("dog", "cat") for word in row] for row in WORDS]
+    frame = pl.DataFrame({"words": WORDS * 12, "noun": nouns * 12})
+    frame = frame.with_columns(noun=pl.when(pl.int_range(48) % 5 != 4).then("noun"))
+    learner = ct.Learner(
+        [Nouns("noun")], columns={"words": "words"}, training=ct.Training(epochs=12, batch_size=8)
+    )
+    learner.fit(frame, validation=0.25, progress=False)
+    assert learner.evaluate(frame).value("noun", "accuracy") > 0.9
+    predicted = learner.predict(frame)["noun"].to_list()
+    assert [len(row) for row in predicted] == [len(row) for row in WORDS] * 12
