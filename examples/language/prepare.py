@@ -5,7 +5,7 @@ python examples/language/prepare.py language               # small made-up sente
 
 FOLDER holds what is published, each under its own licence; nothing of it is part of this repository:
 
-zh_gsd/{train,dev,test}.jsonl.gz   a sentence a line, with the lists tokens, upos and ner: the Chinese GSD treebank
+zh_gsd/{train,dev,test}.jsonl.gz   Chinese GSD: a sentence a line, with the lists tokens, upos and ner
 sst2/stsa.binary.{train,dev,test}  a line per sentence: 0 or 1, and the words
 snips/{train,valid,test}/          seq.in (words), seq.out (slots), label (intent), a line per utterance each
 """
@@ -67,8 +67,8 @@ def made_up(seed: int, n: int) -> dict[str, pl.DataFrame]:
         verb = draw.choice(["likes", "sees", "leaves"])
         tags["tokens"].append([*who, verb, *where, "."])
         tags["upos"].append(["PROPN"] * len(who) + ["VERB"] + ["PROPN"] * len(where) + ["PUNCT"])
-        spans = [["B-PERSON"] + ["I-PERSON"] * (len(who) - 1), ["O"], ["B-GPE"] + ["I-GPE"] * (len(where) - 1)]
-        tags["ner"].append([tag for span in spans for tag in span] + ["O"])
+        person = ["B-PERSON"] + ["I-PERSON"] * (len(who) - 1)
+        tags["ner"].append([*person, "O", "B-GPE", *["I-GPE"] * (len(where) - 1), "O"])
         good = draw.random() < 0.5
         word = draw.choice(["fine", "great", "warm"] if good else ["dull", "cold", "bad"])
         said["tokens"].append(f"a {word} film about {draw.choice(people)} .")

@@ -245,6 +245,21 @@ class PaddedPlaces:
         return found.masked_fill(self._outside.view(*self._outside.shape, *[1] * (values.dim() - 1)), fill)
 
 
+def labelled_rows(mask: Leaf) -> Tensor:
+    """Return which rows have any label of a task, bool [N].
+
+    Args:
+        mask: [N, T, ...] or N ragged rows; True (or a weight > 0) where there is a label.
+
+    Example:
+        >>> labelled_rows(torch.tensor([[True, False], [False, False]])).tolist()
+        [True, False]
+    """
+    if isinstance(mask, Ragged):
+        return mask.map(lambda values: values > 0).any()
+    return (mask > 0).flatten(1).any(dim=1)
+
+
 def padded(leaf: Leaf) -> Tensor:
     """Return a leaf as one tensor [N, ...], ragged rows padded by 0 to the longest."""
     return leaf.padded() if isinstance(leaf, Ragged) else leaf

@@ -32,14 +32,18 @@ def single_task_learners(learner: Learner) -> dict[str, Learner]:
 
 
 def trees_table(learner: Learner, train: pl.DataFrame, test: pl.DataFrame) -> EvaluationTable:
-    """Return the test figures of gradient-boosted trees, one model per target, on the same inputs."""
+    """Return the test figures of gradient-boosted trees, one model per target, on the same inputs.
+
+    Of tasks with an output for each position there are none: trees answer once a row.
+    """
     preprocessor = learner.preprocessor
-    if preprocessor.schema is None:
+    tasks = [task for task in preprocessor.tasks if task.reads == "vector"]
+    if preprocessor.schema is None or not tasks:
         return EvaluationTable([])
     fitted, held_out = preprocessor.examples(train), preprocessor.examples(test)
     features = tree_features(fitted, held_out)
     rows = []
-    for task in preprocessor.tasks:
+    for task in tasks:
         scores = tree_scores(task, features, fitted, seed=learner.seed)
         rows += evaluate_scores(
             task, scores, held_out.targets[task.name], held_out.masks[task.name], parts=True

@@ -10,9 +10,11 @@ from typing import final
 import numpy as np
 from torch import Tensor
 
+from cotrain._base._ragged import Leaf, padded
 from cotrain.comparison.runs._result import TaskVerdict
 from cotrain.evaluation import Difference, EvaluationTable, figure, holm, paired_bootstrap, too_few_to_tell
 from cotrain.tasks import Task
+from cotrain.tasks._entries import of_length
 from cotrain.training import Examples
 
 NOT_JUDGED, LEARNS_NOTHING, UNFINISHED = "not judged", "learns nothing", "unfinished training"
@@ -36,18 +38,18 @@ class OneSeed:
 
     test: Examples
     table: EvaluationTable
-    joint: Mapping[str, Tensor]
-    alone: Mapping[str, Tensor]
+    joint: Mapping[str, Leaf]
+    alone: Mapping[str, Leaf]
     constants: Mapping[str, Tensor]
     dependence: Mapping[str, np.ndarray] = field(default_factory=dict)
     unfinished: Collection[str] = ()
 
-    def difference(self, task: Task, first: Tensor, second: Tensor) -> Difference:
+    def difference(self, task: Task, first: np.ndarray, second: np.ndarray) -> Difference:
         """Compare two predictions by their scores, as the task's metrics look at them."""
         return paired_bootstrap(
             task.chosen_metrics()[0],
-            [first.double().numpy()],
-            [second.double().numpy()],
+            [first],
+            [second],
             *self.truth(task),
             groups=self.dependence.get("groups"),
             times=self.dependence.get("times"),
@@ -56,8 +58,11 @@ class OneSeed:
 
     def truth(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
         """Return targets and mask of the test rows, as metrics take them."""
-        targets = task.original(self.test.targets[task.name]).double().numpy()
-        return targets, (self.test.masks[task.name] > 0).numpy()
+        truth = [padded(of[task.name]) for of in (self.test.targets, self.test.masks)]
+        if task.reads == "positions":
+            like = padded(self.joint[task.name])
+            truth = [of_length(entries, like) for entries in truth]
+        return task.original(truth[0]).double().numpy(), (truth[1] > 0).numpy()
 
     def too_few(self, task: Task) -> str:
         """Return why nothing can be said of a task; "" where something can."""
@@ -68,10 +73,17 @@ class OneSeed:
             times=self.dependence.get("times"),
         )
 
-    def against_constant(self, task: Task, output: Tensor) -> Difference:
+    def against_constant(self, task: Task, output: Leaf) -> Difference:
         """Compare an output with the best constant."""
-        constant = task.constant_scores(self.constants[task.name], len(output))
-        return self.difference(task, task.scores(output), constant)
+        scores = scores_of(task, output)
+        shape = scores.shape[:2] if task.reads == "positions" else scores.shape[:1]
+        constant = task.constant_scores(self.constants[task.name], *shape)
+        return self.difference(task, scores, constant.double().numpy())
+
+
+def scores_of(task: Task, output: Leaf) -> np.ndarray:
+    """Return the scores of all rows, those of positions padded to one length."""
+    return task.scores(padded(output)).double().numpy()
 
 
 def verdicts(tasks: Sequence[Task], run: OneSeed) -> list[TaskVerdict]:
@@ -112,7 +124,7 @@ def _verdict(task: Task, run: OneSeed, constant: Difference | None, p_value: flo
 
 def _beside_single_task(task: Task, run: OneSeed, constant: Difference) -> TaskVerdict:
     name, row, lone = task.name, run.table.row(task.name), run.alone[task.name]
-    found = run.difference(task, task.scores(run.joint[name]), task.scores(lone))
+    found = run.difference(task, scores_of(task, run.joint[name]), scores_of(task, lone))
     figures = f"{row.metric} {figure(row.value)} together, {figure(row.references['single_task'])} alone"
     alone = run.against_constant(task, lone)
     leaning = ""

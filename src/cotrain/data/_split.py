@@ -8,13 +8,18 @@ from typing import final
 
 import numpy as np
 import polars as pl
+import torch
+from torch import Tensor
 
 from cotrain._base import DataError, InvalidArgumentError, did_you_mean, numpy_generator
+from cotrain._base._ragged import Leaf, Ragged, labelled_rows
 from cotrain.data._stratify import assign_units
 from cotrain.data.columns._date import seconds_of
 from cotrain.data.columns._values import text_values
 from cotrain.tasks import Task
 
+#: Classes whose occurrence in rows of many entries a split keeps even; the first ones, where there are more.
+MOST_OCCURRENCES = 100
 PARTS = ("train", "validation", "test")
 _NAMES = {
     "train": 0,
@@ -113,7 +118,8 @@ class Split:
 def strata(frame: pl.DataFrame, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
     """Return per task what a split should keep even: codes [N, T], −1 = unlabelled.
 
-    Classes are codes; numbers are coded by their quartile.
+    Classes are codes; numbers are coded by their quartile. Of rows with many entries, such as tags, a target
+    is each class that occurs in the row, and being labelled at all.
 
     Args:
         frame: the whole table.
@@ -130,14 +136,18 @@ def strata(frame: pl.DataFrame, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
     """
     codes = {}
     for task in tasks:
-        if task.reads != "vector":
-            # Of many entries a row has there is no one code: that some have labels is kept even.
+        if task.reads == "map":
+            # Of so many entries a row has there is no one code: that some have labels is kept even.
             there = pl.any_horizontal([pl.col(column).is_not_null() for column in task.columns])
             codes[task.name] = np.where(frame.select(there).to_series().to_numpy(), 0, -1)[:, None]
             continue
         fitted = copy.deepcopy(task)
         fitted.fit(frame)
-        targets, mask = (tensor.numpy() for tensor in fitted.encode(frame))
+        encoded = fitted.encode(frame)
+        if not all(isinstance(leaf, Tensor) and leaf.dim() == 2 for leaf in encoded):
+            codes[task.name] = _occurrences(*encoded, are_classes=fitted.has_classes)
+            continue
+        targets, mask = (tensor.numpy() for tensor in encoded)
         coded = np.full(targets.shape, -1, dtype=np.int64)
         for place in range(targets.shape[1]):
             labelled = mask[:, place]
@@ -274,6 +284,17 @@ def _split(
             free = ~np.isin(groups[without], held_out)
     result = {name: rows[part == number] for number, name in enumerate(PARTS)}
     return result | {"unlabelled": without[free], "unused": without[~free]}
+
+
+def _occurrences(targets: Leaf, mask: Leaf, *, are_classes: bool) -> np.ndarray:
+    """Return 0 where a row of many entries has a label, and where it has a class, −1 elsewhere [N, 1 + C]."""
+    found = [labelled_rows(mask).numpy()]
+    if are_classes and isinstance(targets, Ragged) and isinstance(mask, Ragged):
+        known = targets.values[mask.values > 0]
+        for tag in torch.unique(known).tolist()[:MOST_OCCURRENCES]:
+            of_tag = Ragged((targets.values == tag) & (mask.values > 0), targets.offsets)
+            found.append(of_tag.any().numpy())
+    return np.where(np.stack(found, axis=1), 0, -1)
 
 
 def _codes(values: np.ndarray, are_numbers: bool) -> np.ndarray:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from cotrain._base import DataError, InputSpec
+from cotrain._base._ragged import labelled_rows
 from cotrain.data import (
     ColumnChoice,
     MapDataset,
@@ -34,7 +35,6 @@ from cotrain.learner._label_types import LabelType
 from cotrain.networks import OutputSpace
 from cotrain.tasks import Task
 from cotrain.training import Examples
-from cotrain.training._examples import labelled_rows
 
 
 @final

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cotrain._base._lazy import Lazy
-from cotrain._base._ragged import Leaf, Leaves, Ragged
+from cotrain._base._ragged import Leaves, labelled_rows
 from cotrain.data.sources import RowSources
 
 
@@ -79,18 +79,3 @@ class Examples:
 
 def _take(leaves: Leaves, rows: Tensor) -> dict[str, Any]:
     return {name: leaf.index_select(0, rows) for name, leaf in leaves.items()}
-
-
-def labelled_rows(mask: Leaf) -> Tensor:
-    """Return which rows have any label of a task, bool [N].
-
-    Args:
-        mask: [N, T, ...] or N ragged rows; True (or a weight > 0) where there is a label.
-
-    Example:
-        >>> labelled_rows(torch.tensor([[True, False], [False, False]])).tolist()
-        [True, False]
-    """
-    if isinstance(mask, Ragged):
-        return mask.map(lambda values: values > 0).any()
-    return (mask > 0).flatten(1).any(dim=1)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cotrain._base import DataError, InvalidArgumentError
 from cotrain.data import Split, split_rows, strata
-from cotrain.tasks import Binary, Multiclass, Regression
+from cotrain.tasks import Binary, Multiclass, Regression, Tagging
 
 N = 3000
 
@@ -232,3 +232,15 @@ def test_what_ties_test_rows_is_told_to_a_bootstrap() -> None:
     assert Split(group="who").dependence(table)["groups"].tolist() == [0, 1, 0]
     times = Split(time="day").dependence(table)["times"]
     assert np.argsort(times).tolist() == [1, 2, 0]
+
+
+def test_sentences_are_divided_so_that_every_tag_has_its_share():
+    rows = [["O", "B-x"] if i % 10 == 0 else ["O"] if i % 3 else None for i in range(300)]
+    table = pl.DataFrame({"tags": rows}, schema={"tags": pl.List(pl.String)})
+    found = strata(table, [Tagging("tags", spans="BIO")])["tags"]
+    labelled = np.array([row is not None for row in rows])
+    assert ((found >= 0).any(axis=1) == labelled).all()
+    parts = split_rows(table, Split(validation=0.2, test=0.2), 0, {"tags": found})
+    spans = np.array([row is not None and "B-x" in row for row in rows])
+    assert [int(spans[parts[name]].sum()) for name in ("train", "validation", "test")] == [18, 6, 6]
+    assert len(parts["unlabelled"]) == int((~labelled).sum())

@@ -9,8 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 import polars as pl
+from torch import Tensor
 
 from cotrain._base import DataError
+from cotrain._base._ragged import Leaf, Ragged, labelled_rows
 from cotrain.tasks import Task
 
 #: An error stops training, a warning deserves a look, a note informs.
@@ -46,8 +48,10 @@ class Labels:
 
     Args:
         task: a copy of the task that has learned its coding from all rows.
-        targets: [N, T] in the coding of the task.
-        mask: [N, T], True = labelled.
+        targets: [N, T] in the coding of the task; of rows with many entries, such as tags, all entries below
+            one another, [M, 1].
+        mask: of the same shape, True = labelled.
+        rows: which rows have a label, [N]; default: any of their T.
 
     Example:
         >>> from cotrain.tasks import Regression
@@ -58,6 +62,17 @@ class Labels:
     task: Task
     targets: np.ndarray
     mask: np.ndarray
+    rows: np.ndarray | None = None
+
+    @property
+    def labelled(self) -> np.ndarray:
+        """Which rows have a label, bool [N]."""
+        return np.asarray(self.mask.any(axis=1)) if self.rows is None else self.rows
+
+    @property
+    def has_entries(self) -> bool:
+        """Whether a row has many entries, so that the targets are no table of the rows."""
+        return self.rows is not None
 
     @property
     def is_classes(self) -> bool:
@@ -83,5 +98,14 @@ def read_labels(frame: pl.DataFrame, tasks: Sequence[Task]) -> tuple[list[Labels
         except DataError as error:
             problems.append(Problem("error", "target", task.name, str(error)))
         else:
-            labels.append(Labels(fitted, targets.numpy(), mask.numpy()))
+            labels.append(_labels(fitted, targets, mask))
     return labels, problems
+
+
+def _labels(task: Task, targets: Leaf, mask: Leaf) -> Labels:
+    if isinstance(targets, Tensor) and isinstance(mask, Tensor) and targets.dim() == mask.dim() == 2:
+        return Labels(task, targets.numpy(), mask.numpy())
+    rows = labelled_rows(mask).numpy()
+    entries = (leaf.values if isinstance(leaf, Ragged) else leaf for leaf in (targets, mask))
+    flat = [entry.reshape(-1, 1).numpy() for entry in entries]
+    return Labels(task, flat[0], flat[1] > 0, rows)

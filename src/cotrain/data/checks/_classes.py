@@ -47,9 +47,10 @@ def _counts(label: Labels) -> dict[str, int]:
         positive = ((targets > 0) & mask).sum(axis=0)
         return {name: int(count) for name, count in zip(task.labels, positive, strict=True)}
     values, counts = np.unique(targets[mask[:, 0], 0], return_counts=True)
-    names = (
-        task.parts if len(task.parts) > 1 else [str(name) for name in task.state_dict().get("classes", [])]
-    )
+    # The parts of tags may be kinds of spans.
+    known = task.parts if len(task.parts) > 1 and not label.has_entries else None
+    learned = task.state_dict()
+    names = known or [str(name) for name in learned.get("classes", learned.get("tags", []))]
     return {
         names[int(value)] if 0 <= int(value) < len(names) else str(int(value)): int(count)
         for value, count in zip(values, counts, strict=True)

@@ -21,11 +21,9 @@ def check_coverage(labels: Sequence[Labels]) -> list[Problem]:
     """
     problems: list[Problem] = []
     for label in labels:
-        labelled = int(label.mask.any(axis=1).sum())
-        share = labelled / len(label.mask)
-        text = (
-            f"Task {label.task.name!r} is labelled in {labelled:,} of {len(label.mask):,} rows ({share:.1%})"
-        )
+        labelled, n_rows = int(label.labelled.sum()), len(label.labelled)
+        share = labelled / n_rows
+        text = f"Task {label.task.name!r} is labelled in {labelled:,} of {n_rows:,} rows ({share:.1%})"
         few = labelled < FEW
         problems.append(
             Problem(
@@ -37,7 +35,7 @@ def check_coverage(labels: Sequence[Labels]) -> list[Problem]:
             )
         )
     if labels:
-        any_label = np.stack([label.mask.any(axis=1) for label in labels], axis=1)
+        any_label = np.stack([label.labelled for label in labels], axis=1)
         without = int((~any_label.any(axis=1)).sum())
         every = int(any_label.all(axis=1).sum())
         sentence = (

@@ -39,6 +39,8 @@ def check_leakage(frame: pl.DataFrame, labels: Sequence[Labels], inputs: Sequenc
     in_first = numpy_generator("leakage").random(frame.height) < 0.5
     codes = {column: _codings(frame[column]) for column in inputs}
     for label in labels:
+        if label.has_entries:
+            continue  # no column has a value for each entry: those that do are no inputs
         for column in inputs:
             same = _same(frame, column, label)
             if same is not None:

@@ -29,9 +29,7 @@ def check_sources(
     """
     if len(sources) < 2:
         return []
-    labelled: dict[str, np.ndarray] = {
-        label.task.name: np.asarray(label.mask.reshape(len(label.mask), -1).any(axis=1)) for label in labels
-    }
+    labelled = {label.task.name: label.labelled for label in labels}
     problems: list[Problem] = []
     for label in labels:
         name = label.task.name
