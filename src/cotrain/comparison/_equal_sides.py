@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 
 from cotrain.learner import Learner
 from cotrain.training import Training
@@ -30,12 +31,13 @@ def with_equal_steps(training: Training, n_rows: int, joint_rows: int) -> Traini
         >>> equal.epochs, equal.patience
         (160, 40)
     """
-    equal = copy.deepcopy(training)
-    size = training.rows_a_step
-    factor = math.ceil(max(1, joint_rows) / size) / math.ceil(max(1, n_rows) / size)
-    equal.epochs = max(1, round(training.epochs * factor))
-    if training.patience is not None:
-        equal.patience = max(1, math.ceil(training.patience * equal.epochs / training.epochs))
+    joint = training.budget(joint_rows)
+    factor = math.ceil(max(1, joint_rows) / joint.batch_size) / math.ceil(max(1, n_rows) / joint.batch_size)
+    epochs, patience = max(1, round(joint.epochs * factor)), joint.patience
+    if patience is not None:
+        patience = max(1, math.ceil(patience * epochs / joint.epochs))
+    equal = training.fixed(replace(joint, epochs=epochs, patience=patience))
+    equal.select = training.select
     return equal
 
 
@@ -51,6 +53,6 @@ def with_own_epochs(learner: Learner) -> Learner:
         'per_task'
     """
     equal = copy.deepcopy(learner)
-    if equal.training.select == "combined":
+    if equal.training.select in ("auto", "combined"):
         equal.training.select = "per_task"
     return equal

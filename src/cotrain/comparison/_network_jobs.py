@@ -65,10 +65,8 @@ def train_cell(
     # Rounds of co-training have an end of their own.
     unfinished = (
         {}
-        if learner.cotraining is not None
-        else unfinished_tasks(
-            preprocessor.tasks, result, learner.training.epochs, learner.training.select, by=0.0
-        )
+        if learner.cotraining is not None or result.budget is None
+        else unfinished_tasks(preprocessor.tasks, result, result.budget.epochs, result.budget.select, by=0.0)
     )
     record = {
         "score": score,

@@ -229,12 +229,14 @@ class Fitting:
 
     def _stage(self, settings: CoTraining) -> CoTrainingStage:
         recipe = self.recipe
+        labelled = int(self.train.labelled().any(dim=1).sum())
+        budget = recipe.training.budget(labelled, self.train.inputs, n_tasks=len(recipe.tasks))
         return CoTrainingStage(
             settings,
             self.preprocessor,
             recipe.architecture,
             recipe.balancer,
-            recipe.training.sized_for(self.train.inputs),
+            recipe.training.fixed(budget),
             mixing=recipe.mixing,
             seed=recipe.seed,
             folder=self.folder,

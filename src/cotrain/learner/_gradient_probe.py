@@ -100,7 +100,7 @@ class GradientProbe:
         references = [t.reference_loss(examples.targets[t.name], examples.masks[t.name]) for t in tasks]
         balancer.start(len(tasks), reference_losses=references)
         names = [task.name for task in tasks]
-        size = learner.training.sized_for(examples.inputs).rows_a_step
+        size = learner.training.budget(len(examples), examples.inputs).batch_size
         batches = Batches(examples.parts(), batch_size=size, seed=learner.seed)
         # Gradients of a network that knows its rows by heart say little.
         steps = min(steps, 10 * len(batches))

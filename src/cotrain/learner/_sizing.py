@@ -15,7 +15,7 @@ MOST_OWN_EXPERTS = 10
 def sizes(n_rows: int, *, words: bool = False) -> dict[str, Any]:
     """Return the encoder and the budget for a number of training rows with a label.
 
-    Small tables get small batches and more epochs, so that there are some hundred steps at least.
+    The budget goes by the rows: see `epochs` and `batch_size` of `Training`.
 
     Args:
         n_rows: training rows with a label.
@@ -23,18 +23,13 @@ def sizes(n_rows: int, *, words: bool = False) -> dict[str, Any]:
 
     Example:
         >>> sizes(30_000)
-        {'encoder': {'kind': 'TableEncoder'}, 'training': {'epochs': 20}}
+        {'encoder': {'kind': 'TableEncoder'}, 'training': {'epochs': 'auto'}}
     """
+    training = {"epochs": "auto"}
     if words:
-        # Sentences come in small batches by themselves.
-        return {"encoder": {"kind": "WordEncoder"}, "training": {"epochs": 40 if n_rows < 1000 else 20}}
-    if n_rows < 1000:
-        small = {"epochs": 40, "batch_size": 32}
-    elif n_rows < 5000:
-        small = {"epochs": 20, "batch_size": 64}
-    else:
-        return {"encoder": {"kind": "TableEncoder"}, "training": {"epochs": 20}}
-    return {"encoder": {"kind": "TableEncoder", "width": 64, "depth": 1}, "training": small}
+        return {"encoder": {"kind": "WordEncoder"}, "training": training}
+    small = {"width": 64, "depth": 1} if n_rows < 5000 else {}
+    return {"encoder": {"kind": "TableEncoder", **small}, "training": training}
 
 
 def sharing(tasks: Sequence[TaskGuess], probe: GradientProbe | None) -> tuple[str, str]:

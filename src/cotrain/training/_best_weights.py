@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, final
+from typing import Any, final
 
 from torch import Tensor, nn
 
+from cotrain.training._budget import Select
+
 Weights = dict[str, Tensor]
+
+#: The criterion that stands for all tasks together.
+COMBINED = "combined"
 
 
 @final
@@ -24,36 +29,45 @@ class BestWeights:
         self.epochs: dict[str, int] = {}
         self.copies: dict[int, Weights] = {}
 
-    def update(self, epoch: int, values: Mapping[str, float], weights: Callable[[], Weights]) -> bool:
-        """Take the values of an epoch and say whether any criterion got better.
+    def update(
+        self,
+        epoch: int,
+        values: Mapping[str, float],
+        weights: Callable[[], Weights],
+        *,
+        select: Select = "per_task",
+    ) -> bool:
+        """Take the values of an epoch and say whether any criterion that is kept got better.
 
         Args:
             epoch: number of the epoch.
             values: criterion -> value, larger = better; NaN (nothing to validate on) never is better.
             weights: makes a copy of the weights; called at most once.
+            select: whose weights will be kept, see `Training`.
         """
         better = [
             name
             for name, value in values.items()
             if not math.isnan(value) and value > self.values.get(name, -math.inf)
         ]
-        if not better:
-            return False
-        self.copies[epoch] = weights()
         for name in better:
             self.values[name] = values[name]
             self.epochs[name] = epoch
-        used = set(self.epochs.values())
+        kept = _kept(values, select)
+        if not kept & set(better):
+            return False
+        self.copies[epoch] = weights()
+        used = {number for name, number in self.epochs.items() if name in kept}
         self.copies = {number: copy for number, copy in self.copies.items() if number in used}
         return True
 
     def weights(self, criterion: str) -> Weights | None:
         """Return the best weights under `criterion`, or `None` if it never had a value."""
         epoch = self.epochs.get(criterion)
-        return None if epoch is None else self.copies[epoch]
+        return None if epoch is None else self.copies.get(epoch)
 
     def choose(
-        self, tasks: Sequence[str], last: Weights, select: Literal["combined", "per_task", "last"]
+        self, tasks: Sequence[str], last: Weights, select: Select
     ) -> tuple[list[Weights], dict[str, int]]:
         """Return the distinct sets of weights that are kept, and task -> which of them.
 
@@ -66,7 +80,7 @@ class BestWeights:
         weights: list[Weights] = []
         weights_of: dict[str, int] = {}
         for name in tasks:
-            criterion = name if select == "per_task" and name in self.epochs else "combined"
+            criterion = name if select == "per_task" and name in self.epochs else COMBINED
             best = None if select == "last" else self.weights(criterion)
             epoch = -1 if best is None else self.epochs[criterion]
             if epoch not in kept:
@@ -84,6 +98,15 @@ class BestWeights:
         self.values = dict(state["values"])
         self.epochs = dict(state["epochs"])
         self.copies = dict(state["copies"])
+
+
+def _kept(values: Mapping[str, float], select: Select) -> set[str]:
+    """Return the criteria whose weights `choose` may ask for."""
+    if select == "last":
+        return set()
+    own = {name for name, value in values.items() if not math.isnan(value)} - {COMBINED}
+    everyone_has_one = len(own) == len(set(values) - {COMBINED})
+    return own | (set() if everyone_has_one else {COMBINED}) if select == "per_task" else {COMBINED}
 
 
 def copy_weights(model: nn.Module) -> Weights:

@@ -97,7 +97,7 @@ class Fit:
         mixing: Mixing | None = None,
     ) -> None:
         self.tasks, self.seed = list(tasks), seed
-        self.settings = settings = settings.sized_for(train.inputs)
+        self.settings = settings
         self.loggers = list(loggers)
         self.device = pick_device(settings.device)
         self.model = model.to(self.device)
@@ -107,7 +107,8 @@ class Fit:
         self.labelled = labelled[with_label]
         self.train = train.take(with_label).to(self.device)
         self._fingerprint, self._first = "", self.train
-        size = settings.rows_a_step
+        self.budget = settings.budget(len(with_label), train.inputs, n_tasks=len(self.tasks))
+        size = self.budget.batch_size
         self.batches = Batches(
             self.train.parts(), batch_size=size, seed=seed, mixed=_mixed(self.train, mixing, size, seed)
         )
@@ -144,7 +145,7 @@ class Fit:
         self._generator = default_generator(self.device)
 
         self.steps_per_epoch = len(self.batches)
-        self.n_steps = settings.epochs * self.steps_per_epoch
+        self.n_steps = self.budget.epochs * self.steps_per_epoch
         self.epoch = 0
         self.step_in_epoch = 0
         self.stale_epochs = 0
@@ -163,7 +164,7 @@ class Fit:
                 FitStart(
                     [task.name for task in self.tasks],
                     self.n_steps,
-                    self.settings.epochs,
+                    self.budget.epochs,
                     self._step,
                     [json.loads(line) for line in self.history],
                 )
@@ -271,19 +272,20 @@ class Fit:
             record["health"] = asdict(health)
         self.model.sharing.reset_health()
         if self.validator.examples is not None:
-            batches = output_batches(model, self.validator.examples.inputs, self.settings.rows_a_step)
+            batches = output_batches(model, self.validator.examples.inputs, self.budget.batch_size)
             validation = self.validator.validate(batches)
             self.balance.observe_validation(validation.losses)
             record |= {"validation": validation.values, "gain": validation.gains}
-            better = self.best.update(self.epoch, validation.criteria(), lambda: copy_weights(model))
+            criteria, select = validation.criteria(), self.budget.select
+            better = self.best.update(self.epoch, criteria, lambda: copy_weights(model), select=select)
             self.stale_epochs = 0 if better else self.stale_epochs + 1
         self.balance.end_epoch()
         self.history.append(json.dumps(record))
         self.epoch += 1
         self.step_in_epoch = 0
         self._loss_sums.clear()
-        patience = self.settings.patience if self.settings.select != "last" else None
-        self.finished = self.epoch == self.settings.epochs or (
+        patience = self.budget.patience if self.budget.select != "last" else None
+        self.finished = self.epoch == self.budget.epochs or (
             patience is not None and self.stale_epochs >= patience
         )
         for logger in self.loggers:
@@ -371,10 +373,10 @@ class Fit:
 
     def _result(self) -> FitResult:
         last = copy_weights(self.kept_model)
-        weights, weights_of = self.best.choose([task.name for task in self.tasks], last, self.settings.select)
+        weights, weights_of = self.best.choose([task.name for task in self.tasks], last, self.budget.select)
         history = [json.loads(line) for line in self.history]
         skipped = {name: int(n) for name, n in self.balance.skipped.items() if n}
-        return FitResult(weights, weights_of, dict(self.best.epochs), history, skipped)
+        return FitResult(weights, weights_of, dict(self.best.epochs), history, skipped, self.budget)
 
 
 def _mixed(train: Examples, mixing: Mixing | None, batch_size: int, seed: int) -> MixedOrder | None:

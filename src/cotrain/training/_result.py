@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from cotrain.training._best_weights import Weights
+from cotrain.training._budget import Budget
 
 
 @final
@@ -19,6 +20,7 @@ class FitResult:
         best_epoch: criterion ("combined" or a task) -> epoch, counted from 0.
         history: one record per epoch, without times, so that equal fits have equal histories.
         skipped: task -> steps in which its loss or gradient was not finite and was left out.
+        budget: how long the fit could take; `None`: it is not known.
 
     Example:
         >>> FitResult([{}], {"sold": 0}, {"combined": 3}, [], {}).best_epoch["combined"]
@@ -30,6 +32,7 @@ class FitResult:
     best_epoch: dict[str, int]
     history: list[dict[str, Any]]
     skipped: dict[str, int]
+    budget: Budget | None = None
 
     @property
     def health(self) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import copy
 from typing import Literal, final
 
+from torch import Tensor
+
 from cotrain._base import InvalidArgumentError
 from cotrain._base._ragged import Leaves, Ragged
-
-#: Rows in a step where the user names none: of a table, and of sentences, which hold many labels each, and of
-#: which corpora have few: 4,000 in batches of 256 would be 16 steps an epoch.
-ROWS_A_STEP, RAGGED_ROWS_A_STEP = 256, 32
+from cotrain.training._budget import MOST_OWN_EPOCHS, Budget, Select, epochs_for, rows_a_step
 
 
 @final
@@ -18,9 +17,11 @@ class Training:
     """How a network is fitted.
 
     Args:
-        epochs: passes over the labelled training rows at most, ≥ 1.
-        batch_size: rows in a step, ≥ 1; `None`: 256, or 32 where rows have different length, such as
-            sentences.
+        epochs: passes over the labelled training rows at most, ≥ 1; "auto": 20, or on tables of fewer than
+            5,000 labelled rows as many as 3,000 steps are, but no more than 200 (40 below 1,000 rows where
+            these are sentences, pictures and the like).
+        batch_size: rows in a step, ≥ 1; `None`: 32 below 1,000 labelled rows and where rows have different
+            length, such as sentences, 64 below 5,000, else 256.
         learning_rate: peak step size of AdamW, > 0.
         weight_decay: decoupled weight decay of the shared weight matrices, ≥ 0 (Loshchilov & Hutter,
             "Decoupled Weight Decay Regularization", 2019, https://arxiv.org/abs/1711.05101). Biases,
@@ -29,11 +30,12 @@ class Training:
         warmup: share of all steps in which the learning rate rises linearly from 0, in [0, 1). It then
             falls as half a cosine to 0 at the end of the last epoch.
         clip: largest norm of the gradient of all parameters, > 0; `None`: no clipping.
-        patience: epochs without a better validation value before the fit stops early, ≥ 1;
-            `None`: never.
+        patience: epochs without a better validation value of what is kept before the fit stops early, ≥ 1;
+            `None`: never; "auto": a fifth of the epochs, 5 at least.
         select: whose best epoch is kept. "combined": one set of weights, at the best mean relative gain
             over the best constant prediction on the validation rows; "per_task": for each task the weights
-            of its own best epoch; "last": the weights at the end, and no early stopping.
+            of its own best epoch; "last": the weights at the end, and no early stopping; "auto": "per_task"
+            for up to ten tasks, "combined" for more, since each task may cost a set of weights.
         average: decay per step of an exponential average of the weights, in [0, 1), that is validated
             and kept instead of the weights themselves; 0: no averaging.
         gradients: which gradients a balancer gets if it asks for any: "auto", "exact", "ghost",
@@ -55,7 +57,7 @@ class Training:
 
     def __init__(
         self,
-        epochs: int = 20,
+        epochs: int | Literal["auto"] = "auto",
         batch_size: int | None = None,
         learning_rate: float = 2e-3,
         *,
@@ -63,8 +65,8 @@ class Training:
         task_weight_decay: float | None = None,
         warmup: float = 0.05,
         clip: float | None = 1.0,
-        patience: int | None = 5,
-        select: Literal["combined", "per_task", "last"] = "combined",
+        patience: int | Literal["auto"] | None = "auto",
+        select: Literal["auto", "combined", "per_task", "last"] = "auto",
         average: float = 0.99,
         gradients: Literal["auto", "exact", "ghost", "disjoint", "representation"] = "auto",
         balance_every: int = 1,
@@ -91,28 +93,34 @@ class Training:
         self.checkpoint_seconds = checkpoint_seconds
         self._check()
 
-    @property
-    def rows_a_step(self) -> int:
-        """The batch size, or that of a table where none is given."""
-        return ROWS_A_STEP if self.batch_size is None else self.batch_size
-
-    def sized_for(self, inputs: Leaves) -> Training:
-        """Return these settings with the batch size that suits the inputs, if none is given.
+    def budget(self, n_labelled: int, inputs: Leaves | None = None, *, n_tasks: int = 1) -> Budget:
+        """Return the numbers that stand for "auto" with these rows.
 
         Args:
-            inputs: name -> tensor [N, ...] or N ragged rows.
+            n_labelled: training rows with a label.
+            inputs: name -> tensor [N, ...] or N ragged rows; `None`: of a table.
+            n_tasks: K.
         """
-        if self.batch_size is not None:
-            return self
-        sized = copy.copy(self)
-        ragged = any(isinstance(leaf, Ragged) for leaf in inputs.values())
-        sized.batch_size = RAGGED_ROWS_A_STEP if ragged else ROWS_A_STEP
-        return sized
+        leaves = list((inputs or {}).values())
+        ragged = any(isinstance(leaf, Ragged) for leaf in leaves)
+        vectors = all(isinstance(leaf, Tensor) and leaf.dim() <= 2 for leaf in leaves)
+        size = rows_a_step(n_labelled, ragged=ragged) if self.batch_size is None else self.batch_size
+        epochs = epochs_for(n_labelled, size, vectors=vectors) if self.epochs == "auto" else self.epochs
+        patience = max(5, -(-epochs // 5)) if self.patience == "auto" else self.patience
+        own: Select = "per_task" if n_tasks <= MOST_OWN_EPOCHS else "combined"
+        return Budget(epochs, size, patience, own if self.select == "auto" else self.select)
+
+    def fixed(self, budget: Budget) -> Training:
+        """Return these settings with the numbers of a budget."""
+        fixed = copy.copy(self)
+        fixed.epochs, fixed.batch_size = budget.epochs, budget.batch_size
+        fixed.patience, fixed.select = budget.patience, budget.select
+        return fixed
 
     def _check(self) -> None:
         infinity = float("inf")
         ranges: list[tuple[str, bool, str]] = [
-            ("epochs", self.epochs >= 1, "at least 1"),
+            ("epochs", self.epochs == "auto" or self.epochs >= 1, "at least 1, or auto"),
             ("batch_size", self.batch_size is None or self.batch_size >= 1, "at least 1"),
             ("learning_rate", 0 < self.learning_rate < infinity, "a positive finite number"),
             ("weight_decay", 0 <= self.weight_decay < infinity, "a finite number of at least 0"),
@@ -123,8 +131,16 @@ class Training:
             ),
             ("warmup", 0 <= self.warmup < 1, "a share in [0, 1)"),
             ("clip", self.clip is None or self.clip > 0, "a positive number, or null"),
-            ("patience", self.patience is None or self.patience >= 1, "at least 1, or null"),
-            ("select", self.select in ("combined", "per_task", "last"), "combined, per_task or last"),
+            (
+                "patience",
+                self.patience in (None, "auto") or self.patience >= 1,
+                "at least 1, auto, or null",
+            ),
+            (
+                "select",
+                self.select in ("auto", "combined", "per_task", "last"),
+                "auto, combined, per_task or last",
+            ),
             ("average", 0 <= self.average < 1, "a decay in [0, 1)"),
             ("balance_every", self.balance_every >= 1, "at least 1"),
             ("monitor", self.monitor is None or self.monitor >= 1, "at least 1, or null"),

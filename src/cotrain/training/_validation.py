@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
@@ -14,9 +14,9 @@ from torch import Tensor
 from cotrain._base._ragged import Leaves, padded
 from cotrain.evaluation import TaskRecords, relative_gain
 from cotrain.tasks import Metric, Task
+from cotrain.training._best_weights import COMBINED
 from cotrain.training._examples import Examples
-
-COMBINED = "combined"
+from cotrain.training._tempered_loss import TemperedLoss, selects_by_loss
 
 
 @final
@@ -28,16 +28,20 @@ class Validation:
         values: task -> its selecting metric.
         gains: task -> relative gain of that value over the best constant prediction, 1 = perfect.
         losses: task -> its loss, of every task that has validation labels.
+        by_loss: task -> relative gain of its tempered loss over the best constant prediction, of the tasks
+            whose epochs are compared by it.
     """
 
     values: dict[str, float]
     gains: dict[str, float]
     losses: dict[str, Tensor]
+    by_loss: dict[str, float] = field(default_factory=dict)
 
     def criteria(self) -> dict[str, float]:
         """Return what epochs are compared by: each task's gain, and their mean as "combined"."""
-        known = [gain for gain in self.gains.values() if not math.isnan(gain)]
-        return {**self.gains, COMBINED: float(np.mean(known)) if known else math.nan}
+        gains = self.gains | self.by_loss
+        known = [gain for gain in gains.values() if not math.isnan(gain)]
+        return {**gains, COMBINED: float(np.mean(known)) if known else math.nan}
 
 
 @final
@@ -54,12 +58,15 @@ class Validator:
         self.tasks = list(tasks)
         self.examples = examples
         self._references: dict[str, float] = {}
+        #: Task -> tempered loss of the best constant prediction, where its epochs are compared by that loss.
+        self._loss_references: dict[str, float] = {}
         if examples is not None:
             for task in tasks:
                 constant = task.reference_output(train.targets[task.name], train.masks[task.name])
                 records = self._records(task, len(examples))
                 records.add_constant(constant, examples.targets[task.name], examples.masks[task.name])
                 self._references[task.name] = records.value(selecting_metric(task))
+                self._refer_to_loss(task, constant)
 
     def validate(self, batches: Iterable[tuple[slice, Leaves]]) -> Validation:
         """Return what these outputs reach on the validation rows.
@@ -71,12 +78,16 @@ class Validator:
             return Validation({}, {}, {})
         records = {task.name: self._records(task, len(self.examples)) for task in self.tasks}
         sums: dict[str, list[tuple[Tensor, Tensor]]] = {task.name: [] for task in self.tasks}
+        by_loss = [task for task in self.tasks if task.name in self._loss_references]
+        tempered = {task.name: TemperedLoss(task) for task in by_loss}
         for rows, outputs in batches:
             for task in self.tasks:
                 output = outputs[task.name]
                 truth = [of[task.name][rows] for of in (self.examples.targets, self.examples.masks)]
                 records[task.name].add(output, *truth)
                 sums[task.name].append(task.loss_sum(*(padded(leaf) for leaf in (output, *truth))))
+                if task.name in tempered:
+                    tempered[task.name].add(*(padded(leaf) for leaf in (output, *truth)))
         values, gains, losses = {}, {}, {}
         for task in self.tasks:
             metric = selecting_metric(task)
@@ -85,7 +96,21 @@ class Validator:
             if records[task.name].labelled.any():
                 kept, total = (torch.stack(part).sum() for part in zip(*sums[task.name], strict=True))
                 losses[task.name] = task.weight * (kept / total)
-        return Validation(values, gains, losses)
+        loss_gains = {name: 1 - one.value() / self._loss_references[name] for name, one in tempered.items()}
+        return Validation(values, gains, losses, loss_gains)
+
+    def _refer_to_loss(self, task: Task, constant: Tensor) -> None:
+        """Note the loss of the best constant prediction where a task's epochs are compared by its loss."""
+        rows = self.examples
+        assert rows is not None
+        targets, mask = (padded(of[task.name]) for of in (rows.targets, rows.masks))
+        if not selects_by_loss(task, selecting_metric(task), targets, mask):
+            return
+        loss = TemperedLoss(task)
+        loss.add(constant.expand(len(targets), -1), targets, mask)
+        # NaN without labels, 0 where all are alike: then there is nothing to gain.
+        if loss.value() > 0:
+            self._loss_references[task.name] = loss.value()
 
     @staticmethod
     def _records(task: Task, n_rows: int) -> TaskRecords:

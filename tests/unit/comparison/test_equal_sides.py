@@ -9,7 +9,7 @@ from cotrain.data import Batches
 
 
 def steps(training, n_rows):
-    batches = Batches({"x": torch.zeros(n_rows, 1)}, batch_size=training.rows_a_step, seed=0)
+    batches = Batches({"x": torch.zeros(n_rows, 1)}, batch_size=training.budget(2000).batch_size, seed=0)
     return training.epochs * len(batches)
 
 
@@ -43,7 +43,7 @@ def test_every_network_of_a_comparison_has_the_same_steps_and_rule():
     assert epochs[SINGLE_TASK, ("b",)] == 10
     assert epochs[POOLED, ("a", "b")] == 8
     assert {m.learner.training.select for m in methods} == {"per_task"}
-    assert learner.training.select == "combined"
+    assert learner.training.select == "auto"
 
 
 def test_the_last_epoch_stays_the_last():

@@ -28,7 +28,7 @@ def fitted() -> tuple[ct.Learner, pl.DataFrame]:
     learner = ct.Learner(
         tasks,
         encoder=ct.networks.TableEncoder(16, 1, numbers="plain"),
-        training=ct.Training(40, 32, learning_rate=1e-2),
+        training=ct.Training(40, 32, learning_rate=1e-2, select="combined"),
     )
     return learner.fit(frame, 0.2, progress=False), frame
 
@@ -94,8 +94,8 @@ def co_trained(tmp_path_factory) -> tuple[ct.Learner, pl.DataFrame]:
     learner = ct.Learner(
         [ct.tasks.Binary("side"), ct.tasks.Regression("size")],
         encoder=ct.networks.TableEncoder(16, 1),
-        cotraining=ct.CoTraining(ct.cotraining.Committee(2), 2, updates=160),
-        training=ct.Training(epochs=6, batch_size=64),
+        cotraining=ct.CoTraining(ct.cotraining.Committee(2), 2, updates=20, margin=0.0),
+        training=ct.Training(epochs=6, batch_size=64, learning_rate=5e-3, select="combined"),
     )
     folder = tmp_path_factory.mktemp("runs") / "run"
     learner.fit(frame, half_known(100, seed=1)[0], run=folder, progress=False)

@@ -117,7 +117,7 @@ def test_values_are_changed_by_keys_with_dots():
     )
     assert (changed.learner.training.epochs, changed.learner.tasks[0].weight) == (7, 2.0)
     assert (type(changed.learner.sharing).__name__, changed.tune) == ("MMoE", {"trials": 3})
-    assert configuration.learner.training.epochs == 20
+    assert configuration.learner.training.epochs == "auto"
     with pytest.raises(ConfigError, match="did you mean 'epochs'"):
         configuration.changed({"training.epoch": 7})
     with pytest.raises(ConfigError, match=r"tasks\.b\.weight: 'b' is not in the list"):

@@ -23,7 +23,7 @@ def test_says_what_it_proposes_and_why(path):
     proposal = Recommendation.of_table(str(path), ["big", "price"], relative_to=path.parent)
     assert proposal.config["sharing"] == "HardSharing"
     assert proposal.config["split"] == {"column": "fold"}
-    assert proposal.config["training"] == {"epochs": 40, "batch_size": 32}
+    assert proposal.config["training"] == {"epochs": "auto"}
     assert "in a probe of 50 steps on 160 rows" in proposal.why
     assert "160 training rows with a label; 'price' has the fewest" in proposal.why
     text = proposal.to_yaml()

@@ -28,11 +28,11 @@ def test_hard_sharing_unless_gradients_clearly_oppose():
     assert sharing(TASKS, probe(-0.2, error=0.1))[0] == "HardSharing"
 
 
-@pytest.mark.parametrize(("n_rows", "batch"), [(200, 32), (3000, 64), (5000, None), (10**6, None)])
-def test_small_tables_get_small_batches(n_rows, batch):
+@pytest.mark.parametrize(("n_rows", "width"), [(200, 64), (3000, 64), (5000, None), (10**6, None)])
+def test_small_tables_get_narrow_networks_and_a_budget_by_their_rows(n_rows, width):
     options = sizes(n_rows)
-    assert options["training"].get("batch_size") == batch
-    assert options["encoder"].get("width") == (None if batch is None else 64)
+    assert options["training"] == {"epochs": "auto"}
+    assert options["encoder"].get("width") == width
 
 
 def test_the_task_with_the_fewest_labels_is_named():
@@ -60,5 +60,4 @@ def test_above_ten_tasks_no_task_gets_experts_of_its_own():
 
 
 def test_words_in_order_get_the_encoder_that_reads_them():
-    assert sizes(4000, words=True) == {"encoder": {"kind": "WordEncoder"}, "training": {"epochs": 20}}
-    assert sizes(400, words=True)["training"] == {"epochs": 40}
+    assert sizes(4000, words=True) == {"encoder": {"kind": "WordEncoder"}, "training": {"epochs": "auto"}}

@@ -1,5 +1,6 @@
 import math
 
+import pytest
 import torch
 
 from cotrain.training._best_weights import BestWeights
@@ -56,3 +57,27 @@ def test_tasks_that_were_best_in_one_epoch_share_their_weights():
     assert values("combined") == [1, 1, 1, 1]
     assert values("last") == [9, 9, 9, 9]
     assert BestWeights().choose(["a"], last, "combined") == ([last], {"a": 0})
+
+
+@pytest.mark.parametrize(
+    ("select", "better", "copies"),
+    [("combined", [True, False, True], [2]), ("per_task", [True] * 3, [1, 2]), ("last", [False] * 3, [])],
+)
+def test_only_what_is_kept_counts_as_better(select, better, copies):
+    best = BestWeights()
+    epochs = [{"a": 1.0, "b": 1.0, "combined": 1.0}, {"a": 2.0, "b": 0.0, "combined": 0.5}]
+    epochs.append({"a": 0.0, "b": 2.0, "combined": 1.1})
+    found = [best.update(i, values, copy_of(i), select=select) for i, values in enumerate(epochs)]
+    assert found == better
+    assert sorted(best.copies) == copies
+    # What was reached is told of every criterion.
+    assert best.epochs == {"a": 1, "b": 2, "combined": 2}
+
+
+def test_a_task_without_validation_labels_has_the_weights_that_are_best_for_all():
+    best = BestWeights()
+    for epoch, value in enumerate((1.0, 3.0, 2.0)):
+        values = {"a": -value, "b": math.nan, "combined": value}
+        best.update(epoch, values, copy_of(epoch), select="per_task")
+    weights, of = best.choose(["a", "b"], copy_of(9)(), "per_task")
+    assert [weights[of[name]]["w"].item() for name in ("a", "b")] == [0, 1]

@@ -1,10 +1,8 @@
 import math
 
 import pytest
-import torch
 
 from cotrain._base import InvalidArgumentError, parameters_of
-from cotrain._base._ragged import Ragged
 from cotrain.training import Training
 
 
@@ -36,13 +34,3 @@ def test_a_value_out_of_range_is_named_with_what_came(name, value):
 def test_every_argument_is_kept_under_its_name():
     given = {**parameters_of(Training()), "epochs": 3, "clip": None, "select": "last"}
     assert parameters_of(Training(**given)) == given
-
-
-def test_the_batch_size_suits_the_inputs_where_none_is_given():
-    rows = {"x": torch.zeros(3, 2)}
-    ragged = {**rows, "words": Ragged(torch.zeros(4), torch.tensor([0, 1, 4, 4]))}
-    assert Training().sized_for(rows).batch_size == Training().rows_a_step == 256
-    assert Training().sized_for(ragged).batch_size == 32
-    given = Training(batch_size=7)
-    assert given.sized_for(ragged) is given
-    assert Training().batch_size is None

@@ -213,12 +213,10 @@ def _tested(
 
 def _unfinished(learner: Learner) -> dict[str, float]:
     """Return the tasks whose training was not finished; co-training has rounds of its own."""
-    if learner.cotraining is not None:
+    result = learner.fitted_result
+    if learner.cotraining is not None or result.budget is None:
         return {}
-    training = learner.training
-    return unfinished_tasks(
-        learner.preprocessor.tasks, learner.fitted_result, training.epochs, training.select
-    )
+    return unfinished_tasks(learner.preprocessor.tasks, result, result.budget.epochs, result.budget.select)
 
 
 def _diagnostics(learner: Learner, test: pl.DataFrame) -> dict[str, dict[str, Any]]:

@@ -156,7 +156,7 @@ class OnlinePeer(Peer):
 
 def with_updates(settings: Training, n_rows: int, updates: int) -> Training:
     """Return settings whose epochs come nearest to this many optimiser steps, at least one epoch."""
-    steps = max(1, math.ceil(n_rows / settings.rows_a_step))
+    steps = max(1, math.ceil(n_rows / settings.budget(n_rows).batch_size))
     changed = copy.copy(settings)
     changed.epochs = max(1, round(updates / steps))
     return changed

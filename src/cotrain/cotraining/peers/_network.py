@@ -31,6 +31,7 @@ from cotrain.networks import Encoder, MultiTaskNetwork
 from cotrain.tasks import Task
 from cotrain.training import Examples, Fit, FitResult, FrozenNetworks, Training
 from cotrain.training._best_weights import Weights
+from cotrain.training._budget import Budget
 
 #: Makes a fresh network for these tasks, with initial weights that the name chooses. A third argument, given
 #: only where a strategy has encoders of its own, is the encoder to use.
@@ -117,8 +118,9 @@ class NetworkPeer(OnlinePeer):
         true = labelled if true is None else true & labelled
         rows = torch.nonzero(labelled).flatten()
         shown = self._shown(examples.take(rows))
-        shown = shown.take(repeated_rows(true[rows], self.settings.rows_a_step, self.true_per_batch))
-        settings = with_updates(self.settings, len(shown), self._steps(true))
+        fixed, updates = self._budget(examples, true)
+        shown = shown.take(repeated_rows(true[rows], fixed.batch_size, self.true_per_batch))
+        settings = with_updates(self.settings.fixed(fixed), len(shown), updates)
         checked = None if validation is None else self._shown(_only(validation, own))
         model = self.build(self.name, self.tasks, *([] if self.encoder is None else [self.encoder]))
         for task, head in zip(self.tasks, model.heads, strict=True):
@@ -138,7 +140,7 @@ class NetworkPeer(OnlinePeer):
             )
 
         result = cache.fit(key, make)
-        steps = len(result.history) * max(1, -(-len(shown) // self.settings.rows_a_step))
+        steps = len(result.history) * max(1, -(-len(shown) // fixed.batch_size))
         return FittedNetwork(self.tasks, model, result, view=self.view, updates=steps)
 
     def begin(
@@ -149,10 +151,10 @@ class NetworkPeer(OnlinePeer):
             raise InvalidArgumentError(f"Peer {self.name!r} goes on from a fitted network, got {start!r}.")
         examples = _only(examples, [task.name for task in self.tasks])
         true = true & examples.labelled().any(dim=1)
-        batch_size = self.settings.rows_a_step
-        rows = repeated_rows(true, batch_size, round(online.true_share * batch_size))
-        settings = with_updates(self.settings, len(rows), self._steps(true))
-        settings.epochs *= n_rounds
+        fixed, updates = self._budget(examples, true)
+        rows = repeated_rows(true, fixed.batch_size, round(online.true_share * fixed.batch_size))
+        settings = with_updates(self.settings.fixed(fixed), len(rows), updates)
+        settings.epochs = settings.budget(len(rows)).epochs * n_rounds
         settings.select, settings.average = "last", online.average
         model = self.build(self.name, self.tasks)
         model.load_state_dict(start.result.weights[0])
@@ -183,9 +185,11 @@ class NetworkPeer(OnlinePeer):
 
         return OnlineNetwork(self.tasks, fit, rows, view=self.view, before=start.updates, fitted=fitted)
 
-    def _steps(self, true: Tensor) -> int:
-        per_pass = max(1, -(-int(true.sum()) // self.settings.rows_a_step))
-        return self.updates or self.settings.epochs * per_pass
+    def _budget(self, examples: Examples, true: Tensor) -> tuple[Budget, int]:
+        """Return the budget that the rows with a true label have, and its steps."""
+        n_true = int(true.sum())
+        found = self.settings.budget(n_true, examples.inputs, n_tasks=len(self.tasks))
+        return found, self.updates or found.epochs * max(1, -(-n_true // found.batch_size))
 
     def _shown(self, examples: Examples) -> Examples:
         if self.view is None:

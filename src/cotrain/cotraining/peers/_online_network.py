@@ -45,7 +45,7 @@ class OnlineNetwork(OnlineModel):
         self.view = view
         self.before = before
         self._fitted = fitted
-        self.n_passes = fit.settings.epochs
+        self.n_passes = fit.budget.epochs
         self._count()
 
     def predictions(self, inputs: Mapping[str, Tensor]) -> dict[str, Prediction]:

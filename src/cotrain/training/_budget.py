@@ -1,0 +1,66 @@
+"""How long a network is trained, and what of it is kept: numbers for what the user left open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, final
+
+#: Rows in a step where the user names none: of a table, and of sentences, which hold many labels each, and of
+#: which corpora have few: 4,000 in batches of 256 would be 16 steps an epoch.
+ROWS_A_STEP, RAGGED_ROWS_A_STEP = 256, 32
+#: Up to how many labelled rows a table gets fewer rows in a step: batches of 256 would be too few of them.
+SMALL_TABLES = ((1000, 32), (5000, 64))
+#: Steps that a small table wants: on 768 buildings the mean rmse of two targets is .92 after 40 epochs, 680
+#: steps, and .48 after 200.
+STEPS = 3000
+#: Most epochs for these, and epochs of a larger table, of which the best is among the first ten as a rule.
+MOST_EPOCHS, EPOCHS = 200, 20
+#: Epochs where a step costs many times that of a table, on sentences or pictures, and there are few of them.
+EPOCHS_OF_FEW = 40
+#: Most tasks that keep an epoch of their own where the user does not say.
+MOST_OWN_EPOCHS = 10
+
+Select = Literal["combined", "per_task", "last"]
+
+
+@final
+@dataclass(frozen=True)
+class Budget:
+    """What is left of the settings' "auto" once the rows are known.
+
+    Args:
+        epochs: passes over the labelled rows at most.
+        batch_size: rows in a step.
+        patience: epochs without a better value of what is kept; `None`: all epochs are run.
+        select: whose best epoch is kept.
+
+    Example:
+        >>> from cotrain.training import Training
+        >>> Training().budget(500)
+        Budget(epochs=188, batch_size=32, patience=38, select='per_task')
+    """
+
+    epochs: int
+    batch_size: int
+    patience: int | None
+    select: Select
+
+
+def rows_a_step(n_labelled: int, *, ragged: bool) -> int:
+    """Return the batch size that suits a number of labelled rows, of different length or not."""
+    small = next((size for most, size in SMALL_TABLES if n_labelled < most), ROWS_A_STEP)
+    return RAGGED_ROWS_A_STEP if ragged else small
+
+
+def epochs_for(n_labelled: int, batch_size: int, *, vectors: bool = True) -> int:
+    """Return the number of passes that suits a number of labelled rows, which are vectors or dearer things.
+
+    Example:
+        >>> epochs_for(500, 32), epochs_for(30, 32), epochs_for(30_000, 256)
+        (188, 200, 20)
+    """
+    if n_labelled >= SMALL_TABLES[-1][0]:
+        return EPOCHS
+    if not vectors:
+        return EPOCHS_OF_FEW if n_labelled < SMALL_TABLES[0][0] else EPOCHS
+    return min(MOST_EPOCHS, -(-STEPS // max(1, -(-n_labelled // batch_size))))
