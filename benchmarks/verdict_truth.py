@@ -3,14 +3,15 @@
     python benchmarks/verdict_truth.py --problems 10 --seeds 3
     python benchmarks/verdict_truth.py --kinds null conflict --problems 50
 
-Networks and tables are small: a problem is a dozen short fits, most of whose time is their start. Each kind is K
-tasks of 12 numbers:
+Networks and tables are small: a problem is a dozen short fits, most of whose time is their start. Each
+kind is K tasks of 12 numbers:
 
     null      independent tasks on the same rows: no word should be said
     own rows  the same with labels on rows of their own
     groups    rows in groups of 30 whose errors have an intra-class correlation of .3; no word should be said
     same      one task K times, with few labels each: learning together must help
-    conflict  tasks of opposite signs in a trunk of 4 units: it must hurt
+    conflict  tasks of opposite signs in a trunk of 4 units: it should hurt (how much depends on
+              the width: look at the mean delta_m before the words)
     noise     two tasks, and one of noise, which no network can learn
     many      8 independent tasks on rows of their own: delta_m within a per cent
 

@@ -239,8 +239,8 @@ def _fairness(results: Results, config_text: str) -> Section:
     where = "at the first seed" if results.get("sweep") == "first_seed" else "at each seed"
     text = (
         "Every network got as many steps at most, the same split and seeds "
-        f"({', '.join(map(str, results['seeds']))}), the best epoch of each task's own (a pooled network has one "
-        "for all), and "
+        f"({', '.join(map(str, results['seeds']))}), the best epoch of each task's own (a pooled network "
+        "has one for all), and "
         f"of the learning rates {rates} the one that was best on the validation rows {where}. Boosted trees "
         "have one seed, as many learning rates of their own, and early stopping. The test rows were read "
         f"once, after all fits. Took {results['seconds']:.0f} s in all. Made with {made}."
