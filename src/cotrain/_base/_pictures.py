@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -57,7 +57,7 @@ def read_picture(value: object, channels: Channels = 3, folder: Path | None = No
 
 
 @contextmanager
-def open_picture(value: object, folder: Path | None = None) -> Iterator[tuple[str, Image]]:
+def open_picture(value: object, folder: Path | None = None) -> Generator[tuple[str, Image], None, None]:
     """Open a picture, its pixels loaded; give what it is called in errors, and the picture.
 
     Args:

@@ -1,0 +1,45 @@
+"""What a run came to is plain JSON, whole."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+
+from cotrain.comparison.runs._result import RunResult, TaskVerdict
+from cotrain.evaluation import EvaluationTable
+
+
+def result(**changed) -> RunResult:
+    values = {
+        "table": EvaluationTable([]),
+        "verdicts": [TaskVerdict("sold", "auroc", "helped", "sold: helped.")],
+        "delta_m": 0.1,
+        "delta_m_sentence": "10 % better",
+        "coverage": {"sold": {"train": 50}},
+        "n_rows": {"train": 56},
+        "best_epoch": {"combined": 3},
+        "seconds": {"train": 1.23456},
+        "skipped": {},
+    }
+    return RunResult(**{**values, **changed})
+
+
+def test_everything_is_told_and_survives_json():
+    plain = result().to_json()
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+    told = {"rows" if field.name == "table" else field.name for field in fields(RunResult)}
+    assert told - {"by_source"} <= set(plain)
+    assert plain["seconds"] == {"train": 1.235}
+    assert plain["n_rows"] == {"train": 56}
+
+
+def test_sources_are_told_where_there_are_several():
+    coverage = {"books": {"sold": {"train": 50}}, "films": {"sold": {"train": 6}}}
+    told = result(by_source=coverage).to_json()["by_source"]
+    assert {name: source["coverage"] for name, source in told.items()} == coverage
+    assert "by_source" not in result().to_json()
+
+
+def test_a_verdict_is_told_with_all_that_it_knows():
+    [told] = result().to_json()["verdicts"]
+    assert told == vars(result().verdicts[0])
