@@ -58,7 +58,8 @@ def join_column(
     nested = [part.dtype.is_nested() for _, part in known]
     if any(nested):
         if not all(nested):
-            known = _as_text(column, known, choice)
+            # A column that was text in training may come as lists from some sources again.
+            known = _as_text(column, known, "words" if kind == "text" else choice)
         elif len({part.dtype for _, part in known}) > 1:
             known = [(name, part.cast(pl.List(pl.String))) for name, part in known]
     else:

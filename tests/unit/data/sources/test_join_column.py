@@ -58,5 +58,6 @@ def test_text_beside_lists_is_cut_where_the_column_is_running_text() -> None:
     lists, text = [["a", "b"]], ["c  d", None]
     with pytest.raises(DataError, match="lists in source 'a' and text in source 'b'.*{c: words}"):
         joined(lists, text)
+    assert joined(lists, text, kind="text").to_list() == ['["a", "b"]', "c  d", None]
     for choice in ("words", {"kind": "words"}):
         assert joined(lists, text, choice=choice).to_list() == ['["a", "b"]', "c  d", None]
