@@ -15,8 +15,8 @@ from cotrain.data.columns._word_lists import Split, best_split, word_lists
 #: Numbers with a meaning of their own, of words and of characters.
 PADDING, UNKNOWN, FIRST = 0, 1, 2
 #: A number per word beats hashing: POS of zh_gsd .802 against .786 with 8,192 buckets and .795 with 512 for
-#: the rare ones, slots of 4,000 SNIPS sentences .846, .837 and .841 (share of right tokens, mean of two
-#: seeds); with a number for words that came once as well .805 and .842.
+#: the rare ones, slots of 4,000 SNIPS sentences .846, .841 and .842 (share of right tokens, mean of two
+#: seeds); with a number for words that came once as well .805 and .837.
 
 #: How ASCII texts are split: as `word_lists` does. Python's own `split` takes four control characters more
 #: for blanks.
