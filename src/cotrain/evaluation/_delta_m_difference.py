@@ -77,7 +77,7 @@ def delta_m_difference(
     tasks spread less, and K lone networks say more of their spread than one: delta_m sees what no task does.
 
     A common variance for all tasks is not assumed. Pooled or shrunken to a common value (limma's way), three
-    seeds gave false words for 10 to 21 % of the tasks whose spread was three or four times that of the
+    seeds gave false words for 7 to 21 % of the tasks whose spread was three or four times that of the
     others; this way they stay at 5 %.
 
     Args:
