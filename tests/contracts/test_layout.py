@@ -74,6 +74,20 @@ def test_no_two_classes_have_one_name():
     assert not {name: paths for name, paths in places.items() if len(paths) > 1}
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_is_defined_twice_in_one_place(path):
+    # The second of two functions of one name, left by a merge, takes the place of the first without a word.
+    tree = ast.parse(path.read_text())
+    for place in [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]:
+        names = [
+            node.name
+            for node in place.body
+            if isinstance(node, ast.FunctionDef | ast.ClassDef)
+            and not any(re.search(r"overload|setter", ast.unparse(one)) for one in node.decorator_list)
+        ]
+        assert len(names) == len(set(names))
+
+
 def test_every_module_has_its_test_file_at_the_same_path():
     tests = Path(__file__).resolve().parents[1] / "unit"
     missing = set()

@@ -279,11 +279,6 @@ def _require_outputs(model: MultiTaskNetwork, tasks: Sequence[Task], rows: Examp
             )
 
 
-def _of_one_row(task: Task, output: Tensor) -> Tensor:
-    """Return the best constant output as that of one row, of one position where the task reads these."""
-    return output[None, None] if task.reads == "positions" else output[None]
-
-
 def _require_consistent(output_space: OutputSpace | None, rows: Examples | None) -> None:
     """Raise `DataError` if labels contradict one another."""
     if output_space is not None and rows is not None:

@@ -70,8 +70,7 @@ class Learner:
         training: epochs, batch size, learning rate and so on; default `Training()`.
         head: widths of hidden layers in every task's head; default none.
         pooling: how the head of a task that reads one vector a row gets it where the encoder gives one for
-            every
-            position: their "mean", their "max" unit by unit, or a mean whose weights the task learns
+            every position: their "mean", their "max" unit by unit, or a mean whose weights the task learns
             ("attention").
         output_space: how outputs are made of the heads', such as `ESMM`; default: each of its own.
         columns: input column -> kind ("number", "category", "tags", "text", "date"), or "drop" to leave a
