@@ -12,6 +12,7 @@ from typing import Any
 from cotrain._base import RunError, versions, write_text_atomically
 from cotrain.comparison._difference_jobs import compare_scores
 from cotrain.comparison._entry import Entry, winner_of
+from cotrain.comparison._equal_sides import some_inputs
 from cotrain.comparison._grid import Grid, Progress, Running
 from cotrain.comparison._methods import (
     SINGLE_TASK,
@@ -71,7 +72,9 @@ def compare(
     grid = Grid.open(configuration, folder, workers, progress or _Silent())
     try:
         labelled = {task: parts["train"] for task, parts in grid.data.coverage.items()}
-        entrants, notes = methods_of(configuration.learner, settings, labelled, grid.data.n_rows["train"])
+        inputs = some_inputs(configuration.learner, grid.data["train"], grid.data.left_out)
+        n_rows = grid.data.n_rows["train"]
+        entrants, notes = methods_of(configuration.learner, settings, labelled, n_rows, inputs)
         n_methods = len({entrant.method for entrant in entrants})
         with_trees = any(entrant.method == TREES for entrant in entrants)
         n_tests = 2 * n_methods - 1 - with_trees

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
+import polars as pl
+
+from cotrain._base import CotrainError
+from cotrain._base._ragged import Leaves
+from cotrain.data import Schema
 from cotrain.learner import Learner
 from cotrain.training import Training
 
+#: Rows by which the kinds of input are told.
+_FEW = 100
 
-def with_equal_steps(training: Training, n_rows: int, joint_rows: int) -> Training:
+
+def with_equal_steps(
+    training: Training, n_rows: int, joint_rows: int, inputs: Leaves | None = None
+) -> Training:
     """Return settings by which a fit on some rows takes as many steps as a joint one on more rows.
 
     Epochs are passes over the rows with a label. Where the labels of K tasks are on rows of their own the
@@ -25,13 +36,15 @@ def with_equal_steps(training: Training, n_rows: int, joint_rows: int) -> Traini
         training: of the joint fit, with E epochs of batches of B rows.
         n_rows: training rows of this fit, ≥ 1.
         joint_rows: training rows of the joint fit, ≥ 1.
+        inputs: of some rows, by which "auto" tells sentences and pictures from tables; `None`: of a
+            table.
 
     Example:
         >>> equal = with_equal_steps(Training(epochs=20, batch_size=256, patience=5), 250, 2000)
         >>> equal.epochs, equal.patience
         (160, 40)
     """
-    joint = training.budget(joint_rows)
+    joint = training.budget(joint_rows, inputs)
     factor = math.ceil(max(1, joint_rows) / joint.batch_size) / math.ceil(max(1, n_rows) / joint.batch_size)
     epochs, patience = max(1, round(joint.epochs * factor)), joint.patience
     if patience is not None:
@@ -39,6 +52,24 @@ def with_equal_steps(training: Training, n_rows: int, joint_rows: int) -> Traini
     equal = training.fixed(replace(joint, epochs=epochs, patience=patience))
     equal.select = training.select
     return equal
+
+
+def some_inputs(learner: Learner, frame: pl.DataFrame, left_out: Sequence[str] = ()) -> Leaves | None:
+    """Return the inputs of a few training rows, coded as a fit would; `None` where that cannot be told yet.
+
+    Args:
+        learner: of the joint fit.
+        frame: its training rows.
+        left_out: columns that are neither inputs nor targets.
+    """
+    targets = [column for task in learner.tasks for column in task.columns]
+    some = frame.head(_FEW)
+    try:
+        schema = Schema.infer(some, exclude=[*targets, *left_out], overrides=learner.columns, ask=False)
+        return schema.fit(some).encode(some)
+    except CotrainError:
+        # Whatever is wrong with the table is told by the fit, in its own words.
+        return None
 
 
 def with_own_epochs(learner: Learner) -> Learner:

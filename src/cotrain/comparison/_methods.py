@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
+from cotrain._base._ragged import Leaves
 from cotrain.balancing import Equal
 from cotrain.comparison._equal_sides import with_equal_steps, with_own_epochs
 from cotrain.comparison._pooled import why_not_pooled
@@ -91,6 +92,7 @@ def methods_of(
     settings: ComparisonSettings,
     labelled: Mapping[str, int] | None = None,
     n_rows: int = 0,
+    inputs: Leaves | None = None,
 ) -> tuple[list[Method], list[str]]:
     """Return everything that competes, each once, and a sentence about each reference that cannot.
 
@@ -100,6 +102,7 @@ def methods_of(
         labelled: task -> its labelled training rows, by which all fits get the same number of steps; `None`:
             they get the same epochs.
         n_rows: training rows with any label.
+        inputs: some of their inputs, see `with_equal_steps`.
     """
     learner = with_own_epochs(learner)
     names = tuple(task.name for task in learner.tasks)
@@ -108,14 +111,14 @@ def methods_of(
     for task, single in single_task_learners(learner).items():
         single.balancer = Equal()
         if labelled is not None:
-            single.training = with_equal_steps(single.training, labelled[task], n_rows)
+            single.training = with_equal_steps(single.training, labelled[task], n_rows, inputs)
         found.append(Method(SINGLE_TASK, single, (task,)))
     if "pooled" in settings.references:
         reason = why_not_pooled(learner.tasks)
         if reason is None:
             pooled = _plain(learner)
             if labelled is not None:
-                pooled.training = with_equal_steps(pooled.training, sum(labelled.values()), n_rows)
+                pooled.training = with_equal_steps(pooled.training, sum(labelled.values()), n_rows, inputs)
             found.append(Method(POOLED, pooled, names, "pooled"))
         else:
             notes.append(reason)

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from cotrain._base import versions, write_lock, write_text_atomically
-from cotrain.comparison._equal_sides import with_equal_steps
+from cotrain.comparison._equal_sides import some_inputs, with_equal_steps
 from cotrain.comparison._references import single_task_learners, trees_table
 from cotrain.comparison._unfinished import unfinished_tasks
 from cotrain.comparison._verdict import OneSeed, verdicts
@@ -164,11 +164,12 @@ def _singles(
 ) -> dict[str, Learner]:
     """Fit a network for each task alone, in as many steps as the joint one."""
     singles: dict[str, Learner] = {}
+    inputs = some_inputs(configuration.learner, split["train"], split.left_out)
     for i, (task, single) in enumerate(single_task_learners(configuration.learner).items()):
         n_tasks = len(configuration.learner.tasks)
         message(f"Reference {i + 1} of {n_tasks}: a network for {task} alone, as many steps.")
         n_labelled = split.coverage[task]["train"]
-        single.training = with_equal_steps(single.training, n_labelled, split.n_rows["train"])
+        single.training = with_equal_steps(single.training, n_labelled, split.n_rows["train"], inputs)
         singles[task] = fit(single, task, None)
     return singles
 
