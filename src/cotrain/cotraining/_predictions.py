@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cotrain._base import ROUNDING, first_largest, tie_groups
+from cotrain._base import ROUNDING, InvalidArgumentError, first_largest, tie_groups
 from cotrain.tasks import Task
 
 
@@ -120,8 +120,29 @@ class Prediction:
         return torch.zeros_like(self._values()) if self.spread is None else self.spread
 
 
+def require_one_vector(tasks: Sequence[Task]) -> None:
+    """Refuse tasks with many answers a row: peers label rows, not words, pixels or boxes.
+
+    Raises:
+        InvalidArgumentError: a task reads something else than one vector of a row.
+
+    Example:
+        >>> from cotrain.tasks import Binary
+        >>> require_one_vector([Binary("sold")])
+    """
+    for task in tasks:
+        if task.reads != "vector":
+            raise InvalidArgumentError(
+                f"Co-training labels whole rows, but {type(task).__name__}({task.name!r}) has many answers a "
+                "row: leave cotraining out, or take the task out."
+            )
+
+
 def prediction_of_output(task: Task, output: Tensor) -> Prediction:
     """Return the prediction that a network's output [N, O] expresses.
+
+    Raises:
+        InvalidArgumentError: the task has many answers a row.
 
     Example:
         >>> import polars as pl
@@ -131,6 +152,7 @@ def prediction_of_output(task: Task, output: Tensor) -> Prediction:
         >>> prediction_of_output(task, torch.tensor([[0.0]])).probabilities.tolist()
         [[[0.5, 0.5]]]
     """
+    require_one_vector([task])
     if not task.has_classes:
         values = task.pseudo_label(output)
         return Prediction(values=values, spread=torch.zeros_like(values))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from cotrain._base import DataError, InvalidArgumentError, at_least
+from cotrain._base._ragged import Leaves
 from cotrain.cotraining import prediction_of_output
 from cotrain.data import lossless, read_cells
 from cotrain.data._frames import frame_like
@@ -35,11 +37,12 @@ def complete(learner: Learner | FittedModel, data: object, *, min_confidence: fl
 
     - COLUMN_confidence: the estimated probability that a filled cell is right, corrected on the validation
       rows of the training; a number counts as right within half a standard deviation of the training labels,
-      and then all cells of the column have the same. Empty for given cells, and for numbers without at least
-      ten held-out labels;
+      and then all cells of the column have the same. Empty for given cells, for numbers without at least
+      ten held-out labels, and for tags of words, which are many answers a cell;
     - COLUMN_source: "given"; "pseudo": co-training made a label of it, from which the network has learned;
-      "predicted"; "open": the cell stays empty, because the prediction is not sure enough, or the column has
-      no room for it; or "none": it stays empty, because the task's `when` does not hold in this row;
+      "predicted"; "open": the cell stays empty, because the prediction is not sure enough, the column has no
+      room for it, or it is one of masks or boxes, which `predict` gives; or "none": it stays empty, because
+      the task's `when` does not hold in this row;
     - after co-training also COLUMN_round and COLUMN_teacher: which round labelled a "pseudo" cell, and the
       names of the peers that did. Its confidence is theirs. Rows are known again by their inputs.
 
@@ -79,15 +82,14 @@ def complete(learner: Learner | FittedModel, data: object, *, min_confidence: fl
     _require_room(model, filled.columns)
     absent = [c for task in model.preprocessor.tasks for c in task.columns if c not in filled.columns]
     for task in model.preprocessor.tasks:
-        prediction = prediction_of_output(task, outputs[task.name])
-        sure = model.confidence.sure(task, prediction)
-        made = model.provenance.pseudo_labels(task, inputs)
-        if made is not None:
-            sure, made = _with_teachers(task, prediction, sure, made)
+        sure, made = _sure_and_made(model, task, outputs[task.name], inputs)
         # By its own condition, which the table must be able to answer.
         holds = None if task.when is None else rows_where(typed.frame, task.when, task.name).numpy()
         for place, column in enumerate(task.columns):
             values = predicted[column if column in predicted.columns else task.name]
+            if task.reads == "map":
+                # Boxes are predicted in parts of a picture, masks as its bytes: neither is as given ones are.
+                values = values.clear(len(values))
             # The labels of a column of several are right together: the least sure one speaks for all.
             one = place if len(task.columns) == sure.shape[1] else int(sure.sum(axis=0).argmin())
             mine = sure[:, place] if len(task.columns) == sure.shape[1] else sure.min(axis=1)
@@ -99,6 +101,19 @@ def complete(learner: Learner | FittedModel, data: object, *, min_confidence: fl
     cells = {c: filled[f"{c}_source"].is_in([PREDICTED, PSEUDO]).to_numpy() for c in targets}
     made = frame_like(filled, data, cells)
     return restore_pandas(made, model.preprocessor.labels, {column: column for column in absent})
+
+
+def _sure_and_made(
+    model: FittedModel, task: Task, output: Any, inputs: Leaves
+) -> tuple[np.ndarray, pl.DataFrame | None]:
+    """Return how sure each target is, [N, T], and what co-training made of it."""
+    if task.reads != "vector":
+        # Words, pixels and boxes are not right or wrong together: of the whole cell nothing is known.
+        return np.full((len(output), len(task.columns)), np.nan), None
+    prediction = prediction_of_output(task, output)
+    sure = model.confidence.sure(task, prediction)
+    made = model.provenance.pseudo_labels(task, inputs)
+    return (sure, made) if made is None else _with_teachers(task, prediction, sure, made)
 
 
 def _with_teachers(
@@ -165,6 +180,10 @@ def _as(values: pl.Series, dtype: pl.DataType) -> pl.Series:
     if values.dtype == pl.String and dtype in (pl.Date, pl.Datetime):
         moments = values.str.to_datetime(strict=False)
         return moments.cast(dtype, strict=False)
+    if values.dtype.is_nested() and dtype == pl.String:
+        return pl.Series(
+            values.name, [json.dumps(cell, ensure_ascii=False) for cell in values.to_list()], dtype=pl.String
+        )
     if values.dtype == pl.String and dtype == pl.Boolean:
         return values.str.to_lowercase().replace_strict(
             ["true", "false"], [True, False], default=None, return_dtype=pl.Boolean

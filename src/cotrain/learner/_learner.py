@@ -22,6 +22,7 @@ from cotrain.balancing import Balancer, ReferenceScaled
 from cotrain.configuration import construct_class
 from cotrain.configuration._registry import changed_parameters
 from cotrain.cotraining import CoTraining
+from cotrain.cotraining._predictions import require_one_vector
 from cotrain.data import ColumnChoice, Missing, MissingWords
 from cotrain.data._frames import with_text_names
 from cotrain.data.sources import Mixing
@@ -85,7 +86,8 @@ class Learner:
         seed: names every random stream; equal seeds give equal results on equal machines.
 
     Raises:
-        InvalidArgumentError: no tasks, or two of the same name, or the parts do not fit one another.
+        InvalidArgumentError: no tasks, or two of the same name, or the parts do not fit one another:
+            co-training labels rows, so that no task of words, masks or boxes goes with it.
 
     Example:
         >>> import cotrain as ct
@@ -137,6 +139,8 @@ class Learner:
         self.output_space = output_space
         if output_space is not None:
             output_space.check(self.tasks)
+        if cotraining is not None:
+            require_one_vector(self.tasks)
         if encoder is not None:
             require_positions(encoder, self.tasks)
         if pooling not in POOLINGS:

@@ -1,0 +1,160 @@
+"""Every kind of task in everything that takes a task: it works there, or is refused in one sentence."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+import cotrain as ct
+import cotrain.tasks as kinds
+from cotrain._base import InvalidArgumentError
+from cotrain.comparison._methods import methods_of
+from cotrain.comparison._settings import ComparisonSettings
+from cotrain.cotraining import CoTraining, prediction_of_output
+from cotrain.learner import complete
+from cotrain.tasks import Task
+
+KINDS = {
+    name
+    for name in kinds.__all__
+    if issubclass(getattr(kinds, name), Task) and getattr(kinds, name) is not Task
+}
+N_ROWS, SIDE = 24, 16
+WORDS = [["a", "b", "c"][: 1 + i % 3] for i in range(N_ROWS)]
+X = np.random.default_rng(0).normal(size=N_ROWS)
+
+
+def png(values: np.ndarray) -> bytes:
+    image = pytest.importorskip("PIL.Image")
+    file = io.BytesIO()
+    image.fromarray(values).save(file, "PNG")
+    return file.getvalue()
+
+
+def in_table(target: list[Any]) -> pl.DataFrame:
+    return pl.DataFrame({"x": X, "y": [None if i % 4 == 0 else cell for i, cell in enumerate(target)]})
+
+
+def in_words() -> pl.DataFrame:
+    tags = [["X" if word == "a" else "Y" for word in row] if i % 4 else None for i, row in enumerate(WORDS)]
+    return pl.DataFrame({"words": WORDS, "y": tags})
+
+
+def in_pictures(target: Callable[[np.random.Generator], Any]) -> pl.DataFrame:
+    draw = np.random.default_rng(0)
+    pictures = [png(draw.integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)) for _ in range(N_ROWS)]
+    cells = [target(draw) if i % 4 else None for i in range(N_ROWS)]
+    return pl.DataFrame({"file": pictures, "y": cells, "width": [SIDE] * N_ROWS, "height": [SIDE] * N_ROWS})
+
+
+#: Kind -> the task, its table, and what the table's columns are.
+PROBLEMS: dict[str, Callable[[], tuple[Task, pl.DataFrame, dict[str, Any]]]] = {
+    "Binary": lambda: (kinds.Binary("y"), in_table([v > 0 for v in X]), {}),
+    "Multiclass": lambda: (kinds.Multiclass("y"), in_table(["abc"[i % 3] for i in range(N_ROWS)]), {}),
+    "Multilabel": lambda: (
+        kinds.Multilabel("y", separator=","),
+        in_table([["a", "a,b", "b"][i % 3] for i in range(N_ROWS)]),
+        {},
+    ),
+    "Ordinal": lambda: (
+        kinds.Ordinal("y", levels=["s", "m", "l"]),
+        in_table(["sml"[i % 3] for i in range(N_ROWS)]),
+        {},
+    ),
+    "Regression": lambda: (kinds.Regression("y"), in_table([float(v) for v in X]), {}),
+    "Tagging": lambda: (kinds.Tagging("y"), in_words(), {"words": "words"}),
+    "Segmentation": lambda: (
+        kinds.Segmentation("y", classes=["ground", "thing"]),
+        in_pictures(lambda draw: png((draw.random((SIDE, SIDE)) > 0.5).astype(np.uint8))),
+        {"file": "picture", "width": "drop", "height": "drop"},
+    ),
+    "Detection": lambda: (
+        kinds.Detection("y", classes=["thing"], least=0.0, most=2),
+        in_pictures(lambda draw: [{"box": [2.0, 2.0, 6.0, 6.0], "label": "thing"}]),
+        {"file": "picture", "width": "drop", "height": "drop"},
+    ),
+}
+
+
+def learner_of(name: str, **options: Any) -> tuple[ct.Learner, pl.DataFrame]:
+    task, frame, columns = PROBLEMS[name]()
+    encoder = {
+        "vector": ct.networks.TableEncoder(width=4, depth=0),
+        "positions": ct.networks.WordEncoder(width=8, depth=1),
+        "map": ct.networks.ConvNet((4, 4), strides=(2, 1)),
+    }[task.reads]
+    training = ct.Training(epochs=1, batch_size=8)
+    return ct.Learner([task], encoder=encoder, columns=columns, training=training, **options), frame
+
+
+@pytest.fixture(scope="module", params=sorted(PROBLEMS))
+def fitted(request: pytest.FixtureRequest) -> tuple[ct.Learner, pl.DataFrame]:
+    learner, frame = learner_of(request.param)
+    return learner.fit(frame, validation=0.3, progress=False), frame
+
+
+def test_every_kind_has_a_problem() -> None:
+    assert set(PROBLEMS) == KINDS
+
+
+def test_it_predicts_a_table_and_a_row_and_is_evaluated(fitted: tuple[ct.Learner, pl.DataFrame]) -> None:
+    learner, frame = fitted
+    inputs = frame.drop("y")
+    assert learner.predict(inputs)["y"].null_count() == 0
+    assert "y" in learner.predict(inputs.row(1, named=True))
+    assert learner.evaluate(frame).tasks == ["y"]
+
+
+def test_a_run_of_it_is_read_again(fitted: tuple[ct.Learner, pl.DataFrame], tmp_path: Path) -> None:
+    learner, frame = fitted
+    learner.save(tmp_path / "run")
+    assert ct.Learner.load(tmp_path / "run").predict(frame).equals(learner.predict(frame))
+
+
+@pytest.mark.parametrize("absent", [False, True])
+def test_its_empty_cells_are_filled_or_said_to_be_open(
+    fitted: tuple[ct.Learner, pl.DataFrame], absent: bool
+) -> None:
+    learner, frame = fitted
+    table = frame.drop("y") if absent else frame
+    found = complete(learner, table)
+    empty = np.ones(N_ROWS, bool) if absent else frame["y"].is_null().to_numpy()
+    word = "open" if learner.tasks[0].reads == "map" else "predicted"
+    assert found["y_source"].to_list() == [word if one else "given" for one in empty]
+    assert (found["y"].is_null().to_numpy() == (empty & (word == "open"))).all()
+    if not absent:
+        assert found.filter(~empty)["y"].equals(frame.filter(~empty)["y"])
+
+
+def test_tags_fill_a_column_of_texts_as_lists_that_are_read_again() -> None:
+    learner, frame = learner_of("Tagging")
+    learner.fit(frame, validation=None, progress=False)
+    texts = frame.with_columns(y=pl.Series([cell and json.dumps(cell) for cell in frame["y"].to_list()]))
+    found = complete(learner, texts)
+    assert [len(json.loads(cell)) for cell in found["y"]] == [len(words) for words in WORDS]
+    assert learner.preprocessor.tasks[0].encode(found)[1].values.all()
+
+
+@pytest.mark.parametrize("name", sorted(PROBLEMS))
+def test_co_training_takes_it_or_refuses_it_before_anything_is_fitted(name: str) -> None:
+    learner, frame = learner_of(name)
+    if learner.tasks[0].reads == "vector":
+        assert learner_of(name, cotraining=CoTraining())[0].cotraining is not None
+        return
+    with pytest.raises(InvalidArgumentError, match="^Co-training labels whole rows, but .*$"):
+        learner_of(name, cotraining=CoTraining())
+    learner.cotraining = CoTraining()
+    with pytest.raises(InvalidArgumentError, match="many answers a row"):
+        learner.fit(frame, validation=None, progress=False)
+    learner.cotraining = None
+    with pytest.raises(InvalidArgumentError, match="many answers a row"):
+        methods_of(learner, ComparisonSettings(cotraining=[CoTraining()]))
+    with pytest.raises(InvalidArgumentError, match="many answers a row"):
+        prediction_of_output(learner.tasks[0], None)
