@@ -1,6 +1,7 @@
 """The example of three corpora, each with labels of its own, on made-up sentences."""
 
 import json
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from cotrain.cli._app import app
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "language"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "tutorial" / "language.md"
 #: The configuration of two sources in a few lines, and nothing else.
 BRIEF = """
 data:
@@ -68,6 +70,22 @@ def test_two_sources_need_nothing_but_their_tables_and_tasks(folder, monkeypatch
     (folder / "brief.yaml").write_text(BRIEF)
     result = json.loads(run("train", "brief.yaml", *SMALL, "--references", "constant", "--json"))
     assert {verdict["task"] for verdict in result["verdicts"]} == {"upos", "ner", "sentiment"}
+
+
+def test_the_tutorial_shows_the_configuration_of_the_example() -> None:
+    example = (EXAMPLE / "language.yaml").read_text(encoding="utf-8")
+    assert f"```yaml\n{example}```" in PAGE.read_text(encoding="utf-8")
+
+
+def test_low_tasks_can_read_low_stages_as_the_tutorial_has_it(folder, monkeypatch) -> None:
+    monkeypatch.chdir(folder)
+    *_, block = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    low = yaml.safe_load(block)
+    low["encoder"]["width"] = 16
+    settings = [part for key, value in low.items() for part in ("--set", f"{key}={json.dumps(value)}")]
+    settings += ["--set", "training.epochs=1", "--references", "constant", "--run", "low"]
+    result = json.loads(run("train", EXAMPLE / "language.yaml", *_data(), *settings, "--json"))
+    assert {row["task"] for row in result["rows"]} == {"upos", "ner", "sentiment", "intent", "slots"}
 
 
 def _data() -> list[str]:
