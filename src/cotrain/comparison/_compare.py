@@ -72,7 +72,7 @@ def compare(
     grid = Grid.open(configuration, folder, workers, progress or _Silent())
     try:
         labelled = {task: parts["train"] for task, parts in grid.data.coverage.items()}
-        inputs = some_inputs(configuration.learner, grid.data["train"], grid.data.left_out)
+        inputs = some_inputs(configuration.learner, grid.data.train(), grid.data.left_out)
         n_rows = grid.data.n_rows["train"]
         entrants, notes = methods_of(configuration.learner, settings, labelled, n_rows, inputs)
         n_methods = len({entrant.method for entrant in entrants})

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self, final
 
+import polars as pl
+
 from cotrain._base import write_atomically
 from cotrain.comparison._checked_files import read_record
 from cotrain.comparison._methods import Trial
 from cotrain.comparison._network_jobs import train_cell
 from cotrain.comparison._status_file import Status
 from cotrain.comparison._tree_jobs import train_trees
+from cotrain.data import TypedTable
 from cotrain.jobs import Leases, PoolJob, Where, run_jobs
 from cotrain.learner import Configuration, SplitTable
 
@@ -99,6 +102,10 @@ class GridData:
             digest.update(path.read_bytes())
         key = digest.hexdigest()[:16]
         return cls(folder, key, left_out=split.left_out, coverage=split.coverage, n_rows=split.n_rows)
+
+    def train(self) -> pl.DataFrame:
+        """Return the training rows."""
+        return TypedTable.read(self.folder / "train.parquet").frame
 
 
 @final
