@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,14 @@ import pytest
 import cotrain as ct
 import cotrain.tasks as kinds
 from cotrain._base import InvalidArgumentError
+from cotrain.comparison._compare import compare
 from cotrain.comparison._methods import methods_of
 from cotrain.comparison._settings import ComparisonSettings
 from cotrain.cotraining import CoTraining, prediction_of_output
-from cotrain.learner import complete
+from cotrain.evaluation import errors_by_group
+from cotrain.learner import Configuration, complete
 from cotrain.tasks import Task
+from cotrain.tuning import tune
 
 KINDS = {
     name
@@ -158,3 +163,55 @@ def test_co_training_takes_it_or_refuses_it_before_anything_is_fitted(name: str)
         methods_of(learner, ComparisonSettings(cotraining=[CoTraining()]))
     with pytest.raises(InvalidArgumentError, match="many answers a row"):
         prediction_of_output(learner.tasks[0], None)
+
+
+def configuration_of(name: str, folder: Path, **sections: Any) -> Configuration:
+    """What a file would say: two tasks of one kind over a table that is divided."""
+    learner, frame = learner_of(name)
+    table = pl.concat([frame] * 3)
+    frame = table.with_columns(z=pl.col("y"))
+    frame.write_parquet(folder / "table.parquet")
+    second = copy.deepcopy(learner.tasks[0])
+    second.name, second.columns = "z", ["z"]
+    both = ct.Learner(
+        [*learner.tasks, second],
+        encoder=learner.encoder,
+        columns=learner.columns,
+        training=learner.training,
+    )
+    described = both.config() | {"data": str(folder / "table.parquet")} | sections
+    return Configuration.from_config(described)
+
+
+def test_its_errors_are_told_by_groups(fitted: tuple[ct.Learner, pl.DataFrame]) -> None:
+    learner, frame = fitted
+    records = learner.fitted.evaluation(learner.preprocessor.examples(frame)).records["y"]
+    found = errors_by_group(records, [["a", "b"][i % 2] for i in range(N_ROWS)])
+    assert {record["group"] for record in found} == {"a", "b"}
+    assert sum(record["n_labelled"] for record in found) == frame["y"].count()
+
+
+@pytest.mark.parametrize("name", sorted(PROBLEMS))
+def test_its_options_are_searched(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("optuna", reason="optuna is not installed")
+    section = {"fields": {"training.learning_rate": {"low": 0.001, "high": 0.01}}, "trials": 1}
+    found = tune(configuration_of(name, tmp_path, tune=section), tmp_path / "tuned")
+    assert [trial["state"] for trial in found["trials"]] == ["complete"]
+    assert all(math.isfinite(gain) for gain in found["trials"][0]["gains"].values())
+
+
+@pytest.mark.parametrize("name", sorted(name for name in PROBLEMS if getattr(kinds, name).reads != "vector"))
+def test_ways_of_training_many_answers_a_row_are_compared(name: str, tmp_path: Path) -> None:
+    section = {
+        "seeds": 3,
+        "sweep": "first_seed",
+        "learning_rates": [0.01],
+        "references": ["trees", "single_task", "pooled"],
+    }
+    results = compare(configuration_of(name, tmp_path, compare=section), tmp_path / "compared")
+    assert [method["failed"] for method in results["methods"] if method["failed"] is not None] == []
+    assert {"No boosted trees of y, z: trees answer once a row."} < set(results["notes"])
+    assert any("No pooled network" in note for note in results["notes"])
+    assert "trees" not in {method["name"] for method in results["methods"]}
+    for task in results["tasks"]:
+        assert {"constant", "single_task", results["chosen"]} <= set(task["figures"])

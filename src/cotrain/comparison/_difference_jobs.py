@@ -20,6 +20,7 @@ from cotrain.evaluation import (
     paired_bootstrap,
     too_few_to_tell,
 )
+from cotrain.evaluation._padded_scores import constant_beside, truth_beside, truth_of
 from cotrain.learner import Learner, Preprocessor
 from cotrain.tasks import Task
 
@@ -106,8 +107,8 @@ def compare_scores(
     found, comparable = {}, {}
     for number, task in enumerate(preprocessor.tasks):
         joint, alone = ([side[f"{seed}/{number}"] for seed in range(n_seeds)] for side in (ours, theirs))
-        sides = _Sides(task, joint, alone, truths[task.name], tied)
-        constant = task.constant_scores(preprocessor.constants[task.name], len(joint[0])).double().numpy()
+        sides = _Sides(task, joint, alone, truth_beside(task, truths[task.name], joint[0]), tied)
+        constant = constant_beside(task, preprocessor.constants[task.name], joint[0])
         few, difference = sides.too_few(), sides.difference(joint, alone)
         if not few and not np.isnan(difference.p_value):
             comparable[task.name] = sides.scores()
@@ -132,9 +133,4 @@ def _over_all(comparable: Mapping[str, TaskScores], tied: Mapping[str, np.ndarra
 def read_truths(preprocessor: Preprocessor, parts: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return task -> targets and mask of the test rows, in the unit of the metrics."""
     test = pl.read_parquet(parts / "test.parquet")
-    return {task.name: _truth(task, test) for task in preprocessor.tasks}
-
-
-def _truth(task: Task, test: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    targets, mask = task.encode(test)
-    return task.original(targets).double().numpy(), (mask > 0).numpy()
+    return {task.name: truth_of(task, *task.encode(test)) for task in preprocessor.tasks}

@@ -124,7 +124,10 @@ def methods_of(
         else:
             notes.append(reason)
     if "trees" in settings.references:
-        found += [Method(TREES, _plain(learner), (task,), "trees") for task in names]
+        of_rows = [task.name for task in learner.tasks if task.reads == "vector"]
+        found += [Method(TREES, _plain(learner), (task,), "trees") for task in of_rows]
+        if left := [name for name in names if name not in of_rows]:
+            notes.append(f"No boosted trees of {', '.join(left)}: trees answer once a row.")
     return found, notes
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import torch
 
 from cotrain._base import remove_leftovers
 from cotrain.comparison._checked_files import write_arrays, write_record
@@ -18,12 +17,12 @@ from cotrain.comparison._status_file import StatusLogger
 from cotrain.comparison._unfinished import unfinished_tasks
 from cotrain.configuration import construct_class, foreign_kinds
 from cotrain.data import TypedTable
+from cotrain.evaluation._padded_scores import scores_of
 from cotrain.learner import Learner
 from cotrain.learner._fitting import FitOptions
 from cotrain.learner._learner import fit_learner
 from cotrain.learner._run_folder import read_config
 from cotrain.learner._validation_gains import validation_score
-from cotrain.tasks import Task
 
 
 def train_cell(
@@ -79,11 +78,6 @@ def train_cell(
     }
     write_record(place / "cell.json", record)
     status.remove()
-
-
-def scores_of(task: Task, output: torch.Tensor) -> np.ndarray:
-    """Return what the metrics look at, from a head's output."""
-    return task.scores(output).double().numpy()
 
 
 def score_networks(

@@ -54,6 +54,8 @@ def why_not_pooled(tasks: Sequence[Task]) -> str | None:
                 )
         if len(other.columns) != len(first.columns):
             return f"No pooled network: {first.name} and {other.name} have different numbers of columns."
+    if first.reads != "vector":
+        return f"No pooled network: {first.name} has many answers a row, and labels are pooled by rows."
     return None
 
 

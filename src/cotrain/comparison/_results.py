@@ -15,6 +15,7 @@ from cotrain.comparison._entry import Entry, winner_of
 from cotrain.comparison._grid import GridData
 from cotrain.data import TypedTable
 from cotrain.evaluation import DeltaM, delta_m, mean_ranks
+from cotrain.evaluation._padded_scores import constant_beside, truth_beside
 from cotrain.learner import Configuration, Preprocessor
 from cotrain.tasks import Task
 from cotrain.tasks._entries import rows_with_label
@@ -93,20 +94,21 @@ def _figures(
     arrays = read_arrays(entry.arrays)
     for number, task in enumerate(tasks):
         keys = sorted((int(key.split("/")[0]), key) for key in arrays if key.endswith(f"/{number}"))
-        found[task.name] = _metrics(task, [arrays[key] for _, key in keys], truths)
+        # Trees have none of tasks with many answers a row.
+        if keys:
+            found[task.name] = _metrics(task, [arrays[key] for _, key in keys], truths)
     return found
 
 
 def _metrics(task: Task, scores: Sequence[np.ndarray], truths: Mapping[str, Any]) -> dict[str, list[float]]:
     return {
-        metric.name: [metric.compute(one, *truths[task.name]) for one in scores]
+        metric.name: [metric.compute(one, *truth_beside(task, truths[task.name], one)) for one in scores]
         for metric in task.chosen_metrics()
     }
 
 
 def _constant(preprocessor: Preprocessor, task: Task, truths: Mapping[str, Any]) -> np.ndarray:
-    n_rows = len(truths[task.name][0])
-    return task.constant_scores(preprocessor.constants[task.name], n_rows).double().numpy()
+    return constant_beside(task, preprocessor.constants[task.name], truths[task.name][0])
 
 
 def _gain(method: str, means: Mapping[str, Mapping[str, float]], directions: Mapping[str, Any]) -> DeltaM:

@@ -71,6 +71,8 @@ def score_trees(
     features = tree_features(fitted, held_out)
     arrays: dict[str, np.ndarray] = {}
     for number, task in enumerate(preprocessor.tasks):
-        rate = learning_rates[task.name]
-        arrays[f"0/{number}"] = tree_scores(task, features, fitted, learning_rate=rate, seed=learner.seed)
+        # Of tasks with many answers a row there are none.
+        if task.name in learning_rates:
+            rate = learning_rates[task.name]
+            arrays[f"0/{number}"] = tree_scores(task, features, fitted, learning_rate=rate, seed=learner.seed)
     write_arrays(Path(output), arrays)

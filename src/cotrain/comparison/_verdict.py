@@ -13,8 +13,8 @@ from torch import Tensor
 from cotrain._base._ragged import Leaf, padded
 from cotrain.comparison.runs._result import TaskVerdict
 from cotrain.evaluation import Difference, EvaluationTable, figure, holm, paired_bootstrap, too_few_to_tell
+from cotrain.evaluation._padded_scores import constant_beside, scores_of, truth_beside, truth_of
 from cotrain.tasks import Task
-from cotrain.tasks._entries import of_length
 from cotrain.training import Examples
 
 NOT_JUDGED, LEARNS_NOTHING, UNFINISHED = "not judged", "learns nothing", "unfinished training"
@@ -58,11 +58,8 @@ class OneSeed:
 
     def truth(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
         """Return targets and mask of the test rows, as metrics take them."""
-        truth = [padded(of[task.name]) for of in (self.test.targets, self.test.masks)]
-        if task.reads == "positions":
-            like = padded(self.joint[task.name])
-            truth = [of_length(entries, like) for entries in truth]
-        return task.original(truth[0]).double().numpy(), (truth[1] > 0).numpy()
+        truth = truth_of(task, self.test.targets[task.name], self.test.masks[task.name])
+        return truth_beside(task, truth, padded(self.joint[task.name]).numpy())
 
     def too_few(self, task: Task) -> str:
         """Return why nothing can be said of a task; "" where something can."""
@@ -76,14 +73,7 @@ class OneSeed:
     def against_constant(self, task: Task, output: Leaf) -> Difference:
         """Compare an output with the best constant."""
         scores = scores_of(task, output)
-        shape = scores.shape[:2] if task.reads == "positions" else scores.shape[:1]
-        constant = task.constant_scores(self.constants[task.name], *shape)
-        return self.difference(task, scores, constant.double().numpy())
-
-
-def scores_of(task: Task, output: Leaf) -> np.ndarray:
-    """Return the scores of all rows, those of positions padded to one length."""
-    return task.scores(padded(output)).double().numpy()
+        return self.difference(task, scores, constant_beside(task, self.constants[task.name], scores))
 
 
 def verdicts(tasks: Sequence[Task], run: OneSeed) -> list[TaskVerdict]:

@@ -14,6 +14,7 @@ from cotrain._base import InvalidArgumentError, numpy_generator
 from cotrain.evaluation._paired_bootstrap import Difference, chance_of
 from cotrain.evaluation._resampling_units import draw_rows, resampling_units, unit_of
 from cotrain.tasks import Metric
+from cotrain.tasks._entries import rows_with_label
 
 
 @final
@@ -110,7 +111,7 @@ def delta_m_difference(
             "tasks with the same seeds."
         )
     (S,) = n_seeds
-    labelled = np.flatnonzero(np.any([one.mask.any(axis=1) for one in tasks.values()], axis=0))
+    labelled = np.flatnonzero(np.any([rows_with_label(one.mask) for one in tasks.values()], axis=0))
     unit, rng = unit_of(groups, times), numpy_generator(seed, "delta_m")
 
     def values(rows: np.ndarray) -> np.ndarray:

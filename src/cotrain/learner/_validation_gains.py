@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cotrain.evaluation import evaluate_scores, relative_gain
+from cotrain.evaluation import relative_gain
+from cotrain.evaluation._padded_scores import constant_beside, truth_beside, truth_of
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.training import Examples
 
@@ -23,12 +24,13 @@ def validation_gains(
     """
     gains: dict[str, float] = {}
     for task in (task for task in preprocessor.tasks if task.name in scores):
-        truth = (held.targets[task.name], held.masks[task.name])
-        constant = task.constant_scores(preprocessor.constants[task.name], len(held)).double().numpy()
+        ours, metric = scores[task.name], task.chosen_metrics()[0]
+        truth = truth_beside(task, truth_of(task, held.targets[task.name], held.masks[task.name]), ours)
+        constant = constant_beside(task, preprocessor.constants[task.name], ours)
         value, reference = (
-            evaluate_scores(task, one, *truth)[0].value for one in (scores[task.name], constant)
+            metric.compute(one, *truth) if truth[1].any() else float("nan") for one in (ours, constant)
         )
-        gains[task.name] = relative_gain(value, reference, task.chosen_metrics()[0])
+        gains[task.name] = relative_gain(value, reference, metric)
     return gains
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from cotrain._base import CotrainError
 from cotrain.configuration import construct_class
+from cotrain.evaluation._padded_scores import scores_of
 from cotrain.jobs import Leases
 from cotrain.jobs._worker_process import start_worker
 from cotrain.learner import Configuration, SplitTable
@@ -119,9 +120,7 @@ def _fit(configuration: Configuration, rows: SplitTable, loggers: list[_Reports]
     )
     fit_learner(learner, rows.typed("train"), rows.typed("validation"), options)
     outputs, held = learner.outputs(validation), learner.preprocessor.examples(validation)
-    scores = {
-        task.name: task.scores(outputs[task.name]).double().numpy() for task in learner.preprocessor.tasks
-    }
+    scores = {task.name: scores_of(task, outputs[task.name]) for task in learner.preprocessor.tasks}
     return validation_gains(learner.preprocessor, held, scores)
 
 

@@ -121,6 +121,25 @@ def test_groups_and_times_are_units() -> None:
     assert (times.unit, times.chance.n_units) == ("blocks of time", 12)
 
 
+def test_targets_of_more_axes_are_rows_too() -> None:
+    """Masks of pictures and words: what is drawn are rows, whatever axes come after them."""
+    flat = problem(0)["sold"]
+
+    def first_entry(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        return np.where(mask, scores, np.nan).reshape(len(scores), -1)[:, :1]
+
+    metric = Metric("mean", "max", first_entry, mean)
+
+    def wide(entries: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(entries[:, :1, None], (len(entries), 3, 5))
+
+    def scores(change) -> TaskScores:
+        sides = ([change(one) for one in side] for side in (flat.joint, flat.alone))
+        return TaskScores(metric, *sides, change(flat.targets), change(flat.mask))
+
+    assert delta_m_difference({"a": scores(wide)}) == delta_m_difference({"a": scores(lambda one: one)})
+
+
 def test_what_cannot_be_compared_is_nan_and_what_makes_no_sense_is_refused() -> None:
     y, mask = np.zeros((20, 1)), np.ones((20, 1), bool)
     one_class = task(AUROC, [y], [y], y, mask)

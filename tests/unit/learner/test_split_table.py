@@ -151,3 +151,24 @@ def test_paths_of_sources_start_at_the_configuration_file(tmp_path):
     again = Configuration.from_config(configuration.config())
     assert again.config() == configuration.config()
     assert again.learner.mixing.T == 3
+
+
+def test_the_fingerprint_is_of_all_cells_those_of_bytes_too(tmp_path):
+    bare = pl.DataFrame({"x": range(8), "y": [0, 1] * 4})
+    pictures = [None if i == 2 else bytes([i]) for i in range(8)]
+    config = {
+        "data": str(tmp_path / "table.parquet"),
+        "tasks": [{"kind": "Binary", "name": "y"}],
+        "split": {"validation": 0, "test": 0},
+    }
+
+    def of(frame):
+        frame.write_parquet(tmp_path / "table.parquet")
+        return SplitTable.of(Configuration.from_config(config)).fingerprint("train")
+
+    found = [of(bare)]
+    for cells in (pictures, [*pictures[:-1], b"other"], [{"bytes": one, "path": "p"} for one in pictures]):
+        frame = bare.with_columns(file=pl.Series(cells))
+        found.append(of(frame))
+        assert of(frame) == found[-1]
+    assert len(set(found)) == len(found)
