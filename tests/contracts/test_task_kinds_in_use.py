@@ -17,6 +17,7 @@ import pytest
 import cotrain as ct
 import cotrain.tasks as kinds
 from cotrain._base import InvalidArgumentError
+from cotrain.comparison import check_data
 from cotrain.comparison._compare import compare
 from cotrain.comparison._methods import methods_of
 from cotrain.comparison._settings import ComparisonSettings
@@ -189,6 +190,17 @@ def test_its_errors_are_told_by_groups(fitted: tuple[ct.Learner, pl.DataFrame]) 
     found = errors_by_group(records, [["a", "b"][i % 2] for i in range(N_ROWS)])
     assert {record["group"] for record in found} == {"a", "b"}
     assert sum(record["n_labelled"] for record in found) == frame["y"].count()
+
+
+@pytest.mark.parametrize("name", sorted(PROBLEMS))
+def test_its_table_is_checked(name: str, tmp_path: Path) -> None:
+    report = check_data(configuration_of(name, tmp_path))
+    assert {problem["severity"] for problem in report.problems} <= {"warning", "note"}
+    told = [one for one in report.problems if one["check"] == "coverage" and one["subject"]]
+    assert {one["subject"]: one["values"]["labelled"] for one in told} == {
+        "y": N_ROWS * 3 * 3 // 4,
+        "z": N_ROWS * 3 * 3 // 4,
+    }
 
 
 @pytest.mark.parametrize("name", sorted(PROBLEMS))

@@ -49,7 +49,7 @@ class Labels:
     Args:
         task: a copy of the task that has learned its coding from all rows.
         targets: [N, T] in the coding of the task; of rows with many entries, such as tags, all entries below
-            one another, [M, 1].
+            one another, [M, 1]; none where a label is more than one number.
         mask: of the same shape, True = labelled.
         rows: which rows have a label, [N]; default: any of their T.
 
@@ -108,4 +108,7 @@ def _labels(task: Task, targets: Leaf, mask: Leaf) -> Labels:
     rows = labelled_rows(mask).numpy()
     entries = (leaf.values if isinstance(leaf, Ragged) else leaf for leaf in (targets, mask))
     flat = [entry.reshape(-1, 1).numpy() for entry in entries]
+    if len(flat[0]) != len(flat[1]):
+        # A label is more than one number, such as a box: it is counted, and is no class.
+        return Labels(task, np.zeros((0, 1)), np.zeros((0, 1), bool), rows)
     return Labels(task, flat[0], flat[1] > 0, rows)

@@ -21,7 +21,7 @@ def check_classes(labels: Sequence[Labels]) -> list[Problem]:
     """
     problems: list[Problem] = []
     for label in labels:
-        if not label.is_classes:
+        if not label.is_classes or not len(label.targets):
             continue
         counts = _counts(label)
         subject = label.task.name

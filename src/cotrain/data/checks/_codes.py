@@ -23,6 +23,9 @@ def column_codes(values: pl.Series, bins: int = 64) -> np.ndarray:
     dtype = values.dtype
     if dtype.is_temporal():
         values = values.to_physical()
+    elif dtype == pl.Binary:
+        # Of pictures and sounds it is enough to know which are the same.
+        values = values.hash(seed=0).cast(pl.String).set(values.is_null(), None)
     elif dtype.is_nested():
         joined = split_tags(values, ",").group_by("row", maintain_order=True).agg(pl.col("tag").str.join(","))
         text = np.full(len(values), None, dtype=object)

@@ -18,6 +18,13 @@ def test_every_type_has_codes() -> None:
         assert column_codes(pl.Series(values)).tolist() == expected
 
 
+def test_bytes_are_alike_or_not() -> None:
+    first, none, second, again = column_codes(pl.Series([b"one", None, b"\xff\x00", b"one"])).tolist()
+    assert none == 0
+    assert first == again
+    assert len({first, none, second}) == 3
+
+
 def test_many_numbers_are_binned_evenly() -> None:
     codes = column_codes(pl.Series(np.random.default_rng(0).normal(size=1600)), bins=16)
     assert np.bincount(codes)[1:].tolist() == [100] * 16
