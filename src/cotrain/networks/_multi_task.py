@@ -11,9 +11,10 @@ from cotrain._base import InvalidArgumentError, did_you_mean
 from cotrain.networks._output_space import OutputSpace
 from cotrain.networks._pooling import Pooling, make_pool
 from cotrain.networks.sharing._base import Sharing
+from cotrain.tasks._base import Reads
 
-#: What a task's head reads of a row.
-Reads = Literal["vector", "positions", "map", "levels"]
+#: What a head reads of a row: what tasks name, or what each stage of the encoder gives.
+HeadReads = Reads | Literal["levels"]
 
 
 @final
@@ -56,7 +57,7 @@ class MultiTaskNetwork(nn.Module):
         heads: Mapping[str, nn.Module],
         output_space: OutputSpace | None = None,
         *,
-        reads: Mapping[str, Reads] | None = None,
+        reads: Mapping[str, HeadReads] | None = None,
         columns: Mapping[str, str] | None = None,
         pooling: Pooling = "mean",
     ) -> None:
@@ -71,7 +72,7 @@ class MultiTaskNetwork(nn.Module):
         # A list, because task names may hold characters that module names may not.
         self.heads = nn.ModuleList(heads.values())
         self.output_space = output_space
-        self.reads: dict[str, Reads] = {task: (reads or {}).get(task, "vector") for task in heads}
+        self.reads: dict[str, HeadReads] = {task: (reads or {}).get(task, "vector") for task in heads}
         self.columns = dict(columns or {})
         widths = sharing.widths()
         self.pools = nn.ModuleList(

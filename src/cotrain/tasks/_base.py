@@ -23,6 +23,9 @@ from cotrain.tasks._entries import of_length, rows_with_label
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import TargetKind
 
+#: What a task's head reads of a row: one vector [B, D], a vector for every position [B, S, D], or the map of
+#: a picture [B, D, H, W].
+Reads = Literal["vector", "positions", "map"]
 #: Most outputs that losses are taken of together where the rows are all those there are: 16 MB of float32.
 LOSSES_AT_A_TIME = 2**22
 
@@ -58,9 +61,8 @@ class Task(ABC):
     #: What one target is: a number (float, standardised), a label (float, 0 or 1) or a class (int64). Whoever
     #: learns or judges targets without the task's network asks it, and never the kind of task.
     target_kind: ClassVar[TargetKind]
-    #: What the task's head reads of a row: one vector [B, D], a vector for every position [B, S, D], or the
-    #: map of a picture [B, D, H, W].
-    reads: ClassVar[Literal["vector", "positions", "map"]] = "vector"
+    #: What the task's head reads of a row.
+    reads: ClassVar[Reads] = "vector"
     #: Whether the classes are levels in order, so that a neighbour of the right one is nearly right.
     ordered: ClassVar[bool] = False
 
