@@ -41,9 +41,9 @@ def learner(**more) -> ct.Learner:
     settings = ct.CoTraining(ct.cotraining.Committee(2), 2, updates=30)
     return ct.Learner(
         [ct.tasks.Binary("side"), ct.tasks.Regression("size")],
-        encoder=ct.networks.TableEncoder(16, 1),
+        encoder=ct.networks.TableEncoder(16, 1, numbers="plain"),
         cotraining=more.pop("cotraining", settings),
-        training=ct.Training(epochs=6, batch_size=64),
+        training=ct.Training(epochs=6, batch_size=64, select="combined"),
         **more,
     )
 
@@ -203,8 +203,9 @@ def test_no_row_of_validation_or_test_gets_a_pseudo_label(tmp_path: Path):
     (tmp_path / "job.yaml").write_text(
         "data: table.csv\nsplit: {column: part}\nreferences: constant\n"
         "tasks:\n  - {kind: Binary, name: side}\n  - {kind: Regression, name: size}\n"
-        "encoder: {kind: TableEncoder, width: 16, depth: 1}\n"
-        "training: {epochs: 6, batch_size: 64}\n"
+        # Plain numbers, which leave something to gain: what gains nothing is not kept, and no label with it.
+        "encoder: {kind: TableEncoder, width: 16, depth: 1, numbers: plain}\n"
+        "training: {epochs: 6, batch_size: 64, select: combined}\n"
         "cotraining:\n"
         "  strategy: {kind: Committee, networks: 2, selector: {kind: Curriculum, share: 1.0}}\n"
         "  max_rounds: 1\n  updates: 40\n  margin: 0\n  min_labels: 0\n"

@@ -7,7 +7,7 @@ import torch
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from cotrain._base import InvalidArgumentError
-from cotrain.cotraining import CoTraining, EstimatorPeer, View
+from cotrain.cotraining import Committee, CoTraining, EstimatorPeer, View
 from cotrain.cotraining._estimator_factory import EstimatorFactory
 from cotrain.networks import MLP
 
@@ -39,6 +39,12 @@ def test_the_view_is_what_it_sees_and_the_seed_names_its_sample(make_problem):
     plain, drawn = factory.network("one", view=view), factory.network("one", bootstrap=True)
     assert (plain.view, plain.bootstrap) == (view, None)
     assert drawn.bootstrap == 3
+
+
+def test_its_clones_do_not_differ_by_chance_so_that_a_committee_draws_rows(make_problem):
+    factory = factory_of(make_problem())
+    assert not factory.differ
+    assert all(peer.bootstrap is not None for peer in Committee().peers(factory))
 
 
 def test_an_encoder_is_for_networks(make_problem):

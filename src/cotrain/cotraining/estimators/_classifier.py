@@ -75,6 +75,41 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
 
     least_held = 100
 
+    def __init__(
+        self,
+        strategy: Any = None,
+        *,
+        estimator: Any = None,
+        encoder: Any = None,
+        views: Any = None,
+        max_rounds: int = 5,
+        validation_fraction: float = 0.2,
+        margin: float = 0.5,
+        min_labels: int = 20,
+        label_noise: Any = "keep",
+        pseudo_weight: float = 0.5,
+        updates: int = 200,
+        batch_size: int = 64,
+        learning_rate: float = 1e-2,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(
+            strategy,
+            estimator=estimator,
+            encoder=encoder,
+            views=views,
+            max_rounds=max_rounds,
+            validation_fraction=validation_fraction,
+            margin=margin,
+            min_labels=min_labels,
+            pseudo_weight=pseudo_weight,
+            updates=updates,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            random_state=random_state,
+        )
+        self.label_noise = label_noise
+
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable classes, [n] or [n, K]."""
         found = self._probabilities(X)

@@ -47,6 +47,8 @@ class SemiSupervised(BaseEstimator, ABC):
 
     #: Fewest validation rows that are worth the labels they take from the training; else none are held out.
     least_held: int
+    #: Numbers are never doubted, so that only the classifier has a parameter of this name.
+    label_noise: Any = "keep"
 
     def __init__(
         self,
@@ -59,7 +61,6 @@ class SemiSupervised(BaseEstimator, ABC):
         validation_fraction: float = 0.2,
         margin: float = 0.5,
         min_labels: int = 20,
-        label_noise: Any = "keep",
         pseudo_weight: float = 0.5,
         updates: int = 200,
         batch_size: int = 64,
@@ -74,7 +75,6 @@ class SemiSupervised(BaseEstimator, ABC):
         self.validation_fraction = validation_fraction
         self.margin = margin
         self.min_labels = min_labels
-        self.label_noise = label_noise
         self.pseudo_weight = pseudo_weight
         self.updates = updates
         self.batch_size = batch_size

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Literal, final
 
 import torch
-from rtdl_num_embeddings import PeriodicEmbeddings, PiecewiseLinearEmbeddings
 from torch import Tensor, nn
 
 from cotrain._base import InputSpec
@@ -73,6 +72,9 @@ class NumberEmbeddings(nn.Module):
 
 
 def _periodic(spec: InputSpec, n_numbers: int, width: int) -> nn.Module:
+    # Imported here: it brings scikit-learn along, for which most imports of this library need not wait.
+    from rtdl_num_embeddings import PeriodicEmbeddings
+
     return PeriodicEmbeddings(
         n_numbers,
         width,
@@ -84,6 +86,8 @@ def _periodic(spec: InputSpec, n_numbers: int, width: int) -> nn.Module:
 
 
 def _piecewise(spec: InputSpec, n_numbers: int, width: int) -> nn.Module:
+    from rtdl_num_embeddings import PiecewiseLinearEmbeddings
+
     edges = [edges if len(edges) > 2 else _NO_EDGES for edges in spec.edges] or [_NO_EDGES] * n_numbers
     # It looks at the edges' values, which a network without memory for its values does not have.
     with torch.device("cpu"):

@@ -111,11 +111,6 @@ def test_what_is_neither_a_strategy_nor_auto_is_refused(cls, estimator):
             made(cls, estimator, strategy=strategy).fit(*rows(cls))
 
 
-def test_members_of_a_committee_of_estimators_draw_rows_and_networks_do_not():
-    assert made(CoTrainingClassifier, LogisticRegression())._committee().bootstrap
-    assert not made(CoTrainingClassifier)._committee().bootstrap
-
-
 @pytest.mark.parametrize(("cls", "estimator"), BOTH)
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
 def test_views_are_named_by_number_or_by_name_and_unknown_ones_refused(cls, estimator, frame):
