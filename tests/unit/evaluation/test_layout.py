@@ -4,6 +4,9 @@ from pathlib import Path
 
 import cotrain.evaluation
 
+#: How other rooms lay scores and truth of ragged rows beside each other: of no use to a reader of figures.
+WITHIN = {"_padded_scores"}
+
 
 def test_every_file_has_its_test_and_every_public_name_is_exported() -> None:
     source = Path(cotrain.evaluation.__file__).parent
@@ -13,4 +16,4 @@ def test_every_file_has_its_test_and_every_public_name_is_exported() -> None:
     exported = {
         getattr(cotrain.evaluation, name).__module__.split(".")[-1] for name in cotrain.evaluation.__all__
     }
-    assert exported == modules
+    assert exported == modules - WITHIN
