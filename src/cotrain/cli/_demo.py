@@ -20,7 +20,7 @@ def demo(
     """Learn six half-empty targets of 17,472 films together, beside a network and trees for each alone.
 
     Writes a table, a configuration and a run folder that you can go on with. One seed does not judge: cotrain
-    compare with the same configuration does, with five seeds in about an hour.
+    compare with the same configuration does, with several seeds.
 
     [bold]Example:[/bold]  cotrain demo --output my-demo
     """
