@@ -69,6 +69,9 @@ class ClassCoding:
     """
 
     def __init__(self, classes: Sequence[Value]) -> None:
+        for value in classes:
+            if not isinstance(value, str | int | float | bool):
+                raise DataError(f"A class is {value!r}, expected a text, a number, true or false.")
         self.classes = list(classes)
         self._numbers = {key_of(value): i for i, value in enumerate(self.classes)}
 

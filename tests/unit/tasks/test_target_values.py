@@ -52,3 +52,9 @@ def test_coding_round_trip(values: list) -> None:
         codes = coding.encode(column)
         assert [None if code < 0 else coding.classes[code] for code in codes] == values
         assert coding.unseen(column) == {}
+
+
+@pytest.mark.parametrize("value", [[], {}, None, ["a"]])
+def test_a_class_that_is_no_value_is_refused_in_a_sentence(value):
+    with pytest.raises(DataError, match="expected a text, a number, true or false"):
+        ClassCoding(["a", value])
