@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cotrain._base import DataError, InvalidArgumentError, PictureSpec
 from cotrain._base._lazy import Lazy
-from cotrain._base._pictures import Channels, picture_size, read_picture
+from cotrain._base._pictures import Channels, read_picture
 from cotrain.data.columns._base import Column, Parts
 
 #: So many training pictures are looked at for their size, colours and depth.
@@ -171,11 +171,6 @@ class Picture(Column):
 def _file_of(cell: Any) -> str | bytes | None:
     """Return the path or the bytes of a cell, which may be a mapping of both."""
     return cell if not isinstance(cell, Mapping) else cell.get("bytes") or cell.get("path")
-
-
-def shown_sizes(values: pl.Series) -> list[tuple[int, int] | None]:
-    """Return height and width of every picture as it is shown, `None` where the cell is empty."""
-    return [None if cell is None else picture_size(cell) for cell in values.to_list()]
 
 
 def _coloured(picture: np.ndarray) -> bool:

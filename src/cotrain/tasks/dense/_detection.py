@@ -123,7 +123,8 @@ class Detection(Task):
                 f"Task {self.name!r}: boxes are labelled {', '.join(map(repr, strange[:8]))}, which classes= "
                 "does not list: add them, or take these boxes out."
             )
-        sizes = self._sizes(frame)
+        labelled = self._labelled(frame)
+        sizes = [size for size, known in zip(self._sizes(frame), labelled, strict=True) if known]
         self._usual = [max(1, int(side)) for side in np.median(np.array(sizes), axis=0)]
         targets, _ = self.encode_columns(frame)
         real = targets[targets[..., 4] >= 0]
@@ -178,20 +179,37 @@ class Detection(Task):
     def _sizes(self, frame: pl.DataFrame) -> list[tuple[int, int]]:
         """Return height and width of every row's picture."""
         if self.picture is None and {"width", "height"} <= set(frame.columns):
-            known = frame.select(pl.col("height").fill_null(1), pl.col("width").fill_null(1))
-            return [(int(height), int(width)) for height, width in known.iter_rows()]
+            sides = zip(
+                self._labelled(frame), frame["height"].to_list(), frame["width"].to_list(), strict=True
+            )
+            return [self._stated_size(row, *known) for row, known in enumerate(sides)]
         if self.picture is None or self.picture not in frame.columns:
             name = self.picture or "picture"
             raise DataError(
                 f"Task {self.name!r}: how large a picture is is not known: give columns width and height, or "
                 f"picture=, the column of the picture; {did_you_mean(name, frame.columns)}"
             )
-        labelled = frame[self.columns[0]].is_not_null().to_list()
+        labelled = self._labelled(frame)
         cells = frame[self.picture].to_list()
         return [
             picture_size(cell) if known and cell is not None else (1, 1)
             for known, cell in zip(labelled, cells, strict=True)
         ]
+
+    def _labelled(self, frame: pl.DataFrame) -> list[bool]:
+        """Return which rows have a list of boxes, be it an empty one."""
+        column = frame[self.columns[0]]
+        return (column.is_not_null() if column.dtype != pl.String else column.fill_null("") != "").to_list()
+
+    def _stated_size(self, row: int, labelled: bool, height: Any, width: Any) -> tuple[int, int]:
+        if not labelled:
+            return 1, 1  # no box is measured by it
+        if height is None or width is None or min(height, width) < 1:
+            raise DataError(
+                f"Task {self.name!r}, row {row}: the picture of labelled boxes has the height {height!r} and "
+                f"width {width!r}, expected both in pixels: fill them in, or empty the cell of the boxes."
+            )
+        return int(height), int(width)
 
     def _looked_for(self, frame: pl.DataFrame) -> np.ndarray:
         """Return which classes were looked for, bool [B, C]."""

@@ -185,3 +185,19 @@ def test_pictures_of_unknown_size_are_asked_about():
 def test_options_out_of_range_are_refused(options: dict[str, Any]):
     with pytest.raises(InvalidArgumentError):
         Detection("boxes", **options)
+
+
+@pytest.mark.parametrize("side", [None, 0])
+def test_a_labelled_picture_of_unknown_size_is_refused_and_an_unlabelled_one_is_not(side):
+    frame = frame_of(ROWS).with_columns(width=pl.Series([16, 16, side, 16]))
+    Detection("boxes").fit(frame)
+    frame = frame_of(ROWS).with_columns(width=pl.Series([16, side, 16, 16]))
+    with pytest.raises(DataError, match="row 1: the picture of labelled boxes has the height 8 and width"):
+        Detection("boxes").fit(frame)
+
+
+def test_a_usual_picture_is_one_with_a_label():
+    frame = frame_of([[CAT], None, None, None]).with_columns(width=pl.Series([16, 4000, None, None]))
+    task = Detection("boxes")
+    task.fit(frame)
+    assert task.state_dict()["usual"] == [8, 16]
