@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from cotrain._base import InputSpec, InvalidArgumentError
+from cotrain._base._mel import log_mels, mel_filters
 from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least, refuse_lengths
 from cotrain.networks.encoders._conv_blocks import conv_stages
@@ -105,28 +106,7 @@ class _LogMel(nn.Module):
     def forward(self, inputs: dict[str, Tensor]) -> Tensor:
         refuse_lengths(inputs, self.key)
         samples = inputs[self.key].flatten(1)
-        spectrum = torch.stft(
-            samples, self.window, self.hop, window=self.taper, pad_mode="constant", return_complex=True
-        )
-        energy = torch.view_as_real(spectrum).square().sum(dim=-1)  # [B, frequencies, frames]
-        logs = torch.log(torch.einsum("mf,bft->bmt", self.filters, energy) + 1e-6)
+        logs = log_mels(samples, self.filters, self.taper, self.hop)
         centred = logs - logs.mean(dim=(1, 2), keepdim=True)
         deviation = centred.square().mean(dim=(1, 2), keepdim=True).sqrt()
         return (centred / (deviation + 1e-3)).unsqueeze(1)
-
-
-def mel_filters(sample_rate: int, window: int, n_mels: int) -> Tensor:
-    """Return triangular filters [n_mels, window // 2 + 1] from 0 Hz to half the sample rate."""
-    frequencies = torch.linspace(0, sample_rate / 2, window // 2 + 1, dtype=torch.float64)
-    highest = 2595 * torch.log10(torch.tensor(1 + sample_rate / 2 / 700, dtype=torch.float64))
-    mels = torch.linspace(0, 1, n_mels + 2, dtype=torch.float64) * highest
-    corners = 700 * (10 ** (mels / 2595) - 1)
-    widths = corners.diff()
-    rising = (frequencies[None] - corners[:-2, None]) / widths[:-1, None]
-    falling = (corners[2:, None] - frequencies[None]) / widths[1:, None]
-    triangles = torch.minimum(rising, falling).clamp(min=0)
-    # A band narrower than the distance of two frequencies takes the one that is nearest to its middle.
-    nearest = (frequencies[None] - corners[1:-1, None]).abs().argmin(dim=1)
-    empty = triangles.sum(dim=1) == 0
-    triangles[empty, nearest[empty]] = 1
-    return triangles.to(torch.get_default_dtype())

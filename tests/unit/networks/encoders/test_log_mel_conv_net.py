@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from cotrain._base import InvalidArgumentError
+from cotrain._base._mel import mel_filters
 from cotrain.networks import InputSpec, LogMelConvNet
-from cotrain.networks.encoders._log_mel_conv_net import mel_filters
 
 
 def front_of(encoder):
@@ -39,8 +39,7 @@ def test_the_spectrum_equals_a_slow_one():
     torch.testing.assert_close(given.double(), expected, rtol=0, atol=1e-4)
 
 
-def test_no_filter_is_empty_and_they_stay_out_of_the_saved_network():
-    assert bool((mel_filters(8000, 200, 80).sum(dim=1) > 0).all())
+def test_filters_stay_out_of_the_saved_network():
     encoder = LogMelConvNet((4,)).build(InputSpec())
     assert not any("filters" in name or "taper" in name for name in encoder.state_dict())
 
