@@ -84,11 +84,15 @@ class HeldOut:
         return len(self.targets)
 
     def joined(self, other: HeldOut) -> HeldOut:
-        """Return both one below the other; where one has fewer rounds its last stands for those it lacks."""
-        sides = (self.predictions, other.predictions)
+        """Return both one below the other, with the rounds of this one.
+
+        A fold may end sooner than the run or go on for longer: its last round stands for those it lacks, and
+        rounds that the run has not had are left out, for nobody could answer from them.
+        """
+        last = len(other.predictions) - 1
         predictions = [
-            Prediction.stacked([side[min(number, len(side) - 1)] for side in sides])
-            for number in range(max(len(side) for side in sides))
+            Prediction.stacked([own, other.predictions[min(number, last)]])
+            for number, own in enumerate(self.predictions)
         ]
         return HeldOut(
             predictions, torch.cat([self.targets, other.targets]), torch.cat([self.mask, other.mask])

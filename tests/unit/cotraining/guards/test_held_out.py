@@ -93,6 +93,8 @@ def test_parts_are_joined_row_below_row_and_round_by_round(make_problem):
     assert [one.classes()[:, 0].tolist() for one in both.predictions] == [[0, 2], [1, 2], [2, 2]]
     assert both.targets[:, 0].tolist() == [0.0, 1.0]
     assert set(both.examples(task).targets) == {"class"}
+    # Rounds that only the part has had are left out: nobody could answer from them.
+    assert [one.classes()[:, 0].tolist() for one in short.joined(long).predictions] == [[2, 0]]
 
 
 def test_labels_of_one_class_only_can_tell_nothing(make_problem):

@@ -272,6 +272,30 @@ def test_where_labels_are_few_each_is_held_out_once_and_judges_the_rounds(make_p
     assert outcome.records[0].tasks[1].accepted > 0
 
 
+@pytest.mark.parametrize("always_judged", [False, True])
+@pytest.mark.parametrize("rounds", [0, 1])
+def test_folds_that_go_on_for_longer_than_the_run_choose_none_of_their_rounds(
+    make_problem, monkeypatch, rounds, always_judged
+):
+    """The run of all labels ends after so many rounds, those without a fold have three, each better."""
+    problem = make_problem(labelled=60)
+    play = CoTrainingLoop._play
+
+    def shorter(loop):
+        fitted, checked, records, stopped = play(loop)
+        if loop.given.truth is None:
+            return fitted, checked, records, stopped
+        return fitted[: rounds + 1], checked[: rounds + 1], records[:rounds], "the labels stay as they were"
+
+    monkeypatch.setattr(CoTrainingLoop, "_play", shorter)
+    run = problem.given(CoTraining(SelfTraining(KBest()), 3, margin=0.001), validation=False)
+    outcome = CoTrainingLoop(replace(run, always_judged=always_judged)).run()
+    assert outcome.chosen["class"] <= rounds
+    if rounds or always_judged:
+        assert len(outcome.held_out["class"].predictions) == rounds + 1
+    assert outcome.predictions(problem.validation.inputs)["class"].probabilities is not None
+
+
 def test_no_held_out_prediction_depends_on_the_labels_of_its_fold(make_problem):
     """The labels of one fold are spoiled: what is predicted for that fold stays as it was, bit for bit."""
     problem = make_problem(labelled=60)
