@@ -11,15 +11,18 @@ from cotrain._base import InvalidArgumentError
 from cotrain._base._ragged import Leaves, Ragged
 from cotrain.training._budget import MOST_OWN_EPOCHS, Budget, Select, epochs_for, rows_a_step
 
+#: More epochs than anybody trains: the number was mistyped, and the fit would not end.
+MOST_GIVEN_EPOCHS = 1_000_000
+
 
 @final
 class Training:
     """How a network is fitted.
 
     Args:
-        epochs: passes over the labelled training rows at most, ≥ 1; "auto": 20, or on tables of fewer than
-            5,000 labelled rows as many as 3,000 steps are, but no more than 200 (40 below 1,000 rows where
-            these are sentences, pictures and the like).
+        epochs: passes over the labelled training rows at most, 1 to 1,000,000; "auto": 20, or on tables of
+            fewer than 5,000 labelled rows as many as 3,000 steps are, but no more than 200 (40 below 1,000
+            rows where these are sentences, pictures and the like).
         batch_size: rows in a step, ≥ 1; `None`: 32 below 1,000 labelled rows and where rows have different
             length, such as sentences, 64 below 5,000, else 256.
         learning_rate: peak step size of AdamW, > 0.
@@ -120,7 +123,11 @@ class Training:
     def _check(self) -> None:
         infinity = float("inf")
         ranges: list[tuple[str, bool, str]] = [
-            ("epochs", self.epochs == "auto" or self.epochs >= 1, "at least 1, or auto"),
+            (
+                "epochs",
+                self.epochs == "auto" or 1 <= self.epochs <= MOST_GIVEN_EPOCHS,
+                "1 to 1,000,000, or auto",
+            ),
             ("batch_size", self.batch_size is None or self.batch_size >= 1, "at least 1"),
             ("learning_rate", 0 < self.learning_rate < infinity, "a positive finite number"),
             ("weight_decay", 0 <= self.weight_decay < infinity, "a finite number of at least 0"),

@@ -10,6 +10,7 @@ from cotrain.training import Training
     ("name", "value"),
     [
         ("epochs", 0),
+        ("epochs", 10**12),
         ("batch_size", 0),
         ("learning_rate", 0.0),
         ("learning_rate", math.inf),
