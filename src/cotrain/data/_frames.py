@@ -216,7 +216,9 @@ def _pandas_column(series: nw.Series) -> pl.Series:
         return pl.Series(series.name, np.ascontiguousarray(series.to_numpy()))
     if dtype.is_float():
         return pl.Series(series.name, series.to_numpy().astype(np.float64), nan_to_null=True)
-    values = [_as_list(value) for value in series.to_list()]
+    values = series.to_list()
+    if dtype != nw.String:
+        values = [_as_list(value) for value in values]
     missing = series.is_null()  # of any kind: None, NaN, NaT, NA
     if missing.any():
         values = [None if gone else value for value, gone in zip(values, missing.to_list(), strict=True)]
