@@ -18,6 +18,7 @@ from cotrain.balancing import Equal
 from cotrain.configuration import construct_class, foreign_kinds
 from cotrain.learner import Learner, Preprocessor
 from cotrain.learner._run_manifest import seal, unseal, verify
+from cotrain.learner._temperatures import fit_temperatures
 from cotrain.networks import MultiTaskNetwork
 from cotrain.tasks import Task
 from cotrain.training import Examples, Fit, FitResult, Logger
@@ -73,12 +74,14 @@ class PooledNetwork:
         preprocessor: of inputs and tasks.
         model: the network; its one task is the first.
         result: how the fit went.
+        temperature: by which its outputs are divided; 1 for numbers.
     """
 
     learner: Learner
     preprocessor: Preprocessor
     model: MultiTaskNetwork
     result: FitResult
+    temperature: float = 1.0
 
     @classmethod
     def fit(
@@ -121,11 +124,14 @@ class PooledNetwork:
         result = fit.run()
         model = fit.model.cpu()
         model.load_state_dict(result.weights[result.weights_of[first.name]])
-        return cls(learner, preprocessor, model, result)
+        of_held = outputs_of(model, held.inputs)
+        temperature = fit_temperatures([first], of_held, held).get(first.name, 1.0)
+        return cls(learner, preprocessor, model, result, temperature)
 
     def scores(self, inputs: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
         """Return task -> scores, each in the unit of its own metrics."""
         (output,) = outputs_of(self.model, inputs).values()
+        output = output / self.temperature
         return {task.name: task.scores(output).double().numpy() for task in self.preprocessor.tasks}
 
     def save(self, folder: Path) -> None:
@@ -134,7 +140,11 @@ class PooledNetwork:
         unseal(folder)
         weights = {name: tensor.contiguous().clone() for name, tensor in self.model.state_dict().items()}
         write_atomically(folder / _WEIGHTS, lambda path: save_file(weights, path))
-        values = {"config": self.learner.config(), "preprocessor": self.preprocessor.to_json()}
+        values = {
+            "config": self.learner.config(),
+            "preprocessor": self.preprocessor.to_json(),
+            "temperature": self.temperature,
+        }
         write_text_atomically(folder / _DESCRIPTION, json.dumps(values, ensure_ascii=False) + "\n")
         seal(folder, _FILES)
 
@@ -161,7 +171,8 @@ class PooledNetwork:
         preprocessor = Preprocessor.from_json(values["preprocessor"], learner.tasks)
         model = learner.architecture.build(preprocessor, preprocessor.tasks[:1], "pooled")
         model.load_state_dict(load_file(folder / _WEIGHTS))
-        return cls(learner, preprocessor, model, FitResult([], {}, {}, [], skipped={}))
+        result = FitResult([], {}, {}, [], skipped={})
+        return cls(learner, preprocessor, model, result, float(values.get("temperature", 1.0)))
 
 
 def _stack(tasks: Sequence[Task], rows: Examples) -> Examples:

@@ -77,7 +77,7 @@ def complete(learner: Learner | FittedModel, data: object, *, min_confidence: fl
     model = learner if isinstance(learner, FittedModel) else learner.fitted
     typed = model.preprocessor.table(filled)
     inputs = model.preprocessor.inputs(typed)
-    outputs = model.networks.outputs(inputs)
+    outputs = model.outputs_of_inputs(inputs)
     predicted = model.preprocessor.decoded(outputs)
     _require_room(model, filled.columns)
     absent = [c for task in model.preprocessor.tasks for c in task.columns if c not in filled.columns]

@@ -14,6 +14,8 @@ from torch import Tensor
 from cotrain._base import RunError, write_text_atomically
 from cotrain.cotraining import Calibrator, Prediction, Temperature, prediction_of_output
 from cotrain.learner._run_folder import CONFIDENCE
+from cotrain.learner._temperatures import fit_temperatures, tempered
+from cotrain.networks import OutputSpace
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
@@ -31,15 +33,19 @@ class CalibratedConfidence:
         calibrators: task of classes or labels -> how its probabilities are corrected.
         near: task of numbers -> per target the share of held-out rows on which the prediction was within half
             a standard deviation of the training labels; `None` with fewer than ten of them.
+        temperatures: task of classes or labels -> what its outputs are divided by before all else; see
+            `fit_temperatures`.
     """
 
     def __init__(
         self,
         calibrators: Mapping[str, Calibrator] | None = None,
         near: Mapping[str, Sequence[float | None]] | None = None,
+        temperatures: Mapping[str, float] | None = None,
     ) -> None:
         self.calibrators = dict(calibrators or {})
         self.near = dict(near or {})
+        self.temperatures = dict(temperatures or {})
 
     @classmethod
     def learn(
@@ -48,16 +54,19 @@ class CalibratedConfidence:
         outputs: Mapping[str, Tensor],
         held: Examples,
         calibration: Calibrator | None = None,
+        output_space: OutputSpace | None = None,
     ) -> Self:
         """Learn from the validation rows.
 
         Args:
             tasks: the tasks.
-            outputs: of the learner on those rows.
+            outputs: of the learner's networks on those rows.
             held: those rows.
-            calibration: how probabilities are corrected; default `Temperature()`.
+            calibration: how the confidence is corrected beyond the temperature; default not at all.
+            output_space: what makes outputs of other tasks' heads.
         """
-        calibration = calibration or Temperature()
+        temperatures = fit_temperatures(tasks, outputs, held, output_space)
+        outputs = tempered(outputs, temperatures)
         calibrators, near = {}, {}
         for task in tasks:
             if task.reads != "vector":
@@ -68,9 +77,9 @@ class CalibratedConfidence:
             if prediction.probabilities is None:
                 close = (prediction.pseudo_labels(torch.float32) - targets).abs() <= NEAR
                 near[task.name] = [_share(close[mask[:, t], t]) for t in range(mask.shape[1])]
-            else:
+            elif calibration is not None:
                 calibrators[task.name] = calibration.fit(prediction.probabilities, targets.long(), mask)
-        return cls(calibrators, near)
+        return cls(calibrators, near, temperatures)
 
     def sure(self, task: Task, prediction: Prediction) -> np.ndarray:
         """Return the estimated probability of being right, [N, T]; NaN where nothing is known of it."""
@@ -93,6 +102,7 @@ class CalibratedConfidence:
         saved = {
             "calibrators": {task: one.state_dict() for task, one in self.calibrators.items()},
             "near": self.near,
+            "temperatures": self.temperatures,
         }
         write_text_atomically(folder / CONFIDENCE, json.dumps(saved, indent=1) + "\n")
 
@@ -110,9 +120,18 @@ class CalibratedConfidence:
                 task: [None if share is None else float(share) for share in shares]
                 for task, shares in saved["near"].items()
             }
+            # Runs of before have none.
+            temperatures = {task: _positive(one) for task, one in saved.get("temperatures", {}).items()}
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
             raise RunError(f"{path} is damaged ({type(error).__name__}: {error}): train again.") from error
-        return cls(calibrators, near)
+        return cls(calibrators, near, temperatures)
+
+
+def _positive(value: object) -> float:
+    number = float(str(value))
+    if not 0 < number < float("inf"):
+        raise ValueError(f"a temperature of {value!r}")
+    return number
 
 
 def _share(close: Tensor) -> float | None:

@@ -10,6 +10,7 @@ import polars as pl
 from torch import Tensor
 
 from cotrain._base import DataError
+from cotrain._base._ragged import Leaves
 from cotrain.data import from_polars_like
 from cotrain.data.sources import rows_of_sources
 from cotrain.evaluation import Evaluation, EvaluationTable
@@ -17,13 +18,14 @@ from cotrain.learner._confidence import CalibratedConfidence
 from cotrain.learner._label_types import restore_pandas
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.learner._provenance import Provenance
+from cotrain.learner._temperatures import tempered
 from cotrain.training import Examples, FrozenNetworks
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class FittedModel:
-    """A fitted model that nobody can change: preprocess → network → decode.
+    """A fitted model that nobody can change: preprocess → network → temper → decode.
 
     It holds one network for each set of weights, in evaluation mode for good, and writes nothing while it
     answers, so any number of threads may use one at the same time. A copy is the same object.
@@ -31,7 +33,7 @@ class FittedModel:
     Args:
         preprocessor: of the inputs and the tasks.
         networks: what answers.
-        confidence: what held-out rows say of how sure it may be.
+        confidence: what held-out rows say of how sure it may be; the temperatures of the tasks with classes.
         provenance: which cells of the training table it labelled itself.
 
     Example:
@@ -53,8 +55,12 @@ class FittedModel:
         return self
 
     def outputs(self, data: object) -> dict[str, Tensor]:
-        """Return each task's raw outputs [N, O] for every row, as its head gives them."""
-        return self.networks.outputs(self.preprocessor.inputs(data))
+        """Return each task's outputs [N, O] for every row: of its head, divided by its temperature."""
+        return self.outputs_of_inputs(self.preprocessor.inputs(data))
+
+    def outputs_of_inputs(self, inputs: Leaves) -> dict[str, Any]:
+        """Return each task's outputs [N, O] for rows that the preprocessor has coded."""
+        return tempered(self.networks.outputs(inputs), self.confidence.temperatures)
 
     def predict(self, data: object) -> Any:
         """Predict every task for every row.
@@ -77,7 +83,7 @@ class FittedModel:
             whole, rows = self.preprocessor.decoded(self.outputs(table)), rows_of_sources(table)
             return {name: self._handed_out(whole[rows[name]], part) for name, part in data.items()}
         if isinstance(data, Mapping):
-            outputs = self.networks.outputs(self.preprocessor.inputs_of_row(data))
+            outputs = self.outputs_of_inputs(self.preprocessor.inputs_of_row(data))
             return self.preprocessor.decoded_row(outputs)
         return self._handed_out(self.preprocessor.decoded(self.outputs(data)), data)
 
@@ -133,5 +139,5 @@ class FittedModel:
             targets, masks = (
                 {name: leaf[rows] for name, leaf in of.items()} for of in (examples.targets, examples.masks)
             )
-            found.add(outputs, targets, masks)
+            found.add(tempered(outputs, self.confidence.temperatures), targets, masks)
         return found

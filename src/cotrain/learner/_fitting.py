@@ -209,7 +209,10 @@ class Fitting:
         return FittedModel(self.preprocessor, networks, provenance=provenance), result
 
     def calibrated(self, model: FittedModel) -> FittedModel:
-        """Return the model with what the validation rows say of its confidence, and keep that as well."""
+        """Return the model with what the validation rows say of its confidence, and keep that as well.
+
+        Its outputs are then divided by one temperature per task of classes.
+        """
         confidence = CalibratedConfidence()
         if self.held is not None:
             settings = self.recipe.cotraining
@@ -218,6 +221,7 @@ class Fitting:
                 model.networks.outputs(self.held.inputs),
                 self.held,
                 None if settings is None else settings.calibration,
+                self.recipe.architecture.output_space,
             )
         if self.folder is not None:
             confidence.write(self.folder)

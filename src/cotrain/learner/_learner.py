@@ -231,7 +231,7 @@ class Learner:
         return self.fitted.predict(data)
 
     def outputs(self, data: object) -> dict[str, Tensor]:
-        """Return each task's raw outputs [N, O] for every row, as its head gives them."""
+        """Return each task's outputs [N, O] for every row: of its head, divided by its temperature."""
         return self.fitted.outputs(data)
 
     def evaluate(self, data: object) -> EvaluationTable:

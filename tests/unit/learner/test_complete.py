@@ -136,7 +136,8 @@ def test_the_confidence_is_that_which_held_out_rows_bear_out():
     flips = np.random.default_rng(5).random(400) < 0.2
     right = float(((table["side"] == "right").to_numpy() == (truth ^ flips)).mean())
     claimed = float(table["side_confidence"].mean())
-    raw = float(learner.preprocessor.tasks[0].confidence(learner.outputs(held)["side"]).mean())
+    raw_outputs = learner.fitted.networks.outputs(learner.preprocessor.inputs(held))
+    raw = float(learner.preprocessor.tasks[0].confidence(raw_outputs["side"]).mean())
     assert abs(claimed - right) < 0.08 < raw - right
 
 

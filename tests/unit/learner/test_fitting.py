@@ -12,7 +12,7 @@ import torch
 
 import cotrain as ct
 from cotrain._base import DataError, InvalidArgumentError
-from cotrain.cotraining import Committee, CoTraining, Temperature
+from cotrain.cotraining import Committee, CoTraining
 from cotrain.learner._fitting import FitOptions
 from cotrain.training import Examples, Logger
 
@@ -33,11 +33,9 @@ def learner(**options: Any) -> ct.Learner:
     )
 
 
-class Failing(Temperature):
-    """A calibration that fails, as a user's own may."""
-
-    def fit(self, *_: Any) -> Any:
-        raise ZeroDivisionError("in the calibration")
+def failing(*_: Any) -> Any:
+    """Fail, as a calibration of the user's own may."""
+    raise ZeroDivisionError("in the calibration")
 
 
 class Everything(Logger):
@@ -63,7 +61,7 @@ class Everything(Logger):
 
 
 def test_what_fails_after_the_training_does_not_lose_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("cotrain.learner._confidence.Temperature", Failing)
+    monkeypatch.setattr("cotrain.learner._confidence.fit_temperatures", failing)
     model = learner()
     with pytest.raises(ZeroDivisionError):
         model.fit(table(), 0.2, run=tmp_path / "run", progress=False)

@@ -1,0 +1,162 @@
+"""One temperature per task of classes: the least penalised loss, and nothing that is predicted changes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+import cotrain as ct
+from cotrain._base import RunError
+from cotrain.learner._confidence import CalibratedConfidence
+from cotrain.learner._temperatures import best_temperature, fit_temperatures
+from cotrain.tasks import Binary, Multiclass, Multilabel, Ordinal, Regression
+from cotrain.training import Examples
+
+N = 600
+KINDS = {
+    "binary": lambda: Binary("yes"),
+    "multiclass": lambda: Multiclass("colour"),
+    "ordinal": lambda: Ordinal("level"),
+    "multilabel": lambda: Multilabel("both", columns=["left", "right"]),
+}
+
+
+def frame(n: int = N) -> pl.DataFrame:
+    generator = np.random.default_rng(0)
+    return pl.DataFrame(
+        {
+            "x": generator.normal(size=n),
+            "yes": generator.integers(0, 2, n),
+            "other": generator.integers(0, 2, n),
+            "left": generator.integers(0, 2, n),
+            "right": generator.integers(0, 2, n),
+            "colour": generator.choice(["red", "green", "blue"], n),
+            "level": generator.integers(0, 4, n),
+            "number": generator.normal(size=n),
+        }
+    )
+
+
+def coded(task, rows: int = N, factor: float = 4.0):
+    """Return a fitted task, outputs that know something and are too sure of it, and the truth."""
+    task.fit(frame())
+    targets, mask = task.encode(frame()[:rows])
+    torch.manual_seed(0)
+    wide = targets if task.n_outputs == targets.shape[1] else targets > torch.arange(task.n_outputs)
+    if isinstance(task, Multiclass):
+        wide = targets == torch.arange(task.n_outputs)
+    output = factor * (1.5 * wide.float() - 0.7 + torch.randn(rows, task.n_outputs))
+    if isinstance(task, Ordinal):
+        output = output[:, :1] - factor * torch.arange(task.n_outputs).float() / 2
+    return task, output, targets, mask
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_temperature_of_a_fine_grid_is_better(kind):
+    task, output, targets, mask = coded(KINDS[kind]())
+    mask[::7] = False
+
+    def regret(t: float) -> float:
+        loss = task.losses(output.double() / t, targets)[mask].sum()
+        return float(loss) + math.log(t) ** 2 / 2
+
+    found = best_temperature(task, output, targets, mask)
+    assert found > 1.5
+    assert regret(found) <= min(regret(t) for t in np.geomspace(0.25, 20, 400)) + 1e-3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_scale_of_the_outputs_is_taken_back(kind):
+    temperatures = []
+    for factor in (2.0, 6.0):
+        task, output, targets, mask = coded(KINDS[kind](), factor=factor)
+        temperatures.append(best_temperature(task, output, targets, mask))
+    # What holds T near 1 weighs little beside 600 labels, and something.
+    assert temperatures[1] / temperatures[0] == pytest.approx(3.0, rel=0.05)
+
+
+def test_few_labels_leave_it_near_one_and_none_at_one():
+    task, output, targets, mask = coded(Binary("yes"))
+    # Three rows of four are right, and all are as sure: of the first n labels that is so for every n.
+    right = (torch.arange(N) % 4 > 0)[:, None] == (targets > 0.5)
+    output = torch.where(right, 6.0, -6.0)
+    found = []
+    for labels in (0, 4, 16, 64, 256):
+        some = mask & (torch.arange(N) < labels)[:, None]
+        found.append(best_temperature(task, output, targets, some))
+    assert found[0] == 1.0
+    assert all(1.1 * one < other for one, other in itertools.pairwise(found[:4]))
+    # At 6 / log 3 three in four would be claimed.
+    assert found[3] < 0.95 * 6 / math.log(3) < found[4] < 6 / math.log(3)
+    perfect = 9.0 * (2 * targets - 1)
+    assert 0.25 < best_temperature(task, perfect[:6], targets[:6], mask[:6]) < 1
+    assert best_temperature(task, output * torch.nan, targets, mask) == 1.0
+
+
+def test_only_classes_have_one_and_none_of_which_a_chain_is_made():
+    tasks = [Binary("yes"), Binary("other"), Multiclass("colour"), Regression("number")]
+    parts = [coded(task) for task in tasks]
+    outputs = {task.name: output for task, output, _, _ in parts}
+    held = Examples(
+        {"x": torch.zeros(N, 1)},
+        {task.name: targets for task, _, targets, _ in parts},
+        {task.name: mask for task, _, _, mask in parts},
+    )
+    assert list(fit_temperatures(tasks, outputs, held)) == ["yes", "other", "colour"]
+    chain = ct.networks.ESMM(["yes", "other"])
+    assert list(fit_temperatures(tasks, outputs, held, chain)) == ["colour"]
+
+
+@pytest.fixture(scope="module")
+def learner() -> ct.Learner:
+    tasks = [make() for make in KINDS.values()] + [Regression("number")]
+    training = ct.Training(epochs=60, batch_size=32, learning_rate=0.03, select="last", average=0.0)
+    learner = ct.Learner(tasks, encoder=ct.networks.TableEncoder(width=32, depth=1), training=training)
+    return learner.fit(frame(200), 0.3, progress=False)
+
+
+def test_a_learner_divides_wherever_it_is_asked_and_decides_as_before(learner, tmp_path):
+    model, rows = learner.fitted, frame(100)
+    temperatures = model.confidence.temperatures
+    assert set(temperatures) == {"yes", "colour", "level", "both"}
+    assert max(temperatures.values()) > 1.5
+    raw = model.networks.outputs(model.preprocessor.inputs(rows))
+    learner.save(tmp_path / "run")
+    for one in (model, ct.Learner.load(tmp_path / "run").fitted):
+        found, table = one.outputs(rows), one.predict(rows)
+        for task in model.preprocessor.tasks:
+            expected = raw[task.name] / temperatures.get(task.name, 1.0)
+            torch.testing.assert_close(found[task.name], expected)
+            before, after = task.predict(raw[task.name]), task.predict(expected)
+            decided = [name for name in before if "probability" not in name]
+            for name in decided:
+                assert list(before[name]) == list(after[name])
+            for name in after:
+                assert np.array_equal(table[name].to_numpy(), np.asarray(after[name]))
+        assert one.predict(rows.to_dicts()[0])["yes_probability"] == pytest.approx(
+            table["yes_probability"][0], rel=1e-5
+        )
+        of_evaluate = one.evaluate(rows).value("yes", "log_loss")
+        p, y = table["yes_probability"].to_numpy(), rows["yes"].to_numpy()
+        assert of_evaluate == pytest.approx(-np.log(np.where(y == 1, p, 1 - p)).mean(), rel=1e-4)
+
+
+def test_without_validation_rows_nothing_is_divided():
+    learner = ct.Learner([Binary("yes")], training=ct.Training(epochs=2)).fit(frame(), None, progress=False)
+    assert not learner.fitted.confidence.temperatures
+
+
+def test_a_damaged_temperature_is_refused(learner, tmp_path):
+    learner.fitted.confidence.write(tmp_path)
+    path = tmp_path / "confidence.json"
+    text = path.read_text()
+    value = learner.fitted.confidence.temperatures["yes"]
+    for bad in ("0", "-1.0", "NaN", '"much"', "null"):
+        path.write_text(text.replace(str(value), bad, 1))
+        with pytest.raises(RunError, match="damaged"):
+            CalibratedConfidence.read(tmp_path)
