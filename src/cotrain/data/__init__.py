@@ -6,13 +6,14 @@ from cotrain.data._dataset import MapDataset, dataset_spec, stack_dataset
 from cotrain.data._feature_matrix import FeatureMatrix
 from cotrain.data._frames import from_polars_like, to_polars
 from cotrain.data._infer_kind import Guess, infer_kind
-from cotrain.data._infer_tasks import TaskGuess, infer_tasks
+from cotrain.data._infer_tasks import infer_tasks
 from cotrain.data._missing import Missing
 from cotrain.data._read import read_cells
 from cotrain.data._row_encoder import RowEncoder
 from cotrain.data._schema import ColumnChoice, ColumnNote, Schema, kind_names
 from cotrain.data._split import Split, split_rows, strata
 from cotrain.data._table import MissingWords, TypedTable, lossless, read_table
+from cotrain.data._task_guess import TaskGuess
 from cotrain.data._tensors import table_tensors
 from cotrain.data._write import flat, write_table
 from cotrain.data.checks import Problem, check_missing, find_problems

@@ -96,18 +96,18 @@ def _infer_cells(values: pl.Series) -> Guess | None:
             return Guess(*infer_list(values.cast(pl.List(pl.String))))
         if isinstance(inner, type) or not inner.is_nested():  # type: ignore[union-attr]
             return Guess(Tags(name), "lists of values")
-    if _is_picture(values):
+    if is_picture(values):
         return Guess(Picture(name), "pictures" if dtype != pl.String else "paths of pictures that exist")
     if dtype.is_nested() or dtype in (pl.Object, pl.Binary, pl.Duration, pl.Time):
         return Guess(None, f"values of type {dtype} cannot be used")
     return None
 
 
-def _is_picture(values: pl.Series) -> bool:
+def is_picture(values: pl.Series) -> bool:
     """Whether these are paths of pictures, the bytes of their files, or mappings of bytes and path."""
     if values.dtype == pl.Struct:
         names = set(values.struct.fields)
-        return "bytes" in names and names <= {"bytes", "path"} and _is_picture(values.struct.field("bytes"))
+        return "bytes" in names and names <= {"bytes", "path"} and is_picture(values.struct.field("bytes"))
     if values.dtype == pl.Binary:
         known = values.drop_nulls().head(20).to_list()
         return bool(known) and all(value.startswith(_PICTURE_STARTS) for value in known)

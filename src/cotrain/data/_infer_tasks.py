@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,10 @@ import polars as pl
 
 from cotrain._base import DataError, did_you_mean
 from cotrain.data._doubts import doubt_of
-from cotrain.data._infer_kind import infer_kind
+from cotrain.data._infer_dense import infer_dense
+from cotrain.data._infer_kind import infer_kind, is_picture
 from cotrain.data._infer_list import annotation_columns, value_lists
+from cotrain.data._task_guess import TaskGuess
 from cotrain.data.columns import Tags
 from cotrain.data.columns._values import numeric_values, text_values
 
@@ -33,29 +34,6 @@ _ORDERED_WORDS = (
     ("small", "medium", "large"),
     ("never", "rarely", "sometimes", "often", "always"),
 )
-
-
-@dataclass(frozen=True)
-class TaskGuess:
-    """What a target column seems to be.
-
-    Args:
-        name: the column, which names the task.
-        kind: name of a class in `cotrain.tasks`.
-        options: constructor arguments besides the name.
-        why: one clause that says what the decision rests on.
-        labelled: number of rows with a label.
-
-    Example:
-        >>> TaskGuess("sold", "Binary", {}, "two values").kind
-        'Binary'
-    """
-
-    name: str
-    kind: str
-    why: str
-    labelled: int
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 def infer_tasks(frame: pl.DataFrame, targets: Sequence[str]) -> list[TaskGuess]:
@@ -79,7 +57,13 @@ def infer_tasks(frame: pl.DataFrame, targets: Sequence[str]) -> list[TaskGuess]:
                 f"Target {target!r} is not a column of the table; {did_you_mean(target, frame.columns)}"
             )
     words = annotation_columns(frame, frame.columns)
-    return [_tagging(frame[target], words.get(target)) or _infer(frame[target]) for target in targets]
+    pictures = [name for name in frame.columns if name not in targets and is_picture(frame[name])]
+    return [
+        _tagging(frame[target], words.get(target))
+        or infer_dense(frame[target], pictures, frame.columns)
+        or _infer(frame[target])
+        for target in targets
+    ]
 
 
 def _tagging(values: pl.Series, words: str | None) -> TaskGuess | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self, final
 
@@ -89,6 +89,8 @@ class Recommendation:
             config["query"] = query
         config["split"] = {"column": split} if split else {"validation": 0.1, "test": 0.2}
         config["tasks"] = [{"kind": guess.kind, "name": guess.name, **guess.options} for guess in guesses]
+        beside = {column for guess in guesses for column in guess.beside}
+        notes = [replace(note, kind=DROP) if note.column in beside else note for note in notes]
         config["columns"] = {note.column: note.kind for note in notes}
         train = (
             frame
@@ -96,10 +98,13 @@ class Recommendation:
             else frame.filter(pl.col(split).str.to_lowercase().str.starts_with("train"))
         )
         n_labelled = train.filter(pl.any_horizontal(pl.col(list(targets)).is_not_null())).height
-        options = sizes(n_labelled, words=any(note.kind == "words" for note in notes))
+        kinds_seen = {note.kind for note in notes}
+        options = sizes(n_labelled, words="words" in kinds_seen, pictures="picture" in kinds_seen)
         if table.source is not None:
             config["mixing"] = "Proportional"
-        config |= {"encoder": options["encoder"], "sharing": "HardSharing", "balancer": "ReferenceScaled"}
+        if "encoder" in options:
+            config["encoder"] = options["encoder"]
+        config |= {"sharing": "HardSharing", "balancer": "ReferenceScaled"}
         config |= {"training": options["training"], "references": "trees", "seed": 0}
         seen = _probed(config, train, no_inputs) if probe and len(guesses) > 1 else None
         config["sharing"], why = sharing(guesses, seen)

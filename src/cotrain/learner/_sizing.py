@@ -12,7 +12,7 @@ from cotrain.learner._gradient_probe import GradientProbe
 MOST_OWN_EXPERTS = 10
 
 
-def sizes(n_rows: int, *, words: bool = False) -> dict[str, Any]:
+def sizes(n_rows: int, *, words: bool = False, pictures: bool = False) -> dict[str, Any]:
     """Return the encoder and the budget for a number of training rows with a label.
 
     The budget goes by the rows: see `epochs` and `batch_size` of `Training`.
@@ -20,12 +20,15 @@ def sizes(n_rows: int, *, words: bool = False) -> dict[str, Any]:
     Args:
         n_rows: training rows with a label.
         words: whether there is a column of words in order.
+        pictures: whether there is a column of pictures; then the encoder is left to the kinds of input.
 
     Example:
         >>> sizes(30_000)
         {'encoder': {'kind': 'TableEncoder'}, 'training': {'epochs': 'auto'}}
     """
     training = {"epochs": "auto"}
+    if pictures:
+        return {"training": training}
     if words:
         return {"encoder": {"kind": "WordEncoder"}, "training": training}
     small = {"width": 64, "depth": 1} if n_rows < 5000 else {}
@@ -84,7 +87,9 @@ def sizes_sentence(tasks: Sequence[TaskGuess], n_rows: int, n_labelled: int, opt
         options: from `sizes`.
     """
     network = (
-        "A narrow network and small batches suit" if "width" in options["encoder"] else "The defaults suit"
+        "A narrow network and small batches suit"
+        if "width" in options.get("encoder", {})
+        else "The defaults suit"
     )
     sentence = f"{network} {n_labelled:,} training rows with a label"
     fewest = min(tasks, key=lambda task: task.labelled)

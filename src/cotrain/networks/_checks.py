@@ -54,13 +54,13 @@ def row_shape(owner: object, key: str, spec: InputSpec, n_axes: int | None = Non
     return shape
 
 
-def refuse_unread(owner: object, spec: InputSpec, reads: str) -> None:
+def refuse_unread(owner: object, spec: InputSpec, *reads: str) -> None:
     """Raise if there are columns that an encoder would leave out.
 
     Args:
         owner: the encoder.
         spec: of the inputs.
-        reads: "table" = numbers, categories, tags and text; or "pictures".
+        reads: what it reads: "table" = numbers, categories, tags and text; "pictures".
     """
     table = bool(spec.n_numbers or spec.cardinalities or spec.bags)
     for there, what, takes in (
@@ -69,9 +69,9 @@ def refuse_unread(owner: object, spec: InputSpec, reads: str) -> None:
             "words in order, as in the column",
             "WordEncoder, which reads all columns of a table",
         ),
-        (list(spec.pictures) if reads != "pictures" else [], "pictures, as in the column", "ConvNet"),
+        (list(spec.pictures) if "pictures" not in reads else [], "pictures, as in the column", "ConvNet"),
         (
-            ["numbers or categories"] if table and reads != "table" else [],
+            ["numbers or categories"] if table and "table" not in reads else [],
             "columns of",
             "an encoder for them",
         ),

@@ -8,6 +8,11 @@ from typing import Literal, final
 #: Rows in a step where the user names none: of a table, and of sentences, which hold many labels each, and of
 #: which corpora have few: 4,000 in batches of 256 would be 16 steps an epoch.
 ROWS_A_STEP, RAGGED_ROWS_A_STEP = 256, 32
+#: Pictures in a step, of fewer than 5,000 and of more: a picture holds thousands of labels, and what is asked
+#: of pixels and boxes wants steps. 1,200 pictures with three tasks were learned well in 2,000 steps of 8.
+PICTURES_A_STEP, MANY_PICTURES_A_STEP = 8, 32
+#: Steps that so few pictures want, and between which numbers of epochs.
+STEPS_OF_PICTURES, EPOCHS_OF_PICTURES = 2000, (10, 40)
 #: Up to how many labelled rows a table gets fewer rows in a step: batches of 256 would be too few of them.
 SMALL_TABLES = ((1000, 32), (5000, 64))
 #: Steps that a small table wants: on 768 buildings the mean rmse of two targets is .92 after 40 epochs, 680
@@ -46,14 +51,16 @@ class Budget:
     select: Select
 
 
-def rows_a_step(n_labelled: int, *, ragged: bool) -> int:
-    """Return the batch size that suits a number of labelled rows, of different length or not."""
+def rows_a_step(n_labelled: int, *, ragged: bool, pictures: bool = False) -> int:
+    """Return the batch size for a number of labelled rows: of different length, pictures, or neither."""
+    if pictures:
+        return PICTURES_A_STEP if n_labelled < SMALL_TABLES[-1][0] else MANY_PICTURES_A_STEP
     small = next((size for most, size in SMALL_TABLES if n_labelled < most), ROWS_A_STEP)
     return RAGGED_ROWS_A_STEP if ragged else small
 
 
-def epochs_for(n_labelled: int, batch_size: int, *, vectors: bool = True) -> int:
-    """Return the number of passes that suits a number of labelled rows, which are vectors or dearer things.
+def epochs_for(n_labelled: int, batch_size: int, *, vectors: bool = True, pictures: bool = False) -> int:
+    """Return the number of passes that suits a number of labelled rows: vectors, pictures or dearer things.
 
     Example:
         >>> epochs_for(500, 32), epochs_for(30, 32), epochs_for(30_000, 256)
@@ -61,6 +68,9 @@ def epochs_for(n_labelled: int, batch_size: int, *, vectors: bool = True) -> int
     """
     if n_labelled >= SMALL_TABLES[-1][0]:
         return EPOCHS
+    if pictures:
+        fewest, most = EPOCHS_OF_PICTURES
+        return min(most, max(fewest, -(-STEPS_OF_PICTURES // max(1, -(-n_labelled // batch_size)))))
     if not vectors:
         return EPOCHS_OF_FEW if n_labelled < SMALL_TABLES[0][0] else EPOCHS
     return min(MOST_EPOCHS, -(-STEPS // max(1, -(-n_labelled // batch_size))))

@@ -8,7 +8,8 @@ from typing import Literal, final
 from torch import Tensor
 
 from cotrain._base import InvalidArgumentError
-from cotrain._base._ragged import Leaves, Ragged
+from cotrain._base._lazy import Lazy
+from cotrain._base._ragged import Leaf, Leaves, Ragged
 from cotrain.training._budget import MOST_OWN_EPOCHS, Budget, Select, epochs_for, rows_a_step
 
 #: More epochs than anybody trains: the number was mistyped, and the fit would not end.
@@ -21,10 +22,10 @@ class Training:
 
     Args:
         epochs: passes over the labelled training rows at most, 1 to 1,000,000; "auto": 20, or on tables of
-            fewer than 5,000 labelled rows as many as 3,000 steps are, but no more than 200 (40 below 1,000
-            rows where these are sentences, pictures and the like).
+            fewer than 5,000 labelled rows as many as 3,000 steps are, but no more than 200. Of so few
+            pictures as many as 2,000 steps are, but 10 to 40; of fewer than 1,000 sentences and the like 40.
         batch_size: rows in a step, ≥ 1; `None`: 32 below 1,000 labelled rows and where rows have different
-            length, such as sentences, 64 below 5,000, else 256.
+            length, such as sentences, 64 below 5,000, else 256; 8 pictures, or 32 from 5,000 on.
         learning_rate: peak step size of AdamW, > 0.
         weight_decay: decoupled weight decay of the shared weight matrices, ≥ 0 (Loshchilov & Hutter,
             "Decoupled Weight Decay Regularization", 2019, https://arxiv.org/abs/1711.05101). Biases,
@@ -107,8 +108,11 @@ class Training:
         leaves = list((inputs or {}).values())
         ragged = any(isinstance(leaf, Ragged) for leaf in leaves)
         vectors = all(isinstance(leaf, Tensor) and leaf.dim() <= 2 for leaf in leaves)
-        size = rows_a_step(n_labelled, ragged=ragged) if self.batch_size is None else self.batch_size
-        epochs = epochs_for(n_labelled, size, vectors=vectors) if self.epochs == "auto" else self.epochs
+        pictures = any(_holds_pictures(leaf) for leaf in leaves)
+        auto = rows_a_step(n_labelled, ragged=ragged, pictures=pictures)
+        size = auto if self.batch_size is None else self.batch_size
+        usual = epochs_for(n_labelled, size, vectors=vectors, pictures=pictures)
+        epochs = usual if self.epochs == "auto" else self.epochs
         patience = max(5, -(-epochs // 5)) if self.patience == "auto" else self.patience
         own: Select = "per_task" if n_tasks <= MOST_OWN_EPOCHS else "combined"
         return Budget(epochs, size, patience, own if self.select == "auto" else self.select)
@@ -159,3 +163,8 @@ class Training:
                 raise InvalidArgumentError(
                     f"training.{name} is {getattr(self, name)!r}: expected {expected}."
                 )
+
+
+def _holds_pictures(leaf: Leaf) -> bool:
+    """Say whether rows are pictures [C, H, W], in memory or in files."""
+    return leaf.dim() == 4 if isinstance(leaf, Tensor) else isinstance(leaf, Lazy) and not leaf.ragged

@@ -35,6 +35,11 @@ def test_small_tables_get_narrow_networks_and_a_budget_by_their_rows(n_rows, wid
     assert options["encoder"].get("width") == width
 
 
+def test_the_encoder_of_pictures_is_left_to_the_kinds_of_input():
+    assert sizes(900, pictures=True) == {"training": {"epochs": "auto"}}
+    assert "The defaults suit 900" in sizes_sentence(TASKS, 1000, 900, sizes(900, pictures=True))
+
+
 def test_the_task_with_the_fewest_labels_is_named():
     assert "'b' has the fewest (50, 5% of all rows)" in sizes_sentence(TASKS, 1000, 900, sizes(900))
     full = [TaskGuess(name, "Binary", "", 1000) for name in "ab"]

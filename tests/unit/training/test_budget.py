@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Ragged
 from cotrain.training import Training
 from cotrain.training._budget import MOST_EPOCHS, STEPS, Budget, epochs_for
@@ -27,8 +28,19 @@ def test_rows_of_different_length_take_small_steps():
 
 def test_what_is_dearer_than_a_vector_gets_the_epochs_of_before():
     rows = {"words": Ragged.from_rows([torch.zeros(2), torch.zeros(3)])}
-    for inputs in (rows, {"image": torch.zeros(2, 3, 8, 8)}):
+    for inputs in (rows, {"series": torch.zeros(2, 3, 8)}):
         assert [Training().budget(n, inputs).epochs for n in (999, 1000, 10**5)] == [40, 20, 20]
+
+
+@pytest.mark.parametrize(
+    "pictures", [torch.zeros(2, 3, 8, 8), Lazy(["a", "b"], lambda path: torch.zeros(3, 8, 8))]
+)
+def test_pictures_take_small_steps_and_enough_of_them(pictures):
+    inputs = {"numbers": torch.zeros(2, 5), "image": pictures}
+    budgets = [Training().budget(n, inputs) for n in (3, 470, 1200, 4999, 5000, 10**5)]
+    assert [found.batch_size for found in budgets] == [8, 8, 8, 8, 32, 32]
+    assert [found.epochs for found in budgets] == [40, 34, 14, 10, 20, 20]
+    assert Training(epochs=3, batch_size=64).budget(1200, inputs).batch_size == 64
 
 
 def test_large_tables_get_a_number_of_epochs():

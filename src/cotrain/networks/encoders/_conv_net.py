@@ -11,7 +11,16 @@ from cotrain._base import InputSpec, InvalidArgumentError
 from cotrain.networks._base import Encoder
 from cotrain.networks._checks import check_at_least, refuse_unread
 from cotrain.networks.encoders._conv_blocks import conv_stages
-from cotrain.networks.encoders._picture_input import PictureInput, channels_of, picture_key
+from cotrain.networks.encoders._picture_input import (
+    PictureInput,
+    PictureWithTable,
+    channels_of,
+    picture_key,
+)
+from cotrain.networks.encoders._table_encoder import TableInputs
+
+#: Of the table beside the pictures: width of a category's embedding, of a tag's or word's, and their dropout.
+_EMBEDDINGS = (8, 32, 0.5)
 
 
 @final
@@ -21,6 +30,9 @@ class ConvNet(Encoder):
     Tasks that ask of every pixel want a finer map: with strides of 1 in the later stages height and width
     stay, and the convolutions are dilated instead (Yu and Koltun, "Multi-Scale Context Aggregation by Dilated
     Convolutions", 2016, https://arxiv.org/abs/1511.07122). Every sharing architecture then mixes maps.
+
+    Where the table has other columns too (numbers, categories, tags, text), they are embedded as in
+    `TableEncoder`, and a linear map of their vector is added to every position of the first stage's map.
 
     Source: He et al., "Deep Residual Learning for Image Recognition", 2015,
     https://arxiv.org/abs/1512.03385; with group instead of batch normalisation, so that a row's output
@@ -76,10 +88,17 @@ class ConvNet(Encoder):
 
     def build(self, spec: InputSpec) -> Self:
         """Make the convolutions for images of this many channels."""
-        refuse_unread(self, spec, "pictures")
+        refuse_unread(self, spec, "table", "pictures")
         key = picture_key(self, self.key, spec)
         n_channels = channels_of(self, key, spec) if self.n_channels is None else self.n_channels
         first, *rest = conv_stages(n_channels, self.channels, self.blocks, self.strides)
-        self.stages = nn.ModuleList([nn.Sequential(PictureInput(key, spec.pictures.get(key)), first), *rest])
+        pictures = PictureInput(key, spec.pictures.get(key))
+        self.stages = nn.ModuleList([self._first(spec, pictures, first), *rest])
         self.widths = self.channels
         return self
+
+    def _first(self, spec: InputSpec, pictures: PictureInput, stage: nn.Module) -> nn.Module:
+        """Return the first stage, for pictures alone or with the other columns of the table beside them."""
+        if not (spec.n_numbers or spec.cardinalities or spec.bags):
+            return nn.Sequential(pictures, stage)
+        return PictureWithTable(pictures, stage, TableInputs(spec, *_EMBEDDINGS), self.channels[0])

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from cotrain._base import InputSpec, InvalidArgumentError, PictureSpec, did_you_mean
 from cotrain.networks._checks import refuse_lengths
+from cotrain.networks.encoders._table_encoder import TableInputs
 
 
 @final
@@ -41,6 +42,31 @@ class PictureInput(nn.Module):
         refuse_lengths(inputs, self.key)
         pictures = inputs[self.key]
         return (pictures.to(self.mean.dtype) - self.mean) * self.scale if self.standardised else pictures
+
+
+@final
+class PictureWithTable(nn.Module):
+    """The map of a picture's first stage, and the row's other columns added to every position of it.
+
+        h[b, :, y, x] + W t[b]
+
+    Args:
+        pictures: takes the pictures from the inputs.
+        stage: from pictures [B, C, H, W] to a map [B, D, H', W'].
+        table: from the inputs to the vector t of the other columns.
+        width: D.
+    """
+
+    def __init__(self, pictures: PictureInput, stage: nn.Module, table: TableInputs, width: int) -> None:
+        super().__init__()
+        self.pictures = pictures
+        self.stage = stage
+        self.table = table
+        self.condition = nn.Linear(table.width, width)
+
+    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Return the map [B, D, H', W']."""
+        return self.stage(self.pictures(inputs)) + self.condition(self.table(inputs))[..., None, None]
 
 
 def picture_key(owner: object, key: str | None, spec: InputSpec) -> str:

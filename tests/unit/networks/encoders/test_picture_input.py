@@ -48,8 +48,9 @@ def test_the_only_pictures_are_found_and_several_are_asked_about():
 
 def test_columns_that_would_be_left_out_are_refused():
     spec = InputSpec(n_numbers=2, pictures={"picture:photo": PHOTO})
-    with pytest.raises(InvalidArgumentError, match="ConvNet does not read columns of numbers"):
-        ConvNet().build(spec)
+    words = InputSpec(words={"words:said": 9}, pictures={"picture:photo": PHOTO})
+    with pytest.raises(InvalidArgumentError, match="ConvNet does not read words in order"):
+        ConvNet().build(words)
     with pytest.raises(
         InvalidArgumentError, match="TableEncoder does not read pictures, as in the column 'photo'"
     ):
@@ -60,3 +61,21 @@ def test_a_conv_net_reads_a_column_of_pictures():
     encoder = ConvNet((4, 8)).build(InputSpec(pictures={"picture:photo": PHOTO}))
     pictures = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
     assert encoder({"picture:photo": pictures}).shape == (2, 8, 4, 4)
+
+
+def test_the_other_columns_are_added_to_every_position_of_the_first_map():
+    """The map with the table minus that of the pictures alone is the same vector everywhere."""
+    torch.manual_seed(0)
+    spec = InputSpec(n_numbers=2, cardinalities=(4,), pictures={"picture:photo": PHOTO})
+    encoder = ConvNet((4, 8)).build(spec).eval()
+    inputs = {
+        "picture:photo": torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8),
+        "numbers": torch.randn(2, 2),
+        "categories": torch.tensor([[1], [3]]),
+    }
+    first = encoder.stages[0]
+    added = first(inputs) - first.stage(first.pictures(inputs))
+    vector = first.condition(first.table(inputs))
+    torch.testing.assert_close(added, vector[..., None, None].expand_as(added), rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(vector[0], vector[1])
+    assert encoder(inputs).shape == (2, 8, 4, 4)

@@ -1,0 +1,88 @@
+"""Targets that lie in a picture: a mask or a list of boxes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from cotrain._base import DataError
+from cotrain.data._infer_kind import is_picture
+from cotrain.data._task_guess import TaskGuess
+from cotrain.tasks.dense._masks import read_mask
+
+#: So many masks are looked at.
+_SAMPLE = 50
+
+
+def infer_dense(values: pl.Series, pictures: Sequence[str], columns: Sequence[str]) -> TaskGuess | None:
+    """Return the guess for a column of masks or of boxes; `None`: it is none.
+
+    Args:
+        values: the target column.
+        pictures: other columns of the table that hold pictures.
+        columns: all columns of the table.
+
+    Raises:
+        DataError: the column holds pictures beside those of another column, and they are no masks.
+
+    Example:
+        >>> boxes = [[{"box": [2, 1, 4, 4], "label": "cat"}], [], None]
+        >>> infer_dense(pl.Series("boxes", boxes), ["file"], ["file", "boxes"]).options
+        {'picture': 'file'}
+    """
+    labels = _box_labels(values)
+    if labels is not None:
+        sized = {"width", "height"} <= set(columns)
+        options = {} if sized or not pictures else {"picture": pictures[0]}
+        beside = ("width", "height") if sized else ()
+        why = f"lists of boxes, of {len(labels)} classes: {', '.join(labels[:5])}"
+        return TaskGuess(values.name, "Detection", why, _known(values).len(), options, beside)
+    if pictures and is_picture(values):
+        return _segmentation(values)
+    return None
+
+
+def _segmentation(values: pl.Series) -> TaskGuess:
+    known = _known(values)
+    try:
+        masks = [read_mask(cell) for cell in known.head(_SAMPLE).to_list()]
+    except DataError as error:
+        raise DataError(
+            f"Target {values.name!r} holds pictures, which as masks of class numbers cannot be read: {error}"
+        ) from error
+    largest = max((int(mask[mask != 255].max()) for mask in masks if (mask != 255).any()), default=0)
+    if largest > 254:
+        raise DataError(
+            f"Target {values.name!r} holds pictures with values up to {largest:,}: as masks they have more "
+            "than 255 classes. If they are depths or other quantities, write the task by hand."
+        )
+    why = f"pictures of class numbers, 0 to {largest}"
+    return TaskGuess(values.name, "Segmentation", why, len(known), {})
+
+
+def _known(values: pl.Series) -> pl.Series:
+    known = values.drop_nulls()
+    return known.filter(known != "") if known.dtype == pl.String else known
+
+
+def _box_labels(values: pl.Series) -> list[str] | None:
+    """Return the sorted classes of a column of lists of boxes, be they lists or JSON; `None`: it is none."""
+    cells = _known(values).to_list()
+    if values.dtype == pl.String:
+        if not all(cell.startswith("[") for cell in cells):
+            return None
+        try:
+            cells = [json.loads(cell) for cell in cells]
+        except ValueError:
+            return None
+    boxes = [box for cell in cells if isinstance(cell, list) for box in cell]
+    if not boxes or not all(_is_box(box) for box in boxes):
+        return None
+    return sorted({str(box["label"]) for box in boxes})
+
+
+def _is_box(box: Any) -> bool:
+    return isinstance(box, Mapping) and isinstance(box.get("box"), list) and box.get("label") is not None

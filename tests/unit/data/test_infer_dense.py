@@ -1,0 +1,98 @@
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from cotrain import tasks
+from cotrain._base import DataError
+from cotrain.data import infer_tasks, read_table
+from cotrain.data._infer_dense import infer_dense
+
+image_module = pytest.importorskip("PIL.Image")
+
+BOXES = [[{"box": [2, 1, 4, 4], "label": "cat"}, {"box": [0, 0, 2, 2], "label": "dog"}], [], None]
+
+
+def saved(folder, name, values, mode=None):
+    """Save an array, or bytes that are no picture, and return the path."""
+    path = folder / name
+    path.write_bytes(values) if isinstance(values, bytes) else image_module.fromarray(values, mode).save(path)
+    return str(path)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    return [saved(tmp_path, f"{i}.png", np.full((8, 8, 3), 40 * i, np.uint8)) for i in range(3)]
+
+
+@pytest.mark.parametrize("form", ["lists", "json", "json with an empty cell"])
+def test_lists_of_boxes_are_a_detection(form, pictures):
+    cells = BOXES if form == "lists" else [None if c is None else json.dumps(c) for c in BOXES]
+    if form.endswith("empty cell"):
+        cells = [*cells[:2], ""]
+    frame = pl.DataFrame({"file": pictures, "things": cells})
+    (guess,) = infer_tasks(frame, ["things"])
+    assert (guess.kind, guess.options, guess.labelled) == ("Detection", {"picture": "file"}, 2)
+    assert "2 classes: cat, dog" in guess.why
+    task = getattr(tasks, guess.kind)(guess.name, **guess.options)
+    task.fit(frame)
+    assert task.encode(frame)[1].flatten().tolist() == [True, True, True, True, False, False]
+
+
+def test_stated_sizes_are_read_and_are_no_inputs(pictures):
+    frame = pl.DataFrame({"file": pictures, "width": [8] * 3, "height": [8] * 3, "things": BOXES})
+    (guess,) = infer_tasks(frame, ["things"])
+    assert (guess.options, guess.beside) == ({}, ("width", "height"))
+
+
+def test_pictures_beside_pictures_are_masks(tmp_path, pictures):
+    masks = [np.array([[0, 3], [255, 1]], np.uint8), np.zeros((2, 2), np.uint8)]
+    paths = [*(saved(tmp_path, f"mask{i}.png", mask) for i, mask in enumerate(masks)), None]
+    frame = pl.DataFrame({"file": pictures, "mask": paths})
+    (guess,) = infer_tasks(frame, ["mask"])
+    assert (guess.kind, guess.options, guess.labelled) == ("Segmentation", {}, 2)
+    assert "class numbers, 0 to 3" in guess.why
+
+
+def test_a_table_whose_only_pictures_are_the_target_is_refused(tmp_path):
+    paths = [saved(tmp_path, f"{i}.png", np.zeros((2, 2), np.uint8)) for i in range(30)]
+    with pytest.raises(DataError, match="'mask' has 30 different texts"):
+        infer_tasks(pl.DataFrame({"x": list(range(30)), "mask": paths}), ["mask"])
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        (np.zeros((4, 4, 3), np.uint8), "holds colours"),
+        (np.array([[0, 4000]], np.uint16), "values up to 4,000"),
+        (b"no picture", "cannot be read"),
+    ],
+)
+def test_pictures_that_are_no_masks_are_refused_in_a_sentence(tmp_path, pictures, values, what):
+    paths = [saved(tmp_path, "mask.png", values), None, None]
+    with pytest.raises(DataError, match=what) as error:
+        infer_tasks(pl.DataFrame({"file": pictures, "mask": paths}), ["mask"])
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [["a", "b"], ["[1, 2]", "[3]"], [[{"x": 1}], []], ["[{broken", "["], [None, None], [[], []]],
+)
+def test_other_columns_are_none(cells):
+    values = pl.Series("t", cells, dtype=pl.String if cells[0] is None else None)
+    assert infer_dense(values, ["file"], ["file", "t"]) is None
+
+
+def test_a_coco_file_gives_a_detection(tmp_path):
+    saved(tmp_path, "a.png", np.zeros((8, 8, 3), np.uint8))
+    annotation = {"id": 1, "image_id": 7, "category_id": 3, "bbox": [1, 2, 4, 4]}
+    document = {
+        "images": [{"id": 7, "file_name": "a.png", "width": 8, "height": 8}],
+        "categories": [{"id": 3, "name": "cat"}],
+        "annotations": [annotation],
+    }
+    (tmp_path / "instances.json").write_text(json.dumps(document))
+    (guess,) = infer_tasks(read_table(tmp_path / "instances.json"), ["boxes"])
+    assert (guess.kind, guess.beside) == ("Detection", ("width", "height"))
