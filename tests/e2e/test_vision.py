@@ -13,7 +13,7 @@ import pytest
 
 import cotrain as ct
 from cotrain._base import CotrainError
-from cotrain.data import read_table
+from cotrain.data import read_table, write_coco_results
 from cotrain.tasks.dense._masks import read_mask
 
 image_module = pytest.importorskip("PIL.Image")
@@ -115,6 +115,74 @@ def test_predictions_are_masks_boxes_and_classes_and_are_the_same_after_loading(
     one = again.predict(test.row(0, named=True))
     assert read_mask(one["mask"]).shape == (SIDE, SIDE)
     assert one["kind"] == said["kind"][0]
+
+
+def larger(folder: Path, where: Path, factor: int) -> list[str]:
+    """Write the test pictures as larger ones of the same content, and return their paths."""
+    paths = []
+    for file in read_table(folder / "test.csv")["file"]:
+        picture = image_module.open(file)
+        path = where / f"{factor}_{Path(file).name}"
+        picture.resize((SIDE * factor, SIDE * factor), image_module.Resampling.NEAREST).save(path)
+        paths.append(str(path))
+    return paths
+
+
+def test_boxes_are_in_pixels_and_masks_as_large_as_the_picture_however_large_it_is(
+    folder: Path, trained: ct.Learner, tmp_path: Path
+):
+    test = read_table(folder / "test.csv").drop("kind", "things", "mask")
+    plain = trained.predict(test)
+    doubled = trained.predict(test.with_columns(file=pl.Series(larger(folder, tmp_path, 2))))
+    row = trained.predict({**test.row(0, named=True), "file": larger(folder, tmp_path, 2)[0]})
+    assert row["things"] == doubled["things"].to_list()[0]
+    n_boxes = 0
+    for small, large in zip(plain.rows(named=True), doubled.rows(named=True), strict=True):
+        assert read_mask(large["mask"]).shape == (2 * SIDE, 2 * SIDE)
+        assert (read_mask(large["mask"])[::2, ::2] != read_mask(small["mask"])).mean() < 0.1
+        for one, two in zip(small["things"], large["things"], strict=False):
+            if one["label"] == two["label"] and one["score"] > 0.5:
+                assert two["box"] == pytest.approx([2 * v for v in one["box"]], abs=4)
+                n_boxes += 1
+    assert n_boxes > 10
+
+
+def test_coco_reads_the_results_and_finds_the_figure_that_was_told(
+    folder: Path, trained: ct.Learner, tmp_path: Path
+):
+    coco = pytest.importorskip("faster_coco_eval")
+    test = read_table(folder / "test.csv")
+    trained.tasks[1].least = trained.fitted.preprocessor.tasks[1].least = 0.0  # figures look at all boxes
+    names = ["square", "cross"]
+    document = {"info": {}, "images": [], "annotations": [], "categories": []}
+    document["categories"] = [{"id": 7 - 3 * i, "name": name} for i, name in enumerate(names)]
+    for number, row in enumerate(test.rows(named=True)):
+        document["images"].append(
+            {"id": 90 - number, "file_name": row["file"], "width": SIDE, "height": SIDE}
+        )
+        for box in json.loads(row["things"]) if isinstance(row["things"], str) else row["things"]:
+            x, y, w, h = box["box"]
+            document["annotations"].append(
+                {
+                    "id": len(document["annotations"]) + 1,
+                    "image_id": 90 - number,
+                    "category_id": 7 - 3 * names.index(box["label"]),
+                    "bbox": [x, y, w, h],
+                    "area": w * h,
+                    "iscrowd": 0,
+                }
+            )
+    (tmp_path / "pictures.json").write_text(json.dumps(document))
+    said = trained.predict(test.drop("kind", "things", "mask"))
+    write_coco_results(said, tmp_path / "pictures.json", tmp_path / "said.json")
+    truth = coco.COCO(str(tmp_path / "pictures.json"))
+    found = coco.COCOeval_faster(truth, truth.loadRes(str(tmp_path / "said.json")), "bbox")
+    found.evaluate()
+    found.accumulate()
+    found.summarize()
+    told = figures(trained.evaluate(folder / "test.csv"))
+    assert found.stats[0] == pytest.approx(told["things", "map"][0], abs=1e-3)
+    assert found.stats[1] == pytest.approx(told["things", "map50"][0], abs=1e-3)
 
 
 @pytest.mark.parametrize("sharing", ["MMoE", "CrossStitch", "MTAN", "Hierarchical", "NDDR"])

@@ -19,7 +19,10 @@ def predict(
         ),
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write: .csv, .parquet or .jsonl.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="File to write: .csv, .parquet, .jsonl, or .json for COCO results."
+        ),
     ] = None,
     keep: Annotated[
         list[str] | None, typer.Option(help="Column of the table to put before the predictions; repeatable.")
@@ -41,7 +44,7 @@ def predict(
     from cotrain._base import ConfigError, DataError, did_you_mean
     from cotrain.cli._output import print_csv, print_json, status
     from cotrain.cli._table_arguments import table_paths
-    from cotrain.data import flat, read_cells, write_table
+    from cotrain.data import flat, read_cells, write_coco_results, write_table
     from cotrain.learner import Learner
 
     if output is not None and output.exists() and not overwrite:
@@ -63,7 +66,10 @@ def predict(
             )
     predictions = pl.concat([table.select(dict.fromkeys(keep or ()).keys()), predictions], how="horizontal")
     if output is not None:
-        write_table(predictions, output, neutralise=neutralise)
+        if output.suffix.lower() == ".json":
+            write_coco_results(predictions, path, output)
+        else:
+            write_table(predictions, output, neutralise=neutralise)
         if as_json:
             print_json({"output": str(output), "rows": predictions.height, "columns": predictions.columns})
         else:

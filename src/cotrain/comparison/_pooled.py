@@ -17,6 +17,7 @@ from cotrain._base import DataError, parameters_of, write_atomically, write_text
 from cotrain.balancing import Equal
 from cotrain.configuration import construct_class, foreign_kinds
 from cotrain.learner import Learner, Preprocessor
+from cotrain.learner._picture_changes import picture_changes
 from cotrain.learner._run_manifest import seal, unseal, verify
 from cotrain.learner._temperatures import fit_temperatures
 from cotrain.networks import MultiTaskNetwork
@@ -120,6 +121,7 @@ class PooledNetwork:
             validation=held,
             seed=learner.seed,
             loggers=loggers,
+            augment=picture_changes(learner.augmentation, preprocessor.spec, [first]),
         )
         result = fit.run()
         model = fit.model.cpu()

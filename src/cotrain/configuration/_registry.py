@@ -24,7 +24,7 @@ from cotrain.data import Split, sources
 from cotrain.data.sources import Mixing
 from cotrain.networks import Encoder, OutputSpace, Sharing
 from cotrain.tasks import Task
-from cotrain.training import Training
+from cotrain.training import PictureAugmentation, Training
 
 T = TypeVar("T")
 #: How a class of somebody else's is written.
@@ -44,7 +44,7 @@ FAMILIES: dict[type, ModuleType] = {
 }
 
 #: Classes of which there is one kind only: a mapping of their arguments is enough.
-SETTINGS: tuple[type, ...] = (Training, Split, CoTraining)
+SETTINGS: tuple[type, ...] = (Training, Split, CoTraining, PictureAugmentation)
 
 
 def kinds_of(base: type[T]) -> dict[str, type[T]]:

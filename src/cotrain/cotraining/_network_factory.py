@@ -19,6 +19,7 @@ from cotrain.data.sources import Mixing
 from cotrain.networks import Encoder
 from cotrain.tasks import Task
 from cotrain.training import Training
+from cotrain.training._fit import Augment
 
 
 @final
@@ -36,6 +37,7 @@ class NetworkFactory:
         views: named views.
         inputs: the training rows, for views of low dependence.
         mixing: how many rows of each source a batch of a network holds.
+        augment: what changes the batches that networks learn from.
         seed: of the run.
     """
 
@@ -51,6 +53,7 @@ class NetworkFactory:
         views: Mapping[str, View] | None = None,
         inputs: Mapping[str, Tensor] | None = None,
         mixing: Mixing | None = None,
+        augment: Augment | None = None,
         seed: int = 0,
     ) -> None:
         self.tasks = list(tasks)
@@ -62,6 +65,7 @@ class NetworkFactory:
         self.named_views = dict(views or {})
         self.inputs = inputs
         self.mixing = mixing
+        self.augment = augment
         self.seed = seed
 
     @property
@@ -92,6 +96,7 @@ class NetworkFactory:
             true_per_batch=self.settings.true_per_batch,
             encoder=encoder,
             mixing=self.mixing,
+            augment=self.augment,
         )
 
     def estimator(

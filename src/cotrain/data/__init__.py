@@ -1,6 +1,7 @@
 """Tables and their schema, partial labels, splits, batches, checks."""
 
 from cotrain.data._batches import Batches
+from cotrain.data._coco_results import write_coco_results
 from cotrain.data._column_patterns import match_columns
 from cotrain.data._dataset import MapDataset, dataset_spec, stack_dataset
 from cotrain.data._feature_matrix import FeatureMatrix
@@ -50,5 +51,6 @@ __all__ = [
     "strata",
     "table_tensors",
     "to_polars",
+    "write_coco_results",
     "write_table",
 ]

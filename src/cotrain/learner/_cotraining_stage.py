@@ -25,6 +25,7 @@ from cotrain.networks import Encoder, MultiTaskNetwork
 from cotrain.tasks import Task
 from cotrain.training import Examples, FitResult, Logger, Training
 from cotrain.training._best_weights import Weights
+from cotrain.training._fit import Augment
 
 
 @final
@@ -42,6 +43,7 @@ class CoTrainingStage:
         balancer: how tasks are weighed within a network.
         training: how networks are fitted.
         mixing: how many rows of each source a batch holds.
+        augment: what changes the batches that networks learn from.
         seed: names every random stream.
         folder: the run folder; `None`: nothing is kept.
         loggers: are told of every round.
@@ -56,6 +58,7 @@ class CoTrainingStage:
         training: Training,
         *,
         mixing: Mixing | None = None,
+        augment: Augment | None = None,
         seed: int = 0,
         folder: Path | None = None,
         loggers: Sequence[Logger] = (),
@@ -78,6 +81,7 @@ class CoTrainingStage:
             shapes=row_shapes(preprocessor.spec),
             views=named_views(preprocessor.schema, preprocessor.spec, settings.views),
             mixing=mixing,
+            augment=augment,
             seed=seed,
         )
 

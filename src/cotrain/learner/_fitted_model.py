@@ -8,6 +8,7 @@ from typing import Any, Self, final
 
 import polars as pl
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from cotrain._base import DataError
 from cotrain._base._ragged import Leaves
@@ -80,12 +81,16 @@ class FittedModel:
         """
         if isinstance(data, Mapping) and self.preprocessor.are_sources(data):
             table = self.preprocessor.table(data)
-            whole, rows = self.preprocessor.decoded(self.outputs(table)), rows_of_sources(table)
+            whole, rows = self._decoded(table), rows_of_sources(table)
             return {name: self._handed_out(whole[rows[name]], part) for name, part in data.items()}
         if isinstance(data, Mapping):
             outputs = self.outputs_of_inputs(self.preprocessor.inputs_of_row(data))
-            return self.preprocessor.decoded_row(outputs)
-        return self._handed_out(self.preprocessor.decoded(self.outputs(data)), data)
+            return self.preprocessor.decoded_row(outputs, self.preprocessor.picture_sizes(data))
+        return self._handed_out(self._decoded(data), data)
+
+    def _decoded(self, data: object) -> pl.DataFrame:
+        data = data if isinstance(data, Dataset) else self.preprocessor.table(data)
+        return self.preprocessor.decoded(self.outputs(data), self.preprocessor.picture_sizes(data))
 
     def _handed_out(self, predictions: pl.DataFrame, like: Any) -> Any:
         """Return predictions as a frame of the kind of `like`."""

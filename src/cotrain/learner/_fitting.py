@@ -25,6 +25,7 @@ from cotrain.learner._cotraining_stage import CoTrainingStage
 from cotrain.learner._fitted_model import FittedModel
 from cotrain.learner._label_types import label_types
 from cotrain.learner._output_columns import require_unique_outputs
+from cotrain.learner._picture_changes import Augmentation, picture_changes
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.learner._provenance import Provenance
 from cotrain.learner._run_folder import HISTORY, STATE, RunOptions, begin_run, seal_run, write_weights
@@ -57,6 +58,7 @@ class Recipe(Protocol):
     columns: dict[str, ColumnChoice]
     missing: MissingWords
     mixing: Mixing | None
+    augmentation: Augmentation
     source: str | None
     seed: int
 
@@ -155,6 +157,7 @@ class Fitting:
             for task in self.preprocessor.tasks
         }
         require_unique_outputs(outputs)
+        self.augment = picture_changes(recipe.augmentation, self.preprocessor.spec, self.preprocessor.tasks)
         for rows in (self.train, self.held):
             _require_consistent(recipe.architecture.output_space, rows)
         self.loggers = [*options.loggers, *ProgressLogger.wanted(options.progress)]
@@ -191,6 +194,7 @@ class Fitting:
             seed=self.recipe.seed,
             loggers=self.loggers,
             checkpoint=checkpoint,
+            augment=self.augment,
             mixing=self.recipe.mixing,
         )
         if self.resume and checkpoint is not None and checkpoint.exists():
@@ -245,6 +249,7 @@ class Fitting:
             recipe.balancer,
             recipe.training.fixed(budget),
             mixing=recipe.mixing,
+            augment=self.augment,
             seed=recipe.seed,
             folder=self.folder,
             loggers=self.loggers,

@@ -32,6 +32,7 @@ from cotrain.learner._confidence import CalibratedConfidence
 from cotrain.learner._fitted_model import FittedModel
 from cotrain.learner._fitting import FitOptions, Fitting
 from cotrain.learner._output_columns import require_unique_outputs
+from cotrain.learner._picture_changes import Augmentation, require_augmentation
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.learner._provenance import Provenance
 from cotrain.learner._run_folder import (
@@ -83,6 +84,9 @@ class Learner:
             `Proportional()`.
         source: the column that names the source of each row, where one table holds several sources; where the
             data are a mapping of tables, the name of the column that they get. Default "source" there.
+        augmentation: how pictures are moved and recoloured in training, with their masks and boxes: a
+            `cotrain.training.PictureAugmentation`; "auto": with its defaults where the inputs have one column
+            of pictures; `None`: not at all.
         seed: names every random stream; equal seeds give equal results on equal machines.
 
     Raises:
@@ -121,6 +125,7 @@ class Learner:
         missing: MissingWords = None,
         mixing: Mixing | None = None,
         source: str | None = None,
+        augmentation: Augmentation = "auto",
         seed: int = 0,
     ) -> None:
         names = [task.name for task in tasks]
@@ -155,6 +160,8 @@ class Learner:
         Missing(self.missing)
         self.mixing = mixing
         self.source = source
+        require_augmentation(augmentation)
+        self.augmentation: Augmentation = augmentation
         self.seed = seed
         self._result: FitResult | None = None
         self._fitted: FittedModel | None = None

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from cotrain._base import DataError, InputSpec
+from cotrain._base._pictures import picture_size
 from cotrain._base._ragged import labelled_rows
 from cotrain.data import (
     ColumnChoice,
@@ -151,19 +152,47 @@ class Preprocessor:
         named = row if all(type(name) is str for name in row) else with_text_names(row)
         return self._rows.encode(named)
 
-    def decoded_row(self, outputs: Mapping[str, Tensor]) -> dict[str, Any]:
+    def picture_sizes(self, data: object) -> list[tuple[int, int]] | None:
+        """Return height and width of the picture of every row, in the pixels that it has itself.
+
+        A row without a picture has the size that networks see. `None`: no task asks where things are in a
+        picture, or there is not one picture a row.
+
+        Args:
+            data: a table, a Dataset, or one row as a mapping of values.
+        """
+        if all(task.reads != "map" for task in self.tasks):
+            return None
+        if self.schema is None:
+            shapes = [shape for shape in self.spec.tensors.values() if len(shape) == 3]
+            n_rows = len(cast(MapDataset, data))
+            return [(shapes[0][1], shapes[0][2])] * n_rows if len(shapes) == 1 else None
+        if len(self.spec.pictures) != 1:
+            return None
+        ((key, seen),) = self.spec.pictures.items()
+        name = key.removeprefix("picture:")
+        if isinstance(data, Mapping) and not self.are_sources(data):
+            cells = [with_text_names(data)[name]]
+        else:
+            cells = self.table(data).frame[name].to_list()
+        blank = [cell is None or (isinstance(cell, str) and not cell) for cell in cells]
+        return [
+            seen.shape[1:] if none else picture_size(cell) for cell, none in zip(cells, blank, strict=True)
+        ]
+
+    def decoded_row(
+        self, outputs: Mapping[str, Tensor], sizes: Sequence[tuple[int, int]] | None = None
+    ) -> dict[str, Any]:
         """Return the predictions for one row, column -> value: what `decoded` gives, faster."""
         found: dict[str, Any] = {}
         for task in self.tasks:
-            predicted = task.predict(outputs[task.name])
+            predicted = _predicted(task, outputs[task.name], sizes)
             for column in task.columns:
                 name = column if column in predicted else task.name
                 if column in self.labels and not self.labels[column].number:
                     predicted[name] = self.labels[column].restored(predicted[name])
             found |= {name: values[0] for name, values in predicted.items()}
-        return {
-            name: value.item() if isinstance(value, np.generic) else value for name, value in found.items()
-        }
+        return {name: _plain(value) for name, value in found.items()}
 
     def examples(self, data: object) -> Examples:
         """Return inputs, coded targets and label masks."""
@@ -197,15 +226,18 @@ class Preprocessor:
         """Names of the input columns."""
         return [] if self.schema is None else [column.name for column in self.schema.columns]
 
-    def decoded(self, outputs: Mapping[str, Tensor]) -> pl.DataFrame:
+    def decoded(
+        self, outputs: Mapping[str, Tensor], sizes: Sequence[tuple[int, int]] | None = None
+    ) -> pl.DataFrame:
         """Return the predictions of all tasks in the type of their label column.
 
         Args:
             outputs: task -> [N, O].
+            sizes: see `picture_sizes`.
         """
         columns: dict[str, Any] = {}
         for task in self.tasks:
-            predicted = task.predict(outputs[task.name])
+            predicted = _predicted(task, outputs[task.name], sizes)
             for column in task.columns:
                 name = column if column in predicted else task.name
                 if column in self.labels:
@@ -282,6 +314,17 @@ class Preprocessor:
         return {name: pair[0] for name, pair in coded.items()}, {
             name: pair[1] for name, pair in coded.items()
         }
+
+
+def _predicted(task: Task, output: Any, sizes: Sequence[tuple[int, int]] | None) -> dict[str, Any]:
+    return task.predict(output) if sizes is None else task.predict_pictures(output, sizes)
+
+
+def _plain(value: Any) -> Any:
+    """Return one cell of a prediction as Python has it."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return value.to_list() if isinstance(value, pl.Series) else value
 
 
 def _columns(tasks: Sequence[Task]) -> list[str]:

@@ -285,6 +285,17 @@ class Task(ABC):
             return torch.where(mask, losses, 0.0).sum(), mask.sum()
         return torch.where(mask > 0, losses * mask, 0.0).sum(), mask.sum()
 
+    def moved(self, target: Tensor, mask: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the labels of pictures that were moved, and which of them are left; default: as they are.
+
+        Args:
+            target: see `loss`.
+            mask: see `loss`.
+            moves: [B, 2, 3]: what a place (x, y, 1) in the new picture is multiplied by to give the place in
+                the old one; x and y in [-1, 1] from the left and upper edge to the right and lower one.
+        """
+        return target, mask
+
     @abstractmethod
     def reference_output(self, targets: Any, mask: Any) -> Tensor:
         """Return the best constant output [O] for these targets; it also starts the head's bias."""
@@ -354,6 +365,15 @@ class Task(ABC):
     @abstractmethod
     def predict(self, output: Any) -> dict[str, Any]:
         """Return the columns of a prediction table: name -> list or array of B values."""
+
+    def predict_pictures(self, output: Any, sizes: Sequence[tuple[int, int]]) -> dict[str, Any]:
+        """Return what `predict` does, of pictures whose sizes are known; default: what it does.
+
+        Args:
+            output: see `predict`.
+            sizes: height and width of the picture of each row, before it was given the network's size.
+        """
+        return self.predict(output)
 
     @property
     def output_columns(self) -> list[str]:

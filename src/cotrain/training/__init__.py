@@ -4,6 +4,7 @@ from cotrain.training._examples import Examples
 from cotrain.training._fit import Fit
 from cotrain.training._frozen_networks import FrozenNetworks
 from cotrain.training._loggers import FitStart, JsonLinesLogger, Logger, TensorBoardLogger
+from cotrain.training._picture_augmentation import PictureAugmentation
 from cotrain.training._progress import ProgressLogger
 from cotrain.training._result import FitResult
 from cotrain.training._schedule import warm_cosine
@@ -17,6 +18,7 @@ __all__ = [
     "FrozenNetworks",
     "JsonLinesLogger",
     "Logger",
+    "PictureAugmentation",
     "ProgressLogger",
     "TensorBoardLogger",
     "Training",

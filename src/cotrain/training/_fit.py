@@ -35,6 +35,8 @@ from cotrain.training._schedule import warm_cosine
 from cotrain.training._settings import Training
 from cotrain.training._validation import Validator
 
+#: Changes a batch, whose random draws come from a generator of the host or from torch's own stream.
+Augment = Callable[[Mapping[str, Any], torch.Generator], dict[str, Any]]
 #: Seconds between two reports of the running losses; each costs one transfer from the device.
 REPORT_SECONDS = 0.5
 
@@ -58,7 +60,8 @@ class Fit:
         loggers: who is told how it goes.
         checkpoint: file for the state; `None`: none is kept.
         keep_all: keep rows without any label, for labels that `relabel` gives them later.
-        augment: changes the inputs of a training batch; its random draws are the step's own.
+        augment: (batch, generator) -> another batch, for every training step; what it draws, from this
+            generator of the host or from torch's own stream, is the step's own.
         mixing: how many rows of each source a batch holds, where the training rows come from several; default
             `Proportional()`.
 
@@ -93,7 +96,7 @@ class Fit:
         loggers: Iterable[Logger] = (),
         checkpoint: Path | None = None,
         keep_all: bool = False,
-        augment: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None,
+        augment: Augment | None = None,
         mixing: Mixing | None = None,
     ) -> None:
         self.tasks, self.seed = list(tasks), seed
@@ -228,7 +231,8 @@ class Fit:
             group["lr"] = rate
         self.model.sharing.set_progress(self._step / self.n_steps)
         if self.augment is not None:
-            batch = {**batch, "inputs": self.augment(batch["inputs"])}
+            stream = torch.Generator().manual_seed(mix_seed(self.seed, "augmentation", self._step))
+            batch = self.augment(batch, stream)
         again = ReplayForward(self.model) if self.balance.balancer.observes_update else None
         losses = self._losses(batch, active)
         self._loss_sums.add(losses)

@@ -241,9 +241,13 @@ def test_other_labels_count_from_the_next_epoch_on_for_rows_that_had_none():
 def test_augmentation_is_for_training_only_and_its_draws_are_the_steps_own():
     shown = []
 
-    def augment(inputs):
-        shown.append(inputs["numbers"])
-        return {name: x + torch.rand_like(x) for name, x in inputs.items()}
+    def augment(batch, generator):
+        shown.append(batch["inputs"]["numbers"])
+        inputs = {
+            name: x + torch.rand_like(x) + torch.rand(x.shape, generator=generator)
+            for name, x in batch["inputs"].items()
+        }
+        return {**batch, "inputs": inputs}
 
     def weights(n_used):
         made = fit(examples(24, range(24)), examples(8, range(8)), epochs=2)

@@ -7,13 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import cotrain as ct
 from cotrain._base import InvalidArgumentError
-from cotrain.training._picture_augmentation import (
-    PictureAugmentation,
-    move_boxes,
-    move_masks,
-    move_pictures,
-)
+from cotrain.tasks.dense._moves import move_masks
+from cotrain.training._picture_augmentation import PictureAugmentation, PictureChanges, move_pictures
 
 SIDE = 32
 
@@ -24,40 +21,6 @@ def filled(boxes: list[tuple[int, int, int, int]]) -> torch.Tensor:
     for number, (x, y, w, h) in enumerate(boxes, 1):
         mask[0, y : y + h, x : x + w] = number
     return mask
-
-
-def box_of(mask: torch.Tensor, number: int) -> list[int] | None:
-    rows, columns = torch.nonzero(mask[0] == number, as_tuple=True)
-    if not len(rows):
-        return None
-    low_x, low_y = int(columns.min()), int(rows.min())
-    return [low_x, low_y, int(columns.max()) + 1 - low_x, int(rows.max()) + 1 - low_y]
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    x=st.integers(0, 20),
-    y=st.integers(0, 20),
-    w=st.integers(4, 12),
-    h=st.integers(4, 12),
-    seed=st.integers(0, 10**6),
-    vertical=st.booleans(),
-)
-def test_the_box_of_a_moved_mask_is_the_moved_box(x, y, w, h, seed, vertical):
-    augmentation = PictureAugmentation(flip_vertical=vertical, scale=0.5, shift=0.3)
-    moves = augmentation.draw(1, torch.Generator().manual_seed(seed))
-    mask = filled([(x, y, w, h)])
-    boxes = torch.tensor([[[x, y, w, h]]]) / SIDE
-    moved, labelled = move_masks(mask, torch.ones_like(mask, dtype=torch.bool), moves)
-    found, classes = move_boxes(boxes, torch.zeros(1, 1, dtype=torch.int64), moves)
-    seen = box_of(moved, 1)
-    if int(classes[0, 0]) < 0:
-        scale = 1 / float(moves[0, :, :2].det().abs())
-        assert int((moved == 1).sum()) <= 0.25 * w * h * scale + 2 * (w + h) * scale
-        return
-    assert seen is not None
-    assert (found[0, 0] * SIDE).tolist() == pytest.approx(seen, abs=1.01)
-    assert bool(labelled[moved == 1].all())
 
 
 @settings(deadline=None, max_examples=30)
@@ -80,27 +43,6 @@ def test_whole_pixels_are_moved_to_the_pixel(pixels: int, mirrored: bool):
     expected = pictures.flip(-1).roll(pixels, -1) if mirrored else pictures.roll(-pixels, -1)
     inner = slice(8, SIDE - 8)
     assert torch.allclose(move_pictures(pictures, moves)[..., inner], expected[..., inner], atol=1e-6)
-
-
-def test_what_comes_in_from_outside_is_no_label():
-    moves = torch.tensor([[[1.0, 0.0, 0.5], [0.0, 1.0, 0.0]]])
-    mask = filled([(0, 0, SIDE, SIDE)])
-    moved, labelled = move_masks(mask, torch.ones_like(mask, dtype=torch.bool), moves)
-    assert float(labelled.float().mean()) == 0.75
-    assert bool((moved[labelled] == 1).all())
-    unknown = torch.zeros_like(mask, dtype=torch.bool)
-    assert not bool(move_masks(mask, unknown, moves)[1].any())
-
-
-def test_a_box_that_leaves_is_no_longer_there_and_none_stays_none():
-    moves = torch.tensor([[[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]])
-    boxes = torch.tensor([[[0.0, 0.0, 0.4, 0.4], [0.7, 0.1, 0.2, 0.2], [0.0, 0.0, 0.0, 0.0]]])
-    found, classes = move_boxes(boxes, torch.tensor([[4, 5, -1]]), moves)
-    assert classes.tolist() == [[-1, 5, -1]]
-    assert found[0, 1].tolist() == pytest.approx([0.2, 0.1, 0.2, 0.2])
-    nothing, none = move_boxes(torch.zeros(1, 0, 4), torch.zeros(1, 0, dtype=torch.int64), moves)
-    assert nothing.shape == (1, 0, 4)
-    assert none.shape == (1, 0)
 
 
 def test_nothing_asked_for_changes_nothing():
@@ -129,3 +71,52 @@ def test_colours_stay_in_the_range_of_the_picture():
 def test_values_out_of_range_are_refused(options):
     with pytest.raises(InvalidArgumentError, match="expected a number in"):
         PictureAugmentation(**options)
+
+
+def test_turned_pixels_are_turned_and_not_sheared_where_sides_differ():
+    """A turn of a quarter brings the long side upright: corners of a centred square stay corners of one."""
+    height, width = 24, 48
+    augmentation = PictureAugmentation(scale=0, shift=0, rotate=90)
+    moves = augmentation.draw(6, torch.Generator().manual_seed(1), aspect=width / height)
+    place = torch.tensor([[8.0, 0.0], [0.0, 8.0]]) / torch.tensor([width / 2, height / 2])
+    pixels = (moves[:, :, :2] @ place.T).mT * torch.tensor([width / 2, height / 2])
+    assert torch.allclose(pixels.norm(dim=-1), torch.full((6, 2), 8.0), atol=1e-4)
+    assert torch.allclose((pixels[:, 0] * pixels[:, 1]).sum(-1), torch.zeros(6), atol=1e-3)
+
+
+class Shift(ct.tasks.Binary):
+    """A task whose labels are the moves themselves."""
+
+    def moved(self, target, mask, moves):
+        return moves[:, 0, 2:], mask
+
+
+def batch_of(pictures: torch.Tensor) -> dict:
+    mask = torch.ones(len(pictures), 1, dtype=torch.bool)
+    return {
+        "inputs": {"picture:file": pictures, "numbers": torch.zeros(len(pictures), 2)},
+        "targets": {"a": torch.zeros(len(pictures), 1), "b": torch.zeros(len(pictures), 1)},
+        "masks": {"a": mask, "b": mask},
+    }
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.float32])
+def test_a_batch_is_changed_as_a_whole_and_the_given_one_stays(dtype: torch.dtype):
+    pictures = (255 * torch.rand(4, 3, 6, 8)).to(dtype)
+    batch = batch_of(pictures)
+    changes = PictureChanges(PictureAugmentation(), "picture:file", [Shift("a")])
+    changed = changes(batch, torch.Generator().manual_seed(0))
+    again = changes(batch, torch.Generator().manual_seed(0))
+    moves = PictureAugmentation().draw(4, torch.Generator().manual_seed(0), aspect=8 / 6)
+    assert torch.equal(changed["targets"]["a"], moves[:, 0, 2:])
+    assert changed["targets"]["b"] is batch["targets"]["b"]
+    assert changed["inputs"]["numbers"] is batch["inputs"]["numbers"]
+    assert torch.equal(changed["inputs"]["picture:file"], again["inputs"]["picture:file"])
+    assert not torch.equal(changed["inputs"]["picture:file"], pictures.float())
+    assert batch["inputs"]["picture:file"] is pictures
+
+
+def test_a_task_that_is_not_in_the_batch_is_left_aside():
+    batch = batch_of(torch.rand(2, 1, 4, 4))
+    changes = PictureChanges(PictureAugmentation(), "picture:file", [Shift("c")])
+    assert set(changes(batch, torch.Generator())["targets"]) == {"a", "b"}

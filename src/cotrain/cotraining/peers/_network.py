@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -32,6 +32,7 @@ from cotrain.tasks import Task
 from cotrain.training import Examples, Fit, FitResult, FrozenNetworks, Training
 from cotrain.training._best_weights import Weights
 from cotrain.training._budget import Budget
+from cotrain.training._fit import Augment
 
 #: Makes a fresh network for these tasks, with initial weights that the name chooses. A third argument, given
 #: only where a strategy has encoders of its own, is the encoder to use.
@@ -58,6 +59,8 @@ class NetworkPeer(OnlinePeer):
             rows with a true label.
         true_per_batch: rows with a true label in a batch, on average and at least, ≥ 0.
         encoder: in the place of what `build` uses otherwise.
+        mixing: see `Fit`.
+        augment: see `Fit`.
 
     Example:
         >>> from cotrain.balancing import Equal
@@ -84,6 +87,7 @@ class NetworkPeer(OnlinePeer):
         true_per_batch: int = 16,
         encoder: Encoder | None = None,
         mixing: Mixing | None = None,
+        augment: Augment | None = None,
     ) -> None:
         # Networks that draw a bootstrap sample each have learned from different labels.
         kin = None if bootstrap else (tuple(task.name for task in tasks), id(view), id(encoder))
@@ -98,6 +102,7 @@ class NetworkPeer(OnlinePeer):
         self.true_per_batch = true_per_batch
         self.encoder = encoder
         self.mixing = mixing
+        self.augment = augment
 
     def fit(
         self,
@@ -136,6 +141,7 @@ class NetworkPeer(OnlinePeer):
                 validation=checked,
                 seed=mix_seed(self.seed, self.name),
                 checkpoint=checkpoint,
+                augment=self.augment,
                 mixing=self.mixing,
             )
 
@@ -168,7 +174,7 @@ class NetworkPeer(OnlinePeer):
             validation=None,
             seed=mix_seed(self.seed, self.name, "online"),
             keep_all=True,
-            augment=Noise(online.gaussian, online.swap, shown.inputs),
+            augment=_noisy(Noise(online.gaussian, online.swap, shown.inputs), self.augment),
             mixing=self.mixing,
         )
 
@@ -265,3 +271,13 @@ def _only(examples: Examples, tasks: Sequence[str]) -> Examples:
 
 def _with_weights(examples: Examples) -> Examples:
     return replace(examples, masks={name: mask.float() for name, mask in examples.masks.items()})
+
+
+def _noisy(noise: Noise, before: Augment | None) -> Augment:
+    """Return what changes a batch as `before` does and then adds noise to its inputs."""
+
+    def change(batch: Mapping[str, Any], generator: torch.Generator) -> dict[str, Any]:
+        batch = batch if before is None else before(batch, generator)
+        return {**batch, "inputs": noise(batch["inputs"])}
+
+    return change

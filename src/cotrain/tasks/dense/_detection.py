@@ -18,6 +18,7 @@ from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import check_range, one_column
 from cotrain.tasks.dense._centres import centre_losses, decode_centres, draw_centres
 from cotrain.tasks.dense._detection_metrics import detection_metrics
+from cotrain.tasks.dense._moves import move_boxes
 
 #: Pixels that a cell of a heat map is wide, for the loss of the best constant: the default network's stride.
 _STRIDE = 4
@@ -278,6 +279,12 @@ class Detection(Task):
         drawn = draw_centres(target[..., :4], learned, self.n_classes, (output.shape[2], output.shape[3]))
         return centre_losses(output, drawn)
 
+    def moved(self, target: Tensor, mask: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the boxes moved as their pictures were, without those of which most has left."""
+        boxes, classes = move_boxes(target[..., :4], target[..., 4].long(), moves)
+        rest = torch.stack([classes.to(boxes.dtype), target[..., 5]], dim=-1)
+        return torch.cat([boxes, rest], dim=-1), mask
+
     def reference_output(self, targets: Any, mask: Any) -> Tensor:
         """Return rare centres, the mean size of a box and the middle of a cell, [C + 4]."""
         height, width = self._cells
@@ -309,13 +316,18 @@ class Detection(Task):
 
         A box is in parts of the picture: nothing is known here of its size in pixels.
         """
+        return self.predict_pictures(output, [(1, 1)] * len(output))
+
+    def predict_pictures(self, output: Any, sizes: Sequence[tuple[int, int]]) -> dict[str, Any]:
+        """Return `name` with a list of boxes for every row, in pixels from the upper left corner."""
         rows = []
-        for found in self.scores(output).cpu().numpy():
+        for found, (height, width) in zip(self.scores(output).cpu().double().numpy(), sizes, strict=True):
             kept = found[(found[:, 4] >= 0) & (found[:, 5] >= self.least)]
+            boxes = kept[:, :4] * [width, height, width, height]
             rows.append(
                 [
-                    {"box": box[:4].tolist(), "label": self._names[int(box[4])], "score": float(box[5])}
-                    for box in kept
+                    {"box": box.tolist(), "label": self._names[int(of_class)], "score": float(score)}
+                    for box, (of_class, score) in zip(boxes, kept[:, 4:], strict=True)
                 ]
             )
         return {self.name: pl.Series(rows, dtype=pl.List(_SAID))}

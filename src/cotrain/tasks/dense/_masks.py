@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
 
 from cotrain._base import DataError
 from cotrain._base._pictures import open_picture
@@ -61,6 +64,34 @@ def resized_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
         for old, new in zip(mask.shape, (height, width), strict=True)
     )
     return mask[rows[:, None], columns]
+
+
+def classes_at(logits: Tensor, height: int, width: int) -> Tensor:
+    """Return the most probable class of every pixel of a picture, uint8 [height, width].
+
+    The map of each class is brought to the picture's size (bilinear) by itself: that of a photograph with all
+    classes at once would fill the memory.
+
+    Args:
+        logits: [C, h, w].
+        height: of the picture, in pixels.
+        width: of the picture, in pixels.
+
+    Example:
+        >>> classes_at(torch.tensor([[[2.0, 0.0]], [[0.0, 2.0]]]), 1, 4).tolist()
+        [[0, 0, 1, 1]]
+    """
+    if logits.shape[1:] == (height, width):
+        return logits.argmax(dim=0).to(torch.uint8)
+    best = logits.new_full((height, width), -torch.inf)
+    classes = torch.zeros(height, width, dtype=torch.uint8)
+    for number, of_class in enumerate(logits):
+        sized = functional.interpolate(
+            of_class[None, None], size=(height, width), mode="bilinear", align_corners=False
+        )[0, 0]
+        classes[sized > best] = number
+        best = torch.maximum(best, sized)
+    return classes
 
 
 def mask_bytes(mask: np.ndarray) -> bytes:

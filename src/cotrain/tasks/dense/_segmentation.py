@@ -17,7 +17,8 @@ from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import check_choice, one_column
-from cotrain.tasks.dense._masks import mask_bytes, read_mask, resized_mask
+from cotrain.tasks.dense._masks import classes_at, mask_bytes, read_mask, resized_mask
+from cotrain.tasks.dense._moves import move_masks
 from cotrain.tasks.dense._segmentation_metrics import segmentation_metrics
 
 #: Longest side of a mask where the user names none; as for pictures.
@@ -42,9 +43,9 @@ class Segmentation(Task):
         classes: names of the classes 0, 1, ...; `None`: those numbers that occur in training, up to the
             largest.
         ignore: number of the pixels that are not labelled.
-        size: height and width of the masks that are learned from and predicted, or one number for both;
-            `None`: the median of each side in training, and no side above 256. Figures are of masks of this
-            size.
+        size: height and width of the masks that are learned from, or one number for both; `None`: the median
+            of each side in training, and no side above 256. Figures are of masks of this size; predicted
+            masks have that of their picture.
         class_weight: "balanced" lets all classes count alike however few pixels they have.
         weight: see `Task`.
         preference: see `Task`.
@@ -238,6 +239,10 @@ class Segmentation(Task):
         # A class that training never had costs as much as the least probable one and sends no gradient.
         return -torch.where(known, of_class, log_p.detach().amin(dim=1))
 
+    def moved(self, target: Tensor, mask: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the masks moved as their pictures were; what came in from outside is not labelled."""
+        return move_masks(target, mask, moves)
+
     def reference_output(self, targets: Any, mask: Any) -> Tensor:
         """Return the logarithms of the (weighted) class shares of the labelled pixels, [C]."""
         labelled = targets[mask > 0].long()
@@ -265,6 +270,12 @@ class Segmentation(Task):
     def predict(self, output: Any) -> dict[str, Any]:
         """Return `name` with a mask for every row: the bytes of a PNG whose values are class numbers."""
         return {self.name: [mask_bytes(mask) for mask in self.scores(output).cpu().numpy()]}
+
+    def predict_pictures(self, output: Any, sizes: Sequence[tuple[int, int]]) -> dict[str, Any]:
+        """Return `name` with a mask for every row, as large as its picture."""
+        maps = full_precision(output).cpu()
+        masks = [classes_at(one, *size).numpy() for one, size in zip(maps, sizes, strict=True)]
+        return {self.name: [mask_bytes(mask) for mask in masks]}
 
     def confidence(self, output: Any) -> Any:
         """Return the probability of every pixel's most probable class, [B, H, W]."""

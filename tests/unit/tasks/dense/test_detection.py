@@ -201,3 +201,21 @@ def test_a_usual_picture_is_one_with_a_label():
     task = Detection("boxes")
     task.fit(frame)
     assert task.state_dict()["usual"] == [8, 16]
+
+
+def test_boxes_are_in_pixels_of_pictures_whose_sizes_are_known():
+    task = fitted()
+    output = output_of(task, [[CAT], [DOG]])
+    parts = task.predict(output)["boxes"].to_list()
+    pixels = task.predict_pictures(output, [(8, 16), (80, 320)])["boxes"].to_list()
+    for row, (height, width) in enumerate([(8, 16), (80, 320)]):
+        for part, pixel in zip(parts[row], pixels[row], strict=True):
+            scaled = [v * side for v, side in zip(part["box"], [width, height] * 2, strict=True)]
+            assert pixel["box"] == pytest.approx(scaled)
+            assert (pixel["label"], pixel["score"]) == (part["label"], part["score"])
+
+
+def test_a_label_comes_back_in_the_pixels_that_it_was_given_in():
+    task = fitted()
+    (found,) = task.predict_pictures(output_of(task, [[DOG]]), [(8, 16)])["boxes"].to_list()
+    assert found[0]["box"] == pytest.approx(DOG["box"], abs=0.01)

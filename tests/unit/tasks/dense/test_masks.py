@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional
 
-from cotrain.tasks.dense._masks import mask_bytes, read_mask, resized_mask
+from cotrain.tasks.dense._masks import classes_at, mask_bytes, read_mask, resized_mask
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (64, 64)])
@@ -28,3 +30,15 @@ def test_each_pixel_takes_the_class_of_the_nearest_one(height, width):
 def test_lists_and_booleans_are_masks():
     assert read_mask([[0, 1]]).tolist() == [[0, 1]]
     assert read_mask(np.array([[True, False]])).tolist() == [[1, 0]]
+
+
+@pytest.mark.parametrize(("height", "width"), [(4, 6), (9, 6), (16, 24), (3, 50), (1, 1)])
+@pytest.mark.parametrize("n_classes", [2, 7])
+def test_classes_at_a_size_are_those_of_all_maps_brought_to_it_at_once(height, width, n_classes):
+    logits = torch.randn(n_classes, 4, 6, generator=torch.Generator().manual_seed(0))
+    whole = functional.interpolate(
+        logits[None], size=(height, width), mode="bilinear", align_corners=False
+    ).argmax(dim=1)[0]
+    found = classes_at(logits, height, width)
+    assert found.dtype == torch.uint8
+    assert torch.equal(found.long(), whole)

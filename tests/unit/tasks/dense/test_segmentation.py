@@ -213,3 +213,14 @@ def test_options_out_of_range_are_refused(options: dict[str, Any]):
 def test_what_is_no_mask_is_refused(value: Any):
     with pytest.raises(DataError, match="mask"):
         read_mask(value)
+
+
+def test_masks_are_as_large_as_their_pictures_and_those_of_the_learned_size_stay():
+    task = fitted(classes=CLASSES)
+    output = torch.randn(3, 3, 6, 8, generator=torch.Generator().manual_seed(0))
+    sizes = [(6, 8), (12, 24), (5, 3)]
+    found = [read_mask(one) for one in task.predict_pictures(output, sizes)["mask"]]
+    assert [one.shape for one in found] == sizes
+    assert np.array_equal(found[0], read_mask(task.predict(output)["mask"][0]))
+    near = resized_mask(np.asarray(output[1].argmax(dim=0)), 12, 24)
+    assert (found[1] == near).mean() > 0.6

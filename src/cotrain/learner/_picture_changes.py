@@ -1,0 +1,56 @@
+"""Whether the pictures of a fit are changed from step to step, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from cotrain._base import InputSpec, InvalidArgumentError
+from cotrain.tasks import Task
+from cotrain.training import PictureAugmentation
+from cotrain.training._picture_augmentation import PictureChanges
+
+#: "auto": as `PictureAugmentation()` says where the inputs have one column of pictures, else not.
+Augmentation = PictureAugmentation | Literal["auto"] | None
+
+
+def require_augmentation(choice: object) -> None:
+    """Raise `InvalidArgumentError` if it is no choice of augmentation."""
+    if not (choice is None or choice == "auto" or isinstance(choice, PictureAugmentation)):
+        raise InvalidArgumentError(
+            f"Learner(augmentation={choice!r}): expected a PictureAugmentation, 'auto' or None."
+        )
+
+
+def picture_changes(choice: Augmentation, spec: InputSpec, tasks: Sequence[Task]) -> PictureChanges | None:
+    """Return what changes the batches of a fit; `None`: nothing does.
+
+    Args:
+        choice: the user's.
+        spec: of the inputs.
+        tasks: fitted.
+
+    Raises:
+        InvalidArgumentError: the user wants one, and the inputs have no picture, or several, of which nobody
+            knows where masks and boxes lie.
+
+    Example:
+        >>> picture_changes("auto", InputSpec(n_numbers=3), []) is None
+        True
+        >>> picture_changes(PictureAugmentation(), InputSpec(n_numbers=3), [])
+        Traceback (most recent call last):
+        cotrain._base._errors.InvalidArgumentError: augmentation: ... have no picture: leave it out.
+    """
+    if choice is None:
+        return None
+    if choice == "auto":
+        keys = list(spec.pictures)
+        return PictureChanges(PictureAugmentation(), keys[0], tasks) if len(keys) == 1 else None
+    keys = list(spec.pictures) or [name for name, shape in spec.tensors.items() if len(shape) == 3]
+    if len(keys) != 1:
+        columns = ", ".join(key.removeprefix("picture:") for key in keys)
+        found = f"several ({columns}), of which it moves one at most" if keys else "no picture"
+        raise InvalidArgumentError(
+            f"augmentation: moves and recolours pictures, but the inputs have {found}: leave it out."
+        )
+    return PictureChanges(choice, keys[0], tasks)

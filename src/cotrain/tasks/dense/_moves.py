@@ -1,0 +1,57 @@
+"""Labels that lie in a picture, moved as the picture is."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+#: A box of which less than this share stays in the picture is no longer there.
+LEAST_VISIBLE = 0.25
+
+
+def move_masks(classes: Tensor, labelled: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
+    """Return class numbers and which of them are labels after a move, both [B, H, W].
+
+    Each pixel takes the class of the nearest one; what comes in from outside is no label.
+
+    Args:
+        classes: whole numbers [B, H, W].
+        labelled: [B, H, W], bool or weights.
+        moves: see `Task.moved`.
+    """
+    both = torch.stack([classes.float(), labelled.float()], dim=1)
+    grid = functional.affine_grid(moves.to(both), list(both.shape), align_corners=False)
+    found = functional.grid_sample(both, grid, mode="nearest", padding_mode="zeros", align_corners=False)
+    return found[:, 0].round().to(classes.dtype), found[:, 1].to(labelled.dtype)
+
+
+def move_boxes(boxes: Tensor, classes: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
+    """Return boxes [B, M, 4] and their classes [B, M] after a move; class −1: it has left the picture.
+
+    Args:
+        boxes: x, y, width, height in parts of the picture.
+        classes: int64; −1: there is no box.
+        moves: see `Task.moved`.
+    """
+    linear, shift = moves[:, :, :2].to(boxes), moves[:, :, 2].to(boxes)
+    low, high = boxes[..., :2], boxes[..., :2] + boxes[..., 2:]
+    corners = torch.stack(
+        [
+            low,
+            torch.stack([high[..., 0], low[..., 1]], -1),
+            torch.stack([low[..., 0], high[..., 1]], -1),
+            high,
+        ],
+        dim=2,
+    )
+    # The move leads from new places to old ones, boxes go the other way.
+    old = 2 * corners - 1 - shift[:, None, None]
+    new = (torch.linalg.solve(linear[:, None, None], old[..., None])[..., 0] + 1) / 2
+    first, last = new.amin(dim=2), new.amax(dim=2)
+    whole = (last - first).prod(dim=-1)
+    first, last = first.clamp(0, 1), last.clamp(0, 1)
+    seen = (last - first).prod(dim=-1)
+    there = (classes >= 0) & (seen > LEAST_VISIBLE * whole)
+    moved = torch.cat([first, last - first], dim=-1)
+    return torch.where(there[..., None], moved, 0.0), torch.where(there, classes, -1)
