@@ -18,8 +18,8 @@ from cotrain.tasks import Task
 class PictureAugmentation:
     """One affine move and one change of colour a row, drawn anew in every step.
 
-    The defaults are mild: on pictures of composed digits they took boxes from .42 to .48 mAP in as many steps,
-    masks and classes staying where they were within two points (validation rows, one seed).
+    The defaults are mild: on pictures of composed digits they took boxes from .42 to .48 mAP in as many
+    steps, and left masks and classes within two points (validation rows, one seed).
 
     Masks and boxes move with their picture (`Task.moved`); classes and numbers of a whole picture stay as
     they are, so ask for nothing that would change them: a mirrored digit is another sign, a nucleus that is
