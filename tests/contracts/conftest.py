@@ -88,6 +88,44 @@ def stems(n: int) -> dict[str, Tensor]:
     return {**table_rows(n), **words(n), **words(n, "u", 3)}
 
 
+SOUNDS = InputSpec(sounds={"sound:t": 200})
+SOUND_STEMS = InputSpec(
+    n_numbers=3,
+    cardinalities=(3, 4),
+    bags={"bag:t": 20},
+    words={"words:u": 9},
+    characters={"characters:u": 5},
+    sounds={"sound:t": 200},
+)
+
+
+def sounds(n: int) -> dict[str, Tensor]:
+    """Samples, of which 20 are a position; the last one of some rows has fewer."""
+    lengths = torch.tensor(
+        [max(0, 20 * length - 7 * (row % 2)) for row, length in enumerate(lengths_of(n, 5))]
+    )
+    return {"sound:t": torch.randn(n, 100), "sound:t:lengths": lengths}
+
+
+def sound_stems(n: int) -> dict[str, Tensor]:
+    return {**table_rows(n), **words(n, "u", 3), **sounds(n)}
+
+
+def sound_encoder(spec: InputSpec, blocks: str, **options: object) -> Callable[[], Encoder]:
+    return lambda: networks.SoundEncoder(
+        *(8, 2),
+        blocks=blocks,
+        heads=2,
+        kernel=3,
+        n_mels=5,
+        window=0.1,
+        hop=0.05,
+        word_embedding=4,
+        character_embedding=3,
+        **options,
+    ).build(spec)
+
+
 def word_encoder(spec: InputSpec, blocks: str) -> Callable[[], Encoder]:
     return lambda: networks.WordEncoder(
         8, 2, blocks=blocks, word_embedding=4, character_embedding=3, heads=2, kernel=3
@@ -137,13 +175,23 @@ CASES: dict[str, EncoderCase] = {
     "WordEncoder-transformer": EncoderCase(word_encoder(WORDS, "transformer"), words),
     "WordEncoder-conv": EncoderCase(word_encoder(WORDS, "conv"), words),
     "WordEncoder-stems": EncoderCase(word_encoder(STEMS, "lstm"), stems),
+    "SoundEncoder-conv": EncoderCase(sound_encoder(SOUNDS, "conv"), sounds),
+    "SoundEncoder-lstm": EncoderCase(sound_encoder(SOUNDS, "lstm"), sounds),
+    "SoundEncoder-conformer": EncoderCase(sound_encoder(SOUNDS, "conformer"), sounds),
+    "SoundEncoder-stems": EncoderCase(sound_encoder(SOUND_STEMS, "conv"), sound_stems),
+    "SoundEncoder": EncoderCase(
+        sound_encoder(InputSpec(tensors={"waveform": (100,)}), "transformer", key="waveform", rate=200),
+        lambda n: {"waveform": torch.randn(n, 100)},
+    ),
     "Wrap-sequence": EncoderCase(wrapped_sequence, ragged_tokens),
     "GraphEncoder": EncoderCase(lambda: networks.GraphEncoder(8, 2, n_features=3).build(NOTHING), graphs),
     "Wrap": EncoderCase(wrapped, lambda n: {"inputs": torch.randn(n, 6)}),
 }
 
 #: Those whose rows may have different numbers of positions.
-SEQUENCES = [name for name in CASES if name.startswith(("Transformer", "WordEncoder", "Wrap-"))]
+SEQUENCES = [
+    name for name in CASES if name.startswith(("Transformer", "WordEncoder", "SoundEncoder-", "Wrap-"))
+]
 
 
 def exported(base: type) -> list[str]:

@@ -17,6 +17,7 @@ import pytest
 import cotrain as ct
 import cotrain.tasks as kinds
 from cotrain._base import InvalidArgumentError
+from cotrain._base._sounds import wav_bytes
 from cotrain.comparison import check_data
 from cotrain.comparison._compare import compare
 from cotrain.comparison._methods import methods_of
@@ -60,6 +61,12 @@ def in_pictures(target: Callable[[np.random.Generator], Any]) -> pl.DataFrame:
     return pl.DataFrame({"file": pictures, "y": cells, "width": [SIDE] * N_ROWS, "height": [SIDE] * N_ROWS})
 
 
+def in_sounds() -> pl.DataFrame:
+    tones = [np.sin(np.arange(1600) * (0.2 + i % 3)) for i in range(N_ROWS)]
+    texts = [["ab", "b", "a b"][i % 3] if i % 4 else None for i in range(N_ROWS)]
+    return pl.DataFrame({"file": [wav_bytes(tone, 8000) for tone in tones], "y": texts})
+
+
 #: Kind -> the task, its table, and what the table's columns are.
 PROBLEMS: dict[str, Callable[[], tuple[Task, pl.DataFrame, dict[str, Any]]]] = {
     "Binary": lambda: (kinds.Binary("y"), in_table([v > 0 for v in X]), {}),
@@ -76,6 +83,7 @@ PROBLEMS: dict[str, Callable[[], tuple[Task, pl.DataFrame, dict[str, Any]]]] = {
     ),
     "Regression": lambda: (kinds.Regression("y"), in_table([float(v) for v in X]), {}),
     "Tagging": lambda: (kinds.Tagging("y"), in_words(), {"words": "words"}),
+    "Transcription": lambda: (kinds.Transcription("y"), in_sounds(), {}),
     "Segmentation": lambda: (
         kinds.Segmentation("y", classes=["ground", "thing"]),
         in_pictures(lambda draw: png((draw.random((SIDE, SIDE)) > 0.5).astype(np.uint8))),
@@ -96,6 +104,8 @@ def learner_of(name: str, **options: Any) -> tuple[ct.Learner, pl.DataFrame]:
         "positions": ct.networks.WordEncoder(width=8, depth=1),
         "map": ct.networks.ConvNet((4, 4), strides=(2, 1)),
     }[task.reads]
+    if name == "Transcription":
+        encoder = ct.networks.SoundEncoder(width=8, depth=1)
     training = ct.Training(epochs=1, batch_size=8)
     return ct.Learner([task], encoder=encoder, columns=columns, training=training, **options), frame
 

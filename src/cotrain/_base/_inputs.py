@@ -32,7 +32,8 @@ class InputSpec:
     - `"bag:NAME"`, one per tags or text column: int64 [B, M] token numbers in [0, bags[NAME]), 0 = padding;
     - `"words:NAME"`, one per words column: int64 [B, S] numbers of words in order, 0 = padding, 1 = unknown;
       `"characters:NAME"`: int32 [B, S, L], those of each word's characters, 0 = padding, 1 = unknown;
-    - `"picture:NAME"`, one per picture column: uint8 or uint16 [B, C, H, W].
+    - `"picture:NAME"`, one per picture column: uint8 or uint16 [B, C, H, W];
+    - `"sound:NAME"`, one per sound column: float32 [B, S], samples.
 
     Rows of different length come padded, and their lengths, int64 [B], stand beside them under the name with
     ":lengths" behind it. A key is absent where the table has no such columns. Datasets of the user's own
@@ -49,6 +50,7 @@ class InputSpec:
         characters: number of characters per words column, padding included.
         pictures: what is known of each picture column, for example
             {"picture:photo": PictureSpec((3, 64, 64), (120.0, 110.0, 99.0), (60.0, 58.0, 61.0))}.
+        sounds: samples a second of each sound column, for example {"sound:said": 16_000}.
         ragged: shape of one entry of every other input whose rows differ in length, for example
             {"frames": (40,)}, or {"tokens": ()} for [B, S].
         n_indicators: how many of the numbers say whether a value is missing.
@@ -64,6 +66,7 @@ class InputSpec:
     words: Mapping[str, int] = field(default_factory=dict)
     characters: Mapping[str, int] = field(default_factory=dict)
     pictures: Mapping[str, PictureSpec] = field(default_factory=dict)
+    sounds: Mapping[str, int] = field(default_factory=dict)
     ragged: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     n_indicators: int = 0
     edges: tuple[tuple[float, ...], ...] = ()

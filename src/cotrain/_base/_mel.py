@@ -41,8 +41,9 @@ def mel_filters(sample_rate: int, window: int, n_mels: int) -> Tensor:
     triangles = torch.minimum(rising, falling).clamp(min=0)
     # A band narrower than the distance of two frequencies takes the one that is nearest to its middle.
     nearest = (frequencies[None] - corners[1:-1, None]).abs().argmin(dim=1)
-    empty = triangles.sum(dim=1) == 0
-    triangles[empty, nearest[empty]] = 1
+    # Nothing here asks for values: a network is also made without any, to see how large it is.
+    alone = (torch.arange(len(frequencies)) == nearest[:, None]) & (triangles.sum(dim=1, keepdim=True) == 0)
+    triangles = triangles.masked_fill(alone, 1.0)
     return triangles.to(torch.get_default_dtype())
 
 

@@ -7,7 +7,7 @@ import math
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from cotrain._base._errors import DataError, MissingExtraError
 SOUND_ENDINGS = (".wav", ".flac", ".ogg", ".mp3")
 #: Longest sound in seconds; an hour is no row of a table.
 MOST_SECONDS = 3600
+#: How the bytes of a flac, ogg and mp3 file begin; those of a wav file by RIFF, a size, and WAVE.
+_STARTS = (b"fLaC", b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 #: What an array of whole numbers is divided by.
 _FULL_SCALE = {np.dtype(np.int16): 2.0**15, np.dtype(np.int32): 2.0**31}
@@ -50,6 +52,71 @@ def read_sound(value: object, rate: int = 16_000, folder: Path | None = None) ->
         raise DataError(f"{name} has values that are infinite or not a number.")
     mono = samples.mean(axis=1) if samples.ndim == 2 else samples
     return resampled(mono, own_rate, rate).astype(np.float32)
+
+
+def is_sound_data(data: bytes) -> bool:
+    """Whether bytes begin as those of a sound file do.
+
+    Example:
+        >>> is_sound_data(wav_bytes(np.zeros(3), 8000)), is_sound_data(b"RIFF....WEBP")
+        (True, False)
+    """
+    return data.startswith(_STARTS) or (data[:4] == b"RIFF" and data[8:12] == b"WAVE")
+
+
+def sound_length(value: object, folder: Path | None = None) -> tuple[int, int]:
+    """Return the number of samples of a sound and its own rate; of a file only its head is read.
+
+    A file that is cut off counts for what is there.
+
+    Args:
+        value: see `read_sound`.
+        folder: see `read_sound`.
+
+    Raises:
+        DataError: there is no such file, or it is no sound.
+        MissingExtraError: see `read_sound`.
+
+    Example:
+        >>> sound_length((np.zeros(100), 8000))
+        (100, 8000)
+    """
+    source, _ = _source(value, folder)
+    if isinstance(source, bytes | Path):
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            size = file.seek(0, io.SEEK_END)
+            file.seek(0)
+            found = _wav_length(file, size) if file.read(4) == b"RIFF" else _other_length(file)
+        if found is not None:
+            return found
+    # Whoever decodes it knows what to say.
+    samples, rate, _ = _samples(value, folder)
+    return len(samples), rate
+
+
+def _wav_length(file: BinaryIO, size: int) -> tuple[int, int] | None:
+    place, form = 12, b""
+    while place + 8 <= size:
+        file.seek(place)
+        kind, length = struct.unpack("<4sI", file.read(8))
+        if kind == b"fmt ":
+            form = file.read(length)
+        elif kind == b"data" and len(form) >= 16:
+            _, _, rate, _, block = struct.unpack_from("<HHIIH", form)
+            return (min(length, size - place - 8) // block, rate) if block and rate else None
+        place += 8 + length + length % 2
+    return None
+
+
+def _other_length(file: BinaryIO) -> tuple[int, int] | None:
+    try:
+        import soundfile
+
+        file.seek(0)
+        known = soundfile.info(file)
+    except (ImportError, OSError, RuntimeError, TypeError, ValueError):
+        return None
+    return int(known.frames), int(known.samplerate)
 
 
 def resampled(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
@@ -139,20 +206,28 @@ def wav_bytes(samples: np.ndarray, rate: int) -> bytes:
 
 def _samples(value: Any, folder: Path | None) -> tuple[np.ndarray, int, str]:
     """Return samples, their rate, and what the sound is called in errors."""
-    if isinstance(value, Mapping) and "array" in value:
+    source, name = _source(value, folder)
+    if isinstance(source, tuple):
+        return _of_array(source)
+    return *_of_bytes(source if isinstance(source, bytes) else source.read_bytes(), name), name
+
+
+def _source(value: Any, folder: Path | None) -> tuple[tuple[Any, ...] | bytes | Path, str]:
+    """Return what holds a sound, and what the sound is called in errors."""
+    if isinstance(value, Mapping) and value.get("array") is not None:
         value = (value["array"], value.get("sampling_rate"))
     if isinstance(value, tuple):
-        return _of_array(value)
+        return value, "A sound in memory"
     if isinstance(value, Mapping):
         value = value.get("bytes") or value.get("path")
     if isinstance(value, bytes | bytearray | memoryview):
-        return *_of_bytes(bytes(value), name := f"A sound of {len(value)} bytes"), name
+        return bytes(value), f"A sound of {len(value)} bytes"
     if not isinstance(value, str | Path):
         raise DataError(f"A sound must be a path, bytes, or samples and a rate, got {type(value).__name__}.")
     path = Path(value) if folder is None else folder / value
     if not path.is_file():
         raise DataError(f"The sound {str(path)!r} is no file: check the path, or empty the cell.")
-    return *_of_bytes(path.read_bytes(), name := f"The sound {str(path)!r}"), name
+    return path, f"The sound {str(path)!r}"
 
 
 def _of_array(value: tuple[Any, ...]) -> tuple[np.ndarray, int, str]:

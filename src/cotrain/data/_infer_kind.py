@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from cotrain._base._pictures import PICTURE_ENDINGS
+from cotrain._base._sounds import SOUND_ENDINGS, is_sound_data
 from cotrain.data._doubts import doubt_of
 from cotrain.data._file_paths import is_paths
 from cotrain.data._infer_list import infer_list
 from cotrain.data._spelling import settle_numbers, settle_text
-from cotrain.data.columns import Boolean, Category, Column, Date, Number, Picture, Tags, Text
+from cotrain.data.columns import Boolean, Category, Column, Date, Number, Picture, Sound, Tags, Text
 from cotrain.data.columns._date import find_format
 from cotrain.data.columns._segmenting import count_words
 from cotrain.data.columns._values import text_values
@@ -22,7 +23,7 @@ from cotrain.data.columns._word_lists import json_lists
 SEPARATORS = ("|", ";", "；", "、", "，", ",", "/")
 #: Up to so many different whole numbers are coded one by one as well.
 FEW = 10
-#: How the bytes of a PNG, JPEG, GIF, BMP, TIFF and WebP file begin.
+#: How the bytes of a PNG, JPEG, GIF, BMP, TIFF and WebP file begin; those of a wav file begin with RIFF, too.
 _PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*", b"RIFF")
 _ID_NAME = re.compile(r"(?i:(^|[_\W])(id|uuid|guid|key|index|idx)$)|(?<=[a-z])I[Dd]$")
 
@@ -88,7 +89,7 @@ def infer_kind(values: pl.Series, *, bins: int = 0, typed: bool = False) -> Gues
 
 
 def _infer_cells(values: pl.Series) -> Guess | None:
-    """Return the kind of cells that hold lists, pictures or something that cannot be used; `None`: others."""
+    """Return the kind of lists, pictures, sounds, or of what cannot be used; `None`: of other cells."""
     name, dtype = values.name, values.dtype
     if isinstance(dtype, pl.List | pl.Array):
         inner = dtype.inner
@@ -98,6 +99,8 @@ def _infer_cells(values: pl.Series) -> Guess | None:
             return Guess(Tags(name), "lists of values")
     if is_picture(values):
         return Guess(Picture(name), "pictures" if dtype != pl.String else "paths of pictures that exist")
+    if _is_sound(values):
+        return Guess(Sound(name), "sounds" if dtype != pl.String else "paths of sounds that exist")
     if dtype.is_nested() or dtype in (pl.Object, pl.Binary, pl.Duration, pl.Time):
         return Guess(None, f"values of type {dtype} cannot be used")
     return None
@@ -110,8 +113,23 @@ def is_picture(values: pl.Series) -> bool:
         return "bytes" in names and names <= {"bytes", "path"} and is_picture(values.struct.field("bytes"))
     if values.dtype == pl.Binary:
         known = values.drop_nulls().head(20).to_list()
-        return bool(known) and all(value.startswith(_PICTURE_STARTS) for value in known)
+        return bool(known) and all(
+            value.startswith(_PICTURE_STARTS) and not is_sound_data(value) for value in known
+        )
     return values.dtype == pl.String and is_paths(text_values(values.drop_nulls().head(100)), PICTURE_ENDINGS)
+
+
+def _is_sound(values: pl.Series) -> bool:
+    """Whether these are paths of sounds, the bytes of their files, or mappings of these or of samples."""
+    if values.dtype == pl.Struct:
+        names = set(values.struct.fields)
+        if {"array", "sampling_rate"} <= names:
+            return True
+        return "bytes" in names and names <= {"bytes", "path"} and _is_sound(values.struct.field("bytes"))
+    if values.dtype == pl.Binary:
+        known = values.drop_nulls().head(20).to_list()
+        return bool(known) and all(is_sound_data(value) for value in known)
+    return values.dtype == pl.String and is_paths(text_values(values.drop_nulls().head(100)), SOUND_ENDINGS)
 
 
 def _infer_number(known: pl.Series, distinct: int, bins: int) -> Guess:

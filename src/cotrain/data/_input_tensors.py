@@ -53,6 +53,8 @@ def input_tensors(columns: Sequence[Column], parts: Sequence[Parts], offsets: np
         if part.pictures is not None:
             held = isinstance(part.pictures, np.ndarray)
             inputs[f"picture:{column.name}"] = torch.from_numpy(part.pictures) if held else part.pictures
+        if part.sounds is not None:
+            inputs[f"sound:{column.name}"] = part.sounds
         if part.lengths is not None and part.words is not None:
             ends = torch.from_numpy(np.concatenate([np.zeros(1, np.int64), np.cumsum(part.lengths)]))
             inputs[f"words:{column.name}"] = Ragged(torch.from_numpy(part.words), ends)

@@ -88,8 +88,8 @@ class Schema:
         Args:
             frame: the labelled training rows.
             exclude: columns that are no inputs: targets, the split and the group column.
-            overrides: column -> "number", "category", "tags", "text", "words", "date", "boolean" or "drop";
-                or a mapping of `kind` and the options of that kind.
+            overrides: column -> "number", "category", "tags", "text", "words", "date", "boolean", "picture",
+                "sound" or "drop"; or a mapping of `kind` and the options of that kind.
             bins: bins per number column that are coded as a category as well, 0 = none, otherwise ≥ 2.
             types: column -> type, where more rows than these have settled it, see `TypedTable`.
             ask: whether to raise an error where the values leave open what a column is, such as 01/02/2020;
@@ -156,6 +156,9 @@ class Schema:
                 f"picture:{column.name}": column.picture
                 for column in self.columns
                 if column.picture is not None
+            },
+            sounds={
+                f"sound:{column.name}": column.sound_rate for column in self.columns if column.sound_rate
             },
             n_indicators=sum(column.n_indicators for column in self.columns),
             edges=tuple(edges for column in self.columns for edges in column.edges),

@@ -35,7 +35,7 @@ def truth_of(task: Task, targets: Leaf, mask: Leaf) -> Truth:
 
 def truth_beside(task: Task, truth: Truth, scores: np.ndarray) -> Truth:
     """Return targets and mask with as many positions as the scores have, padded (unlabelled) or cut."""
-    if task.reads != "positions":
+    if not task.per_position:
         return truth
     like = torch.from_numpy(scores)
     targets, mask = (of_length(torch.from_numpy(entries), like).numpy() for entries in truth)
@@ -44,5 +44,5 @@ def truth_beside(task: Task, truth: Truth, scores: np.ndarray) -> Truth:
 
 def constant_beside(task: Task, constant: Tensor, scores: np.ndarray) -> np.ndarray:
     """Return the scores of the same output [O] everywhere, for the rows and positions that others have."""
-    shape = scores.shape[:2] if task.reads == "positions" else scores.shape[:1]
+    shape = scores.shape[:2] if task.per_position else scores.shape[:1]
     return task.constant_scores(constant, *shape).double().cpu().numpy()

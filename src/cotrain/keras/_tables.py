@@ -65,7 +65,7 @@ def table_data(frame: Any, schema: Schema, tasks: Sequence[Task]) -> TableData:
 
     Raises:
         DataError: the table lacks columns, or has values that cannot be read.
-        InvalidArgumentError: the schema has a column of words.
+        InvalidArgumentError: the schema has a column of words or sounds.
 
     Example:
         >>> import polars as pl
@@ -77,11 +77,12 @@ def table_data(frame: Any, schema: Schema, tasks: Sequence[Task]) -> TableData:
         >>> x["numbers"].shape, y["sold"][:3, 0].tolist()
         ((6, 1), [1.0, 0.0, nan])
     """
-    if schema.spec().words:
-        names = ", ".join(repr(name.partition(":")[2]) for name in schema.spec().words)
+    many = [*schema.spec().words, *schema.spec().sounds]
+    if many:
+        names = ", ".join(repr(name.partition(":")[2]) for name in many)
         raise InvalidArgumentError(
-            f"table_data gives arrays of one length, and rows of words ({names}) have many: drop such "
-            "columns, or make them text."
+            f"table_data gives arrays of one length, and rows of words or sounds ({names}) have many: drop "
+            "such columns, or make words text."
         )
     tensors = table_tensors(to_polars(frame), schema, tasks)
     undecoded = [

@@ -82,7 +82,7 @@ class Architecture:
                 heads,
                 copy.deepcopy(self.output_space) if whole else None,
                 reads={task.name: task.reads for task in tasks},
-                columns={task.name: column for task in tasks if (column := getattr(task, "tokens", None))},
+                columns={task.name: column for task in tasks if (column := task.position_column)},
                 pooling=self.pooling,
             )
 
@@ -113,5 +113,5 @@ def require_positions(encoder: Encoder, tasks: Sequence[Task]) -> None:
             raise InvalidArgumentError(
                 f"{type(encoder).__name__} gives one vector per row, but the task {task.name!r} "
                 f"({type(task).__name__}) reads the {task.reads} of a row: take an encoder that keeps "
-                "them, such as WordEncoder."
+                "them, such as WordEncoder or SoundEncoder."
             )

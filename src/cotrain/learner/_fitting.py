@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast, final
 
+import torch
 from torch import Tensor
 
 from cotrain._base import DataError, InvalidArgumentError
-from cotrain._base._ragged import Leaf, Ragged
+from cotrain._base._ragged import Leaf, Ragged, padded_inputs
 from cotrain.balancing import Balancer
 from cotrain.cotraining import CoTraining
 from cotrain.cotraining._predictions import require_one_vector
@@ -42,7 +43,7 @@ from cotrain.training import (
     ProgressLogger,
     Training,
 )
-from cotrain.training._predict import outputs_of
+from cotrain.training._predict import outputs_of, rows_at_a_time
 
 #: What is called of a logger.
 LOGGER_METHODS = [name for name in vars(Logger) if not name.startswith("_")]
@@ -183,6 +184,8 @@ class Fitting:
         for task, head in zip(self.preprocessor.tasks, model.heads, strict=True):
             task.start_head(head, self.train.targets[task.name], self.train.masks[task.name])
         _require_outputs(model, self.preprocessor.tasks, self.train)
+        for rows in (self.train, self.held):
+            _require_positions(model, self.preprocessor.tasks, rows)
         checkpoint = None if self.folder is None else self.folder / STATE
         fit = Fit(
             model,
@@ -289,6 +292,20 @@ def _require_outputs(model: MultiTaskNetwork, tasks: Sequence[Task], rows: Examp
                 f"For one row the head of the task {task.name!r} gives {shape}, expected "
                 f"{expected.format(task.n_outputs)}: take an encoder that gives {takes}."
             )
+
+
+def _require_positions(model: MultiTaskNetwork, tasks: Sequence[Task], rows: Examples | None) -> None:
+    """Raise `DataError` if a row has too few positions for its targets."""
+    tasks = [task for task in tasks if task.reads == "positions" and not task.per_position]
+    if rows is None or not tasks:
+        return
+    size = rows_at_a_time(rows.inputs, 1)
+    for start in range(0, len(rows), size):
+        part = rows.take(torch.arange(start, min(start + size, len(rows))))
+        lengths = model.lengths(padded_inputs(part.inputs))
+        for task in tasks:
+            if task.name in lengths:
+                task.require_positions(lengths[task.name], part.targets[task.name], part.masks[task.name])
 
 
 def _require_consistent(output_space: OutputSpace | None, rows: Examples | None) -> None:

@@ -60,27 +60,26 @@ def refuse_unread(owner: object, spec: InputSpec, *reads: str) -> None:
     Args:
         owner: the encoder.
         spec: of the inputs.
-        reads: what it reads: "table" = numbers, categories, tags and text; "pictures".
+        reads: what it reads: "table" = numbers, categories, tags and text; "words", "pictures", "sounds".
     """
-    table = bool(spec.n_numbers or spec.cardinalities or spec.bags)
-    for there, what, takes in (
-        (
+    table = ["numbers or categories"] if spec.n_numbers or spec.cardinalities or spec.bags else []
+    kinds = {
+        "sounds": (list(spec.sounds), "sounds, as in", "SoundEncoder, which reads words and a table as well"),
+        "words": (
             list(spec.words),
-            "words in order, as in the column",
+            "words in order, as in",
             "WordEncoder, which reads all columns of a table",
         ),
-        (list(spec.pictures) if "pictures" not in reads else [], "pictures, as in the column", "ConvNet"),
-        (
-            ["numbers or categories"] if table and "table" not in reads else [],
-            "columns of",
-            "an encoder for them",
-        ),
-    ):
-        if there:
-            columns = ", ".join(repr(key.partition(":")[2]) if ":" in key else key for key in there)
+        "pictures": (list(spec.pictures), "pictures, as in", "ConvNet, which reads a table as well"),
+        "table": (table, "", "an encoder for them"),
+    }
+    for kind, (there, what, takes) in kinds.items():
+        if there and kind not in reads:
+            columns = ", ".join(repr(key.partition(":")[2]) for key in there if ":" in key)
+            which = f"{what} the column {columns}" if columns else "columns of numbers or categories"
             raise InvalidArgumentError(
-                f"{type(owner).__name__} does not read {what} {columns}: take {takes}, or give another kind "
-                "or drop under columns:."
+                f"{type(owner).__name__} does not read {which}: take {takes}, or give another kind or drop "
+                "under columns:."
             )
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from cotrain._base import InputSpec, InvalidArgumentError
 from cotrain.networks._base import Encoder
-from cotrain.networks.encoders import MLP, ConvNet, TableEncoder, Transformer, WordEncoder
+from cotrain.networks.encoders import MLP, ConvNet, SoundEncoder, TableEncoder, Transformer, WordEncoder
 
 
 def default_encoder(spec: InputSpec) -> Encoder:
     """Return the encoder that suits inputs of these kinds, not yet built.
 
-    A table with a column of words is read by `WordEncoder`, one of pictures by `ConvNet`, another one by
-    `TableEncoder`. Of a Dataset with one input pictures [C, H, W] are read by `ConvNet`, codes in order by
-    `Transformer`, other rows by `MLP`.
+    A table with a column of sounds is read by `SoundEncoder`, one of words by `WordEncoder`, one of pictures
+    by `ConvNet`, another one by `TableEncoder`. Of a Dataset with one input pictures [C, H, W] are read by
+    `ConvNet`, codes in order by `Transformer`, other rows by `MLP`.
 
     Raises:
         InvalidArgumentError: the inputs are several tensors, or of a kind for which there is none.
@@ -23,6 +23,8 @@ def default_encoder(spec: InputSpec) -> Encoder:
         >>> default_encoder(InputSpec(tensors={"image": (3, 32, 32)})).key
         'image'
     """
+    if spec.sounds:
+        return SoundEncoder()
     if spec.pictures and not spec.words:
         # A fine map: a stride of four keeps what tasks of pixels and boxes need, and costs others little.
         return ConvNet((24, 40, 64, 64), strides=(2, 2, 1, 1))

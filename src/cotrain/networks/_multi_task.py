@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cotrain._base import InvalidArgumentError, did_you_mean
 from cotrain.networks._output_space import OutputSpace
 from cotrain.networks._pooling import Pooling, make_pool
+from cotrain.networks._positions import run_stage
 from cotrain.networks.sharing._base import Sharing
 from cotrain.tasks._base import Reads
 
@@ -31,7 +32,7 @@ class MultiTaskNetwork(nn.Module):
         reads: task -> what its head reads: one pooled "vector", the "positions" [B, S, D], the "map" of a
             picture [B, D, H, W], or all "levels", what each stage gives, the finest first; absent ones read
             a vector.
-        columns: task -> the column of words whose positions it reads, where there are several.
+        columns: task -> the column of words or sounds whose positions it reads, where there are several.
         pooling: how positions become one vector, see `Learner`.
 
     Raises:
@@ -106,7 +107,8 @@ class MultiTaskNetwork(nn.Module):
                     read = pool(read, mask)
                 elif self.reads[task] == "levels":
                     read = [*below[task], read]
-                outputs[task] = head(read)
+                # A head of positions may say in its output which of them are padding.
+                outputs[task] = run_stage(head, read, mask if self.reads[task] == "positions" else None)
         if self.output_space is not None:
             outputs = self.output_space(outputs)
         spans = self.sharing.spans(inputs)
@@ -149,8 +151,8 @@ class MultiTaskNetwork(nn.Module):
         if column in spans:
             return spans[column]
         raise InvalidArgumentError(
-            f"The task {task!r} reads the positions of a column of words, and there are {', '.join(spans)}: "
-            "say of which one, as in tokens: COLUMN."
+            f"The task {task!r} reads the positions of one column, and there are {', '.join(spans)}: "
+            "say of which one, as in tokens: COLUMN, or sound: COLUMN."
         )
 
     def _needed(self, asked: tuple[str, ...]) -> set[str]:

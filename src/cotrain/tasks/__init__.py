@@ -5,7 +5,7 @@ from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets, LabelTargets, NumberTargets, TargetKind
 from cotrain.tasks.dense import Detection, Segmentation
-from cotrain.tasks.sequence import Tagging
+from cotrain.tasks.sequence import Tagging, Transcription
 from cotrain.tasks.table import Binary, Multiclass, Multilabel, Ordinal, Regression
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "Tagging",
     "TargetKind",
     "Task",
+    "Transcription",
 ]

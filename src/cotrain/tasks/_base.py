@@ -221,7 +221,7 @@ class Task(ABC):
                 layers.append(nn.Dropout(dropout))
             width = size
         layers.append(self.output_layer(width))
-        return nn.Sequential(*layers)
+        return MaskedHead(*layers) if hasattr(layers[-1], "reads_mask") else nn.Sequential(*layers)
 
     @final
     def start_head(self, head: nn.Module, targets: Leaf, mask: Leaf) -> None:
@@ -274,11 +274,12 @@ class Task(ABC):
 
         Args:
             output: [B, O], or [B, S, O] where the task reads positions: then targets may be of other length.
-                Padding stands where they are shorter, and what they are longer is left out.
+                padding stands where they are shorter, and what they are longer is left out, unless they have
+                no entry a position.
             target: see `loss`.
             mask: see `loss`.
         """
-        if self.reads == "positions":
+        if self.per_position:
             target, mask = (of_length(entries, output) for entries in (target, mask))
         losses = self.losses(full_precision(output), target)
         if mask.dtype == torch.bool:
@@ -319,10 +320,29 @@ class Task(ABC):
 
     def _everywhere(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the same output [O] for all rows of a target, and all their positions."""
-        if self.reads == "positions":
+        if self.per_position:
             return output.expand(*target.shape, -1)
         of_one = self.constant_output(output)
         return of_one.expand(len(target), *of_one.shape[1:])
+
+    @property
+    def per_position(self) -> bool:
+        """Whether a target has an entry for every position that the head reads, as tags of words have."""
+        return self.reads == "positions"
+
+    @property
+    def position_column(self) -> str | None:
+        """The column whose positions the head reads, where there may be several; `None`: the only one."""
+        return None
+
+    def require_positions(self, n_positions: Tensor, targets: Any, mask: Any) -> None:  # noqa: B027
+        """Raise `DataError` if rows have too few positions to learn their targets from; default: never.
+
+        Args:
+            n_positions: int64 [B], of each row.
+            targets: see `encode`.
+            mask: see `encode`.
+        """
 
     # -- use ----------------------------------------------------------------------------------------
 
@@ -342,7 +362,7 @@ class Task(ABC):
 
         Args:
             output: [O].
-            shape: B, or B and S where the task reads positions.
+            shape: B, or B and S where targets have an entry a position.
         """
         of_one = self.scores(self.constant_output(output))[0]
         return of_one.expand(*shape, *of_one.shape)
@@ -411,6 +431,20 @@ class Task(ABC):
     def __repr__(self) -> str:
         columns = "" if self.columns == [self.name] else f", {self.columns!r}"
         return f"{type(self).__name__}({self.name!r}{columns})"
+
+
+@final
+class MaskedHead(nn.Sequential):
+    """Layers one after the other, the last of which looks at the mask of the positions."""
+
+    reads_mask = True
+
+    def forward(self, input: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return what the last layer gives of [B, S, D] and the mask, bool [B, S]; `None`: all positions."""
+        *inner, last = self
+        for layer in inner:
+            input = layer(input)
+        return last(input, mask)
 
 
 def full_precision(output: Tensor) -> Tensor:

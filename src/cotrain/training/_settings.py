@@ -106,7 +106,7 @@ class Training:
             n_tasks: K.
         """
         leaves = list((inputs or {}).values())
-        ragged = any(isinstance(leaf, Ragged) for leaf in leaves)
+        ragged = any(isinstance(leaf, Ragged) or getattr(leaf, "ragged", False) for leaf in leaves)
         vectors = all(isinstance(leaf, Tensor) and leaf.dim() <= 2 for leaf in leaves)
         pictures = any(_holds_pictures(leaf) for leaf in leaves)
         auto = rows_a_step(n_labelled, ragged=ragged, pictures=pictures)

@@ -51,5 +51,5 @@ def test_rows_of_words_are_refused():
     task = tasks.Regression("y")
     task.fit(frame)
     schema = Schema.infer(frame, exclude=["y"]).fit(frame)
-    with pytest.raises(InvalidArgumentError, match="rows of words \\('said'\\) have many: drop"):
+    with pytest.raises(InvalidArgumentError, match="rows of words or sounds \\('said'\\) have many: drop"):
         table_data(frame, schema, [task])

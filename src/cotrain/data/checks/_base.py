@@ -103,12 +103,13 @@ def read_labels(frame: pl.DataFrame, tasks: Sequence[Task]) -> tuple[list[Labels
 
 
 def _labels(task: Task, targets: Leaf, mask: Leaf) -> Labels:
-    if isinstance(targets, Tensor) and isinstance(mask, Tensor) and targets.dim() == mask.dim() == 2:
+    tensors = isinstance(targets, Tensor) and isinstance(mask, Tensor)
+    if tensors and targets.shape == mask.shape and targets.dim() == 2:
         return Labels(task, targets.numpy(), mask.numpy())
     rows = labelled_rows(mask).numpy()
     entries = (leaf.values if isinstance(leaf, Ragged) else leaf for leaf in (targets, mask))
     flat = [entry.reshape(-1, 1).numpy() for entry in entries]
     if len(flat[0]) != len(flat[1]):
-        # A label is more than one number, such as a box: it is counted, and is no class.
+        # A label is more than one number, such as a box or a text: it is counted, and is no class.
         return Labels(task, np.zeros((0, 1)), np.zeros((0, 1), bool), rows)
     return Labels(task, flat[0], flat[1] > 0, rows)

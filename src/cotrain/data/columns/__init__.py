@@ -6,8 +6,21 @@ from cotrain.data.columns._category import Category
 from cotrain.data.columns._date import Date
 from cotrain.data.columns._number import Number
 from cotrain.data.columns._picture import Picture
+from cotrain.data.columns._sound import Sound
 from cotrain.data.columns._tags import Tags
 from cotrain.data.columns._text import Text
 from cotrain.data.columns._words import Words
 
-__all__ = ["Boolean", "Category", "Column", "Date", "Number", "Parts", "Picture", "Tags", "Text", "Words"]
+__all__ = [
+    "Boolean",
+    "Category",
+    "Column",
+    "Date",
+    "Number",
+    "Parts",
+    "Picture",
+    "Sound",
+    "Tags",
+    "Text",
+    "Words",
+]

@@ -17,6 +17,7 @@ import polars as pl
 
 from cotrain._base import DataError, PictureSpec, parameters_of
 from cotrain._base._lazy import Lazy
+from cotrain._base._ragged import Ragged
 
 #: Most bins of a number whose edges an encoder may ask for.
 BINS = 48
@@ -35,6 +36,7 @@ class Parts:
         words: int64 [W], each in [1, n_words), the rows' words one after the other.
         characters: int32 [W, L], each in [0, n_characters), 0 = padding.
         pictures: uint8 or uint16 [B, C, H, W], or as many that are still to be decoded.
+        sounds: B ragged rows of samples, float32, or as many that are still to be decoded.
 
     Example:
         >>> Parts(numbers=np.zeros((5, 1), np.float32)).codes is None
@@ -49,6 +51,7 @@ class Parts:
     words: np.ndarray | None = None
     characters: np.ndarray | None = None
     pictures: np.ndarray | Lazy | None = None
+    sounds: Ragged | Lazy | None = None
 
 
 class Column(ABC):
@@ -70,6 +73,8 @@ class Column(ABC):
     n_characters: int = 0
     #: What is known of the column's pictures after `fit`; `None`: it has none.
     picture: PictureSpec | None = None
+    #: Samples a second of the column's sounds, known after `fit`; 0: it has none.
+    sound_rate: int = 0
     #: The option that limits how much of a row is read; empty where all is.
     cut_by: ClassVar[str] = ""
     #: What it limits the number of.

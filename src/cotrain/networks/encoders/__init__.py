@@ -5,6 +5,7 @@ from cotrain.networks.encoders._ft_transformer import FTTransformer
 from cotrain.networks.encoders._graph_encoder import GraphEncoder
 from cotrain.networks.encoders._log_mel_conv_net import LogMelConvNet
 from cotrain.networks.encoders._mlp import MLP
+from cotrain.networks.encoders._sound_encoder import SoundEncoder
 from cotrain.networks.encoders._table_encoder import TableEncoder
 from cotrain.networks.encoders._transformer import Transformer
 from cotrain.networks.encoders._word_encoder import WordEncoder
@@ -16,6 +17,7 @@ __all__ = [
     "FTTransformer",
     "GraphEncoder",
     "LogMelConvNet",
+    "SoundEncoder",
     "TableEncoder",
     "Transformer",
     "WordEncoder",

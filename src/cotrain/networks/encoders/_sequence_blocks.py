@@ -73,12 +73,15 @@ class LSTMLayer(nn.Module):
 
 @final
 class SequenceConvBlock(MaskedStage):
-    """x + dropout(W gelu(conv(norm(x)))): a position sees `kernel` of its row's positions around it."""
+    """x + dropout(W gelu(conv(norm(x)))): a position sees `kernel` of its row's positions around it.
 
-    def __init__(self, width: int, kernel: int, dropout: float) -> None:
+    With a dilation of d these are every d-th one.
+    """
+
+    def __init__(self, width: int, kernel: int, dropout: float, dilation: int = 1) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.conv = nn.Conv1d(width, width, kernel, padding=kernel // 2)
+        self.conv = nn.Conv1d(width, width, kernel, padding=dilation * (kernel // 2), dilation=dilation)
         self.outer = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)
 

@@ -8,12 +8,13 @@ from torch import nn
 
 from cotrain._base import InputSpec, InvalidArgumentError
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least, check_choice, check_probability
+from cotrain.networks._checks import check_at_least, check_choice, check_probability, refuse_unread
 from cotrain.networks._positions import Chain
 from cotrain.networks.encoders._attention import AttentionBlock
+from cotrain.networks.encoders._column_stems import ColumnStems
 from cotrain.networks.encoders._sequence_blocks import LSTMBlock, SequenceConvBlock
 from cotrain.networks.encoders._table_encoder import TableInputs
-from cotrain.networks.encoders._word_stems import WordStems
+from cotrain.networks.encoders._word_stem import WordStem
 
 Blocks = Literal["lstm", "transformer", "conv"]
 
@@ -119,18 +120,18 @@ class WordEncoder(Encoder):
                 "WordEncoder reads a column of words, and the table has none: take TableEncoder, or "
                 "give a column that kind, such as columns: {text: words}."
             )
+        refuse_unread(self, spec, "words", "table")
         has_table = spec.n_numbers or spec.cardinalities or spec.bags
         table = TableInputs(spec, self.embedding, self.bag_embedding, self.bag_dropout) if has_table else None
-        stems = WordStems(
+        words = WordStem.of_columns(
             spec,
             width=self.width,
             word_embedding=self.word_embedding,
             character_embedding=self.character_embedding,
-            table=table,
             word_dropout=self.word_dropout,
-            dropout=self.dropout,
-            places=self.blocks == "transformer",
         )
+        places = self.blocks == "transformer"
+        stems = ColumnStems(words, width=self.width, table=table, dropout=self.dropout, places=places)
         blocks = [self._block() for _ in range(self.depth)]
         if self.blocks != "lstm":
             blocks[-1] = Chain(blocks[-1], nn.LayerNorm(self.width))

@@ -209,6 +209,11 @@ class Tagging(Task):
             return list(self._span_tags.types)
         return [str(tag) for tag in self._coding.classes]
 
+    @property
+    def position_column(self) -> str | None:
+        """`tokens`."""
+        return self.tokens
+
     def output_layer(self, width: int) -> nn.Module:
         """Make a linear layer."""
         return nn.Linear(width, self.n_outputs)

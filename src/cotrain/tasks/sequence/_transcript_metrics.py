@@ -6,7 +6,7 @@ all is right. Rates over many rows divide sums, so that a long row counts for mo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -87,21 +87,24 @@ def exact_match(records: np.ndarray) -> float:
     return float(kept.mean()) if len(kept) else float("nan")
 
 
-def transcript_metrics() -> list[Metric]:
+def transcript_metrics(text_of: Callable[[np.ndarray], str]) -> list[Metric]:
     """Return word error rate, character error rate and exact match; runs of blanks count as one.
 
-    Scores and targets are arrays [B] of texts, the mask [B, 1].
+    Scores [B, S] and targets [B, L] are numbers of symbols, the mask is [B, 1].
+
+    Args:
+        text_of: from the numbers of a row to its text.
 
     Example:
-        >>> wer, cer, match = transcript_metrics()
-        >>> said, true = np.array(["one too", "six"]), np.array(["one two", "six"])
+        >>> wer, cer, match = transcript_metrics(lambda row: "".join("-abc "[int(i)] for i in row if i))
+        >>> said, true = np.array([[1, 4, 2], [3, 0, 0]]), np.array([[1, 4, 1], [3, 0, 0]])
         >>> [round(m.compute(said, true, np.ones((2, 1), bool)), 2) for m in (wer, cer, match)]
-        [0.33, 0.1, 0.5]
+        [0.33, 0.25, 0.5]
     """
 
     def record(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        true = [str(text) if known.any() else None for text, known in zip(targets, mask, strict=True)]
-        return transcript_record([str(text) for text in scores], true)
+        true = [text_of(row) if known.any() else None for row, known in zip(targets, mask, strict=True)]
+        return transcript_record([text_of(row) for row in scores], true)
 
     return [
         Metric("wer", "min", record, word_error_rate),
