@@ -1,0 +1,120 @@
+"""What a run does, in which order, and what it leaves."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from cotrain._base import DataError, RunError
+from cotrain.comparison import train_run
+from cotrain.comparison.runs import _train_run
+from cotrain.learner import Configuration, Learner
+from cotrain.learner._run_folder import verify_run
+
+
+@pytest.fixture
+def values(tmp_path):
+    x = np.random.default_rng(0).normal(size=(90, 2))
+    big = [None if i % 3 == 0 else int(v > 0) for i, v in enumerate(x[:, 0])]
+    # No label of any task in the last ten rows.
+    price = [None if i % 2 else 10 + 3 * v for i, v in enumerate(x[:, 1])]
+    frame = pl.DataFrame({"x": x[:, 0], "y": x[:, 1], "big": big, "price": price})
+    last = pl.int_range(pl.len()) >= 80
+    frame = frame.with_columns(
+        pl.when(last).then(None).otherwise(name).alias(name) for name in ("big", "price")
+    )
+    frame.write_csv(tmp_path / "t.csv")
+    return {
+        "data": str(tmp_path / "t.csv"),
+        "tasks": [{"kind": "Binary", "name": "big"}, {"kind": "Regression", "name": "price"}],
+        "encoder": {"kind": "TableEncoder", "width": 4, "depth": 0},
+        "training": {"epochs": 1, "batch_size": 32},
+        "split": {"validation": 0.2, "test": 0.2},
+        "references": "constant",
+    }
+
+
+def run(values, folder, **options):
+    return train_run(Configuration.from_config(values), folder, progress=False, **options)
+
+
+def test_the_run_is_sealed_and_holds_what_is_returned(values, tmp_path):
+    lines = []
+    result = run(values, tmp_path / "r", message=lines.append)
+    verify_run(tmp_path / "r")
+    assert json.loads((tmp_path / "r" / "metrics.json").read_text()) == json.loads(
+        json.dumps(result.to_json())
+    )
+    rows = result.n_rows
+    unlabelled = rows["unlabelled"] + rows["unused"]
+    # Of the first 80 rows every sixth has no label: 3, 9, ... 75.
+    assert unlabelled == 13 + 10
+    assert rows["train"] + rows["validation"] + rows["test"] + unlabelled == 90
+    assert lines[0] == (
+        f"90 rows: {rows['train']} train, {rows['validation']} validation, {rows['test']} test, "
+        f"{unlabelled} without any label. Labelled: big 59%, price 44%."
+    )
+    assert set(result.seconds) == {"read", "train"}
+    assert result.delta_m is None
+    assert [verdict.task for verdict in result.verdicts] == ["big", "price"]
+    loaded = Learner.load(tmp_path / "r")
+    test = _train_run.SplitTable.of(Configuration.from_config(values))["test"]
+    found = {(row.task, row.metric): row.value for row in loaded.evaluate(test).rows}
+    assert {(row.task, row.metric): row.value for row in result.table.rows} == found
+
+
+def test_every_reference_is_asked_for_and_named_while_it_is_made(values, tmp_path):
+    lines = []
+    result = run(values | {"references": "full"}, tmp_path / "r", message=lines.append)
+    assert [line for line in lines[1:] if line.startswith("Reference")] == [
+        "Reference 1 of 2: a network for big alone, as many steps.",
+        "Reference 2 of 2: a network for price alone, as many steps.",
+        "Reference: gradient-boosted trees per target.",
+    ]
+    assert list(result.seconds) == ["read", "train", "single_task", "trees"]
+    assert result.delta_m is not None
+    assert result.delta_m_sentence.startswith("On this seed, not judged: ")
+
+
+def test_without_test_rows_nothing_is_judged(values, tmp_path):
+    result = run(values | {"split": {"validation": 0.2, "test": 0.0}}, tmp_path / "r")
+    assert len(result.table) == 0
+    assert result.verdicts == []
+    assert result.diagnostics == {}
+
+
+def test_the_test_rows_are_looked_at_after_everything_is_fitted(values, tmp_path, monkeypatch):
+    told = []
+    fit, evaluate = _train_run.fit_learner, Learner.evaluate
+    monkeypatch.setattr(_train_run, "fit_learner", lambda *a: told.append("fit") or fit(*a))
+    monkeypatch.setattr(Learner, "evaluate", lambda *a: told.append("evaluate") or evaluate(*a))
+    run(values | {"references": "full"}, tmp_path / "r")
+    assert told == ["fit"] * 3 + ["evaluate"] * 3
+
+
+def test_a_finished_run_is_replaced_or_gone_on_with_only_if_that_is_asked_for(values, tmp_path):
+    run(values, tmp_path / "r")
+    before = (tmp_path / "r" / "model.safetensors").read_bytes()
+    with pytest.raises(RunError):
+        run(values, tmp_path / "r")
+    verify_run(tmp_path / "r")
+    run(values, tmp_path / "r", resume=True)
+    assert (tmp_path / "r" / "model.safetensors").read_bytes() == before
+    run(values | {"seed": 5}, tmp_path / "r", overwrite=True)
+    assert (tmp_path / "r" / "model.safetensors").read_bytes() != before
+
+
+def test_a_table_without_labels_leaves_no_run(values, tmp_path):
+    pl.read_csv(tmp_path / "t.csv").with_columns(big=pl.lit(None), price=pl.lit(None)).write_csv(
+        tmp_path / "t.csv"
+    )
+    with pytest.raises(DataError):
+        run(values, tmp_path / "r")
+    assert not (tmp_path / "r" / "manifest.json").exists()
+
+
+def test_tensorboard_follows_the_joint_fit_alone(values, tmp_path):
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    run(values | {"references": "full"}, tmp_path / "r", tensorboard=True)
+    assert len(list((tmp_path / "r" / "tensorboard").iterdir())) == 1

@@ -1,0 +1,173 @@
+"""A comparison from the first cell to results.json, with its jobs done in this process."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+
+from cotrain._base import ConfigError, DataError, RunError
+from cotrain.comparison import _compare, _grid, compare
+from cotrain.comparison._compare import require_finished
+from cotrain.learner import Configuration
+
+SECTION = {"seeds": 3, "learning_rates": [0.004, 0.01], "references": ["single_task"]}
+
+
+class Counter:
+    def __init__(self):
+        self.jobs, self.titles = 0, []
+
+    def total(self, jobs):
+        self.jobs = jobs
+
+    def done(self, title, reason, where):
+        self.titles.append((title, reason, where))
+
+    def running(self, jobs): ...
+
+
+def inline(jobs, workers, leases, observer, *, old_failures):
+    """Do in this process what the pool would give to others."""
+    failed = {}
+    for job in jobs:
+        there = job.output.exists()
+        if not there:
+            try:
+                job.function(**job.arguments)
+            except RunError as error:
+                failed[job.name] = str(error)
+        observer.done(job, failed.get(job.name), "before" if there else "here")
+    return failed
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch):
+    monkeypatch.setattr(_grid, "run_jobs", inline)
+
+
+@pytest.fixture
+def configuration(tmp_path):
+    def make(**changed):
+        x = np.random.default_rng(0).normal(size=(90, 2))
+        big = [None if i % 3 == 0 else int(v > 0) for i, v in enumerate(x[:, 0])]
+        frame = pl.DataFrame({"x": x[:, 0], "y": x[:, 1], "big": big, "price": 10 + 3 * x[:, 1]})
+        frame.write_parquet(tmp_path / "t.parquet")
+        values = {
+            "data": str(tmp_path / "t.parquet"),
+            "tasks": [{"kind": "Binary", "name": "big"}, {"kind": "Regression", "name": "price"}],
+            "encoder": {"kind": "TableEncoder", "width": 4, "depth": 0},
+            "training": {"epochs": 1, "batch_size": 32},
+            "compare": SECTION,
+        }
+        return Configuration.from_config({**values, **changed})
+
+    return make
+
+
+def test_as_many_jobs_end_as_were_announced_and_a_second_time_none_is_done(configuration, tmp_path):
+    first, second = Counter(), Counter()
+    results = compare(configuration(), tmp_path / "out", progress=first)
+    # Joint and two alone, two rates, three seeds; scores of two methods, a verdict on one.
+    assert first.jobs == len(first.titles) == 3 * 2 * 3 + 3
+    assert {where for *_, where in first.titles} == {"here"}
+    again = compare(configuration(), tmp_path / "out", progress=second)
+    assert {where for *_, where in second.titles} == {"before"}
+    assert {**again, "seconds": 0} == {**results, "seconds": 0}
+    assert json.loads((tmp_path / "out" / "results.json").read_text()) == again
+
+
+def test_every_method_is_kept_at_its_best_rate_on_the_validation_rows_of_each_seed(configuration, tmp_path):
+    results = compare(configuration(), tmp_path / "out")
+    joint = results["methods"][0]
+    assert joint["name"] == results["chosen"] == "HardSharing + ReferenceScaled"
+    scores = {}
+    for cell in sorted(tmp_path.glob("out/cells/*")):
+        config = yaml.safe_load((cell / "model" / "config.yaml").read_text())
+        if len(config["tasks"]) == 2:
+            by_rate = scores.setdefault(config.get("seed", 0), {})
+            rate = config["training"]["learning_rate"]
+            by_rate[rate] = json.loads((cell / "cell.json").read_text())["score"]
+    assert [sorted(by_rate) for by_rate in scores.values()] == [[0.004, 0.01]] * 3
+    assert joint["validation"] == pytest.approx(np.mean([max(tried.values()) for tried in scores.values()]))
+    best = {max(tried, key=tried.__getitem__) for tried in scores.values()}
+    assert set(joint["learning_rates"].values()) == best
+    for rate in (0.004, 0.01):
+        mean = np.mean([tried[rate] for tried in scores.values()])
+        assert joint["sweeps"][""][f"{rate:g}"] == pytest.approx(mean)
+    assert sum(results["n_rows"][part] for part in ("train", "validation", "test")) == 90
+
+
+def test_the_choice_of_the_first_seed_holds_for_all_where_that_is_asked_for(configuration, tmp_path):
+    counter = Counter()
+    compare(configuration(compare={**SECTION, "sweep": "first_seed"}), tmp_path / "out", progress=counter)
+    assert counter.jobs == len(counter.titles) == 3 * (2 + 2) + 3
+
+
+def test_a_method_whose_fits_fail_says_why_and_the_others_are_judged(configuration, tmp_path, monkeypatch):
+    real = _grid.train_cell
+
+    def broken(**arguments):
+        if arguments["config"]["sharing"]["kind"] == "MMoE":
+            raise RunError("The experts have left.")
+        real(**arguments)
+
+    monkeypatch.setattr(_grid, "train_cell", broken)
+    section = {**SECTION, "sharing": ["HardSharing", "MMoE"]}
+    results = compare(configuration(compare=section), tmp_path / "out")
+    failed = {method["name"]: method["failed"] for method in results["methods"] if method["failed"]}
+    assert failed == {"MMoE + ReferenceScaled": "The experts have left."}
+    assert list(results["verdicts"]) == ["HardSharing + ReferenceScaled"]
+    require_finished(results)
+
+
+def test_without_the_networks_of_single_tasks_nothing_is_judged_but_figures_are_there(
+    configuration, tmp_path, monkeypatch
+):
+    real = _grid.train_cell
+
+    def broken(**arguments):
+        if len(arguments["config"]["tasks"]) == 1:
+            raise RunError("Alone it does not learn.")
+        real(**arguments)
+
+    monkeypatch.setattr(_grid, "train_cell", broken)
+    results = compare(configuration(), tmp_path / "out")
+    single = next(method for method in results["methods"] if method["name"] == "single_task")
+    assert single["failed"] in ("big: Alone it does not learn.", "price: Alone it does not learn.")
+    assert results["verdicts"] == {}
+    assert list(results["tasks"][0]["figures"]) == ["HardSharing + ReferenceScaled", "constant"]
+
+
+def test_trees_are_fitted_at_one_seed_and_judged_beside_the_winner(configuration, tmp_path):
+    counter = Counter()
+    section = {**SECTION, "references": ["single_task", "trees"]}
+    results = compare(configuration(compare=section), tmp_path / "out", progress=counter)
+    assert counter.jobs == len(counter.titles) == 3 * 2 * 3 + 2 * 2 + 3 + 1
+    assert [record["task"] for record in results["verdicts_on_trees"]] == ["big", "price"]
+    assert "trees" not in results["verdicts"]
+
+
+def test_if_all_have_failed_every_reason_is_told():
+    results = {"methods": [{"name": "a", "failed": "one"}, {"name": "b", "failed": "two"}]}
+    with pytest.raises(RunError, match=r"^Every method has failed: a: one; b: two\.$"):
+        require_finished(results)
+    require_finished({"methods": [*results["methods"], {"name": "c", "failed": None}]})
+
+
+def test_a_wrong_section_or_no_test_rows_leave_no_cells(configuration, tmp_path):
+    with pytest.raises(ConfigError, match="expected at least 3"):
+        compare(configuration(compare={**SECTION, "seeds": 2}), tmp_path / "out")
+    with pytest.raises(DataError, match="A comparison needs"):
+        compare(configuration(split={"validation": 0.2, "test": 0.0}), tmp_path / "out")
+    assert not list(tmp_path.glob("out/cells/*"))
+
+
+def test_keys_do_not_depend_on_where_the_folder_is(configuration, tmp_path):
+    names = []
+    for folder in (tmp_path / "here", tmp_path / "there" / "deep"):
+        compare(configuration(), folder)
+        names.append(sorted(path.name for part in ("cells", "test") for path in (folder / part).iterdir()))
+    assert names[0] == names[1]
+    assert _compare._key([1]) != _compare._key([2])
