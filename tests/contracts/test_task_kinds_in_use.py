@@ -22,7 +22,7 @@ from cotrain.comparison import check_data
 from cotrain.comparison._compare import compare
 from cotrain.comparison._methods import methods_of
 from cotrain.comparison._settings import ComparisonSettings
-from cotrain.cotraining import CoTraining, prediction_of_output
+from cotrain.cotraining import CoTraining, SelfTraining, Threshold, prediction_of_output
 from cotrain.evaluation import errors_by_group
 from cotrain.learner import Configuration, complete
 from cotrain.tasks import Task
@@ -161,10 +161,10 @@ def test_tags_fill_a_column_of_texts_as_lists_that_are_read_again() -> None:
 @pytest.mark.parametrize("name", sorted(PROBLEMS))
 def test_co_training_takes_it_or_refuses_it_before_anything_is_fitted(name: str) -> None:
     learner, frame = learner_of(name)
-    if learner.tasks[0].reads == "vector":
+    if learner.tasks[0].reads == "vector" or learner.tasks[0].entry_labelling() is not None:
         assert learner_of(name, cotraining=CoTraining())[0].cotraining is not None
         return
-    with pytest.raises(InvalidArgumentError, match="^Co-training labels whole rows, but .*$"):
+    with pytest.raises(InvalidArgumentError, match="^Co-training labels rows, or words one by one, but .*$"):
         learner_of(name, cotraining=CoTraining())
     learner.cotraining = CoTraining()
     with pytest.raises(InvalidArgumentError, match="many answers a row"):
@@ -174,6 +174,29 @@ def test_co_training_takes_it_or_refuses_it_before_anything_is_fitted(name: str)
         methods_of(learner, ComparisonSettings(cotraining=[CoTraining()]))
     with pytest.raises(InvalidArgumentError, match="many answers a row"):
         prediction_of_output(learner.tasks[0], None)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in sorted(PROBLEMS) if PROBLEMS[name]()[0].entry_labelling() is not None]
+)
+def test_its_empty_cells_are_labelled_entry_by_entry(name: str, tmp_path: Path) -> None:
+    settings = CoTraining(
+        SelfTraining(Threshold(0.01)), 1, updates=20, margin=0.0, min_labels=0, max_drift=1.0
+    )
+    learner, frame = learner_of(name, cotraining=settings)
+    run = tmp_path / "run"
+    learner.fit(frame, validation=0.25, progress=False, run=run)
+    told = json.loads((run / "cotraining.json").read_text())
+    assert told["rounds"][0]["tasks"]["y"]["accepted"] > 0
+    assert set(told["rounds"][0]["tasks"]["y"]["per_class"]) == set(
+        learner.preprocessor.tasks[0].entry_labelling().classes
+    )
+    assert learner.predict(frame.drop("y"))["y"].null_count() == 0
+    assert ct.Learner.load(run).predict(frame).equals(learner.predict(frame))
+    if told["kept"]["y"]:
+        labels = pl.read_parquet(run / "pseudo_labels.parquet")
+        assert labels["row"].n_unique() <= N_ROWS // 4
+        assert labels["target"].min() >= 0
 
 
 def configuration_of(name: str, folder: Path, **sections: Any) -> Configuration:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import polars as pl
 import torch
@@ -10,7 +12,11 @@ from torch.nn import functional
 
 import cotrain as ct
 from cotrain._base._ragged import Ragged
-from cotrain.tasks import ClassTargets, Metric, Task
+from cotrain.comparison import train_run
+from cotrain.cotraining import Committee, CoTraining
+from cotrain.learner import Configuration
+from cotrain.reporting import report_of_folder
+from cotrain.tasks import ClassTargets, EntryLabelling, Metric, Task
 
 WORDS = [["the", "dog", "ran"], ["a", "cat", "sat", "down"], ["the", "cat"], ["dog", "and", "cat", "ran"]]
 
@@ -41,7 +47,7 @@ class Nouns(Task):
         return functional.cross_entropy(output.movedim(-1, 1), target, reduction="none")
 
     def reference_output(self, targets, mask):
-        return torch.bincount(targets.values[mask.values], minlength=2).add(1).float().log()
+        return torch.bincount(targets.values[mask.values > 0], minlength=2).add(1).float().log()
 
     def scores(self, output):
         return output.softmax(dim=-1)
@@ -54,6 +60,9 @@ class Nouns(Task):
 
     def confidence(self, output):
         return output.map(lambda values: self.scores(values).amax(dim=-1))
+
+    def entry_labelling(self):
+        return EntryLabelling(["no", "yes"], lambda output: output.map(self.scores))
 
     def predict(self, output):
         return {self.name: [row.bool().tolist() for row in self.pseudo_label(output)]}
@@ -73,14 +82,33 @@ class Nouns(Task):
         return ["accuracy"]
 
 
-def test_a_kind_of_ones_own_learns_and_answers():
+def table() -> pl.DataFrame:
     nouns = [[word in ("dog", "cat") for word in row] for row in WORDS]
     frame = pl.DataFrame({"words": WORDS * 12, "noun": nouns * 12})
-    frame = frame.with_columns(noun=pl.when(pl.int_range(48) % 5 != 4).then("noun"))
-    learner = ct.Learner(
-        [Nouns("noun")], columns={"words": "words"}, training=ct.Training(epochs=12, batch_size=8)
-    )
-    learner.fit(frame, validation=0.25, progress=False)
-    assert learner.evaluate(frame).value("noun", "accuracy") > 0.9
-    predicted = learner.predict(frame)["noun"].to_list()
+    return frame.with_columns(noun=pl.when(pl.int_range(48) % 5 != 4).then("noun"))
+
+
+def learner(epochs: int = 12, **options) -> ct.Learner:
+    training = ct.Training(epochs=epochs, batch_size=8)
+    return ct.Learner([Nouns("noun")], columns={"words": "words"}, training=training, **options)
+
+
+def test_a_kind_of_ones_own_learns_and_answers():
+    made = learner().fit(table(), validation=0.25, progress=False)
+    assert made.evaluate(table()).value("noun", "accuracy") > 0.9
+    predicted = made.predict(table())["noun"].to_list()
     assert [len(row) for row in predicted] == [len(row) for row in WORDS] * 12
+
+
+def test_its_words_are_labelled_by_co_training_and_reported(tmp_path):
+    settings = CoTraining(Committee(2), 1, updates=30, margin=0.0, min_labels=0)
+    made = learner(4, cotraining=settings)
+    table().write_parquet(tmp_path / "table.parquet")
+    configuration = Configuration.from_config(made.config() | {"data": str(tmp_path / "table.parquet")})
+    train_run(configuration, tmp_path / "run", progress=False)
+    made = ct.Learner.load(tmp_path / "run", trust=True)
+    round_ = json.loads((tmp_path / "run" / "cotraining.json").read_text())["rounds"][0]["tasks"]["noun"]
+    assert 0 < round_["accepted"] <= sum(len(row) for row in WORDS) * 12 // 4
+    assert set(round_["per_class"]) == {"no", "yes"}
+    assert made.evaluate(table()).value("noun", "accuracy") > 0.5
+    assert "pseudo-labels" in report_of_folder(tmp_path / "run")

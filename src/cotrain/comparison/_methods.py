@@ -16,7 +16,7 @@ from cotrain.comparison._pooled import why_not_pooled
 from cotrain.comparison._references import single_task_learners
 from cotrain.comparison._settings import FACTORS, ComparisonSettings
 from cotrain.configuration import describe
-from cotrain.cotraining._predictions import require_one_vector
+from cotrain.cotraining._entries import require_entries
 from cotrain.learner import Learner
 
 SINGLE_TASK, POOLED, TREES = "single_task", "pooled", "trees"
@@ -136,7 +136,7 @@ def _joint(learner: Learner, settings: ComparisonSettings, names: tuple[str, ...
     balancers = settings.balancers or [learner.balancer]
     rounds = [learner.cotraining] if settings.cotraining is None else settings.cotraining
     if any(c is not None for c in rounds):
-        require_one_vector(learner.tasks)
+        require_entries(learner.tasks)
     grid = [(s, b, c) for s in sharings for b in balancers for c in rounds]
     if "equal" in settings.references:
         grid.append((sharings[0], Equal(), None))

@@ -1,20 +1,25 @@
 """What a peer believes of every row, in one form for all kinds of task.
 
-Shapes: N rows, T targets of the task, C classes.
+Shapes: N rows, T targets of the task, C classes. Where a task has an answer for every word or pixel, N stands
+for the entries of all rows, one after the other, and T is 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import final
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cotrain._base import ROUNDING, InvalidArgumentError, first_largest, tie_groups
-from cotrain.tasks import Task
+from cotrain._base import ROUNDING, first_largest, tie_groups
+from cotrain._base._ragged import Leaf, Ragged
+from cotrain.cotraining._entries import entries, known_entries, offsets_of, padded_rows, require_entries
+from cotrain.cotraining._units import Units
+from cotrain.tasks import EntryLabelling, Task
 
 
 @final
@@ -32,6 +37,8 @@ class Prediction:
         spread: [N, T] standard deviation over the peers, ≥ 0; `None` for classes.
         agree: [N, T]: whether all the peers that were joined predict the same class; always for numbers.
         ordered: whether classes are levels, so that the neighbours of the predicted one half agree.
+        labelling: how the entries of a row are labelled; `None`: a row is one entry.
+        offsets: where the entries of each row begin, int64 [rows + 1]; `None`: a row is one entry.
 
     Example:
         >>> prediction = Prediction(probabilities=torch.tensor([[[0.2, 0.8]]]))
@@ -44,11 +51,18 @@ class Prediction:
     spread: Tensor | None = None
     agree: Tensor | None = None
     ordered: bool = False
+    labelling: EntryLabelling | None = None
+    offsets: Tensor | None = None
 
     def take(self, rows: Tensor) -> Prediction:
         """Return the prediction of these rows."""
+        offsets = None
+        if self.offsets is not None:
+            places = Ragged(torch.arange(int(self.offsets[-1])), self.offsets)[rows]
+            rows, offsets = places.values, places.offsets
         parts = (self.probabilities, self.values, self.spread, self.agree)
-        return Prediction(*(None if part is None else part[rows] for part in parts), ordered=self.ordered)
+        taken = (None if part is None else part[rows] for part in parts)
+        return Prediction(*taken, ordered=self.ordered, labelling=self.labelling, offsets=offsets)
 
     @classmethod
     def stacked(cls, predictions: Sequence[Prediction]) -> Prediction:
@@ -56,7 +70,12 @@ class Prediction:
         parts = [[one.probabilities, one.values, one.spread, one.agree] for one in predictions]
         columns = [[part for part in column if part is not None] for column in zip(*parts, strict=True)]
         whole = [torch.cat(column) if len(column) == len(predictions) else None for column in columns]
-        return cls(*whole, ordered=predictions[0].ordered)
+        offsets = None
+        if predictions[0].offsets is not None:
+            lengths = torch.cat([one.offsets.diff() for one in predictions if one.offsets is not None])
+            offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+        first = predictions[0]
+        return cls(*whole, ordered=first.ordered, labelling=first.labelling, offsets=offsets)
 
     def is_finite(self) -> bool:
         """Return whether all probabilities or values are."""
@@ -65,6 +84,8 @@ class Prediction:
 
     def classes(self) -> Tensor:
         """Return the most probable class, int64 [N, T]; 0 for numbers."""
+        if self.labelling is not None:
+            return self._decoded
         if self.probabilities is not None:
             return first_largest(self.probabilities)
         return torch.zeros_like(self._values(), dtype=torch.int64)
@@ -73,15 +94,28 @@ class Prediction:
         """Return how sure the prediction is, [N, T] in [0, 1].
 
         For classes the largest probability; for levels that of the predicted level and its two
-        neighbours; for numbers the share of the rows whose spread is larger (all alike: one half).
+        neighbours; for numbers the share of the rows whose spread is larger (all alike: one half). Of an
+        entry it is the probability of the class that it is given in its row, see `units`.
         """
         if self.probabilities is None:
             return _share_above(self._spread())
+        if self.labelling is not None:
+            return self.probabilities.gather(-1, self.classes()[..., None])[..., 0]
         if not self.ordered:
             return self.probabilities.amax(dim=-1)
         padded = torch.nn.functional.pad(self.probabilities, (1, 1))
         around = padded[..., :-2] + padded[..., 1:-1] + padded[..., 2:]
         return around.gather(-1, self.classes()[..., None])[..., 0].clamp(max=1.0)
+
+    def units(self) -> Units:
+        """Return which entries are labelled together; each by itself where a row is one entry."""
+        return Units.of(self.classes(), self.labelling, self.offsets)
+
+    @cached_property
+    def _decoded(self) -> Tensor:
+        if self.labelling is None or self.probabilities is None or self.offsets is None:
+            raise TypeError("a prediction of entries holds their probabilities and where each row begins")
+        return self.labelling.decode(self.probabilities[:, 0], self.offsets)[:, None]
 
     def pseudo_labels(self, dtype: torch.dtype) -> Tensor:
         """Return the predictions in the coding of the task's targets, [N, T]."""
@@ -106,9 +140,11 @@ class Prediction:
         return replace(self, probabilities=shifted / shifted.sum(dim=-1, keepdim=True).clamp(min=1e-12))
 
     def scores(self, task: Task) -> Tensor:
-        """Return what the task's metrics look at."""
+        """Return what the task's metrics look at, the entries of a row padded."""
         if self.probabilities is None:
             return task.original(self._values())
+        if self.labelling is not None:
+            return self.labelling.scores(padded_rows(self.probabilities, self.offsets))
         return task.target_kind.scores(self.probabilities)
 
     def _values(self) -> Tensor:
@@ -120,29 +156,11 @@ class Prediction:
         return torch.zeros_like(self._values()) if self.spread is None else self.spread
 
 
-def require_one_vector(tasks: Sequence[Task]) -> None:
-    """Refuse tasks with many answers a row: peers label rows, not words, pixels or boxes.
+def prediction_of_output(task: Task, output: Leaf) -> Prediction:
+    """Return the prediction that a network's output [N, O] expresses, or its outputs for N rows of entries.
 
     Raises:
-        InvalidArgumentError: a task reads something else than one vector of a row.
-
-    Example:
-        >>> from cotrain.tasks import Binary
-        >>> require_one_vector([Binary("sold")])
-    """
-    for task in tasks:
-        if task.reads != "vector":
-            raise InvalidArgumentError(
-                f"Co-training labels whole rows, but {type(task).__name__}({task.name!r}) has many answers a "
-                "row: leave cotraining out, or take the task out."
-            )
-
-
-def prediction_of_output(task: Task, output: Tensor) -> Prediction:
-    """Return the prediction that a network's output [N, O] expresses.
-
-    Raises:
-        InvalidArgumentError: the task has many answers a row.
+        InvalidArgumentError: the task has many answers a row that are not labelled one by one.
 
     Example:
         >>> import polars as pl
@@ -152,7 +170,15 @@ def prediction_of_output(task: Task, output: Tensor) -> Prediction:
         >>> prediction_of_output(task, torch.tensor([[0.0]])).probabilities.tolist()
         [[[0.5, 0.5]]]
     """
-    require_one_vector([task])
+    require_entries([task])
+    labelling = task.entry_labelling()
+    if labelling is not None:
+        found = labelling.probabilities(output)
+        of_entry = (found.values if isinstance(found, Ragged) else found).float()
+        offsets = offsets_of(task, found if isinstance(found, Ragged) else found[..., 0])
+        return Prediction(of_entry.reshape(-1, 1, of_entry.shape[-1]), labelling=labelling, offsets=offsets)
+    if isinstance(output, Ragged):
+        raise TypeError("a task that reads one vector of a row has one output for it")
     if not task.has_classes:
         values = task.pseudo_label(output)
         return Prediction(values=values, spread=torch.zeros_like(values))
@@ -178,26 +204,55 @@ def joined(predictions: Sequence[Prediction]) -> Prediction:
         probabilities=torch.stack(found).mean(dim=0),
         agree=(classes == classes[0]).all(dim=0),
         ordered=first.ordered,
+        labelling=first.labelling,
+        offsets=first.offsets,
     )
 
 
-def class_targets(task: Task, targets: Tensor) -> Tensor:
-    """Return coded targets as class numbers, int64 [N, T]; 0 for numbers, whose group is one."""
+def class_targets(task: Task, leaf: Leaf) -> Tensor:
+    """Return coded targets as class numbers of entries, int64 [M, T]; 0 for numbers, whose group is one."""
+    targets = entries(task, leaf)
     return torch.zeros_like(targets, dtype=torch.int64) if not task.has_classes else targets.long()
 
 
 def n_classes(task: Task) -> int:
     """Return C: 2 for labels, 1 for numbers."""
-    return task.n_classes
+    labelling = task.entry_labelling()
+    return task.n_classes if labelling is None else len(labelling.classes)
 
 
-def prior_of(task: Task, targets: Tensor, mask: Tensor) -> Tensor:
-    """Return the shares of the classes among the true labels, [T, C], each class having half a row more."""
+def class_names(task: Task) -> list[str]:
+    """Return the names of the C classes; none where they have none."""
+    labelling = task.entry_labelling()
+    return task.class_names if labelling is None else list(labelling.classes)
+
+
+def prior_of(task: Task, targets: Leaf, mask: Leaf) -> Tensor:
+    """Return the shares of the classes among the true labels, [T, C], each class having half a row more.
+
+    Args:
+        task: fitted.
+        targets: of N rows, or classes of U units [U, T].
+        mask: > 0 where there is a label.
+    """
     classes, n = class_targets(task, targets), n_classes(task)
-    known = (mask > 0) & (classes < n)
+    known = known_entries(task, mask) & (classes < n)
     one_hot = torch.nn.functional.one_hot(classes.clamp(max=n - 1), n) * known[..., None]
     counts = one_hot.sum(dim=0).float() + 0.5
     return counts / counts.sum(dim=-1, keepdim=True)
+
+
+def true_units(task: Task, targets: Leaf, mask: Leaf) -> tuple[Tensor, Tensor]:
+    """Return the classes of the units that true labels make up, int64 [U, T], and which are known, bool.
+
+    Args:
+        task: fitted.
+        targets: of N rows.
+        mask: of N rows; a unit is known if all its entries are.
+    """
+    classes, offsets = class_targets(task, targets), offsets_of(task, targets)
+    units = Units.of(classes, task.entry_labelling(), offsets)
+    return units.first(classes), units.all(known_entries(task, mask))
 
 
 def _share_above(spread: Tensor) -> Tensor:

@@ -8,9 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import final
 
+import torch
+from torch import Tensor
+
 from cotrain._base import write_text_atomically
+from cotrain._base._ragged import Ragged
 from cotrain.balancing import Balancer
 from cotrain.cotraining import CoTraining, CoTrainingResult, RoundRecord
+from cotrain.cotraining._entries import of_lengths
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._network_factory import NetworkFactory
 from cotrain.cotraining.rounds._run import CoTrainingRun, cleaned, fit_student
@@ -26,6 +31,7 @@ from cotrain.tasks import Task
 from cotrain.training import Examples, FitResult, Logger, Training
 from cotrain.training._best_weights import Weights
 from cotrain.training._fit import Augment
+from cotrain.training._predict import output_batches
 
 
 @final
@@ -95,6 +101,8 @@ class CoTrainingStage:
             train: training rows, those without any label included.
             validation: validation rows.
         """
+        train = self._with_every_entry(train)
+        validation = None if validation is None else self._with_every_entry(validation)
         self.factory.inputs = train.inputs
         cache = FitCache(None if self.folder is None else self.folder / ROUNDS)
         run = CoTrainingRun(
@@ -121,6 +129,24 @@ class CoTrainingStage:
             for task in start.weights_of
         }
         return weights, weights_of, Provenance.of(train, learned, outcome.chosen)
+
+    def _with_every_entry(self, rows: Examples) -> Examples:
+        """Return rows whose ragged targets have an entry for every output: what there was not is open."""
+        ragged = [name for name, leaf in rows.targets.items() if isinstance(leaf, Ragged)]
+        if not ragged:
+            return rows
+        # How many outputs a row has depends on the architecture, not on what it has learned.
+        model = self.factory.build("initial weights", self.preprocessor.tasks)
+        found: dict[str, list[Tensor]] = {name: [] for name in ragged}
+        for _, outputs in output_batches(model, rows.inputs):
+            for name in ragged:
+                found[name].append(outputs[name].lengths)
+        lengths = {name: torch.cat(parts) for name, parts in found.items()}
+        targets, masks = (
+            {**leaves, **{name: of_lengths(leaves[name], lengths[name]) for name in ragged}}
+            for leaves in (rows.targets, rows.masks)
+        )
+        return replace(rows, targets=targets, masks=masks)
 
     def _callback(self, record: RoundRecord) -> None:
         for logger in self.loggers:

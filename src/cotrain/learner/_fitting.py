@@ -16,7 +16,7 @@ from cotrain._base import DataError, InvalidArgumentError
 from cotrain._base._ragged import Leaf, Ragged, padded_inputs
 from cotrain.balancing import Balancer
 from cotrain.cotraining import CoTraining
-from cotrain.cotraining._predictions import require_one_vector
+from cotrain.cotraining._entries import require_entries
 from cotrain.data import ColumnChoice, MissingWords
 from cotrain.data._frames import numbered_names
 from cotrain.data.sources import Mixing
@@ -128,7 +128,7 @@ class Fitting:
     def __init__(self, recipe: Recipe, data: object, validation: object, options: FitOptions) -> None:
         self.recipe = recipe
         if recipe.cotraining is not None:
-            require_one_vector(recipe.tasks)
+            require_entries(recipe.tasks)
         self.folder = None if options.run is None else Path(options.run)
         train, held = divide(
             data,

@@ -22,7 +22,7 @@ from cotrain.balancing import Balancer, ReferenceScaled
 from cotrain.configuration import construct_class
 from cotrain.configuration._registry import changed_parameters
 from cotrain.cotraining import CoTraining
-from cotrain.cotraining._predictions import require_one_vector
+from cotrain.cotraining._entries import require_entries
 from cotrain.data import ColumnChoice, Missing, MissingWords
 from cotrain.data._frames import with_text_names
 from cotrain.data.sources import Mixing
@@ -91,7 +91,7 @@ class Learner:
 
     Raises:
         InvalidArgumentError: no tasks, or two of the same name, or the parts do not fit one another:
-            co-training labels rows, so that no task of words, masks or boxes goes with it.
+            co-training labels rows and words, so that no task of masks or boxes goes with it.
 
     Example:
         >>> import cotrain as ct
@@ -145,7 +145,7 @@ class Learner:
         if output_space is not None:
             output_space.check(self.tasks)
         if cotraining is not None:
-            require_one_vector(self.tasks)
+            require_entries(self.tasks)
         if encoder is not None:
             require_positions(encoder, self.tasks)
         if pooling not in POOLINGS:

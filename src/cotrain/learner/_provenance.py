@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from cotrain._base import write_atomically
+from cotrain._base._ragged import Leaf, Ragged
 from cotrain.cotraining import PseudoLabels
 from cotrain.data._row_hash import row_keys
 from cotrain.learner._run_folder import PSEUDO_LABELS
@@ -55,7 +56,11 @@ class Provenance:
             rounds: task -> the round that was chosen for it.
         """
         keys = np.array(row_keys(rows.inputs))
-        parts = [_cells(keys, task, one, rounds[task]) for task, one in labels.items() if one.n_accepted]
+        parts = [
+            _cells(keys, task, one, rounds[task], rows.targets[task])
+            for task, one in labels.items()
+            if one.n_accepted
+        ]
         return cls(pl.concat(parts) if parts else None)
 
     def pseudo_labels(self, task: Task, inputs: Mapping[str, Tensor]) -> pl.DataFrame | None:
@@ -83,9 +88,14 @@ class Provenance:
         return cls(pl.read_parquet(path) if path.is_file() else None)
 
 
-def _cells(keys: np.ndarray, task: str, labels: PseudoLabels, round_: int) -> pl.DataFrame:
+def _cells(keys: np.ndarray, task: str, labels: PseudoLabels, round_: int, targets: Leaf) -> pl.DataFrame:
     accepted = labels.accepted
-    places = torch.nonzero(accepted).numpy()
+    places = torch.nonzero(accepted)
+    if isinstance(targets, Ragged):
+        # An entry's target is its place in its row.
+        rows = targets.row_of_entry[places[:, 0]]
+        places = torch.stack([rows, places[:, 0] - targets.offsets[rows]], dim=1)
+    places = places.numpy()
     return pl.DataFrame(
         {
             "row": keys[places[:, 0]].tolist(),

@@ -2,6 +2,7 @@
 
 from cotrain.tasks._base import Task
 from cotrain.tasks._diagnosis import Diagnosis
+from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets, LabelTargets, NumberTargets, TargetKind
 from cotrain.tasks.dense import Detection, Segmentation
@@ -13,6 +14,7 @@ __all__ = [
     "ClassTargets",
     "Detection",
     "Diagnosis",
+    "EntryLabelling",
     "LabelTargets",
     "Metric",
     "Multiclass",

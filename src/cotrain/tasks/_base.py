@@ -20,6 +20,7 @@ from cotrain._base._ragged import Leaf, Ragged
 from cotrain.tasks._condition import Condition
 from cotrain.tasks._diagnosis import Diagnosis, nothing_recorded, nothing_to_show
 from cotrain.tasks._entries import of_length, rows_with_label
+from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import TargetKind
 
@@ -299,7 +300,12 @@ class Task(ABC):
 
     @abstractmethod
     def reference_output(self, targets: Any, mask: Any) -> Tensor:
-        """Return the best constant output [O] for these targets; it also starts the head's bias."""
+        """Return the best constant output [O] for these targets; it also starts the head's bias.
+
+        Args:
+            targets: [B, T] coded, or B ragged rows.
+            mask: of the same layout, bool or weights ≥ 0.
+        """
 
     @final
     def reference_loss(self, targets: Leaf, mask: Leaf) -> float:
@@ -407,6 +413,13 @@ class Task(ABC):
     @abstractmethod
     def pseudo_label(self, output: Any) -> Any:
         """Return the predictions in the coding of `encode`, [B, T], for use as labels."""
+
+    def entry_labelling(self) -> EntryLabelling | None:
+        """Return how co-training labels the answers of a row one by one; `None`: it does not.
+
+        Tasks that read one vector of a row need none: their targets are labelled one by one.
+        """
+        return None
 
     # -- metrics ------------------------------------------------------------------------------------
 

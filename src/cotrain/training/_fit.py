@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from cotrain._base import RunError, mix_seed
+from cotrain._base._ragged import Leaves
 from cotrain.balancing import Balancer
 from cotrain.balancing._loss_scale import heeds_scale
 from cotrain.data import Batches
@@ -190,14 +191,14 @@ class Fit:
             self._train_epoch()
             self._end_epoch()
 
-    def relabel(self, targets: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> None:
+    def relabel(self, targets: Leaves, masks: Leaves) -> None:
         """Give the kept training rows other labels, from the next epoch on.
 
         The validation and the reference losses remain those of the first labels.
 
         Args:
-            targets: task -> [N, T], of the types that the first ones had.
-            masks: task -> [N, T].
+            targets: task -> [N, T], or N ragged rows of the lengths that the first ones had, of their types.
+            masks: task -> of the same layout.
         """
         rows = replace(self.train, targets=dict(targets), masks=dict(masks)).to(self.device)
         self.batches.replace({"targets": rows.targets, "masks": rows.masks})

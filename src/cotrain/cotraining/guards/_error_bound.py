@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from cotrain._base import numpy_generator
+from cotrain.cotraining._entries import known_entries
 from cotrain.cotraining._predictions import Prediction, class_targets
 from cotrain.tasks import Task
 from cotrain.training import Examples
@@ -55,7 +56,7 @@ def allowed_labels(error: float, before: float, n_labels: int, n_before: int) ->
 
 def joint_error(task: Task, predictions: Sequence[Prediction], examples: Examples) -> float:
     """Return the share of wrong ones among the true labels on which both teachers say the same; ½ if none."""
-    known = examples.masks[task.name] > 0
+    known = known_entries(task, examples.masks[task.name])
     first, second = (prediction.classes() for prediction in predictions)
     alike = known & (first == second)
     if not bool(alike.any()):

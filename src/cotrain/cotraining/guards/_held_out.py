@@ -15,9 +15,21 @@ import torch
 from torch import Tensor
 
 from cotrain._base import numpy_generator
+from cotrain._base._ragged import Leaf, labelled_rows
+from cotrain.cotraining._entries import (
+    entries,
+    is_labelled,
+    known_entries,
+    like,
+    offsets_of,
+    row_of_entry,
+    stacked,
+    weighted,
+)
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._predictions import Prediction, class_targets, n_classes, prior_of
 from cotrain.cotraining._settings import CoTraining
+from cotrain.cotraining._units import Units
 from cotrain.cotraining.calibration import Calibrator
 from cotrain.cotraining.peers import FittedPeer, Peer
 from cotrain.data._row_hash import row_keys
@@ -63,20 +75,21 @@ class HeldOut:
 
     Args:
         predictions: the start's first, each of n rows.
-        targets: [n, T] coded.
-        mask: [n, T] bool: where there is a label.
+        targets: [n, T] coded, or n rows of entries.
+        mask: of the same layout: where there is a label.
     """
 
     predictions: Sequence[Prediction]
-    targets: Tensor
-    mask: Tensor
+    targets: Leaf
+    mask: Leaf
 
     @classmethod
     def of(cls, task: Task, predictions: Sequence[Prediction], rows: Examples) -> Self:
         """Return those of a task on rows, of which only the labelled ones are kept."""
-        mask = rows.masks[task.name] > 0
-        kept = torch.nonzero(mask.any(dim=1)).flatten()
-        return cls([one.take(kept) for one in predictions], rows.targets[task.name][kept], mask[kept])
+        mask = rows.masks[task.name]
+        kept = torch.nonzero(labelled_rows(mask)).flatten()
+        known = like(mask, known_entries(task, mask))
+        return cls([one.take(kept) for one in predictions], rows.targets[task.name][kept], known[kept])
 
     @property
     def n_labels(self) -> int:
@@ -94,9 +107,7 @@ class HeldOut:
             Prediction.stacked([own, other.predictions[min(number, last)]])
             for number, own in enumerate(self.predictions)
         ]
-        return HeldOut(
-            predictions, torch.cat([self.targets, other.targets]), torch.cat([self.mask, other.mask])
-        )
+        return HeldOut(predictions, stacked([self.targets, other.targets]), stacked([self.mask, other.mask]))
 
     def examples(self, task: Task) -> Examples:
         """Return the labels as rows without inputs, for the metrics."""
@@ -137,9 +148,9 @@ class HeldOut:
             return f"{self.n_labels} held-out labels are fewer than min_labels={least}"
         if not task.has_classes:
             return ""
-        classes = class_targets(task, self.targets)
+        classes, known = class_targets(task, self.targets), known_entries(task, self.mask)
         counts = [
-            int((classes[self.mask[:, t], t] == c).sum())
+            int((classes[known[:, t], t] == c).sum())
             for t in range(classes.shape[1])
             for c in range(n_classes(task))
         ]
@@ -150,19 +161,24 @@ class HeldOut:
         return ""
 
     def _losses(self, task: Task, prediction: Prediction) -> Tensor:
-        """Return the loss of each row, float64 [n]: the mean over its targets with a label."""
-        known = self.mask
+        """Return the loss of each row, float64 [n]: the mean over its targets or entries with a label."""
+        known = known_entries(task, self.mask)
         if prediction.probabilities is None:
             values = prediction.pseudo_labels(torch.float32).double()
-            entries = (values - self.targets.double()).abs()
+            losses = (values - entries(task, self.targets).double()).abs()
         else:
             classes = class_targets(task, self.targets)
             known = known & (classes < n_classes(task))
             p = prediction.probabilities.double()
             truth = torch.nn.functional.one_hot(classes.clamp(max=p.shape[-1] - 1), p.shape[-1])
-            entries = (p - truth).square().sum(dim=-1)
+            losses = (p - truth).square().sum(dim=-1)
         # A label of a class that training never saw says nothing for either side.
-        return torch.where(known, entries, 0.0).sum(dim=1) / known.sum(dim=1).clamp(min=1)
+        kept, counts = torch.where(known, losses, 0.0).sum(dim=1), known.sum(dim=1)
+        if prediction.offsets is not None:
+            rows = row_of_entry(prediction.offsets, self.n_labels)
+            kept = kept.new_zeros(self.n_labels).index_add(0, rows, kept)
+            counts = counts.new_zeros(self.n_labels).index_add(0, rows, counts)
+        return kept / counts.clamp(min=1)
 
 
 def deal_into_folds(tasks: Sequence[Task], examples: Examples, folds: int, seed: int) -> Tensor:
@@ -181,12 +197,14 @@ def deal_into_folds(tasks: Sequence[Task], examples: Examples, folds: int, seed:
     shuffled = torch.from_numpy(numpy_generator(seed, "folds of rounds").permutation(len(examples)))
     rare = torch.zeros(len(examples), dtype=torch.bool)
     for task in tasks:
-        classes, mask = class_targets(task, examples.targets[task.name]), examples.masks[task.name] > 0
+        mask = examples.masks[task.name]
+        labelled, first = labelled_rows(mask), _class_of_row(task, examples)
         if task.class_names:
-            values, counts = classes[mask].unique(return_counts=True)
-            rare |= (torch.isin(classes, values[counts < folds]) & mask).any(dim=1)
-        first = torch.where(mask.any(dim=1), classes[:, 0], -1)
-        rows = shuffled[(mask.any(dim=1) & (fold_of < 0))[shuffled]]
+            classes, known = class_targets(task, examples.targets[task.name]), known_entries(task, mask)
+            values, counts = classes[known].unique(return_counts=True)
+            few = torch.isin(classes, values[counts < folds]) & known
+            rare[row_of_entry(offsets_of(task, mask), len(examples))[few.any(dim=1)]] = True
+        rows = shuffled[(labelled & (fold_of < 0))[shuffled]]
         rows = rows[first[rows].sort(stable=True).indices]
         fold_of[rows] = torch.arange(len(rows)) % folds
     fold_of[rare] = -1
@@ -206,11 +224,13 @@ class TeacherAssessment:
         skill: 1 - loss / loss of the class shares (or of the mean) on held-out labels; NaN if too few, −∞ if
             what the peer says is not finite.
         n_labels: number of those labels.
+        unit_calibrator: how the confidence of a unit of entries is corrected; `None`: there are none.
     """
 
     calibrator: Calibrator | None
     skill: float
     n_labels: int
+    unit_calibrator: Calibrator | None = None
 
     @property
     def teaches(self) -> bool:
@@ -231,6 +251,12 @@ class TeacherAssessment:
         if self.calibrator is None or prediction.probabilities is None:
             return prediction
         return replace(prediction, probabilities=self.calibrator.apply(prediction.probabilities))
+
+    def of_units(self, confidence: Tensor) -> Tensor:
+        """Return the corrected confidence [U, 1] of units of entries."""
+        if self.unit_calibrator is None:
+            return confidence
+        return self.unit_calibrator.apply(_yes_or_no(confidence))[..., 1]
 
 
 @final
@@ -274,7 +300,7 @@ class Holdout:
         validation = self.validation
         on_validation = {} if validation is None else fitted.predictions(validation.inputs)
         for task in peer.tasks:
-            if validation is not None and int((validation.masks[task.name] > 0).sum()) >= LEAST_VALIDATION:
+            if validation is not None and _n_known(task, validation) >= LEAST_VALIDATION:
                 prediction, rows = on_validation[task.name], validation
             else:
                 prediction, rows = self.cross_fitted(peer, key)[task.name], self.examples
@@ -294,11 +320,10 @@ class Holdout:
         for fold in range(self.folds):
             held = fold_of == fold
             masks = {
-                task.name: torch.where(held[:, None], 0.0, self.examples.masks[task.name].float())
-                for task in peer.tasks
+                task.name: weighted(self.examples.masks[task.name], (~held).float()) for task in peer.tasks
             }
             rest = replace(self.examples, masks={**self.examples.masks, **masks})
-            if all(bool((mask > 0).any()) for mask in masks.values()) and bool(held.any()):
+            if all(is_labelled(mask) for mask in masks.values()) and bool(held.any()):
                 fitted = peer.fit(rest, None, f"fold-{fold}-{key}", self.cache)
                 rows = torch.nonzero(held).flatten()
                 inputs = {name: tensor[rows] for name, tensor in self.examples.inputs.items()}
@@ -309,7 +334,7 @@ class Holdout:
 def _assessment(
     task: Task, prediction: Prediction, rows: Examples, *, constant: Tensor, by: Calibrator
 ) -> TeacherAssessment:
-    targets, mask = rows.targets[task.name], rows.masks[task.name] > 0
+    targets, mask = entries(task, rows.targets[task.name]), known_entries(task, rows.masks[task.name])
     n = int(mask.sum())
     if not prediction.is_finite():
         return TeacherAssessment(None, -math.inf, n)
@@ -323,9 +348,32 @@ def _assessment(
     calibrator = by.fit(prediction.probabilities, classes, known)
     calibrated = calibrator.apply(prediction.probabilities)
     loss = _log_loss(calibrated, classes, known)
-    return TeacherAssessment(
-        calibrator, _skill(loss, _log_loss(constant[None].expand_as(calibrated), classes, known), n), n
-    )
+    skill = _skill(loss, _log_loss(constant[None].expand_as(calibrated), classes, known), n)
+    of_units = _of_units(task, replace(prediction, probabilities=calibrated), rows, by)
+    return TeacherAssessment(calibrator, skill, n, of_units)
+
+
+def _of_units(task: Task, prediction: Prediction, rows: Examples, by: Calibrator) -> Calibrator | None:
+    """Return how surely units of these confidences are right; `None` where a row is one entry.
+
+    A predicted unit is right if the truth has the very same one, of the same class throughout.
+    """
+    if prediction.labelling is None:
+        return None
+    classes, predicted = class_targets(task, rows.targets[task.name]), prediction.classes()
+    units, truth = prediction.units(), Units.of(classes, prediction.labelling, prediction.offsets)
+    right = units.same(truth) & units.all(predicted == classes)
+    known = units.all(known_entries(task, rows.masks[task.name]))
+    return by.fit(_yes_or_no(units.least(prediction.confidence())), right.long(), known)
+
+
+def _yes_or_no(confidence: Tensor) -> Tensor:
+    """Return the probabilities [U, 1, 2] of being wrong and of being right."""
+    return torch.stack([1 - confidence, confidence], dim=-1)
+
+
+def _n_known(task: Task, rows: Examples) -> int:
+    return int(known_entries(task, rows.masks[task.name]).sum())
 
 
 def _skill(loss: Tensor, constant: Tensor, n: int) -> float:
@@ -344,19 +392,29 @@ def _log_loss(probabilities: Tensor, classes: Tensor, mask: Tensor) -> Tensor:
 def _assembled(
     task: Task, examples: Examples, parts: list[tuple[Tensor, Mapping[str, Prediction]]]
 ) -> Prediction:
-    targets = examples.targets[task.name]
+    targets, mask = examples.targets[task.name], examples.masks[task.name]
     if not task.has_classes:
         values = torch.zeros(targets.shape)
         for rows, predictions in parts:
             values[rows] = predictions[task.name].pseudo_labels(torch.float32)
         return Prediction(values=values, spread=torch.zeros_like(values))
-    prior = prior_of(task, targets, examples.masks[task.name])
-    found = prior[None].repeat(len(targets), 1, 1)
+    prior, offsets = prior_of(task, targets, mask), offsets_of(task, targets)
+    found = prior[None].repeat(len(entries(task, targets)), 1, 1)
+    row = row_of_entry(offsets, len(examples))
     for rows, predictions in parts:
         part = predictions[task.name].probabilities
         if part is not None:
-            found[rows] = part
-    return Prediction(probabilities=found, ordered=task.ordered)
+            # The rows of a part are in order, so that its entries are too.
+            found[torch.isin(row, rows)] = part
+    return Prediction(found, ordered=task.ordered, labelling=task.entry_labelling(), offsets=offsets)
+
+
+def _class_of_row(task: Task, examples: Examples) -> Tensor:
+    """Return the class of each row that folds are even in, −1 without a label; all alike with many a row."""
+    mask = examples.masks[task.name]
+    if task.reads != "vector":
+        return torch.where(labelled_rows(mask), 0, -1)
+    return torch.where(labelled_rows(mask), class_targets(task, examples.targets[task.name])[:, 0], -1)
 
 
 def _fold_of(tasks: list[Task], examples: Examples, folds: int, seed: int) -> Tensor:
@@ -364,8 +422,8 @@ def _fold_of(tasks: list[Task], examples: Examples, folds: int, seed: int) -> Te
     fold_of = torch.full((len(examples),), -1, dtype=torch.int64)
     shuffled = torch.from_numpy(numpy_generator(seed, "folds").permutation(len(examples)))
     for task in tasks:
-        classes = class_targets(task, examples.targets[task.name])[:, 0]
-        labelled = (examples.masks[task.name] > 0).any(dim=1) & (fold_of < 0)
+        classes = _class_of_row(task, examples)
+        labelled = labelled_rows(examples.masks[task.name]) & (fold_of < 0)
         rows = shuffled[labelled[shuffled]]
         rows = rows[classes[rows].sort(stable=True).indices]
         fold_of[rows] = torch.arange(len(rows)) % folds

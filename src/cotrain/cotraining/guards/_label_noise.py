@@ -8,6 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from cotrain._base._ragged import Leaf
+from cotrain.cotraining._entries import entries, known_entries, like
 from cotrain.cotraining._predictions import Prediction, class_targets, n_classes
 from cotrain.tasks import Task
 from cotrain.training import Examples
@@ -16,7 +18,7 @@ from cotrain.training import Examples
 MOST_OF_A_CLASS = 0.5
 
 
-def label_issues(task: Task, prediction: Prediction, targets: Tensor, mask: Tensor) -> Tensor:
+def label_issues(task: Task, prediction: Prediction, targets: Leaf, mask: Leaf) -> Tensor:
     """Return which labels are probably wrong, bool [N, T]; never a number.
 
     A label y of a row x is doubted if another class j is confidently there,
@@ -32,8 +34,8 @@ def label_issues(task: Task, prediction: Prediction, targets: Tensor, mask: Tens
     Args:
         task: fitted.
         prediction: of the N rows by models that have not learned from the row's own labels.
-        targets: [N, T] coded.
-        mask: [N, T], > 0 where there is a label.
+        targets: [N, T] coded, or N rows of entries.
+        mask: of the same layout, > 0 where there is a label.
 
     Example:
         >>> import polars as pl
@@ -46,13 +48,14 @@ def label_issues(task: Task, prediction: Prediction, targets: Tensor, mask: Tens
         >>> label_issues(task, said, targets, mask).flatten().tolist()
         [False, False, True, False, False, False]
     """
-    doubted = torch.zeros(mask.shape, dtype=torch.bool)
+    known_labels = known_entries(task, mask)
+    doubted = torch.zeros_like(known_labels)
     if prediction.probabilities is None or not prediction.is_finite():
         return doubted
     classes, n = class_targets(task, targets), n_classes(task)
     for t in range(classes.shape[1]):
         p, of_row = prediction.probabilities[:, t].double(), classes[:, t]
-        known = (mask[:, t] > 0) & (of_row < n)
+        known = known_labels[:, t] & (of_row < n)
         by_class = [known & (of_row == c) for c in range(n)]
         least = torch.stack(
             [p[rows, c].mean() if bool(rows.any()) else p.new_tensor(2.0) for c, rows in enumerate(by_class)]
@@ -84,6 +87,7 @@ def without_issues(
         mask = masks[task.name]
         if task.name in predictions:
             doubted = label_issues(task, predictions[task.name], examples.targets[task.name], mask)
-            masks[task.name] = torch.where(doubted, torch.zeros_like(mask), mask)
+            weights = entries(task, mask)
+            masks[task.name] = like(mask, torch.where(doubted, torch.zeros_like(weights), weights))
             counts[task.name] = int(doubted.sum())
     return replace(examples, masks=masks), counts

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from cotrain._base import DataError, numpy_generator
-from cotrain.cotraining._predictions import Prediction, class_targets, n_classes
+from cotrain._base._ragged import labelled_rows
+from cotrain.cotraining._entries import metric_arrays
+from cotrain.cotraining._predictions import Prediction, n_classes, true_units
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining.guards._held_out import HeldOut
 from cotrain.cotraining.peers import FittedPeer
@@ -41,6 +43,7 @@ class RoundVetoes:
         self.examples = examples
         self.priors = priors
         self.max_drift = max_drift
+        self.n_units = {task.name: n_true_units(task, examples) for task in tasks}
         self._reasons: dict[str, dict[int, str]] = {task.name: {} for task in tasks}
 
     def expect_answers(self, start: Sequence[FittedPeer]) -> None:
@@ -54,7 +57,7 @@ class RoundVetoes:
         """
         for fitted in start:
             for task, reason in fitted.failures.items():
-                n_labels = int((self.examples.masks[task] > 0).any(dim=1).sum())
+                n_labels = int(labelled_rows(self.examples.masks[task]).sum())
                 raise DataError(
                     f"Task {task!r} cannot be learned from its {n_labels} labelled rows: {reason}. Mend the "
                     "inputs or labels, take another estimator, or leave the task out."
@@ -75,15 +78,14 @@ class RoundVetoes:
             round_: its number.
         """
         for task, shares in now.items():
-            prior = self.priors[task]
-            n_labels = int((self.examples.masks[task] > 0).sum(dim=0).max())
+            prior, n_labels = self.priors[task], self.n_units[task]
             bound = max(drift(start[task], prior), sampling_drift(prior, n_labels)) + self.max_drift
             if drift(shares, prior) > bound or starved(shares, start[task], prior, n_labels):
                 self._reasons[task].setdefault(round_, "its predictions left the labelled class shares")
 
     def n_labels(self, task: Task) -> int:
         """Return the number of training rows with a label of a task."""
-        return int((self.examples.masks[task.name] > 0).any(dim=1).sum())
+        return int(labelled_rows(self.examples.masks[task.name]).sum())
 
     def rounds(self, task: Task) -> set[int]:
         """Return the rounds that may not answer for a task."""
@@ -100,11 +102,10 @@ class RoundVetoes:
 
 def value_on(task: Task, prediction: Prediction, rows: Examples) -> float:
     """Return the selecting metric of a prediction on rows; NaN without any label."""
-    mask = (rows.masks[task.name] > 0).numpy()
+    targets, mask = metric_arrays(task, rows.targets[task.name], rows.masks[task.name])
     if not mask.any():
         return math.nan
     scores = prediction.scores(task).double().numpy()
-    targets = task.original(rows.targets[task.name]).double().numpy()
     return task.chosen_metrics()[0].compute(scores, targets, mask)
 
 
@@ -160,7 +161,7 @@ def choose_round(task: Task, held: HeldOut, vetoes: RoundVetoes, settings: CoTra
 def _last_as_good_as_the_best(task: Task, held: HeldOut, allowed: Sequence[int]) -> int:
     """Return the last round within one standard error of the best; 0 if none is as good as the start."""
     metric = task.chosen_metrics()[0]
-    targets, mask = task.original(held.targets).double().numpy(), held.mask.numpy()
+    targets, mask = metric_arrays(task, held.targets, held.mask)
     scores = [prediction.scores(task).double().numpy() for prediction in held.predictions]
     sign = 1.0 if metric.direction == "max" else -1.0
     values = [sign * metric.compute(score, targets, mask) for score in scores]
@@ -248,10 +249,16 @@ def accepted_drift(
         task: of classes or labels.
         examples: N rows with the true labels.
         prior: [T, C] shares that the drift is measured from.
-        classes: [N, T] int64: what the pseudo-labels say.
-        accepted: [N, T] bool: where there is one.
+        classes: [U, T] int64: what the pseudo-labels say, of entries or of units of such.
+        accepted: [U, T] bool: where there is one, never beside a true label.
     """
     n = n_classes(task)
-    true = examples.masks[task.name] > 0
-    together = torch.where(true, class_targets(task, examples.targets[task.name]), classes)
-    return drift(shares_of(together, true | accepted, n), prior)
+    true, known = true_units(task, examples.targets[task.name], examples.masks[task.name])
+    together, there = torch.cat([true, classes]), torch.cat([known, accepted])
+    return drift(shares_of(together, there, n), prior)
+
+
+def n_true_units(task: Task, examples: Examples) -> int:
+    """Return the number of labels of a task: entries, or whole units of such; of several targets the most."""
+    _, known = true_units(task, examples.targets[task.name], examples.masks[task.name])
+    return int(known.sum(dim=0).max())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import final
 
 import torch
 from torch import Tensor
 
+from cotrain.cotraining._entries import entries, known_entries
 from cotrain.cotraining._predictions import Prediction, class_targets, n_classes
 from cotrain.cotraining.guards._held_out import HeldOut
 from cotrain.tasks import Task
@@ -106,18 +108,20 @@ class ViewCheck:
     def _errors(self) -> tuple[Tensor, Tensor, list[Tensor]]:
         first = self.views[0]
         classes = class_targets(self.task, first.targets)
-        known = first.mask & (classes < n_classes(self.task))
+        known = known_entries(self.task, first.mask) & (classes < n_classes(self.task))
         return classes, known, [(held.predictions[0].classes() != classes).double() for held in self.views]
 
     def _constant(self, held: HeldOut) -> Prediction:
         if not self.task.has_classes:
-            return Prediction(values=held.targets.float().mean(dim=0).expand(held.targets.shape))
+            targets = entries(self.task, held.targets).float()
+            return Prediction(values=targets.mean(dim=0).expand(targets.shape))
         n = n_classes(self.task)
         classes = class_targets(self.task, held.targets)
-        known = held.mask & (classes < n)
+        known = known_entries(self.task, held.mask) & (classes < n)
         counts = (torch.nn.functional.one_hot(classes.clamp(max=n - 1), n) * known[..., None]).sum(dim=0)
         shares = counts.float() / counts.sum(dim=-1, keepdim=True).clamp(min=1)
-        return Prediction(probabilities=shares.expand(len(classes), -1, -1))
+        # As the view's own prediction is divided into rows.
+        return replace(held.predictions[0], probabilities=shares.expand(len(classes), -1, -1))
 
 
 def _agreement_if_independent(classes: Tensor, predicted: Sequence[Tensor], n: int) -> float:

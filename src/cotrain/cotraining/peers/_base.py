@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from cotrain._base import numpy_generator
+from cotrain._base._ragged import Leaf, Ragged
+from cotrain.cotraining._entries import like, weighted
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._predictions import Prediction
 from cotrain.tasks import Task
@@ -193,17 +195,21 @@ def bootstrapped(examples: Examples, *names: int | str, numbers: Collection[str]
     times = torch.from_numpy(draws).float()
     masks = {}
     for task, mask in examples.masks.items():
-        weighted = mask.float() * times[:, None]
-        for t in range(mask.shape[1]):
+        known, drawn = _columns(mask) > 0, _columns(weighted(mask, times))
+        targets = _columns(examples.targets[task])
+        for t in range(known.shape[1]):
             # Of numbers all labels are one group.
-            group = (
-                torch.zeros_like(examples.targets[task][:, t])
-                if task in numbers
-                else examples.targets[task][:, t]
-            )
-            for value in group[mask[:, t] > 0].unique():
-                rows = torch.nonzero((mask[:, t] > 0) & (group == value)).flatten()
-                if len(rows) and not (weighted[rows, t] > 0).any():
-                    weighted[rows[0], t] = 1.0
-        masks[task] = weighted
+            group = torch.zeros_like(targets[:, t]) if task in numbers else targets[:, t]
+            for value in group[known[:, t]].unique():
+                places = torch.nonzero(known[:, t] & (group == value)).flatten()
+                if len(places) and not (drawn[places, t] > 0).any():
+                    drawn[places[0], t] = 1.0
+        masks[task] = like(mask, drawn)
     return replace(examples, masks=masks)
+
+
+def _columns(leaf: Leaf) -> Tensor:
+    """Return the targets of rows [N, T], or entries of rows in one column [M, 1]."""
+    if isinstance(leaf, Ragged):
+        return leaf.values[:, None]
+    return leaf if leaf.dim() == 2 else leaf.reshape(-1, 1)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from cotrain._base import InvalidArgumentError
+from cotrain.cotraining._entries import require_one_vector
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._predictions import Prediction
 from cotrain.cotraining.peers._base import FittedPeer, Peer
@@ -45,6 +46,7 @@ class CrossTaskPeer(Peer):
 
     def __init__(self, name: str, source: Peer) -> None:
         super().__init__(name, source.tasks)
+        require_one_vector(f"Peer {name!r}", source.tasks)
         if len(self.tasks) < 2:
             found = ", ".join(repr(task.name) for task in self.tasks) or "none"
             raise InvalidArgumentError(

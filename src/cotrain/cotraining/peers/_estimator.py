@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from cotrain._base import InvalidArgumentError
+from cotrain.cotraining._entries import require_one_vector
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._predictions import Prediction, class_targets, n_classes
 from cotrain.cotraining.peers._base import FittedPeer, Peer, bootstrapped
@@ -67,6 +68,7 @@ class EstimatorPeer(Peer):
         bootstrap: int | None = None,
     ) -> None:
         super().__init__(name, tasks)
+        require_one_vector(f"Peer {name!r}", tasks)
         self.classifier = classifier
         self.regressor = regressor
         self.view = view

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from cotrain._base import InvalidArgumentError, mix_seed
 from cotrain.balancing import Balancer
+from cotrain.cotraining._entries import as_float
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._predictions import Prediction, prediction_of_output
 from cotrain.cotraining.peers._base import (
@@ -270,7 +271,7 @@ def _only(examples: Examples, tasks: Sequence[str]) -> Examples:
 
 
 def _with_weights(examples: Examples) -> Examples:
-    return replace(examples, masks={name: mask.float() for name, mask in examples.masks.items()})
+    return replace(examples, masks={name: as_float(mask) for name, mask in examples.masks.items()})
 
 
 def _noisy(noise: Noise, before: Augment | None) -> Augment:

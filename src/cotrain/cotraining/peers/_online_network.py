@@ -7,6 +7,7 @@ from typing import Any, final
 
 from torch import Tensor
 
+from cotrain.cotraining._entries import as_float
 from cotrain.cotraining._predictions import Prediction, prediction_of_output
 from cotrain.cotraining.peers._base import FittedPeer, OnlineModel
 from cotrain.cotraining.views._view import View
@@ -61,7 +62,7 @@ class OnlineNetwork(OnlineModel):
         """
         names = [task.name for task in self.tasks]
         targets = {name: examples.targets[name][self.rows] for name in names}
-        masks = {name: examples.masks[name].float()[self.rows] for name in names}
+        masks = {name: as_float(examples.masks[name])[self.rows] for name in names}
         self.fit.relabel(targets, masks)
         self.fit.run_epoch()
         self._count()

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from cotrain._base import DataError, InvalidArgumentError
-from cotrain.cotraining._predictions import Prediction, n_classes, prior_of
+from cotrain._base._ragged import labelled_rows
+from cotrain.cotraining._entries import entries, is_labelled
+from cotrain.cotraining._predictions import Prediction, n_classes, prior_of, true_units
 from cotrain.cotraining.guards._held_out import HeldOut, Holdout, TeacherAssessment, deal_into_folds
 from cotrain.cotraining.guards._round_choice import RoundVetoes, choose_round, shares_of, value_on
 from cotrain.cotraining.peers import FittedPeer, Online, Peer
@@ -108,12 +110,12 @@ class CoTrainingLoop:
 
     def _prior(self, task: Task) -> Tensor:
         targets, mask = self.examples.targets[task.name], self.examples.masks[task.name]
-        if not bool((mask > 0).any()):
+        if not is_labelled(mask):
             raise DataError(
                 f"Task {task.name!r} has no label among the {len(self.examples)} training rows: co-training "
                 "completes labels and cannot begin without one. Label some rows, or leave the task out."
             )
-        return prior_of(task, targets, mask)
+        return prior_of(task, *true_units(task, targets, mask))
 
     # -- the loop -----------------------------------------------------------------------------------
 
@@ -210,10 +212,19 @@ class CoTrainingLoop:
             note = "; ".join(sorted(set(objections.values())))
             return self._nothing(task, note or "no teacher has learned the task")
         calibrated = [self.assessments[n][task.name].calibrated(predictions.of(n)[task.name]) for n in able]
-        return self.labeller.label(task, calibrated, [self.peers[n].name for n in able], round_)
+        return self.labeller.label(
+            task,
+            calibrated,
+            [self.peers[n].name for n in able],
+            round_,
+            assessments=[self.assessments[n][task.name] for n in able],
+        )
 
     def _nothing(self, task: Task, note: str) -> LabellingResult:
-        return LabellingResult(PseudoLabels.none(self.examples.targets[task.name]), math.nan, note)
+        return LabellingResult(PseudoLabels.none(self._entries(task)), math.nan, note)
+
+    def _entries(self, task: Task) -> Tensor:
+        return entries(task, self.examples.targets[task.name])
 
     def _learn(
         self, before: Sequence[FittedPeer], taught: Sequence[dict[str, LabellingResult]], round_: int
@@ -272,9 +283,9 @@ class CoTrainingLoop:
 
     def _can_be_judged(self, task: Task) -> bool:
         """Say whether there will be held-out labels of a task."""
-        if self.validation is not None and bool((self.validation.masks[task.name] > 0).any()):
+        if self.validation is not None and is_labelled(self.validation.masks[task.name]):
             return True
-        n_labels = int((self.examples.masks[task.name] > 0).any(dim=1).sum())
+        n_labels = int(labelled_rows(self.examples.masks[task.name]).sum())
         return self.given.settings.margin > 0 and n_labels >= max(2, self.given.settings.min_labels)
 
     def _held_out(self, checked: Sequence[Predictions]) -> dict[str, HeldOut]:
@@ -301,12 +312,18 @@ class CoTrainingLoop:
         return found
 
     def _empty(self, task: Task, n_rounds: int) -> list[Prediction]:
-        n_targets = self.examples.targets[task.name].shape[1]
+        n_targets = self._entries(task).shape[1]
         nothing = torch.zeros(0, n_targets)
         if not task.has_classes:
             return [Prediction(values=nothing, spread=nothing)] * n_rounds
+        labelling = task.entry_labelling()
         return [
-            Prediction(probabilities=torch.zeros(0, n_targets, n_classes(task)), ordered=task.ordered)
+            Prediction(
+                probabilities=torch.zeros(0, n_targets, n_classes(task)),
+                ordered=task.ordered,
+                labelling=labelling,
+                offsets=None if labelling is None else torch.zeros(1, dtype=torch.int64),
+            )
         ] * n_rounds
 
     def _folds(self) -> Iterator[tuple[Examples, list[Predictions]]]:
@@ -315,7 +332,7 @@ class CoTrainingLoop:
         for fold in range(self.settings.folds):
             held = self.examples.take(torch.nonzero(fold_of == fold).flatten())
             rest = self.examples.take(torch.nonzero(fold_of != fold).flatten())
-            if len(held) and all(bool((rest.masks[task.name] > 0).any()) for task in self.tasks):
+            if len(held) and all(is_labelled(rest.masks[task.name]) for task in self.tasks):
                 run = replace(
                     self.given,
                     examples=rest,
@@ -329,11 +346,13 @@ class CoTrainingLoop:
         """Return the class shares of a round's answers on the unlabelled cells, [T, C] for each task."""
         predictions = self._predictions(fitted)
         answer = joint_answer([predictions.of(number) for number in self.answering])
-        return {
-            task.name: shares_of(answer[task.name].classes(), self.labeller.free(task), n_classes(task))
-            for task in self.tasks
-            if task.has_classes
-        }
+        found = {}
+        for task in self.tasks:
+            if task.has_classes:
+                one = answer[task.name]
+                units, free = one.units(), self.labeller.free(task)
+                found[task.name] = shares_of(units.first(one.classes()), units.all(free), n_classes(task))
+        return found
 
     def _value(self, task: Task, predictions: Predictions) -> float:
         if self.held is None or task.name not in predictions:
@@ -378,7 +397,7 @@ class CoTrainingLoop:
 
     def _final_labels(self, task: Task, chosen: int, rounds: Sequence[Sequence[FittedPeer]]) -> PseudoLabels:
         """Return the labels that the answering peers of the chosen round would give at full progress."""
-        nothing = PseudoLabels.none(self.examples.targets[task.name])
+        nothing = PseudoLabels.none(self._entries(task))
         if not chosen:
             return nothing
         predictions = self._predictions(rounds[chosen])

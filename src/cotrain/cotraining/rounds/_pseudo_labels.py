@@ -9,10 +9,13 @@ from typing import final
 import torch
 from torch import Tensor
 
-from cotrain.cotraining._predictions import Prediction, joined
+from cotrain.cotraining._entries import as_float, entries, known_entries, like, offsets_of, row_of_entry
+from cotrain.cotraining._predictions import Prediction, joined, prior_of
 from cotrain.cotraining._settings import CoTraining
+from cotrain.cotraining._units import Units
 from cotrain.cotraining.guards._error_bound import ErrorBounds
-from cotrain.cotraining.guards._round_choice import accepted_drift, sampling_drift
+from cotrain.cotraining.guards._held_out import TeacherAssessment
+from cotrain.cotraining.guards._round_choice import accepted_drift, n_true_units, sampling_drift
 from cotrain.cotraining.selection import Candidates
 from cotrain.cotraining.strategies import Strategy
 from cotrain.tasks import Task
@@ -23,6 +26,9 @@ from cotrain.training import Examples
 @dataclass(frozen=True)
 class PseudoLabels:
     """The pseudo-labels of one task on N rows, as one round decided them.
+
+    Where the task has an answer for every word or pixel, N stands for the entries of all rows, one after the
+    other, and T is 1.
 
     Args:
         values: [N, T] in the coding of the task's targets; 0 where none was accepted.
@@ -40,7 +46,7 @@ class PseudoLabels:
 
     @classmethod
     def none(cls, targets: Tensor) -> PseudoLabels:
-        """Return an empty store for targets [N, T]."""
+        """Return an empty store for entries of targets [N, T]."""
         nothing = torch.zeros(targets.shape)
         return cls(torch.zeros_like(targets), nothing, nothing)
 
@@ -68,11 +74,12 @@ def with_pseudo_labels(examples: Examples, tasks: list[Task], labels: Mapping[st
     """
     targets, masks = {}, {}
     for task in tasks:
-        truth, mask = examples.targets[task.name], examples.masks[task.name].float()
+        truth, mask = examples.targets[task.name], as_float(examples.masks[task.name])
         if task.name in labels:
-            cache, true = labels[task.name], examples.masks[task.name] > 0
-            truth = torch.where(true, truth, cache.values.to(truth.dtype))
-            mask = torch.where(true, mask, cache.weight)
+            store, own, weights = labels[task.name], entries(task, truth), entries(task, mask)
+            true = weights > 0
+            truth = like(truth, torch.where(true, own, store.values.to(own.dtype)))
+            mask = like(mask, torch.where(true, weights, store.weight))
         targets[task.name], masks[task.name] = truth, mask
     return replace(examples, targets=targets, masks=masks)
 
@@ -117,10 +124,18 @@ class PseudoLabeller:
 
     def free(self, task: Task) -> Tensor:
         """Return where a pseudo-label may stand, bool [N, T]: never where there is a true one."""
-        return ~(self.examples.masks[task.name] > 0) & self.open_rows[:, None]
+        mask = self.examples.masks[task.name]
+        rows = row_of_entry(offsets_of(task, mask), len(self.open_rows))
+        return ~known_entries(task, mask) & self.open_rows[rows][:, None]
 
     def label(
-        self, task: Task, predictions: Sequence[Prediction], names: Sequence[str], round_: int
+        self,
+        task: Task,
+        predictions: Sequence[Prediction],
+        names: Sequence[str],
+        round_: int,
+        *,
+        assessments: Sequence[TeacherAssessment] = (),
     ) -> LabellingResult:
         """Decide a task's pseudo-labels in one round.
 
@@ -129,27 +144,20 @@ class PseudoLabeller:
             predictions: calibrated, of the one or more teachers that may teach it, on all N rows.
             names: of the teachers.
             round_: number of the round.
+            assessments: of the teachers; they correct the confidence of units.
         """
-        targets = self.examples.targets[task.name]
+        targets = entries(task, self.examples.targets[task.name])
         nothing = PseudoLabels.none(targets)
-        free, prior = self.free(task), self.priors[task.name]
+        free = self.free(task)
         prediction = joined(predictions)
         if not prediction.is_finite():
             return LabellingResult(nothing, float("nan"), "the teachers' predictions are not finite")
         if self.strategy.align:
+            prior = prior_of(task, self.examples.targets[task.name], self.examples.masks[task.name])
             prediction = prediction.aligned(prior, free)
-        confidence, classes = prediction.confidence(), prediction.classes()
-        agree = torch.ones_like(free) if prediction.agree is None else prediction.agree
-        progress = round_ / self.settings.max_rounds
-        candidates = Candidates(
-            classes=classes,
-            confidence=confidence,
-            free=free,
-            agree=agree,
-            prior=prior,
-            progress=progress,
-            probabilities=prediction.probabilities,
-        )
+        units = prediction.units()
+        candidates = self._candidates(task, prediction, units, assessments, round_)
+        free, confidence, classes = candidates.free, candidates.confidence, candidates.classes
         accepted = self.strategy.selector.select(candidates) & free
         offered = bool(accepted.any())
         if self.bounds is not None:
@@ -163,6 +171,7 @@ class PseudoLabeller:
             weight = weight * self.strategy.number_weight
         elif self.settings.by_confidence:
             weight = weight * confidence
+        weight, confidence, accepted = (units.spread(part) for part in (weight, confidence, accepted))
         values = torch.where(accepted, prediction.pseudo_labels(targets.dtype), torch.zeros_like(targets))
         labels = PseudoLabels(values, confidence * accepted, weight, round=round_, teacher=", ".join(names))
         if offered and not labels.n_accepted:
@@ -171,12 +180,36 @@ class PseudoLabeller:
             note = "nothing was sure enough" if bool(free.any()) else "no unlabelled cell"
         return LabellingResult(labels, surest, note)
 
+    def _candidates(
+        self,
+        task: Task,
+        prediction: Prediction,
+        units: Units,
+        assessments: Sequence[TeacherAssessment],
+        round_: int,
+    ) -> Candidates:
+        """Return what a selector chooses from: entries, or units of such, with their corrected confidence."""
+        agree = prediction.agree
+        confidence = units.least(prediction.confidence())
+        if units.of_entry is not None and assessments:
+            confidence = torch.stack([one.of_units(confidence) for one in assessments]).mean(dim=0)
+        free = units.all(self.free(task))
+        return Candidates(
+            classes=units.first(prediction.classes()),
+            confidence=confidence,
+            free=free,
+            agree=torch.ones_like(free) if agree is None else units.all(agree),
+            prior=self.priors[task.name],
+            progress=round_ / self.settings.max_rounds,
+            probabilities=prediction.probabilities if units.of_entry is None else None,
+        )
+
     def _objection(self, task: Task, classes: Tensor, accepted: Tensor) -> str:
         """Say why the class shares of what was accepted are not to be trusted; "" if they are."""
         if not task.has_classes or not bool(accepted.any()):
             return ""
         prior = self.priors[task.name]
-        n_labels = int((self.examples.masks[task.name] > 0).sum(dim=0).max())
+        n_labels = n_true_units(task, self.examples)
         moved = accepted_drift(task, self.examples, prior, classes=classes, accepted=accepted)
         bound = self.settings.max_drift + sampling_drift(prior, n_labels)
         if moved <= bound:
@@ -202,7 +235,7 @@ def true_accuracy(task: Task, found: Sequence[LabellingResult], truth: Examples 
     """Return the share of right pseudo-labels; NaN for numbers, and where the truth is not known."""
     if truth is None or not task.has_classes:
         return float("nan")
-    targets, known = truth.targets[task.name], truth.masks[task.name] > 0
+    targets, known = entries(task, truth.targets[task.name]), known_entries(task, truth.masks[task.name])
     right = total = 0
     for one in found:
         where = one.labels.accepted & known

@@ -9,7 +9,7 @@ from typing import Any, final
 
 from torch import Tensor
 
-from cotrain.cotraining._predictions import Prediction, joined
+from cotrain.cotraining._predictions import Prediction, class_names, joined
 from cotrain.cotraining.guards._held_out import HeldOut, TeacherAssessment
 from cotrain.cotraining.peers import FittedPeer
 from cotrain.cotraining.rounds._pseudo_labels import LabellingResult, PseudoLabels, true_accuracy
@@ -203,7 +203,7 @@ def task_round(
     """
     total = sum(int(one.labels.accepted.sum()) for one in found)
     per_class: dict[str, int] = {}
-    for number, name in enumerate(task.class_names):
+    for number, name in enumerate(class_names(task)):
         hits = sum(int((one.labels.accepted & (one.labels.values == number)).sum()) for one in found)
         per_class[name] = round(hits / max(1, len(found)))
     sure = sum(float(one.labels.confidence.sum()) for one in found)

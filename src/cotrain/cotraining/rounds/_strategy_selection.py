@@ -10,6 +10,7 @@ from itertools import combinations
 import numpy as np
 import torch
 
+from cotrain.cotraining._entries import metric_arrays
 from cotrain.cotraining.guards._held_out import LEAST_VALIDATION, HeldOut, Holdout
 from cotrain.cotraining.guards._round_choice import ONE_SIGMA, value_on
 from cotrain.cotraining.guards._view_check import ViewCheck
@@ -48,7 +49,8 @@ def candidates(run: CoTrainingRun) -> list[Strategy]:
         views = TwoViewCoTraining(list(settings.views))
         fit, _ = strategy_for_views(run, views, tried[0])
         tried.insert(0 if fit is views else 1, views)
-    if len(run.examples) <= MOST_TO_SPREAD and any(task.has_classes for task in factory.tasks):
+    of_rows = all(task.reads == "vector" for task in factory.tasks)
+    if of_rows and len(run.examples) <= MOST_TO_SPREAD and any(task.has_classes for task in factory.tasks):
         tried.append(
             TeacherStudent(
                 "estimators",
@@ -209,7 +211,7 @@ def _as_good_as_the_best(
     if not known:
         return "", [first]
     best = max(known, key=lambda name: known[name])
-    targets, mask = task.original(held.targets).double().numpy(), held.mask.numpy()
+    targets, mask = metric_arrays(task, held.targets, held.mask)
     scores: dict[str, np.ndarray] = {name: answers[name].scores(task).double().numpy() for name in known}
     kept = []
     for name in known:

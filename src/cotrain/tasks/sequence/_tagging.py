@@ -14,6 +14,7 @@ from cotrain._base import DataError, InvalidArgumentError, did_you_mean, first_l
 from cotrain._base._ragged import Leaf, Ragged, padded
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._cross_entropy import class_logits, class_losses
+from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import (
@@ -28,7 +29,9 @@ from cotrain.tasks._target_values import (
 from cotrain.tasks.sequence._spans import SpanTags, most_probable
 from cotrain.tasks.sequence._tag_lists import tag_lists
 from cotrain.tasks.sequence._tagging_metrics import TaggingFigures
-from cotrain.tasks.sequence._units import least_of_unit
+
+#: Rows that are decoded together.
+ROWS_AT_A_TIME = 1024
 
 
 @final
@@ -259,19 +262,6 @@ class Tagging(Task):
         """Return the probability of every predicted tag, [B, S], or ragged rows."""
         return self._by_row(output, lambda p, tags: np.take_along_axis(p, tags[..., None], -1)[..., 0])
 
-    def span_confidence(self, output: Leaf) -> Leaf:
-        """Return for every token the least probability in its predicted span, [B, S], or ragged rows.
-
-        That of a token outside is its own. Whole spans are accepted or not: a span with one wrong border is
-        wrong, however sure the rest of it is.
-        """
-
-        def least(p: np.ndarray, tags: np.ndarray) -> np.ndarray:
-            own = np.take_along_axis(p, tags[..., None], -1)[..., 0]
-            return own if self._span_tags is None else least_of_unit(own, self._span_tags.continues(tags))
-
-        return self._by_row(output, least)
-
     def pseudo_label(self, output: Leaf) -> Leaf:
         """Return the numbers of the predicted tags, int64 [B, S], or ragged rows."""
         return self._by_row(output, lambda p, tags: tags)
@@ -283,6 +273,33 @@ class Tagging(Task):
         if found.is_floating_point():
             found = found.float()
         return Ragged.from_padded(found, output.lengths.cpu()) if isinstance(output, Ragged) else found
+
+    def entry_labelling(self) -> EntryLabelling:
+        """Return that words are labelled by spans, each of which is labelled whole; without `spans` alone."""
+        tags = [str(tag) for tag in self._coding.classes]
+        if self._span_tags is None:
+            return EntryLabelling(tags, self._probabilities)
+        return EntryLabelling(tags, self._probabilities, self._decoded, self._units)
+
+    def _probabilities(self, output: Leaf) -> Leaf:
+        return output.map(self.scores) if isinstance(output, Ragged) else self.scores(output)
+
+    def _decoded(self, probabilities: Tensor, offsets: Tensor) -> Tensor:
+        """Return the most probable legal tags of entries [M, C], some rows at a time: one may be long."""
+        rows, parts = Ragged(probabilities, offsets), []
+        for start in range(0, len(rows), ROWS_AT_A_TIME):
+            some = rows[start : start + ROWS_AT_A_TIME]
+            tags = torch.from_numpy(self._decode(some.padded().double().numpy()))
+            parts.append(Ragged.from_padded(tags, some.lengths).values)
+        return torch.cat([*parts, torch.zeros(0, dtype=torch.int64)])
+
+    def _units(self, tags: Tensor, offsets: Tensor) -> Tensor:
+        """Return which span each entry belongs to; a tag outside stands alone."""
+        if self._span_tags is None or not len(tags):
+            return torch.arange(len(tags))
+        goes_on = torch.from_numpy(self._span_tags.continues(tags.numpy()[None])[0].copy())
+        goes_on[offsets[:-1][offsets[:-1] < len(tags)]] = False
+        return (~goes_on).long().cumsum(0) - 1
 
     def labelled_by_part(self, mask: np.ndarray) -> np.ndarray:
         """Return the rows with a labelled token, bool [N, 1]."""

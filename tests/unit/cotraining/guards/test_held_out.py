@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
 from cotrain import tasks as kinds
-from cotrain.cotraining import Committee, CoTraining, EstimatorPeer, Prediction
+from cotrain.cotraining import Committee, CoTraining, EstimatorPeer, Isotonic, Prediction
 from cotrain.cotraining._fit_cache import FitCache
-from cotrain.cotraining.guards._held_out import LEAST_TO_JUDGE, Gain, HeldOut, Holdout, deal_into_folds
+from cotrain.cotraining.guards._held_out import (
+    LEAST_TO_JUDGE,
+    Gain,
+    HeldOut,
+    Holdout,
+    TeacherAssessment,
+    _assessment,
+    deal_into_folds,
+)
 from cotrain.training import Examples
 
 
@@ -203,3 +213,50 @@ def test_too_few_labels_say_nothing_against_a_peer(make_problem):
     ]
     assert math.isnan(assessment.skill)
     assert assessment.teaches
+
+
+def spans_said(rows: list[list[str]], sure: float) -> tuple[kinds.Tagging, Prediction, Examples]:
+    """A teacher of spans and what is true: it is always as sure."""
+    task = kinds.Tagging("y", spans="BIO")
+    frame = pl.DataFrame({"y": rows})
+    task.fit(frame)
+    targets, mask = task.encode(frame)
+    labelling = task.entry_labelling()
+    p = torch.full((len(targets.values), 3), (1 - sure) / 2).scatter(1, targets.values[:, None], sure)
+    prediction = Prediction(p[:, None], labelling=labelling, offsets=targets.offsets)
+    return task, prediction, Examples({"x": torch.zeros(len(rows), 1)}, {"y": targets}, {"y": mask})
+
+
+def test_of_words_the_loss_is_the_mean_over_the_words_of_a_row():
+    rows = [["O", "B-a", "I-a"], ["O"], ["B-a", "O"]]
+    task, prediction, examples = spans_said(rows, 0.8)
+    other = replace(prediction, probabilities=torch.full_like(prediction.probabilities, 1 / 3))
+    gain = HeldOut.of(task, [other], examples).gain(task, prediction)
+    each = (1 - 1 / 3) ** 2 + 2 / 9 - (0.2**2 + 2 * 0.1**2)
+    assert gain.value == pytest.approx(each, abs=1e-6)
+    assert gain.n_labels == 3
+
+
+def test_rows_without_a_label_are_left_out_with_all_their_words():
+    rows = [["O", "B-a", "I-a"], ["O"], ["B-a", "O"]]
+    task, prediction, examples = spans_said(rows, 0.8)
+    mask = examples.masks["y"].map(lambda values: values & (torch.arange(6) != 3))
+    held = HeldOut.of(task, [prediction], replace(examples, masks={"y": mask}))
+    assert held.n_labels == 2
+    assert held.predictions[0].offsets.tolist() == [0, 3, 5]
+    both = held.joined(held)
+    assert both.targets.lengths.tolist() == both.predictions[0].offsets.diff().tolist() == [3, 2, 3, 2]
+
+
+def test_the_confidence_of_spans_is_corrected_by_how_often_whole_spans_are_right():
+    # Every third span is one word too short: each of its words is right and the span is wrong.
+    said = [["O", "B-a", "I-a", "O"] for _ in range(90)]
+    true = [["O", "B-a", "I-a", "I-a"] if i % 3 == 0 else row for i, row in enumerate(said)]
+    _, _, examples = spans_said(true, 0.97)
+    task, prediction, _ = spans_said(said, 0.97)
+    found = _assessment(task, prediction, examples, constant=torch.ones(1, 3) / 3, by=Isotonic())
+    units, classes = prediction.units(), prediction.units().first(prediction.classes())
+    corrected = found.of_units(units.least(prediction.confidence()))
+    # Two of three words outside and two of three spans: of 270 units 60 + 90 + 60 are right.
+    assert corrected[classes == 1].mean() == pytest.approx(210 / 270, abs=0.02)
+    assert TeacherAssessment(None, 1.0, 9).of_units(corrected) is corrected

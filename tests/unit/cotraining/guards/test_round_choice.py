@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 import torch
 
+from cotrain import tasks as kinds
 from cotrain._base import DataError
 from cotrain.cotraining import CoTraining, FittedPeer, Prediction
+from cotrain.cotraining._predictions import prior_of, true_units
 from cotrain.cotraining.guards._held_out import HeldOut
 from cotrain.cotraining.guards._round_choice import (
     RoundChoice,
@@ -177,3 +180,29 @@ def test_few_labels_explain_more_drift():
     counts = torch.nn.functional.one_hot(draws.reshape(400, 60), 10).float().mean(dim=1)
     seen = ((counts - 0.1).abs().sum(dim=1) / 2).quantile(0.95)
     assert sampling_drift(prior, 60) == pytest.approx(float(seen), rel=0.1)
+
+
+def test_a_round_that_is_surer_of_words_and_breaks_spans_is_not_chosen():
+    """What labelling word by word does: the loss of words falls, and so does the share of whole spans."""
+    task = kinds.Tagging("y", spans="BIO")
+    frame = pl.DataFrame({"y": [["B-a", "I-a", "I-a", "O", "O"]] * 40})
+    task.fit(frame)
+    targets, mask = task.encode(frame)
+
+    def said(sure: float, wrong: int | None) -> Prediction:
+        """Believe the truth with this probability, but for one word of each row that is held for another."""
+        p = torch.full((200, 3), (1 - sure) / 2).scatter(1, targets.values[:, None], sure)
+        if wrong is not None:
+            p[wrong::5] = torch.tensor([0.6, 0.0, 0.4])
+        return Prediction(p[:, None], labelling=task.entry_labelling(), offsets=targets.offsets)
+
+    rows = Examples({"x": torch.zeros(40, 1)}, {"y": targets}, {"y": mask})
+    held = HeldOut.of(task, [said(0.6, None), said(0.99, 2), said(0.9, None)], rows)
+    assert held.gain(task, held.predictions[1]).exceeds(1.0)
+    assert value_on(task, held.predictions[1], rows) == 0.0
+    assert value_on(task, held.predictions[0], rows) == 1.0
+    prior = prior_of(task, *true_units(task, targets, mask))
+    vetoes = RoundVetoes([task], rows, {"y": prior}, 0.15)
+    naive = HeldOut(held.predictions[:2], held.targets, held.mask)
+    assert choose_round(task, naive, vetoes, CoTraining()).round == 0
+    assert choose_round(task, held, vetoes, CoTraining()).round == 2

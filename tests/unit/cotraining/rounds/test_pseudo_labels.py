@@ -1,8 +1,15 @@
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
 import torch
 
 from cotrain import tasks as kinds
-from cotrain.cotraining import PseudoLabels
-from cotrain.cotraining.rounds._pseudo_labels import with_pseudo_labels
+from cotrain.cotraining import CoTraining, KBest, Prediction, PseudoLabels, Selector, SelfTraining, Threshold
+from cotrain.cotraining._entries import of_lengths
+from cotrain.cotraining._predictions import prior_of, true_units
+from cotrain.cotraining.rounds._pseudo_labels import PseudoLabeller, with_pseudo_labels
 from cotrain.training import Examples
 
 
@@ -43,3 +50,87 @@ def test_never_writes_to_the_users_labels():
 def test_counts_what_was_accepted():
     assert cache().n_accepted == 2
     assert PseudoLabels.none(torch.zeros(4, 2)).n_accepted == 0
+
+
+TAGS = [["O", "B-a", "I-a", "I-a"], None, None, ["O", "O"]]
+LENGTHS = [4, 4, 3, 2]
+
+
+def sentences() -> tuple[kinds.Tagging, Examples]:
+    """Four sentences, of which the second and the third have no tags."""
+    task = kinds.Tagging("y", spans="BIO")
+    frame = pl.DataFrame({"y": TAGS})
+    task.fit(frame)
+    targets, mask = (of_lengths(leaf, torch.tensor(LENGTHS)) for leaf in task.encode(frame))
+    inputs = {"x": torch.arange(4.0)[:, None]}
+    return task, Examples(inputs, {"y": targets}, {"y": mask})
+
+
+def said(task: kinds.Tagging, tags: list[str], sure: list[float]) -> Prediction:
+    """What a teacher believes: of each word its tag, with this probability."""
+    labelling = task.entry_labelling()
+    number = {tag: i for i, tag in enumerate(labelling.classes)}
+    p = torch.stack([torch.full((3,), (1 - s) / 2).scatter(0, torch.tensor(number[tag]), s)
+                     for tag, s in zip(tags, sure, strict=True)])  # fmt: skip
+    offsets = torch.tensor([0, *np.cumsum(LENGTHS)])
+    return Prediction(p[:, None], labelling=labelling, offsets=offsets)
+
+
+def labelled(selector: Selector, tags: list[str], sure: list[float], **options: Any) -> PseudoLabels:
+    task, examples = sentences()
+    settings = CoTraining(SelfTraining(selector), 1, max_drift=1.0, **options)
+    prior = prior_of(task, *true_units(task, examples.targets["y"], examples.masks["y"]))
+    labeller = PseudoLabeller(
+        settings, settings.strategy, examples, open_rows=torch.ones(4).bool(), priors={"y": prior}
+    )
+    return labeller.label(task, [said(task, tags, sure)], ["teacher"], 1).labels
+
+
+GIVEN, LAST = ["O", "B-a", "I-a", "I-a"], ["O", "O"]
+
+
+def test_a_span_is_labelled_whole_or_not_at_all() -> None:
+    tags = [*GIVEN, "O", "B-a", "I-a", "O", "B-a", "I-a", "O", *LAST]
+    sure = [0.9] * 4 + [0.99, 0.97, 0.6, 0.98] + [0.95, 0.92, 0.5] + [0.9] * 2
+    found = labelled(Threshold(0.9), tags, sure)
+    # The second word of the first span is not sure enough: its first word gets no label either.
+    expected = [False] * 4 + [True, False, False, True] + [True, True, False] + [False] * 2
+    assert found.accepted.flatten().tolist() == expected
+    assert found.values[8:10].flatten().tolist() == [1, 2]
+    assert found.confidence[8:10].flatten().tolist() == pytest.approx([0.92, 0.92])
+
+
+def test_quotas_count_spans_by_their_type_and_words_outside() -> None:
+    tags = [*GIVEN, "B-a", "B-a", "I-a", "B-a", "O", "O", "B-a", *LAST]
+    sure = [0.9] * 4 + [0.97, 0.96, 0.95, 0.94, 0.99, 0.98, 0.93] + [0.9] * 2
+    # Of the 4 labelled units one is a span and three are outside: of the 6 that are free a half of 6 · 1.5 /
+    # 5.5
+    # = .8 spans, one, and a half of 6 · 3.5 / 5.5 = 1.9, two words outside.
+    found = labelled(KBest(0.5), tags, sure)
+    assert found.accepted.flatten().tolist()[4:11] == [True] + [False] * 3 + [True, True, False]
+
+
+def test_true_tags_stand_and_a_span_that_touches_one_gets_no_label() -> None:
+    task, examples = sentences()
+    mask = examples.masks["y"].map(lambda values: values | (torch.arange(13) == 6))
+    settings = CoTraining(SelfTraining(Threshold(0.5)), 1, max_drift=1.0)
+    rows = Examples(examples.inputs, examples.targets, {"y": mask})
+    labeller = PseudoLabeller(
+        settings, settings.strategy, rows, open_rows=torch.ones(4).bool(), priors={"y": torch.ones(1, 3) / 3}
+    )
+    tags = [*GIVEN, "O", "B-a", "I-a", "O", "O", "O", "O", *LAST]
+    labels = labeller.label(task, [said(task, tags, [0.9] * 13)], ["teacher"], 1).labels
+    assert (
+        labels.accepted.flatten().tolist()
+        == [False] * 4 + [True, False, False, True] + [True] * 3 + [False] * 2
+    )
+    joined = with_pseudo_labels(rows, [task], {"y": labels})
+    assert joined.targets["y"].values.tolist() == [0, 1, 2, 2] + [0] * 9
+    assert joined.masks["y"].values[:4].tolist() == [1.0] * 4
+    assert joined.masks["y"].values[6] == 1.0
+
+
+def test_a_labelled_span_weighs_as_its_least_sure_word_on_every_word() -> None:
+    tags = [*GIVEN, "O", "B-a", "I-a", "I-a", "O", "O", "O", *LAST]
+    found = labelled(Threshold(0.5), tags, [0.9] * 5 + [0.8, 0.7, 0.9] + [0.9] * 5, pseudo_weight=1.0)
+    assert found.weight[5:8].flatten().tolist() == pytest.approx([0.7] * 3)

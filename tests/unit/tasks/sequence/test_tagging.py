@@ -133,20 +133,17 @@ def test_predictions_are_lists_of_tags_and_encode_to_the_pseudo_labels(options: 
     again, mask = task.encode(frame.with_columns(lang=pl.lit("en")))
     assert mask.values.all()
     assert torch.equal(again.values, pseudo.values)
-    confidence, of_span = task.confidence(output), task.span_confidence(output)
-    assert (of_span.values <= confidence.values).all()
+    confidence = task.confidence(output)
     assert ((confidence.values > 0) & (confidence.values <= 1)).all()
     # A row alone and a padded batch are answered alike.
     assert task.predict(output[1:2])[task.name] == found[task.name][1:2]
     assert task.predict(output.padded()[1:2])[task.name][0] == found[task.name][1]
 
 
-def test_a_span_is_as_sure_as_its_least_sure_token() -> None:
+def test_a_token_is_as_sure_as_its_predicted_tag() -> None:
     task = fitted({"name": "ner", "spans": "BIO"})
     rows = [[0.01, 0.9, 0.05, 0.02, 0.02], [0.2, 0.1, 0.6, 0.05, 0.05], [0.8, 0.05, 0.05, 0.05, 0.05]]
-    p = torch.tensor([rows])
-    torch.testing.assert_close(task.span_confidence(p.log()), torch.tensor([[0.6, 0.6, 0.8]]))
-    torch.testing.assert_close(task.confidence(p.log()), torch.tensor([[0.9, 0.6, 0.8]]))
+    torch.testing.assert_close(task.confidence(torch.tensor([rows]).log()), torch.tensor([[0.9, 0.6, 0.8]]))
 
 
 def test_tags_never_seen_are_counted_and_wrong() -> None:

@@ -1,0 +1,135 @@
+"""Targets and masks of any layout as entries [M, T], which is what co-training works on.
+
+Shapes: N rows, T targets of a task that reads one vector a row, M entries. Of such a task the entries are its
+rows, M = N. Where a task has an answer for every word or pixel they are these, of all rows one after the
+other, and T = 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cotrain._base import InvalidArgumentError
+from cotrain._base._ragged import Leaf, PaddedPlaces, Ragged, labelled_rows
+from cotrain.tasks import Task
+
+
+def require_entries(tasks: Sequence[Task]) -> None:
+    """Refuse tasks whose answers co-training cannot label one by one.
+
+    Raises:
+        InvalidArgumentError: a task has many answers a row and no `entry_labelling`.
+
+    Example:
+        >>> from cotrain.tasks import Binary
+        >>> require_entries([Binary("sold")])
+    """
+    for task in tasks:
+        if task.reads != "vector" and task.entry_labelling() is None:
+            raise InvalidArgumentError(
+                f"Co-training labels rows, or words one by one, but {type(task).__name__}({task.name!r}) has "
+                "many answers a row that are labelled in neither way: leave cotraining out, or take the task "
+                "out."
+            )
+
+
+def require_one_vector(who: str, tasks: Sequence[Task]) -> None:
+    """Refuse tasks with an answer for every entry where rows are labelled as wholes.
+
+    Raises:
+        InvalidArgumentError: a task reads something else than one vector of a row.
+    """
+    for task in tasks:
+        if task.reads != "vector":
+            raise InvalidArgumentError(
+                f"{who} labels whole rows, but {type(task).__name__}({task.name!r}) has many answers a row: "
+                "take a strategy of networks, such as Committee, or take the task out."
+            )
+
+
+def entries(task: Task, leaf: Leaf) -> Tensor:
+    """Return targets or a mask of N rows as entries [M, T]."""
+    if isinstance(leaf, Ragged):
+        return leaf.values.reshape(-1, 1)
+    return leaf if task.reads == "vector" else leaf.reshape(-1, 1)
+
+
+def known_entries(task: Task, mask: Leaf) -> Tensor:
+    """Return which entries have a label, bool [M, T], of a mask or weights of N rows."""
+    return entries(task, mask) > 0
+
+
+def offsets_of(task: Task, leaf: Leaf) -> Tensor | None:
+    """Return where the entries of each row begin, int64 [N + 1]; `None`: a row is one entry."""
+    if isinstance(leaf, Ragged):
+        return leaf.offsets
+    return None if task.reads == "vector" else torch.arange(len(leaf) + 1) * leaf[:1].numel()
+
+
+def row_of_entry(offsets: Tensor | None, n_rows: int) -> Tensor:
+    """Return the row of each entry, int64 [M]."""
+    rows = torch.arange(n_rows)
+    return rows if offsets is None else rows.repeat_interleave(offsets.diff())
+
+
+def of_lengths(leaf: Ragged, lengths: Tensor) -> Ragged:
+    """Return targets or a mask with so many entries a row: what is missing is 0, what is too much is cut.
+
+    A row without a label need not say how many words it has, and co-training labels every one of them.
+
+    Args:
+        leaf: N ragged rows.
+        lengths: int64 [N].
+
+    Example:
+        >>> rows = Ragged.from_rows([torch.tensor([True]), torch.tensor([True])])
+        >>> of_lengths(rows, torch.tensor([0, 2])).values
+        tensor([ True, False])
+    """
+    places = PaddedPlaces(leaf.offsets[:-1], leaf.lengths, int(lengths.max()) if len(lengths) else 0)
+    return Ragged.from_padded(places.of(leaf.values), lengths)
+
+
+def like(leaf: Leaf, values: Tensor) -> Leaf:
+    """Return entries [M, T] in the layout of targets or a mask."""
+    return leaf.map(lambda _: values[:, 0]) if isinstance(leaf, Ragged) else values.reshape(leaf.shape)
+
+
+def weighted(leaf: Leaf, values: Tensor) -> Leaf:
+    """Return a leaf with each row's values multiplied by a number of the row, [N], as float."""
+    if isinstance(leaf, Ragged):
+        of_entry = values[leaf.row_of_entry]
+        return leaf.map(lambda own: own.float() * of_entry.view(-1, *[1] * (own.dim() - 1)))
+    return leaf.float() * values.view(-1, *[1] * (leaf.dim() - 1))
+
+
+def as_float(leaf: Leaf) -> Leaf:
+    """Return a mask as weights."""
+    return leaf.map(Tensor.float) if isinstance(leaf, Ragged) else leaf.float()
+
+
+def is_labelled(leaf: Leaf) -> bool:
+    """Say whether a mask has any label."""
+    return bool(labelled_rows(leaf).any())
+
+
+def padded_rows(part: Tensor, offsets: Tensor | None) -> Tensor:
+    """Return entries [M, 1, ...] as padded rows [N, S, ...]; entries that are rows as they are."""
+    return part if offsets is None else Ragged(part[:, 0], offsets).padded()
+
+
+def stacked(parts: Sequence[Leaf]) -> Leaf:
+    """Return rows below one another."""
+    ragged = [part for part in parts if isinstance(part, Ragged)]
+    return Ragged.cat(ragged) if ragged else torch.cat([part for part in parts if isinstance(part, Tensor)])
+
+
+def metric_arrays(task: Task, targets: Leaf, mask: Leaf) -> tuple[np.ndarray, np.ndarray]:
+    """Return targets and mask as the task's metrics want them, entries of a row padded, [N, T] or [N, S]."""
+    offsets = offsets_of(task, targets)
+    truth = padded_rows(task.original(entries(task, targets)), offsets).double().numpy()
+    return truth, padded_rows(known_entries(task, mask), offsets).numpy()
