@@ -78,3 +78,23 @@ def test_sees_a_leak_through_a_whole_numbered_identifier() -> None:
         ("item", "kind"),
         ("item", "price"),
     ]
+
+
+@pytest.mark.parametrize("repeated", [0.0, 0.03])
+def test_texts_that_hardly_ever_come_twice_give_nothing_away(repeated: float) -> None:
+    n, kinds = 4000, ["buy", "sell", "ask"]
+    texts = [f"please {kinds[i % 3]} number {i}" for i in range(n)]
+    for i in range(int(repeated * n)):
+        texts[n - 3 - 3 * i] = texts[i * 3]  # the same words mean the same wherever they stand
+    frame = pl.DataFrame({"words": texts, "pieces": [text.split() for text in texts]})
+    intents, sizes = pl.col("pieces").list.get(1), pl.col("pieces").list.get(3).cast(pl.Float64)
+    frame = frame.with_columns(intent=intents, size=sizes)
+    labels, _ = read_labels(frame, [Multiclass("intent"), Regression("size")])
+    assert check_leakage(frame, labels, ["words", "pieces"]) == []
+
+
+def test_a_name_of_few_values_still_gives_away_what_it_stands_for() -> None:
+    frame = pl.DataFrame({"words": [f"house {i % 900}" for i in range(3600)]})
+    frame = frame.with_columns(street=(pl.Series([i % 900 for i in range(3600)]) % 7).cast(pl.String))
+    labels, _ = read_labels(frame, [Multiclass("street")])
+    assert [problem.subject for problem in check_leakage(frame, labels, ["words"])] == ["words"]
