@@ -66,6 +66,10 @@ def write_table(frame: pl.DataFrame, path: str | Path, *, neutralise: bool = Fal
 def flat(frame: pl.DataFrame, *, neutralise: bool = False) -> pl.DataFrame:
     """Return a table without nested columns, as CSV has it.
 
+    Lists are texts with ", " between the entries where these are sets of names: no entry twice in a row, none
+    null, empty or with a comma or blanks around it. All other lists, as tags of words are, are JSON, from
+    which every entry comes back at its place.
+
     Args:
         frame: the table.
         neutralise: put a quote before texts that a spreadsheet would run as formulas.
@@ -83,7 +87,9 @@ def flat(frame: pl.DataFrame, *, neutralise: bool = False) -> pl.DataFrame:
 def _flat(column: pl.Series) -> pl.Series:
     dtype = column.dtype
     if isinstance(dtype, pl.List | pl.Array) and not _is_nested(dtype.inner):
-        return column.cast(pl.List(pl.String)).list.join(", ")
+        lists = column.cast(pl.List(pl.String))
+        if _are_sets(lists):
+            return lists.list.join(", ")
     if dtype.is_nested() or dtype == pl.Object:
         texts = [None if value is None else _json(value) for value in column.to_list()]
         return pl.Series(column.name, texts, dtype=pl.String)
@@ -92,6 +98,14 @@ def _flat(column: pl.Series) -> pl.Series:
             column.name, [None if v is None else v.hex() for v in column.to_list()], dtype=pl.String
         )
     return column
+
+
+def _are_sets(lists: pl.Series) -> bool:
+    """Say whether each list is what splitting its entries' text at commas gives, and none has one twice."""
+    full = lists.filter(lists.list.len().fill_null(0) > 0)
+    entries = full.explode()
+    spoiled = entries.is_null() | entries.str.contains(r"^$|^\s|\s$|,").fill_null(value=False)
+    return not spoiled.any() and bool((full.list.len() == full.list.n_unique()).all())
 
 
 def _is_nested(inner: object) -> bool:

@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from cotrain._base import DataError
 from cotrain.data import read_table, write_table
 from cotrain.data._write import flat
+from cotrain.tasks import Tagging
 
 NESTED = pl.DataFrame(
     {
@@ -44,6 +46,33 @@ def test_nested_values_are_joined_or_json() -> None:
     assert row["array"] == "1, 2"
     assert row["bytes"] == "00ff"
     assert flat(NESTED)["struct"].to_list()[1] is None
+
+
+NAMES = st.text(alphabet="ab ,O-", max_size=3)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.none() | st.lists(st.none() | NAMES, max_size=4), min_size=1))
+def test_every_entry_of_a_list_is_at_its_place_in_a_csv(cells: list) -> None:
+    column = flat(pl.DataFrame({"tags": pl.Series(cells, dtype=pl.List(pl.String))}))["tags"]
+    if column.str.starts_with("[").any():
+        assert [None if text is None else json.loads(text) for text in column] == cells
+        return
+    for cell, text in zip(cells, column, strict=True):
+        assert (text is None) == (cell is None)
+        if cell:
+            assert text.split(", ") == cell
+            assert len(set(cell)) == len(cell)
+
+
+def test_null_tags_of_words_come_back_from_a_csv(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"pos": [["N", None, "V"], ["N", "N"], None]})
+    write_table(frame, tmp_path / "t.csv")
+    read = read_table(tmp_path / "t.csv")
+    task = Tagging("pos")
+    task.fit(read)
+    for ours, theirs in zip(task.encode(read), task.encode(frame), strict=True):
+        assert [row.tolist() for row in ours] == [row.tolist() for row in theirs]
 
 
 @settings(max_examples=100, deadline=None)
