@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cotrain import balancing, cotraining, gradients, networks, tasks
+    from cotrain import balancing, cotraining, errors, gradients, networks, tasks
     from cotrain.cotraining import CoTraining
     from cotrain.data import Split
     from cotrain.gradients import Balance
@@ -28,6 +28,7 @@ _HOMES = {
     "Training": "cotrain.training",
     "balancing": "cotrain.balancing",
     "cotraining": "cotrain.cotraining",
+    "errors": "cotrain.errors",
     "gradients": "cotrain.gradients",
     "networks": "cotrain.networks",
     "tasks": "cotrain.tasks",
@@ -42,6 +43,7 @@ __all__ = [
     "__version__",
     "balancing",
     "cotraining",
+    "errors",
     "gradients",
     "networks",
     "tasks",

@@ -9,27 +9,69 @@ from types import ModuleType
 
 
 class CotrainError(Exception):
-    """Anything that the user can mend. The command line prints it as one sentence, exit status 2."""
+    """Anything that the user can mend. The command line prints it as one sentence, exit status 2.
+
+    Example:
+        >>> issubclass(DataError, CotrainError)
+        True
+    """
 
 
 class InvalidArgumentError(CotrainError, ValueError):
-    """An argument of a constructor or function is out of range or of the wrong kind."""
+    """An argument of a constructor or function is out of range or of the wrong kind.
+
+    Example:
+        >>> import cotrain as ct
+        >>> ct.Learner([])
+        Traceback (most recent call last):
+            ...
+        cotrain._base._errors.InvalidArgumentError: A Learner needs at least one task, got none.
+    """
 
 
 class DataError(CotrainError, ValueError):
-    """The data cannot be used as asked: a file, a column or a label is wrong."""
+    """The data cannot be used as asked: a file, a column or a label is wrong.
+
+    Example:
+        >>> import cotrain as ct
+        >>> import polars as pl
+        >>> try:
+        ...     ct.tasks.Binary("sold").fit(pl.DataFrame({"x": [1.0]}))
+        ... except ct.errors.DataError as error:
+        ...     print(error)
+        Task 'sold': target 'sold' is not a column of the table; expected one of 'x'.
+    """
 
 
 class ConfigError(CotrainError, ValueError):
-    """A configuration file or a command-line setting is wrong."""
+    """A configuration file or a command-line setting is wrong.
+
+    Example:
+        >>> issubclass(ConfigError, ValueError)
+        True
+    """
 
 
 class RunError(CotrainError, RuntimeError):
-    """A run folder is missing, damaged, finished, or of another version."""
+    """A run folder is missing, damaged, finished, or of another version.
+
+    Example:
+        >>> import cotrain as ct
+        >>> try:
+        ...     ct.Learner.load("no such folder")
+        ... except RunError as error:
+        ...     print(type(error).__name__)
+        RunError
+    """
 
 
 class MissingExtraError(CotrainError, ImportError):
-    """An optional part of the library is not installed."""
+    """An optional part of the library is not installed.
+
+    Example:
+        >>> issubclass(MissingExtraError, ImportError)
+        True
+    """
 
 
 def did_you_mean(name: str, options: Iterable[str]) -> str:
