@@ -67,6 +67,16 @@ def in_sounds() -> pl.DataFrame:
     return pl.DataFrame({"file": [wav_bytes(tone, 8000) for tone in tones], "y": texts})
 
 
+def said_in_sounds() -> pl.DataFrame:
+    """A text said as tones, a character each."""
+    texts = [["ab", "ba", "a b"][i % 3] for i in range(N_ROWS)]
+    hertz = {"a": 400.0, "b": 1200.0, " ": 0.0}
+    time = np.arange(480) / 8000
+    said = [np.concatenate([np.sin(2 * np.pi * hertz[c] * time) for c in text]) for text in texts]
+    cells = [wav_bytes(0.3 * sound, 8000) if i % 4 else None for i, sound in enumerate(said)]
+    return pl.DataFrame({"text": texts, "speaker": ["ann", "bob"] * (N_ROWS // 2), "y": cells})
+
+
 #: Kind -> the task, its table, and what the table's columns are.
 PROBLEMS: dict[str, Callable[[], tuple[Task, pl.DataFrame, dict[str, Any]]]] = {
     "Binary": lambda: (kinds.Binary("y"), in_table([v > 0 for v in X]), {}),
@@ -93,6 +103,11 @@ PROBLEMS: dict[str, Callable[[], tuple[Task, pl.DataFrame, dict[str, Any]]]] = {
         kinds.Detection("y", classes=["thing"], least=0.0, most=2),
         in_pictures(lambda draw: [{"box": [2.0, 2.0, 6.0, 6.0], "label": "thing"}]),
         {"file": "picture", "width": "drop", "height": "drop"},
+    ),
+    "Synthesis": lambda: (
+        kinds.Synthesis("y", given=["text", "speaker"], n_mels=12, iterations=2),
+        said_in_sounds(),
+        {},
     ),
 }
 
@@ -142,7 +157,7 @@ def test_its_empty_cells_are_filled_or_said_to_be_open(
     table = frame.drop("y") if absent else frame
     found = complete(learner, table)
     empty = np.ones(N_ROWS, bool) if absent else frame["y"].is_null().to_numpy()
-    word = "open" if learner.tasks[0].reads == "map" else "predicted"
+    word = "predicted" if learner.tasks[0].plain_cells else "open"
     assert found["y_source"].to_list() == [word if one else "given" for one in empty]
     assert (found["y"].is_null().to_numpy() == (empty & (word == "open"))).all()
     if not absent:

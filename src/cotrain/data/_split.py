@@ -136,7 +136,7 @@ def strata(frame: pl.DataFrame, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
     """
     codes = {}
     for task in tasks:
-        if task.reads != "vector" and not task.per_position:
+        if not task.plain_cells or (task.reads != "vector" and not task.per_position):
             # Of so many entries a row has there is no one code: that some have labels is kept even.
             there = pl.any_horizontal([pl.col(column).is_not_null() for column in task.columns])
             codes[task.name] = np.where(frame.select(there).to_series().to_numpy(), 0, -1)[:, None]

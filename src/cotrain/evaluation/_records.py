@@ -98,7 +98,7 @@ class TaskRecords:
         size = max(1, SCORES_AT_A_TIME // max(1, _entries_of_row(targets, self.task) * len(output)))
         for start in range(0, len(targets), size):
             truth = [padded(leaf[start : start + size]) for leaf in (targets, mask)]
-            shape = truth[0].shape if self.task.per_position else truth[0].shape[:1]
+            shape = truth[1].shape if self.task.per_position else truth[1].shape[:1]
             scores = self.task.constant_scores(output.detach(), *shape)
             self.add_scores(scores.double().cpu().numpy(), *truth)
 

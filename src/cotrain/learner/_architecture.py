@@ -20,6 +20,7 @@ from cotrain.networks import (
     Sharing,
     default_encoder,
 )
+from cotrain.networks._doorway import default_trunk, encoder_maker
 from cotrain.networks._pooling import Pooling
 from cotrain.tasks import Task
 
@@ -74,8 +75,11 @@ class Architecture:
             torch.manual_seed(mix_seed(self.seed, name))
             sharing = copy.deepcopy(self.sharing) if whole else HardSharing()
             names = [task.name for task in tasks]
-            sharing.build(lambda: copy.deepcopy(encoder).build(preprocessor.spec), names)
+            own = [task for task in tasks if task.prenet(1) is not None]
+            make = encoder_maker(encoder, preprocessor.spec, entered=bool(own), alone=len(own) == len(tasks))
+            sharing.build(make, names)
             widths = sharing.widths()
+            first = make().widths[0] if own else 0
             heads = {task.name: task.head(widths[task.name], self.head) for task in tasks}
             return MultiTaskNetwork(
                 sharing,
@@ -84,11 +88,15 @@ class Architecture:
                 reads={task.name: task.reads for task in tasks},
                 columns={task.name: column for task in tasks if (column := task.position_column)},
                 pooling=self.pooling,
+                prenets={task.name: net for task in own if (net := task.prenet(first)) is not None},
             )
 
     def encoder_for(self, preprocessor: Preprocessor) -> Encoder:
         """Return the encoder, not yet built: the user's, or the default for these inputs."""
-        return default_encoder(preprocessor.spec) if self.encoder is None else self.encoder
+        if self.encoder is None:
+            alone = all(task.prenet(1) is not None for task in preprocessor.tasks)
+            return default_trunk() if alone else default_encoder(preprocessor.spec)
+        return self.encoder
 
     def written_into(self, config: Mapping[str, Any], preprocessor: Preprocessor) -> dict[str, Any]:
         """Return a run's configuration with the encoder that was chosen, if the user named none."""

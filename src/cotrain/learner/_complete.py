@@ -18,7 +18,7 @@ from cotrain.data._frames import frame_like
 from cotrain.learner._fitted_model import FittedModel
 from cotrain.learner._label_types import restore_pandas
 from cotrain.tasks import Task
-from cotrain.tasks._base import rows_where
+from cotrain.tasks._condition import rows_where
 
 if TYPE_CHECKING:
     from cotrain.cotraining import Prediction
@@ -87,8 +87,8 @@ def complete(learner: Learner | FittedModel, data: object, *, min_confidence: fl
         holds = None if task.when is None else rows_where(typed.frame, task.when, task.name).numpy()
         for place, column in enumerate(task.columns):
             values = predicted[column if column in predicted.columns else task.name]
-            if task.reads == "map":
-                # Boxes are predicted in parts of a picture, masks as its bytes: neither is as given ones are.
+            if not task.plain_cells:
+                # Boxes are predicted in parts of a picture, masks and sounds as bytes: not as given ones are.
                 values = values.clear(len(values))
             # The labels of a column of several are right together: the least sure one speaks for all.
             one = place if len(task.columns) == sure.shape[1] else int(sure.sum(axis=0).argmin())

@@ -60,7 +60,11 @@ class FittedModel:
         return self.outputs_of_inputs(self.preprocessor.inputs(data))
 
     def outputs_of_inputs(self, inputs: Leaves) -> dict[str, Any]:
-        """Return each task's outputs [N, O] for rows that the preprocessor has coded."""
+        """Return each task's outputs [N, O] for rows that the preprocessor has coded.
+
+        Figures are of those of `Preprocessor.examples`: a task may read of its labels what a prediction has
+        to guess, such as how long each character lasts.
+        """
         return tempered(self.networks.outputs(inputs), self.confidence.temperatures)
 
     def predict(self, data: object) -> Any:

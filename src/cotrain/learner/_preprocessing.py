@@ -25,7 +25,6 @@ from cotrain.data import (
     TypedTable,
     dataset_spec,
     stack_dataset,
-    table_tensors,
 )
 from cotrain.data._dataset import as_in_training
 from cotrain.data._frames import with_text_names
@@ -120,14 +119,15 @@ class Preprocessor:
             frame = table.frame
             for task in tasks:
                 task.fit(frame)
-            labelled = torch.stack([labelled_rows(task.encode(frame)[1]) for task in tasks]).any(dim=0)
+            coded = {task.name: task.encode(frame) for task in tasks}
+            labelled = torch.stack([labelled_rows(mask) for _, mask in coded.values()]).any(dim=0)
             rows = frame.filter(pl.Series(labelled.numpy()))
             of_source = [] if table.source is None else [table.source]
-            exclude = [*_columns(tasks), *left_out, *of_source]
+            exclude = [*_no_inputs(tasks, columns), *left_out, *of_source]
             schema = Schema.infer(rows, exclude=exclude, overrides=columns, types=table.types).fit(rows)
             preprocessor = cls(tasks, schema, schema.spec(), {}, table, output_space)
             preprocessor.sources = KnownSources.of(table, preprocessor._inputs)
-            examples = preprocessor.examples(table)
+            examples = preprocessor._coded(table, coded)
         if not examples.inputs:
             raise DataError(
                 "There is no input column: all columns are targets, left out, or say nothing (identifiers, "
@@ -139,16 +139,32 @@ class Preprocessor:
         return preprocessor, examples
 
     def inputs(self, data: object) -> dict[str, Any]:
-        """Return the input tensors and ragged rows of any data that `fit` would take."""
+        """Return the input tensors and ragged rows of any data that `fit` would take.
+
+        A task that is given columns of its own needs only these, and the others do without them: of a table
+        that has one of the two alone come the inputs that there are.
+        """
         if isinstance(data, Dataset):
             return self._stacked(data, [])[0]
-        return self._schema(data).encode(self.table(data).frame)
+        schema, frame = self._schema(data), self.table(data).frame
+        answered = [task for task in self._given if task.can_answer(frame.columns)]
+        own: dict[str, Any] = {}
+        for task in answered:
+            own |= task.own_inputs(frame)
+        without = answered and not set(self._inputs) & set(frame.columns)
+        if self._given and not answered and (len(self._given) == len(self.tasks) or not self._inputs):
+            self._given[0].own_inputs(frame)  # which says what is absent
+        return own if without else schema.encode(frame) | own
 
     def inputs_of_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return the inputs of one row: what `inputs` gives for a table of it, faster."""
         if self._rows is None:
             self._schema(row)
             raise DataError("This model was trained on a Dataset of tensors: give a torch Dataset.")
+        if self._given:
+            return self.inputs(
+                pl.DataFrame({str(name): [value] for name, value in row.items()}, strict=False)
+            )
         named = row if all(type(name) is str for name in row) else with_text_names(row)
         return self._rows.encode(named)
 
@@ -172,9 +188,13 @@ class Preprocessor:
         ((key, seen),) = self.spec.pictures.items()
         name = key.removeprefix("picture:")
         if isinstance(data, Mapping) and not self.are_sources(data):
-            cells = [with_text_names(data)[name]]
+            named = with_text_names(data)
+            cells = [named[name]] if name in named else None
         else:
-            cells = self.table(data).frame[name].to_list()
+            frame = self.table(data).frame
+            cells = frame[name].to_list() if name in frame.columns else None
+        if cells is None:
+            return None  # what is asked reads no picture, or says that there is none
         blank = [cell is None or (isinstance(cell, str) and not cell) for cell in cells]
         return [
             seen.shape[1:] if none else picture_size(cell) for cell, none in zip(cells, blank, strict=True)
@@ -185,7 +205,7 @@ class Preprocessor:
     ) -> dict[str, Any]:
         """Return the predictions for one row, column -> value: what `decoded` gives, faster."""
         found: dict[str, Any] = {}
-        for task in self.tasks:
+        for task in (task for task in self.tasks if task.name in outputs):
             predicted = _predicted(task, outputs[task.name], sizes)
             for column in task.columns:
                 name = column if column in predicted else task.name
@@ -199,11 +219,17 @@ class Preprocessor:
         if isinstance(data, Dataset):
             inputs, targets = self._stacked(data, _columns(self.tasks))
             return self._completed(Examples(inputs, *self._labels(targets)))
-        schema = self._schema(data)
+        self._schema(data)
         table = self.table(data)
-        tensors = table_tensors(table.frame, schema, self.tasks)
-        parts = (tensors["inputs"], tensors["targets"], tensors["masks"])
-        return self._completed(Examples(*parts, self.sources.rows(table)))
+        return self._coded(table, {task.name: task.encode(table.frame) for task in self.tasks})
+
+    def _coded(self, table: TypedTable, coded: Mapping[str, tuple[Any, Any]]) -> Examples:
+        """Return the inputs of a table, those that are read of the targets too, beside coded targets."""
+        inputs = self._schema(table).encode(table.frame)
+        for task in self.tasks:
+            inputs |= task.own_inputs(table.frame) | task.taught_inputs(coded[task.name][0])
+        targets, masks = ({name: pair[part] for name, pair in coded.items()} for part in (0, 1))
+        return self._completed(Examples(inputs, targets, masks, self.sources.rows(table)))
 
     def table(self, data: object) -> TypedTable:
         """Return any table with the types that its columns had in training; several sources as one."""
@@ -222,6 +248,11 @@ class Preprocessor:
         return self.sources.are_tables(data, list(self.types))
 
     @property
+    def _given(self) -> list[Task]:
+        """The tasks with inputs of their own."""
+        return [task for task in self.tasks if task.prenet(1) is not None]
+
+    @property
     def _inputs(self) -> list[str]:
         """Names of the input columns."""
         return [] if self.schema is None else [column.name for column in self.schema.columns]
@@ -236,7 +267,7 @@ class Preprocessor:
             sizes: see `picture_sizes`.
         """
         columns: dict[str, Any] = {}
-        for task in self.tasks:
+        for task in (task for task in self.tasks if task.name in outputs):
             predicted = _predicted(task, outputs[task.name], sizes)
             for column in task.columns:
                 name = column if column in predicted else task.name
@@ -325,6 +356,18 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     return value.to_list() if isinstance(value, pl.Series) else value
+
+
+def _no_inputs(tasks: Sequence[Task], columns: Mapping[str, ColumnChoice]) -> list[str]:
+    """Return the columns that are no inputs: targets, and what is only given to some tasks.
+
+    What a task that reads its own columns alone shall give, or is given, may be an input of the others: that
+    is for the user to say, under `columns`.
+    """
+    apart = [task for task in tasks if task.prenet(1) is not None]
+    strict = _columns([task for task in tasks if task not in apart])
+    given = [name for task in apart for name in [*task.columns, *getattr(task, "given", ())]]
+    return [*strict, *(name for name in given if name not in columns or columns[name] == "drop")]
 
 
 def _columns(tasks: Sequence[Task]) -> list[str]:

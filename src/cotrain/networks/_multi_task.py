@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, final
 
 from torch import Tensor, nn
 
 from cotrain._base import InvalidArgumentError, did_you_mean
+from cotrain.networks._doorway import entered_inputs
 from cotrain.networks._output_space import OutputSpace
 from cotrain.networks._pooling import Pooling, make_pool
 from cotrain.networks._positions import run_stage
 from cotrain.networks.sharing._base import Sharing
-from cotrain.tasks._base import Reads
+from cotrain.tasks import PreNet
+from cotrain.tasks._base import OWN, Reads
 
 #: What a head reads of a row: what tasks name, or what each stage of the encoder gives.
 HeadReads = Reads | Literal["levels"]
@@ -34,6 +36,8 @@ class MultiTaskNetwork(nn.Module):
             a vector.
         columns: task -> the column of words or sounds whose positions it reads, where there are several.
         pooling: how positions become one vector, see `Learner`.
+        prenets: task -> what its own inputs go through in the place of the encoder's first stage, which must
+            be a `Doorway`; absent ones read what the encoder reads.
 
     Raises:
         InvalidArgumentError: if the heads are not those of the architecture's tasks.
@@ -61,6 +65,7 @@ class MultiTaskNetwork(nn.Module):
         reads: Mapping[str, HeadReads] | None = None,
         columns: Mapping[str, str] | None = None,
         pooling: Pooling = "mean",
+        prenets: Mapping[str, PreNet] | None = None,
     ) -> None:
         super().__init__()
         if set(heads) != set(sharing.tasks):
@@ -80,6 +85,9 @@ class MultiTaskNetwork(nn.Module):
             make_pool(pooling, widths[task]) if self.reads[task] == "vector" else nn.Identity()
             for task in self.tasks
         )
+        _require_apart(sharing, prenets or {})
+        self._entering = {task: place for place, task in enumerate(prenets or {})}
+        self.prenets = nn.ModuleList((prenets or {}).values())
         sharing.attach(heads)
 
     def forward(self, inputs: dict[str, Tensor], tasks: Iterable[str] | None = None) -> dict[str, Tensor]:
@@ -87,14 +95,64 @@ class MultiTaskNetwork(nn.Module):
 
         Args:
             inputs: of the batch.
-            tasks: those whose outputs are asked for; the heads of others are not computed. `None`: all.
+            tasks: those whose outputs are asked for; the heads of others are not computed. `None`: all that
+                these inputs are enough for.
 
         Raises:
             InvalidArgumentError: if there is no such task.
         """
-        asked = self.tasks if tasks is None else tuple(tasks)
+        asked = self.answerable(inputs) if tasks is None else tuple(tasks)
         needed = self._needed(asked)
-        representations, below = self._representations(inputs, needed)
+        together = [task for task in self.tasks if task in needed and task not in self._entering]
+        outputs = self._from_inputs(self._common(inputs), together) if together else {}
+        for task in self.tasks:
+            if task in needed and task in self._entering:
+                outputs[task] = self._entered(inputs, task)
+        if self.output_space is not None:
+            outputs = self.output_space(outputs)
+        return {task: outputs[task] for task in self.sharing.tasks if task in asked}
+
+    def answerable(self, inputs: Mapping[str, Tensor]) -> tuple[str, ...]:
+        """Return the tasks that these inputs are enough for: one with inputs of its own needs only those."""
+        common = bool(self._common(inputs))
+        prenets = {task: self.prenet(task) for task in self.tasks}
+        return tuple(
+            task
+            for task, prenet in prenets.items()
+            if (common if prenet is None else all(key in inputs for key in prenet.keys))
+        )
+
+    def prenet(self, task: str) -> PreNet | None:
+        """Return what a task's own inputs go through; `None`: it has none."""
+        found: Any = self.prenets[self._entering[task]] if task in self._entering else None
+        return found
+
+    def _common(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the inputs that the encoder's first stage reads."""
+        if not self._entering:
+            return dict(inputs)
+        return {name: tensor for name, tensor in inputs.items() if not name.startswith(OWN)}
+
+    def _from_inputs(self, inputs: dict[str, Tensor], needed: Sequence[str]) -> dict[str, Tensor]:
+        """Return the outputs of tasks that read what the encoder reads, before `output_space`."""
+        outputs = self._read(inputs, needed)
+        spans = self.sharing.spans(inputs)
+        return {
+            task: output[:, self._span(task, spans)] if self.reads[task] == "positions" else output
+            for task, output in outputs.items()
+        }
+
+    def _entered(self, inputs: dict[str, Tensor], task: str) -> Tensor:
+        """Return the output of a task whose own inputs enter behind the encoder's first stage."""
+        prenet = self.prenet(task)
+        assert prenet is not None
+        entered = prenet(inputs)
+        found = self._read(entered_inputs(entered.positions, entered.mask), [task])
+        return prenet.leave(found[task], entered)
+
+    def _read(self, inputs: dict[str, Tensor], needed: Sequence[str]) -> dict[str, Tensor]:
+        """Return what the heads of some tasks give, all of whose inputs these are."""
+        representations, below = self._representations(inputs, set(needed))
         mask = self.sharing.mask(inputs)
         parts: dict[str, Any] = dict(zip(self.tasks, zip(self.heads, self.pools, strict=True), strict=True))
         outputs: dict[str, Tensor] = {}
@@ -109,16 +167,7 @@ class MultiTaskNetwork(nn.Module):
                     read = [*below[task], read]
                 # A head of positions may say in its output which of them are padding.
                 outputs[task] = run_stage(head, read, mask if self.reads[task] == "positions" else None)
-        if self.output_space is not None:
-            outputs = self.output_space(outputs)
-        spans = self.sharing.spans(inputs)
-        return {
-            task: outputs[task][:, self._span(task, spans)]
-            if self.reads[task] == "positions"
-            else outputs[task]
-            for task in self.sharing.tasks
-            if task in asked
-        }
+        return outputs
 
     def _representations(
         self, inputs: dict[str, Tensor], needed: set[str]
@@ -137,11 +186,19 @@ class MultiTaskNetwork(nn.Module):
         Returns:
             task -> int64 [B], for every task that reads positions; none where all rows have all of them.
         """
-        mask, spans = self.sharing.mask(inputs), self.sharing.spans(inputs)
-        if mask is None:
-            return {}
-        readers = [task for task in self.tasks if self.reads[task] == "positions"]
-        return {task: mask[:, self._span(task, spans)].sum(dim=1) for task in readers}
+        asked = self.answerable(inputs)
+        found: dict[str, Tensor] = {}
+        for task in asked:
+            prenet = self.prenet(task)
+            if prenet is not None:
+                found[task] = prenet.lengths(inputs)
+        readers = [task for task in asked if self.reads[task] == "positions" and task not in found]
+        if readers:
+            common = self._common(inputs)
+            mask, spans = self.sharing.mask(common), self.sharing.spans(common)
+            if mask is not None:
+                found |= {task: mask[:, self._span(task, spans)].sum(dim=1) for task in readers}
+        return found
 
     def _span(self, task: str, spans: Mapping[str, slice]) -> slice:
         """Return the positions of the column that a task reads."""
@@ -177,5 +234,18 @@ class MultiTaskNetwork(nn.Module):
             # Another task's output is made of this one's head, and so of all that is under it.
             return []
         index = self.tasks.index(task)
-        own = [*self.heads[index].parameters(), *self.pools[index].parameters()]
+        prenet = self.prenet(task)
+        first = [] if prenet is None else list(prenet.parameters())
+        own = [*first, *self.heads[index].parameters(), *self.pools[index].parameters()]
         return [*self.sharing.task_parameters(task), *(p for p in own if p.requires_grad)]
+
+
+def _require_apart(sharing: Sharing, prenets: Mapping[str, PreNet]) -> None:
+    """Raise `InvalidArgumentError` if a task reads outputs that are of other inputs than its own."""
+    for task in sharing.tasks:
+        for before in sharing.refined_by(task):
+            if task in prenets or before in prenets:
+                raise InvalidArgumentError(
+                    f"{type(sharing).__name__} lets the task {task!r} read what {before!r} gives, but these "
+                    "have different inputs: take another way of sharing, such as HardSharing."
+                )

@@ -4,9 +4,10 @@ from cotrain.tasks._base import Task
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._metric import Metric
+from cotrain.tasks._prenet import Entered, PreNet
 from cotrain.tasks._target_kind import ClassTargets, LabelTargets, NumberTargets, TargetKind
 from cotrain.tasks.dense import Detection, Segmentation
-from cotrain.tasks.sequence import Tagging, Transcription
+from cotrain.tasks.sequence import Synthesis, Tagging, Transcription
 from cotrain.tasks.table import Binary, Multiclass, Multilabel, Ordinal, Regression
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "ClassTargets",
     "Detection",
     "Diagnosis",
+    "Entered",
     "EntryLabelling",
     "LabelTargets",
     "Metric",
@@ -21,8 +23,10 @@ __all__ = [
     "Multilabel",
     "NumberTargets",
     "Ordinal",
+    "PreNet",
     "Regression",
     "Segmentation",
+    "Synthesis",
     "Tagging",
     "TargetKind",
     "Task",

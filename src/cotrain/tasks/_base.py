@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from cotrain._base import DataError, InvalidArgumentError, did_you_mean
 from cotrain._base._ragged import Leaf, Ragged
-from cotrain.tasks._condition import Condition
+from cotrain.tasks._condition import require_condition, rows_where
 from cotrain.tasks._diagnosis import Diagnosis, nothing_recorded, nothing_to_show
 from cotrain.tasks._entries import of_length, rows_with_label
 from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._metric import Metric
+from cotrain.tasks._prenet import PreNet
 from cotrain.tasks._target_kind import TargetKind
 
 #: What a task's head reads of a row: one vector [B, D], a vector for every position [B, S, D], or the map of
@@ -29,6 +30,8 @@ from cotrain.tasks._target_kind import TargetKind
 Reads = Literal["vector", "positions", "map"]
 #: Most outputs that losses are taken of together where the rows are all those there are: 16 MB of float32.
 LOSSES_AT_A_TIME = 2**22
+#: What the names of inputs begin with that one task alone reads.
+OWN = "given:"
 
 
 class Task(ABC):
@@ -66,6 +69,11 @@ class Task(ABC):
     reads: ClassVar[Reads] = "vector"
     #: Whether the classes are levels in order, so that a neighbour of the right one is nearly right.
     ordered: ClassVar[bool] = False
+    #: Whether a target is a value, or a list of them, that a cell holds as it is predicted; not so a mask,
+    #: boxes in pixels, a sound.
+    plain_cells: ClassVar[bool] = True
+    #: Axes of the target of one position, where the task reads positions: 1 where it is a vector.
+    entry_axes: ClassVar[int] = 0
 
     def __init__(
         self,
@@ -94,7 +102,7 @@ class Task(ABC):
         self.weight = float(weight)
         self.preference = float(preference)
         if when is not None:
-            _require_condition(name, when)
+            require_condition(name, when)
         self.when = when
         self.metrics = None if metrics is None else list(metrics)
         known = {metric.name: metric for metric in self.available_metrics()}
@@ -145,9 +153,25 @@ class Task(ABC):
         holds = rows_where(frame, self.when, self.name)
         if isinstance(targets, Ragged):
             kept = mask.values & holds[mask.row_of_entry]
-            return targets.map(lambda values: torch.where(kept, values, 0)), mask.map(lambda _: kept)
+            beside = kept.view(-1, *[1] * (targets.values.dim() - 1))
+            return targets.map(lambda values: torch.where(beside, values, 0)), mask.map(lambda _: kept)
         of_mask, of_targets = (holds.view(-1, *[1] * (part.dim() - 1)) for part in (mask, targets))
         return torch.where(of_targets, targets, torch.zeros_like(targets)), mask & of_mask
+
+    def own_inputs(self, frame: pl.DataFrame) -> dict[str, Any]:
+        """Return inputs that this task alone reads, name -> [B, ...] or B ragged rows; default none.
+
+        A task with such inputs has a `prenet`, and reads no others. Their names begin with "given:NAME:".
+        """
+        return {}
+
+    def can_answer(self, columns: Sequence[str]) -> bool:
+        """Whether a table of these columns has all that `own_inputs` needs; default yes."""
+        return True
+
+    def taught_inputs(self, targets: Any) -> dict[str, Any]:
+        """Return what training and evaluation, not prediction, read of coded targets; default nothing."""
+        return {}
 
     @abstractmethod
     def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
@@ -205,6 +229,13 @@ class Task(ABC):
     @abstractmethod
     def output_layer(self, width: int) -> nn.Module:
         """Make the last layer of the head, from [..., width] to [..., O]."""
+
+    def prenet(self, width: int) -> PreNet | None:
+        """Make what stands, for inputs of the task's own, in the place of the encoder's first stage of width D.
+
+        Default `None`: the task reads what the encoder reads.
+        """
+        return None
 
     @final
     def head(self, width: int, hidden: Sequence[int] = (), dropout: float = 0.0) -> nn.Module:
@@ -276,11 +307,11 @@ class Task(ABC):
         Args:
             output: [B, O], or [B, S, O] where the task reads positions: then targets may be of other length.
                 padding stands where they are shorter, and what they are longer is left out, unless they have
-                no entry a position.
+                no entry a position. [M, O] are the positions of all rows, one after the other.
             target: see `loss`.
             mask: see `loss`.
         """
-        if self.per_position:
+        if self.per_position and output.dim() > 2:
             target, mask = (of_length(entries, output) for entries in (target, mask))
         losses = self.losses(full_precision(output), target)
         if mask.dtype == torch.bool:
@@ -327,7 +358,7 @@ class Task(ABC):
     def _everywhere(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the same output [O] for all rows of a target, and all their positions."""
         if self.per_position:
-            return output.expand(*target.shape, -1)
+            return output.expand(*target.shape[: target.dim() - self.entry_axes], -1)
         of_one = self.constant_output(output)
         return of_one.expand(len(target), *of_one.shape[1:])
 
@@ -463,30 +494,3 @@ class MaskedHead(nn.Sequential):
 def full_precision(output: Tensor) -> Tensor:
     """Return an output in float32 at least: half precision is too coarse for losses and for ranking."""
     return output.float() if output.dtype in (torch.float16, torch.bfloat16) else output
-
-
-def _require_condition(task: str, when: object) -> None:
-    if not isinstance(when, str):
-        raise InvalidArgumentError(
-            f"Task {task!r}: when must be a text such as 'clicked == 1', got {when!r}."
-        )
-    try:
-        Condition(when)
-    except InvalidArgumentError as error:
-        raise InvalidArgumentError(f"Task {task!r}: {error}") from error
-
-
-def rows_where(frame: pl.DataFrame, condition: str, task: str) -> Tensor:
-    """Return a bool tensor [B] of the rows where a condition holds (where it is unknown, it does not).
-
-    Raises:
-        InvalidArgumentError: it is no condition on the columns of one row, see `Condition`.
-        DataError: a column is absent, or values cannot be compared.
-    """
-    try:
-        holds = Condition(condition).rows(frame)
-    except DataError as error:
-        raise DataError(
-            f"Task {task!r}: cannot evaluate when: {condition!r} on this table: {str(error).rstrip('.')}."
-        ) from error
-    return torch.from_numpy(holds.to_numpy().copy())

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, final
 
 import polars as pl
+import torch
+from torch import Tensor
 
 from cotrain._base import DataError, InvalidArgumentError, did_you_mean
 from cotrain.tasks._row_functions import FUNCTIONS, Operand, calculate, compare, is_column, text_of
@@ -319,3 +321,31 @@ def _among(left: Node, items: Sequence[Node]) -> Node:
 
 def _calculated(operator: str, left: Node, right: Node) -> Node:
     return lambda frame: calculate(operator, left(frame), right(frame))
+
+
+def require_condition(task: str, when: object) -> None:
+    """Raise `InvalidArgumentError` unless a task's `when` is a condition."""
+    if not isinstance(when, str):
+        raise InvalidArgumentError(
+            f"Task {task!r}: when must be a text such as 'clicked == 1', got {when!r}."
+        )
+    try:
+        Condition(when)
+    except InvalidArgumentError as error:
+        raise InvalidArgumentError(f"Task {task!r}: {error}") from error
+
+
+def rows_where(frame: pl.DataFrame, condition: str, task: str) -> Tensor:
+    """Return a bool tensor [B] of the rows where a condition holds (where it is unknown, it does not).
+
+    Raises:
+        InvalidArgumentError: it is no condition on the columns of one row, see `Condition`.
+        DataError: a column is absent, or values cannot be compared.
+    """
+    try:
+        holds = Condition(condition).rows(frame)
+    except DataError as error:
+        raise DataError(
+            f"Task {task!r}: cannot evaluate when: {condition!r} on this table: {str(error).rstrip('.')}."
+        ) from error
+    return torch.from_numpy(holds.to_numpy().copy())

@@ -75,7 +75,7 @@ class FrozenNetworks:
             inputs: name -> tensor [N, ...] or N ragged rows.
         """
         found = [outputs_of(network, inputs) for network in self._networks]
-        return {task: found[number][task] for task, number in self.weights_of.items()}
+        return _of_tasks(found, self.weights_of)
 
     def output_batches(self, inputs: Leaves) -> Iterator[tuple[slice, dict[str, Any]]]:
         """Give each task's outputs some rows at a time, with the rows that they belong to.
@@ -85,7 +85,12 @@ class FrozenNetworks:
         """
         for together in zip(*(output_batches(network, inputs) for network in self._networks), strict=True):
             found = [outputs for _, outputs in together]
-            yield together[0][0], {task: found[number][task] for task, number in self.weights_of.items()}
+            yield together[0][0], _of_tasks(found, self.weights_of)
+
+
+def _of_tasks(found: Sequence[Mapping[str, Any]], weights_of: Mapping[str, int]) -> dict[str, Any]:
+    """Return each task's output from the network with its weights, where the inputs are enough for it."""
+    return {task: found[number][task] for task, number in weights_of.items() if task in found[number]}
 
 
 def _shared_where_equal(weights: Sequence[Weights]) -> list[Weights]:

@@ -20,12 +20,13 @@ def outputs_of(model: MultiTaskNetwork, inputs: Leaves, batch_size: int = 1024) 
     """Return each task's outputs on all rows, on the host; see `output_batches`.
 
     Returns:
-        task -> tensor [N, O]; where a task has an output for every position, N ragged rows of values [O].
+        task -> tensor [N, O]; where a task has an output for every position, N ragged rows of values [O]. A
+        task that needs other inputs than these is left out.
     """
-    parts: dict[str, list[Leaf]] = {task: [] for task in model.tasks}
+    parts: dict[str, list[Leaf]] = {}
     for _, outputs in output_batches(model, inputs, batch_size):
         for task, output in outputs.items():
-            parts[task].append(output)
+            parts.setdefault(task, []).append(output)
     return {task: _joined(pieces) for task, pieces in parts.items()}
 
 

@@ -119,7 +119,8 @@ def _fit(configuration: Configuration, rows: SplitTable, loggers: list[_Reports]
         unlabelled=rows.typed("unlabelled"), progress=False, loggers=loggers, left_out=rows.left_out
     )
     fit_learner(learner, rows.typed("train"), rows.typed("validation"), options)
-    outputs, held = learner.outputs(validation), learner.preprocessor.examples(validation)
+    held = learner.preprocessor.examples(validation)
+    outputs = learner.fitted.outputs_of_inputs(held.inputs)
     scores = {task.name: scores_of(task, outputs[task.name]) for task in learner.preprocessor.tasks}
     return validation_gains(learner.preprocessor, held, scores)
 

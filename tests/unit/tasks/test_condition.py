@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from cotrain._base import ConfigError, DataError, InvalidArgumentError
 from cotrain.learner import Configuration
 from cotrain.tasks import Binary
-from cotrain.tasks._base import rows_where
-from cotrain.tasks._condition import Condition
+from cotrain.tasks._condition import Condition, rows_where
 
 FRAME = pl.DataFrame(
     {

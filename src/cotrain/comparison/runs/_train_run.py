@@ -195,15 +195,19 @@ def _tested(
     table = learner.evaluate(test)
     if len(trees):
         table = table.with_reference("trees", trees)
-    alone = {task: single.outputs(test)[task] for task, single in singles.items()}
+    alone = {
+        task: single.fitted.outputs_of_inputs(single.preprocessor.examples(test).inputs)[task]
+        for task, single in singles.items()
+    }
     if singles:
         found = [single.evaluate(test) for single in singles.values()]
         table = table.with_reference("single_task", joined_tables(found))
     preprocessor = learner.preprocessor
+    examples = preprocessor.examples(test)
     run = OneSeed(
-        preprocessor.examples(test),
+        examples,
         table,
-        learner.outputs(test),
+        learner.fitted.outputs_of_inputs(examples.inputs),
         alone,
         constants=preprocessor.constants,
         dependence=dependence,

@@ -72,6 +72,7 @@ class Detection(Task):
 
     target_kind = ClassTargets()
     reads = "map"
+    plain_cells = False
 
     def __init__(
         self,

@@ -69,6 +69,7 @@ class Segmentation(Task):
 
     target_kind = ClassTargets()
     reads = "map"
+    plain_cells = False
 
     def __init__(
         self,
