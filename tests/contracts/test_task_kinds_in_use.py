@@ -99,6 +99,11 @@ PROBLEMS: dict[str, Callable[[], tuple[Task, pl.DataFrame, dict[str, Any]]]] = {
         in_pictures(lambda draw: png((draw.random((SIDE, SIDE)) > 0.5).astype(np.uint8))),
         {"file": "picture", "width": "drop", "height": "drop"},
     ),
+    "DenseRegression": lambda: (
+        kinds.DenseRegression("y"),
+        in_pictures(lambda draw: png(draw.integers(1, 9, (SIDE, SIDE)).astype(np.uint16))),
+        {"file": "picture", "width": "drop", "height": "drop"},
+    ),
     "Detection": lambda: (
         kinds.Detection("y", classes=["thing"], least=0.0, most=2),
         in_pictures(lambda draw: [{"box": [2.0, 2.0, 6.0, 6.0], "label": "thing"}]),

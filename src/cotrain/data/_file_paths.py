@@ -1,4 +1,4 @@
-"""Paths of pictures and sounds in a table, which are relative to the file that the table was read from."""
+"""Paths of pictures, sounds and NumPy files in a table, relative to the file that it was read from."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def with_whole_paths(frame: pl.DataFrame, folder: Path) -> pl.DataFrame:
     found = [
         series.name
         for series in frame.iter_columns()
-        if is_paths(series, (*PICTURE_ENDINGS, *SOUND_ENDINGS), folder)
+        if is_paths(series, (*PICTURE_ENDINGS, *SOUND_ENDINGS, ".npy"), folder)
     ]
     whole = [
         pl.Series(

@@ -1,4 +1,4 @@
-"""Pictures and sounds of a table, written as files beside it."""
+"""Pictures, sounds and arrays of a table, written as files beside it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import polars as pl
 from cotrain._base import write_atomically
 
 #: How the bytes of a file begin, and the ending of its name.
-_STARTS = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"RIFF": ".wav"}
+_STARTS = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"RIFF": ".wav", b"\x93NUMPY": ".npy"}
 
 
 def with_files(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
-    """Write cells that are whole pictures or sounds to files, and return a table with their paths instead.
+    """Write cells that are whole pictures, sounds or NumPy files, and return a table of their paths instead.
 
     The files of said.csv lie in said_files/ as COLUMN_ROW.png; paths are relative to the table's folder,
     where `read_table` looks for them. Each file is there before the table that names it.

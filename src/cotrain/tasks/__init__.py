@@ -6,13 +6,14 @@ from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._prenet import Entered, PreNet
 from cotrain.tasks._target_kind import ClassTargets, LabelTargets, NumberTargets, TargetKind
-from cotrain.tasks.dense import Detection, Segmentation
+from cotrain.tasks.dense import DenseRegression, Detection, Segmentation
 from cotrain.tasks.sequence import Synthesis, Tagging, Transcription
 from cotrain.tasks.table import Binary, Multiclass, Multilabel, Ordinal, Regression
 
 __all__ = [
     "Binary",
     "ClassTargets",
+    "DenseRegression",
     "Detection",
     "Diagnosis",
     "Entered",

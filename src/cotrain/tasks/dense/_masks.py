@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from cotrain._base import DataError
 from cotrain._base._pictures import open_picture
+from cotrain.tasks.dense._fields import nearest_places
 
 #: Kinds of picture whose values are numbers of classes: grey, black and white, indices, deep grey.
 _MODES = ("L", "P", "1", "I;16", "I;16B", "I;16L", "I")
@@ -59,10 +60,7 @@ def resized_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
         >>> resized_mask(np.array([[1, 2]]), 2, 4).tolist()
         [[1, 1, 2, 2], [1, 1, 2, 2]]
     """
-    rows, columns = (
-        np.minimum(((np.arange(new) + 0.5) * old / new).astype(np.int64), old - 1)
-        for old, new in zip(mask.shape, (height, width), strict=True)
-    )
+    rows, columns = nearest_places(mask.shape, height, width)
     return mask[rows[:, None], columns]
 
 

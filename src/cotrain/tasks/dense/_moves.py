@@ -20,10 +20,43 @@ def move_masks(classes: Tensor, labelled: Tensor, moves: Tensor) -> tuple[Tensor
         labelled: [B, H, W], bool or weights.
         moves: see `Task.moved`.
     """
-    both = torch.stack([classes.float(), labelled.float()], dim=1)
+    moved, left = move_field(classes[:, None].float(), labelled, moves)
+    return moved[:, 0].round().to(classes.dtype), left
+
+
+def move_field(field: Tensor, labelled: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
+    """Return numbers of every pixel [B, C, H, W] and which are labels [B, H, W] after a move.
+
+    Each pixel takes the numbers of the nearest one; what comes in from outside is no label.
+
+    Args:
+        field: floats.
+        labelled: [B, H, W], bool or weights.
+        moves: see `Task.moved`.
+    """
+    both = torch.cat([field, labelled[:, None].to(field.dtype)], dim=1)
     grid = functional.affine_grid(moves.to(both), list(both.shape), align_corners=False)
     found = functional.grid_sample(both, grid, mode="nearest", padding_mode="zeros", align_corners=False)
-    return found[:, 0].round().to(classes.dtype), found[:, 1].to(labelled.dtype)
+    return found[:, :-1], found[:, -1].to(labelled.dtype)
+
+
+def turn_directions(field: Tensor, moves: Tensor) -> Tensor:
+    """Return directions (x, y, z) of every pixel [B, 3, H, W] turned and mirrored as a picture is moved.
+
+    x points as the columns go or against them, y as the rows go or against them: either way the same holds.
+
+    Args:
+        field: in their new places already.
+        moves: see `Task.moved`.
+    """
+    height, width = field.shape[2:]
+    sides = field.new_tensor([width, height])
+    linear = moves[:, :, :2].to(field) * (sides[:, None] / sides)
+    # The move leads from new to old, directions go the other way; a change of size turns nothing.
+    inverse = torch.linalg.inv(linear)
+    inverse = inverse * torch.linalg.det(linear).abs().sqrt()[:, None, None]
+    flat = torch.einsum("bij,bjhw->bihw", inverse, field[:, :2])
+    return torch.cat([flat, field[:, 2:]], dim=1)
 
 
 def move_boxes(boxes: Tensor, classes: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
