@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,7 +179,7 @@ def _as(values: pl.Series, dtype: pl.DataType) -> pl.Series:
     if dtype.is_integer() and values.dtype.is_float():
         values = values.round()
     if values.dtype == pl.String and dtype in (pl.Date, pl.Datetime):
-        moments = values.str.to_datetime(strict=False)
+        moments = pl.Series(values.name, [_moment(text) for text in values], dtype=pl.Datetime("us"))
         return moments.cast(dtype, strict=False)
     if values.dtype.is_nested() and dtype == pl.String:
         return pl.Series(
@@ -192,3 +193,12 @@ def _as(values: pl.Series, dtype: pl.DataType) -> pl.Series:
         return values.cast(dtype, strict=False)
     except pl.exceptions.PolarsError:
         return pl.Series(values.name, [None] * len(values), dtype=dtype)
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Return the moment that a class spells, in UTC without a zone, as classes of dates are spelled."""
+    try:
+        found = None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found is None or found.tzinfo is None else found.astimezone(UTC).replace(tzinfo=None)

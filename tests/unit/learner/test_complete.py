@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import cotrain as ct
 from cotrain._base import DataError, InvalidArgumentError
 from cotrain.learner import complete
+from cotrain.learner._complete import _as
 
 
 @pytest.fixture(scope="module")
@@ -267,3 +269,37 @@ def test_an_arrow_table_comes_back_as_one(fitted):
     assert isinstance(found, arrow.Table)
     assert found["x"].equals(table["x"])
     assert found["side"].to_pylist() == complete(learner, frame)["side"].to_list()
+
+
+PREDICTIONS = [
+    pl.Series(["yes", "no", None]),
+    pl.Series(["2020-01-31", "x", "2020-01-31T10:00:00"]),
+    pl.Series([1.5, -2.0, float("inf")]),
+    pl.Series([1, -2, None]),
+    pl.Series([True, False, None]),
+    pl.Series([["a"], [], None], dtype=pl.List(pl.String)),
+    pl.Series([date(2020, 1, 31), None, date(1900, 1, 1)]),
+    pl.Series([datetime(2020, 1, 31), None, datetime(1900, 1, 1, 5)]),
+    pl.Series(["a", "b", None], dtype=pl.Categorical),
+]
+COLUMNS = [
+    pl.String, pl.Int8, pl.UInt64, pl.Int128, pl.Float32, pl.Boolean, pl.Date, pl.Datetime("us"), pl.Time,
+    pl.Datetime("ns", "UTC"), pl.Duration("us"), pl.Decimal(10, 2), pl.List(pl.String), pl.List(pl.Int64),
+    pl.Array(pl.Int64, 2), pl.Struct({"a": pl.Int64}), pl.Categorical(), pl.Enum(["q"]), pl.Binary, pl.Null,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", COLUMNS, ids=str)
+@pytest.mark.parametrize("values", PREDICTIONS, ids=lambda values: str(values.dtype))
+def test_predictions_go_into_a_column_of_any_type_or_leave_it_open(values, dtype):
+    dtype = dtype if isinstance(dtype, pl.DataType) else dtype()
+    found = _as(values, dtype)
+    assert len(found) == 3
+    # As it is put together with the given cells.
+    given = pl.Series([None] * 3, dtype=dtype)
+    assert given.zip_with(pl.Series([True, False, True]), found).dtype == dtype
+
+
+def test_classes_that_spell_days_go_into_a_column_of_days():
+    classes = pl.Series(["2020-01-31", "x", None, "2020-01-31T23:30:00-02:00"])
+    assert _as(classes, pl.Date()).to_list() == [date(2020, 1, 31), None, None, date(2020, 2, 1)]
