@@ -298,7 +298,7 @@ class Preprocessor:
         """Take over what `to_json` gave."""
         for task in tasks:
             task.load_state_dict(values["tasks"][task.name])
-        constants = {name: torch.tensor(constant) for name, constant in values["constants"].items()}
+        constants = {task.name: _constant(task, values["constants"][task.name]) for task in tasks}
         if values["columns"] is not None:
             schema = Schema.from_json(values["columns"])
             types = require_types(values.get("types", {}))
@@ -372,3 +372,14 @@ def _no_inputs(tasks: Sequence[Task], columns: Mapping[str, ColumnChoice]) -> li
 
 def _columns(tasks: Sequence[Task]) -> list[str]:
     return [column for task in tasks for column in task.columns]
+
+
+def _constant(task: Task, saved: object) -> Tensor:
+    """Return a saved constant output [O], or raise `DataError` if it is none."""
+    numbers = saved if isinstance(saved, list) else []
+    if len(numbers) != task.n_outputs or not all(type(value) in (int, float) for value in numbers):
+        raise DataError(
+            f"The schema is damaged: the constant of task {task.name!r} is {str(saved)[:80]}, expected a list "
+            f"of {task.n_outputs} number{'s' * (task.n_outputs > 1)}."
+        )
+    return torch.tensor(numbers, dtype=torch.float32)

@@ -199,3 +199,12 @@ def test_keys_that_the_encoder_does_not_name_are_left_alone():
         Preprocessor.fit(rows, tasks(), {}, [])
     with pytest.raises(DataError, match="trained on a table: give a table"):
         fitted()[0].inputs(rows)
+
+
+@pytest.mark.parametrize("constant", [[[0.5]], [], [0.5, 0.5], 0.5, None, ["a"], [None], [True], {"0": 0.5}])
+def test_a_saved_constant_that_is_none_is_refused_when_it_is_read(constant):
+    preprocessor, _ = fitted()
+    saved = json.loads(json.dumps(preprocessor.to_json()))
+    saved["constants"]["y"] = constant
+    with pytest.raises(DataError, match="the constant of task 'y' is .*, expected a list of 1 number"):
+        Preprocessor.from_json(saved, tasks())
