@@ -379,7 +379,7 @@ def _constant(task: Task, saved: object) -> Tensor:
     numbers = saved if isinstance(saved, list) else []
     if len(numbers) != task.n_outputs or not all(type(value) in (int, float) for value in numbers):
         raise DataError(
-            f"The schema is damaged: the constant of task {task.name!r} is {str(saved)[:80]}, expected a list "
-            f"of {task.n_outputs} number{'s' * (task.n_outputs > 1)}."
+            f"The schema is damaged: the constant of task {task.name!r} is {str(saved)[:80]}, expected a "
+            f"list of {task.n_outputs} number{'s' * (task.n_outputs > 1)}."
         )
     return torch.tensor(numbers, dtype=torch.float32)

@@ -231,7 +231,7 @@ class Task(ABC):
         """Make the last layer of the head, from [..., width] to [..., O]."""
 
     def prenet(self, width: int) -> PreNet | None:
-        """Make what stands, for inputs of the task's own, in the place of the encoder's first stage of width D.
+        """Make what stands, for inputs of the task's own, in place of the encoder's first stage of width D.
 
         Default `None`: the task reads what the encoder reads.
         """
