@@ -99,7 +99,7 @@ def _infer_cells(values: pl.Series) -> Guess | None:
             return Guess(Tags(name), "lists of values")
     if is_picture(values):
         return Guess(Picture(name), "pictures" if dtype != pl.String else "paths of pictures that exist")
-    if _is_sound(values):
+    if is_sound(values):
         return Guess(Sound(name), "sounds" if dtype != pl.String else "paths of sounds that exist")
     if dtype.is_nested() or dtype in (pl.Object, pl.Binary, pl.Duration, pl.Time):
         return Guess(None, f"values of type {dtype} cannot be used")
@@ -119,13 +119,13 @@ def is_picture(values: pl.Series) -> bool:
     return values.dtype == pl.String and is_paths(text_values(values.drop_nulls().head(100)), PICTURE_ENDINGS)
 
 
-def _is_sound(values: pl.Series) -> bool:
+def is_sound(values: pl.Series) -> bool:
     """Whether these are paths of sounds, the bytes of their files, or mappings of these or of samples."""
     if values.dtype == pl.Struct:
         names = set(values.struct.fields)
         if {"array", "sampling_rate"} <= names:
             return True
-        return "bytes" in names and names <= {"bytes", "path"} and _is_sound(values.struct.field("bytes"))
+        return "bytes" in names and names <= {"bytes", "path"} and is_sound(values.struct.field("bytes"))
     if values.dtype == pl.Binary:
         known = values.drop_nulls().head(20).to_list()
         return bool(known) and all(is_sound_data(value) for value in known)

@@ -12,8 +12,9 @@ import polars as pl
 from cotrain._base import DataError, did_you_mean
 from cotrain.data._doubts import doubt_of
 from cotrain.data._infer_dense import infer_dense
-from cotrain.data._infer_kind import infer_kind, is_picture
+from cotrain.data._infer_kind import infer_kind, is_picture, is_sound
 from cotrain.data._infer_list import annotation_columns, value_lists
+from cotrain.data._infer_transcript import infer_transcript
 from cotrain.data._task_guess import TaskGuess
 from cotrain.data.columns import Tags
 from cotrain.data.columns._values import numeric_values, text_values
@@ -58,9 +59,11 @@ def infer_tasks(frame: pl.DataFrame, targets: Sequence[str]) -> list[TaskGuess]:
             )
     words = annotation_columns(frame, frame.columns)
     pictures = [name for name in frame.columns if name not in targets and is_picture(frame[name])]
+    sounds = [name for name in frame.columns if name not in targets and is_sound(frame[name])]
     return [
         _tagging(frame[target], words.get(target))
         or infer_dense(frame[target], pictures, frame.columns)
+        or infer_transcript(frame[target], sounds, list(words.values()))
         or _infer(frame[target])
         for target in targets
     ]

@@ -226,8 +226,10 @@ def _settle(series: pl.Series, missing: Missing, kind: str | None) -> tuple[pl.S
         series = series.fill_nan(None) if series.dtype.is_float() else series.cast(pl.Int64)
         series, more = missing.blank_numbers(series)
         series, words = settle_numbers(series), {**more, **words}
-    # Lists in the place of texts are for the column to read, which may be one of words or of tags.
-    if kind is not None and kind != "other" and not (kind == "text" and isinstance(series.dtype, pl.List)):
+    # Lists in the place of texts are for the column to read, which may be one of words or of tags, and so are
+    # the files themselves in the place of their paths.
+    for_column = kind == "text" and isinstance(series.dtype, pl.List | pl.Binary | pl.Struct)
+    if kind is not None and kind != "other" and not for_column:
         series = settle_as(series, kind)
     empty = series.null_count() == len(series) and not series.dtype.is_nested()
     return series.cast(pl.String) if empty and kind is None else series, words

@@ -99,7 +99,8 @@ class Recommendation:
         )
         n_labelled = train.filter(pl.any_horizontal(pl.col(list(targets)).is_not_null())).height
         kinds_seen = {note.kind for note in notes}
-        options = sizes(n_labelled, words="words" in kinds_seen, pictures="picture" in kinds_seen)
+        files = bool(kinds_seen & {"picture", "sound"})
+        options = sizes(n_labelled, words="words" in kinds_seen, files=files)
         if table.source is not None:
             config["mixing"] = "Proportional"
         if "encoder" in options:

@@ -12,7 +12,7 @@ from cotrain.learner._gradient_probe import GradientProbe
 MOST_OWN_EXPERTS = 10
 
 
-def sizes(n_rows: int, *, words: bool = False, pictures: bool = False) -> dict[str, Any]:
+def sizes(n_rows: int, *, words: bool = False, files: bool = False) -> dict[str, Any]:
     """Return the encoder and the budget for a number of training rows with a label.
 
     The budget goes by the rows: see `epochs` and `batch_size` of `Training`.
@@ -20,14 +20,15 @@ def sizes(n_rows: int, *, words: bool = False, pictures: bool = False) -> dict[s
     Args:
         n_rows: training rows with a label.
         words: whether there is a column of words in order.
-        pictures: whether there is a column of pictures; then the encoder is left to the kinds of input.
+        files: whether there is a column of pictures or of sounds; then the encoder is left to the kinds of
+            input.
 
     Example:
         >>> sizes(30_000)
         {'encoder': {'kind': 'TableEncoder'}, 'training': {'epochs': 'auto'}}
     """
     training = {"epochs": "auto"}
-    if pictures:
+    if files:
         return {"training": training}
     if words:
         return {"encoder": {"kind": "WordEncoder"}, "training": training}

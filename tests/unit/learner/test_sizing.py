@@ -36,8 +36,8 @@ def test_small_tables_get_narrow_networks_and_a_budget_by_their_rows(n_rows, wid
 
 
 def test_the_encoder_of_pictures_is_left_to_the_kinds_of_input():
-    assert sizes(900, pictures=True) == {"training": {"epochs": "auto"}}
-    assert "The defaults suit 900" in sizes_sentence(TASKS, 1000, 900, sizes(900, pictures=True))
+    assert sizes(900, files=True) == {"training": {"epochs": "auto"}}
+    assert "The defaults suit 900" in sizes_sentence(TASKS, 1000, 900, sizes(900, files=True))
 
 
 def test_the_task_with_the_fewest_labels_is_named():

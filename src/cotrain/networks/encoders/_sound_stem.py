@@ -13,15 +13,21 @@ from cotrain._base._ragged import LENGTHS
 
 #: What the key of a column of sounds begins with.
 SOUND = "sound:"
+#: How far below the loudest band of a recording the logarithm of an energy goes, 40 dB. On strings of spoken
+#: digits (300 steps of 16, recognition alone) the word error rate of the validation rows was .20 with it, and
+#: .29 without.
+DEPTH = 9.2
 
 
 @final
 class SoundStem(nn.Module):
-    """Samples [B, n] -> [B, S, D]: norm(conv(m)), m = (log(|STFT|² Fᵀ + ε) - mean) / deviation.
+    """Samples [B, n] -> [B, S, D]: norm(conv(m)), m = (max(l, max l - 9) - mean) / deviation.
 
-    Mean and deviation are those of a row over all its bands and frames. Frame t lies around sample t · hop,
-    and is one of the row if that sample is; a convolution over five frames takes every `stride`-th. What
-    stands behind a row's end is taken for silence, so that no padding changes anything.
+    With l = log(|STFT|² Fᵀ + ε): what is 40 decibels below the loudest band of a row is silence, or the depth
+    of its pauses would take up the scale. Largest value, mean and deviation are those of a row over all its
+    bands and frames. Frame t lies around sample t · hop, and is one of the row if that sample is; a
+    convolution over five frames takes every `stride`-th. What stands behind a row's end is taken for silence,
+    so that no padding changes anything.
 
     In training the augmentation of Park et al., "SpecAugment: A Simple Data Augmentation Method for Automatic
     Speech Recognition", 2019, https://arxiv.org/abs/1904.08779, hides bands and frames: each of `masks` of
@@ -79,6 +85,8 @@ class SoundStem(nn.Module):
             samples = samples.where(there, 0.0)
         logs = log_mels(samples, self.filters, self.taper, self.hop)[..., :n_frames]
         kept = self._within(inputs, n_frames, self.hop)
+        heard = logs if kept is None else logs.masked_fill(~kept.unsqueeze(1), -torch.inf)
+        logs = logs.maximum(heard.amax(dim=(1, 2), keepdim=True) - DEPTH)
         weights = logs.new_ones(len(logs), 1, n_frames) if kept is None else kept.to(logs.dtype).unsqueeze(1)
         n_values = (weights.sum(dim=(1, 2), keepdim=True) * logs.shape[1]).clamp(min=1)
         centred = (logs - (logs * weights).sum(dim=(1, 2), keepdim=True) / n_values) * weights

@@ -38,6 +38,7 @@ def literal_log_mels(samples):
             energies.append(abs(total) ** 2)
         rows.append((filters @ torch.tensor(energies, dtype=torch.float64) + 1e-6).log())
     logs = torch.stack(rows, dim=1)
+    logs = logs.clamp(min=float(logs.max()) - 9.2)
     centred = logs - logs.mean()
     return centred / (centred.square().mean().sqrt() + 1e-3)
 
