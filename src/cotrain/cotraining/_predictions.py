@@ -111,6 +111,14 @@ class Prediction:
         """Return which entries are labelled together; each by itself where a row is one entry."""
         return Units.of(self.classes(), self.labelling, self.offsets)
 
+    def bounded(self, confidence: Tensor) -> Tensor:
+        """Return the corrected confidence [U, T] of units, lower where one depends on others of its row."""
+        if self.labelling is None or self.offsets is None:
+            return confidence
+        units = self.units()
+        of_entry = units.spread(confidence)[:, 0]
+        return units.least(self.labelling.bound(of_entry, self.classes()[:, 0], self.offsets)[:, None])
+
     @cached_property
     def _decoded(self) -> Tensor:
         if self.labelling is None or self.probabilities is None or self.offsets is None:

@@ -32,6 +32,17 @@ def each_alone(classes: Tensor, offsets: Tensor) -> Tensor:
     return torch.arange(len(classes))
 
 
+def its_own(confidence: Tensor, classes: Tensor, offsets: Tensor) -> Tensor:
+    """Return the confidence [M] as it is.
+
+    Args:
+        confidence: [M].
+        classes: int64 [M]; not looked at.
+        offsets: where each row begins; not looked at.
+    """
+    return confidence
+
+
 def as_they_are(probabilities: Tensor) -> Tensor:
     """Return what is given."""
     return probabilities
@@ -53,6 +64,8 @@ class EntryLabelling:
         decode: (probabilities [M, C], offsets [N + 1]) -> class of every entry, int64 [M].
         units: (classes [M], offsets [N + 1]) -> number of the unit of every entry, int64 [M]; the numbers
             begin at 0, and none is left out. The class of a unit is that of its first entry.
+        bound: (corrected confidence [M] of the unit of every entry, classes [M], offsets [N + 1]) -> the
+            same, lower where an entry depends on others of its row: [M].
         scores: probabilities [n, S, C], rows padded -> what the task's metrics look at.
 
     Example:
@@ -67,4 +80,5 @@ class EntryLabelling:
     probabilities: Callable[[Any], Any]
     decode: Callable[[Tensor, Tensor], Tensor] = most_probable_class
     units: Callable[[Tensor, Tensor], Tensor] = each_alone
+    bound: Callable[[Tensor, Tensor, Tensor], Tensor] = its_own
     scores: Callable[[Tensor], Tensor] = as_they_are

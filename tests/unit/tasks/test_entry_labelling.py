@@ -57,5 +57,16 @@ def test_tags_that_are_no_spans_stand_alone() -> None:
     assert labelling.decode(torch.tensor([[0.6, 0.4]]), torch.tensor([0, 1])).tolist() == [0]
 
 
+def test_a_word_outside_is_as_sure_as_the_least_sure_span_of_its_row() -> None:
+    _, labelling = spans()
+    number = {tag: i for i, tag in enumerate(labelling.classes)}
+    rows = [["O", "B-a", "I-a", "O", "B-b"], [], ["O", "O"], ["B-b", "O"]]
+    codes = torch.tensor([number[tag] for row in rows for tag in row])
+    offsets = torch.tensor([0, *itertools.accumulate(len(row) for row in rows)])
+    sure = torch.tensor([0.9, 0.7, 0.7, 0.6, 0.8, 0.95, 0.5, 0.3, 0.9])
+    expected = torch.tensor([0.7, 0.7, 0.7, 0.6, 0.8, 0.95, 0.5, 0.3, 0.3])
+    assert torch.equal(labelling.bound(sure, codes, offsets), expected)
+
+
 def test_a_task_of_rows_has_none() -> None:
     assert Binary("y").entry_labelling() is None

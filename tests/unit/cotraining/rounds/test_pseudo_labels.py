@@ -93,8 +93,9 @@ def test_a_span_is_labelled_whole_or_not_at_all() -> None:
     tags = [*GIVEN, "O", "B-a", "I-a", "O", "B-a", "I-a", "O", *LAST]
     sure = [0.9] * 4 + [0.99, 0.97, 0.6, 0.98] + [0.95, 0.92, 0.5] + [0.9] * 2
     found = labelled(Threshold(0.9), tags, sure)
-    # The second word of the first span is not sure enough: its first word gets no label either.
-    expected = [False] * 4 + [True, False, False, True] + [True, True, False] + [False] * 2
+    # The second word of the first span is not sure enough: its first word gets no label either, nor has any
+    # word outside in that row. In the next row the span is sure, and the word outside is not.
+    expected = [False] * 4 + [False] * 4 + [True, True, False] + [False] * 2
     assert found.accepted.flatten().tolist() == expected
     assert found.values[8:10].flatten().tolist() == [1, 2]
     assert found.confidence[8:10].flatten().tolist() == pytest.approx([0.92, 0.92])
@@ -103,9 +104,8 @@ def test_a_span_is_labelled_whole_or_not_at_all() -> None:
 def test_quotas_count_spans_by_their_type_and_words_outside() -> None:
     tags = [*GIVEN, "B-a", "B-a", "I-a", "B-a", "O", "O", "B-a", *LAST]
     sure = [0.9] * 4 + [0.97, 0.96, 0.95, 0.94, 0.99, 0.98, 0.93] + [0.9] * 2
-    # Of the 4 labelled units one is a span and three are outside: of the 6 that are free a half of 6 · 1.5 /
-    # 5.5
-    # = .8 spans, one, and a half of 6 · 3.5 / 5.5 = 1.9, two words outside.
+    # Of the 4 labelled units one is a span and three are outside. Of the 6 that are free it may be half of
+    # 6 · 1.5 / 5.5 spans, .8, and half of 6 · 3.5 / 5.5 words outside, 1.9.
     found = labelled(KBest(0.5), tags, sure)
     assert found.accepted.flatten().tolist()[4:11] == [True] + [False] * 3 + [True, True, False]
 
