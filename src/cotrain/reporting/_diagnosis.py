@@ -1,4 +1,4 @@
-"""Calibration, confusion matrices and residuals as pictures and tables."""
+"""Calibration, confusion matrices, residuals and tagged sentences as pictures and tables."""
 
 from __future__ import annotations
 
@@ -36,6 +36,14 @@ def diagnosis_sections(diagnostics: Mapping[str, Mapping[str, Any]], pen: Pen) -
         sections.append(Section("What is mistaken for what on the test rows", tables))
     if residuals:
         sections.append(Section("Predicted and true values on the test rows", residuals))
+    sentences = [
+        _sentence(task, found["sentences"], place)
+        for task, found in diagnostics.items()
+        for place in range(len(found.get("sentences", [])))
+    ]
+    if sentences:
+        text = "Of each task the test rows with the largest share of wrong words, and some typical ones."
+        sections.append(Section("Sentences with their true and predicted tags", sentences, text))
     return sections
 
 
@@ -131,6 +139,24 @@ def _labels(task: str, labels: Sequence[Mapping[str, Any]]) -> Table:
         title = f"{short(task)}: {misses[worst]:.0%} of the positive rows{which} are missed"
     header = ["label", "positive", "found", "missed", "false alarms", "precision", "recall"]
     return Table(header, rows, title=title, note="At probability 0.5, on labelled test rows.")
+
+
+def _sentence(task: str, sentences: Sequence[Mapping[str, Any]], place: int) -> Table:
+    """Return the words of a row above its true and its predicted tags; what is wrong is marked."""
+    found = sentences[place]
+    pairs = list(zip(found["true"], found["predicted"], strict=True))
+    true = [TableCell(t) for t, _ in pairs]
+    # A star too: nothing is said by colour alone.
+    predicted = [TableCell(f"{p} *", "minus", 0.6) if t and t != p else TableCell(p) for t, p in pairs]
+    number = 1 + sum(other["which"] == found["which"] for other in sentences[:place])
+    kind = "one of the worst rows" if found["which"] == "worst" else "a typical row"
+    return Table(
+        ["", *found["words"]],
+        [[TableCell("true"), *true], [TableCell("predicted"), *predicted]],
+        title=f"{short(task)}, {kind} ({number}): {found['wrong']} of {found['labelled']} words wrong",
+        note="* another tag than the true one." if found["wrong"] else "",
+        folded=place > 0,
+    )
 
 
 def _residuals(task: str, part: Mapping[str, Any], n_parts: int, pen: Pen) -> Drawing:

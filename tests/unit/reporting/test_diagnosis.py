@@ -34,3 +34,21 @@ def test_there_is_a_section_for_each_kind_of_figure():
 
 def test_without_figures_there_is_nothing():
     assert diagnosis_sections({"a": {}}, Pen()) == []
+
+
+def test_a_sentence_shows_each_word_above_its_true_and_predicted_tag_and_stars_what_is_wrong():
+    rows = [
+        {"which": "worst", "words": ["Ann", "ran", "."], "true": ["P", "V", ""], "predicted": ["P", "N", "X"],
+         "wrong": 1, "labelled": 2},
+        {"which": "typical", "words": ["rain"], "true": ["N"], "predicted": ["N"], "wrong": 0, "labelled": 1},
+    ]  # fmt: skip
+    (section,) = diagnosis_sections({"pos": {"sentences": rows}}, Pen())
+    worst, typical = section.blocks
+    assert worst.header == ["", "Ann", "ran", "."]
+    assert [[cell.text for cell in row] for row in worst.rows] == [
+        ["true", "P", "V", ""],
+        ["predicted", "P", "N *", "X"],
+    ]
+    assert worst.title == "pos, one of the worst rows (1): 1 of 2 words wrong"
+    assert (worst.folded, typical.folded) == (False, True)
+    assert "*" not in typical.rows[1][1].text

@@ -51,7 +51,7 @@ class RunResult:
         best_epoch: criterion -> epoch, counted from 1.
         seconds: what took how long.
         skipped: task -> steps left out because a loss or gradient was not finite.
-        diagnostics: task -> calibration, confusion or residuals on the test rows.
+        diagnostics: task -> calibration, confusion, residuals or tagged sentences of the test rows.
         versions: package -> version that the run was made with.
         by_source: source -> task -> part of the split -> labelled rows, where there are several sources.
 

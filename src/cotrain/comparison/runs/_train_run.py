@@ -19,6 +19,7 @@ from cotrain.comparison._references import single_task_learners, trees_table
 from cotrain.comparison._unfinished import unfinished_tasks
 from cotrain.comparison._verdict import OneSeed, verdicts
 from cotrain.comparison.runs._result import RunResult, TaskVerdict
+from cotrain.comparison.runs._sentences import sentences_of
 from cotrain.evaluation import EvaluationTable, delta_m_of, joined_tables
 from cotrain.learner import METRICS, Configuration, Learner, SplitTable
 from cotrain.learner._fitting import FitOptions
@@ -227,7 +228,10 @@ def _unfinished(learner: Learner) -> dict[str, float]:
 def _diagnostics(learner: Learner, test: pl.DataFrame) -> dict[str, dict[str, Any]]:
     examples = learner.preprocessor.examples(test)
     records = learner.fitted.evaluation(examples, diagnosis=True).records
-    return {name: of_task.diagnosis() for name, of_task in records.items()}
+    found = {name: of_task.diagnosis() for name, of_task in records.items()}
+    for name, sentences in sentences_of(learner, test).items():
+        found[name] = {**found[name], "sentences": sentences}
+    return found
 
 
 def _coverage_line(split: SplitTable) -> str:
