@@ -163,10 +163,6 @@ CASES: dict[str, EncoderCase] = {
         lambda: networks.ConvNet((4, 8, 8), n_channels=2).build(NOTHING),
         lambda n: {"image": torch.randn(n, 2, 8, 8)},
     ),
-    "LogMelConvNet": EncoderCase(
-        lambda: networks.LogMelConvNet((4, 8, 8), window=64, hop=32, n_mels=8).build(NOTHING),
-        lambda n: {"waveform": torch.randn(n, 500)},
-    ),
     "Transformer": EncoderCase(lambda: networks.Transformer(8, 2, 2, n_tokens=11).build(NOTHING), tokens),
     "Transformer-ragged": EncoderCase(
         lambda: networks.Transformer(8, 2, 2, n_tokens=11).build(NOTHING), ragged_tokens

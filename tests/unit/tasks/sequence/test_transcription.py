@@ -170,6 +170,18 @@ def test_the_reference_is_the_best_of_many_constants_where_nothing_else_is_known
     assert task.reference_loss(targets, empty) == 0
 
 
+def test_a_new_head_does_not_begin_by_saying_nothing_and_marks_the_padding():
+    task = fitted()
+    torch.manual_seed(0)
+    head = task.head(8, hidden=[6])
+    mask = torch.tensor([[True] * 40, [True] * 5 + [False] * 35])
+    output = head(torch.randn(2, 40, 8), mask)
+    assert output.shape == (2, 40, task.n_outputs)
+    assert torch.equal(output[..., -1], mask.float())
+    assert (output[..., :-1].argmax(dim=-1) != 0).float().mean() > 0.9
+    assert torch.equal(head(torch.zeros(1, 3, 8))[..., -1], torch.ones(1, 3))
+
+
 def test_state_and_parameters_make_the_same_task():
     for options in ({}, {"units": "words"}, {"word_list": ["ab"], "beam": 3}, {"word_list": "training"}):
         task = fitted(**options)
