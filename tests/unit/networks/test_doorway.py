@@ -9,7 +9,7 @@ import torch
 
 import cotrain as ct
 from cotrain._base import DataError, InvalidArgumentError
-from cotrain._base._ragged import padded_inputs
+from cotrain._base._ragged import padded, padded_inputs
 from cotrain._base._sounds import wav_bytes
 from cotrain.configuration import kinds_of
 from cotrain.networks import InputSpec, Sharing, WordEncoder
@@ -141,6 +141,37 @@ def test_gradients_are_those_of_autograd(fitted):
     own = {id(p) for p in model.task_parameters("voice")}
     assert {id(p) for p in model.prenets[0].parameters()} <= own
     assert not own & {id(p) for p in model.shared_parameters()}
+
+
+@pytest.mark.parametrize("source", ["auto", "ghost", "disjoint"])
+def test_every_source_of_gradients_balances_them_as_the_exact_one_does(fitted, source):
+    examples = fitted.preprocessor.examples(FRAME)
+    batch = padded_inputs(examples.inputs)
+    found = {}
+    for name in ("exact", source):
+        model = fitted.architecture.build(fitted.preprocessor).eval()
+        balance = ct.Balance(
+            ct.balancing.UPGrad(),
+            model.shared_parameters(),
+            tasks=list(model.tasks),
+            model=model,
+            source=name,
+        )
+        outputs = model(batch)
+        losses = {
+            task.name: task.loss(
+                outputs[task.name], *(padded(of[task.name]) for of in (examples.targets, examples.masks))
+            )
+            for task in fitted.preprocessor.tasks
+        }
+        try:
+            balance.backward(losses)
+        except InvalidArgumentError:
+            assert name == "disjoint"  # which is for tasks that share no row
+            return
+        found[name] = [p.grad for p in model.shared_parameters()]
+    for one, other in zip(found["exact"], found[source], strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
 
 def test_positions_pass_the_doorway_as_they_are():

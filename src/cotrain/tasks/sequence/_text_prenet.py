@@ -123,7 +123,10 @@ class TextPreNet(PreNet):
             hidden = hidden + self.numbers(inputs[self.numbers_key]).unsqueeze(1)
         for block in self.context:
             hidden = block(hidden, there)
-        return hidden, self.log_duration(self.duration(hidden)).squeeze(-1)
+        # Never in half precision, which cannot count frames beyond 256.
+        with torch.autocast(hidden.device.type, enabled=False):
+            lasting = self.duration(hidden.to(self.log_duration.weight.dtype))
+            return hidden, self.log_duration(lasting).squeeze(-1)
 
     def _durations(self, inputs: Mapping[str, Tensor], log_durations: Tensor) -> Tensor:
         """Return whole frames of each unit, [B, U]; 0 of what is no unit."""

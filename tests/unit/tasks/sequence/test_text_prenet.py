@@ -114,6 +114,23 @@ def test_positions_become_frames_again():
     torch.testing.assert_close(left[..., 2:], entered.carried)
 
 
+@pytest.mark.parametrize("taught", [True, False])
+def test_half_precision_counts_frames_as_well(taught):
+    net = prenet(1)
+    with torch.no_grad():
+        net.log_duration.weight.zero_()
+        net.log_duration.bias.fill_(math.log1p(150))
+        batch = inputs([0], taught=False)
+        if taught:
+            places = torch.arange(4).repeat_interleave(150)[None]
+            batch |= {"v:places": places, "v:places:lengths": torch.tensor([600])}
+        whole = net(batch)
+        with torch.autocast("cpu", torch.bfloat16):
+            half = net(batch)
+    assert half.mask.sum() == whole.mask.sum() >= 600 - 150
+    torch.testing.assert_close(half.positions.float(), whole.positions, rtol=0.1, atol=0.1)
+
+
 def test_all_is_learned():
     net = prenet()
     entered = net(inputs())
