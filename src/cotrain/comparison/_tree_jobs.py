@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cotrain.comparison._checked_files import write_arrays, write_record
-from cotrain.comparison._references import tree_features, tree_scores
+from cotrain.comparison._references import TreeReference
 from cotrain.configuration import construct_class
 from cotrain.data import TypedTable
 from cotrain.learner import Learner, Preprocessor
@@ -38,11 +38,11 @@ def train_trees(
     started, cpu = time.monotonic(), time.process_time()
     train, validation = (TypedTable.read(Path(parts) / f"{name}.parquet") for name in ("train", "validation"))
     learner = construct_class(Learner, config, "")
-    preprocessor, fitted = Preprocessor.fit(train, learner.tasks, learner.columns, left_out)
+    preprocessor, _ = Preprocessor.fit(train, learner.tasks, learner.columns, left_out)
     held = preprocessor.examples(validation)
     chosen = next(one for one in preprocessor.tasks if one.name == task)
-    features = tree_features(fitted, held)
-    scores = tree_scores(chosen, features, fitted, learning_rate=learning_rate, seed=learner.seed)
+    trees = TreeReference(preprocessor, train, validation, seed=learner.seed)
+    scores = trees.scores(chosen, validation, learning_rate=learning_rate)
     score = validation_score(preprocessor, held, {task: scores})
     record = {
         "score": score,
@@ -65,14 +65,15 @@ def score_trees(
     with the same seed.
     """
     learner = construct_class(Learner, config, "")
-    train, test = (TypedTable.read(Path(parts) / f"{name}.parquet") for name in ("train", "test"))
-    preprocessor, fitted = Preprocessor.fit(train, learner.tasks, learner.columns, left_out)
-    held_out = preprocessor.examples(test)
-    features = tree_features(fitted, held_out)
+    train, validation, test = (
+        TypedTable.read(Path(parts) / f"{name}.parquet") for name in ("train", "validation", "test")
+    )
+    preprocessor, _ = Preprocessor.fit(train, learner.tasks, learner.columns, left_out)
+    trees = TreeReference(preprocessor, train, validation, seed=learner.seed)
     arrays: dict[str, np.ndarray] = {}
     for number, task in enumerate(preprocessor.tasks):
         # Of tasks with many answers a row there are none.
         if task.name in learning_rates:
             rate = learning_rates[task.name]
-            arrays[f"0/{number}"] = tree_scores(task, features, fitted, learning_rate=rate, seed=learner.seed)
+            arrays[f"0/{number}"] = trees.scores(task, test, learning_rate=rate)
     write_arrays(Path(output), arrays)

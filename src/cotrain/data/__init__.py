@@ -16,6 +16,7 @@ from cotrain.data._split import Split, split_rows, strata
 from cotrain.data._table import MissingWords, TypedTable, lossless, read_table
 from cotrain.data._task_guess import TaskGuess
 from cotrain.data._tensors import table_tensors
+from cotrain.data._term_matrix import TermMatrix
 from cotrain.data._write import flat, write_table
 from cotrain.data.checks import Problem, check_missing, find_problems
 
@@ -33,6 +34,7 @@ __all__ = [
     "Schema",
     "Split",
     "TaskGuess",
+    "TermMatrix",
     "TypedTable",
     "check_missing",
     "dataset_spec",

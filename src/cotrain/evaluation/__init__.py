@@ -15,7 +15,7 @@ from cotrain.evaluation._resampling_units import resampling_units
 from cotrain.evaluation._significance import Claim, Judgement, judge, mean_ranks
 from cotrain.evaluation._table import EvaluationRow, EvaluationTable, figure, joined_tables
 from cotrain.evaluation._too_few import too_few_to_tell
-from cotrain.evaluation._trees import boosted_trees
+from cotrain.evaluation._trees import TreeRows, boosted_trees
 
 __all__ = [
     "Chance",
@@ -28,6 +28,7 @@ __all__ = [
     "Judgement",
     "TaskRecords",
     "TaskScores",
+    "TreeRows",
     "boosted_trees",
     "calibration_error",
     "delta_m",

@@ -101,7 +101,7 @@ def _fit_and_compare(configuration: Configuration, folder: Path, how: _How, mess
     split.require_labels()
     message(_coverage_line(split))
     clock.lap("read")
-    train, validation, test = (split[part] for part in ("train", "validation", "test"))
+    validation, test = split["validation"], split["test"]
 
     def fit(learner: Learner, title: str, run: Path | None) -> Learner:
         options = FitOptions(
@@ -129,7 +129,7 @@ def _fit_and_compare(configuration: Configuration, folder: Path, how: _How, mess
 
     table, judged = EvaluationTable([]), []
     if test.height:
-        trees = _trees(configuration, learner, train, test, message=message)
+        trees = _trees(configuration, learner, split, message)
         if len(trees):
             clock.lap("trees")
         dependence = configuration.split.dependence(test)
@@ -176,13 +176,14 @@ def _singles(
 
 
 def _trees(
-    configuration: Configuration, learner: Learner, train: pl.DataFrame, test: pl.DataFrame, message: Message
+    configuration: Configuration, learner: Learner, split: SplitTable, message: Message
 ) -> EvaluationTable:
     """Return the test figures of boosted trees; nothing where they are not asked for or not possible."""
     if configuration.references == "constant" or learner.preprocessor.schema is None:
         return EvaluationTable([])
-    message("Reference: gradient-boosted trees per target.")
-    return trees_table(learner, train, test)
+    message("Reference: gradient-boosted trees per target; words through a linear model of them.")
+    train, validation, test = (split.typed(part) for part in ("train", "validation", "test"))
+    return trees_table(learner, train, validation, test)
 
 
 def _tested(

@@ -112,6 +112,14 @@ class Column(ABC):
         """Code one list of strings as `encode` codes a column of it, faster; `None`: only `encode` can."""
         return None
 
+    def terms(self, values: pl.Series) -> pl.DataFrame | None:
+        """Return what a linear model counts of B rows, the columns `row` and `term`; `None`: nothing.
+
+        Args:
+            values: of the column.
+        """
+        return None
+
     @property
     def cut(self) -> int:
         """Training rows of which not all is read; known after `fit`."""

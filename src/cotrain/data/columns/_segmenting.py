@@ -14,7 +14,8 @@ from cotrain._base import MissingExtraError
 NO_SPACES = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}々ー"
 #: A run of such characters, or a word of letters, marks and digits of all others.
 _RUN = rf"[{NO_SPACES}]+|[[\p{{L}}\p{{N}}\p{{M}}]--[{NO_SPACES}]]+"
-_ANY_UNSPACED = rf"[{NO_SPACES}]"
+#: Any such character.
+ANY_UNSPACED = rf"[{NO_SPACES}]"
 _HAN = r"\p{Han}"
 #: So many characters make a word in these scripts, roughly.
 PER_WORD = 2
@@ -30,10 +31,10 @@ def count_words(text: pl.Series) -> pl.Series:
         [3, 5]
     """
     runs = text.str.count_matches(r"[\p{L}\p{N}\p{M}]+")
-    if not text.str.contains(_ANY_UNSPACED).any():
+    if not text.str.contains(ANY_UNSPACED).any():
         return runs
     spaced = text.str.count_matches(rf"[[\p{{L}}\p{{N}}\p{{M}}]--[{NO_SPACES}]]+")
-    return spaced + (text.str.count_matches(_ANY_UNSPACED) + PER_WORD - 1) // PER_WORD
+    return spaced + (text.str.count_matches(ANY_UNSPACED) + PER_WORD - 1) // PER_WORD
 
 
 def split_words(text: pl.Series, segmenter: str = "pairs") -> pl.DataFrame:
@@ -54,7 +55,7 @@ def split_words(text: pl.Series, segmenter: str = "pairs") -> pl.DataFrame:
     frame = pl.DataFrame({"row": pl.int_range(len(text), eager=True), "word": found}).drop_nulls("word")
     frame = frame.explode("word").drop_nulls("word")
     runs = frame["word"].unique()
-    runs = runs.filter(runs.str.contains(_ANY_UNSPACED)).to_list()
+    runs = runs.filter(runs.str.contains(ANY_UNSPACED)).to_list()
     if not runs:
         return frame
     segment = _segment(segmenter)
@@ -95,7 +96,7 @@ def require_jieba(column: str) -> None:
 def is_unspaced(text: pl.Series) -> bool:
     """Whether at least one text in ten has characters of a script without spaces."""
     known = text.drop_nulls()
-    return bool(len(known)) and int(known.str.contains(_ANY_UNSPACED).sum()) >= 0.1 * len(known)
+    return bool(len(known)) and int(known.str.contains(ANY_UNSPACED).sum()) >= 0.1 * len(known)
 
 
 def _segment(segmenter: str) -> Segment | None:

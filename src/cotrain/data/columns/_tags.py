@@ -109,6 +109,10 @@ class Tags(Column):
         padded[padded[:, 0] == 0, 0] = MISSING
         return Parts(tokens=padded)
 
+    def terms(self, values: pl.Series) -> pl.DataFrame:
+        """Return the names."""
+        return split_tags(values, self.separator).rename({"tag": "term"})
+
     def encode_value(self, value: str | float | None) -> Parts | None:
         """Number the names of one row; ASCII has no full-width separators."""
         if isinstance(value, int | float):

@@ -10,7 +10,14 @@ import polars as pl
 
 from cotrain._base import DataError, InvalidArgumentError
 from cotrain.data.columns._base import Column, Parts
-from cotrain.data.columns._segmenting import best_segmenter, is_pair, is_unspaced, require_jieba, split_words
+from cotrain.data.columns._segmenting import (
+    ANY_UNSPACED,
+    best_segmenter,
+    is_pair,
+    is_unspaced,
+    require_jieba,
+    split_words,
+)
 from cotrain.data.columns._tokens import FIRST, MISSING, buckets_for, hash_token, pad
 from cotrain.data.columns._values import text_values
 
@@ -154,6 +161,10 @@ class Text(Column):
         padded[padded[:, 0] == 0, 0] = MISSING
         return Parts(tokens=padded)
 
+    def terms(self, values: pl.Series) -> pl.DataFrame:
+        """Return the words and their pairs."""
+        return word_terms(split_words(text_values(values), self.state["segmenter"]))
+
     def encode_value(self, value: str | float | None) -> Parts | None:
         """Hash the words and their parts; ASCII has no script without spaces."""
         if isinstance(value, int | float):
@@ -165,6 +176,24 @@ class Text(Column):
         if not tokens:
             padded[0, 0] = MISSING
         return Parts(tokens=padded)
+
+
+def word_terms(words: pl.DataFrame) -> pl.DataFrame:
+    """Return words and pairs of neighbouring words, the columns `row` and `term`.
+
+    Args:
+        words: the columns `row` (ascending) and `word`; what a script without spaces is cut into has no
+            neighbours.
+
+    Example:
+        >>> word_terms(pl.DataFrame({"row": [0, 0, 1], "word": ["a", "b", "c"]}))["term"].to_list()
+        ['a', 'b', 'c', 'a b']
+    """
+    spaced = words.filter(~words["word"].str.contains(ANY_UNSPACED))
+    following = spaced.shift(-1)
+    together = following["row"].is_not_null() & (following["row"] == spaced["row"])
+    pairs = pl.DataFrame({"row": spaced["row"], "term": spaced["word"] + " " + following["word"]})
+    return pl.concat([words.rename({"word": "term"}), pairs.filter(together)])
 
 
 def _tokens_of(words: list[str], ngram: int, buckets: int) -> list[int]:

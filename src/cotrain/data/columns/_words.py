@@ -10,6 +10,7 @@ import polars as pl
 
 from cotrain._base import DataError, InvalidArgumentError
 from cotrain.data.columns._base import Column, Parts
+from cotrain.data.columns._text import word_terms
 from cotrain.data.columns._word_lists import Split, best_split, word_lists
 
 #: Numbers with a meaning of their own, of words and of characters.
@@ -135,6 +136,13 @@ class Words(Column):
         return Parts(
             lengths=lengths, words=numbers[place], characters=None if letters is None else letters[place]
         )
+
+    def terms(self, values: pl.Series) -> pl.DataFrame:
+        """Return the words and their pairs, in lower case."""
+        lists = word_lists(values, self._split).list.head(self.max_words)
+        frame = pl.DataFrame({"row": pl.int_range(len(lists), eager=True), "word": lists}).drop_nulls("word")
+        frame = frame.filter(pl.col("word").list.len() > 0).explode("word").fill_null("")
+        return word_terms(frame.with_columns(pl.col("word").str.to_lowercase()))
 
     def encode_value(self, value: str | float | None) -> Parts | None:
         """Number the words of one text; ASCII has no script without spaces."""
