@@ -9,7 +9,7 @@ import polars as pl
 
 from cotrain._base import InvalidArgumentError
 from cotrain.data.columns._base import Column, Parts
-from cotrain.data.columns._tokens import FIRST, MISSING, buckets_for, hash_token, pad
+from cotrain.data.columns._tokens import FIRST, HASH, MISSING, buckets_for, hash_token, pad, require_hash
 from cotrain.data.columns._values import text_values
 from cotrain.data.columns._word_lists import json_lists
 
@@ -80,10 +80,12 @@ class Tags(Column):
             "buckets": buckets_for((counts.height - len(names)) // 8, 1, 1024),
             "width": width,
             "cut": int((sizes > width).sum()),
+            "hash": HASH,
         }
 
     def settle(self) -> None:
         """Set the size."""
+        require_hash(self.name, self.state)
         self.require_size("width", most=self.max_tokens or ROOM)
         buckets = self.require_size("buckets", most=1024)
         self.n_tokens = FIRST + len(self.state["values"]) + buckets

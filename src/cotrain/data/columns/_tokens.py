@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-import zlib
+from typing import Any
 
 import numpy as np
+
+from cotrain._base import DataError
 
 #: Token numbers with a meaning of their own; the others follow.
 PADDING, MISSING, FIRST = 0, 1, 2
 
 
+#: What tokens are hashed by, in the state of a column.
+HASH = "murmurhash3"
+
+
 def hash_token(token: str, buckets: int) -> int:
     """Return the bucket in [0, buckets) of a token, the same in every process and version.
 
+    It is that of MurmurHash3 (32 bits, seed 0, of the token in UTF-8), which other runtimes know as well:
+    ONNX Runtime has an operator of that name.
+
+    Source: Appleby, https://github.com/aappleby/smhasher.
+
     Example:
         >>> hash_token("film", 1000)
-        202
+        951
     """
-    return zlib.crc32(token.encode("utf-8", "surrogatepass")) % buckets
+    from sklearn.utils.murmurhash import murmurhash3_32
+
+    return int(murmurhash3_32(token.encode("utf-8", "surrogatepass"), positive=True)) % buckets
+
+
+def require_hash(column: str, state: dict[str, Any]) -> None:
+    """Raise `DataError` where a column was coded by the hash of an older version."""
+    if state.get("hash") != HASH:
+        raise DataError(
+            f"The tokens of column {column!r} were hashed by an older version, in another way: train again."
+        )
 
 
 def buckets_for(n_tokens: int, least: int, most: int) -> int:

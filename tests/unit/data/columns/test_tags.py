@@ -44,7 +44,7 @@ def test_hashing_is_the_same_in_every_process() -> None:
     names = ",".join(f"name{i}" for i in range(500))
     fitted = Tags("t", min_count=2).fit(pl.Series("t", [names]))
     assert fitted.state["buckets"] == 64
-    assert fitted.encode(pl.Series("t", ["name0,name1,name2"])).tokens[0, :3].tolist() == [44, 62, 8]
+    assert fitted.encode(pl.Series("t", ["name0,name1,name2"])).tokens[0, :3].tolist() == [19, 23, 29]
 
 
 def test_refuses_options_out_of_range() -> None:
