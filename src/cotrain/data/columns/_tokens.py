@@ -28,7 +28,7 @@ def hash_token(token: str, buckets: int) -> int:
         >>> hash_token("film", 1000)
         951
     """
-    from sklearn.utils.murmurhash import murmurhash3_32
+    from sklearn.utils import murmurhash3_32
 
     return int(murmurhash3_32(token.encode("utf-8", "surrogatepass"), positive=True)) % buckets
 
