@@ -54,11 +54,12 @@ def in_words() -> pl.DataFrame:
     return pl.DataFrame({"words": WORDS, "y": tags})
 
 
-def in_pictures(target: Callable[[np.random.Generator], Any]) -> pl.DataFrame:
+def in_pictures(target: Callable[[np.ndarray], Any]) -> pl.DataFrame:
     draw = np.random.default_rng(0)
-    pictures = [png(draw.integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)) for _ in range(N_ROWS)]
-    cells = [target(draw) if i % 4 else None for i in range(N_ROWS)]
-    return pl.DataFrame({"file": pictures, "y": cells, "width": [SIDE] * N_ROWS, "height": [SIDE] * N_ROWS})
+    pictures = [np.kron(draw.integers(0, 255, (2, 2, 1)), np.ones((8, 8, 3))) for _ in range(N_ROWS)]
+    cells = [target(picture) if i % 4 else None for i, picture in enumerate(pictures)]
+    files = [png(picture.astype(np.uint8)) for picture in pictures]
+    return pl.DataFrame({"file": files, "y": cells, "width": [SIDE] * N_ROWS, "height": [SIDE] * N_ROWS})
 
 
 def in_sounds() -> pl.DataFrame:
@@ -96,17 +97,17 @@ PROBLEMS: dict[str, Callable[[], tuple[Task, pl.DataFrame, dict[str, Any]]]] = {
     "Transcription": lambda: (kinds.Transcription("y"), in_sounds(), {}),
     "Segmentation": lambda: (
         kinds.Segmentation("y", classes=["ground", "thing"]),
-        in_pictures(lambda draw: png((draw.random((SIDE, SIDE)) > 0.5).astype(np.uint8))),
+        in_pictures(lambda picture: png((picture[..., 0] > 127).astype(np.uint8))),
         {"file": "picture", "width": "drop", "height": "drop"},
     ),
     "DenseRegression": lambda: (
         kinds.DenseRegression("y"),
-        in_pictures(lambda draw: png(draw.integers(1, 9, (SIDE, SIDE)).astype(np.uint16))),
+        in_pictures(lambda picture: png((9 + picture[..., 0]).astype(np.uint16))),
         {"file": "picture", "width": "drop", "height": "drop"},
     ),
     "Detection": lambda: (
         kinds.Detection("y", classes=["thing"], least=0.0, most=2),
-        in_pictures(lambda draw: [{"box": [2.0, 2.0, 6.0, 6.0], "label": "thing"}]),
+        in_pictures(lambda _: [{"box": [2.0, 2.0, 6.0, 6.0], "label": "thing"}]),
         {"file": "picture", "width": "drop", "height": "drop"},
     ),
     "Synthesis": lambda: (
@@ -184,7 +185,9 @@ def test_co_training_takes_it_or_refuses_it_before_anything_is_fitted(name: str)
     if learner.tasks[0].reads == "vector" or learner.tasks[0].entry_labelling() is not None:
         assert learner_of(name, cotraining=CoTraining())[0].cotraining is not None
         return
-    with pytest.raises(InvalidArgumentError, match="^Co-training labels rows, or words one by one, but .*$"):
+    with pytest.raises(
+        InvalidArgumentError, match="^Co-training labels rows, or words and pixels one by one, but .*$"
+    ):
         learner_of(name, cotraining=CoTraining())
     learner.cotraining = CoTraining()
     with pytest.raises(InvalidArgumentError, match="many answers a row"):

@@ -31,9 +31,9 @@ def require_entries(tasks: Sequence[Task]) -> None:
     for task in tasks:
         if task.reads != "vector" and task.entry_labelling() is None:
             raise InvalidArgumentError(
-                f"Co-training labels rows, or words one by one, but {type(task).__name__}({task.name!r}) has "
-                "many answers a row that are labelled in neither way: leave cotraining out, or take the task "
-                "out."
+                f"Co-training labels rows, or words and pixels one by one, but {type(task).__name__}"
+                f"({task.name!r}) has many answers a row that are labelled in neither way: leave cotraining "
+                "out, or take the task out."
             )
 
 

@@ -91,7 +91,7 @@ class Learner:
 
     Raises:
         InvalidArgumentError: no tasks, or two of the same name, or the parts do not fit one another:
-            co-training labels rows and words, so that no task of masks or boxes goes with it.
+            co-training labels rows, words and pixels, so that no task of boxes goes with it.
 
     Example:
         >>> import cotrain as ct

@@ -95,16 +95,20 @@ def _cells(keys: np.ndarray, task: str, labels: PseudoLabels, round_: int, targe
         # An entry's target is its place in its row.
         rows = targets.row_of_entry[places[:, 0]]
         places = torch.stack([rows, places[:, 0] - targets.offsets[rows]], dim=1)
+    elif len(accepted) != len(targets):
+        of_row = targets[:1].numel()
+        places = torch.stack([places[:, 0] // of_row, places[:, 0] % of_row], dim=1)
     places = places.numpy()
     return pl.DataFrame(
         {
-            "row": keys[places[:, 0]].tolist(),
-            "task": [task] * len(places),
+            # By gathering: there may be millions of pixels.
+            "row": pl.Series(keys, dtype=pl.String).gather(places[:, 0]),
+            "task": pl.repeat(task, len(places), eager=True),
             "target": places[:, 1],
             "value": labels.values[accepted].double().numpy(),
             "confidence": labels.confidence[accepted].double().numpy(),
-            "round": [round_] * len(places),
-            "teacher": [labels.teacher] * len(places),
+            "round": pl.repeat(round_, len(places), dtype=pl.Int64, eager=True),
+            "teacher": pl.repeat(labels.teacher, len(places), eager=True),
         },
         schema=_CELLS,
     )

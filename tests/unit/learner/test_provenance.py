@@ -31,3 +31,17 @@ def test_pseudo_labels_are_found_again_by_the_inputs(tmp_path):
     assert found["value"].to_list() == [None, None, 1.0, 1.0, None, None, 1.0, None]
     assert set(found["round"].drop_nulls()) == {1}
     assert set(found["teacher"].drop_nulls()) == {"a, b"}
+
+
+def test_a_pixel_is_told_by_its_picture_and_its_place_in_the_mask(tmp_path):
+    pictures = torch.arange(24.0).reshape(3, 2, 2, 2)
+    examples = Examples({"image": pictures}, {"mask": torch.zeros(3, 2, 2)}, {"mask": torch.zeros(3, 2, 2)})
+    weight = torch.zeros(12, 1)
+    weight[[1, 4, 7, 11]] = 1.0
+    labels = PseudoLabels(torch.arange(12.0)[:, None] * (weight > 0), weight, weight, 1, "a")
+    Provenance.of(examples, {"mask": labels}, {"mask": 1}).write(tmp_path)
+    found = Provenance.read(tmp_path).cells
+    assert found["target"].to_list() == [1, 0, 3, 3]
+    assert found["value"].to_list() == [1.0, 4.0, 7.0, 11.0]
+    assert found["row"].n_unique() == 3
+    assert found["row"][1] == found["row"][2]

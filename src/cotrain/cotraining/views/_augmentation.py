@@ -8,6 +8,9 @@ from typing import final
 import torch
 from torch import Tensor
 
+#: Of [B, C, H, W].
+_AXES_OF_PICTURES = 4
+
 
 @final
 class Noise:
@@ -16,8 +19,8 @@ class Noise:
         x'[b, d] = x[π(b), d] with probability `swap`, else x[b, d];  then numbers + `gaussian` · σ_d · ε
 
     A value of another row is a value that the column has, whatever it is made of: numbers, codes of
-    categories and tokens are treated alike. All draws are of torch's own stream, which a fit seeds in every
-    step.
+    categories and tokens are treated alike. Pixels are not exchanged: pictures are moved and recoloured by
+    the fit's own augmentation. All draws are of torch's own stream, which a fit seeds in every step.
 
     Args:
         gaussian: standard deviation of what is added, in those of the column, ≥ 0.
@@ -46,7 +49,7 @@ class Noise:
         """Return other tensors; those given stay as they are."""
         changed = dict(inputs)
         for name, tensor in inputs.items():
-            if self.swap > 0:
+            if self.swap > 0 and tensor.dim() < _AXES_OF_PICTURES:
                 other = torch.randperm(len(tensor), device=tensor.device)
                 where = torch.rand(tensor.shape, device=tensor.device) < self.swap
                 changed[name] = torch.where(where, tensor[other], tensor)

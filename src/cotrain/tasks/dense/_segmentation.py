@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cotrain._base import DataError, InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError, first_largest
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import check_choice, one_column
@@ -285,6 +286,14 @@ class Segmentation(Task):
     def pseudo_label(self, output: Any) -> Any:
         """Return the most probable class of every pixel, uint8 [B, H, W]."""
         return self.scores(output)
+
+    def entry_labelling(self) -> EntryLabelling:
+        """Return that every pixel is labelled by itself."""
+        return EntryLabelling(list(self._names), self._probabilities, scores=first_largest)
+
+    def _probabilities(self, output: Any) -> Tensor:
+        """Return those of every class at every pixel of a mask, [B, H, W, C]."""
+        return self._sized(full_precision(output), self._shape).softmax(dim=1).movedim(1, -1)
 
     def available_metrics(self) -> list[Metric]:
         """Return mean intersection over union, Dice and pixel accuracy."""

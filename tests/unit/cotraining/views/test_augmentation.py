@@ -39,3 +39,8 @@ def test_a_constant_column_gets_no_noise_and_the_others_in_their_own_unit():
 
 def test_no_noise_changes_nothing():
     assert all(torch.equal(x, rows()[name]) for name, x in Noise(0.0, 0.0, rows())(rows()).items())
+
+
+def test_pixels_stay_in_their_picture():
+    rows = {"photo": torch.arange(4 * 3 * 5 * 5).reshape(4, 3, 5, 5), "numbers": torch.rand(4, 2)}
+    assert torch.equal(Noise(0.0, 0.5, rows)(rows)["photo"], rows["photo"])
