@@ -18,7 +18,7 @@ def tag_lists(column: pl.Series, missing: Sequence[str] = ()) -> tuple[pl.Series
 
     Args:
         column: of such cells.
-        missing: tags that say nothing.
+        missing: tags that say nothing, as texts, of numbers too.
 
     Raises:
         DataError: the column holds something else.
@@ -37,8 +37,9 @@ def tag_lists(column: pl.Series, missing: Sequence[str] = ()) -> tuple[pl.Series
         return pl.Series(column.name, [None] * len(flat), dtype=pl.String), offsets
     if flat.dtype.is_nested():
         raise DataError(f"Column {column.name!r} holds {column.dtype}, where lists of tags were expected.")
-    if flat.dtype == pl.String and missing:
-        flat = flat.set(flat.str.strip_chars().is_in(list(missing)), None)
+    if missing and (flat.dtype == pl.String or flat.dtype.is_integer()):
+        # Numbers are compared as they are written: tensors of tags have "-100" where there is none.
+        flat = flat.set(flat.cast(pl.String).str.strip_chars().is_in(list(missing)), None)
     return flat.alias(column.name), offsets
 
 

@@ -52,7 +52,8 @@ class Tagging(Task):
         spans: "BIO": tags are spans; `None`: each tag stands for itself.
         tokens: the column of words that the tags belong to; needed where there are several. Then a cell with
             more or fewer tags than words is an error.
-        missing: tags that say nothing, as null does.
+        missing: tags that say nothing, as null does; of tags that are numbers as they are written, such as
+            "-100" in the tensors of a Dataset.
         class_weight: "balanced" lets all tags count alike however rare.
         label_smoothing: ε in [0, 0.5].
         weight: see `Task`.

@@ -216,3 +216,14 @@ def test_what_cannot_be_learned_is_refused_in_a_sentence(
 def test_bad_options_are_refused(options: dict) -> None:
     with pytest.raises(CotrainError):
         Tagging("t", **options)
+
+
+def test_numbers_that_say_nothing_are_unlabelled_tokens() -> None:
+    frame = pl.DataFrame({"y": [[0, 1, -100], [-100], None, [2]]})
+    task = Tagging("y", missing=["-100"])
+    task.fit(frame)
+    targets, mask = task.encode(frame)
+    assert task.parts == ["0", "1", "2"]
+    assert [row.tolist() for row in mask] == [[True, True, False], [False], [], [True]]
+    assert [row.tolist() for row in targets] == [[0, 1, 0], [0], [], [2]]
+    assert task.predict(torch.eye(3)[None])["y"] == [[0, 1, 2]]
