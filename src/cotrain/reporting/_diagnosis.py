@@ -109,7 +109,8 @@ def _confusion(task: str, confusion: Mapping[str, Any]) -> Table:
     total = max(1, sum(map(sum, counts)))
     mistake = ""
     if worst is not None:
-        mistake = f"; most often {short(worst[0])} is taken for {short(worst[1])} ({most} rows)"
+        counted = f"{most:,} {confusion.get('of', 'rows')}"
+        mistake = f"; most often {short(worst[0])} is taken for {short(worst[1])} ({counted})"
     return Table(
         ["true \\ predicted", *names],
         rows,

@@ -32,6 +32,13 @@ def test_there_is_a_section_for_each_kind_of_figure():
     ]
 
 
+def test_it_says_what_was_counted():
+    counts = {"names": ["x", "y"], "counts": [[5, 1], [2000, 9]]}
+    for confusion, said in ((counts, "(2,000 rows)"), (counts | {"of": "pixels"}, "(2,000 pixels)")):
+        (section,) = diagnosis_sections({"a": {"confusion": confusion}}, Pen())
+        assert said in section.blocks[0].title
+
+
 def test_without_figures_there_is_nothing():
     assert diagnosis_sections({"a": {}}, Pen()) == []
 

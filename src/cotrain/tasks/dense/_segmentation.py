@@ -14,12 +14,14 @@ from torch.nn import functional
 
 from cotrain._base import DataError, InvalidArgumentError, first_largest
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import check_choice, one_column
 from cotrain.tasks.dense._masks import classes_at, mask_bytes, read_mask, resized_mask
 from cotrain.tasks.dense._moves import move_masks
+from cotrain.tasks.dense._pixel_confusion import pixel_confusion
 from cotrain.tasks.dense._segmentation_metrics import segmentation_metrics
 
 #: Longest side of a mask where the user names none; as for pictures.
@@ -298,6 +300,10 @@ class Segmentation(Task):
     def available_metrics(self) -> list[Metric]:
         """Return mean intersection over union, Dice and pixel accuracy."""
         return segmentation_metrics(len(self._names))
+
+    def diagnosis(self) -> Diagnosis:
+        """Return which classes are taken for which, over all pixels."""
+        return pixel_confusion(len(self._names))
 
     def default_metrics(self) -> list[str]:
         """The mean intersection over union selects the best weights."""
