@@ -17,6 +17,7 @@ import torch
 import cotrain as ct
 from cotrain._base import CotrainError, DataError
 from cotrain._base._sounds import wav_bytes
+from cotrain.comparison._references import single_task_learners
 from cotrain.data import read_table
 
 RATE, N_TRAIN, N_TEST = 4000, 96, 32
@@ -204,3 +205,17 @@ def test_the_example_prepares_its_recordings_and_trains_on_them(tmp_path: Path):
         tmp_path,
     )
     assert (tmp_path / "run" / "report.html").is_file()
+
+
+def test_a_task_alone_hears_what_another_one_says_aloud():
+    tasks = [
+        ct.tasks.Transcription("text"),
+        ct.tasks.Multiclass("speaker"),
+        ct.tasks.Synthesis("voice", columns="file", given=["text", "speaker"]),
+    ]
+    singles = single_task_learners(ct.Learner(tasks, columns={"file": "sound"}))
+    assert {name: one.columns for name, one in singles.items()} == {
+        "text": {"file": "sound", "speaker": "drop"},
+        "speaker": {"file": "sound", "text": "drop"},
+        "voice": {"file": "sound", "text": "drop", "speaker": "drop"},
+    }

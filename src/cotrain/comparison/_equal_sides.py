@@ -13,6 +13,7 @@ from cotrain._base import CotrainError
 from cotrain._base._ragged import Leaves
 from cotrain.data import Schema
 from cotrain.learner import Learner
+from cotrain.learner._preprocessing import no_inputs
 from cotrain.training import Training
 
 #: Rows by which the kinds of input are told.
@@ -62,7 +63,7 @@ def some_inputs(learner: Learner, frame: pl.DataFrame, left_out: Sequence[str] =
         frame: its training rows.
         left_out: columns that are neither inputs nor targets.
     """
-    targets = [column for task in learner.tasks for column in task.columns]
+    targets = no_inputs(learner.tasks, learner.columns)
     some = frame.head(_FEW)
     try:
         schema = Schema.infer(some, exclude=[*targets, *left_out], overrides=learner.columns, ask=False)

@@ -11,6 +11,7 @@ import numpy as np
 from cotrain.data import FeatureMatrix, TermMatrix, TypedTable
 from cotrain.evaluation import EvaluationTable, TreeRows, boosted_trees, evaluate_scores
 from cotrain.learner import Learner, Preprocessor
+from cotrain.learner._preprocessing import no_inputs
 from cotrain.networks import HardSharing
 from cotrain.tasks import Task
 from cotrain.training import Examples
@@ -20,14 +21,15 @@ def single_task_learners(learner: Learner) -> dict[str, Learner]:
     """Return one unfitted learner per task: the same encoder, budget and seed, nothing shared."""
     singles: dict[str, Learner] = {}
     for task in learner.tasks:
-        others = [column for other in learner.tasks if other is not task for column in other.columns]
         single = copy.deepcopy(learner)
         single.tasks = [copy.deepcopy(task)]
         single.sharing = HardSharing()
         single.output_space = None
         single.cotraining = None
-        # The other targets are no inputs: they are not there at prediction time.
-        single.columns = {**learner.columns, **{c: "drop" for c in others if c not in task.columns}}
+        # The other targets are no inputs, unless the joint fit reads them, too: they are not there at
+        # prediction time.
+        others = [c for c in no_inputs(learner.tasks, learner.columns) if c not in task.columns]
+        single.columns = {**learner.columns, **dict.fromkeys(others, "drop")}
         singles[task.name] = single
     return singles
 

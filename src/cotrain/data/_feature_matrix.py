@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import Self, final
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from cotrain._base import DataError, InvalidArgumentError
 from cotrain._base._lazy import Lazy
+from cotrain._base._mel import log_mels, mel_filters
 from cotrain._base._ragged import Leaf, Leaves, Ragged
 
 #: A tags or text column, and the categories, in what `Schema.encode` gives.
 _BAG, _CATEGORIES = "bag:", "categories"
 #: What these say of a row, its words say as well.
 _CHARACTERS = "characters:"
+#: A column of sounds; samples of a frame and bands by which it is summed up.
+_SOUND, _WINDOW, _BANDS = "sound:", 256, 40
 
 
 @final
@@ -23,8 +27,9 @@ class FeatureMatrix:
 
     Numbers stay as they are; so does every other tensor, laid flat. A category keeps its code, counted from
     the least one that the training rows have: in the tensors the codes of all columns are packed behind one
-    another, which is nothing that an estimator should learn from. Of the tokens of a tags, text or words
-    column the most frequent ones of the training rows become a column of 0 and 1 each, and of other rows of
+    another, which is nothing that an estimator should learn from. Of a sound there are the mean and the
+    deviation over its frames of each of 40 log-mel energies. Of the tokens of a tags, text or words column
+    the most frequent ones of the training rows become a column of 0 and 1 each, and of other rows of
     different length there is the mean of their entries.
 
     Args:
@@ -70,7 +75,7 @@ class FeatureMatrix:
                     "are no networks need all at once: choose a smaller size under columns, or leave it out."
                 )
             if isinstance(tensor, Ragged) and tensor.is_floating_point():
-                tensor = _means(tensor)
+                tensor = _summary(name, tensor)
             if name.startswith(_BAG) or isinstance(tensor, Ragged):
                 self._tokens[name] = _most_frequent(_bag(tensor), self.n_tokens)
                 width = len(self._tokens[name])
@@ -96,7 +101,7 @@ class FeatureMatrix:
             if name in self._tokens:
                 parts.append(_presence(_bag(tensor), self._tokens[name]))
                 continue
-            values = (_means(tensor) if isinstance(tensor, Ragged) else tensor).numpy()
+            values = (_summary(name, tensor) if isinstance(tensor, Ragged) else tensor).numpy()
             if name == _CATEGORIES:
                 parts.append((values - self._first_codes).astype(np.float64))
             else:
@@ -107,6 +112,23 @@ class FeatureMatrix:
 def _bag(tokens: Leaf) -> np.ndarray:
     """Return tokens [N, S], 0 = padding."""
     return (tokens.padded() if isinstance(tokens, Ragged) else tokens).numpy()
+
+
+def _summary(name: str, rows: Ragged) -> Tensor:
+    """Return numbers that sum up each row, [N, ...]."""
+    return _of_sounds(rows) if name.startswith(_SOUND) else _means(rows)
+
+
+def _of_sounds(rows: Ragged) -> Tensor:
+    """Return mean and deviation over the frames of each log-mel energy, [N, 80]; zeros without a frame."""
+    # The bands are those of 16,000 samples a second; at another rate they lie elsewhere, and still in order.
+    filters, taper = mel_filters(16_000, _WINDOW, _BANDS), torch.hann_window(_WINDOW)
+    found = torch.zeros(len(rows), 2 * _BANDS)
+    for place, row in enumerate(rows):
+        if len(row):
+            frames = log_mels(row, filters, taper, _WINDOW // 2)
+            found[place] = torch.cat([frames.mean(dim=1), frames.std(dim=1, correction=0)])
+    return found
 
 
 def _means(rows: Ragged) -> Tensor:

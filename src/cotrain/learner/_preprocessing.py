@@ -123,7 +123,7 @@ class Preprocessor:
             labelled = torch.stack([labelled_rows(mask) for _, mask in coded.values()]).any(dim=0)
             rows = frame.filter(pl.Series(labelled.numpy()))
             of_source = [] if table.source is None else [table.source]
-            exclude = [*_no_inputs(tasks, columns), *left_out, *of_source]
+            exclude = [*no_inputs(tasks, columns), *left_out, *of_source]
             schema = Schema.infer(rows, exclude=exclude, overrides=columns, types=table.types).fit(rows)
             preprocessor = cls(tasks, schema, schema.spec(), {}, table, output_space)
             preprocessor.sources = KnownSources.of(table, preprocessor._inputs)
@@ -358,7 +358,7 @@ def _plain(value: Any) -> Any:
     return value.to_list() if isinstance(value, pl.Series) else value
 
 
-def _no_inputs(tasks: Sequence[Task], columns: Mapping[str, ColumnChoice]) -> list[str]:
+def no_inputs(tasks: Sequence[Task], columns: Mapping[str, ColumnChoice]) -> list[str]:
     """Return the columns that are no inputs: targets, and what is only given to some tasks.
 
     What a task that reads its own columns alone shall give, or is given, may be an input of the others: that

@@ -97,3 +97,16 @@ def test_rows_that_do_not_fit_in_memory_are_refused():
     inputs = {"picture:photo": Lazy(["a.png"], lambda path: torch.zeros(3, 2, 2))}
     with pytest.raises(DataError, match="'photo' do not fit in memory"):
         FeatureMatrix().fit(inputs)
+
+
+def test_a_sound_is_the_mean_and_deviation_of_its_bands():
+    tones = [torch.sin(torch.arange(4000) * pitch) for pitch in (0.2, 0.9)]
+    rows = Ragged.from_rows([*tones, torch.zeros(0), tones[0][:1]])
+    matrix = FeatureMatrix().fit({"sound:a": rows})
+    found = matrix.transform({"sound:a": rows})
+    assert found.shape == (4, 80)
+    assert not matrix.categorical.any()
+    assert not found[2].any()
+    assert np.isfinite(found).all()
+    # Each tone is loudest in a band of its own.
+    assert found[0, :40].argmax() < found[1, :40].argmax()
