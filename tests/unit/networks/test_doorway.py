@@ -104,6 +104,20 @@ def test_other_inputs_do_not_reach_it_and_its_own_reach_no_other(fitted):
     assert fitted.predict(other).drop("voice").equals(fitted.predict(FRAME).drop("voice"))
 
 
+def test_its_rows_may_be_those_of_another_source():
+    one = learner()
+    one.tasks = [task for task in one.tasks if task.name != "mood"]
+    speech, tags = FRAME.select("text", "mood", "file"), FRAME.select("words", "tags")
+    one.fit({"speech": speech, "notes": tags}, validation=None, progress=False)
+    found = one.predict({"speech": speech, "notes": tags})
+    assert found["speech"]["voice"].null_count() == 0
+    assert found["notes"]["voice"].null_count() == N
+    assert [len(row) for row in found["notes"]["tags"]] == [len(row) for row in WORDS]
+    figures = one.evaluate({"speech": speech, "notes": tags}).by_source
+    assert {row.task for row in figures["speech"]} == {"voice"}
+    assert {row.task for row in figures["notes"]} == {"tags"}
+
+
 def test_what_is_not_asked_for_is_not_run(fitted):
     model = fitted.architecture.build(fitted.preprocessor)
     batch = padded_inputs(fitted.preprocessor.inputs(FRAME))
