@@ -179,7 +179,7 @@ def run_of(problem: Problem, seed: int, strategy: Any, *, named: bool) -> CoTrai
             seen[columns] = True
             views[f"view {number + 1}"] = View({"inputs": seen})
     settings = CoTraining(
-        Committee(bootstrap=True) if strategy is None else strategy,
+        Committee() if strategy is None else strategy,
         ROUNDS,
         views={name: [name] for name in views},
     )
@@ -213,7 +213,7 @@ def outcome_of(problem: Problem, seed: int, name: str) -> CoTrainingResult:
     run = run_of(problem, seed, strategy, named=named)
     if named and strategy is None:
         views = TwoViewCoTraining(list(run.settings.views))
-        chosen, _ = strategy_for_views(run, views, Committee(bootstrap=True))
+        chosen, _ = strategy_for_views(run, views, Committee())
         run = replace(run, settings=run.settings.with_strategy(chosen))
     return run_rounds(run)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, final
+from typing import Any, Literal, final
 
 from cotrain._base import InvalidArgumentError
 from cotrain.cotraining._network_factory import NetworkFactory
@@ -44,7 +44,7 @@ class EstimatorFactory:
         tasks: Sequence[Task] | None = None,
         view: View | None = None,
         *,
-        bootstrap: bool = False,
+        bootstrap: bool | Literal["bayesian"] = False,
         encoder: Encoder | None = None,
     ) -> Peer:
         """Make clones of the estimator for these tasks; an encoder is none of theirs.
@@ -64,6 +64,7 @@ class EstimatorFactory:
             self.regressor,
             view=view,
             bootstrap=self.others.seed if bootstrap else None,
+            bayesian=bootstrap == "bayesian",
         )
 
     def estimator(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
-from typing import Any, final
+from typing import Any, Literal, final
 
 from torch import Tensor
 
@@ -79,7 +79,7 @@ class NetworkFactory:
         tasks: Sequence[Task] | None = None,
         view: View | None = None,
         *,
-        bootstrap: bool = False,
+        bootstrap: bool | Literal["bayesian"] = False,
         encoder: Encoder | None = None,
     ) -> Peer:
         """Make a network of the user's architecture."""

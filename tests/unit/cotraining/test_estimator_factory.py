@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsClassifier
 
 from cotrain._base import InvalidArgumentError
 from cotrain.cotraining import Committee, CoTraining, EstimatorPeer, View
 from cotrain.cotraining._estimator_factory import EstimatorFactory
+from cotrain.cotraining._fit_cache import FitCache
 from cotrain.networks import MLP
 
 
@@ -44,7 +46,20 @@ def test_the_view_is_what_it_sees_and_the_seed_names_its_sample(make_problem):
 def test_its_clones_do_not_differ_by_chance_so_that_a_committee_draws_rows(make_problem):
     factory = factory_of(make_problem())
     assert not factory.differ
-    assert all(peer.bootstrap is not None for peer in Committee().peers(factory))
+    assert all(peer.bootstrap is not None and peer.bayesian for peer in Committee().peers(factory))
+
+
+@pytest.mark.parametrize("classifier", [LogisticRegression(), KNeighborsClassifier(1)])
+def test_an_estimator_that_takes_no_weights_gets_a_sample(make_problem, classifier):
+    """A nearest neighbour that had all labels would answer each of them; of a sample it lacks some."""
+    problem = make_problem(labelled=40)
+    factory = factory_of(problem, classifier=classifier)
+    peers = [factory.network(name, [problem.tasks[0]], bootstrap="bayesian") for name in ("one", "two")]
+    found = [
+        peer.fit(problem.train, None, "start", FitCache()).predictions(problem.train.inputs)["class"]
+        for peer in peers
+    ]
+    assert not torch.equal(found[0].probabilities, found[1].probabilities)
 
 
 def test_an_encoder_is_for_networks(make_problem):

@@ -183,19 +183,25 @@ def repeated_rows(true: Tensor, batch_size: int, at_least: int) -> Tensor:
     return torch.cat([torch.nonzero(true).flatten().repeat(times), torch.nonzero(~true).flatten()])
 
 
-def bootstrapped(examples: Examples, *names: int | str, numbers: Collection[str] = ()) -> Examples:
+def bootstrapped(
+    examples: Examples, *names: int | str, numbers: Collection[str] = (), bayesian: bool = False
+) -> Examples:
     """Weigh the labels as if as many rows had been drawn with replacement; a class never loses its last.
 
     Args:
         examples: N rows with label masks.
         names: of the random stream.
         numbers: tasks whose targets are numbers: every value is one of its kind, and none is kept for it.
+        bayesian: whether labels that are no numbers get exponential weights, mean and deviation 1 as well, so
+            that none is left out (Rubin, "The Bayesian Bootstrap", 1981,
+            https://doi.org/10.1214/aos/1176345338). Of numbers samples are better: some lack the outliers.
     """
-    draws = numpy_generator(*names, "bootstrap").poisson(1.0, len(examples))
-    times = torch.from_numpy(draws).float()
+    generator, n = numpy_generator(*names, "bootstrap"), len(examples)
+    times = torch.from_numpy(generator.poisson(1.0, n)).float()
+    weights = torch.from_numpy(generator.exponential(1.0, n)).float() if bayesian else times
     masks = {}
     for task, mask in examples.masks.items():
-        known, drawn = _columns(mask) > 0, _columns(weighted(mask, times))
+        known, drawn = _columns(mask) > 0, _columns(weighted(mask, times if task in numbers else weights))
         targets = _columns(examples.targets[task])
         for t in range(known.shape[1]):
             # Of numbers all labels are one group.

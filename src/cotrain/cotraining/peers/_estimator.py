@@ -45,6 +45,8 @@ class EstimatorPeer(Peer):
         transductive: whether it is given the unlabelled rows too, with the label −1, as scikit-learn's
             semi-supervised classifiers want.
         bootstrap: a seed, to learn from a bootstrap sample of the true labels; `None`: from all.
+        bayesian: whether that sample is weights of all labels, for a classifier that takes weights; see
+            `bootstrapped`.
 
     Raises:
         InvalidArgumentError: a task needs an estimator that was not given, or that has no probabilities.
@@ -66,6 +68,7 @@ class EstimatorPeer(Peer):
         view: View | None = None,
         transductive: bool = False,
         bootstrap: int | None = None,
+        bayesian: bool = False,
     ) -> None:
         super().__init__(name, tasks)
         require_one_vector(f"Peer {name!r}", tasks)
@@ -74,6 +77,7 @@ class EstimatorPeer(Peer):
         self.view = view
         self.transductive = transductive
         self.bootstrap = bootstrap
+        self.bayesian = bayesian
         for task in tasks:
             of, what = (regressor, "regressor") if not task.has_classes else (classifier, "classifier")
             if of is None:
@@ -96,7 +100,13 @@ class EstimatorPeer(Peer):
         """Fit clones, one per target."""
         if self.bootstrap is not None:
             numbers = [task.name for task in self.tasks if not task.has_classes]
-            examples = bootstrapped(examples, self.bootstrap, self.name, numbers=numbers)
+            examples = bootstrapped(
+                examples,
+                self.bootstrap,
+                self.name,
+                numbers=numbers,
+                bayesian=self.bayesian and self._takes_weights(),
+            )
         shown = examples.inputs if self.view is None else self.view(examples.inputs)
         matrix = FeatureMatrix(N_TOKENS).fit(shown)
         rows = matrix.transform(shown)
@@ -115,6 +125,11 @@ class EstimatorPeer(Peer):
                 of = self.regressor if not task.has_classes else self.classifier
                 failures[task.name] = f"{type(of).__name__} failed: {error}"
         return FittedEstimators(self.tasks, fitted, matrix, view=self.view, failures=failures)
+
+    def _takes_weights(self) -> bool:
+        from sklearn.utils.validation import has_fit_parameter
+
+        return self.classifier is not None and has_fit_parameter(self.classifier, "sample_weight")
 
     def _fit_target(self, task: Task, rows: np.ndarray, target: np.ndarray, weight: np.ndarray) -> Any:
         from sklearn.base import clone

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Literal, final
 
 import torch
 from torch import Tensor
@@ -55,7 +55,8 @@ class NetworkPeer(OnlinePeer):
         settings: how it is fitted; the epochs are those of the supervised start.
         seed: of the run.
         view: what it sees; `None`: everything.
-        bootstrap: whether it learns from a bootstrap sample of the true labels.
+        bootstrap: whether it learns from a bootstrap sample of the true labels; "bayesian": from all of them
+            that are no numbers, with random weights.
         updates: optimiser steps of each fit, ≥ 1; `None`: as many as `settings.epochs` passes over the
             rows with a true label.
         true_per_batch: rows with a true label in a batch, on average and at least, ≥ 0.
@@ -83,7 +84,7 @@ class NetworkPeer(OnlinePeer):
         settings: Training,
         seed: int = 0,
         view: View | None = None,
-        bootstrap: bool = False,
+        bootstrap: bool | Literal["bayesian"] = False,
         updates: int | None = None,
         true_per_batch: int = 16,
         encoder: Encoder | None = None,
@@ -119,7 +120,8 @@ class NetworkPeer(OnlinePeer):
         examples = _only(examples, own)
         if self.bootstrap:
             numbers = [task.name for task in self.tasks if not task.has_classes]
-            examples = bootstrapped(examples, self.seed, self.name, numbers=numbers)
+            bayesian = self.bootstrap == "bayesian"
+            examples = bootstrapped(examples, self.seed, self.name, numbers=numbers, bayesian=bayesian)
         labelled = examples.labelled().any(dim=1)
         true = labelled if true is None else true & labelled
         rows = torch.nonzero(labelled).flatten()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from cotrain.cotraining.peers import Online, Peer
 from cotrain.cotraining.selection import Selector
@@ -35,7 +35,7 @@ class PeerFactory(Protocol):
         tasks: Sequence[Task] | None = None,
         view: View | None = None,
         *,
-        bootstrap: bool = False,
+        bootstrap: bool | Literal["bayesian"] = False,
         encoder: Encoder | None = None,
     ) -> Peer:
         """Make a network of the user's architecture, for all tasks by default, with weights of its own.
@@ -44,7 +44,8 @@ class PeerFactory(Protocol):
             name: of the peer.
             tasks: what it learns.
             view: what it sees; `None`: everything.
-            bootstrap: whether it learns from a bootstrap sample of the true labels.
+            bootstrap: whether it learns from a bootstrap sample of the true labels; "bayesian": from all
+                of them that are no numbers, with random weights.
             encoder: in the place of the user's; `None`: the user's.
         """
 

@@ -113,6 +113,24 @@ def test_a_bootstrap_sample_keeps_every_class():
         assert float(mask[2:].sum()) == 0
 
 
+def test_the_bayesian_bootstrap_weighs_every_label_and_leaves_none_out():
+    x = torch.arange(4000)[:, None].float()
+    known = (x % 2 == 0).float()
+    examples = Examples({"x": x}, {"a": x % 3, "size": x}, {"a": known, "size": known})
+    masks = bootstrapped(examples, 0, "peer", numbers=["size"], bayesian=True).masks
+    mask, sample = masks["a"], masks["size"]
+    assert torch.equal(mask > 0, x % 2 == 0)
+    # Of numbers it is a sample.
+    assert set(sample.flatten().tolist()) <= set(map(float, range(12)))
+    assert 0.3 < float((sample[known > 0] == 0).float().mean()) < 0.45
+    weights = mask[mask > 0]
+    # Exponential: mean and deviation are 1.
+    assert float(weights.mean()) == pytest.approx(1, abs=0.1)
+    assert float(weights.std()) == pytest.approx(1, abs=0.1)
+    other = bootstrapped(examples, 0, "another", bayesian=True).masks["a"]
+    assert not torch.equal(mask, other)
+
+
 def test_a_bootstrap_sample_of_numbers_leaves_rows_out():
     x = torch.arange(40)[:, None].float()
     examples = Examples({"x": x}, {"a": x / 7}, {"a": torch.ones(40, 1)})

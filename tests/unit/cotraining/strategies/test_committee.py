@@ -24,8 +24,10 @@ def test_the_networks_draw_bootstrap_samples_if_asked(bootstrap):
     assert [peer.bootstrap for peer in peers] == [bootstrap] * len(peers)
 
 
-def test_estimators_which_would_be_equal_draw_bootstrap_samples_in_any_case():
+def test_estimators_which_would_be_equal_weigh_the_labels_at_random():
     peers = Committee().peers(RecordingFactory(differ=False))
+    assert [peer.bootstrap for peer in peers] == ["bayesian"] * len(peers)
+    peers = Committee(bootstrap=True).peers(RecordingFactory(differ=False))
     assert [peer.bootstrap for peer in peers] == [True] * len(peers)
 
 
