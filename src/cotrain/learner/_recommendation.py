@@ -107,6 +107,9 @@ class Recommendation:
             config["encoder"] = options["encoder"]
         config |= {"sharing": "HardSharing", "balancer": "ReferenceScaled"}
         config |= {"training": options["training"], "references": "trees", "seed": 0}
+        if len(guesses) > 1:
+            # What a verdict needs, at the least cost: the learning rate that is best at the first seed.
+            config["compare"] = {"seeds": 5, "references": ["trees", "single_task"], "sweep": "first_seed"}
         seen = _probed(config, train, no_inputs) if probe and len(guesses) > 1 else None
         config["sharing"], why = sharing(guesses, seen)
         why = f"{why} {sizes_sentence(guesses, frame.height, n_labelled, options)}"
@@ -141,7 +144,11 @@ class Recommendation:
         lines.append(f"# Kinds of input columns: {kinds}; drop leaves one out.")
         lines.append(_dump({"columns": rest.pop("columns")}))
         lines += textwrap.wrap(self.why, 108, initial_indent="# ", subsequent_indent="# ")
+        compare = rest.pop("compare", None)
         lines.append(_dump(rest))
+        if compare is not None:
+            lines.append("# For a verdict on learning together: cotrain compare with this file.")
+            lines.append(_dump({"compare": compare}))
         return "\n".join(lines)
 
 

@@ -30,6 +30,8 @@ class Metric:
         value: records [N, R] -> value. Gives NaN where the figure is not defined (one class only, no label).
         parts: (records, P) -> the same figure of each part alone, [P] in the order of `Task.parts` (columns,
             labels or classes); `None` where the figure does not come apart.
+        counts_hits: whether it counts what is right: a small change of the outputs changes nothing, or jumps,
+            so that it tells networks apart less well than their losses do.
 
     Example:
         >>> from cotrain.tasks import Regression
@@ -47,6 +49,7 @@ class Metric:
     record: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
     value: Callable[[np.ndarray], float]
     parts: Callable[[np.ndarray, int], np.ndarray] | None = None
+    counts_hits: bool = False
 
     @property
     def best(self) -> float:

@@ -3,6 +3,8 @@ import polars as pl
 import pytest
 import yaml
 
+from cotrain.comparison._settings import ComparisonSettings
+from cotrain.configuration import construct_class
 from cotrain.learner import Configuration, Recommendation, SplitTable
 
 
@@ -30,6 +32,17 @@ def test_says_what_it_proposes_and_why(path):
     commented = " ".join(line[2:] for line in text.splitlines() if line.startswith("# "))
     assert proposal.why in commented
     assert Configuration.from_config(yaml.safe_load(text)).learner.encoder.width == 64
+
+
+def test_what_it_says_of_a_comparison_leads_to_a_verdict(path):
+    proposal = Recommendation.of_table(str(path), ["big", "price"], relative_to=path.parent, probe=False)
+    text = proposal.to_yaml()
+    settings = construct_class(ComparisonSettings, yaml.safe_load(text)["compare"], "compare")
+    assert settings.seeds == 5
+    assert "single_task" in settings.references
+    assert "# For a verdict on learning together: cotrain compare with this file." in text
+    # One task has nothing to be learned together with.
+    assert "compare" not in Recommendation.of_table(str(path), ["big"]).config
 
 
 def test_without_a_probe(path):

@@ -175,10 +175,10 @@ def level_recall():
 
 #: kind -> metric -> (its parts or None, itself), each of (scores, targets, mask).
 LITERAL = {
-    "Binary": {name: columns(figure) for name, (_, figure) in BINARY_FIGURES.items()},
+    "Binary": {name: columns(figure) for name, (_, figure, _) in BINARY_FIGURES.items()},
     "Multilabel": {
-        **{name: columns(figure) for name, (_, figure) in BINARY_FIGURES.items()},
-        **{f"{name}_micro": entries(figure) for name, (_, figure) in BINARY_FIGURES.items()},
+        **{name: columns(figure) for name, (_, figure, _) in BINARY_FIGURES.items()},
+        **{f"{name}_micro": entries(figure) for name, (_, figure, _) in BINARY_FIGURES.items()},
         "exact_match": (None, match),
     },
     "Regression": {name: columns(figure) for name, (_, figure) in VALUE_FIGURES.items()},

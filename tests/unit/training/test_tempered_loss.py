@@ -78,9 +78,30 @@ def test_without_labels_there_is_none():
         (Multiclass("colour", metrics=["auroc"]), FEW - 1, True),
         (Ordinal("level"), N, True),
         (Multilabel("m", columns=["yes", "rare"]), N, False),
+        (Multilabel("m", columns=["yes", "other"], metrics=["exact_match"]), N, True),
+        (Multilabel("m", columns=["yes", "other"], metrics=["f1_micro"]), N, True),
+        (Multilabel("m", columns=["yes", "other"], metrics=["auroc_micro"]), N, False),
         (Regression("number"), 3, False),
     ],
 )
 def test_hits_and_few_labels_are_no_way_to_tell_epochs_apart(task, n, by_loss):
     task, targets, mask = coded(task, n)
     assert selects_by_loss(task, task.chosen_metrics()[0], targets, mask) is by_loss
+
+
+@pytest.mark.parametrize(
+    "task",
+    [Binary("yes"), Multiclass("colour"), Ordinal("level"), Multilabel("m", columns=["yes", "other"])],
+    ids=lambda task: type(task).__name__,
+)
+def test_a_metric_counts_hits_if_a_small_change_of_the_outputs_changes_nothing(task):
+    task, targets, mask = coded(task)
+    torch.manual_seed(0)
+    output = torch.randn(N, task.n_outputs)
+    truth = (task.original(targets).double().numpy(), mask.numpy())
+    before, after = (task.scores(one).double().numpy() for one in (output, 1.001 * output))
+    for metric in task.available_metrics():
+        # The same rows are right; ranks of rows stay as well where there are two classes.
+        same = metric.compute(before, *truth) == metric.compute(after, *truth)
+        ranks = metric.name.startswith(("auroc", "average_precision"))
+        assert same is metric.counts_hits or ranks

@@ -138,16 +138,16 @@ def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, n_bins
     return float(np.abs(gaps).sum() / len(confidence))
 
 
-#: Every figure of a yes-or-no target, with the direction in which it is better.
-BINARY_FIGURES: dict[str, tuple[Literal["max", "min"], Figure]] = {
-    "auroc": ("max", auroc),
-    "average_precision": ("max", average_precision),
-    "accuracy": ("max", accuracy),
-    "balanced_accuracy": ("max", balanced_accuracy),
-    "precision": ("max", precision),
-    "recall": ("max", recall),
-    "f1": ("max", f1),
-    "log_loss": ("min", log_loss),
-    "brier": ("min", brier),
-    "calibration_error": ("min", calibration_error),
+#: Every figure of a yes-or-no target, the direction in which it is better, and whether it counts hits.
+BINARY_FIGURES: dict[str, tuple[Literal["max", "min"], Figure, bool]] = {
+    "auroc": ("max", auroc, False),
+    "average_precision": ("max", average_precision, False),
+    "accuracy": ("max", accuracy, True),
+    "balanced_accuracy": ("max", balanced_accuracy, True),
+    "precision": ("max", precision, True),
+    "recall": ("max", recall, True),
+    "f1": ("max", f1, True),
+    "log_loss": ("min", log_loss, False),
+    "brier": ("min", brier, False),
+    "calibration_error": ("min", calibration_error, False),
 }

@@ -11,6 +11,7 @@ are the ones to ask for.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -95,7 +96,10 @@ def class_f1(hits: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.nd
 def class_metrics() -> list[Metric]:
     """Return the metrics of a target with classes."""
     return [
-        _mean("accuracy", "max", class_record, lambda records: records[:, 0] == records[:, 1]),
+        replace(
+            _mean("accuracy", "max", class_record, lambda records: records[:, 0] == records[:, 1]),
+            counts_hits=True,
+        ),
         _counted("balanced_accuracy", class_recall, absent=np.nan),
         _counted("f1", class_f1, absent=np.nan),
         # As in scikit-learn, a class that is never predicted has precision 0, one that never occurs recall 0.
@@ -154,7 +158,7 @@ def _counted(name: str, figure: CountFigure, absent: float) -> Metric:
         values = figure(hits, true, predicted)[true + predicted > 0]
         return mean_of_defined(np.where(np.isnan(values), absent, values))
 
-    return Metric(name, "max", class_record, value, parts)
+    return Metric(name, "max", class_record, value, parts, counts_hits=True)
 
 
 def _ranked(name: str, figure: RankFigure) -> Metric:

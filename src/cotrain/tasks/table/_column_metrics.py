@@ -31,13 +31,16 @@ def columns_of(records: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return scores, targets, ~np.isnan(targets)
 
 
-def by_column(name: str, direction: Literal["max", "min"], figure: Figure) -> Metric:
+def by_column(
+    name: str, direction: Literal["max", "min"], figure: Figure, counts_hits: bool = False
+) -> Metric:
     """Make a metric that is the mean of a `figure` over the columns, those left out where it is undefined.
 
     Args:
         name: of the metric.
         direction: whether a larger or a smaller value is better.
         figure: of one column.
+        counts_hits: see `Metric`.
     """
 
     def parts(records: np.ndarray, n_parts: int) -> np.ndarray:
@@ -52,17 +55,19 @@ def by_column(name: str, direction: Literal["max", "min"], figure: Figure) -> Me
     def value(records: np.ndarray) -> float:
         return mean_of_defined(parts(records, records.shape[1] // 2))
 
-    return Metric(name, direction, column_record, value, parts)
+    return Metric(name, direction, column_record, value, parts, counts_hits)
 
 
-def over_entries(name: str, direction: Literal["max", "min"], figure: Figure) -> Metric:
+def over_entries(
+    name: str, direction: Literal["max", "min"], figure: Figure, counts_hits: bool = False
+) -> Metric:
     """Make a metric that is a `figure` over all labelled entries at once (the micro average)."""
 
     def value(records: np.ndarray) -> float:
         scores, targets, mask = columns_of(records)
         return figure(scores[mask], targets[mask]) if mask.any() else float("nan")
 
-    return Metric(name, direction, column_record, value)
+    return Metric(name, direction, column_record, value, counts_hits=counts_hits)
 
 
 def mean_of_defined(values: np.ndarray) -> float:
@@ -78,4 +83,6 @@ def exact_match() -> Metric:
         right = (above_half(scores) == (targets > 0.5)) | ~mask
         return np.where(mask.any(axis=1), right.all(axis=1), np.nan)[:, None]
 
-    return Metric("exact_match", "max", record, lambda records: mean_of_defined(records[:, 0]))
+    return Metric(
+        "exact_match", "max", record, lambda records: mean_of_defined(records[:, 0]), counts_hits=True
+    )

@@ -73,7 +73,7 @@ def _of_levels(
         targets, levels = labelled(records).T
         return figure(levels, targets) if len(levels) else float("nan")
 
-    return Metric(name, direction, level_record, value)
+    return Metric(name, direction, level_record, value, counts_hits=True)
 
 
 def _level_recall() -> Metric:
@@ -89,4 +89,4 @@ def _level_recall() -> Metric:
         kept = labelled(records)
         return mean_of_defined(parts(kept, int(kept[:, 0].max()) + 1)) if len(kept) else float("nan")
 
-    return Metric("balanced_accuracy", "max", level_record, value, parts)
+    return Metric("balanced_accuracy", "max", level_record, value, parts, counts_hits=True)
