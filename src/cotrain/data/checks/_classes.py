@@ -10,6 +10,8 @@ from cotrain.data.checks._base import Labels, Problem
 
 #: A class with fewer rows than this has hardly one in validation.
 RARE = 10
+#: What is counted of a task whose head reads this and whose classes are told entry by entry.
+_COUNTED = {"vector": "rows", "positions": "words", "map": "pixels"}
 
 
 def check_classes(labels: Sequence[Labels]) -> list[Problem]:
@@ -27,14 +29,16 @@ def check_classes(labels: Sequence[Labels]) -> list[Problem]:
         subject = label.task.name
         shown = ", ".join(f"{name}: {count:,}" for name, count in list(counts.items())[:12])
         more = f" and {len(counts) - 12} more" if len(counts) > 12 else ""
-        sentence = f"Task {subject!r} has {len(counts)} classes ({shown}{more})."
+        counted = _COUNTED[label.task.reads] if label.has_entries else "rows"
+        by = f", by {counted}" if label.has_entries else ""
+        sentence = f"Task {subject!r} has {len(counts)} classes{by} ({shown}{more})."
         problems.append(Problem("note", "classes", subject, sentence, {"counts": counts}))
         rare = {name: count for name, count in counts.items() if count < RARE}
         if rare:
             shown = ", ".join(f"{name!r} ({count})" for name, count in list(rare.items())[:8])
             sentence = (
-                f"Task {subject!r} has {len(rare)} classes with fewer than {RARE} rows: {shown}. They cannot "
-                "be learned or measured well: merge them with others, or leave them out."
+                f"Task {subject!r} has {len(rare)} classes with fewer than {RARE} {counted}: {shown}. They "
+                "cannot be learned or measured well: merge them with others, or leave them out."
             )
             problems.append(Problem("warning", "classes", subject, sentence, {"rare": rare}))
     return problems

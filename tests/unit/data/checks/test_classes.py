@@ -1,7 +1,8 @@
+import numpy as np
 import polars as pl
 
 from cotrain.data.checks import check_classes, read_labels
-from cotrain.tasks import Binary, Multiclass, Multilabel, Ordinal, Regression
+from cotrain.tasks import Binary, Multiclass, Multilabel, Ordinal, Regression, Segmentation, Tagging
 
 
 def test_counts_classes_and_points_at_rare_ones() -> None:
@@ -40,3 +41,23 @@ def test_classes_of_every_kind_bear_the_names_of_the_user() -> None:
     labels, _ = read_labels(frame, [Binary("b"), Multiclass("m")])
     counts = [problem.values["counts"] for problem in check_classes(labels) if "counts" in problem.values]
     assert counts == [{"no": 12, "yes": 12}, {"x": 8, "y": 8, "z": 8}]
+
+
+def test_what_is_counted_is_said() -> None:
+    mask = np.zeros((4, 5), np.uint8)
+    mask[0, :3] = 1
+    frame = pl.DataFrame(
+        {
+            "mask": pl.Series([mask] * 2 + [None] * 10, dtype=pl.Object),
+            "words": [["a", "b"]] * 12,
+            "tags": [["X", "Y"]] * 12,
+            "kind": ["x", "y"] * 6,
+        }
+    )
+    labels, _ = read_labels(frame, [Segmentation("mask"), Tagging("tags"), Multiclass("kind")])
+    said = [problem.sentence for problem in check_classes(labels)]
+    assert said[0] == "Task 'mask' has 2 classes, by pixels (0: 34, 1: 6)."
+    assert "1 classes with fewer than 10 pixels: '1' (6)" in said[1]
+    assert said[2] == "Task 'tags' has 2 classes, by words (X: 12, Y: 12)."
+    assert said[3] == "Task 'kind' has 2 classes (x: 6, y: 6)."
+    assert "fewer than 10 rows" in said[4]
