@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -10,7 +12,7 @@ import pytest
 
 from cotrain import tasks
 from cotrain._base._sounds import wav_bytes
-from cotrain.data import infer_tasks
+from cotrain.data import infer_tasks, read_table
 from cotrain.data._infer_transcript import infer_transcript
 
 SOUND = wav_bytes(np.sin(np.arange(80)), 8000)
@@ -49,3 +51,15 @@ def test_it_is_said_whose_positions_are_read_where_there_are_several():
     assert infer_transcript(texts, ["a", "b"], []).options == {"sound": "a"}
     assert infer_transcript(texts, ["a"], ["tokens"]).options == {"sound": "a"}
     assert infer_transcript(texts, [], ["tokens"]) is None
+
+
+def test_a_manifest_of_paths_beside_it_is_such_a_table(tmp_path: Path):
+    (tmp_path / "clips").mkdir()
+    lines = []
+    for number, text in enumerate(PAIRS[:30]):
+        (tmp_path / "clips" / f"{number}.wav").write_bytes(SOUND)
+        lines.append({"audio_filepath": f"clips/{number}.wav", "text": text, "duration": 0.01})
+    (tmp_path / "manifest.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    (guess,) = infer_tasks(read_table(tmp_path / "manifest.jsonl"), ["text"])
+    assert (guess.kind, guess.labelled) == ("Transcription", 30)
+    assert "'audio_filepath'" in guess.why
