@@ -19,7 +19,7 @@ def with_files(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
     where `read_table` looks for them. Each file is there before the table that names it.
 
     Args:
-        frame: columns of bytes that are all of one kind of file are changed, others stay.
+        frame: columns of bytes that are all of one kind of file, or all empty, are changed, others stay.
         path: of the table that will be written.
     """
     folder = path.with_name(f"{path.stem}_files")
@@ -27,7 +27,8 @@ def with_files(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
     for column in frame.iter_columns():
         cells = column.to_list() if column.dtype == pl.Binary else []
         ending = _ending(cells)
-        if not ending:
+        # A column without any file is one of paths all the same.
+        if not ending and (not cells or column.null_count() < len(cells)):
             continue
         width, names = len(str(max(0, len(cells) - 1))), []
         for row, data in enumerate(cells):

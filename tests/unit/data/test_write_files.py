@@ -47,3 +47,12 @@ def test_sounds_have_their_own_ending(tmp_path: Path):
     names = with_files(frame, tmp_path / "t.csv")["voice"].to_list()
     assert names[0] == "t_files/voice_00.wav"
     assert names[10] == "t_files/voice_10.wav"
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_column_without_any_file_is_one_of_empty_paths(tmp_path: Path, ending: str):
+    frame = pl.DataFrame({"text": [None, None], "voice": pl.Series([None, None], dtype=pl.Binary)})
+    write_table(frame, tmp_path / f"t.{ending}")
+    assert "voice" in (tmp_path / f"t.{ending}").read_text()
+    assert with_files(frame, tmp_path / "t.csv")["voice"].to_list() == [None, None]
+    assert not (tmp_path / "t_files").exists()

@@ -235,6 +235,27 @@ def test_a_saved_one_says_the_same(learner, tmp_path):
     ]
 
 
+class StopsAfterTwo(ct.training.Logger):
+    def epoch(self, record):
+        if record["epoch"] == 1:
+            raise KeyboardInterrupt
+
+
+def test_a_fit_that_was_stopped_ends_as_one_that_was_not(tmp_path):
+    def fit(folder, **options):
+        training = ct.Training(epochs=4, batch_size=8, checkpoint_seconds=1e-6)
+        encoder = ct.networks.WordEncoder(8, 1, blocks="conv")
+        one = ct.Learner([task()], encoder=encoder, training=training)
+        return one.fit(table(), validation=0.25, progress=False, run=tmp_path / folder, **options)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit("stopped", loggers=[StopsAfterTwo()])
+    whole, resumed = fit("whole"), fit("stopped", resume=True)
+    for one, other in zip(whole.fitted.networks.weights, resumed.fitted.networks.weights, strict=True):
+        assert list(one) == list(other)
+        assert all(torch.equal(one[name], other[name]) for name in one)
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
