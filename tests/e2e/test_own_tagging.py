@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import polars as pl
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional
@@ -17,6 +18,7 @@ from cotrain.cotraining import Committee, CoTraining
 from cotrain.learner import Configuration
 from cotrain.reporting import report_of_folder
 from cotrain.tasks import ClassTargets, EntryLabelling, Metric, Task
+from cotrain.training import Logger
 
 WORDS = [["the", "dog", "ran"], ["a", "cat", "sat", "down"], ["the", "cat"], ["dog", "and", "cat", "ran"]]
 
@@ -83,8 +85,10 @@ class Nouns(Task):
 
 
 def table() -> pl.DataFrame:
-    nouns = [[word in ("dog", "cat") for word in row] for row in WORDS]
-    frame = pl.DataFrame({"words": WORDS * 12, "noun": nouns * 12})
+    """Sentences of which every fifth has no labels; no two are the same."""
+    words = [[*WORDS[i % 4], str(i)] for i in range(48)]
+    nouns = [[word in ("dog", "cat") for word in row] for row in words]
+    frame = pl.DataFrame({"words": words, "noun": nouns})
     return frame.with_columns(noun=pl.when(pl.int_range(48) % 5 != 4).then("noun"))
 
 
@@ -97,7 +101,7 @@ def test_a_kind_of_ones_own_learns_and_answers():
     made = learner().fit(table(), validation=0.25, progress=False)
     assert made.evaluate(table()).value("noun", "accuracy") > 0.9
     predicted = made.predict(table())["noun"].to_list()
-    assert [len(row) for row in predicted] == [len(row) for row in WORDS] * 12
+    assert [len(row) for row in predicted] == [len(row) for row in table()["words"].to_list()]
 
 
 def test_its_words_are_labelled_by_co_training_and_reported(tmp_path):
@@ -108,7 +112,33 @@ def test_its_words_are_labelled_by_co_training_and_reported(tmp_path):
     train_run(configuration, tmp_path / "run", progress=False)
     made = ct.Learner.load(tmp_path / "run", trust=True)
     round_ = json.loads((tmp_path / "run" / "cotraining.json").read_text())["rounds"][0]["tasks"]["noun"]
-    assert 0 < round_["accepted"] <= sum(len(row) for row in WORDS) * 12 // 4
+    assert 0 < round_["accepted"] <= table().filter(pl.col("noun").is_null())["words"].list.len().sum()
     assert set(round_["per_class"]) == {"no", "yes"}
     assert made.evaluate(table()).value("noun", "accuracy") > 0.5
     assert "pseudo-labels" in report_of_folder(tmp_path / "run")
+
+
+class Stopped(Exception):
+    """As if the machine had gone down."""
+
+
+class StopsInRound(Logger):
+    def round(self, record, lines):
+        raise Stopped
+
+
+def test_stopped_in_a_round_and_resumed_it_ends_to_the_bit_as_if_it_never_was(tmp_path):
+    settings = CoTraining(Committee(2), 2, updates=30, margin=0.0, min_labels=0)
+
+    def fit(run, **options):
+        return learner(4, cotraining=settings).fit(
+            table(), validation=0.25, run=tmp_path / run, progress=False, **options
+        )
+
+    whole = fit("whole")
+    with pytest.raises(Stopped):
+        fit("cut", loggers=[StopsInRound()])
+    again = fit("cut", resume=True)
+    assert again.predict(table()).equals(whole.predict(table()))
+    for name in ("cotraining.json", "model.safetensors"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
