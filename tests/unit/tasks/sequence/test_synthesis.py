@@ -12,6 +12,7 @@ from cotrain._base._ragged import Ragged
 from cotrain._base._sounds import parse_wav, wav_bytes
 from cotrain.tasks import Synthesis
 from cotrain.tasks.sequence._sound_frames import SoundFrames
+from cotrain.training import Logger
 
 RATE = 8000
 HERTZ = {"a": 400.0, "b": 1100.0, "c": 2300.0, " ": 0.0}
@@ -235,7 +236,7 @@ def test_a_saved_one_says_the_same(learner, tmp_path):
     ]
 
 
-class StopsAfterTwo(ct.training.Logger):
+class StopsAfterTwo(Logger):
     def epoch(self, record):
         if record["epoch"] == 1:
             raise KeyboardInterrupt
