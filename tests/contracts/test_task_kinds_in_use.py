@@ -22,7 +22,14 @@ from cotrain.comparison import check_data
 from cotrain.comparison._compare import compare
 from cotrain.comparison._methods import methods_of
 from cotrain.comparison._settings import ComparisonSettings
-from cotrain.cotraining import CoTraining, SelfTraining, Threshold, prediction_of_output
+from cotrain.cotraining import (
+    CoTraining,
+    CrossPseudoSupervision,
+    MeanTeacher,
+    SelfTraining,
+    Threshold,
+    prediction_of_output,
+)
 from cotrain.evaluation import errors_by_group
 from cotrain.learner import Configuration, complete
 from cotrain.tasks import Task
@@ -220,6 +227,17 @@ def test_its_empty_cells_are_labelled_entry_by_entry(name: str, tmp_path: Path) 
         labels = pl.read_parquet(run / "pseudo_labels.parquet")
         assert labels["row"].n_unique() <= N_ROWS // 4
         assert labels["target"].min() >= 0
+
+
+@pytest.mark.parametrize("strategy", [MeanTeacher, CrossPseudoSupervision])
+def test_pixels_are_labelled_by_networks_that_learn_on_moved_pictures(strategy: Any, tmp_path: Path) -> None:
+    settings = CoTraining(strategy(Threshold(0.01)), 1, updates=20, margin=0.0, min_labels=0, max_drift=1.0)
+    learner, frame = learner_of("Segmentation", cotraining=settings)
+    learner.training.epochs = 8
+    learner.fit(frame, validation=0.25, progress=False, run=tmp_path / "run")
+    told = json.loads((tmp_path / "run" / "cotraining.json").read_text())
+    assert 0 < told["rounds"][0]["tasks"]["y"]["accepted"] <= N_ROWS // 4 * SIDE**2
+    assert learner.evaluate(frame).value("y", "miou") > 0.4
 
 
 def configuration_of(name: str, folder: Path, **sections: Any) -> Configuration:
