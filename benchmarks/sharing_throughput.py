@@ -116,7 +116,7 @@ def fit_seconds(kind: str, table: Table, sizes: list[int], batch: int) -> float:
     )
     settings = ct.Training(epochs=1, batch_size=batch, learning_rate=1e-3)
     model = our_model(kind, sizes)
-    fit = Fit(model, tasks, ct.balancing.ReferenceScaled(), settings, examples, None)
+    fit = Fit(model, tasks, ct.balancing.ReferenceScaled(), settings, train=examples, validation=None)
     start = time.process_time()
     fit.run()
     return time.process_time() - start

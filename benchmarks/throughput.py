@@ -132,8 +132,8 @@ def measure(
                 learner.tasks,
                 ct.balancing.ReferenceScaled(),
                 learner.training,
-                examples,
-                validation,
+                train=examples,
+                validation=validation,
                 loggers=[
                     JsonLinesLogger(Path(folder) / "history.jsonl"),
                     ProgressLogger(Console(file=sink, force_terminal=True)),

@@ -39,7 +39,9 @@ def waveform(
         0.0
     """
     energies = inverse_mels(logs.T, mel_filters(sample_rate, window, logs.shape[1]).to(logs.dtype))
-    return griffin_lim(energies.sqrt(), torch.hann_window(window, dtype=logs.dtype), hop, iterations, seed)
+    return griffin_lim(
+        energies.sqrt(), torch.hann_window(window, dtype=logs.dtype), hop, iterations, seed=seed
+    )
 
 
 def inverse_mels(logs: Tensor, filters: Tensor, floor: float = FLOOR) -> Tensor:
@@ -74,6 +76,7 @@ def griffin_lim(
     taper: Tensor,
     hop: int,
     iterations: int = 60,
+    *,
     seed: int = 0,
     watch: Callable[[Tensor], None] | None = None,
 ) -> Tensor:

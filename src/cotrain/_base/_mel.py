@@ -64,7 +64,7 @@ def spectra(samples: Tensor, taper: Tensor, hop: int) -> Tensor:
     return torch.stft(samples, len(taper), hop, window=taper, pad_mode="constant", return_complex=True)
 
 
-def log_mels(samples: Tensor, filters: Tensor, taper: Tensor, hop: int, floor: float = FLOOR) -> Tensor:
+def log_mels(samples: Tensor, filters: Tensor, taper: Tensor, hop: int, *, floor: float = FLOOR) -> Tensor:
     """Return log(F |spectrum|² + floor), [..., M, T].
 
     Args:

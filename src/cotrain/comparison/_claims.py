@@ -23,7 +23,12 @@ Means = Mapping[str, Mapping[str, float]]
 
 
 def judge_all(
-    judged: Sequence[Entry], chosen: str | None, tasks: Sequence[Task], means: Means, smallest_effect: float
+    judged: Sequence[Entry],
+    chosen: str | None,
+    tasks: Sequence[Task],
+    means: Means,
+    *,
+    smallest_effect: float,
 ) -> dict[str, Any]:
     """Judge every method on every task and over all tasks, and the chosen one against the trees.
 
@@ -45,7 +50,7 @@ def judge_all(
             continue
         found = read_record(entry.differences)
         unfinished = _unfinished(entry, single, tasks, smallest_effect)
-        own = _claims(found, entry.method, tasks, means, unfinished)
+        own = _claims(found, entry.method, tasks, means, unfinished=unfinished)
         claims += [(entry.method, kind, claim) for kind, claim in own]
     weighted = _weighted(claims, chosen)
     words = judge([claim for _, _, claim in weighted], smallest_effect=smallest_effect)
@@ -72,6 +77,7 @@ def _claims(
     method: str,
     tasks: Sequence[Task],
     means: Means,
+    *,
     unfinished: Mapping[str, float],
 ) -> list[tuple[str, Claim]]:
     """Return the claims on one method with their kinds: "task", "trees" and "delta_m"."""

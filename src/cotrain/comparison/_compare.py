@@ -74,7 +74,7 @@ def compare(
         labelled = {task: parts["train"] for task, parts in grid.data.coverage.items()}
         inputs = some_inputs(configuration.learner, grid.data.train(), grid.data.left_out)
         n_rows = grid.data.n_rows["train"]
-        entrants, notes = methods_of(configuration.learner, settings, labelled, n_rows, inputs)
+        entrants, notes = methods_of(configuration.learner, settings, labelled, n_rows, inputs=inputs)
         n_methods = len({entrant.method for entrant in entrants})
         with_trees = any(entrant.method == TREES for entrant in entrants)
         n_tests = 2 * n_methods - 1 - with_trees

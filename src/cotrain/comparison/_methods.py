@@ -93,6 +93,7 @@ def methods_of(
     settings: ComparisonSettings,
     labelled: Mapping[str, int] | None = None,
     n_rows: int = 0,
+    *,
     inputs: Leaves | None = None,
 ) -> tuple[list[Method], list[str]]:
     """Return everything that competes, each once, and a sentence about each reference that cannot.

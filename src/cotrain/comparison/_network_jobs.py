@@ -26,7 +26,7 @@ from cotrain.learner._validation_gains import validation_score
 
 
 def train_cell(
-    parts: str, folder: str, config: Mapping[str, Any], left_out: Sequence[str], pooled: bool = False
+    parts: str, folder: str, config: Mapping[str, Any], left_out: Sequence[str], *, pooled: bool = False
 ) -> None:
     """Fit one network and keep it, with its score on the validation rows. The test rows are not looked at.
 
@@ -86,6 +86,7 @@ def score_networks(
     output: str,
     models: Sequence[Mapping[str, str]],
     tasks: Sequence[str],
+    *,
     trusted: Sequence[str] = (),
 ) -> None:
     """Read the test rows, once, and keep a finished contender's scores.

@@ -69,7 +69,7 @@ def results_of(
     ]
     with_alone = [entry for entry in entries if entry in judged or entry.method == "single_task"]
     chosen = None if winner is None else winner.method
-    words = judge_all(with_alone, chosen, preprocessor.tasks, means, smallest_effect)
+    words = judge_all(with_alone, chosen, preprocessor.tasks, means, smallest_effect=smallest_effect)
     return {
         "kind": "comparison",
         "seeds": list(seeds),

@@ -22,6 +22,7 @@ def train_trees(
     folder: str,
     config: Mapping[str, Any],
     left_out: Sequence[str],
+    *,
     task: str,
     learning_rate: float,
 ) -> None:
@@ -57,6 +58,7 @@ def score_trees(
     output: str,
     config: Mapping[str, Any],
     left_out: Sequence[str],
+    *,
     learning_rates: Mapping[str, float],
 ) -> None:
     """Fit boosted trees at the chosen learning rates and keep their scores on the test rows.

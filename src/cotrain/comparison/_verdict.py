@@ -46,11 +46,13 @@ class OneSeed:
 
     def difference(self, task: Task, first: np.ndarray, second: np.ndarray) -> Difference:
         """Compare two predictions by their scores, as the task's metrics look at them."""
+        targets, mask = self.truth(task)
         return paired_bootstrap(
             task.chosen_metrics()[0],
             [first],
             [second],
-            *self.truth(task),
+            targets,
+            mask=mask,
             groups=self.dependence.get("groups"),
             times=self.dependence.get("times"),
             level=LEVEL,

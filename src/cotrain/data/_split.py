@@ -208,15 +208,15 @@ def split_rows(
         of_row = np.zeros((frame.height, 1), dtype=np.int64)
         for number, rows in enumerate(sources.values()):
             of_row[rows] = number
-        parts = _split(frame, spec, seed, codes, of_row)
+        parts = _split(frame, spec, seed, codes, even=of_row)
     else:
-        parts = _split_each(frame, spec, seed, codes, sources)
+        parts = _split_each(frame, spec, seed, codes, sources=sources)
     _require_parts(parts, spec)
     return parts
 
 
 def _split_each(
-    frame: pl.DataFrame, spec: Split, seed: int, codes: np.ndarray, sources: Mapping[str, np.ndarray]
+    frame: pl.DataFrame, spec: Split, seed: int, codes: np.ndarray, *, sources: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """Divide each source as if there were no other."""
     found: dict[str, list[np.ndarray]] = {}
@@ -241,7 +241,7 @@ def _split_each(
 
 
 def _split(
-    frame: pl.DataFrame, spec: Split, seed: int, codes: np.ndarray, even: np.ndarray | None = None
+    frame: pl.DataFrame, spec: Split, seed: int, codes: np.ndarray, *, even: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
     """Divide rows; see `split_rows`.
 
@@ -265,7 +265,7 @@ def _split(
             drawn = assign_units(
                 *_units(codes[rows[inside]], None, spec.stratify),
                 [1 - spec.validation, spec.validation, 0.0],
-                numpy_generator(seed, "split"),
+                generator=numpy_generator(seed, "split"),
             )
             part[inside] = drawn
     elif spec.time is not None:
@@ -277,7 +277,7 @@ def _split(
         groups = None if spec.group is None else groups_of(frame, spec.group, rows)
         units = _units(codes[rows], None if groups is None else groups[rows], spec.stratify)
         shares = [1 - spec.validation - spec.test, spec.validation, spec.test]
-        part_of_unit = assign_units(*units, shares, numpy_generator(seed, "split"))
+        part_of_unit = assign_units(*units, shares, generator=numpy_generator(seed, "split"))
         part = part_of_unit if groups is None else part_of_unit[_dense(groups[rows])]
         if groups is not None:
             held_out = np.unique(groups[rows[part > 0]])

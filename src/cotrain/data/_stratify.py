@@ -12,6 +12,7 @@ def assign_units(
     properties: np.ndarray,
     n_units: int,
     shares: Sequence[float],
+    *,
     generator: np.random.Generator,
 ) -> np.ndarray:
     """Return the part of each unit, [n_units].
@@ -45,7 +46,7 @@ def assign_units(
     result = np.full(n_units, -1, dtype=np.int64)
     sizes = np.bincount(units[properties == 0], minlength=n_units)
     if sizes.max() == 1:
-        _deal_alike(units, properties, share, generator, result)
+        _deal_alike(units, properties, share, generator, result=result)
     owed[share == 0] = -np.inf
     rarest = np.full(n_units, np.iinfo(np.int64).max)
     np.minimum.at(rarest, units, np.bincount(properties)[properties])
@@ -65,6 +66,7 @@ def _deal_alike(
     properties: np.ndarray,
     share: np.ndarray,
     generator: np.random.Generator,
+    *,
     result: np.ndarray,
 ) -> None:
     """Deal out rows with the same properties in lots that the shares divide into whole numbers."""

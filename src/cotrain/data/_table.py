@@ -55,6 +55,7 @@ class TypedTable:
         types: Mapping[str, str],
         missing: Missing | None = None,
         blanked: Mapping[str, Mapping[str, int]] | None = None,
+        *,
         source: str | None = None,
     ) -> None:
         self.frame = frame
@@ -99,7 +100,7 @@ class TypedTable:
 
     def from_source(self, column: str) -> TypedTable:
         """Return the table with the name of the column that says which source a row comes from."""
-        return TypedTable(self.frame, self.types, self.missing, self.blanked, column)
+        return TypedTable(self.frame, self.types, self.missing, self.blanked, source=column)
 
     def write_parquet(self, path: str | Path) -> None:
         """Write the rows so that `read` gives them back with the types of the whole table."""
@@ -144,7 +145,7 @@ class TypedTable:
             found[series.name] = type_of(settled) if kind == "empty" else kind
             if words:
                 blanked[series.name] = words
-        return cls(pl.DataFrame(columns), found, missing, blanked, source)
+        return cls(pl.DataFrame(columns), found, missing, blanked, source=source)
 
 
 def read_table(source: Any, query: str | None = None, *, missing: MissingWords = None) -> pl.DataFrame:

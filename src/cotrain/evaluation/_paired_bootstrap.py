@@ -65,8 +65,8 @@ def paired_bootstrap(
     scores_a: Sequence[np.ndarray],
     scores_b: Sequence[np.ndarray],
     targets: np.ndarray,
-    mask: np.ndarray,
     *,
+    mask: np.ndarray,
     groups: np.ndarray | None = None,
     times: np.ndarray | None = None,
     paired_seeds: bool = True,
@@ -125,7 +125,7 @@ def paired_bootstrap(
         >>> found.low < found.value < found.high, round(found.value, 2)
         (True, 1.27)
     """
-    _check(scores_a, scores_b, targets, mask, level, n_resamples)
+    _check(scores_a, scores_b, targets, mask, level=level, n_resamples=n_resamples)
     labelled = np.flatnonzero(rows_with_label(mask))
     n_rows, n_seeds, unit = len(labelled), len(scores_a), unit_of(groups, times)
     sign = 1.0 if metric.direction == "max" else -1.0
@@ -182,6 +182,7 @@ def _check(
     scores_b: Sequence[np.ndarray],
     targets: np.ndarray,
     mask: np.ndarray,
+    *,
     level: float,
     n_resamples: int,
 ) -> None:

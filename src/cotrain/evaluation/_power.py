@@ -33,7 +33,7 @@ def smallest_seen(chance: Chance, alpha: float) -> float:
     return chance.half_width(alpha, 0.0) + chance.half_width(2 * (1 - POWER), 0.0)
 
 
-def what_it_would_take(chance: Chance, alpha: float, n_seeds: int, scale: float, least: float) -> str:
+def what_it_would_take(chance: Chance, alpha: float, n_seeds: int, scale: float, *, least: float) -> str:
     """Say what could not be seen, and how many seeds or rows would see more.
 
     The number of seeds is advice for a comparison to come, to be fixed before it begins: seeds that are added

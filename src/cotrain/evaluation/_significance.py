@@ -198,6 +198,8 @@ def _sentence(claim: Claim, word: Word, alpha: float, smallest_effect: float) ->
         if found.low > 0 or found.high < 0:
             notes.append("not clear after correction for several tests")
         if found.chance is not None:
-            notes.append(what_it_would_take(found.chance, alpha, found.n_seeds, claim.scale, smallest_effect))
+            notes.append(
+                what_it_would_take(found.chance, alpha, found.n_seeds, claim.scale, least=smallest_effect)
+            )
     said = "".join(f"; {note}" for note in notes if note)
     return f"{name}: {word} ({size}{over}{said})."

@@ -79,6 +79,7 @@ def run_jobs(
     workers: int,
     leases: Leases,
     observer: JobObserver,
+    *,
     old_failures: Mapping[Path, int] | None = None,
 ) -> dict[str, str]:
     """See to it that all jobs are done, and return name -> reason of those that failed.

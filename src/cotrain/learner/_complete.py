@@ -97,7 +97,9 @@ def complete(learner: Learner | FittedModel, data: object, *, min_confidence: fl
             record = None if made is None else made.filter(pl.col("target") == one)
             known = column not in absent
             empty = typed.frame[column].is_null().to_numpy() if known else np.ones(typed.height, bool)
-            filled = _with_column(filled, column, values, (empty, holds), mine, min_confidence, record)
+            filled = _with_column(
+                filled, column, values, (empty, holds), sure=mine, min_confidence=min_confidence, made=record
+            )
     targets = [c for task in model.preprocessor.tasks for c in task.columns if c not in absent]
     cells = {c: filled[f"{c}_source"].is_in([PREDICTED, PSEUDO]).to_numpy() for c in targets}
     made = frame_like(filled, data, cells)
@@ -149,6 +151,7 @@ def _with_column(
     column: str,
     values: pl.Series,
     empty_and_holds: tuple[np.ndarray, np.ndarray | None],
+    *,
     sure: np.ndarray,
     min_confidence: float,
     made: pl.DataFrame | None,

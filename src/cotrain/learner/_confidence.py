@@ -54,6 +54,7 @@ class CalibratedConfidence:
         outputs: Mapping[str, Tensor],
         held: Examples,
         calibration: Calibrator | None = None,
+        *,
         output_space: OutputSpace | None = None,
     ) -> Self:
         """Learn from the validation rows.

@@ -146,9 +146,9 @@ class Fitting:
             copy.deepcopy(recipe.tasks),
             recipe.columns,
             options.left_out,
-            recipe.missing,
-            recipe.architecture.output_space,
-            recipe.architecture.reads,
+            missing=recipe.missing,
+            output_space=recipe.architecture.output_space,
+            reads=recipe.architecture.reads,
         )
         self.held = None if held is None else self.preprocessor.examples(held)
         self.numbered = numbered_names(data)
@@ -192,8 +192,8 @@ class Fitting:
             self.preprocessor.tasks,
             copy.deepcopy(self.recipe.balancer),
             self.recipe.training,
-            self.train,
-            self.held,
+            train=self.train,
+            validation=self.held,
             seed=self.recipe.seed,
             loggers=self.loggers,
             checkpoint=checkpoint,
@@ -228,7 +228,7 @@ class Fitting:
                 model.networks.outputs(self.held.inputs),
                 self.held,
                 None if settings is None else settings.calibration,
-                self.recipe.architecture.output_space,
+                output_space=self.recipe.architecture.output_space,
             )
         if self.folder is not None:
             confidence.write(self.folder)
@@ -250,7 +250,7 @@ class Fitting:
             self.preprocessor,
             recipe.architecture,
             recipe.balancer,
-            recipe.training.fixed(budget),
+            training=recipe.training.fixed(budget),
             mixing=recipe.mixing,
             augment=self.augment,
             seed=recipe.seed,

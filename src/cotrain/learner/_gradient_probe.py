@@ -91,7 +91,9 @@ class GradientProbe:
         chosen = numpy_generator(learner.seed, "probe").permutation(frame.height)[:rows]
         sample = frame[np.sort(chosen)]
         tasks = copy.deepcopy(learner.tasks)
-        preprocessor, examples = Preprocessor.fit(sample, tasks, learner.columns, left_out, learner.missing)
+        preprocessor, examples = Preprocessor.fit(
+            sample, tasks, learner.columns, left_out, missing=learner.missing
+        )
         labelled = examples.labelled()
         examples = examples.take(torch.nonzero(labelled.any(dim=1)).flatten())
         model = learner.architecture.build(preprocessor)

@@ -64,6 +64,7 @@ class Preprocessor:
         schema: Schema | None,
         spec: InputSpec,
         constants: Mapping[str, Tensor],
+        *,
         table: TypedTable | None = None,
         output_space: OutputSpace | None = None,
     ) -> None:
@@ -87,6 +88,7 @@ class Preprocessor:
         tasks: Sequence[Task],
         columns: Mapping[str, ColumnChoice],
         left_out: Sequence[str],
+        *,
         missing: MissingWords = None,
         output_space: OutputSpace | None = None,
         reads: Sequence[str] | None = None,
@@ -125,7 +127,7 @@ class Preprocessor:
             of_source = [] if table.source is None else [table.source]
             exclude = [*no_inputs(tasks, columns), *left_out, *of_source]
             schema = Schema.infer(rows, exclude=exclude, overrides=columns, types=table.types).fit(rows)
-            preprocessor = cls(tasks, schema, schema.spec(), {}, table, output_space)
+            preprocessor = cls(tasks, schema, schema.spec(), {}, table=table, output_space=output_space)
             preprocessor.sources = KnownSources.of(table, preprocessor._inputs)
             examples = preprocessor._coded(table, coded)
         if not examples.inputs:
@@ -303,7 +305,7 @@ class Preprocessor:
             schema = Schema.from_json(values["columns"])
             types = require_types(values.get("types", {}))
             table = TypedTable(pl.DataFrame(), types, Missing(values.get("missing")))
-            found = cls(tasks, schema, schema.spec(), constants, table, output_space)
+            found = cls(tasks, schema, schema.spec(), constants, table=table, output_space=output_space)
             labels = values.get("labels", {})
             found.sources = KnownSources(**values.get("sources", {}))
             found.labels = {column: LabelType.from_json(label) for column, label in labels.items()}

@@ -57,7 +57,7 @@ class Provenance:
         """
         keys = np.array(row_keys(rows.inputs))
         parts = [
-            _cells(keys, task, one, rounds[task], rows.targets[task])
+            _cells(keys, task, one, rounds[task], targets=rows.targets[task])
             for task, one in labels.items()
             if one.n_accepted
         ]
@@ -88,7 +88,7 @@ class Provenance:
         return cls(pl.read_parquet(path) if path.is_file() else None)
 
 
-def _cells(keys: np.ndarray, task: str, labels: PseudoLabels, round_: int, targets: Leaf) -> pl.DataFrame:
+def _cells(keys: np.ndarray, task: str, labels: PseudoLabels, round_: int, *, targets: Leaf) -> pl.DataFrame:
     accepted = labels.accepted
     places = torch.nonzero(accepted)
     if isinstance(targets, Ragged):

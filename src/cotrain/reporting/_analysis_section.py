@@ -54,7 +54,7 @@ def analysis_section(analysis: Mapping[str, Any]) -> Section | None:
 
 
 def _matrix(
-    tasks: Sequence[str], values: Sequence[Sequence[float | None]], largest: float, title: str, note: str
+    tasks: Sequence[str], values: Sequence[Sequence[float | None]], largest: float, title: str, *, note: str
 ) -> Table:
     rows = [
         [TableCell(task), *(signed_cell(value, largest) for value in row)]

@@ -18,6 +18,7 @@ def curve_section(
     rows: Mapping[str, Mapping[str, Any]],
     best_epoch: Mapping[str, int],
     select: str,
+    *,
     pen: Pen,
 ) -> Section | None:
     """Return a picture per task: its selecting metric on the validation rows, or its loss.
@@ -46,7 +47,7 @@ def curve_section(
     return Section(title, pictures, "The dotted line is the epoch that is kept.")
 
 
-def _curve(task: str, history: History, row: Mapping[str, Any], kept: int | None, pen: Pen) -> Drawing:
+def _curve(task: str, history: History, row: Mapping[str, Any], kept: int | None, *, pen: Pen) -> Drawing:
     epochs = [record["epoch"] + 1 for record in history]
     validated = [record.get("validation", {}).get(task) for record in history]
     on_validation = any(value is not None and math.isfinite(value) for value in validated)

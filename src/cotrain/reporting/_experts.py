@@ -92,7 +92,9 @@ def _share(share: float | None) -> TableCell:
     return TableCell("–") if share is None else TableCell(f"{share:.0%}", "bar", share)
 
 
-def _gates(history: Sequence[Mapping[str, Any]], level: int, several: bool, first: int, pen: Pen) -> Drawing:
+def _gates(
+    history: Sequence[Mapping[str, Any]], level: int, several: bool, first: int, *, pen: Pen
+) -> Drawing:
     records = [record for record in history if record.get("health")]
     epochs = [record["epoch"] + 1 for record in records]
     tasks = list(records[-1]["health"]["entropy"][level])[first : first + N_STYLES]

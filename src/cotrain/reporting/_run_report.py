@@ -30,6 +30,7 @@ def run_report(
     metrics: Mapping[str, Any],
     history: Sequence[Mapping[str, Any]],
     config: Mapping[str, Any],
+    *,
     config_text: str,
     cotraining: Mapping[str, Any] | None = None,
 ) -> str:

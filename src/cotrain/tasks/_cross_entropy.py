@@ -34,7 +34,7 @@ def class_losses(output: Tensor, target: Tensor, smoothing: float, weights: Tens
 
 
 def class_logits(
-    targets: Tensor, mask: Tensor, n_classes: int, smoothing: float, weights: Tensor | None
+    targets: Tensor, mask: Tensor, n_classes: int, smoothing: float, *, weights: Tensor | None
 ) -> Tensor:
     """Return the constant output [C] with the least loss: the logarithms of the shares; zeros without labels.
 

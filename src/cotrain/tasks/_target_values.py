@@ -160,7 +160,7 @@ def check_range(kind: str, task: str, **values: tuple[float, float, float]) -> N
             )
 
 
-def check_choice(kind: str, task: str, name: str, value: object, choices: Sequence[object]) -> None:
+def check_choice(kind: str, task: str, name: str, value: object, *, choices: Sequence[object]) -> None:
     """Raise `InvalidArgumentError` unless `value` is one of the choices."""
     if value not in choices:
         raise InvalidArgumentError(

@@ -61,6 +61,7 @@ def write_files(
     configuration: Configuration,
     tuning: Tuning,
     fields: Sequence[SearchDimension],
+    *,
     study: optuna.Study,
     results: Mapping[str, Any],
 ) -> None:

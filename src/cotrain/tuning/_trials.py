@@ -78,6 +78,7 @@ def one_trial(
     trial: optuna.Trial,
     configuration: Configuration,
     tuning: Tuning,
+    *,
     fields: list[SearchDimension],
     rows: SplitTable,
 ) -> None:

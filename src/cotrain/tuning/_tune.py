@@ -94,7 +94,7 @@ def tune(
 
 
 def _work_together(
-    configuration: Configuration, folder: Path, storage: str | None, workers: int, tell: Callable[[], None]
+    configuration: Configuration, folder: Path, storage: str | None, workers: int, *, tell: Callable[[], None]
 ) -> None:
     """Let several processes do trials. One that dies leaves its trial to be done again."""
     context = multiprocessing.get_context("spawn")

@@ -34,7 +34,7 @@ def judged(tmp_path):
             means[method] = {"a": 1.1, "b": 1.1}
         single = Entry("single_task", True, unfinished={"a": unfinished.get("alone", [0.0])})
         entries[0].unfinished = {"a": unfinished.get("joint", [0.0])}
-        return judge_all([*entries, single], chosen, TASKS, means, 0.01)
+        return judge_all([*entries, single], chosen, TASKS, means, smallest_effect=0.01)
 
     return run
 

@@ -29,7 +29,11 @@ def make(make_problem):
         network = problem.networks(CoTraining()).build("one", problem.tasks)
         settings = Training(3, 32, select="last", device="cpu")
         train = problem.train if rows is None else problem.train.take(rows)
-        made.append(Fit(network, problem.tasks, Equal(), settings, train, None, checkpoint=checkpoint))
+        made.append(
+            Fit(
+                network, problem.tasks, Equal(), settings, train=train, validation=None, checkpoint=checkpoint
+            )
+        )
         return made[-1]
 
     make_fit.made = made

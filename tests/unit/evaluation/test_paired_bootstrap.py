@@ -23,26 +23,28 @@ def test_positive_is_better_in_either_direction() -> None:
     rng = np.random.default_rng(0)
     y = rng.normal(size=(200, 1))
     near, far = y + 0.1 * rng.normal(size=y.shape), y + rng.normal(size=y.shape)
-    found = paired_bootstrap(RMSE, [near], [far], y, all_of(200))
+    found = paired_bootstrap(RMSE, [near], [far], y, mask=all_of(200))
     assert 0 < found.low < found.value < found.high
     assert found.p_value < 0.001
-    turned = paired_bootstrap(RMSE, [far], [near], y, all_of(200))
+    turned = paired_bootstrap(RMSE, [far], [near], y, mask=all_of(200))
     assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low))
     labels = (y > 0).astype(float)
-    assert paired_bootstrap(AUROC, [near], [far], labels, all_of(200)).low > 0
+    assert paired_bootstrap(AUROC, [near], [far], labels, mask=all_of(200)).low > 0
 
 
 def test_with_one_seed_the_width_is_that_of_the_mean_over_rows() -> None:
     rng = np.random.default_rng(0)
     scores = rng.normal(size=(400, 1))
-    found = paired_bootstrap(MEAN, [scores], [np.zeros_like(scores)], scores, all_of(400), n_resamples=2000)
+    found = paired_bootstrap(
+        MEAN, [scores], [np.zeros_like(scores)], scores, mask=all_of(400), n_resamples=2000
+    )
     expected = 1.966 * scores.std(ddof=1) / 20
     assert (found.high - found.low) / 2 == pytest.approx(expected, rel=0.06)
 
 
 def test_the_same_model_twice_does_not_differ() -> None:
     scores = np.random.default_rng(0).random((50, 1))
-    found = paired_bootstrap(MEAN, [scores, scores], [scores, scores], scores, all_of(50))
+    found = paired_bootstrap(MEAN, [scores, scores], [scores, scores], scores, mask=all_of(50))
     assert (found.value, found.low, found.high, found.p_value) == (0, 0, 0, 1)
 
 
@@ -50,8 +52,8 @@ def test_the_p_value_agrees_with_the_interval() -> None:
     rng = np.random.default_rng(0)
     scores = [0.1 + rng.normal(size=(100, 1)) for _ in range(3)]
     zero = [np.zeros((100, 1))] * 3
-    found = paired_bootstrap(MEAN, scores, zero, zero[0], all_of(100))
-    touching = paired_bootstrap(MEAN, scores, zero, zero[0], all_of(100), level=1 - found.p_value)
+    found = paired_bootstrap(MEAN, scores, zero, zero[0], mask=all_of(100))
+    touching = paired_bootstrap(MEAN, scores, zero, zero[0], mask=all_of(100), level=1 - found.p_value)
     assert min(abs(touching.low), abs(touching.high)) == pytest.approx(0, abs=1e-9)
 
 
@@ -59,18 +61,18 @@ def test_unlabelled_rows_change_nothing_and_the_seed_fixes_the_result() -> None:
     rng = np.random.default_rng(0)
     a, b, y = rng.random((3, 80, 1))
     mask = rng.random((80, 1)) < 0.6
-    found = paired_bootstrap(RMSE, [a], [b], y, mask)
-    again = paired_bootstrap(RMSE, [np.where(mask, a, 99)], [np.where(mask, b, -5)], y, mask)
+    found = paired_bootstrap(RMSE, [a], [b], y, mask=mask)
+    again = paired_bootstrap(RMSE, [np.where(mask, a, 99)], [np.where(mask, b, -5)], y, mask=mask)
     assert found == again
     assert found.n_rows == mask.sum()
 
 
 def test_undefined_is_nan() -> None:
     a = np.random.default_rng(0).random((20, 1))
-    nothing = paired_bootstrap(AUROC, [a], [a], np.zeros((20, 1)), np.zeros((20, 1), bool))
+    nothing = paired_bootstrap(AUROC, [a], [a], np.zeros((20, 1)), mask=np.zeros((20, 1), bool))
     assert math.isnan(nothing.value)
     assert nothing.n_rows == 0
-    one_class = paired_bootstrap(AUROC, [a], [a], np.zeros((20, 1)), all_of(20))
+    one_class = paired_bootstrap(AUROC, [a], [a], np.zeros((20, 1)), mask=all_of(20))
     assert math.isnan(one_class.low)
 
 
@@ -105,7 +107,7 @@ def test_the_interval_covers_the_truth(n_seeds: int, of_seed: float, of_row: flo
             truth + of_seed * rng.normal() + rows + of_both * rng.normal(size=(n_rows, 1))
             for _ in range(n_seeds)
         ]
-        found = paired_bootstrap(MEAN, scores, [zero] * n_seeds, zero, all_of(n_rows), n_resamples=60)
+        found = paired_bootstrap(MEAN, scores, [zero] * n_seeds, zero, mask=all_of(n_rows), n_resamples=60)
         covered += found.low <= truth <= found.high
     # Two and a half standard errors of 400 trials are 2.7 points; too wide is the lesser evil.
     assert 0.923 <= covered / n_times <= 0.985
@@ -115,7 +117,7 @@ def test_one_labelled_row_never_tells() -> None:
     mask = all_of(20)
     mask[1:] = False
     y, far = np.zeros((20, 1)), np.ones((20, 1))
-    found = paired_bootstrap(RMSE, [y] * 3, [far] * 3, y, mask)
+    found = paired_bootstrap(RMSE, [y] * 3, [far] * 3, y, mask=mask)
     assert found.value == 1
     assert math.isnan(found.low)
     assert math.isnan(found.p_value)
@@ -124,7 +126,7 @@ def test_one_labelled_row_never_tells() -> None:
 @pytest.mark.parametrize("n_rows", [2, 4, 10])
 def test_rows_that_all_say_the_same_have_the_p_value_of_their_signs(n_rows: int) -> None:
     y = np.zeros((n_rows, 1))
-    found = paired_bootstrap(RMSE, [y] * 2, [y + 1] * 2, y, all_of(n_rows))
+    found = paired_bootstrap(RMSE, [y] * 2, [y + 1] * 2, y, mask=all_of(n_rows))
     assert found.p_value == pytest.approx(2.0 ** (1 - n_rows))
     assert (found.low > 0) == (found.p_value < 0.05)
 
@@ -136,10 +138,10 @@ def test_independent_seeds_have_the_interval_of_welch() -> None:
     a = [np.full((n_rows, 1), value) for value in 1 + 0.3 * rng.normal(size=n_seeds)]
     b = [np.full((n_rows, 1), value) for value in 0.1 * rng.normal(size=n_seeds)]
     y = np.zeros((n_rows, 1))
-    found = paired_bootstrap(MEAN, a, b, y, all_of(n_rows), paired_seeds=False)
+    found = paired_bootstrap(MEAN, a, b, y, mask=all_of(n_rows), paired_seeds=False)
     welch = ttest_ind([one[0, 0] for one in a], [one[0, 0] for one in b], equal_var=False)
     assert found.p_value == pytest.approx(welch.pvalue, rel=1e-6)
-    paired = paired_bootstrap(MEAN, a, b, y, all_of(n_rows))
+    paired = paired_bootstrap(MEAN, a, b, y, mask=all_of(n_rows))
     expected = ttest_rel([one[0, 0] for one in a], [one[0, 0] for one in b])
     assert paired.p_value == pytest.approx(expected.pvalue, rel=1e-6)
 
@@ -151,15 +153,15 @@ def test_whole_groups_are_resampled() -> None:
     of_group = rng.normal(size=n_groups)[who][:, None]
     zero = np.zeros_like(of_group)
     # Rows of a group are one and the same: the interval is that of 40 values, not of 400.
-    found = paired_bootstrap(MEAN, [of_group], [zero], zero, all_of(400), groups=who, n_resamples=2000)
+    found = paired_bootstrap(MEAN, [of_group], [zero], zero, mask=all_of(400), groups=who, n_resamples=2000)
     by_hand = of_group[::size, 0]
     expected = t.ppf(0.975, n_groups - 1) * by_hand.std(ddof=1) / np.sqrt(n_groups)
     assert (found.high - found.low) / 2 == pytest.approx(expected, rel=0.06)
     assert found.unit == "groups"
     assert (found.n_rows, found.chance.n_units) == (400, 40)
     # A group for each row is the plain bootstrap.
-    plain = paired_bootstrap(MEAN, [of_group], [zero], zero, all_of(400))
-    own = paired_bootstrap(MEAN, [of_group], [zero], zero, all_of(400), groups=np.arange(400))
+    plain = paired_bootstrap(MEAN, [of_group], [zero], zero, mask=all_of(400))
+    own = paired_bootstrap(MEAN, [of_group], [zero], zero, mask=all_of(400), groups=np.arange(400))
     assert (plain.low, plain.high) == (own.low, own.high)
     assert plain.high - plain.low < (found.high - found.low) / 2
 
@@ -178,7 +180,7 @@ def false_words(n_times: int, tied: str, of: str) -> float:
                 noise[i] += 0.6 * noise[i - 1]
         together = {"groups": {"groups": who}, "times": {"times": np.arange(n_rows)}, "rows": {}}[of]
         found = paired_bootstrap(
-            MEAN, [noise[:, None]], [zero], zero, all_of(n_rows), n_resamples=60, seed=number, **together
+            MEAN, [noise[:, None]], [zero], zero, mask=all_of(n_rows), n_resamples=60, seed=number, **together
         )
         count += found.p_value < 0.05
     return count / n_times

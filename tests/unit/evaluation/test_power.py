@@ -27,7 +27,7 @@ def test_what_is_said_to_be_seen_is_found_in_eight_of_ten_simulations(chance):
 
 def test_advice_is_what_the_formula_gives():
     chance = Chance(1e-4, 400, 4e-3, 3.0)
-    said = what_it_would_take(chance, 0.05, 3, 2.0, 0.01)
+    said = what_it_would_take(chance, 0.05, 3, 2.0, least=0.01)
     assert said == "differences below 13 % could not be seen; about 13 seeds would see 5 %"
     assert (
         smallest_seen(chance.with_seeds(13 / 3), 0.05)
@@ -37,7 +37,7 @@ def test_advice_is_what_the_formula_gives():
 
 
 def test_where_rows_are_what_is_missing_rows_are_asked_for():
-    assert what_it_would_take(Chance(1e-3, 400), 0.05, 3, 1.0, 0.01) == (
+    assert what_it_would_take(Chance(1e-3, 400), 0.05, 3, 1.0, least=0.01) == (
         "differences below 8.9 % could not be seen; more seeds would hardly help, "
         "4 times the test rows would see 5 %"
     )
@@ -45,8 +45,8 @@ def test_where_rows_are_what_is_missing_rows_are_asked_for():
 
 def test_a_comparison_that_saw_enough_asks_for_nothing():
     assert (
-        what_it_would_take(Chance(1e-6, 400), 0.05, 3, 1.0, 0.01)
+        what_it_would_take(Chance(1e-6, 400), 0.05, 3, 1.0, least=0.01)
         == "differences below 0.28 % could not be seen"
     )
-    assert what_it_would_take(Chance(1e-6, 400), 0.05, 3, 0.0, 0.01) == ""
-    assert what_it_would_take(Chance(1e-6, 400), 0.05, 3, math.nan, 0.01) == ""
+    assert what_it_would_take(Chance(1e-6, 400), 0.05, 3, 0.0, least=0.01) == ""
+    assert what_it_would_take(Chance(1e-6, 400), 0.05, 3, math.nan, least=0.01) == ""

@@ -28,8 +28,12 @@ def compare(rng: np.random.Generator, gain: float) -> list[Difference]:
 
         nothing = np.zeros((N_ROWS, 1))
         mask = np.ones((N_ROWS, 1), bool)
-        args = (side(1.0 - gain), side(1.0), nothing, mask)
-        found.append(paired_bootstrap(LOSS, *args, n_resamples=100, seed=int(rng.integers(1 << 31))))
+        sides = (side(1.0 - gain), side(1.0))
+        found.append(
+            paired_bootstrap(
+                LOSS, *sides, nothing, mask=mask, n_resamples=100, seed=int(rng.integers(1 << 31))
+            )
+        )
     return found
 
 

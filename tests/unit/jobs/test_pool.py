@@ -47,7 +47,7 @@ def test_what_fails_says_why_and_stops_nothing(tmp_path: Path) -> None:
     assert [name for name, _, where in elsewhere.told if where == "before"] == ["writes"]
     old = {path: path.stat().st_mtime_ns for path in out.glob("*.failed")}
     again = [PoolJob("errs", write_text_atomically, out / "errs", {"path": out / "errs", "text": "y"})]
-    assert run_jobs(again, 1, leases, Noted(), old) == {}
+    assert run_jobs(again, 1, leases, Noted(), old_failures=old) == {}
     assert not (out / "errs.failed").exists()
 
 

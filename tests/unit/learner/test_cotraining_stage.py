@@ -47,7 +47,7 @@ def improved(monkeypatch, student, kept, chosen, folder=None, n_tasks=2, doubted
         preprocessor,
         Architecture(TableEncoder(4, 0), HardSharing()),
         Equal(),
-        Training(epochs=1),
+        training=Training(epochs=1),
         folder=folder,
         loggers=[listener],
     )

@@ -22,7 +22,7 @@ def history(weights=({"a": 1.0, "b": 1.0},) * 4):
 
 
 def test_each_task_gets_a_picture_with_its_best_epoch():
-    found = curve_section(history(), ROWS, {"combined": 2}, "combined", Pen())
+    found = curve_section(history(), ROWS, {"combined": 2}, "combined", pen=Pen())
     assert found.title == "The best epoch for all tasks together is 2 of 4"
     assert [picture.title for picture in found.blocks] == [
         "a: validation auroc best in epoch 2 (0.800), at the end 0.700",
@@ -31,16 +31,16 @@ def test_each_task_gets_a_picture_with_its_best_epoch():
 
 
 def test_tasks_that_got_worse_are_named_where_each_keeps_its_own():
-    found = curve_section(history(), ROWS, {"a": 2, "b": 4}, "per_task", Pen())
+    found = curve_section(history(), ROWS, {"a": 2, "b": 4}, "per_task", pen=Pen())
     assert found.title == "Each task keeps its own best epoch; a got worse in the second half"
 
 
 def test_without_validation_the_loss_is_shown_and_the_last_epoch_kept():
     bare = [{key: record[key] for key in ("epoch", "loss")} for record in history()]
-    found = curve_section(bare, ROWS, {}, "last", Pen())
+    found = curve_section(bare, ROWS, {}, "last", pen=Pen())
     assert found.title == "4 epochs; the last one is kept"
     assert found.blocks[0].title == "a: training loss best in epoch 1 (1.000), at the end 1.000"
-    assert curve_section([], ROWS, {}, "last", Pen()) is None
+    assert curve_section([], ROWS, {}, "last", pen=Pen()) is None
 
 
 @pytest.mark.parametrize(

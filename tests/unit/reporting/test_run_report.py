@@ -74,7 +74,7 @@ def history(names: list[str], n_epochs: int = 3) -> list[dict[str, Any]]:
 
 def report(names: list[str]) -> str:
     config = {"tasks": [{"kind": "Binary", "name": name} for name in names]}
-    return run_report(names[0], metrics(names), history(names), config, yaml.safe_dump(config))
+    return run_report(names[0], metrics(names), history(names), config, config_text=yaml.safe_dump(config))
 
 
 class Reader(HTMLParser):
@@ -161,7 +161,7 @@ def test_equal_results_give_equal_files_and_many_tasks_stay_small() -> None:
 def test_a_run_without_test_rows_or_references_has_a_report() -> None:
     found = metrics(["a", "b"]) | {"rows": [], "verdicts": [], "delta_m_sentence": "", "diagnostics": {}}
     found["n_rows"] = found["n_rows"] | {"test": 0}
-    markup = run_report("r", found, [{"epoch": 0, "loss": {"a": 1.0}, "weights": {}}], {}, "")
+    markup = run_report("r", found, [{"epoch": 0, "loss": {"a": 1.0}, "weights": {}}], {}, config_text="")
     assert "No verdict: there are no test rows" in markup
 
 
@@ -186,7 +186,11 @@ def test_a_logarithmic_axis_is_labelled_with_plain_numbers() -> None:
     # Mathematical markup such as 10^{1} would stand in the picture as it is written.
     apart = [{"epoch": 0, "loss": {"a": 1.0, "b": 1.0}, "weights": {"a": 100.0, "b": 1.0}}] * 3
     html = run_report(
-        "r", metrics(["a", "b"]), [record | {"epoch": i} for i, record in enumerate(apart)], {}, ""
+        "r",
+        metrics(["a", "b"]),
+        [record | {"epoch": i} for i, record in enumerate(apart)],
+        {},
+        config_text="",
     )
     assert ">100<" in html.replace("\n", "").replace(" ", "")
     assert "mathdefault" not in html
@@ -195,7 +199,7 @@ def test_a_logarithmic_axis_is_labelled_with_plain_numbers() -> None:
 def test_what_stands_out_is_a_list_above_the_pictures() -> None:
     names = ["a", "<i>b</i>"]
     rare = metrics(names) | {"n_rows": {"train": 1000, "validation": 4, "test": 9}}
-    markup = run_report("r", rare, history(names), {}, "")
+    markup = run_report("r", rare, history(names), {}, config_text="")
     assert "things stand out, and what to try" in markup
     assert "&lt;i&gt;b&lt;/i&gt; has labels on 0.6% of the training rows only" in markup
     assert markup.index('class="points"') < markup.index("<svg role")

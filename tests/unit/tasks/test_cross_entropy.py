@@ -38,8 +38,8 @@ def test_no_other_constant_has_less_loss() -> None:
     def loss(constant: torch.Tensor) -> float:
         return float(class_losses(constant.expand(50, 4), targets, 0.1, weights.float())[mask].sum())
 
-    best = class_logits(targets, mask, 4, 0.1, weights)
+    best = class_logits(targets, mask, 4, 0.1, weights=weights)
     # With weights and smoothing together the shares are of the weighted counts.
     for _ in range(20):
         assert loss(best) <= loss(best + 0.3 * torch.randn(4, generator=generator)) + 1e-3
-    assert (class_logits(targets, torch.zeros(50), 4, 0.0, None) == 0).all()
+    assert (class_logits(targets, torch.zeros(50), 4, 0.0, weights=None) == 0).all()

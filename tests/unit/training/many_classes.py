@@ -39,7 +39,7 @@ def main(n_rows: int, n_classes: int) -> None:
     before, n_held = peak(), n_rows // 10
     settings = ct.Training(epochs=1, batch_size=256)
     train, held = rows(n_rows, task), rows(n_held, task)
-    fit = Fit(model, [task], ReferenceScaled(), settings, train, held)
+    fit = Fit(model, [task], ReferenceScaled(), settings, train=train, validation=held)
 
     take_step = fit.optimizer.step
 

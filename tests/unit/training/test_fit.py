@@ -55,7 +55,16 @@ def fit(train, validation=None, balancer=None, checkpoint=None, model=None, mixi
             model = ct.networks.MultiTaskNetwork(sharing, heads)
     settings = ct.Training(**({"epochs": 1, "batch_size": 8, "average": 0.0} | settings))
     balancer = balancer or ct.balancing.Equal()
-    return Fit(model, tasks(), balancer, settings, train, validation, checkpoint=checkpoint, mixing=mixing)
+    return Fit(
+        model,
+        tasks(),
+        balancer,
+        settings,
+        train=train,
+        validation=validation,
+        checkpoint=checkpoint,
+        mixing=mixing,
+    )
 
 
 def head(made, task):
@@ -223,8 +232,8 @@ def test_other_labels_count_from_the_next_epoch_on_for_rows_that_had_none():
         plain.tasks,
         Counting(),
         ct.Training(epochs=2, batch_size=8),
-        Examples(train.inputs, train.targets, first),
-        None,
+        train=Examples(train.inputs, train.targets, first),
+        validation=None,
         keep_all=True,
     )
     assert len(made.train) == 24

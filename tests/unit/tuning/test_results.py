@@ -39,7 +39,7 @@ def test_the_best_trial_becomes_the_configuration_of_the_folder(tmp_path):
     *made, study, results = searched("combined", gains)
     assert results["best"] == 1
     assert [trial["score"] for trial in results["trials"]] == pytest.approx([0.15, 0.3, 0.2])
-    write_files(tmp_path, *made, study, results)
+    write_files(tmp_path, *made, study=study, results=results)
     config = yaml.safe_load((tmp_path / "config.yaml").read_text())
     assert config["training"]["learning_rate"] == study.trials[1].params["training.learning_rate"]
     assert config["training"]["epochs"] in (3, 5)
@@ -52,7 +52,7 @@ def test_of_several_objectives_the_front_is_written(tmp_path):
     gains = [{"a": 0.1, "b": 0.5}, {"a": 0.4, "b": 0.2}, {"a": 0.05, "b": 0.1}]
     *made, study, results = searched("per_task", gains)
     assert results["front"] == [0, 1]
-    write_files(tmp_path, *made, study, results)
+    write_files(tmp_path, *made, study=study, results=results)
     assert sorted(path.name for path in (tmp_path / "front").iterdir()) == ["0.yaml", "1.yaml"]
     assert (tmp_path / "front.svg").exists()
 

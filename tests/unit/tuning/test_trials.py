@@ -37,8 +37,8 @@ def test_a_trial_that_ends_has_a_score_and_one_that_fails_says_why(configuration
     fields, rows = tuning.all_fields(configuration), SplitTable.of(configuration)
     without = replace(rows, frame=rows.frame.drop("a"))
     study = open_study(open_storage(None, tmp_path / "s"), configuration, tuning, tmp_path / "s")
-    one_trial(study, ask(study, configuration, tuning), configuration, tuning, fields, rows)
-    one_trial(study, ask(study, configuration, tuning), configuration, tuning, fields, without)
+    one_trial(study, ask(study, configuration, tuning), configuration, tuning, fields=fields, rows=rows)
+    one_trial(study, ask(study, configuration, tuning), configuration, tuning, fields=fields, rows=without)
     done, failed = study.trials
     assert done.state.name == "COMPLETE"
     assert done.value == pytest.approx(done.user_attrs["gains"]["a"])

@@ -249,7 +249,7 @@ class SemiSupervised(BaseEstimator, ABC):
             name: column_view(self._schema, shown) for name, shown in settings.views.items()
         }
         shapes = {"numbers": (self._schema.spec().n_numbers,)} if self._schema.spec().n_numbers else {}
-        build = partial(_network, self._schema.spec(), self.encoder, seed)
+        build = partial(_network, spec=self._schema.spec(), usual=self.encoder, seed=seed)
         networks = NetworkFactory(
             tasks,
             build=build,
@@ -303,12 +303,13 @@ class SemiSupervised(BaseEstimator, ABC):
 
 
 def _network(
-    spec: InputSpec,
-    usual: Encoder | None,
-    seed: int,
     name: str,
     tasks: Sequence[Task],
     encoder: Encoder | None = None,
+    *,
+    spec: InputSpec,
+    usual: Encoder | None,
+    seed: int,
 ) -> MultiTaskNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(mix_seed(seed, name))

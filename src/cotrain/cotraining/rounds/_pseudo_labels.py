@@ -156,7 +156,7 @@ class PseudoLabeller:
             prior = prior_of(task, self.examples.targets[task.name], self.examples.masks[task.name])
             prediction = prediction.aligned(prior, free)
         units = prediction.units()
-        candidates = self._candidates(task, prediction, units, assessments, round_)
+        candidates = self._candidates(task, prediction, units, assessments, round_=round_)
         free, confidence, classes = candidates.free, candidates.confidence, candidates.classes
         accepted = self.strategy.selector.select(candidates) & free
         offered = bool(accepted.any())
@@ -186,6 +186,7 @@ class PseudoLabeller:
         prediction: Prediction,
         units: Units,
         assessments: Sequence[TeacherAssessment],
+        *,
         round_: int,
     ) -> Candidates:
         """Return what a selector chooses from: entries, or units of such, with their corrected confidence."""

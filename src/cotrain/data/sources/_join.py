@@ -112,13 +112,13 @@ def join_frames(
     columns = []
     for column in dict.fromkeys(name for _, frame in frames for name in frame.columns):
         parts = [(name, frame[column] if column in frame.columns else frame.height) for name, frame in frames]
-        columns.append(join_column(column, parts, missing, types.get(column), kinds.get(column)))
+        columns.append(join_column(column, parts, missing, types.get(column), choice=kinds.get(column)))
     table = TypedTable.settled(pl.DataFrame(columns), missing, types)
     if source is None:
         return table
     names = pl.concat([pl.repeat(name, frame.height, eager=True) for name, frame in frames]).alias(source)
     frame = table.frame.with_columns(names.cast(pl.String))
-    return TypedTable(frame, {**table.types, source: "text"}, missing, table.blanked, source)
+    return TypedTable(frame, {**table.types, source: "text"}, missing, table.blanked, source=source)
 
 
 def require_sources(data: Sources) -> Sources:

@@ -32,7 +32,7 @@ Part = tuple[str, pl.Series | int]
 
 
 def join_column(
-    column: str, parts: Sequence[Part], missing: Missing, kind: str | None, choice: ColumnChoice | None
+    column: str, parts: Sequence[Part], missing: Missing, kind: str | None, *, choice: ColumnChoice | None
 ) -> pl.Series:
     """Return the parts below one another, null where a source has no such column.
 

@@ -122,7 +122,7 @@ def _whole_shares(shares: Mapping[str, float], n_rows: int, least: int) -> dict[
     return dict(zip(shares, whole.tolist(), strict=True))
 
 
-def _rounded(totals: list[int], given: list[int], first: int, end: int, at_least: int) -> list[int]:
+def _rounded(totals: list[int], given: list[int], first: int, end: int, *, at_least: int) -> list[int]:
     """Return the rows of each source in one step: the earliest deadlines first.
 
     After the step a source must have given ⌊R_s · end / N⌋ rows, and may have given ⌈R_s · end / N⌉. What is

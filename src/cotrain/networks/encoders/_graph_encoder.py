@@ -75,7 +75,7 @@ class GraphEncoder(Encoder):
         if n_features is None:
             n_features = row_shape(self, self.nodes_key, spec, 2)[1]
         graph = _GraphConvolutions(
-            n_features, self.width, self.convolutions, self.nodes_key, self.adjacency_key
+            n_features, self.width, self.convolutions, self.nodes_key, adjacency_key=self.adjacency_key
         )
         layers = [Dense(self.width, self.width, "relu") for _ in range(self.depth)]
         self.stages = nn.ModuleList([graph, *layers])
@@ -92,7 +92,7 @@ def _torch_geometric() -> ModuleType:
 
 class _GraphConvolutions(nn.Module):
     def __init__(
-        self, n_features: int, width: int, convolutions: int, nodes_key: str, adjacency_key: str
+        self, n_features: int, width: int, convolutions: int, nodes_key: str, *, adjacency_key: str
     ) -> None:
         super().__init__()
         layers: Any = _torch_geometric()

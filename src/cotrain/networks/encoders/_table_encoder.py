@@ -85,7 +85,9 @@ class TableEncoder(Encoder):
         """Make the parameters for a table of these sizes."""
         refuse_unread(self, spec, "table")
         embedded = NumberEmbeddings.of(spec, self.numbers, self.number_embedding)
-        inputs = TableInputs(spec, self.embedding, self.bag_embedding, self.bag_dropout, embedded)
+        inputs = TableInputs(
+            spec, self.embedding, self.bag_embedding, self.bag_dropout, number_embeddings=embedded
+        )
         first = Dense(inputs.width, self.width, "silu")
         blocks = [ResidualBlock(self.width, self.dropout) for _ in range(self.depth)]
         self.stages = nn.ModuleList([inputs, first, *blocks])
@@ -102,6 +104,7 @@ class TableInputs(nn.Module):
         embedding: int,
         bag_embedding: int,
         dropout: float,
+        *,
         number_embeddings: NumberEmbeddings | None = None,
     ) -> None:
         super().__init__()

@@ -87,7 +87,7 @@ class Transformer(Encoder):
                     f"{did_you_mean(self.key, known)}"
                 )
             n_tokens = known[self.key]
-        embedding = _Embedding(self.key, n_tokens, self.width, self.max_length, self.dropout)
+        embedding = _Embedding(self.key, n_tokens, self.width, self.max_length, dropout=self.dropout)
         blocks: list[nn.Module] = [
             AttentionBlock(self.width, self.heads, self.dropout) for _ in range(self.depth)
         ]
@@ -100,7 +100,7 @@ class Transformer(Encoder):
 class _Embedding(MaskedStage):
     """Token plus position embeddings."""
 
-    def __init__(self, key: str, n_tokens: int, width: int, max_length: int, dropout: float) -> None:
+    def __init__(self, key: str, n_tokens: int, width: int, max_length: int, *, dropout: float) -> None:
         super().__init__()
         self.key = key
         self.tokens = nn.Embedding(n_tokens, width, padding_idx=0)

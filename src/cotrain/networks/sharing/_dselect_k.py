@@ -81,7 +81,7 @@ class DSelectK(GatedExperts):
 
     def gate(self, width: int) -> nn.Module:
         """Return a gate that selects."""
-        return SelectorGate(width, self.experts, self.selected, self.gamma, self.per_row)
+        return SelectorGate(width, self.experts, self.selected, self.gamma, per_row=self.per_row)
 
     def penalty(self) -> Tensor:
         """Return λ times the selectors' entropy in the last forward pass in training mode."""
@@ -95,7 +95,7 @@ class SelectorGate(nn.Module):
 
     bits: Tensor
 
-    def __init__(self, width: int, n_experts: int, selected: int, gamma: float, per_row: bool) -> None:
+    def __init__(self, width: int, n_experts: int, selected: int, gamma: float, *, per_row: bool) -> None:
         super().__init__()
         self.n_bits = n_bits = math.ceil(math.log2(n_experts))
         self.n_experts = n_experts

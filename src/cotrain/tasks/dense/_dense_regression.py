@@ -90,7 +90,7 @@ class DenseRegression(Task):
         when: str | None = None,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        check_choice("DenseRegression", name, "quantity", quantity, tuple(_METRICS))
+        check_choice("DenseRegression", name, "quantity", quantity, choices=tuple(_METRICS))
         self.quantity = quantity
         super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
         one_column("DenseRegression", name, self.columns)

@@ -91,7 +91,7 @@ class Segmentation(Task):
         self._names: list[str] = [] if classes is None else [str(one) for one in classes]
         super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
         one_column("Segmentation", name, self.columns)
-        check_choice("Segmentation", name, "class_weight", class_weight, (None, "balanced"))
+        check_choice("Segmentation", name, "class_weight", class_weight, choices=(None, "balanced"))
         if classes is not None and not 2 <= len(set(self._names)) == len(self._names) <= MOST_CLASSES:
             raise InvalidArgumentError(
                 f"Segmentation({name!r}, classes=...): expected 2 to {MOST_CLASSES} different names, got "

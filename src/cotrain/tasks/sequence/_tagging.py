@@ -97,8 +97,8 @@ class Tagging(Task):
         self._take([])
         super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
         one_column("Tagging", name, self.columns)
-        check_choice("Tagging", name, "spans", spans, (None, "BIO"))
-        check_choice("Tagging", name, "class_weight", class_weight, (None, "balanced"))
+        check_choice("Tagging", name, "spans", spans, choices=(None, "BIO"))
+        check_choice("Tagging", name, "class_weight", class_weight, choices=(None, "balanced"))
         check_range("Tagging", name, label_smoothing=(label_smoothing, 0.0, 0.5))
         if isinstance(missing, str):
             raise InvalidArgumentError(f"Tagging({name!r}, missing={missing!r}): expected a list of tags.")
@@ -237,7 +237,7 @@ class Tagging(Task):
             (leaf.values if isinstance(leaf, Ragged) else leaf).flatten() for leaf in (targets, mask)
         )
         weights = self._class_weights(torch.zeros((), dtype=torch.float64, device=flat.device))
-        return class_logits(flat, known, self.n_outputs, self.label_smoothing, weights)
+        return class_logits(flat, known, self.n_outputs, self.label_smoothing, weights=weights)
 
     def scores(self, output: Tensor) -> Tensor:
         """Return the probability of every tag, [..., C]."""

@@ -100,7 +100,7 @@ class Transcription(Task):
         self._take([], [])
         super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
         one_column("Transcription", name, self.columns)
-        check_choice("Transcription", name, "units", units, ("characters", "words"))
+        check_choice("Transcription", name, "units", units, choices=("characters", "words"))
         if isinstance(word_list, str) and word_list != "training":
             raise InvalidArgumentError(
                 f"Transcription({name!r}, word_list={word_list!r}): expected a list of words, or 'training'."

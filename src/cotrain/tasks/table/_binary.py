@@ -88,7 +88,7 @@ class Binary(Task):
     ) -> None:
         super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
         one_column("Binary", name, self.columns)
-        check_choice("Binary", name, "class_weight", class_weight, (None, "balanced"))
+        check_choice("Binary", name, "class_weight", class_weight, choices=(None, "balanced"))
         check_range("Binary", name, label_smoothing=(label_smoothing, 0.0, 0.5))
         self.positive = positive
         self.class_weight = class_weight

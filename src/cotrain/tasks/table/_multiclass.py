@@ -87,8 +87,8 @@ class Multiclass(Task):
         one_column("Multiclass", name, self.columns)
         check_range("Multiclass", name, min_count=(min_count, 2, 10**9))
         check_range("Multiclass", name, label_smoothing=(label_smoothing, 0.0, 0.5))
-        check_choice("Multiclass", name, "rare", rare, ("error", "merge", "drop"))
-        check_choice("Multiclass", name, "class_weight", class_weight, (None, "balanced"))
+        check_choice("Multiclass", name, "rare", rare, choices=("error", "merge", "drop"))
+        check_choice("Multiclass", name, "class_weight", class_weight, choices=(None, "balanced"))
         if classes is not None and len({key_of(value) for value in classes}) < max(2, len(classes)):
             raise InvalidArgumentError(
                 f"Multiclass({name!r}, classes={list(classes)}): expected two or more different classes."
@@ -215,7 +215,7 @@ class Multiclass(Task):
         weights = None
         if self.class_weight is not None:
             weights = self._class_weights(torch.zeros((), dtype=torch.float64, device=targets.device))
-        return class_logits(targets[:, 0], mask[:, 0], self.n_outputs, self.label_smoothing, weights)
+        return class_logits(targets[:, 0], mask[:, 0], self.n_outputs, self.label_smoothing, weights=weights)
 
     def scores(self, output: Tensor) -> Tensor:
         """Return the probability of every class, [B, C]."""

@@ -93,7 +93,7 @@ class Multilabel(Task):
             "Multilabel", name, min_count=(min_count, 1, 10**9), max_labels=(max_labels or 1, 1, 10**9)
         )
         check_range("Multilabel", name, label_smoothing=(label_smoothing, 0.0, 0.5))
-        check_choice("Multilabel", name, "class_weight", class_weight, (None, "balanced"))
+        check_choice("Multilabel", name, "class_weight", class_weight, choices=(None, "balanced"))
         self.separator = separator
         self.min_count = min_count
         self.max_labels = max_labels

@@ -77,8 +77,8 @@ class Regression(Task):
         metrics: Sequence[str] | None = None,
     ) -> None:
         super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
-        check_choice("Regression", name, "transform", transform, ("none", "log", "log1p"))
-        check_choice("Regression", name, "criterion", criterion, ("mse", "mae", "huber"))
+        check_choice("Regression", name, "transform", transform, choices=("none", "log", "log1p"))
+        check_choice("Regression", name, "criterion", criterion, choices=("mse", "mae", "huber"))
         check_range("Regression", name, delta=(delta, 1e-3, 1e3))
         self.transform = transform
         self.criterion = criterion

@@ -14,7 +14,7 @@ def joined(*parts: list | int, choice=None, kind=None) -> pl.Series:
         (name, part if isinstance(part, int) else pl.Series("c", part))
         for name, part in zip("abc", parts, strict=False)
     ]
-    return join_column("c", named, Missing(), kind, choice)
+    return join_column("c", named, Missing(), kind, choice=choice)
 
 
 @pytest.mark.parametrize(
