@@ -1,5 +1,6 @@
 """The vocabulary that every layer shares: errors, names, parameters, seeds, whole files."""
 
+from cotrain._base._argument_checks import check_entries, check_number, expected_number
 from cotrain._base._atomic_files import remove_leftovers, write_atomically, write_text_atomically
 from cotrain._base._errors import (
     ConfigError,
@@ -31,8 +32,11 @@ __all__ = [
     "RunError",
     "at_least",
     "beyond",
+    "check_entries",
+    "check_number",
     "constructor_parameters",
     "did_you_mean",
+    "expected_number",
     "first_largest",
     "mix_seed",
     "numpy_generator",

@@ -64,7 +64,7 @@ class Balancer(ABC):
             values = np.asarray(preference, dtype=np.float64)
             if values.ndim != 1 or not np.all(np.isfinite(values)) or np.any(values <= 0):
                 raise InvalidArgumentError(
-                    f"{type(self).__name__}(preference=...) must be K positive numbers, got {preference!r}."
+                    f"{type(self).__name__}(preference={preference!r}): expected K positive numbers."
                 )
         self.preference = None if preference is None else [float(value) for value in preference]
         self.state: dict[str, Any] = {}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cotrain.balancing._checks import check_between
+from cotrain._base import check_number
 from cotrain.balancing._gramian_rule import GramianRule
 from cotrain.balancing._solvers import conflict_averse_weights
 
@@ -43,7 +43,7 @@ class CAGrad(GramianRule):
 
     def __init__(self, c: float = 0.5, *, preference: Sequence[float] | None = None) -> None:
         super().__init__(preference=preference)
-        check_between(self, "c", c, 0.0)
+        check_number(self, 0.0, c=c)
         self.c = c
 
     def _solve(

@@ -7,8 +7,8 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
+from cotrain._base import check_number
 from cotrain.balancing._arrays import Array, count, masked_softmax
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._loss_rule import LossRule
 
 
@@ -61,9 +61,9 @@ class CoBa(LossRule):
         preference: Sequence[float] | None = None,
     ) -> None:
         super().__init__(preference=preference)
-        check_between(self, "window", window, 2)
-        check_between(self, "warmup", warmup, 2)
-        check_between(self, "temperature", temperature, 0.0, open_low=True)
+        check_number(self, 2, window=window)
+        check_number(self, 2, warmup=warmup)
+        check_number(self, 0.0, open_low=True, temperature=temperature)
         self.window = window
         self.warmup = warmup
         self.temperature = temperature

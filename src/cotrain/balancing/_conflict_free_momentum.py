@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cotrain._base import check_number
 from cotrain.balancing._arrays import Array
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._jacobian_rule import JacobianRule
 
 
@@ -57,8 +57,7 @@ class MConFIG(JacobianRule):
         preference: Sequence[float] | None = None,
     ) -> None:
         super().__init__(preference=preference)
-        for name, beta in (("beta_1", beta_1), ("beta_2", beta_2)):
-            check_between(self, name, beta, 0.0, 1.0 - 2.0**-53)
+        check_number(self, 0.0, 1.0, open_high=True, beta_1=beta_1, beta_2=beta_2)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.adaptive = adaptive

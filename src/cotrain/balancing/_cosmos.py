@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cotrain._base import check_number
 from cotrain.balancing._arrays import Array, masked_sum
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._loss_rule import LossRule
 
 
@@ -46,7 +46,7 @@ class COSMOS(LossRule):
 
     def __init__(self, penalty: float = 1.0, *, preference: Sequence[float] | None = None) -> None:
         super().__init__(preference=preference)
-        check_between(self, "penalty", penalty, 0.0)
+        check_number(self, 0.0, penalty=penalty)
         self.penalty = penalty
 
     def _rule(self, xp: Any, losses_K: Array, active_K: Array) -> Array:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cotrain._base import check_number
 from cotrain.balancing._arrays import Array, masked_max
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._jacobian_rule import JacobianRule
 
 
@@ -43,8 +43,8 @@ class DBMTLMomentum(JacobianRule):
         self, beta: float = 0.9, beta_decay: float = 0.5, *, preference: Sequence[float] | None = None
     ) -> None:
         super().__init__(preference=preference)
-        check_between(self, "beta", beta, 0.0, 1.0)
-        check_between(self, "beta_decay", beta_decay, 0.0)
+        check_number(self, 0.0, 1.0, beta=beta)
+        check_number(self, 0.0, beta_decay=beta_decay)
         self.beta = beta
         self.beta_decay = beta_decay
 

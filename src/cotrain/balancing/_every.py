@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
+from cotrain._base import check_number
 from cotrain.balancing._arrays import Array, detached, masked_mean, widened
 from cotrain.balancing._base import Balancer, Needs
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._wrappers import Wrapper, taking_part
 
 
@@ -49,7 +49,7 @@ class Every(Wrapper):
 
     def __init__(self, balancer: Balancer, k: int = 10) -> None:
         super().__init__(balancer)
-        check_between(self, "k", k, 1)
+        check_number(self, 1, k=k)
         self.k = k
         self.state["step"] = 0
         self._set_needs()

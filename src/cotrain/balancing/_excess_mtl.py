@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cotrain._base import check_number
 from cotrain.balancing._arrays import Array, masked_softmax, masked_sum
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._jacobian_rule import JacobianRule
 
 
@@ -42,7 +42,7 @@ class ExcessMTL(JacobianRule):
 
     def __init__(self, robustness: float = 0.01, *, preference: Sequence[float] | None = None) -> None:
         super().__init__(preference=preference)
-        check_between(self, "robustness", robustness, 0.0)
+        check_number(self, 0.0, robustness=robustness)
         self.robustness = robustness
 
     def _combine(self, xp: Any, jacobian_KP: Array, losses_K: Array, active_K: Array) -> Array:

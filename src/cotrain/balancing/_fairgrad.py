@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cotrain.balancing._checks import check_between
+from cotrain._base import check_number
 from cotrain.balancing._gramian_rule import GramianRule
 from cotrain.balancing._solvers import bargaining_weights
 
@@ -43,7 +43,7 @@ class FairGrad(GramianRule):
 
     def __init__(self, alpha: float = 2.0, *, preference: Sequence[float] | None = None) -> None:
         super().__init__(preference=preference)
-        check_between(self, "alpha", alpha, 0.0, open_low=True)
+        check_number(self, 0.0, open_low=True, alpha=alpha)
         self.alpha = alpha
 
     def _solve(

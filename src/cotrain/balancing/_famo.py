@@ -7,10 +7,9 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import InvalidArgumentError, check_number
 from cotrain.balancing._adam import adam_step
 from cotrain.balancing._arrays import Array, masked_softmax, masked_sum
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._loss_rule import LossRule
 
 
@@ -63,8 +62,8 @@ class FAMO(LossRule):
         preference: Sequence[float] | None = None,
     ) -> None:
         super().__init__(preference=preference)
-        check_between(self, "learning_rate", learning_rate, 0.0, open_low=True)
-        check_between(self, "weight_decay", weight_decay, 0.0)
+        check_number(self, 0.0, open_low=True, learning_rate=learning_rate)
+        check_number(self, 0.0, weight_decay=weight_decay)
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.minima = None if minima is None else [float(value) for value in minima]

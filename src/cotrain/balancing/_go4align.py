@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cotrain._base import check_number
 from cotrain.balancing._arrays import Array, masked_max, masked_mean
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._loss_rule import LossRule
 
 LLOYD_ROUNDS = 10
@@ -50,8 +50,8 @@ class GO4Align(LossRule):
         self, groups: int = 2, beta: float = 1e-4, *, preference: Sequence[float] | None = None
     ) -> None:
         super().__init__(preference=preference)
-        check_between(self, "groups", groups, 1)
-        check_between(self, "beta", beta, 0.0)
+        check_number(self, 1, groups=groups)
+        check_number(self, 0.0, beta=beta)
         self.groups = groups
         self.beta = beta
 

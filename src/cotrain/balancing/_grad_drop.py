@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cotrain._base import mix_seed
+from cotrain._base import check_number, mix_seed
 from cotrain.balancing._arrays import Array
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._jacobian_rule import JacobianRule
 
 BITS = 0x7FFFFFFF
@@ -48,7 +47,7 @@ class GradDrop(JacobianRule):
         self, leak: float = 0.0, seed: int = 0, *, preference: Sequence[float] | None = None
     ) -> None:
         super().__init__(preference=preference)
-        check_between(self, "leak", leak, 0.0, 1.0)
+        check_number(self, 0.0, 1.0, leak=leak)
         self.leak = leak
         self.seed = seed
         self.state["step"] = 0

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cotrain._base import check_number
 from cotrain.balancing._adam import adam_step
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._norm_rule import NormRule
 
 
@@ -50,8 +50,8 @@ class GradNorm(NormRule):
         self, alpha: float = 1.5, learning_rate: float = 0.025, *, preference: Sequence[float] | None = None
     ) -> None:
         super().__init__(preference=preference)
-        check_between(self, "alpha", alpha, 0.0)
-        check_between(self, "learning_rate", learning_rate, 0.0, open_low=True)
+        check_number(self, 0.0, alpha=alpha)
+        check_number(self, 0.0, open_low=True, learning_rate=learning_rate)
         self.alpha = alpha
         self.learning_rate = learning_rate
         self.state["weights"] = {}

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cotrain._base import numpy_generator
-from cotrain.balancing._checks import check_between
+from cotrain._base import check_number, numpy_generator
 from cotrain.balancing._gramian_rule import GramianRule
 from cotrain.balancing._random_task_orders import random_orders
 
@@ -47,7 +46,7 @@ class GradVac(GramianRule):
         self, beta: float = 0.5, seed: int = 0, *, preference: Sequence[float] | None = None
     ) -> None:
         super().__init__(preference=preference)
-        check_between(self, "beta", beta, 0.0, 1.0)
+        check_number(self, 0.0, 1.0, beta=beta)
         self.beta = beta
         self.seed = seed
         self.state["step"] = 0

@@ -7,8 +7,8 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
+from cotrain._base import check_number
 from cotrain.balancing._arrays import Array, count, masked_softmax
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._loss_rule import LossRule
 
 
@@ -47,7 +47,7 @@ class IGB(LossRule):
 
     def __init__(self, base_epoch: int = 1, *, preference: Sequence[float] | None = None) -> None:
         super().__init__(preference=preference)
-        check_between(self, "base_epoch", base_epoch, 0)
+        check_number(self, 0, base_epoch=base_epoch)
         self.base_epoch = base_epoch
         self.state["epoch"] = 0
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cotrain.balancing._checks import check_between
+from cotrain._base import check_number
 from cotrain.balancing._gramian_rule import GramianRule
 from cotrain.balancing._solvers import equal_cosine_weights
 
@@ -44,7 +44,7 @@ class IMTL(GramianRule):
 
     def __init__(self, learning_rate: float = 0.1, *, preference: Sequence[float] | None = None) -> None:
         super().__init__(preference=preference)
-        check_between(self, "learning_rate", learning_rate, 0.0, open_low=True)
+        check_number(self, 0.0, open_low=True, learning_rate=learning_rate)
         self.learning_rate = learning_rate
         self.state["log_scales"] = {}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cotrain._base import check_number
 from cotrain.balancing._arrays import Array
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._log_scale import log_scale_change
 from cotrain.balancing._loss_rule import LossRule
 
@@ -44,7 +44,7 @@ class IMTLLoss(LossRule):
 
     def __init__(self, learning_rate: float = 0.025, *, preference: Sequence[float] | None = None) -> None:
         super().__init__(preference=preference)
-        check_between(self, "learning_rate", learning_rate, 0.0, 1.0, open_low=True)
+        check_number(self, 0.0, 1.0, open_low=True, learning_rate=learning_rate)
         self.learning_rate = learning_rate
 
     def _rule(self, xp: Any, losses_K: Array, active_K: Array) -> Array:

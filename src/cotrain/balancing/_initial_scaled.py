@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cotrain._base import check_number
 from cotrain.balancing._arrays import Array
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._loss_rule import LossRule
 
 
@@ -42,7 +42,7 @@ class InitialScaled(LossRule):
 
     def __init__(self, steps: int = 1, *, preference: Sequence[float] | None = None) -> None:
         super().__init__(preference=preference)
-        check_between(self, "steps", steps, 1)
+        check_number(self, 1, steps=steps)
         self.steps = steps
 
     def _rule(self, xp: Any, losses_K: Array, active_K: Array) -> Array:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cotrain.balancing._checks import check_between
+from cotrain._base import check_number
 from cotrain.balancing._gramian_rule import GramianRule
 
 #: Scores that differ by less than this share are the same: rounding must not choose between copies.
@@ -54,9 +54,9 @@ class Krum(GramianRule):
         preference: Sequence[float] | None = None,
     ) -> None:
         super().__init__(preference=preference)
-        check_between(self, "n_byzantine", n_byzantine, 0)
+        check_number(self, 0, n_byzantine=n_byzantine)
         if n_selected is not None:
-            check_between(self, "n_selected", n_selected, 1)
+            check_number(self, 1, n_selected=n_selected)
         self.n_byzantine = n_byzantine
         self.n_selected = n_selected
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cotrain._base import check_number
 from cotrain.balancing._adam import adam_step
 from cotrain.balancing._arrays import Array, masked_sum
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._loss_rule import LossRule
 
 
@@ -51,8 +51,8 @@ class LDC(LossRule):
         preference: Sequence[float] | None = None,
     ) -> None:
         super().__init__(preference=preference)
-        check_between(self, "penalty", penalty, 0.0)
-        check_between(self, "learning_rate", learning_rate, 0.0, open_low=True)
+        check_number(self, 0.0, penalty=penalty)
+        check_number(self, 0.0, open_low=True, learning_rate=learning_rate)
         self.penalty = penalty
         self.learning_rate = learning_rate
 

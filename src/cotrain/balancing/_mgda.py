@@ -55,7 +55,7 @@ class MGDA(GramianRule):
         super().__init__(preference=preference)
         if normalization not in ("none", "l2", "loss", "loss+"):
             raise InvalidArgumentError(
-                f"MGDA(normalization=...) must be 'none', 'l2', 'loss' or 'loss+', got {normalization!r}."
+                f"MGDA(normalization={normalization!r}): expected 'none', 'l2', 'loss' or 'loss+'."
             )
         self.normalization = normalization
 

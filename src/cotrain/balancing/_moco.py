@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cotrain._base import check_number
 from cotrain.balancing._arrays import Array, masked_mean, masked_simplex_projection, masked_sum
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._jacobian_rule import JacobianRule
 
 
@@ -52,9 +52,9 @@ class MoCo(JacobianRule):
         preference: Sequence[float] | None = None,
     ) -> None:
         super().__init__(preference=preference)
-        check_between(self, "beta", beta, 0.0, 1.0, open_low=True)
-        check_between(self, "gamma", gamma, 0.0, open_low=True)
-        check_between(self, "rho", rho, 0.0)
+        check_number(self, 0.0, 1.0, open_low=True, beta=beta)
+        check_number(self, 0.0, open_low=True, gamma=gamma)
+        check_number(self, 0.0, rho=rho)
         self.beta = beta
         self.gamma = gamma
         self.rho = rho

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cotrain.balancing._checks import check_between
+from cotrain._base import check_number
 from cotrain.balancing._cross_batch_rule import CrossBatchRule
 from cotrain.balancing._simplex_state import keep_simplex, recall_simplex
 from cotrain.balancing._solvers import project_onto_simplex
@@ -45,8 +45,8 @@ class MoDo(CrossBatchRule):
         self, gamma: float = 0.001, rho: float = 0.1, *, preference: Sequence[float] | None = None
     ) -> None:
         super().__init__(preference=preference)
-        check_between(self, "gamma", gamma, 0.0, open_low=True)
-        check_between(self, "rho", rho, 0.0)
+        check_number(self, 0.0, open_low=True, gamma=gamma)
+        check_number(self, 0.0, rho=rho)
         self.gamma = gamma
         self.rho = rho
         self.state["weights"] = {}

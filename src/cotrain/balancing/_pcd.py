@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cotrain.balancing._checks import check_between
+from cotrain._base import check_number
 from cotrain.balancing._gramian_rule import GramianRule
 from cotrain.balancing._solvers import shortest_correction
 
@@ -61,9 +61,9 @@ class PCD(GramianRule):
         preference: Sequence[float] | None = None,
     ) -> None:
         super().__init__(preference=preference)
-        check_between(self, "primary", primary, 0)
-        check_between(self, "tau", tau, 0.0, 1.0)
-        check_between(self, "beta", beta, 0.0, np.nextafter(1.0, 0.0))
+        check_number(self, 0, primary=primary)
+        check_number(self, 0.0, 1.0, tau=tau)
+        check_number(self, 0.0, 1.0, open_high=True, beta=beta)
         self.primary = primary
         self.tau = tau
         self.beta = beta

@@ -50,7 +50,7 @@ class RandomWeighting(LossRule):
         super().__init__(preference=preference)
         if distribution not in ("normal", "dirichlet"):
             raise InvalidArgumentError(
-                f"RandomWeighting(distribution=...) must be 'normal' or 'dirichlet', got {distribution!r}."
+                f"RandomWeighting(distribution={distribution!r}): expected 'normal' or 'dirichlet'."
             )
         self.distribution = distribution
         self.seed = seed

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cotrain._base import numpy_generator
+from cotrain._base import check_number, numpy_generator
 from cotrain.balancing._arrays import Array, count, masked_softmax
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._loss_rule import LossRule
 
 
@@ -58,9 +57,9 @@ class ReLoBRaLo(LossRule):
         preference: Sequence[float] | None = None,
     ) -> None:
         super().__init__(preference=preference)
-        check_between(self, "temperature", temperature, 0.0, open_low=True)
-        check_between(self, "alpha", alpha, 0.0, 1.0)
-        check_between(self, "lookback", lookback, 0.0, 1.0)
+        check_number(self, 0.0, open_low=True, temperature=temperature)
+        check_number(self, 0.0, 1.0, alpha=alpha)
+        check_number(self, 0.0, 1.0, lookback=lookback)
         self.temperature = temperature
         self.alpha = alpha
         self.lookback = lookback

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cotrain._base import check_number
 from cotrain.balancing._arrays import Array, masked_mean
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._jacobian_rule import JacobianRule
 
 
@@ -53,9 +53,8 @@ class SAMGS(JacobianRule):
         preference: Sequence[float] | None = None,
     ) -> None:
         super().__init__(preference=preference)
-        check_between(self, "gamma", gamma, 0.0, 1.0)
-        for name, beta in (("beta_1", beta_1), ("beta_2", beta_2)):
-            check_between(self, name, beta, 0.0, 1.0 - 2.0**-53)
+        check_number(self, 0.0, 1.0, gamma=gamma)
+        check_number(self, 0.0, 1.0, open_high=True, beta_1=beta_1, beta_2=beta_2)
         self.gamma = gamma
         self.beta_1 = beta_1
         self.beta_2 = beta_2

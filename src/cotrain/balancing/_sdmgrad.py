@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cotrain.balancing._checks import check_between
+from cotrain._base import check_number
 from cotrain.balancing._cross_batch_rule import CrossBatchRule
 from cotrain.balancing._simplex_state import keep_simplex, recall_simplex
 from cotrain.balancing._solvers import project_onto_simplex
@@ -53,10 +53,10 @@ class SDMGrad(CrossBatchRule):
         preference: Sequence[float] | None = None,
     ) -> None:
         super().__init__(preference=preference)
-        check_between(self, "strength", strength, 0.0)
-        check_between(self, "learning_rate", learning_rate, 0.0, open_low=True)
-        check_between(self, "momentum", momentum, 0.0, 1.0)
-        check_between(self, "steps", steps, 1)
+        check_number(self, 0.0, strength=strength)
+        check_number(self, 0.0, open_low=True, learning_rate=learning_rate)
+        check_number(self, 0.0, 1.0, momentum=momentum)
+        check_number(self, 1, steps=steps)
         self.strength = strength
         self.learning_rate = learning_rate
         self.momentum = momentum

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cotrain._base import check_number
 from cotrain.balancing._arrays import Array, count, masked_softmax
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._loss_rule import LossRule
 
 
@@ -51,8 +51,8 @@ class SmoothTchebycheff(LossRule):
         self, mu: float = 0.5, warmup: int = 100, *, preference: Sequence[float] | None = None
     ) -> None:
         super().__init__(preference=preference)
-        check_between(self, "mu", mu, 0.0, open_low=True)
-        check_between(self, "warmup", warmup, 1)
+        check_number(self, 0.0, open_low=True, mu=mu)
+        check_number(self, 1, warmup=warmup)
         self.mu = mu
         self.warmup = warmup
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import InvalidArgumentError, check_number
 from cotrain.balancing._arrays import Array
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._loss_rule import LossRule
 
 
@@ -50,8 +49,8 @@ class SmoothTchebycheffSet(LossRule):
         self, models: int = 1, mu: float = 0.1, *, preference: Sequence[float] | None = None
     ) -> None:
         super().__init__(preference=preference)
-        check_between(self, "models", models, 1)
-        check_between(self, "mu", mu, 0.0, open_low=True)
+        check_number(self, 1, models=models)
+        check_number(self, 0.0, open_low=True, mu=mu)
         self.models = models
         self.mu = mu
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import check_number
 from cotrain.balancing._arrays import Array
 from cotrain.balancing._base import Balancer
 from cotrain.balancing._wrappers import Wrapper, taking_part
@@ -48,8 +48,7 @@ class Smoothed(Wrapper):
 
     def __init__(self, balancer: Balancer, beta: float = 0.9) -> None:
         super().__init__(balancer)
-        if not 0 <= beta < 1:
-            raise InvalidArgumentError(f"Smoothed(beta=...) must be in [0, 1), got {beta!r}.")
+        check_number(self, 0, 1, open_high=True, beta=beta)
         self.beta = beta
 
     def weights(self, losses: Array, gramian: Array | None = None, active: Array | None = None) -> Array:

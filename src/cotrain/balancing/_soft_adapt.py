@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cotrain._base import check_number
 from cotrain.balancing._arrays import Array, count, masked_softmax, masked_sum
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._loss_rule import LossRule
 
 #: Backward differences: the slope at the last of n + 1 equidistant points, exact for polynomials of degree n.
@@ -65,7 +65,7 @@ class SoftAdapt(LossRule):
         preference: Sequence[float] | None = None,
     ) -> None:
         super().__init__(preference=preference)
-        check_between(self, "order", order, 1, 5)
+        check_number(self, 1, 5, order=order)
         self.beta = beta
         self.order = order
         self.normalized = normalized

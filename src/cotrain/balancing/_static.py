@@ -41,8 +41,7 @@ class Static(LossRule):
         values = [float(value) for value in weights_per_task]
         if not values or any(not 0 <= value < float("inf") for value in values):
             raise InvalidArgumentError(
-                f"Static(weights_per_task=...) must be K finite numbers of at least 0, got "
-                f"{weights_per_task!r}."
+                f"Static(weights_per_task={weights_per_task!r}): expected K finite numbers of at least 0."
             )
         self.weights_per_task = values
 

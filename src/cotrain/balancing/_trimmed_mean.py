@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cotrain._base import check_number
 from cotrain.balancing._arrays import Array
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._jacobian_rule import JacobianRule
 
 
@@ -42,7 +42,7 @@ class TrimmedMean(JacobianRule):
 
     def __init__(self, trim: int = 1, *, preference: Sequence[float] | None = None) -> None:
         super().__init__(preference=preference)
-        check_between(self, "trim", trim, 0)
+        check_number(self, 0, trim=trim)
         self.trim = trim
 
     def _combine(self, xp: Any, jacobian_KP: Array, losses_K: Array, active_K: Array) -> Array:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cotrain._base import check_number
 from cotrain.balancing._arrays import Array, count, masked_softmax
-from cotrain.balancing._checks import check_between
 from cotrain.balancing._loss_rule import LossRule
 
 
@@ -41,7 +41,7 @@ class UncertaintySoft(LossRule):
 
     def __init__(self, temperature: float = 1.0, *, preference: Sequence[float] | None = None) -> None:
         super().__init__(preference=preference)
-        check_between(self, "temperature", temperature, 0.0, open_low=True)
+        check_number(self, 0.0, open_low=True, temperature=temperature)
         self.temperature = temperature
 
     def _rule(self, xp: Any, losses_K: Array, active_K: Array) -> Array:

@@ -43,9 +43,7 @@ class UnitNorm(NormRule):
     ) -> None:
         super().__init__(preference=preference)
         if length not in ("mean", "max", "min"):
-            raise InvalidArgumentError(
-                f"UnitNorm(length=...) must be 'mean', 'max' or 'min', got {length!r}."
-            )
+            raise InvalidArgumentError(f"UnitNorm(length={length!r}): expected 'mean', 'max' or 'min'.")
         self.length = length
 
     def _solve(

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cotrain._base import InvalidArgumentError, mix_seed
+from cotrain._base import InvalidArgumentError, check_number, mix_seed
 from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import LENGTHS, Leaf, PaddedPlaces, Ragged, padded_inputs
 from cotrain.data._read_ahead import read_ahead
@@ -69,8 +69,7 @@ class Batches:
         shuffle: bool = True,
         mixed: MixedOrder | None = None,
     ) -> None:
-        if batch_size < 1:
-            raise InvalidArgumentError(f"batch_size must be at least 1, got {batch_size!r}.")
+        check_number(self, 1, batch_size=batch_size)
         leaves = _flatten(tensors)
         lengths = {path: len(leaf) for path, leaf in leaves.items()}
         if len(set(lengths.values())) != 1:

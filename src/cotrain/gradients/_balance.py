@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from cotrain._base import InvalidArgumentError, did_you_mean
+from cotrain._base import InvalidArgumentError, check_number, did_you_mean
 from cotrain.balancing import Balancer, Needs
 from cotrain.gradients._distributed import forbid_second_backward
 from cotrain.gradients._engine import Engine
@@ -97,11 +97,10 @@ class Balance:
     ) -> None:
         if not isinstance(balancer, Balancer):
             raise InvalidArgumentError(
-                f"Balance(balancer=...) must be a balancing method such as cotrain.balancing.Equal(), got "
-                f"{balancer!r}."
+                f"Balance(balancer={balancer!r}): expected a balancing method, such as "
+                "cotrain.balancing.Equal()."
             )
-        if every < 1:
-            raise InvalidArgumentError(f"Balance(every=...) must be at least 1, got {every!r}.")
+        check_number(self, 1, every=every)
         if rescale not in (None, "sum", "mean", "weights"):
             raise InvalidArgumentError(
                 f"Balance(rescale={rescale!r}): {did_you_mean(str(rescale), ['sum', 'mean', 'weights'])}"

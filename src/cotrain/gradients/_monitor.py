@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cotrain._base import InvalidArgumentError, require_extra
+from cotrain._base import InvalidArgumentError, check_number, require_extra
 
 if TYPE_CHECKING:
     import polars as pl
@@ -50,9 +50,7 @@ class Monitor:
     """
 
     def __init__(self, every: int = 100, keep: int = 1000) -> None:
-        for what, value in (("every", every), ("keep", keep)):
-            if value < 1:
-                raise InvalidArgumentError(f"Monitor({what}=...) must be at least 1, got {value!r}.")
+        check_number(self, 1, every=every, keep=keep)
         self.every = every
         self.keep = keep
         self.records: list[dict[str, Any]] = []

@@ -10,24 +10,6 @@ from cotrain._base import DataError, InputSpec, InvalidArgumentError, did_you_me
 from cotrain._base._ragged import LENGTHS
 
 
-def check_at_least(owner: object, least: int, **values: int) -> None:
-    """Raise unless every named value is at least `least`."""
-    for name, value in values.items():
-        if value < least:
-            raise InvalidArgumentError(
-                f"{type(owner).__name__}({name}={value!r}): expected at least {least}."
-            )
-
-
-def check_probability(owner: object, **values: float) -> None:
-    """Raise unless every named value lies in [0, 1)."""
-    for name, value in values.items():
-        if not 0 <= value < 1:
-            raise InvalidArgumentError(
-                f"{type(owner).__name__}({name}={value!r}): expected a value in [0, 1)."
-            )
-
-
 def check_choice(owner: object, name: str, value: str, choices: tuple[str, ...]) -> None:
     """Raise unless `value` is one of the `choices`."""
     if value not in choices:

@@ -87,7 +87,7 @@ class Task(ABC):
     ) -> None:
         kind = type(self).__name__
         if not isinstance(name, str) or not name:
-            raise InvalidArgumentError(f"{kind}(name=...) must be a non-empty string, got {name!r}.")
+            raise InvalidArgumentError(f"{kind}(name={name!r}): expected a text that is not empty.")
         for what, value in (("weight", weight), ("preference", preference)):
             if not 0 < value < float("inf"):
                 raise InvalidArgumentError(

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 import polars as pl
 
-from cotrain._base import DataError, InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError, expected_number
 
 #: What a class may be in memory and in JSON.
 Value = str | int | float | bool
@@ -154,10 +154,8 @@ def require_twice(found: Sequence[tuple[Value, int]], task: str, advice: str) ->
 def check_range(kind: str, task: str, **values: tuple[float, float, float]) -> None:
     """Raise `InvalidArgumentError` unless each (value, low, high) has low ≤ value ≤ high."""
     for name, (value, low, high) in values.items():
-        if isinstance(value, bool) or not low <= value <= high:
-            raise InvalidArgumentError(
-                f"{kind}({task!r}, {name}={value!r}): expected a value from {low} to {high}."
-            )
+        if expected := expected_number(value, low, high):
+            raise InvalidArgumentError(f"{kind}({task!r}, {name}={value!r}): {expected}.")
 
 
 def check_choice(kind: str, task: str, name: str, value: object, *, choices: Sequence[object]) -> None:

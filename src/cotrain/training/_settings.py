@@ -130,7 +130,7 @@ class Training:
             (
                 "epochs",
                 self.epochs == "auto" or 1 <= self.epochs <= MOST_GIVEN_EPOCHS,
-                "1 to 1,000,000, or auto",
+                "at least 1 and at most 1,000,000, or auto",
             ),
             ("batch_size", self.batch_size is None or self.batch_size >= 1, "at least 1"),
             ("learning_rate", 0 < self.learning_rate < infinity, "a positive finite number"),

@@ -37,7 +37,7 @@ def test_a_preference_weights_the_utilities():
 
 
 def test_alpha_must_be_positive():
-    with pytest.raises(InvalidArgumentError, match="above 0"):
+    with pytest.raises(InvalidArgumentError, match="expected a positive number"):
         FairGrad(0.0)
 
 

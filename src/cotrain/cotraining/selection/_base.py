@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cotrain._base import InvalidArgumentError
-
 
 @dataclass(frozen=True)
 class Candidates:
@@ -76,17 +74,3 @@ class Selector(ABC):
     def weights(self, candidates: Candidates) -> Tensor:
         """Return how much each label counts if it is accepted, [N, T] in [0, 1]; default fully."""
         return torch.ones_like(candidates.confidence)
-
-
-def check_share(owner: object, *, zero: bool = False, **values: float) -> None:
-    """Require shares in (0, 1], or [0, 1] with `zero`.
-
-    Raises:
-        InvalidArgumentError: a value is outside.
-    """
-    for name, value in values.items():
-        if not (0 < value <= 1 or (zero and value == 0)):
-            left = "[" if zero else "("
-            raise InvalidArgumentError(
-                f"{type(owner).__name__}({name}={value!r}): expected a number in {left}0, 1]."
-            )

@@ -7,7 +7,8 @@ from typing import final
 import torch
 from torch import Tensor
 
-from cotrain.cotraining.selection._base import Candidates, Selector, check_share
+from cotrain._base import check_number
+from cotrain.cotraining.selection._base import Candidates, Selector
 from cotrain.cotraining.selection._k_best import surest_first
 
 
@@ -33,7 +34,7 @@ class Curriculum(Selector):
     """
 
     def __init__(self, share: float = 0.9, *, growing: bool = True) -> None:
-        check_share(self, share=share)
+        check_number(self, 0, 1, open_low=True, share=share)
         self.share = share
         self.growing = growing
 

@@ -7,8 +7,8 @@ from typing import final
 import torch
 from torch import Tensor
 
-from cotrain._base import at_least, tie_groups
-from cotrain.cotraining.selection._base import Candidates, Selector, check_share
+from cotrain._base import at_least, check_number, tie_groups
+from cotrain.cotraining.selection._base import Candidates, Selector
 
 
 @final
@@ -54,8 +54,8 @@ class KBest(Selector):
         class_balance: float = 0.0,
         growing: bool = True,
     ) -> None:
-        check_share(self, share=share)
-        check_share(self, zero=True, min_confidence=min_confidence, class_balance=class_balance)
+        check_number(self, 0, 1, open_low=True, share=share)
+        check_number(self, 0, 1, min_confidence=min_confidence, class_balance=class_balance)
         self.share = share
         self.min_confidence = min_confidence
         self.class_balance = class_balance

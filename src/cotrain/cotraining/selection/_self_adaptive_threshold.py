@@ -7,8 +7,8 @@ from typing import final
 import torch
 from torch import Tensor
 
-from cotrain._base import at_least
-from cotrain.cotraining.selection._base import Candidates, Selector, check_share
+from cotrain._base import at_least, check_number
+from cotrain.cotraining.selection._base import Candidates, Selector
 
 
 @final
@@ -37,7 +37,7 @@ class SelfAdaptiveThreshold(Selector):
     """
 
     def __init__(self, *, min_confidence: float = 0.5) -> None:
-        check_share(self, zero=True, min_confidence=min_confidence)
+        check_number(self, 0, 1, min_confidence=min_confidence)
         self.min_confidence = min_confidence
 
     def select(self, candidates: Candidates) -> Tensor:

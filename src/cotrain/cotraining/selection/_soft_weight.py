@@ -7,8 +7,8 @@ from typing import final
 import torch
 from torch import Tensor
 
-from cotrain._base import InvalidArgumentError
-from cotrain.cotraining.selection._base import Candidates, Selector, check_share
+from cotrain._base import check_number
+from cotrain.cotraining.selection._base import Candidates, Selector
 
 #: A label of less weight than this teaches nothing and only costs time.
 _LEAST = 1e-3
@@ -45,9 +45,8 @@ class SoftWeight(Selector):
     """
 
     def __init__(self, spreads: float = 2.0, *, min_confidence: float = 0.0) -> None:
-        check_share(self, zero=True, min_confidence=min_confidence)
-        if not 0 < spreads < float("inf"):
-            raise InvalidArgumentError(f"SoftWeight(spreads={spreads!r}): expected a positive number.")
+        check_number(self, 0, 1, min_confidence=min_confidence)
+        check_number(self, 0, float("inf"), open_low=True, open_high=True, spreads=spreads)
         self.spreads = spreads
         self.min_confidence = min_confidence
 

@@ -7,8 +7,8 @@ from typing import final
 import torch
 from torch import Tensor
 
-from cotrain._base import at_least
-from cotrain.cotraining.selection._base import Candidates, Selector, check_share
+from cotrain._base import at_least, check_number
+from cotrain.cotraining.selection._base import Candidates, Selector
 
 
 @final
@@ -34,9 +34,9 @@ class Threshold(Selector):
     """
 
     def __init__(self, threshold: float = 0.95, *, positive: float | None = None) -> None:
-        check_share(self, threshold=threshold)
+        check_number(self, 0, 1, open_low=True, threshold=threshold)
         if positive is not None:
-            check_share(self, positive=positive)
+            check_number(self, 0, 1, open_low=True, positive=positive)
         self.threshold = threshold
         self.positive = positive
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import check_number
 from cotrain.cotraining.peers import Peer
 from cotrain.cotraining.selection import KBest, Selector
 from cotrain.cotraining.strategies._base import PeerFactory, Strategy
@@ -49,8 +49,7 @@ class Committee(Strategy):
         align: bool = True,
         bootstrap: bool = False,
     ) -> None:
-        if networks < 2:
-            raise InvalidArgumentError(f"Committee(networks={networks!r}): expected at least 2.")
+        check_number(self, 2, networks=networks)
         self.networks = networks
         self.selector = selector or KBest(0.9, min_confidence=0.8, class_balance=0.5, growing=False)
         self.align = align

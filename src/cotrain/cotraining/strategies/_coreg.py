@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import final
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import InvalidArgumentError, check_number
 from cotrain.cotraining.peers import Peer
 from cotrain.cotraining.selection import KBest, Selector
 from cotrain.cotraining.strategies._base import PeerFactory, Strategy
@@ -57,8 +57,7 @@ class Coreg(Strategy):
         selector: Selector | None = None,
         align: bool = False,
     ) -> None:
-        if members < 2:
-            raise InvalidArgumentError(f"Coreg(members={members!r}): expected at least 2.")
+        check_number(self, 2, members=members)
         if views is not None and len(views) != 2:
             raise InvalidArgumentError(f"Coreg(views={views!r}): expected two views, one per regressor.")
         self.members = members

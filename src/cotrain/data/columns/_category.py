@@ -39,7 +39,7 @@ class Category(Column):
         super().__init__(name)
         for what, value in (("min_count", min_count), ("max_values", max_values)):
             if value is not None and value < 1:
-                raise InvalidArgumentError(f"Column {name!r}: {what} must be at least 1, got {value!r}.")
+                raise InvalidArgumentError(f"Column {name!r}: {what} is {value!r}, expected at least 1.")
         self.min_count = min_count
         self.max_values = max_values
 

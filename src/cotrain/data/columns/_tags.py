@@ -57,7 +57,7 @@ class Tags(Column):
         super().__init__(name)
         for what, value in (("min_count", min_count), ("max_values", max_values), ("max_tokens", max_tokens)):
             if value is not None and value < 1:
-                raise InvalidArgumentError(f"Column {name!r}: {what} must be at least 1, got {value!r}.")
+                raise InvalidArgumentError(f"Column {name!r}: {what} is {value!r}, expected at least 1.")
         if not separator:
             raise InvalidArgumentError(f"Column {name!r}: separator must not be empty, got {separator!r}.")
         self.separator = separator

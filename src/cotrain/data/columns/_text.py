@@ -81,7 +81,7 @@ class Text(Column):
         ):
             if value is not None and value < least:
                 raise InvalidArgumentError(
-                    f"Column {name!r}: {what} must be at least {least}, got {value!r}."
+                    f"Column {name!r}: {what} is {value!r}, expected at least {least}."
                 )
         self.ngram = ngram
         self.max_tokens = max_tokens

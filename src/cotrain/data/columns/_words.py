@@ -82,7 +82,7 @@ class Words(Column):
         ):
             if value < least:
                 raise InvalidArgumentError(
-                    f"Column {name!r}: {what} must be at least {least}, got {value!r}."
+                    f"Column {name!r}: {what} is {value!r}, expected at least {least}."
                 )
         self.split: Literal["auto", "spaces", "words"] = split
         self.min_count = min_count

@@ -7,9 +7,9 @@ from typing import Self, final
 
 from torch import nn
 
-from cotrain._base import InputSpec, InvalidArgumentError
+from cotrain._base import InputSpec, InvalidArgumentError, check_entries, check_number
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least, refuse_unread
+from cotrain.networks._checks import refuse_unread
 from cotrain.networks.encoders._conv_blocks import conv_stages
 from cotrain.networks.encoders._picture_input import (
     PictureInput,
@@ -67,9 +67,10 @@ class ConvNet(Encoder):
         super().__init__()
         if not channels:
             raise InvalidArgumentError(f"ConvNet(channels={channels!r}): expected at least one width.")
-        check_at_least(self, 1, blocks=blocks, **{f"channels[{i}]": c for i, c in enumerate(channels)})
+        check_number(self, 1, blocks=blocks)
+        check_entries(self, 1, channels=channels)
         if n_channels is not None:
-            check_at_least(self, 1, n_channels=n_channels)
+            check_number(self, 1, n_channels=n_channels)
         self.channels = tuple(channels)
         self.blocks = blocks
         if strides is not None and (len(strides) != len(channels) or not set(strides) <= {1, 2}):

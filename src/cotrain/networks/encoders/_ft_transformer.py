@@ -7,9 +7,9 @@ from typing import Self, final
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import InputSpec, InvalidArgumentError
+from cotrain._base import InputSpec, InvalidArgumentError, check_number
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least, check_probability, refuse_unread
+from cotrain.networks._checks import refuse_unread
 from cotrain.networks._positions import Chain
 from cotrain.networks.encoders._attention import AttentionBlock, FirstPosition
 
@@ -42,8 +42,8 @@ class FTTransformer(Encoder):
 
     def __init__(self, width: int = 64, depth: int = 2, heads: int = 4, *, dropout: float = 0.1) -> None:
         super().__init__()
-        check_at_least(self, 1, width=width, depth=depth, heads=heads)
-        check_probability(self, dropout=dropout)
+        check_number(self, 1, width=width, depth=depth, heads=heads)
+        check_number(self, 0, 1, open_high=True, dropout=dropout)
         if width % heads:
             raise InvalidArgumentError(
                 f"FTTransformer(width={width}, heads={heads}): expected a width that is a multiple of heads."

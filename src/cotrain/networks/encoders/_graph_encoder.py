@@ -10,10 +10,10 @@ from typing import Any, Self, final
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cotrain._base import InputSpec, require_extra
+from cotrain._base import InputSpec, check_number, require_extra
 from cotrain._base._ragged import LENGTHS
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least, row_shape
+from cotrain.networks._checks import row_shape
 from cotrain.networks._positions import mask_of_input
 from cotrain.networks.encoders._dense import Dense
 
@@ -59,8 +59,8 @@ class GraphEncoder(Encoder):
         n_features: int | None = None,
     ) -> None:
         super().__init__()
-        check_at_least(self, 1, width=width, convolutions=convolutions)
-        check_at_least(self, 0, depth=depth)
+        check_number(self, 1, width=width, convolutions=convolutions)
+        check_number(self, 0, depth=depth)
         _torch_geometric()
         self.width = width
         self.depth = depth

@@ -8,12 +8,10 @@ from typing import Self, final
 
 from torch import Tensor, nn
 
-from cotrain._base import InputSpec, InvalidArgumentError
+from cotrain._base import InputSpec, InvalidArgumentError, check_entries, check_number
 from cotrain.networks._base import Encoder
 from cotrain.networks._checks import (
-    check_at_least,
     check_choice,
-    check_probability,
     refuse_lengths,
     row_shape,
 )
@@ -60,11 +58,11 @@ class MLP(Encoder):
         super().__init__()
         if not hidden:
             raise InvalidArgumentError(f"MLP(hidden={hidden!r}): expected the width of at least one layer.")
-        check_at_least(self, 1, **{f"hidden[{i}]": width for i, width in enumerate(hidden)})
+        check_entries(self, 1, hidden=hidden)
         if n_inputs is not None:
-            check_at_least(self, 1, n_inputs=n_inputs)
+            check_number(self, 1, n_inputs=n_inputs)
         check_choice(self, "activation", activation, tuple(ACTIVATIONS))
-        check_probability(self, dropout=dropout)
+        check_number(self, 0, 1, open_high=True, dropout=dropout)
         self.hidden = tuple(hidden)
         self.key = key
         self.n_inputs = n_inputs

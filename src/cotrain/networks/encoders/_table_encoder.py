@@ -7,9 +7,9 @@ from typing import Self, final, get_args
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import InputSpec, InvalidArgumentError
+from cotrain._base import InputSpec, InvalidArgumentError, check_number
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least, check_choice, check_probability, refuse_unread
+from cotrain.networks._checks import check_choice, refuse_unread
 from cotrain.networks.encoders._dense import Dense, ResidualBlock
 from cotrain.networks.encoders._number_embeddings import NumberEmbeddings, NumberKind
 
@@ -67,10 +67,10 @@ class TableEncoder(Encoder):
         number_embedding: int = 8,
     ) -> None:
         super().__init__()
-        check_at_least(self, 1, width=width, embedding=embedding, bag_embedding=bag_embedding)
-        check_at_least(self, 1, number_embedding=number_embedding)
-        check_at_least(self, 0, depth=depth)
-        check_probability(self, dropout=dropout, bag_dropout=bag_dropout)
+        check_number(self, 1, width=width, embedding=embedding, bag_embedding=bag_embedding)
+        check_number(self, 1, number_embedding=number_embedding)
+        check_number(self, 0, depth=depth)
+        check_number(self, 0, 1, open_high=True, dropout=dropout, bag_dropout=bag_dropout)
         check_choice(self, "numbers", numbers, get_args(NumberKind))
         self.width = width
         self.depth = depth

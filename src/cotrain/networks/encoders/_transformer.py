@@ -6,9 +6,8 @@ from typing import Any, Self, final
 
 from torch import Tensor, nn
 
-from cotrain._base import DataError, InputSpec, InvalidArgumentError, did_you_mean
+from cotrain._base import DataError, InputSpec, InvalidArgumentError, check_number, did_you_mean
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least, check_probability
 from cotrain.networks._positions import Chain, MaskedStage, mask_of_input
 from cotrain.networks.encoders._attention import AttentionBlock
 
@@ -55,10 +54,10 @@ class Transformer(Encoder):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        check_at_least(self, 1, width=width, depth=depth, heads=heads, max_length=max_length)
-        check_probability(self, dropout=dropout)
+        check_number(self, 1, width=width, depth=depth, heads=heads, max_length=max_length)
+        check_number(self, 0, 1, open_high=True, dropout=dropout)
         if n_tokens is not None:
-            check_at_least(self, 2, n_tokens=n_tokens)
+            check_number(self, 2, n_tokens=n_tokens)
         if width % heads:
             raise InvalidArgumentError(
                 f"Transformer(width={width}, heads={heads}): expected a width that is a multiple of heads."

@@ -6,9 +6,9 @@ from typing import Literal, Self, final
 
 from torch import nn
 
-from cotrain._base import InputSpec, InvalidArgumentError
+from cotrain._base import InputSpec, InvalidArgumentError, check_number
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least, check_choice, check_probability, refuse_unread
+from cotrain.networks._checks import check_choice, refuse_unread
 from cotrain.networks._positions import Chain
 from cotrain.networks.encoders._attention import AttentionBlock
 from cotrain.networks.encoders._column_stems import ColumnStems
@@ -82,10 +82,11 @@ class WordEncoder(Encoder):
         bag_dropout: float = 0.5,
     ) -> None:
         super().__init__()
-        check_at_least(self, 1, width=width, depth=depth, heads=heads, kernel=kernel)
-        check_at_least(self, 1, word_embedding=word_embedding, character_embedding=character_embedding)
-        check_at_least(self, 1, embedding=embedding, bag_embedding=bag_embedding)
-        check_probability(self, word_dropout=word_dropout, dropout=dropout, bag_dropout=bag_dropout)
+        check_number(self, 1, width=width, depth=depth, heads=heads, kernel=kernel)
+        check_number(self, 1, word_embedding=word_embedding, character_embedding=character_embedding)
+        check_number(self, 1, embedding=embedding, bag_embedding=bag_embedding)
+        check_number(self, 0, 1, open_high=True, dropout=dropout, word_dropout=word_dropout)
+        check_number(self, 0, 1, open_high=True, bag_dropout=bag_dropout)
         check_choice(self, "blocks", blocks, ("lstm", "transformer", "conv"))
         unit = {"lstm": 2, "transformer": heads, "conv": 1}[blocks]
         if width % unit:

@@ -8,8 +8,8 @@ from typing import Any, Self, final
 import torch
 from torch import Tensor, nn
 
+from cotrain._base import check_number
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least, check_probability
 from cotrain.networks._positions import mean_over_positions
 from cotrain.networks.sharing._base import Sharing
 from cotrain.networks.sharing._encoder_split import EncoderSplit, ExpertBank, even_groups
@@ -61,9 +61,9 @@ class AdaTT(Sharing):
         gate_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        check_at_least(self, 1, own_experts=own_experts, levels=levels, shared_stages=shared_stages)
-        check_at_least(self, 0, shared_experts=shared_experts)
-        check_probability(self, gate_dropout=gate_dropout)
+        check_number(self, 1, own_experts=own_experts, levels=levels, shared_stages=shared_stages)
+        check_number(self, 0, shared_experts=shared_experts)
+        check_number(self, 0, 1, open_high=True, gate_dropout=gate_dropout)
         self.own_experts = own_experts
         self.shared_experts = shared_experts
         self.levels = levels

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cotrain._base import InvalidArgumentError, did_you_mean
+from cotrain._base import InvalidArgumentError, check_number, did_you_mean
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least
 from cotrain.networks._positions import Chain, PositionwiseLinear, fit_positions, mask_after
 from cotrain.networks.sharing._base import Sharing
 from cotrain.networks.sharing._encoder_split import EncoderSplit
@@ -50,7 +49,7 @@ class AITM(Sharing):
 
     def __init__(self, chain: Sequence[str] | None = None, *, shared_stages: int = 1) -> None:
         super().__init__()
-        check_at_least(self, 1, shared_stages=shared_stages)
+        check_number(self, 1, shared_stages=shared_stages)
         if chain is not None and (len(chain) < 2 or len(set(chain)) < len(chain)):
             raise InvalidArgumentError(f"AITM(chain={chain!r}): expected at least two different task names.")
         self.chain = None if chain is None else tuple(chain)

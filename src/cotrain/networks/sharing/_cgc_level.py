@@ -11,8 +11,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import InvalidArgumentError, did_you_mean
-from cotrain.networks._checks import check_at_least
+from cotrain._base import InvalidArgumentError, check_entries, did_you_mean
 from cotrain.networks._positions import mean_over_positions
 from cotrain.networks.sharing._encoder_split import ExpertBank
 from cotrain.networks.sharing._gate_statistics import Level, UnitMeter
@@ -36,7 +35,7 @@ def experts_per_task(owner: object, own_experts: int | Mapping[str, int], tasks:
             f"{type(owner).__name__}(own_experts={dict(own_experts)!r}) has no number for the task "
             f"{missing[0]!r}: give one per task, or one for all."
         )
-    check_at_least(owner, 1, **{f"own_experts[{task!r}]": own_experts[task] for task in tasks})
+    check_entries(owner, 1, own_experts={task: own_experts[task] for task in tasks})
     return [own_experts[task] for task in tasks]
 
 

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cotrain._base import InvalidArgumentError
-from cotrain.networks._checks import check_at_least
+from cotrain._base import InvalidArgumentError, check_number
 from cotrain.networks.sharing._gate_statistics import GateMeter
 from cotrain.networks.sharing._gated_experts import GatedExperts
 from cotrain.networks.sharing._last_value import LastValue, exporting
@@ -63,15 +62,13 @@ class DSelectK(GatedExperts):
         shared_stages: int = 1,
     ) -> None:
         super().__init__()
-        check_at_least(self, 1, experts=experts, selected=selected, shared_stages=shared_stages)
+        check_number(self, 1, experts=experts, selected=selected, shared_stages=shared_stages)
         if selected > experts:
             raise InvalidArgumentError(
                 f"DSelectK(selected={selected}, experts={experts}): it cannot select more than there are."
             )
-        if not 0 <= entropy < math.inf:
-            raise InvalidArgumentError(f"DSelectK(entropy={entropy!r}): expected a number of at least 0.")
-        if not 0 < gamma < math.inf:
-            raise InvalidArgumentError(f"DSelectK(gamma={gamma!r}): expected a positive number.")
+        check_number(self, 0, math.inf, open_high=True, entropy=entropy)
+        check_number(self, 0, math.inf, open_low=True, open_high=True, gamma=gamma)
         self.experts = experts
         self.selected = selected
         self.entropy = entropy

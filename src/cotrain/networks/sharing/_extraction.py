@@ -7,8 +7,8 @@ from typing import Any, Self
 
 from torch import Tensor, nn
 
+from cotrain._base import check_number
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least, check_probability
 from cotrain.networks.sharing._base import Sharing
 from cotrain.networks.sharing._cgc_level import ExtractionLevel, experts_per_task
 from cotrain.networks.sharing._encoder_split import EncoderSplit, even_groups
@@ -39,10 +39,10 @@ class Extraction(Sharing):
         gate_dropout: float,
     ) -> None:
         super().__init__()
-        check_at_least(self, 1, shared_experts=shared_experts, levels=levels, shared_stages=shared_stages)
+        check_number(self, 1, shared_experts=shared_experts, levels=levels, shared_stages=shared_stages)
         if isinstance(own_experts, int):
-            check_at_least(self, 1, own_experts=own_experts)
-        check_probability(self, gate_dropout=gate_dropout)
+            check_number(self, 1, own_experts=own_experts)
+        check_number(self, 0, 1, open_high=True, gate_dropout=gate_dropout)
         self.shared_experts = shared_experts
         self.own_experts = own_experts
         self.levels = levels

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cotrain._base import InvalidArgumentError, did_you_mean
+from cotrain._base import InvalidArgumentError, check_number, did_you_mean
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least, check_choice
+from cotrain.networks._checks import check_choice
 from cotrain.networks._positions import PositionwiseLinear, concatenate, fit_positions, walk
 from cotrain.networks.sharing._base import Sharing
 
@@ -71,9 +71,8 @@ class Hierarchical(Sharing):
     ) -> None:
         super().__init__()
         check_choice(self, "lower", lower, ("none", "representations", "predictions"))
-        check_at_least(self, 1, snapshots=snapshots)
-        if not 0 <= successive < math.inf:
-            raise InvalidArgumentError(f"Hierarchical(successive={successive!r}): expected at least 0.")
+        check_number(self, 1, snapshots=snapshots)
+        check_number(self, 0, math.inf, open_high=True, successive=successive)
         self.reads = reads
         self.lower = lower
         self.successive = successive

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import InvalidArgumentError, check_number
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least
 from cotrain.networks._positions import Chain
 from cotrain.networks.sharing._base import Sharing
 from cotrain.networks.sharing._encoder_split import EncoderSplit
@@ -53,10 +52,9 @@ class LowRank(Sharing):
         self, rank: int = 4, scale: float = 4.0, *, frozen: bool = False, shared_stages: int = 1
     ) -> None:
         super().__init__()
-        check_at_least(self, 1, rank=rank)
-        check_at_least(self, 0, shared_stages=shared_stages)
-        if not 0 < scale < math.inf:
-            raise InvalidArgumentError(f"LowRank(scale={scale!r}): expected a positive number.")
+        check_number(self, 1, rank=rank)
+        check_number(self, 0, shared_stages=shared_stages)
+        check_number(self, 0, math.inf, open_low=True, open_high=True, scale=scale)
         self.rank = rank
         self.scale = scale
         self.frozen = frozen

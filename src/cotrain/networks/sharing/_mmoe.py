@@ -6,7 +6,7 @@ from typing import final
 
 from torch import nn
 
-from cotrain.networks._checks import check_at_least, check_probability
+from cotrain._base import check_number
 from cotrain.networks.sharing._gated_experts import GatedExperts
 from cotrain.networks.sharing._gates import Gate
 
@@ -45,8 +45,8 @@ class MMoE(GatedExperts):
 
     def __init__(self, experts: int = 4, *, shared_stages: int = 1, gate_dropout: float = 0.0) -> None:
         super().__init__()
-        check_at_least(self, 1, experts=experts, shared_stages=shared_stages)
-        check_probability(self, gate_dropout=gate_dropout)
+        check_number(self, 1, experts=experts, shared_stages=shared_stages)
+        check_number(self, 0, 1, open_high=True, gate_dropout=gate_dropout)
         self.experts = experts
         self.shared_stages = shared_stages
         self.gate_dropout = gate_dropout

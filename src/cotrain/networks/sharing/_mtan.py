@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cotrain._base import check_number
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least
 from cotrain.networks._positions import PositionwiseLinear, concatenate, fit_positions, mask_after, walk
 from cotrain.networks.sharing._base import Sharing
 from cotrain.networks.sharing._encoder_split import EncoderSplit
@@ -48,7 +48,7 @@ class MTAN(Sharing):
 
     def __init__(self, reduction: int = 1, *, shared_stages: int = 1) -> None:
         super().__init__()
-        check_at_least(self, 1, reduction=reduction, shared_stages=shared_stages)
+        check_number(self, 1, reduction=reduction, shared_stages=shared_stages)
         self.reduction = reduction
         self.shared_stages = shared_stages
 

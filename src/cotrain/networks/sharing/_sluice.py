@@ -8,9 +8,8 @@ from typing import Any, Self, final
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import InvalidArgumentError, check_number
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least
 from cotrain.networks._positions import fit_positions
 from cotrain.networks.sharing._base import Sharing
 from cotrain.networks.sharing._cross_stitch import StitchUnit
@@ -61,12 +60,10 @@ class Sluice(Sharing):
         shared_stages: int = 1,
     ) -> None:
         super().__init__()
-        check_at_least(self, 1, subspaces=subspaces)
-        check_at_least(self, 0, shared_stages=shared_stages)
-        if not 0 <= own <= 1:
-            raise InvalidArgumentError(f"Sluice(own={own!r}): expected a value in [0, 1].")
-        if not 0 <= orthogonality < float("inf"):
-            raise InvalidArgumentError(f"Sluice(orthogonality={orthogonality!r}): expected at least 0.")
+        check_number(self, 1, subspaces=subspaces)
+        check_number(self, 0, shared_stages=shared_stages)
+        check_number(self, 0, 1, own=own)
+        check_number(self, 0, float("inf"), open_high=True, orthogonality=orthogonality)
         self.subspaces = subspaces
         self.own = own
         self.orthogonality = orthogonality

@@ -8,9 +8,8 @@ from typing import Self
 
 from torch import Tensor, nn
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import check_number
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_at_least
 from cotrain.networks.sharing._base import Sharing
 from cotrain.networks.sharing._encoder_split import EncoderSplit
 from cotrain.networks.sharing._task_columns import TaskColumns
@@ -29,9 +28,8 @@ class StitchedColumns(Sharing):
 
     def __init__(self, own: float = 0.9, *, shared_stages: int = 1) -> None:
         super().__init__()
-        if not 0 <= own <= 1:
-            raise InvalidArgumentError(f"{type(self).__name__}(own={own!r}): expected a value in [0, 1].")
-        check_at_least(self, 0, shared_stages=shared_stages)
+        check_number(self, 0, 1, own=own)
+        check_number(self, 0, shared_stages=shared_stages)
         self.own = own
         self.shared_stages = shared_stages
 

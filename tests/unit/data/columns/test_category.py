@@ -45,9 +45,9 @@ def test_lists_are_refused() -> None:
 
 
 def test_refuses_options_out_of_range() -> None:
-    with pytest.raises(InvalidArgumentError, match="min_count must be at least 1, got 0"):
+    with pytest.raises(InvalidArgumentError, match="min_count is 0, expected at least 1"):
         Category("c", min_count=0)
-    with pytest.raises(InvalidArgumentError, match="max_values must be at least 1, got 0"):
+    with pytest.raises(InvalidArgumentError, match="max_values is 0, expected at least 1"):
         Category("c", max_values=0)
 
 

@@ -49,7 +49,7 @@ def test_hashing_is_the_same_in_every_process() -> None:
 
 def test_refuses_options_out_of_range() -> None:
     for options in ({"min_count": 0}, {"max_values": 0}, {"max_tokens": 0}, {"separator": ""}):
-        with pytest.raises(InvalidArgumentError, match="got"):
+        with pytest.raises(InvalidArgumentError, match="got|expected at least"):
             Tags("t", **options)  # type: ignore[arg-type]
 
 

@@ -60,7 +60,7 @@ def test_tokens_are_the_same_in_every_process() -> None:
 
 def test_refuses_options_out_of_range() -> None:
     for options in ({"ngram": -1}, {"max_tokens": 0}, {"buckets": 0}):
-        with pytest.raises(InvalidArgumentError, match="got"):
+        with pytest.raises(InvalidArgumentError, match="expected at least"):
             Text("t", **options)
 
 

@@ -33,7 +33,7 @@ def test_no_column_is_any_tasks_own(recorder):
 
 
 def test_options_out_of_range_are_refused():
-    with pytest.raises(InvalidArgumentError, match=r"Halves\(own=1.5\): expected a value in \[0, 1\]"):
+    with pytest.raises(InvalidArgumentError, match=r"Halves\(own=1.5\): expected a number in \[0, 1\]"):
         Halves(1.5)
     with pytest.raises(InvalidArgumentError, match="at least 0"):
         Halves(shared_stages=-1)
