@@ -70,7 +70,7 @@ def test_every_reference_is_asked_for_and_named_while_it_is_made(values, tmp_pat
     assert [line for line in lines[1:] if line.startswith("Reference")] == [
         "Reference 1 of 2: a network for big alone, as many steps.",
         "Reference 2 of 2: a network for price alone, as many steps.",
-        "Reference: gradient-boosted trees per target.",
+        "Reference: gradient-boosted trees per target; words through a linear model of them.",
     ]
     assert list(result.seconds) == ["read", "train", "single_task", "trees"]
     assert result.delta_m is not None
