@@ -1,24 +1,28 @@
-"""Targets that lie in a picture: a mask or a list of boxes."""
+"""Targets that lie in a picture: a mask, a number of every pixel, or a list of boxes."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from cotrain._base import DataError
+from cotrain.data._file_paths import is_paths
 from cotrain.data._infer_kind import is_picture
 from cotrain.data._task_guess import TaskGuess
 from cotrain.tasks.dense._masks import read_mask
 
 #: So many masks are looked at.
 _SAMPLE = 50
+#: Names of columns that say what the numbers of their pictures are.
+_DEPTH_NAME, _NORMALS_NAME = re.compile(r"(?i)depth|disparit|distance"), re.compile(r"(?i)normals?")
 
 
 def infer_dense(values: pl.Series, pictures: Sequence[str], columns: Sequence[str]) -> TaskGuess | None:
-    """Return the guess for a column of masks or of boxes; `None`: it is none.
+    """Return the guess for a column of masks, of numbers for pixels, or of boxes; `None`: it is none.
 
     Args:
         values: the target column.
@@ -40,12 +44,16 @@ def infer_dense(values: pl.Series, pictures: Sequence[str], columns: Sequence[st
         beside = ("width", "height") if sized else ()
         why = f"lists of boxes, of {len(labels)} classes: {', '.join(labels[:5])}"
         return TaskGuess(values.name, "Detection", why, _known(values).len(), options, beside)
+    if pictures and is_paths(_known(values), (".npy",)):
+        return _field(values, "arrays in files")
     if pictures and is_picture(values):
-        return _segmentation(values)
+        return _in_pixels(values)
     return None
 
 
-def _segmentation(values: pl.Series) -> TaskGuess:
+def _in_pixels(values: pl.Series) -> TaskGuess:
+    if _NORMALS_NAME.search(values.name):
+        return _field(values, "pictures, named like directions")
     known = _known(values)
     try:
         masks = [read_mask(cell) for cell in known.head(_SAMPLE).to_list()]
@@ -55,12 +63,16 @@ def _segmentation(values: pl.Series) -> TaskGuess:
         ) from error
     largest = max((int(mask[mask != 255].max()) for mask in masks if (mask != 255).any()), default=0)
     if largest > 254:
-        raise DataError(
-            f"Target {values.name!r} holds pictures with values up to {largest:,}: as masks they have more "
-            "than 255 classes. If they are depths or other quantities, write the task by hand."
-        )
+        return _field(values, f"pictures of numbers up to {largest:,}, more than masks have classes")
     why = f"pictures of class numbers, 0 to {largest}"
     return TaskGuess(values.name, "Segmentation", why, len(known), {})
+
+
+def _field(values: pl.Series, why: str) -> TaskGuess:
+    named = "normals" if _NORMALS_NAME.search(values.name) else "values"
+    quantity = "depth" if _DEPTH_NAME.search(values.name) else named
+    options = {} if quantity == "depth" else {"quantity": quantity}
+    return TaskGuess(values.name, "DenseRegression", f"{why}: {quantity}", _known(values).len(), options)
 
 
 def _known(values: pl.Series) -> pl.Series:

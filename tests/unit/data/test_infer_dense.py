@@ -65,7 +65,6 @@ def test_a_table_whose_only_pictures_are_the_target_is_refused(tmp_path):
     ("values", "what"),
     [
         (np.zeros((4, 4, 3), np.uint8), "holds colours"),
-        (np.array([[0, 4000]], np.uint16), "values up to 4,000"),
         (b"no picture", "cannot be read"),
     ],
 )
@@ -74,6 +73,30 @@ def test_pictures_that_are_no_masks_are_refused_in_a_sentence(tmp_path, pictures
     with pytest.raises(DataError, match=what) as error:
         infer_tasks(pl.DataFrame({"file": pictures, "mask": paths}), ["mask"])
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "options"),
+    [
+        ("depth", np.array([[900, 4000]], np.uint16), {}),
+        ("height", np.array([[900, 4000]], np.uint16), {"quantity": "values"}),
+        ("depth", np.array([[0.5, np.nan]]), {}),
+        ("normals", np.tile([0.0, 0.0, 1.0], (2, 2, 1)), {"quantity": "normals"}),
+        ("normals", np.full((2, 2, 3), 200, np.uint8), {"quantity": "normals"}),
+    ],
+)
+def test_numbers_of_every_pixel_are_a_dense_regression(tmp_path, pictures, name, values, options):
+    if values.dtype == float:
+        path = str(tmp_path / "field.npy")
+        np.save(path, values)
+    else:
+        path = saved(tmp_path, "field.png", values)
+    frame = pl.DataFrame({"file": pictures, name: [path, None, path]})
+    (guess,) = infer_tasks(frame, [name])
+    assert (guess.kind, guess.options, guess.labelled) == ("DenseRegression", options, 2)
+    task = getattr(tasks, guess.kind)(guess.name, **guess.options)
+    task.fit(frame)
+    assert task.encode(frame)[1].any()
 
 
 @pytest.mark.parametrize(
