@@ -100,6 +100,7 @@ def test_every_kind_can_be_declared() -> None:
         "date",
         "number",
         "picture",
+        "sound",
         "tags",
         "text",
         "words",
