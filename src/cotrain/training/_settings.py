@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Literal, final
 
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from cotrain._base import InvalidArgumentError
 from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Leaf, Leaves, Ragged
-from cotrain.training._budget import MOST_OWN_EPOCHS, Budget, Select, epochs_for, rows_a_step
+from cotrain.training._budget import MOST_OWN_EPOCHS, Budget, Kind, Select, epochs_for, rows_a_step
 
 #: More epochs than anybody trains: the number was mistyped, and the fit would not end.
 MOST_GIVEN_EPOCHS = 1_000_000
@@ -22,8 +23,9 @@ class Training:
 
     Args:
         epochs: passes over the labelled training rows at most, 1 to 1,000,000; "auto": 20, or on tables of
-            fewer than 5,000 labelled rows as many as 3,000 steps are, but no more than 200. Of so few
-            pictures as many as 2,000 steps are, but 10 to 40; of fewer than 1,000 sentences and the like 40.
+            fewer than 5,000 labelled rows as many as 3,000 steps are, but no more than 200; of so few
+            pictures as many as 2,000 steps are, but 10 to 40; of so few sentences, sounds and the like the
+            same, but 20 to 60.
         batch_size: rows in a step, ≥ 1; `None`: 32 below 1,000 labelled rows and where rows have different
             length, such as sentences, 64 below 5,000, else 256; 8 pictures, or 32 from 5,000 on.
         learning_rate: peak step size of AdamW, > 0.
@@ -107,12 +109,10 @@ class Training:
         """
         leaves = list((inputs or {}).values())
         ragged = any(isinstance(leaf, Ragged) or getattr(leaf, "ragged", False) for leaf in leaves)
-        vectors = all(isinstance(leaf, Tensor) and leaf.dim() <= 2 for leaf in leaves)
-        pictures = any(_holds_pictures(leaf) for leaf in leaves)
-        auto = rows_a_step(n_labelled, ragged=ragged, pictures=pictures)
+        kind = _kind_of(leaves)
+        auto = rows_a_step(n_labelled, kind=kind, ragged=ragged)
         size = auto if self.batch_size is None else self.batch_size
-        usual = epochs_for(n_labelled, size, vectors=vectors, pictures=pictures)
-        epochs = usual if self.epochs == "auto" else self.epochs
+        epochs = epochs_for(n_labelled, size, kind=kind) if self.epochs == "auto" else self.epochs
         patience = max(5, -(-epochs // 5)) if self.patience == "auto" else self.patience
         own: Select = "per_task" if n_tasks <= MOST_OWN_EPOCHS else "combined"
         return Budget(epochs, size, patience, own if self.select == "auto" else self.select)
@@ -165,6 +165,12 @@ class Training:
                 )
 
 
+def _kind_of(leaves: Sequence[Leaf]) -> Kind:
+    """Say what rows are made of; where one input is of pictures [C, H, W], in memory or files, they are."""
+    if any(_holds_pictures(leaf) for leaf in leaves):
+        return "pictures"
+    return "vectors" if all(isinstance(leaf, Tensor) and leaf.dim() <= 2 for leaf in leaves) else "others"
+
+
 def _holds_pictures(leaf: Leaf) -> bool:
-    """Say whether rows are pictures [C, H, W], in memory or in files."""
     return leaf.dim() == 4 if isinstance(leaf, Tensor) else isinstance(leaf, Lazy) and not leaf.ragged

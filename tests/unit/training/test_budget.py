@@ -4,7 +4,9 @@ import torch
 from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Ragged
 from cotrain.training import Training
-from cotrain.training._budget import MOST_EPOCHS, STEPS, Budget, epochs_for
+from cotrain.training._budget import FEW, Budget, epochs_for
+
+STEPS, _, MOST_EPOCHS = FEW["vectors"]
 
 
 @pytest.mark.parametrize(("n_labelled", "size"), [(3, 32), (999, 32), (1000, 64), (4999, 64), (5000, 256)])
@@ -26,10 +28,12 @@ def test_rows_of_different_length_take_small_steps():
     assert Training().budget(10**5, rows).batch_size == 32
 
 
-def test_what_is_dearer_than_a_vector_gets_the_epochs_of_before():
+def test_what_is_dearer_than_a_vector_gets_two_thousand_steps_where_there_are_few():
     rows = {"words": Ragged.from_rows([torch.zeros(2), torch.zeros(3)])}
-    for inputs in (rows, {"series": torch.zeros(2, 3, 8)}):
-        assert [Training().budget(n, inputs).epochs for n in (999, 1000, 10**5)] == [40, 20, 20]
+    found = [Training().budget(n, rows).epochs for n in (3, 470, 1047, 3000, 4999, 5000, 10**5)]
+    assert found == [60, 60, 60, 22, 20, 20, 20]
+    series = {"series": torch.zeros(2, 3, 8)}
+    assert [Training().budget(n, series).epochs for n in (470, 4000, 10**5)] == [60, 32, 20]
 
 
 @pytest.mark.parametrize(
