@@ -121,7 +121,7 @@ def paired_bootstrap(
         >>> y = np.arange(50.0)[:, None]
         >>> noise = np.cos(np.arange(50.0))[:, None]
         >>> mae = next(metric for metric in Regression.available_metrics() if metric.name == "mae")
-        >>> found = paired_bootstrap(mae, [y + noise], [y + 3 * noise], y, np.ones((50, 1), bool))
+        >>> found = paired_bootstrap(mae, [y + noise], [y + 3 * noise], y, mask=np.ones((50, 1), bool))
         >>> found.low < found.value < found.high, round(found.value, 2)
         (True, 1.27)
     """

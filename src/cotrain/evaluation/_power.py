@@ -50,7 +50,7 @@ def what_it_would_take(chance: Chance, alpha: float, n_seeds: int, scale: float,
         A part of a sentence; "" where nothing is known.
 
     Example:
-        >>> what_it_would_take(Chance(1e-4, 400, 4e-3, 3.0), 0.05, 3, 1.0, 0.01)
+        >>> what_it_would_take(Chance(1e-4, 400, 4e-3, 3.0), 0.05, 3, 1.0, least=0.01)
         'differences below 26 % could not be seen; about 13 seeds would see 10 %'
     """
     if not scale or not math.isfinite(scale):

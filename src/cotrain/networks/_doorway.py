@@ -98,6 +98,7 @@ def entered_inputs(positions: Tensor, mask: Tensor) -> dict[str, Tensor]:
     """Return what stands for the inputs of a batch.
 
     Example:
+        >>> import torch
         >>> list(entered_inputs(torch.zeros(1, 2, 3), torch.ones(1, 2, dtype=torch.bool)))
         ['entered', 'entered:mask']
     """

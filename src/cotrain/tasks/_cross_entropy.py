@@ -46,7 +46,7 @@ def class_logits(
         weights: float64 [C]; `None`: all 1.
 
     Example:
-        >>> class_logits(torch.tensor([0, 1, 1, 1]), torch.ones(4), 2, 0.0, None).exp()
+        >>> class_logits(torch.tensor([0, 1, 1, 1]), torch.ones(4), 2, 0.0, weights=None).exp()
         tensor([0.2500, 0.7500])
     """
     of_entry = mask.double() * (targets < n_classes)

@@ -79,7 +79,8 @@ class Fit:
         >>> spec = InputSpec(tensors={"inputs": (1,)})
         >>> sharing = HardSharing().build(lambda: MLP(hidden=(8,)).build(spec), ["y"])
         >>> model = MultiTaskNetwork(sharing, {"y": task.head(8)})
-        >>> result = Fit(model, [task], Equal(), Training(epochs=2, batch_size=16), rows, None).run()
+        >>> settings = Training(epochs=2, batch_size=16)
+        >>> result = Fit(model, [task], Equal(), settings, train=rows, validation=None).run()
         >>> len(result.history)
         2
     """

@@ -51,7 +51,7 @@ def join_column(
 
     Example:
         >>> parts = [("a", pl.Series("zip", ["00501"])), ("b", pl.Series("zip", [12345])), ("c", 1)]
-        >>> join_column("zip", parts, Missing(), None, None).to_list()
+        >>> join_column("zip", parts, Missing(), None, choice=None).to_list()
         ['00501', '12345', None]
     """
     known = [(name, part) for name, part in parts if isinstance(part, pl.Series) and _filled(part)]
