@@ -135,7 +135,10 @@ def test_boxes_are_in_pixels_and_masks_as_large_as_the_picture_however_large_it_
     plain = trained.predict(test)
     doubled = trained.predict(test.with_columns(file=pl.Series(larger(folder, tmp_path, 2))))
     row = trained.predict({**test.row(0, named=True), "file": larger(folder, tmp_path, 2)[0]})
-    assert row["things"] == doubled["things"].to_list()[0]
+    # Alone and in a batch a kernel may round the last digit otherwise.
+    for alone, beside in zip(row["things"], doubled["things"].to_list()[0], strict=True):
+        assert alone["label"] == beside["label"]
+        assert [*alone["box"], alone["score"]] == pytest.approx([*beside["box"], beside["score"]], rel=1e-4)
     n_boxes = 0
     for small, large in zip(plain.rows(named=True), doubled.rows(named=True), strict=True):
         assert read_mask(large["mask"]).shape == (2 * SIDE, 2 * SIDE)
