@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -67,7 +69,8 @@ def test_batch_norm(cls, shape, affine, training):
     ids=str,
 )
 def test_convolution(layer, shape, bias):
-    layer = filled(layer)
+    # The one of the list is the other case's, too.
+    layer = filled(copy.deepcopy(layer))
     if not bias:
         layer.bias = None
     assert_obeys(convolution, layer(inputs(*shape)), n_terms=1 + bias)
