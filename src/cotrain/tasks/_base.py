@@ -202,14 +202,14 @@ class Task(ABC):
         """O, the width of the head's output. Known after `fit`."""
 
     @property
-    @abstractmethod
     def labels(self) -> list[str]:
-        """Names of the T targets; a single-target task has one, its own name."""
+        """Names of the T targets; default one, the task's own name."""
+        return [self.name]
 
     @property
-    @abstractmethod
     def parts(self) -> list[str]:
-        """Names of the parts that a metric can come apart into: the targets, or the classes."""
+        """Names of the parts that a metric can come apart into: the classes, or by default the targets."""
+        return self.labels
 
     @property
     def has_classes(self) -> bool:

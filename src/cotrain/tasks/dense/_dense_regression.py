@@ -19,6 +19,7 @@ from cotrain.tasks._target_kind import NumberTargets
 from cotrain.tasks._target_values import check_choice, one_column
 from cotrain.tasks.dense._field_metrics import depth_metrics, normal_metrics, value_metrics
 from cotrain.tasks.dense._fields import field_bytes, nearest_field, read_field
+from cotrain.tasks.dense._masks import sized_map
 from cotrain.tasks.dense._moves import move_field, turn_directions
 
 #: Longest side of a field where the user names none; as for pictures.
@@ -206,23 +207,13 @@ class DenseRegression(Task):
         """Numbers of a pixel: 3 of normals, else 1."""
         return 3 if self.quantity == "normals" else 1
 
-    @property
-    def labels(self) -> list[str]:
-        """The task's name."""
-        return [self.name]
-
-    @property
-    def parts(self) -> list[str]:
-        """The task's name."""
-        return [self.name]
-
     def output_layer(self, width: int) -> nn.Module:
         """Make a 1×1 convolution."""
         return nn.Conv2d(width, self.n_outputs, 1)
 
     def losses(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the loss of every pixel, [B, H, W]."""
-        sized = _sized(output, target.shape[2:])
+        sized = sized_map(output, target.shape[2:])
         if self.quantity == "normals":
             return 1 - functional.cosine_similarity(sized, target, dim=1)
         return (sized - target)[:, 0].abs()
@@ -256,7 +247,7 @@ class DenseRegression(Task):
 
     def scores(self, output: Tensor) -> Tensor:
         """Return the numbers in the unit of the task, or directions, [B, C, H, W]."""
-        return self.original(_sized(full_precision(output), self._shape))
+        return self.original(sized_map(full_precision(output), self._shape))
 
     def original(self, targets: Tensor) -> Tensor:
         """Return coded numbers in the unit of the task; directions of length 1."""
@@ -274,7 +265,8 @@ class DenseRegression(Task):
         """Return `name` with a field for every row, as large as its picture."""
         maps = full_precision(output).cpu()
         fields = [
-            self.original(_sized(one[None], size))[0].numpy() for one, size in zip(maps, sizes, strict=True)
+            self.original(sized_map(one[None], size))[0].numpy()
+            for one, size in zip(maps, sizes, strict=True)
         ]
         return {self.name: [field_bytes(field) for field in fields]}
 
@@ -284,7 +276,7 @@ class DenseRegression(Task):
 
     def pseudo_label(self, output: Any) -> Any:
         """Return the predictions as coded numbers, [B, C, H, W]."""
-        return _sized(full_precision(output), self._shape).detach()
+        return sized_map(full_precision(output), self._shape).detach()
 
     def available_metrics(self) -> list[Metric]:
         """Return the figures of the quantity, as papers on NYUv2 have them."""
@@ -300,13 +292,6 @@ _METRICS: dict[str, Callable[[], list[Metric]]] = {
     "values": value_metrics,
     "normals": normal_metrics,
 }
-
-
-def _sized(output: Tensor, shape: Sequence[int]) -> Tensor:
-    """Return a map [B, C, h, w] at another height and width."""
-    if output.shape[2:] == tuple(shape):
-        return output
-    return functional.interpolate(output, size=tuple(shape), mode="bilinear", align_corners=False)
 
 
 def _is_blank(cell: object) -> bool:

@@ -258,11 +258,6 @@ class Detection(Task):
         return self.n_classes + 4
 
     @property
-    def labels(self) -> list[str]:
-        """The task's name."""
-        return [self.name]
-
-    @property
     def parts(self) -> list[str]:
         """The classes. Known after `fit`."""
         return list(self._names)

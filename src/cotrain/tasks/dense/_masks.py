@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -84,12 +84,22 @@ def classes_at(logits: Tensor, height: int, width: int) -> Tensor:
     best = logits.new_full((height, width), -torch.inf)
     classes = torch.zeros(height, width, dtype=torch.uint8)
     for number, of_class in enumerate(logits):
-        sized = functional.interpolate(
-            of_class[None, None], size=(height, width), mode="bilinear", align_corners=False
-        )[0, 0]
+        sized = sized_map(of_class[None, None], (height, width))[0, 0]
         classes[sized > best] = number
         best = torch.maximum(best, sized)
     return classes
+
+
+def sized_map(output: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return a map [B, C, h, w] at another height and width, bilinear.
+
+    Example:
+        >>> sized_map(torch.tensor([[[[0.0, 4.0]]]]), (1, 4)).flatten().tolist()
+        [0.0, 1.0, 3.0, 4.0]
+    """
+    if output.shape[2:] == tuple(shape):
+        return output
+    return functional.interpolate(output, size=tuple(shape), mode="bilinear", align_corners=False)
 
 
 def mask_bytes(mask: np.ndarray) -> bytes:

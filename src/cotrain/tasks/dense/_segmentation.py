@@ -19,7 +19,7 @@ from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import check_choice, one_column
-from cotrain.tasks.dense._masks import classes_at, mask_bytes, read_mask, resized_mask
+from cotrain.tasks.dense._masks import classes_at, mask_bytes, read_mask, resized_mask, sized_map
 from cotrain.tasks.dense._moves import move_masks
 from cotrain.tasks.dense._pixel_confusion import pixel_confusion
 from cotrain.tasks.dense._segmentation_metrics import segmentation_metrics
@@ -212,11 +212,6 @@ class Segmentation(Task):
         return len(self._names)
 
     @property
-    def labels(self) -> list[str]:
-        """The task's name."""
-        return [self.name]
-
-    @property
     def parts(self) -> list[str]:
         """The classes. Known after `fit`."""
         return list(self._names)
@@ -225,17 +220,11 @@ class Segmentation(Task):
         """Make a 1×1 convolution."""
         return nn.Conv2d(width, self.n_outputs, 1)
 
-    def _sized(self, output: Tensor, shape: Sequence[int]) -> Tensor:
-        """Return a map [B, C, h, w] at another height and width."""
-        if output.shape[2:] == tuple(shape):
-            return output
-        return functional.interpolate(output, size=tuple(shape), mode="bilinear", align_corners=False)
-
     def losses(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the weighted cross-entropy of every pixel, [B, H, W]."""
         classes = target.long()
         known = classes < self.n_outputs
-        log_p = functional.log_softmax(self._sized(output, target.shape[1:]), dim=1)
+        log_p = functional.log_softmax(sized_map(output, target.shape[1:]), dim=1)
         of_class = log_p.gather(1, classes.clamp(max=self.n_outputs - 1)[:, None])[:, 0]
         if self.class_weight is not None:
             weights = torch.tensor(self._weights, dtype=output.dtype).to(output.device, non_blocking=True)
@@ -265,7 +254,7 @@ class Segmentation(Task):
 
     def scores(self, output: Tensor) -> Tensor:
         """Return the most probable class of every pixel, uint8 [B, H, W]."""
-        return self._sized(full_precision(output), self._shape).argmax(dim=1).to(torch.uint8)
+        return sized_map(full_precision(output), self._shape).argmax(dim=1).to(torch.uint8)
 
     def original(self, targets: Tensor) -> Tensor:
         """Return the class numbers as they are."""
@@ -283,7 +272,7 @@ class Segmentation(Task):
 
     def confidence(self, output: Any) -> Any:
         """Return the probability of every pixel's most probable class, [B, H, W]."""
-        return self._sized(full_precision(output), self._shape).softmax(dim=1).amax(dim=1)
+        return sized_map(full_precision(output), self._shape).softmax(dim=1).amax(dim=1)
 
     def pseudo_label(self, output: Any) -> Any:
         """Return the most probable class of every pixel, uint8 [B, H, W]."""
@@ -295,7 +284,7 @@ class Segmentation(Task):
 
     def _probabilities(self, output: Any) -> Tensor:
         """Return those of every class at every pixel of a mask, [B, H, W, C]."""
-        return self._sized(full_precision(output), self._shape).softmax(dim=1).movedim(1, -1)
+        return sized_map(full_precision(output), self._shape).softmax(dim=1).movedim(1, -1)
 
     def available_metrics(self) -> list[Metric]:
         """Return mean intersection over union, Dice and pixel accuracy."""

@@ -279,16 +279,6 @@ class Synthesis(Task):
         """M + 1: the log-mel energies of a frame, and log(1 + d) of its unit."""
         return self.n_mels + 1
 
-    @property
-    def labels(self) -> list[str]:
-        """The task's name."""
-        return [self.name]
-
-    @property
-    def parts(self) -> list[str]:
-        """The task's name."""
-        return [self.name]
-
     def output_layer(self, width: int) -> nn.Module:
         """Make a linear layer from a position to `stride` frames of M bands."""
         return nn.Linear(width, self.stride * self.n_mels)

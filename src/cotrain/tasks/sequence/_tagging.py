@@ -202,11 +202,6 @@ class Tagging(Task):
         return len(self._coding.classes)
 
     @property
-    def labels(self) -> list[str]:
-        """The task's name."""
-        return [self.name]
-
-    @property
     def parts(self) -> list[str]:
         """The types of spans, or the tags. Known after `fit`."""
         if self._span_tags is not None:

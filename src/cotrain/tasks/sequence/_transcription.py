@@ -206,11 +206,6 @@ class Transcription(Task):
         return len(self._symbols) + 2
 
     @property
-    def labels(self) -> list[str]:
-        """The task's name."""
-        return [self.name]
-
-    @property
     def parts(self) -> list[str]:
         """The symbols. Known after `fit`."""
         return list(self._symbols)

@@ -150,16 +150,6 @@ class Binary(Task):
         """1."""
         return 1
 
-    @property
-    def labels(self) -> list[str]:
-        """The task's name."""
-        return [self.name]
-
-    @property
-    def parts(self) -> list[str]:
-        """The labels."""
-        return self.labels
-
     def output_layer(self, width: int) -> nn.Module:
         """Make a linear layer."""
         return nn.Linear(width, self.n_outputs)

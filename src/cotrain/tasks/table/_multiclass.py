@@ -189,11 +189,6 @@ class Multiclass(Task):
         return len(self._coding.classes)
 
     @property
-    def labels(self) -> list[str]:
-        """The task's name."""
-        return [self.name]
-
-    @property
     def parts(self) -> list[str]:
         """The classes. Known after `fit`."""
         return [str(value) for value in self._coding.classes]

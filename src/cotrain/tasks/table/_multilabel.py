@@ -193,11 +193,6 @@ class Multilabel(Task):
         """The columns, or the tags. Known after `fit`."""
         return list(self.columns) if self.separator is None else list(self._tags)
 
-    @property
-    def parts(self) -> list[str]:
-        """The labels."""
-        return self.labels
-
     def output_layer(self, width: int) -> nn.Module:
         """Make a linear layer."""
         return nn.Linear(width, self.n_outputs)

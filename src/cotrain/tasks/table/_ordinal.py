@@ -143,11 +143,6 @@ class Ordinal(Task):
         return len(self._coding.classes) - 1
 
     @property
-    def labels(self) -> list[str]:
-        """The task's name."""
-        return [self.name]
-
-    @property
     def parts(self) -> list[str]:
         """The levels. Known after `fit`."""
         return [str(value) for value in self._coding.classes]

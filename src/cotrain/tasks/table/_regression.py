@@ -150,11 +150,6 @@ class Regression(Task):
         """The task's name, or those of its columns where there are several."""
         return [self.name] if len(self.columns) == 1 else list(self.columns)
 
-    @property
-    def parts(self) -> list[str]:
-        """The labels."""
-        return self.labels
-
     def output_layer(self, width: int) -> nn.Module:
         """Make a linear layer."""
         return nn.Linear(width, self.n_outputs)
