@@ -35,7 +35,7 @@ $(KERAS_VENV)/.installed: pyproject.toml constraints.txt
 	$(KERAS_BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[keras]' pytest pytest-xdist
 	@touch $@
 
-demo: $(VENV)/.demo ## train six half-empty targets of the film table together and print the verdict
+demo: $(VENV)/.demo ## train six half-empty targets of the film table together, once, and print how they fare
 	$(BIN)/cotrain demo --output demo --overwrite
 
 test: lint ## ruff, ty, import-linter, then every test and doctest
