@@ -21,7 +21,7 @@ DEPTH = 9.2
 
 @final
 class SoundStem(nn.Module):
-    """Samples [B, n] -> [B, S, D]: norm(conv(m)), m = (max(l, max l - 9) - mean) / deviation.
+    """Samples [B, n] -> [B, S, D]: norm(conv(m)), m = (max(l, max l - 9.2) - mean) / deviation.
 
     With l = log(|STFT|² Fᵀ + ε): what is 40 decibels below the loudest band of a row is silence, or the depth
     of its pauses would take up the scale. Largest value, mean and deviation are those of a row over all its

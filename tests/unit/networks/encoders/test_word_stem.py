@@ -5,21 +5,13 @@ import torch
 from cotrain.networks.encoders._word_stem import WordStem
 
 
-def inputs():
-    return {
-        "numbers": torch.randn(2, 2),
-        "words:a": torch.tensor([[3, 4, 0], [5, 0, 0]]),
-        "words:a:lengths": torch.tensor([2, 1]),
-        "characters:a": torch.randint(0, 5, (2, 3, 4), dtype=torch.int16),
-        "words:b": torch.tensor([[0, 0], [2, 6]]),
-        "words:b:lengths": torch.tensor([0, 2]),
-    }
-
-
 def test_a_stem_is_its_equation():
     torch.manual_seed(0)
     stem = WordStem("words:a", 9, 5, width=6, word_embedding=4, character_embedding=2, word_dropout=0.0)
-    batch = inputs()
+    batch = {
+        "words:a": torch.tensor([[3, 4, 0], [5, 0, 0]]),
+        "characters:a": torch.randint(0, 5, (2, 3, 4), dtype=torch.int16),
+    }
     letters = batch["characters:a"][0, 1].long()
     padded = torch.nn.functional.pad(stem.characters.weight[letters], (0, 0, 1, 1))
     filtered = torch.stack(
