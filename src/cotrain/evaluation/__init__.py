@@ -1,5 +1,6 @@
 """Figures per task, and what they say together."""
 
+from cotrain.evaluation._boosted_trees import BoostedTrees, TreeRows
 from cotrain.evaluation._chance import Chance
 from cotrain.evaluation._delta_m import DeltaM, delta_m, delta_m_of
 from cotrain.evaluation._delta_m_difference import TaskScores, delta_m_difference
@@ -15,9 +16,10 @@ from cotrain.evaluation._resampling_units import resampling_units
 from cotrain.evaluation._significance import Claim, Judgement, judge, mean_ranks
 from cotrain.evaluation._table import EvaluationRow, EvaluationTable, figure, joined_tables
 from cotrain.evaluation._too_few import too_few_to_tell
-from cotrain.evaluation._trees import TreeRows, boosted_trees
+from cotrain.evaluation._trees import boosted_trees, fit_trees
 
 __all__ = [
+    "BoostedTrees",
     "Chance",
     "Claim",
     "DeltaM",
@@ -40,6 +42,7 @@ __all__ = [
     "evaluate_scores",
     "evaluate_task",
     "figure",
+    "fit_trees",
     "holm",
     "joined_tables",
     "judge",

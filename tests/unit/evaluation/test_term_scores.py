@@ -17,7 +17,8 @@ def words(n: int, n_words: int = 30, seed: int = 0) -> tuple[csr_matrix, np.ndar
 def test_classes_get_probabilities(n_classes: int) -> None:
     terms, word = words(600)
     new, new_word = words(50, seed=1)
-    own, (other,) = term_scores(terms, word % n_classes, [new], has_classes=True)
+    own, model = term_scores(terms, word % n_classes, has_classes=True)
+    other = model.scores(new)
     assert own.shape == (600, n_classes if n_classes > 2 else 1)
     assert other.shape == (50, own.shape[1])
     said = (own > 0.5)[:, 0] if n_classes == 2 else own.argmax(axis=1)
@@ -28,7 +29,8 @@ def test_classes_get_probabilities(n_classes: int) -> None:
 
 def test_numbers_get_values() -> None:
     terms, word = words(600)
-    own, (other,) = term_scores(terms, word * 1.0, [terms[:5]], has_classes=False)
+    own, model = term_scores(terms, word * 1.0, has_classes=False)
+    other = model.scores(terms[:5])
     assert np.corrcoef(own[:, 0], word)[0, 1] > 0.98
     assert np.abs(other[:, 0] - word[:5]).max() < 5
 
@@ -36,10 +38,11 @@ def test_numbers_get_values() -> None:
 def test_no_row_learns_from_itself() -> None:
     """Each row has a word of its own, which tells its label to whoever has seen it."""
     truth = np.random.default_rng(0).integers(0, 2, 200)
-    own, (again,) = term_scores(csr_matrix(np.eye(200)), truth, [csr_matrix(np.eye(200))], has_classes=True)
+    own, model = term_scores(csr_matrix(np.eye(200)), truth, has_classes=True)
+    again = model.scores(csr_matrix(np.eye(200)))
     assert abs(np.corrcoef(own[:, 0], truth)[0, 1]) < 0.3
     assert np.corrcoef(again[:, 0], truth)[0, 1] > 0.9
-    own, _ = term_scores(csr_matrix(np.eye(200)), truth * 1.0, [], has_classes=False)
+    own, _ = term_scores(csr_matrix(np.eye(200)), truth * 1.0, has_classes=False)
     assert abs(np.corrcoef(own[:, 0], truth)[0, 1]) < 0.3
 
 
@@ -47,7 +50,8 @@ def test_no_row_learns_from_itself() -> None:
 @pytest.mark.parametrize("has_classes", [True, False])
 def test_few_rows_are_no_reason_to_fail(truth: list[float], has_classes: bool) -> None:
     terms = csr_matrix(np.ones((len(truth), 2)))
-    own, (other,) = term_scores(terms, np.array(truth), [terms[:0]], has_classes=has_classes)
+    own, model = term_scores(terms, np.array(truth), has_classes=has_classes)
+    other = model.scores(terms[:0])
     assert len(own) == len(truth)
     assert other.shape == (0, own.shape[1])
     assert np.isfinite(own).all()
@@ -55,8 +59,6 @@ def test_few_rows_are_no_reason_to_fail(truth: list[float], has_classes: bool) -
 
 def test_the_same_seed_gives_the_same_and_another_one_other_folds() -> None:
     terms, word = words(100)
-    one, same, other = (
-        term_scores(terms, word * 1.0, [], has_classes=False, seed=seed)[0] for seed in (0, 0, 1)
-    )
+    one, same, other = (term_scores(terms, word * 1.0, has_classes=False, seed=seed)[0] for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
