@@ -60,10 +60,11 @@ def infer_tasks(frame: pl.DataFrame, targets: Sequence[str]) -> list[TaskGuess]:
     words = annotation_columns(frame, frame.columns)
     pictures = [name for name in frame.columns if name not in targets and is_picture(frame[name])]
     sounds = [name for name in frame.columns if name not in targets and is_sound(frame[name])]
+    texts = [frame[name] for name in frame.columns if name not in targets]
     return [
         _tagging(frame[target], words.get(target))
         or infer_dense(frame[target], pictures, frame.columns)
-        or infer_transcript(frame[target], sounds, list(words.values()))
+        or infer_transcript(frame[target], sounds, list(words.values()), texts)
         or _infer(frame[target])
         for target in targets
     ]

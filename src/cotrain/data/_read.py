@@ -15,12 +15,14 @@ from cotrain.data._arrays import arrays_to_polars, is_arrays
 from cotrain.data._file_paths import with_whole_paths
 from cotrain.data._frames import to_polars
 from cotrain.data.readers import (
+    is_ljspeech,
     read_conll,
     read_conllu,
     read_csv,
     read_folder,
     read_json,
     read_jsonl,
+    read_ljspeech,
     read_parquet,
     read_sqlite,
 )
@@ -94,9 +96,13 @@ def _read_path(source: str, query: str | None) -> pl.DataFrame:
         ) from error
 
 
+def _read_csv(path: Path) -> pl.DataFrame:
+    return read_ljspeech(path) if is_ljspeech(path) else read_csv(path)
+
+
 #: `None`: a database, which takes a query.
 _READERS: dict[str, Callable[[Path], pl.DataFrame] | None] = {
-    ".csv": read_csv,
+    ".csv": _read_csv,
     ".tsv": read_csv,
     ".parquet": read_parquet,
     ".pq": read_parquet,
