@@ -30,7 +30,7 @@ from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._predictions import Prediction, class_targets, n_classes, prior_of
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining._units import Units
-from cotrain.cotraining.calibration import Calibrator
+from cotrain.cotraining.calibration import Calibrator, Temperature
 from cotrain.cotraining.peers import FittedPeer, Peer
 from cotrain.data._row_hash import row_keys
 from cotrain.tasks import Task
@@ -117,8 +117,11 @@ class HeldOut:
         """Return how much better a prediction is than another; default the start's.
 
         The loss of a class is the squared distance of the probabilities from the truth, which is lowest for
-        the true ones; that of a number is the absolute error, which one outlier does not rule. The test is
-        paired: the same rows stand on both sides. A prediction that is not finite is no better than any.
+        the true ones; that of a number is the absolute error, which one outlier does not rule. Either side's
+        probabilities are first made as sure as these very labels bear out, by a temperature of its own: a
+        round that tells classes apart better and is only surer than it should be is better, and whoever
+        predicts with it corrects that as well. The test is paired: the same rows stand on both sides. A
+        prediction that is not finite is no better than any.
 
         Source: Brier, "Verification of Forecasts Expressed in Terms of Probability", 1950,
         https://doi.org/10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
@@ -170,6 +173,7 @@ class HeldOut:
             classes = class_targets(task, self.targets)
             known = known & (classes < n_classes(task))
             p = prediction.probabilities.double()
+            p = Temperature().fit(p, classes, known).apply(p)
             truth = torch.nn.functional.one_hot(classes.clamp(max=p.shape[-1] - 1), p.shape[-1])
             losses = (p - truth).square().sum(dim=-1)
         # A label of a class that training never saw says nothing for either side.

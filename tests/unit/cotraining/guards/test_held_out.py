@@ -29,20 +29,49 @@ def of_classes(p: torch.Tensor, classes: torch.Tensor) -> HeldOut:
     return HeldOut([Prediction(probabilities=p[:, None])], classes[:, None], torch.ones(len(p), 1).bool())
 
 
+def tempered(p: torch.Tensor, classes: torch.Tensor) -> np.ndarray:
+    """Return probabilities to the power of 1 / T, of the T of least log-loss among 89 from 1/4 to 20."""
+    found = {}
+    for t in np.geomspace(0.25, 20, 89):
+        powers = p.double().numpy() ** (1 / t)
+        q = powers / powers.sum(axis=1, keepdims=True)
+        found[-sum(math.log(q[i, int(classes[i])]) for i in range(len(q)))] = q
+    return found[min(found)]
+
+
 def test_the_gain_is_the_mean_difference_of_squared_distances_and_its_error(make_problem):
     task = make_problem().tasks[0]
     generator = torch.Generator().manual_seed(0)
     before, after = (torch.rand(40, 3, generator=generator).softmax(dim=1) for _ in range(2))
     classes = torch.randint(0, 3, (40,), generator=generator)
     gain = of_classes(before, classes).gain(task, Prediction(probabilities=after[:, None]))
-    slow = []
+    slow, sides = [], [tempered(p, classes) for p in (before, after)]
     for i in range(40):
         truth = [float(c == classes[i]) for c in range(3)]
-        losses = [sum((float(p[i, c]) - truth[c]) ** 2 for c in range(3)) for p in (before, after)]
+        losses = [sum((float(p[i, c]) - truth[c]) ** 2 for c in range(3)) for p in sides]
         slow.append(losses[0] - losses[1])
     assert gain.value == pytest.approx(np.mean(slow), abs=1e-6)
     assert gain.error == pytest.approx(np.std(slow, ddof=1) / math.sqrt(40), abs=1e-6)
     assert gain.n_labels == 40
+
+
+@pytest.mark.parametrize("power", [0.4, 1.0, 3.0])
+def test_how_sure_a_round_is_of_itself_neither_helps_nor_hurts_it(make_problem, power):
+    """Rounds of networks tell classes apart better and are too sure: they were refused for that."""
+    task = make_problem(kinds_=["yes"]).tasks[0]
+    generator = torch.Generator().manual_seed(0)
+    classes = torch.arange(300) % 2
+    side = 2.0 * classes - 1
+    start, better = (side * d + torch.randn(300, generator=generator) for d in (0.8, 1.4))
+    before, after = (
+        torch.stack([-z * sure, z * sure], dim=1).softmax(dim=1) for z, sure in ((start, 0.8), (better, 1.4))
+    )
+    sharp = after**power / (after**power).sum(dim=1, keepdim=True)
+    held = of_classes(before, classes)
+    gain = held.gain(task, Prediction(probabilities=sharp[:, None]))
+    usual = held.gain(task, Prediction(probabilities=after[:, None]))
+    assert gain.exceeds(2)
+    assert gain.value == pytest.approx(usual.value, abs=2e-3)
 
 
 def test_of_numbers_it_is_that_of_absolute_errors():

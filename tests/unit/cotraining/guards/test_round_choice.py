@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 import pytest
 import torch
@@ -189,18 +191,22 @@ def test_a_round_that_is_surer_of_words_and_breaks_spans_is_not_chosen():
     task.fit(frame)
     targets, mask = task.encode(frame)
 
-    def said(sure: float, wrong: int | None) -> Prediction:
-        """Believe the truth with this probability, but for one word of each row that is held for another."""
+    def said(sure: float, rows: int = 0, words: int = 0, other: Sequence[float] = ()) -> Prediction:
+        """Believe the truth with this probability, but for the first words of the first rows."""
         p = torch.full((200, 3), (1 - sure) / 2).scatter(1, targets.values[:, None], sure)
-        if wrong is not None:
-            p[wrong::5] = torch.tensor([0.6, 0.0, 0.4])
+        p.view(40, 5, 3)[:rows, 3 - words : 3] = torch.tensor(other or [0.0] * 3)
         return Prediction(p[:, None], labelling=task.entry_labelling(), offsets=targets.offsets)
 
     rows = Examples({"x": torch.zeros(40, 1)}, {"y": targets}, {"y": mask})
-    held = HeldOut.of(task, [said(0.6, None), said(0.99, 2), said(0.9, None)], rows)
+    # The start does not see ten spans; the round is as often wrong, by a hair, and in one word of thirty.
+    o, inside = int(targets.values[4]), int(targets.values[2])
+    blind = [0.9 if c == o else 0.05 for c in range(3)]
+    hair = [0.49 if c == inside else 0.51 if c == o else 0.0 for c in range(3)]
+    said_by_rounds = [said(0.8, 10, 3, blind), said(0.9, 30, 1, hair), said(0.9)]
+    held = HeldOut.of(task, said_by_rounds, rows)
     assert held.gain(task, held.predictions[1]).exceeds(1.0)
-    assert value_on(task, held.predictions[1], rows) == 0.0
-    assert value_on(task, held.predictions[0], rows) == 1.0
+    assert value_on(task, held.predictions[1], rows) == pytest.approx(0.25)
+    assert value_on(task, held.predictions[0], rows) == pytest.approx(6 / 7)
     prior = prior_of(task, *true_units(task, targets, mask))
     vetoes = RoundVetoes([task], rows, {"y": prior}, 0.15)
     naive = HeldOut(held.predictions[:2], held.targets, held.mask)
