@@ -106,10 +106,12 @@ class Recommendation:
         if "encoder" in options:
             config["encoder"] = options["encoder"]
         config |= {"sharing": "HardSharing", "balancer": "ReferenceScaled"}
-        config |= {"training": options["training"], "references": "trees", "seed": 0}
+        # Trees of pixels take minutes and are no opponent.
+        trees = [] if "picture" in kinds_seen else ["trees"]
+        config |= {"training": options["training"], "references": "trees" if trees else "constant", "seed": 0}
         if len(guesses) > 1:
             # What a verdict needs, at the least cost: the learning rate that is best at the first seed.
-            config["compare"] = {"seeds": 5, "references": ["trees", "single_task"], "sweep": "first_seed"}
+            config["compare"] = {"seeds": 5, "references": [*trees, "single_task"], "sweep": "first_seed"}
         seen = _probed(config, train, no_inputs) if probe and len(guesses) > 1 else None
         config["sharing"], why = sharing(guesses, seen)
         why = f"{why} {sizes_sentence(guesses, frame.height, n_labelled, options)}"

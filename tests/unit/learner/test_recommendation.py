@@ -2,6 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
+from PIL import Image
 
 from cotrain.comparison._settings import ComparisonSettings
 from cotrain.configuration import construct_class
@@ -80,3 +81,15 @@ def test_of_several_tables_the_configuration_names_each(tmp_path):
         ("b", ["b"]),
         ("c", ["c"]),
     ]
+
+
+def test_of_pictures_no_trees_are_asked_for(tmp_path):
+    """Trees of pixels take minutes and are no opponent; the network alone is."""
+    for name in range(6):
+        Image.fromarray(np.full((8, 8, 3), 40 * name, dtype=np.uint8)).save(tmp_path / f"{name}.png")
+    frame = {"file": [f"{n}.png" for n in range(6)] * 2, "shade": [f"s{n % 2}" for n in range(12)]}
+    frame["number"] = [n / 3 for n in range(12)]
+    pl.DataFrame(frame).write_csv(tmp_path / "t.csv")
+    config = Recommendation.of_table(tmp_path / "t.csv", ["shade", "number"], probe=False).config
+    assert config["references"] == "constant"
+    assert config["compare"]["references"] == ["single_task"]
