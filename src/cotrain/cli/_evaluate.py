@@ -23,8 +23,8 @@ def evaluate(
     data: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Table with inputs and at least some targets, or NAME=TABLE for each source; default the "
-            "run's own."
+            help="Table with inputs and at least some targets, or all files of it, or NAME=TABLE for each "
+            "source; default the run's own."
         ),
     ] = None,
     part: Annotated[

@@ -15,7 +15,8 @@ def init(
     data: Annotated[
         list[str],
         typer.Argument(
-            help="Table: CSV, Parquet, JSONL, CoNLL-U, IOB or SQLite; of several each as NAME=TABLE."
+            help="Table: CSV, Parquet, JSONL, COCO, CoNLL-U, IOB or SQLite, or all files of it; of several "
+            "tables each as NAME=TABLE."
         ),
     ],
     targets: Annotated[
@@ -39,6 +40,8 @@ def init(
     cotrain init films.parquet --targets genres,certificate,meter
 
     cotrain init tags=train.jsonl reviews=train.csv --targets upos,sentiment
+
+    cotrain init pictures.csv instances_train.json instances_val.json --targets stain,mask,boxes
     """
     from cotrain._base import write_text_atomically
     from cotrain.learner import Recommendation

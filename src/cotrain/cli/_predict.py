@@ -52,7 +52,7 @@ def predict(
             f"{output} is there already: choose another --output, or replace it with --overwrite."
         )
     paths = table_paths([data])
-    (source, path), *_ = paths.items() if isinstance(paths, dict) else [(None, paths)]
+    (source, path), *_ = paths.items() if isinstance(paths, dict) else [(None, data)]
     table = read_cells(path, query)
     for name in keep or ():
         if name not in table.columns:

@@ -14,6 +14,7 @@ from cotrain._base import DataError, did_you_mean
 from cotrain.data._arrays import arrays_to_polars, is_arrays
 from cotrain.data._file_paths import with_whole_paths
 from cotrain.data._frames import to_polars
+from cotrain.data._merge import merge_files
 from cotrain.data.readers import (
     is_ljspeech,
     read_conll,
@@ -32,7 +33,8 @@ def read_cells(source: Any, query: str | None = None, *, targets: Sequence[str] 
     """Return a table as it lies in its source: the cells of a CSV file are text, nothing is interpreted.
 
     Args:
-        source: a frame, arrays, a Hugging Face data set, or a path; see `read_table`.
+        source: a frame, arrays, a Hugging Face data set, a path, or a list of the paths of one table's files;
+            see `read_table`.
         query: for a database: a SELECT statement or the name of a table.
         targets: names for the columns of `y`, where the source is a pair of arrays (X, y).
 
@@ -46,6 +48,9 @@ def read_cells(source: Any, query: str | None = None, *, targets: Sequence[str] 
     if isinstance(source, str | Path):
         frame, name = _read_path(str(source), query), str(source)
         frame = with_whole_paths(frame, Path(str(source).removeprefix("sqlite:///")).parent)
+    elif is_paths_of_one(source):
+        files = [(str(path), read_cells(path, query)) for path in source]
+        frame, name = merge_files(files), " and ".join(name for name, _ in files)
     elif is_arrays(source):
         frame, name = arrays_to_polars(source, targets), "the array"
     else:
@@ -53,6 +58,12 @@ def read_cells(source: Any, query: str | None = None, *, targets: Sequence[str] 
     if frame.width == 0 or frame.height == 0:
         raise DataError(f"{name} is empty: it has {frame.width} columns and {frame.height} rows.")
     return frame
+
+
+def is_paths_of_one(source: object) -> bool:
+    """Whether these are the paths of files that one table lies in."""
+    several = isinstance(source, list | tuple) and len(source) > 0
+    return several and all(isinstance(path, str | Path) for path in source)
 
 
 def _read_path(source: str, query: str | None) -> pl.DataFrame:

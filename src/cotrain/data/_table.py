@@ -156,7 +156,9 @@ def read_table(source: Any, query: str | None = None, *, missing: MissingWords =
 
     Args:
         source: any frame that narwhals reads, NumPy arrays (X, or the pair X, y), a Hugging Face data set, or
-            a path; `"sqlite:///films.db"` is a path as well.
+            a path; `"sqlite:///films.db"` is a path as well. A list of paths is one table in several files:
+            rows below one another where the columns are the same, else columns beside the first file's by
+            those that both have.
         query: for a database: a SELECT statement or the name of a table. Needed if there are several tables.
         missing: words that mean "nothing": one list, or column -> list.
 

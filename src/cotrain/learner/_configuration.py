@@ -22,11 +22,15 @@ from cotrain.learner._run_manifest import MANIFEST
 
 References = Literal["constant", "trees", "full"]
 
-#: A path, or source -> path.
-Paths = str | Mapping[str, str]
+#: A table: its path, or those of its files.
+TablePaths = str | Sequence[str]
+#: A table, or source -> table.
+Paths = TablePaths | Mapping[str, TablePaths]
 #: Parts that may have tables of their own.
 GIVEN_PARTS = ("validation", "test")
 
+#: How the path of a database may begin.
+_DATABASE = "sqlite:///"
 _LEARNER_KEYS = tuple(constructor_parameters(Learner))
 
 
@@ -39,7 +43,8 @@ class Configuration:
     Args:
         learner: the learner, not yet fitted.
         data: path to a table, or source -> path, for several tables with rows and tasks of their own;
-            relative paths start at the configuration file.
+            relative paths start at the configuration file. A list of paths is one table in several files:
+            those with the same columns have more rows, others more columns of the first one's rows.
         query: for a database: a SELECT statement or the name of a table.
         split: how the rows are split; default `Split()`.
         validation: path, or source -> path, of the validation rows; by default they are split off `data`.
@@ -120,7 +125,7 @@ class Configuration:
             raise ConfigError(f"{path}: {error}") from error
         for part in ("data", *GIVEN_PARTS):
             given = getattr(configuration, part)
-            setattr(configuration, part, _each(given, lambda one: _from_folder(one, path.parent)))
+            setattr(configuration, part, each_path(given, lambda one: _from_folder(one, path.parent)))
         return configuration
 
     def tables(self) -> tuple[TypedTable, dict[str, np.ndarray]]:
@@ -175,7 +180,7 @@ class Configuration:
 
     def config(self) -> dict[str, Any]:
         """Return all arguments as plain values, from which an equal job can be made."""
-        own = {part: _each(getattr(self, part), os.path.abspath) for part in ("data", *GIVEN_PARTS)}
+        own = {part: each_path(getattr(self, part), os.path.abspath) for part in ("data", *GIVEN_PARTS)}
         own |= {"query": self.query, "split": describe(self.split)}
         own |= {"references": self.references, "compare": describe(self.compare)}
         own |= {"tune": describe(self.tune)}
@@ -203,15 +208,21 @@ def _read_frames(paths: Paths, name: str, query: str | None) -> list[tuple[str, 
     return [(source, read_cells(path, query)) for source, path in named.items()]
 
 
-def _each(paths: Paths | None, change: Callable[[str], str]) -> Any:
-    """Return a path, or a mapping of them, changed."""
+def each_path(paths: Paths | None, change: Callable[[str], str]) -> Any:
+    """Return a path, a list of paths, or a mapping of either, changed."""
     if isinstance(paths, Mapping):
-        return {name: change(path) for name, path in paths.items()}
-    return None if paths is None else change(paths)
+        return {name: each_path(path, change) for name, path in paths.items()}
+    if paths is None:
+        return None
+    if isinstance(paths, list | tuple):
+        return [each_path(path, change) for path in paths]
+    path = str(paths)
+    scheme = _DATABASE if path.startswith(_DATABASE) else ""
+    return scheme + change(path.removeprefix(scheme))
 
 
 def _from_folder(path: str, folder: Path) -> str:
-    return path if "://" in path else os.path.normpath(folder / Path(path).expanduser())
+    return os.path.normpath(folder / Path(path).expanduser())
 
 
 def _require_parts(configuration: Configuration) -> None:

@@ -16,7 +16,7 @@ from cotrain._base import DataError
 from cotrain.data import Schema, infer_tasks, kind_names, match_columns, read_cells
 from cotrain.data._schema import DROP
 from cotrain.data.sources import read_sources
-from cotrain.learner._configuration import Configuration
+from cotrain.learner._configuration import Configuration, Paths, TablePaths, each_path
 from cotrain.learner._gradient_probe import GradientProbe
 from cotrain.learner._sizing import sharing, sizes, sizes_sentence
 
@@ -53,7 +53,7 @@ class Recommendation:
     @classmethod
     def of_table(
         cls,
-        data: str | Mapping[str, str],
+        data: Paths,
         targets: Sequence[str],
         *,
         query: str | None = None,
@@ -63,7 +63,8 @@ class Recommendation:
         """Look at a table, or at several.
 
         Args:
-            data: path to it; or source -> path, for several tables with targets of their own.
+            data: path to it, or those of its files; or source -> that, for several tables with targets of
+                their own.
             targets: names of the target columns, or patterns; see `match_columns`.
             query: for a database: a SELECT statement or the name of a table.
             relative_to: folder of the configuration file, from which it will name the table.
@@ -84,7 +85,7 @@ class Recommendation:
         notes = Schema.infer(
             frame, exclude=[*targets, *no_inputs], overrides=kinds, types=table.types, ask=False
         ).describe()
-        config: dict[str, Any] = {"data": _relative(data, relative_to)}
+        config: dict[str, Any] = {"data": each_path(data, lambda path: os.path.relpath(path, relative_to))}
         if query is not None:
             config["query"] = query
         config["split"] = {"column": split} if split else {"validation": 0.1, "test": 0.2}
@@ -154,13 +155,7 @@ class Recommendation:
         return "\n".join(lines)
 
 
-def _relative(data: str | Mapping[str, str], folder: Path) -> str | dict[str, str]:
-    if isinstance(data, Mapping):
-        return {name: os.path.relpath(path, folder) for name, path in data.items()}
-    return os.path.relpath(data, folder)
-
-
-def _words_in_lists_and_text(data: Mapping[str, str]) -> dict[str, str]:
+def _words_in_lists_and_text(data: Mapping[str, TablePaths]) -> dict[str, str]:
     """Return column -> "words" for those that are lists in one source and text in another."""
     shapes: dict[str, set[bool]] = {}
     for path in data.values():

@@ -10,6 +10,10 @@ def test_one_table_needs_no_name() -> None:
     assert table_paths(["data/a=b.csv"]) == "data/a=b.csv"
 
 
+def test_several_without_names_are_the_files_of_one() -> None:
+    assert table_paths(["a.csv", "b.json"]) == ["a.csv", "b.json"]
+
+
 def test_one_table_may_have_a_name() -> None:
     assert table_paths(["tags=a=b.csv"]) == {"tags": "a=b.csv"}
 
@@ -23,7 +27,7 @@ def test_a_file_with_an_equals_sign_is_that_file(tmp_path, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["a.csv", "b.csv"], "write NAME=a.csv"),
+        (["a.csv", "b=b.csv"], "write NAME=a.csv"),
         (["a=a.csv", "b.csv"], "write NAME=b.csv"),
         (["a=a.csv", "a=b.csv"], "Two tables are named 'a'"),
     ],

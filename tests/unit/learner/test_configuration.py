@@ -1,3 +1,5 @@
+import sqlite3
+
 import pytest
 import yaml
 
@@ -122,3 +124,28 @@ def test_values_are_changed_by_keys_with_dots():
         configuration.changed({"training.epoch": 7})
     with pytest.raises(ConfigError, match=r"tasks\.b\.weight: 'b' is not in the list"):
         configuration.changed({"tasks.b.weight": 7})
+
+
+def test_paths_of_one_table_in_several_files_start_at_the_configuration_and_are_read_as_one(tmp_path):
+    (tmp_path / "a.csv").write_text("id,x,y\n" + "".join(f"{i},{i % 3},{i % 2}\n" for i in range(40)))
+    (tmp_path / "b.csv").write_text("id,z\n" + "".join(f"{i},{i}.5\n" for i in range(0, 40, 2)))
+    tasks = [{"kind": "Binary", "name": "y"}, {"kind": "Regression", "name": "z"}]
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump({"data": ["a.csv", "b.csv"], "tasks": tasks}))
+    configuration = Configuration.read(tmp_path / "c.yaml")
+    assert configuration.data == [str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]
+    table, _ = configuration.tables()
+    assert table.frame["z"].null_count() == 20
+    again = Configuration.from_config(configuration.config())
+    assert again.data == configuration.data
+
+
+def test_the_path_of_a_database_stays_one(tmp_path):
+    """It lost a slash in the configuration of a run, which then found no table."""
+    with sqlite3.connect(tmp_path / "t.db") as connection:
+        connection.execute("create table t (x, y)")
+        connection.executemany("insert into t values (?, ?)", [(i, i % 2) for i in range(20)])
+    connection.close()
+    config = {"data": "sqlite:///t.db", "query": "t", "tasks": [{"kind": "Binary", "name": "y"}]}
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
+    configuration = Configuration.read(tmp_path / "c.yaml")
+    assert Configuration.from_config(configuration.config()).tables()[0].height == 20
