@@ -27,7 +27,7 @@ from cotrain.training._predict import outputs_of
 
 _FILES = _DESCRIPTION, _WEIGHTS = "pooled.json", "pooled.safetensors"
 #: What tasks that are pooled may differ in.
-_OWN = ("name", "columns", "weight", "preference", "when", "positive")
+_OWN = ("name", "columns", "weight", "preference", "when", "sample_weight", "positive")
 
 
 def why_not_pooled(tasks: Sequence[Task]) -> str | None:

@@ -99,14 +99,6 @@ def like(leaf: Leaf, values: Tensor) -> Leaf:
     return leaf.map(lambda _: values[:, 0]) if isinstance(leaf, Ragged) else values.reshape(leaf.shape)
 
 
-def weighted(leaf: Leaf, values: Tensor) -> Leaf:
-    """Return a leaf with each row's values multiplied by a number of the row, [N], as float."""
-    if isinstance(leaf, Ragged):
-        of_entry = values[leaf.row_of_entry]
-        return leaf.map(lambda own: own.float() * of_entry.view(-1, *[1] * (own.dim() - 1)))
-    return leaf.float() * values.view(-1, *[1] * (leaf.dim() - 1))
-
-
 def as_float(leaf: Leaf) -> Leaf:
     """Return a mask as weights."""
     return leaf.map(Tensor.float) if isinstance(leaf, Ragged) else leaf.float()
@@ -129,7 +121,11 @@ def stacked(parts: Sequence[Leaf]) -> Leaf:
 
 
 def metric_arrays(task: Task, targets: Leaf, mask: Leaf) -> tuple[np.ndarray, np.ndarray]:
-    """Return targets and mask as the task's metrics want them, entries of a row padded, [N, T] or [N, S]."""
+    """Return targets and mask as the task's metrics want them, entries of a row padded, [N, T] or [N, S].
+
+    Where the task has a column of weights, these stand in the place of the mask.
+    """
     offsets = offsets_of(task, targets)
     truth = padded_rows(task.original(entries(task, targets)), offsets).double().numpy()
-    return truth, padded_rows(known_entries(task, mask), offsets).numpy()
+    known = known_entries(task, mask) if task.weight_column is None else entries(task, mask)
+    return truth, padded_rows(known, offsets).numpy()

@@ -150,7 +150,7 @@ def strata(frame: pl.DataFrame, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
         targets, mask = (tensor.numpy() for tensor in encoded)
         coded = np.full(targets.shape, -1, dtype=np.int64)
         for place in range(targets.shape[1]):
-            labelled = mask[:, place]
+            labelled = mask[:, place] > 0
             coded[labelled, place] = _codes(targets[labelled, place], not fitted.has_classes)
         codes[task.name] = coded
     return codes

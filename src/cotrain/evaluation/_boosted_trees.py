@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self, final
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from cotrain._base import InvalidArgumentError
@@ -26,7 +27,7 @@ class TreeRows:
     Args:
         features: [N, F] float, NaN where missing; a categorical column holds codes ≥ 0.
         targets: [N, T] in the coding of `Task.encode`; `None` where only scores are wanted.
-        mask: [N, T], True where labelled.
+        mask: [N, T], True where labelled, or weights ≥ 0 of the rows.
         terms: sparse [N, V] of the rows' words, see `TermMatrix`; `None`: there are none.
 
     Example:
@@ -44,6 +45,13 @@ class TreeRows:
         if self.targets is None or self.mask is None:
             raise InvalidArgumentError("boosted_trees needs the targets and mask of its training rows.")
         return task.original(self.targets).double().cpu().numpy(), (self.mask > 0).cpu().numpy()
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """How much each row counts for each target, float64 [N, T]; `None`: all alike."""
+        if self.mask is None or self.mask.dtype == torch.bool:
+            return None
+        return self.mask.double().cpu().numpy()
 
     def with_kept(self, kept: Mapping[int, np.ndarray]) -> TreeRows:
         """Return these rows with the categories of each column as their places among those that are kept.

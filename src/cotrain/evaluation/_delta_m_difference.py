@@ -15,6 +15,7 @@ from cotrain.evaluation._paired_bootstrap import Difference, chance_of
 from cotrain.evaluation._resampling_units import draw_rows, resampling_units, unit_of
 from cotrain.tasks import Metric
 from cotrain.tasks._entries import rows_with_label
+from cotrain.tasks._metric import known_and_weights
 
 
 @final
@@ -27,7 +28,7 @@ class TaskScores:
         joint: S arrays [N, ...] in the unit of `Task.scores`, one per seed.
         alone: S arrays for the same seeds.
         targets: [N, T] as `Task.original` gives them.
-        mask: [N, T] bool, True where labelled.
+        mask: [N, T] bool, True where labelled, or weights ≥ 0 of the rows.
 
     Example:
         >>> from cotrain.tasks import Regression
@@ -46,12 +47,21 @@ class TaskScores:
     def records(self) -> list[list[np.ndarray]]:
         """The metric's records of the rows, for both sides and all seeds."""
         sides = (self.joint, self.alone)
-        return [[self.metric.record(one, self.targets, self.mask) for one in side] for side in sides]
+        known, _ = known_and_weights(self.mask)
+        return [[self.metric.record(one, self.targets, known) for one in side] for side in sides]
+
+    @cached_property
+    def weights(self) -> np.ndarray | None:
+        """How much each row counts, [N]; `None`: all alike."""
+        return known_and_weights(self.mask)[1]
 
     def values(self, rows: np.ndarray) -> np.ndarray:
         """Return [2, S]: the metric of both sides on some rows, larger = better."""
         sign = 1.0 if self.metric.direction == "max" else -1.0
-        return sign * np.array([[self.metric.value(one[rows]) for one in side] for side in self.records])
+        of_rows = None if self.weights is None else self.weights[rows]
+        return sign * np.array(
+            [[self.metric.value_of(one[rows], of_rows) for one in side] for side in self.records]
+        )
 
 
 def delta_m_difference(

@@ -36,7 +36,7 @@ def diagnostics(task: Task, scores: np.ndarray, targets: np.ndarray, mask: np.nd
         {'name': 'y', 'true_positive': 2, 'false_positive': 1, 'false_negative': 0, 'true_negative': 1}
     """
     diagnosis = task.diagnosis()
-    return diagnosis.summary(diagnosis.record(scores, targets, mask), task.parts)
+    return diagnosis.summary(diagnosis.record(scores, targets, mask > 0), task.parts)
 
 
 def calibration_error(bins: Sequence[dict[str, Any]]) -> float:

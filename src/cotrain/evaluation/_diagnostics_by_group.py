@@ -69,7 +69,7 @@ def errors_by_group(
     if len(present) < 2:
         return []
     metric = records.metrics[0]
-    of_rows = records.of(metric)
+    of_rows, weights = records.of(metric), records.weights
     rng = numpy_generator(seed, "errors_by_group", records.task.name)
     t = _quantile(1 - (1 - level) / (2 * len(present)))
     found = []
@@ -77,7 +77,7 @@ def errors_by_group(
         here, rest = labelled[names == name], labelled[names != name]
 
         def figure(rows: np.ndarray) -> float:
-            return metric.value(of_rows[rows])
+            return metric.value_of(of_rows[rows], None if weights is None else weights[rows])
 
         value, other = figure(here), figure(rest)
         spread = np.array(

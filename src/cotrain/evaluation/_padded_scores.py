@@ -28,9 +28,9 @@ def scores_of(task: Task, output: Leaf) -> np.ndarray:
 
 
 def truth_of(task: Task, targets: Leaf, mask: Leaf) -> Truth:
-    """Return coded targets in the unit of the metrics, and the mask, those of positions padded."""
+    """Return coded targets in the unit of the metrics, and the mask or weights, those of positions padded."""
     found = task.original(padded(targets)).double().cpu().numpy()
-    return found, (padded(mask) > 0).cpu().numpy()
+    return found, padded(mask).cpu().numpy()
 
 
 def truth_beside(task: Task, truth: Truth, scores: np.ndarray) -> Truth:

@@ -14,6 +14,7 @@ from cotrain.evaluation._chance import Chance
 from cotrain.evaluation._resampling_units import Unit, draw_rows, resampling_units, unit_of
 from cotrain.tasks import Metric
 from cotrain.tasks._entries import rows_with_label
+from cotrain.tasks._metric import known_and_weights
 
 
 @final
@@ -105,7 +106,7 @@ def paired_bootstrap(
         scores_a: S arrays [N, ...] in the unit of `Task.scores`, one per seed.
         scores_b: S arrays for the same seeds.
         targets: [N, T] as `Task.original` gives them.
-        mask: [N, T] bool, True where labelled.
+        mask: [N, T] bool, True where labelled, or weights ≥ 0 of the rows.
         groups: [N] which group each row belongs to; whole groups are resampled.
         times: [N] the time of each row; whole blocks of rows that follow one another are resampled.
         paired_seeds: whether a and b at one seed have more in common than at different seeds.
@@ -126,6 +127,7 @@ def paired_bootstrap(
         (True, 1.27)
     """
     _check(scores_a, scores_b, targets, mask, level=level, n_resamples=n_resamples)
+    mask, weights = known_and_weights(mask)
     labelled = np.flatnonzero(rows_with_label(mask))
     n_rows, n_seeds, unit = len(labelled), len(scores_a), unit_of(groups, times)
     sign = 1.0 if metric.direction == "max" else -1.0
@@ -138,7 +140,8 @@ def paired_bootstrap(
     records = [[metric.record(one, targets, mask) for one in side] for side in (scores_a, scores_b)]
 
     def values(rows: np.ndarray) -> np.ndarray:
-        return sign * np.array([[metric.value(one[rows]) for one in side] for side in records])
+        of_rows = None if weights is None else weights[rows]
+        return sign * np.array([[metric.value_of(one[rows], of_rows) for one in side] for side in records])
 
     sides = values(labelled)
     value, n_units = float((sides[0] - sides[1]).mean()), int(units.max()) + 1

@@ -15,6 +15,7 @@ from cotrain._base._row_buffer import RowBuffer
 from cotrain.evaluation._table import EvaluationRow
 from cotrain.tasks import Diagnosis, Metric, Task
 from cotrain.tasks._entries import of_length
+from cotrain.tasks._metric import known_and_weights
 
 #: Most scores that are looked at together: 8 MB of float64, and a few times that while metrics work on them.
 SCORES_AT_A_TIME = 2**20
@@ -72,6 +73,7 @@ class TaskRecords:
         self._names = functions
         self._records = {function: RowBuffer(n_rows) for function in functions}
         self._labelled = RowBuffer(n_rows)
+        self._weights = RowBuffer(n_rows)
 
     def add(self, output: Leaf, targets: Leaf, mask: Leaf) -> None:
         """Take rows.
@@ -79,7 +81,7 @@ class TaskRecords:
         Args:
             output: [B, ...] from the task's head, or B ragged rows.
             targets: [B, ...] in the coding of `Task.encode`.
-            mask: [B, ...], True (or a weight > 0) where labelled.
+            mask: [B, ...], True where labelled, or weights ≥ 0: that of a row is the largest of its entries.
 
         Raises:
             InvalidArgumentError: the records would not fit into memory.
@@ -105,7 +107,9 @@ class TaskRecords:
     def add_scores(self, scores: np.ndarray, targets: Tensor, mask: Tensor) -> None:
         """Take rows by their scores, [B, ...] in the unit of `Task.scores`."""
         truth = self.task.original(targets).double().cpu().numpy()
-        labelled = (mask > 0).cpu().numpy()
+        labelled, weights = known_and_weights(mask.cpu().numpy())
+        if weights is not None:
+            self._weights.append(weights[:, None])
         for function, kept in self._records.items():
             records = function(scores, truth, labelled)
             self._require_room(function, records)
@@ -128,6 +132,11 @@ class TaskRecords:
         return np.logical_or.reduce(self._by_part, axis=1)
 
     @property
+    def weights(self) -> np.ndarray | None:
+        """How much each row counts, float64 [N]; `None`: all alike."""
+        return self._weights.array[:, 0] if len(self._weights) else None
+
+    @property
     def _by_part(self) -> np.ndarray:
         return self._labelled.array if len(self._labelled) else np.zeros((0, 1), dtype=bool)
 
@@ -137,7 +146,7 @@ class TaskRecords:
 
     def value(self, metric: Metric) -> float:
         """Return the value of a metric on all rows; NaN where none is labelled."""
-        return metric.value(self.of(metric)) if self.labelled.any() else float("nan")
+        return metric.value_of(self.of(metric), self.weights) if self.labelled.any() else float("nan")
 
     def diagnosis(self) -> dict[str, Any]:
         """Return what `Task.diagnosis` shows; empty where none is labelled or no records were kept for it."""
@@ -155,14 +164,15 @@ class TaskRecords:
         task, found = self.task, []
         kept = slice(None) if of is None else of
         by_part = self._by_part[kept]
+        weights = None if self.weights is None else self.weights[kept]
         n_rows, counts = int(by_part.any(axis=1).sum()), by_part.sum(axis=0)
         for metric in self.metrics:
             records = self.of(metric)[kept] if n_rows else None
-            value = float("nan") if records is None else metric.value(records)
+            value = float("nan") if records is None else metric.value_of(records, weights)
             found.append(EvaluationRow(task.name, metric.name, metric.direction, None, n_rows, value))
             if not parts or metric.parts is None or len(task.parts) == 1 or records is None:
                 continue
-            values = metric.parts(records, len(task.parts)).tolist()
+            values = metric.parts_of(records, len(task.parts), weights).tolist()
             of_part = np.broadcast_to(counts, len(task.parts)).tolist()
             found += [
                 EvaluationRow(task.name, metric.name, metric.direction, part, n_labelled, value)

@@ -28,6 +28,7 @@ def term_scores(
     has_classes: bool,
     strengths: Sequence[float] = STRENGTHS,
     n_folds: int = 5,
+    weights: np.ndarray | None = None,
     seed: int = 0,
 ) -> tuple[np.ndarray, TermModel]:
     """Fit a linear model of terms to all folds of the rows but one, and return what each says of that one.
@@ -42,6 +43,7 @@ def term_scores(
         has_classes: whether the truth is classes.
         strengths: inverse strengths of the penalty to try, at least one.
         n_folds: parts that the rows are divided into, ≥ 2.
+        weights: [N] how much each row counts; `None`: all alike.
         seed: of the folds.
 
     Returns:
@@ -61,8 +63,8 @@ def term_scores(
     folds = _folds(truth if has_classes else None, len(truth), n_folds, seed)
     best: tuple[float, np.ndarray, TermModel] | None = None
     for strength in strengths:
-        own, model = _fitted(terms, truth, classes, folds, strength=strength)
-        loss = _loss(own, truth, classes)
+        own, model = _fitted(terms, truth, classes, folds, weights=weights, strength=strength)
+        loss = _loss(own, truth, classes, weights)
         if best is None or loss < best[0]:
             best = (loss, own, model)
     assert best is not None
@@ -80,20 +82,34 @@ def _folds(classes: np.ndarray | None, n_rows: int, n_folds: int, seed: int) -> 
 
 
 def _fitted(
-    terms: Any, truth: np.ndarray, classes: np.ndarray, folds: np.ndarray, *, strength: float
+    terms: Any,
+    truth: np.ndarray,
+    classes: np.ndarray,
+    folds: np.ndarray,
+    *,
+    weights: np.ndarray | None,
+    strength: float,
 ) -> tuple[np.ndarray, TermModel]:
     own = np.zeros((len(truth), max(1, len(classes))))
     models = []
     for fold in range(max(1, len(np.unique(folds)))):
         left, rows = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
         rows = rows[:: -(-len(rows) // MOST_ROWS) or 1]
-        model = _fold_model(terms[rows], truth[rows], classes, strength)
+        of_rows = None if weights is None else weights[rows]
+        model = _fold_model(terms[rows], truth[rows], classes, of_rows=of_rows, strength=strength)
         own[left] = model.scores(terms[left], classes)
         models.append(model)
     return own, TermModel(classes, models)
 
 
-def _fold_model(terms: Any, truth: np.ndarray, classes: np.ndarray, strength: float) -> FoldModel:
+def _fold_model(
+    terms: Any,
+    truth: np.ndarray,
+    classes: np.ndarray,
+    *,
+    of_rows: np.ndarray | None,
+    strength: float,
+) -> FoldModel:
     """Return a fitted model; of one class alone, or of no row, one without weights."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression, Ridge
@@ -102,7 +118,7 @@ def _fold_model(terms: Any, truth: np.ndarray, classes: np.ndarray, strength: fl
     if not len(classes):
         if not len(truth):
             return FoldModel(none, np.zeros(1), np.zeros(0))
-        ridge = Ridge(alpha=1.0 / strength, solver="sparse_cg").fit(terms, truth)
+        ridge = Ridge(alpha=1.0 / strength, solver="sparse_cg").fit(terms, truth, sample_weight=of_rows)
         return FoldModel(ridge.coef_[None].astype(np.float32), np.array([ridge.intercept_]), np.zeros(0))
     found = np.unique(truth).astype(np.float64)
     if len(found) < 2:
@@ -110,15 +126,16 @@ def _fold_model(terms: Any, truth: np.ndarray, classes: np.ndarray, strength: fl
     solver = "liblinear" if len(found) == 2 else "lbfgs"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        logistic = LogisticRegression(C=strength, solver=solver, max_iter=100).fit(terms, truth)
+        logistic = LogisticRegression(C=strength, solver=solver, max_iter=100)
+        logistic.fit(terms, truth, sample_weight=of_rows)
     # In rows: sums in another order, or a file of it, would have other last digits.
     weights = np.ascontiguousarray(logistic.coef_, np.float32)
     return FoldModel(weights, logistic.intercept_.astype(np.float64), found)
 
 
-def _loss(scores: np.ndarray, truth: np.ndarray, classes: np.ndarray) -> float:
+def _loss(scores: np.ndarray, truth: np.ndarray, classes: np.ndarray, weights: np.ndarray | None) -> float:
     """Return the log-loss of probabilities [N, C], or the mean squared error of values."""
     if not len(classes):
-        return float(np.mean((scores[:, 0] - truth) ** 2))
+        return float(np.average((scores[:, 0] - truth) ** 2, weights=weights))
     of_truth = scores[np.arange(len(truth)), np.searchsorted(classes, truth)]
-    return float(-np.log(np.maximum(of_truth, _FLOOR)).mean())
+    return float(-np.average(np.log(np.maximum(of_truth, _FLOOR)), weights=weights))

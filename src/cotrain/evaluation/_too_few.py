@@ -32,7 +32,7 @@ def too_few_to_tell(
     Args:
         task: a fitted task.
         targets: [N, T] as `Task.original` gives them.
-        mask: [N, T] bool, True where labelled.
+        mask: [N, T] bool, True where labelled, or weights ≥ 0 of the rows.
         groups: see `paired_bootstrap`.
         times: see `paired_bootstrap`.
 
@@ -42,7 +42,7 @@ def too_few_to_tell(
         >>> too_few_to_tell(Binary("sold"), labels, np.ones((100, 1), bool))
         '3 positives in the test rows; 5 are needed'
     """
-    unit = unit_of(groups, times)
+    unit, mask = unit_of(groups, times), mask > 0
     labelled = np.flatnonzero(rows_with_label(mask))
     units = resampling_units(labelled, groups, times)
 

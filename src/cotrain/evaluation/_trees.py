@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, final
 
 import numpy as np
 
@@ -86,7 +87,7 @@ def fit_trees(
     targets = []
     for t in range(len(task.labels)):
         terms, of_train, of_held = _of_target(task, t, rows, seed)
-        wider = np.zeros(of_train[0].shape[1], bool)
+        wider = np.zeros(of_train.features.shape[1], bool)
         wider[:n_features] = kinds
         options["categorical_features"] = wider
         targets.append(_fit_one(task, of_train, of_held, terms, options=options))
@@ -143,21 +144,32 @@ def boosted_trees(
     return trees.scores(task, test)
 
 
-#: Features [n, F] and the truth [n] of rows that are labelled for one target.
-_Labelled = tuple[np.ndarray, np.ndarray]
+@final
+@dataclass(frozen=True, eq=False)
+class _Labelled:
+    """Features [n, F], truth [n] and weights [n], if any, of the rows that are labelled for one target."""
+
+    features: np.ndarray
+    truth: np.ndarray
+    weights: np.ndarray | None
+
+    def where(self, rows: np.ndarray) -> _Labelled:
+        weights = None if self.weights is None else self.weights[rows]
+        return _Labelled(self.features[rows], self.truth[rows], weights)
 
 
 def _of_target(
     task: Task, t: int, rows: Sequence[TreeRows], seed: int
 ) -> tuple[TermModel | None, _Labelled, _Labelled | None]:
     """Return what one target's trees are told of words, what they learn from, and what they stop by."""
-    features, terms, truths = [], [], []
+    features, terms, truths, weights = [], [], [], []
     for one in rows:
         truth, labelled = one.truth(task)
         known = labelled[:, t]
         features.append(one.features[known])
         terms.append(None if one.terms is None else one.terms[np.flatnonzero(known)])
         truths.append(truth[known, t])
+        weights.append(None if one.weights is None else one.weights[known, t])
     if not len(truths[0]):
         raise InvalidArgumentError(f"boosted_trees: target {task.labels[t]!r} has no label to learn from.")
     model = None
@@ -169,11 +181,12 @@ def _of_target(
             has_classes=task.has_classes,
             strengths=(1.0,) if many else STRENGTHS,
             n_folds=3 if many else 5,
+            weights=weights[0],
             seed=seed,
         )
         said = [own, *(model.scores(one) for one in terms[1:])]
         features = [np.hstack(pair) for pair in zip(features, said, strict=True)]
-    found = list(zip(features, truths, strict=True))
+    found = [_Labelled(*parts) for parts in zip(features, truths, weights, strict=True)]
     return model, found[0], found[1] if len(found) > 1 else None
 
 
@@ -188,24 +201,24 @@ def _fit_one(
     """Return the trees of one target; none where it has but one class."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    features, truth = train
+    features, truth = train.features, train.truth
     if not task.has_classes:
         stops, given = _stopping(truth, held, options["max_iter"])
-        model = HistGradientBoostingRegressor(**options | stops).fit(features, truth, **given)
+        model = HistGradientBoostingRegressor(**options | stops).fit(features, truth, train.weights, **given)
         return TargetTrees(_at_best(model), None, terms)
     truth = truth.astype(int)
     classes, counts = np.unique(truth, return_counts=True)
     if len(classes) == 1:
         return TargetTrees(None, classes, terms)
     if held is not None:
-        known = np.isin(held[1], classes)
-        held = held[0][known], held[1][known].astype(int)
+        held = held.where(np.isin(held.truth, classes))
+        held = replace(held, truth=held.truth.astype(int))
     # Every class costs a tree a round; many classes must not cost more than twenty.
     rounds = max(1, options["max_iter"] * 20 // max(20, len(classes)))
     # The split for early stopping is stratified: two rows of each class, and a tenth of the rows for all.
     can_split = counts.min() >= 2 and len(truth) >= 10 * len(classes)
     stops, given = _stopping(truth, held, rounds, can_split=bool(can_split))
-    model = HistGradientBoostingClassifier(**options | stops).fit(features, truth, **given)
+    model = HistGradientBoostingClassifier(**options | stops).fit(features, truth, train.weights, **given)
     return TargetTrees(_at_best(model), classes, terms)
 
 
@@ -218,9 +231,10 @@ def _stopping(
         "min_samples_leaf": 5 if small else 20,
         "n_iter_no_change": PATIENCE if small else PATIENCE_OF_MANY,
     }
-    if held is not None and len(held[1]) >= LEAST_HELD:
+    if held is not None and len(held.truth) >= LEAST_HELD:
         stops = {"early_stopping": True, "max_iter": max_iter}
-        return settings | stops, {"X_val": held[0], "y_val": held[1]}
+        rows = {"X_val": held.features, "y_val": held.truth}
+        return settings | stops, rows if held.weights is None else rows | {"sample_weight_val": held.weights}
     enough = len(truth) >= ROWS_FOR_EARLY_STOPPING
     most = max_iter if enough else min(max_iter, 100)
     return settings | {"early_stopping": enough and can_split, "max_iter": most}, {}

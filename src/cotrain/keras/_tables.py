@@ -65,7 +65,7 @@ def table_data(frame: Any, schema: Schema, tasks: Sequence[Task]) -> TableData:
 
     Raises:
         DataError: the table lacks columns, or has values that cannot be read.
-        InvalidArgumentError: the schema has a column of words or sounds.
+        InvalidArgumentError: the schema has a column of words or sounds, or a task has weights of rows.
 
     Example:
         >>> import polars as pl
@@ -77,6 +77,12 @@ def table_data(frame: Any, schema: Schema, tasks: Sequence[Task]) -> TableData:
         >>> x["numbers"].shape, y["sold"][:3, 0].tolist()
         ((6, 1), [1.0, 0.0, nan])
     """
+    for task in tasks:
+        if task.weight_column is not None:
+            raise InvalidArgumentError(
+                f"table_data gives no weights of rows, and task {task.name!r} has sample_weight "
+                f"{task.weight_column!r}: leave it out, and give Keras the column as sample_weight in fit."
+            )
     many = [*schema.spec().words, *schema.spec().sounds]
     if many:
         names = ", ".join(repr(name.partition(":")[2]) for name in many)

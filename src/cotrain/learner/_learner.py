@@ -82,6 +82,8 @@ class Learner:
             of pandas and "?".
         mixing: how many rows of each source a batch holds, where the data are several tables; default
             `Proportional()`.
+        sample_weight: a column of numbers ≥ 0 that says how much each row counts in the losses and figures of
+            all tasks that name none of their own; it is no input. Default: all rows count alike.
         source: the column that names the source of each row, where one table holds several sources; where the
             data are a mapping of tables, the name of the column that they get. Default "source" there.
         augmentation: how pictures are moved and recoloured in training, with their masks and boxes: a
@@ -125,6 +127,7 @@ class Learner:
         missing: MissingWords = None,
         mixing: Mixing | None = None,
         source: str | None = None,
+        sample_weight: str | None = None,
         augmentation: Augmentation = "auto",
         seed: int = 0,
     ) -> None:
@@ -135,6 +138,9 @@ class Learner:
             twice = sorted({name for name in names if names.count(name) > 1})
             raise InvalidArgumentError(f"Two tasks have the same name {twice[0]!r}: rename one.")
         self.tasks = list(tasks)
+        if sample_weight is not None:
+            self.tasks = [task.usually_weighted_by(sample_weight) for task in tasks]
+        self.sample_weight = sample_weight
         self.encoder = encoder
         self.sharing = sharing or HardSharing()
         self.balancer = balancer or ReferenceScaled()

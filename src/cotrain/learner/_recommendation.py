@@ -15,6 +15,8 @@ import yaml
 from cotrain._base import DataError
 from cotrain.data import Schema, infer_tasks, kind_names, match_columns, read_cells
 from cotrain.data._schema import DROP
+from cotrain.data.checks._weights import sentence as of_weights
+from cotrain.data.checks._weights import weight_columns
 from cotrain.data.sources import read_sources
 from cotrain.learner._configuration import Configuration, Paths, TablePaths, each_path
 from cotrain.learner._gradient_probe import GradientProbe
@@ -116,6 +118,8 @@ class Recommendation:
         seen = _probed(config, train, no_inputs) if probe and len(guesses) > 1 else None
         config["sharing"], why = sharing(guesses, seen)
         why = f"{why} {sizes_sentence(guesses, frame.height, n_labelled, options)}"
+        read = [note.column for note in notes if note.kind != DROP]
+        why = " ".join([why, *(of_weights(name) for name in weight_columns(frame, read))])
         tasks = [
             {
                 "name": guess.name,

@@ -59,7 +59,7 @@ def best_temperature(task: Task, output: Tensor, targets: Tensor, mask: Tensor) 
         task: a fitted task whose outputs are logits.
         output: [N, O].
         targets: [N, T].
-        mask: [N, T].
+        mask: [N, T], bool, or weights with a mean near 1.
 
     Example:
         >>> import polars as pl, torch
@@ -73,7 +73,7 @@ def best_temperature(task: Task, output: Tensor, targets: Tensor, mask: Tensor) 
     rows = (mask > 0).any(dim=1)
     if not bool(rows.any()):
         return 1.0
-    logits, targets, mask = output[rows].double(), targets[rows], mask[rows] > 0
+    logits, targets, mask = output[rows].double(), targets[rows], mask[rows]
     if not bool(logits.isfinite().all()):
         return 1.0
 

@@ -6,24 +6,34 @@ has S of them in the place of T, and outputs [B, S, O]; its rows may be ragged.
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, final
+from typing import Any, ClassVar, Literal, Self, final
 
 import numpy as np
 import polars as pl
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import DataError, InvalidArgumentError, did_you_mean
+from cotrain._base import InvalidArgumentError
 from cotrain._base._ragged import Leaf, Ragged
 from cotrain.tasks._condition import require_condition, rows_where
 from cotrain.tasks._diagnosis import Diagnosis, nothing_recorded, nothing_to_show
 from cotrain.tasks._entries import of_length, rows_with_label
 from cotrain.tasks._entry_labelling import EntryLabelling
-from cotrain.tasks._metric import Metric
+from cotrain.tasks._masked_head import MaskedHead
+from cotrain.tasks._metric import Metric, require_heeding, require_metrics
 from cotrain.tasks._prenet import PreNet
+from cotrain.tasks._row_weights import (
+    require_weight_column,
+    row_weights,
+    rows_that_count,
+    rows_with_weight,
+    weighted_labels,
+)
 from cotrain.tasks._target_kind import TargetKind
+from cotrain.tasks._target_values import require_columns
 
 #: What a task's head reads of a row: one vector [B, D], a vector for every position [B, S, D], or the map of
 #: a picture [B, D, H, W].
@@ -48,6 +58,8 @@ class Task(ABC):
         preference: the user's priority, a positive number that the balancer takes into account.
         when: a condition on the row's columns, e.g. "clicked == 1 and country in ('DE', 'FR')": the task
             exists only on rows where it holds; elsewhere its label counts as missing. See `Condition`.
+        sample_weight: a column of numbers ≥ 0 that says how much each row counts: a row of weight 2 as two
+            rows, one of weight 0 as one without a label. `None`: that of the learner, or all alike.
         metrics: names of the metrics to report, the first one being the one that selects the best
             weights; `None`: the kind's default.
 
@@ -83,6 +95,7 @@ class Task(ABC):
         weight: float = 1.0,
         preference: float = 1.0,
         when: str | None = None,
+        sample_weight: str | None = None,
         metrics: Sequence[str] | None = None,
     ) -> None:
         kind = type(self).__name__
@@ -104,26 +117,28 @@ class Task(ABC):
         if when is not None:
             require_condition(name, when)
         self.when = when
+        require_weight_column(name, self.columns, sample_weight)
+        self.sample_weight = sample_weight
+        #: The column that says how much each row counts; `None`: all count alike.
+        self.weight_column = sample_weight
         self.metrics = None if metrics is None else list(metrics)
-        known = {metric.name: metric for metric in self.available_metrics()}
-        for metric in self.metrics or []:
-            if metric not in known:
-                raise InvalidArgumentError(
-                    f"Task {name!r} ({kind}) has no metric {metric!r}: {did_you_mean(metric, known)}"
-                )
+        require_metrics(name, kind, self.metrics or [], self.available_metrics())
 
     # -- coding -------------------------------------------------------------------------------------
 
     @final
     def fit(self, frame: pl.DataFrame) -> None:
-        """Learn the coding from the training rows where `when` holds.
+        """Learn the coding from the training rows where `when` holds and whose weight is not 0.
 
         Raises:
             DataError: a column is absent, there is no label, or the labels cannot be learned from.
         """
-        self._require_columns(frame)
+        require_columns(frame, self.columns, self.name)
         if self.when is not None:
             frame = frame.filter(pl.Series(rows_where(frame, self.when, self.name).numpy()))
+        if self.weight_column is not None:
+            require_heeding(self.name, self.chosen_metrics(), self.weight_column)
+            frame = rows_with_weight(frame, self.weight_column, self.columns, task=self.name)
         self.fit_columns(frame)
 
     @abstractmethod
@@ -141,22 +156,33 @@ class Task(ABC):
         Returns:
             targets [B, T]: float32, or int64 class numbers; 0 where missing. B ragged rows where the task
                 reads positions.
-            mask [B, T]: True where there is a label and `when` holds.
+            mask [B, T]: True where there is a label and `when` holds; with a column of weights the weight of
+                the row instead, divided by a power of two so that the mean is near 1, and else 0.
 
         Raises:
             DataError: a column is absent, or a value cannot be read as this kind of task.
         """
-        self._require_columns(frame)
+        require_columns(frame, self.columns, self.name)
         targets, mask = self.encode_columns(frame)
-        if self.when is None:
+        if self.when is not None:
+            targets, mask = rows_that_count(targets, mask, rows_where(frame, self.when, self.name))
+        if self.weight_column is None:
             return targets, mask
-        holds = rows_where(frame, self.when, self.name)
-        if isinstance(targets, Ragged):
-            kept = mask.values & holds[mask.row_of_entry]
-            beside = kept.view(-1, *[1] * (targets.values.dim() - 1))
-            return targets.map(lambda values: torch.where(beside, values, 0)), mask.map(lambda _: kept)
-        of_mask, of_targets = (holds.view(-1, *[1] * (part.dim() - 1)) for part in (mask, targets))
-        return torch.where(of_targets, targets, torch.zeros_like(targets)), mask & of_mask
+        return weighted_labels(targets, mask, frame, self.weight_column, task=self.name)
+
+    @final
+    def usually_weighted_by(self, column: str) -> Self:
+        """Return the task as it is with a column of weights for all tasks, which its own goes before."""
+        require_weight_column(self.name, self.columns, column)
+        found = copy.deepcopy(self)
+        found.weight_column = self.sample_weight or column
+        return found
+
+    @final
+    def weights_of(self, frame: pl.DataFrame) -> np.ndarray | None:
+        """Return how much each row counts, float64 [N], NaN where the cell is empty; `None`: all alike."""
+        column = self.weight_column
+        return None if column is None else row_weights(frame, column, self.name)
 
     def own_inputs(self, frame: pl.DataFrame) -> dict[str, Any]:
         """Return inputs that this task alone reads, name -> [B, ...] or B ragged rows; default none.
@@ -176,15 +202,6 @@ class Task(ABC):
     @abstractmethod
     def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
         """Count the labels of `frame` that training rows did not have: "column=value" -> rows."""
-
-    @final
-    def _require_columns(self, frame: pl.DataFrame) -> None:
-        for column in self.columns:
-            if column not in frame.columns:
-                raise DataError(
-                    f"Task {self.name!r}: target {column!r} is not a column of the table; "
-                    f"{did_you_mean(column, frame.columns)}"
-                )
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
@@ -289,8 +306,8 @@ class Task(ABC):
         Args:
             output: [B, O] from the head.
             target: [B, T] in the coding of `encode`.
-            mask: [B, T], True where labelled, or weights ≥ 0 (for pseudo-labels). With nothing labelled the
-                loss is 0 and its gradient is 0.
+            mask: [B, T], True where labelled, or weights ≥ 0 of rows or pseudo-labels. With nothing labelled
+                the loss is 0 and its gradient is 0.
 
         The loss is computed in float32 at least, under autocast too.
         """
@@ -316,7 +333,7 @@ class Task(ABC):
         losses = self.losses(full_precision(output), target)
         if mask.dtype == torch.bool:
             return torch.where(mask, losses, 0.0).sum(), mask.sum()
-        return torch.where(mask > 0, losses * mask, 0.0).sum(), mask.sum()
+        return torch.where(mask > 0, losses * mask, 0.0).sum(), mask.sum(dtype=losses.dtype)
 
     def moved(self, target: Tensor, mask: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
         """Return the labels of pictures that were moved, and which of them are left; default: as they are.
@@ -475,20 +492,6 @@ class Task(ABC):
     def __repr__(self) -> str:
         columns = "" if self.columns == [self.name] else f", {self.columns!r}"
         return f"{type(self).__name__}({self.name!r}{columns})"
-
-
-@final
-class MaskedHead(nn.Sequential):
-    """Layers one after the other, the last of which looks at the mask of the positions."""
-
-    reads_mask = True
-
-    def forward(self, input: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return what the last layer gives of [B, S, D] and the mask, bool [B, S]; `None`: all positions."""
-        *inner, last = self
-        for layer in inner:
-            input = layer(input)
-        return last(input, mask)
 
 
 def full_precision(output: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 import polars as pl
 
-from cotrain._base import DataError, InvalidArgumentError, expected_number
+from cotrain._base import DataError, InvalidArgumentError, did_you_mean, expected_number
 
 #: What a class may be in memory and in JSON.
 Value = str | int | float | bool
@@ -128,6 +128,16 @@ def numbers(column: pl.Series, task: str) -> np.ndarray:
             "by a number, or empty these cells so that they count as missing."
         )
     return array
+
+
+def require_columns(frame: pl.DataFrame, columns: Sequence[str], task: str) -> None:
+    """Raise `DataError` if a target is not a column of the table."""
+    for column in columns:
+        if column not in frame.columns:
+            raise DataError(
+                f"Task {task!r}: target {column!r} is not a column of the table; "
+                f"{did_you_mean(column, frame.columns)}"
+            )
 
 
 def require_labels(n_labelled: int, n_rows: int, column: str, task: str) -> None:

@@ -63,6 +63,7 @@ def check_data(configuration: Configuration) -> CheckReport:
     """
     split, tasks = SplitTable.of(configuration), configuration.learner.tasks
     targets = [column for task in tasks for column in task.columns]
+    targets += [task.weight_column for task in tasks if task.weight_column is not None]
     schema = Schema.infer(
         split["train"],
         exclude=[*targets, *split.left_out],

@@ -24,7 +24,6 @@ from cotrain.cotraining._entries import (
     offsets_of,
     row_of_entry,
     stacked,
-    weighted,
 )
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._predictions import Prediction, class_targets, n_classes, prior_of
@@ -34,6 +33,7 @@ from cotrain.cotraining.calibration import Calibrator, Temperature
 from cotrain.cotraining.peers import FittedPeer, Peer
 from cotrain.data._row_hash import row_keys
 from cotrain.tasks import Task
+from cotrain.tasks._row_weights import times_rows
 from cotrain.training import Examples
 
 #: Fewest held-out labels of other classes than the commonest one that a comparison can stand on: with fewer
@@ -76,7 +76,7 @@ class HeldOut:
     Args:
         predictions: the start's first, each of n rows.
         targets: [n, T] coded, or n rows of entries.
-        mask: of the same layout: where there is a label.
+        mask: of the same layout: where there is a label, or how much its row counts.
     """
 
     predictions: Sequence[Prediction]
@@ -88,7 +88,7 @@ class HeldOut:
         """Return those of a task on rows, of which only the labelled ones are kept."""
         mask = rows.masks[task.name]
         kept = torch.nonzero(labelled_rows(mask)).flatten()
-        known = like(mask, known_entries(task, mask))
+        known = mask if task.weight_column is not None else like(mask, known_entries(task, mask))
         return cls([one.take(kept) for one in predictions], rows.targets[task.name][kept], known[kept])
 
     @property
@@ -324,7 +324,7 @@ class Holdout:
         for fold in range(self.folds):
             held = fold_of == fold
             masks = {
-                task.name: weighted(self.examples.masks[task.name], (~held).float()) for task in peer.tasks
+                task.name: times_rows(self.examples.masks[task.name], (~held).float()) for task in peer.tasks
             }
             rest = replace(self.examples, masks={**self.examples.masks, **masks})
             if all(is_labelled(mask) for mask in masks.values()) and bool(held.any()):

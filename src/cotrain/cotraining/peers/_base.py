@@ -15,10 +15,11 @@ from torch import Tensor
 
 from cotrain._base import numpy_generator
 from cotrain._base._ragged import Leaf, Ragged
-from cotrain.cotraining._entries import like, weighted
+from cotrain.cotraining._entries import like
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._predictions import Prediction
 from cotrain.tasks import Task
+from cotrain.tasks._row_weights import times_rows
 from cotrain.training import Examples, Training
 
 
@@ -201,7 +202,7 @@ def bootstrapped(
     weights = torch.from_numpy(generator.exponential(1.0, n)).float() if bayesian else times
     masks = {}
     for task, mask in examples.masks.items():
-        known, drawn = _columns(mask) > 0, _columns(weighted(mask, times if task in numbers else weights))
+        known, drawn = _columns(mask) > 0, _columns(times_rows(mask, times if task in numbers else weights))
         targets = _columns(examples.targets[task])
         for t in range(known.shape[1]):
             # Of numbers all labels are one group.

@@ -11,6 +11,7 @@ from cotrain.data.checks._find import find_problems
 from cotrain.data.checks._leakage import check_leakage
 from cotrain.data.checks._missing import check_missing
 from cotrain.data.checks._sources import check_sources
+from cotrain.data.checks._weights import check_weights
 
 __all__ = [
     "Labels",
@@ -24,6 +25,7 @@ __all__ = [
     "check_leakage",
     "check_missing",
     "check_sources",
+    "check_weights",
     "find_problems",
     "read_labels",
 ]

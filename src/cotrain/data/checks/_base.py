@@ -25,7 +25,8 @@ class Problem:
 
     Args:
         severity: "error", "warning" or "note".
-        check: which check: "coverage", "classes", "leakage", "columns", "duplicates", "drift" or "target".
+        check: which check: "coverage", "classes", "leakage", "columns", "duplicates", "drift",
+            "weights" or "target".
         subject: the task or column concerned.
         sentence: what was found and what to do.
         values: the figures behind it, as plain JSON values.
@@ -105,7 +106,7 @@ def read_labels(frame: pl.DataFrame, tasks: Sequence[Task]) -> tuple[list[Labels
 def _labels(task: Task, targets: Leaf, mask: Leaf) -> Labels:
     tensors = isinstance(targets, Tensor) and isinstance(mask, Tensor)
     if tensors and targets.shape == mask.shape and targets.dim() == 2:
-        return Labels(task, targets.numpy(), mask.numpy())
+        return Labels(task, targets.numpy(), mask.numpy() > 0)
     rows = labelled_rows(mask).numpy()
     entries = (leaf.values if isinstance(leaf, Ragged) else leaf for leaf in (targets, mask))
     flat = [entry.reshape(-1, 1).numpy() for entry in entries]

@@ -17,6 +17,7 @@ from cotrain.data.checks._drift import check_drift
 from cotrain.data.checks._duplicates import check_duplicates
 from cotrain.data.checks._leakage import check_leakage
 from cotrain.data.checks._sources import check_sources
+from cotrain.data.checks._weights import check_weights
 from cotrain.tasks import Task
 
 _ORDER = ("error", "warning", "note")
@@ -52,6 +53,7 @@ def find_problems(
     problems += check_classes(labels)
     problems += check_columns(schema.describe())
     problems += check_cut(frame, schema.columns)
+    problems += check_weights(frame, inputs)
     problems += check_leakage(frame, labels, inputs)
     problems += check_sources(frame, labels, inputs, sources or {})
     if parts is not None:

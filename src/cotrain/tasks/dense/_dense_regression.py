@@ -17,6 +17,7 @@ from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import NumberTargets
 from cotrain.tasks._target_values import check_choice, one_column
+from cotrain.tasks._weighted_median import weighted_median
 from cotrain.tasks.dense._field_metrics import depth_metrics, normal_metrics, value_metrics
 from cotrain.tasks.dense._fields import field_bytes, nearest_field, read_field
 from cotrain.tasks.dense._masks import sized_map
@@ -57,6 +58,7 @@ class DenseRegression(Task):
         weight: see `Task`.
         preference: see `Task`.
         when: see `Task`.
+        sample_weight: see `Task`.
         metrics: see `Task`.
 
     Raises:
@@ -89,11 +91,20 @@ class DenseRegression(Task):
         weight: float = 1.0,
         preference: float = 1.0,
         when: str | None = None,
+        sample_weight: str | None = None,
         metrics: Sequence[str] | None = None,
     ) -> None:
         check_choice("DenseRegression", name, "quantity", quantity, choices=tuple(_METRICS))
         self.quantity = quantity
-        super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
+        super().__init__(
+            name,
+            columns,
+            weight=weight,
+            preference=preference,
+            when=when,
+            sample_weight=sample_weight,
+            metrics=metrics,
+        )
         one_column("DenseRegression", name, self.columns)
         if not 0 < unit < float("inf"):
             raise InvalidArgumentError(
@@ -115,12 +126,14 @@ class DenseRegression(Task):
     def fit_columns(self, frame: pl.DataFrame) -> None:
         """Learn the size of the fields, and mean and deviation of (the logarithm of) the numbers."""
         shapes: list[tuple[int, int]] = []
-        moments: list[tuple[int, float, float]] = []
+        moments: list[tuple[float, ...]] = []
+        of_row = self.weights_of(frame)
 
         def look(row: int, field: np.ndarray, known: np.ndarray) -> None:
             values = self._transformed(field)[:, known]
             shapes.append((field.shape[1], field.shape[2]))
-            moments.append((known.sum(), float(values.sum()), float((values**2).sum())))
+            of_one = (known.sum(), float(values.sum()), float((values**2).sum()))
+            moments.append(of_one if of_row is None else tuple(float(of_row[row]) * part for part in of_one))
 
         self._each(frame, look)
         # Added up in one order, whichever thread was first.
@@ -233,11 +246,16 @@ class DenseRegression(Task):
 
     def reference_output(self, targets: Any, mask: Any) -> Tensor:
         """Return the median of the coded numbers, or the mean direction, [C]."""
-        values = targets.movedim(1, -1)[mask > 0]
-        values = values[:: max(1, len(values) // _MOST_PIXELS)]
+        values, weights = targets.movedim(1, -1)[mask > 0], mask[mask > 0]
+        step = max(1, len(values) // _MOST_PIXELS)
+        values, weights = values[::step], weights[::step]
         if not len(values):
             return torch.zeros(self.n_outputs, device=targets.device)
-        return values.mean(dim=0) if self.quantity == "normals" else values.median(dim=0).values
+        if self.quantity != "normals":
+            return weighted_median(values, weights)
+        if weights.dtype == torch.bool:
+            return values.mean(dim=0)
+        return (values * weights[:, None]).sum(dim=0) / weights.sum()
 
     def constant_output(self, output: Tensor) -> Tensor:
         """Return a field of one pixel, [1, C, 1, 1]."""

@@ -54,6 +54,7 @@ class Detection(Task):
         weight: see `Task`.
         preference: see `Task`.
         when: see `Task`.
+        sample_weight: see `Task`.
         metrics: see `Task`.
 
     Raises:
@@ -87,10 +88,19 @@ class Detection(Task):
         weight: float = 1.0,
         preference: float = 1.0,
         when: str | None = None,
+        sample_weight: str | None = None,
         metrics: Sequence[str] | None = None,
     ) -> None:
         self._names: list[str] = [] if classes is None else [str(one) for one in classes]
-        super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
+        super().__init__(
+            name,
+            columns,
+            weight=weight,
+            preference=preference,
+            when=when,
+            sample_weight=sample_weight,
+            metrics=metrics,
+        )
         one_column("Detection", name, self.columns)
         check_range("Detection", name, most=(most, 1, MOST_BOXES))
         check_range("Detection", name, least=(least, 0.0, 1.0))

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cotrain.tasks._metric import Metric
+from cotrain.tasks._metric import Metric, Weights
 
 #: Overlaps (intersection over union) from which on a detection hits.
 OVERLAPS = np.linspace(0.5, 0.95, 10)
@@ -100,15 +100,19 @@ def detection_record(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) 
     return records
 
 
-def precision_at_recalls(hits: np.ndarray, ignored: np.ndarray, n_boxes: int) -> np.ndarray:
+def precision_at_recalls(
+    hits: np.ndarray, ignored: np.ndarray, n_boxes: float, weights: Weights = None
+) -> np.ndarray:
     """Return the precision at 101 recalls, [101]: the best at this recall or a higher one.
 
     Args:
         hits: [n] bool, the surest detection first.
         ignored: [n] bool.
-        n_boxes: true boxes, ≥ 1.
+        n_boxes: true boxes, > 0; with weights their sum.
+        weights: how much the picture of each detection counts, [n].
     """
-    right, wrong = np.cumsum(hits[~ignored]), np.cumsum(~hits[~ignored])
+    of_row = np.ones(len(hits)) if weights is None else weights
+    right, wrong = (np.cumsum((of_row * part)[~ignored]) for part in (hits, ~hits))
     if not len(right):
         return np.zeros(len(RECALLS))
     recall = right / n_boxes
@@ -118,43 +122,47 @@ def precision_at_recalls(hits: np.ndarray, ignored: np.ndarray, n_boxes: int) ->
     return np.where(place < len(best), best[np.minimum(place, len(best) - 1)], 0.0)
 
 
-def _curves(records: np.ndarray, n_classes: int, figure: Callable[..., float]) -> np.ndarray:
+def _curves(
+    records: np.ndarray, n_classes: int, figure: Callable[..., float], weights: Weights
+) -> np.ndarray:
     """Return a figure of every class and threshold, [C, I]; NaN for a class without a true box."""
-    kept = records[~np.isnan(records[:, -1])]
-    counts = kept[:, kept.shape[1] - n_classes :].sum(axis=0)
+    known = ~np.isnan(records[:, -1])
+    kept, of_row = records[known], np.ones(known.sum()) if weights is None else weights[known]
+    counts = of_row @ kept[:, kept.shape[1] - n_classes :]
     found = kept[:, : kept.shape[1] - n_classes].reshape(-1, _OF_DETECTION)
+    of_detection = np.repeat(of_row, len(found) // max(1, len(kept)))[found[:, 0] >= 0]
     found = found[found[:, 0] >= 0]
     order = np.argsort(-found[:, 1], kind="stable")
-    classes, codes = found[order, 0], found[order, 2].astype(np.int64)
+    classes, codes, of_detection = found[order, 0], found[order, 2].astype(np.int64), of_detection[order]
     values = np.full((n_classes, len(OVERLAPS)), np.nan)
     for c in np.flatnonzero(counts):
         of_class = codes[classes == c]
         for i in range(len(OVERLAPS)):
             hits = (of_class >> i) & 1 > 0
             ignored = (of_class >> (i + len(OVERLAPS))) & 1 > 0
-            values[c, i] = figure(hits, ignored, int(counts[c]))
+            values[c, i] = figure(hits, ignored, float(counts[c]), of_detection[classes == c])
     return values
 
 
-def _average_precision(hits: np.ndarray, ignored: np.ndarray, n_boxes: int) -> float:
-    return float(precision_at_recalls(hits, ignored, n_boxes).mean())
+def _average_precision(hits: np.ndarray, ignored: np.ndarray, n_boxes: float, weights: np.ndarray) -> float:
+    return float(precision_at_recalls(hits, ignored, n_boxes, weights).mean())
 
 
-def _recall(hits: np.ndarray, ignored: np.ndarray, n_boxes: int) -> float:
-    return float((hits & ~ignored).sum() / n_boxes)
+def _recall(hits: np.ndarray, ignored: np.ndarray, n_boxes: float, weights: np.ndarray) -> float:
+    return float((weights * (hits & ~ignored)).sum() / n_boxes)
 
 
 def _metric(name: str, n_classes: int, figure: Callable[..., float], overlaps: slice) -> Metric:
-    def by_class(records: np.ndarray) -> np.ndarray:
-        values = _curves(records, n_classes, figure)[:, overlaps]
+    def by_class(records: np.ndarray, n_parts: int = 0, weights: Weights = None) -> np.ndarray:
+        values = _curves(records, n_classes, figure, weights)[:, overlaps]
         return values.mean(axis=1)
 
-    def value(records: np.ndarray) -> float:
-        values = by_class(records)
+    def value(records: np.ndarray, weights: Weights = None) -> float:
+        values = by_class(records, n_classes, weights)
         known = values[~np.isnan(values)]
         return float(known.mean()) if len(known) else float("nan")
 
-    return Metric(name, "max", detection_record, value, lambda records, _: by_class(records))
+    return Metric(name, "max", detection_record, value, by_class)
 
 
 def detection_metrics(n_classes: int) -> list[Metric]:

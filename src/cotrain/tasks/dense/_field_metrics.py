@@ -6,11 +6,11 @@ their records. Shapes: B pictures, H×W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from cotrain.tasks._metric import Metric
+from cotrain.tasks._metric import Metric, mean_of_sums
 
 #: Ratio of two depths up to which a pixel counts as right.
 RATIO = 1.25
@@ -74,17 +74,6 @@ def _sums(entries: Sequence[np.ndarray], mask: np.ndarray) -> np.ndarray:
     return records
 
 
-def _mean(place: int, *, root: bool = False) -> Callable[[np.ndarray], float]:
-    """Return the figure that is the mean of an entry over all labelled pixels, or its root."""
-
-    def value(records: np.ndarray) -> float:
-        total = np.nansum(records, axis=0)
-        mean = float(total[place] / total[0]) if total[0] > 0 else float("nan")
-        return mean**0.5 if root else mean
-
-    return value
-
-
 def depth_metrics() -> list[Metric]:
     """Return relative error, RMSE, error of the logarithms (base 10) and the share of ratios below 1.25.
 
@@ -98,10 +87,10 @@ def depth_metrics() -> list[Metric]:
         ['abs_rel', 'rmse', 'log10', 'delta1']
     """
     return [
-        Metric("abs_rel", "min", depth_record, _mean(1)),
-        Metric("rmse", "min", depth_record, _mean(2, root=True)),
-        Metric("log10", "min", depth_record, _mean(3)),
-        Metric("delta1", "max", depth_record, _mean(4)),
+        Metric("abs_rel", "min", depth_record, mean_of_sums(1, 0)),
+        Metric("rmse", "min", depth_record, mean_of_sums(2, 0, root=True)),
+        Metric("log10", "min", depth_record, mean_of_sums(3, 0)),
+        Metric("delta1", "max", depth_record, mean_of_sums(4, 0)),
     ]
 
 
@@ -116,10 +105,10 @@ def normal_metrics() -> list[Metric]:
         ['mean_angle', 'within_11.25', 'within_22.5', 'within_30']
     """
     shares = [
-        Metric(f"within_{most:g}", "max", normal_record, _mean(place))
+        Metric(f"within_{most:g}", "max", normal_record, mean_of_sums(place, 0))
         for place, most in enumerate(ANGLES, start=2)
     ]
-    return [Metric("mean_angle", "min", normal_record, _mean(1)), *shares]
+    return [Metric("mean_angle", "min", normal_record, mean_of_sums(1, 0)), *shares]
 
 
 def value_metrics() -> list[Metric]:
@@ -130,6 +119,6 @@ def value_metrics() -> list[Metric]:
         ['rmse', 'mae']
     """
     return [
-        Metric("rmse", "min", value_record, _mean(1, root=True)),
-        Metric("mae", "min", value_record, _mean(2)),
+        Metric("rmse", "min", value_record, mean_of_sums(1, 0, root=True)),
+        Metric("mae", "min", value_record, mean_of_sums(2, 0)),
     ]

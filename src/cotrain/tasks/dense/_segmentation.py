@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal, final
+from typing import Any, final
 
 import numpy as np
 import polars as pl
@@ -14,11 +14,12 @@ from torch.nn import functional
 
 from cotrain._base import DataError, InvalidArgumentError, first_largest
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._class_weights import ClassWeight, check_class_weight, class_weights
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets
-from cotrain.tasks._target_values import check_choice, one_column
+from cotrain.tasks._target_values import one_column
 from cotrain.tasks.dense._masks import classes_at, mask_bytes, read_mask, resized_mask, sized_map
 from cotrain.tasks.dense._moves import move_masks
 from cotrain.tasks.dense._pixel_confusion import pixel_confusion
@@ -49,10 +50,12 @@ class Segmentation(Task):
         size: height and width of the masks that are learned from, or one number for both; `None`: the median
             of each side in training, and no side above 256. Figures are of masks of this size; predicted
             masks have that of their picture.
-        class_weight: "balanced" lets all classes count alike however few pixels they have.
+        class_weight: "balanced" lets all classes count alike however few pixels they have; or class ->
+            weight, 1 for one that is not named.
         weight: see `Task`.
         preference: see `Task`.
         when: see `Task`.
+        sample_weight: see `Task`.
         metrics: see `Task`.
 
     Raises:
@@ -82,16 +85,25 @@ class Segmentation(Task):
         classes: Sequence[str] | None = None,
         ignore: int = 255,
         size: int | Sequence[int] | None = None,
-        class_weight: Literal["balanced"] | None = None,
+        class_weight: ClassWeight = None,
         weight: float = 1.0,
         preference: float = 1.0,
         when: str | None = None,
+        sample_weight: str | None = None,
         metrics: Sequence[str] | None = None,
     ) -> None:
         self._names: list[str] = [] if classes is None else [str(one) for one in classes]
-        super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
+        super().__init__(
+            name,
+            columns,
+            weight=weight,
+            preference=preference,
+            when=when,
+            sample_weight=sample_weight,
+            metrics=metrics,
+        )
         one_column("Segmentation", name, self.columns)
-        check_choice("Segmentation", name, "class_weight", class_weight, choices=(None, "balanced"))
+        check_class_weight("Segmentation", name, class_weight)
         if classes is not None and not 2 <= len(set(self._names)) == len(self._names) <= MOST_CLASSES:
             raise InvalidArgumentError(
                 f"Segmentation({name!r}, classes=...): expected 2 to {MOST_CLASSES} different names, got "
@@ -113,13 +125,17 @@ class Segmentation(Task):
 
     def fit_columns(self, frame: pl.DataFrame) -> None:
         """Learn the classes, the size of the masks, and the classes' weights."""
-        masks = [mask for mask in self._masks(frame) if mask is not None]
+        cells, of_row = self._masks(frame), self.weights_of(frame)
+        masks = [mask for mask in cells if mask is not None]
         if not masks:
             raise DataError(
                 f"Task {self.name!r}: no row has a mask in the column {self.columns[0]!r}: label some, "
                 "or leave the task out."
             )
-        counts = np.stack([self._counts(mask) for mask in masks]).sum(axis=0)
+        counts = np.stack([self._counts(mask) for mask in masks])
+        if of_row is not None:
+            counts = counts * of_row[[mask is not None for mask in cells], None]
+        counts = counts.sum(axis=0)
         found = np.flatnonzero(counts)
         if self.classes is None:
             largest = int(found.max()) if len(found) else 0
@@ -130,8 +146,7 @@ class Segmentation(Task):
             sides = np.maximum(1, np.rint(sides * min(1.0, LONGEST / sides.max()))).astype(int)
             self._shape = (int(sides[0]), int(sides[1]))
         of_class = counts[: len(self._names)]
-        balanced = of_class.sum() / (len(self._names) * np.maximum(1, of_class))
-        self._weights = (balanced if self.class_weight == "balanced" else np.ones(len(of_class))).tolist()
+        self._weights = class_weights(self.class_weight, self._names, of_class.tolist(), task=self.name)
 
     def _counts(self, mask: np.ndarray) -> np.ndarray:
         labelled = mask[mask != self.ignore]
@@ -238,8 +253,9 @@ class Segmentation(Task):
 
     def reference_output(self, targets: Any, mask: Any) -> Tensor:
         """Return the logarithms of the (weighted) class shares of the labelled pixels, [C]."""
-        labelled = targets[mask > 0].long()
-        counts = torch.bincount(labelled[labelled < self.n_outputs], minlength=self.n_outputs).double()
+        known = (mask > 0) & (targets < self.n_outputs)
+        weights = None if mask.dtype == torch.bool else mask[known].double()
+        counts = torch.bincount(targets[known].long(), weights, minlength=self.n_outputs).double()
         if self.class_weight is not None:
             counts = counts * torch.tensor(self._weights, dtype=counts.dtype, device=counts.device)
         total = counts.sum()

@@ -13,7 +13,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cotrain.tasks._metric import Metric
+from cotrain.tasks._metric import Metric, Weights, weighed
+
+Record = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 def segmentation_record(
@@ -52,38 +54,46 @@ def segmentation_record(
     return records
 
 
-def _sums(records: np.ndarray) -> np.ndarray:
+def _sums(records: np.ndarray, weights: Weights) -> np.ndarray:
     """Return hits, predicted and true pixels over all pictures, [3, C]."""
-    return records[~np.isnan(records[:, 0])].sum(axis=0).reshape(3, -1)
+    return weighed(records, weights)[~np.isnan(records[:, 0])].sum(axis=0).reshape(3, -1)
 
 
-def intersection_over_union(records: np.ndarray) -> np.ndarray:
+def intersection_over_union(records: np.ndarray, weights: Weights = None) -> np.ndarray:
     """Return hits / (predicted + true - hits) of every class, [C]; NaN where it is nowhere."""
-    hits, said, true = _sums(records)
+    hits, said, true = _sums(records, weights)
     union = said + true - hits
     return np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0)
 
 
-def dice(records: np.ndarray) -> np.ndarray:
+def dice(records: np.ndarray, weights: Weights = None) -> np.ndarray:
     """Return 2 hits / (predicted + true) of every class, [C]; NaN where it neither is nor is predicted."""
-    hits, said, true = _sums(records)
+    hits, said, true = _sums(records, weights)
     return np.divide(2 * hits, said + true, out=np.full(len(hits), np.nan), where=said + true > 0)
 
 
-def pixel_accuracy(records: np.ndarray) -> float:
+def pixel_accuracy(records: np.ndarray, weights: Weights = None) -> float:
     """Return the share of the labelled pixels whose class is right; NaN without any."""
-    hits, said, _ = _sums(records)
+    hits, said, _ = _sums(records, weights)
     return float(hits.sum() / said.sum()) if said.sum() else float("nan")
 
 
-def _mean(figure: Callable[[np.ndarray], np.ndarray], records: np.ndarray) -> float:
-    values = figure(records)
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
+def _of_classes(name: str, record: Record, figure: Callable[..., np.ndarray]) -> Metric:
+    """Make the metric that is the mean of a figure over the classes that it is defined for."""
+
+    def value(records: np.ndarray, weights: Weights = None) -> float:
+        values = figure(records, weights)
+        known = values[~np.isnan(values)]
+        return float(known.mean()) if len(known) else float("nan")
+
+    def parts(records: np.ndarray, n_parts: int, weights: Weights = None) -> np.ndarray:
+        return figure(records, weights)
+
+    return Metric(name, "max", record, value, parts)
 
 
 @functools.cache
-def _record(n_classes: int) -> Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
+def _record(n_classes: int) -> Record:
     """Return the record function of so many classes, always the same one: records are found by it."""
 
     def record(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -109,13 +119,7 @@ def segmentation_metrics(n_classes: int) -> list[Metric]:
     """
     record = _record(n_classes)
     return [
-        Metric(
-            "miou",
-            "max",
-            record,
-            lambda records: _mean(intersection_over_union, records),
-            lambda records, _: intersection_over_union(records),
-        ),
-        Metric("dice", "max", record, lambda records: _mean(dice, records), lambda records, _: dice(records)),
+        _of_classes("miou", record, intersection_over_union),
+        _of_classes("dice", record, dice),
         Metric("pixel_accuracy", "max", record, pixel_accuracy),
     ]

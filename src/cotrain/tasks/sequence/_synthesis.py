@@ -19,6 +19,7 @@ from cotrain.tasks._metric import Metric
 from cotrain.tasks._prenet import PreNet
 from cotrain.tasks._target_kind import NumberTargets
 from cotrain.tasks._target_values import check_range, one_column
+from cotrain.tasks._weighted_median import weighted_median
 from cotrain.tasks.sequence._alignment import divisions, learned_means, least_frames
 from cotrain.tasks.sequence._given_columns import UNKNOWN, GivenColumns
 from cotrain.tasks.sequence._sound_frames import SoundFrames
@@ -62,6 +63,7 @@ class Synthesis(Task):
         weight: see `Task`.
         preference: see `Task`.
         when: see `Task`.
+        sample_weight: see `Task`.
         metrics: see `Task`; figures are of frames on the true durations.
 
     Raises:
@@ -102,10 +104,19 @@ class Synthesis(Task):
         weight: float = 1.0,
         preference: float = 1.0,
         when: str | None = None,
+        sample_weight: str | None = None,
         metrics: Sequence[str] | None = None,
     ) -> None:
         self.hop = hop
-        super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
+        super().__init__(
+            name,
+            columns,
+            weight=weight,
+            preference=preference,
+            when=when,
+            sample_weight=sample_weight,
+            metrics=metrics,
+        )
         one_column("Synthesis", name, self.columns)
         if isinstance(given, str) or not given or len(set(given)) < len(given):
             raise InvalidArgumentError(
@@ -163,13 +174,18 @@ class Synthesis(Task):
         units, sounds = self._given.units(frame), self._sounds(frame, rows)
         self._require_room(rows, sounds, units)
         every = np.concatenate(sounds).astype(np.float64)
-        self._mean = every.mean(axis=0)
-        self._deviation = max(1e-3, float(np.sqrt(((every - self._mean) ** 2).mean())))
+        of_row = self.weights_of(frame)
+        weights = None if of_row is None else np.repeat(of_row[rows], [len(sound) for sound in sounds])
+        self._mean = np.average(every, axis=0, weights=weights)
+        spread = np.average(((every - self._mean) ** 2).mean(axis=1), weights=weights)
+        self._deviation = max(1e-3, float(np.sqrt(spread)))
         few = range(0, len(rows), max(1, len(rows) // ALIGNED))
         self._units = learned_means(
             [self._standardised(sounds[i]) for i in few], [units[rows[i]] for i in few], self._given.optional
         )
-        n_frames, n_units = sum(map(len, sounds)), sum(len(units[row]) for row in rows)
+        of_label = np.ones(len(rows)) if of_row is None else of_row[rows]
+        n_frames = float(of_label @ [len(sound) for sound in sounds])
+        n_units = float(of_label @ [len(units[row]) for row in rows])
         self._usual = max(1.0, n_frames / n_units)
 
     def _labelled(self, frame: pl.DataFrame) -> list[int]:
@@ -306,12 +322,13 @@ class Synthesis(Task):
     def reference_output(self, targets: Any, mask: Any) -> Tensor:
         """Return the median of every band, and the mean of log(1 + d) over the units, [M + 1]."""
         values, known = (leaf.values if isinstance(leaf, Ragged) else leaf for leaf in (targets, mask))
-        frames = values[known > 0]
+        frames, weights = values[known > 0], known[known > 0]
         if not len(frames):
             return torch.zeros(self.n_outputs)
-        share = 1 / frames[:, -1].double().clamp(min=1)
+        share = weights / frames[:, -1].double().clamp(min=1)
         usual = (torch.log1p(frames[:, -1].double()) * share).sum() / share.sum()
-        return torch.cat([frames[:, : self.n_mels].double().median(dim=0).values, usual[None]]).float()
+        bands = weighted_median(frames[:, : self.n_mels].double(), weights)
+        return torch.cat([bands, usual[None]]).float()
 
     # -- use ----------------------------------------------------------------------------------------
 

@@ -9,11 +9,10 @@ Shapes: B rows, F frames, M mel bands.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
-from cotrain.tasks._metric import Metric
+from cotrain.tasks._metric import Metric, mean_of_sums
 
 #: Cepstral coefficients that are compared; the first, the loudness, is left out, as the field has it.
 N_CEPSTRA = 12
@@ -66,14 +65,6 @@ def synthesis_record(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) 
     return records
 
 
-def _rate(above: int, below: int, unit: float = 1.0) -> Callable[[np.ndarray], float]:
-    def value(records: np.ndarray) -> float:
-        kept = records[~np.isnan(records[:, 0])]
-        return float(unit * kept[:, above].sum() / kept[:, below].sum()) if len(kept) else float("nan")
-
-    return value
-
-
 def synthesis_metrics(hop: float) -> list[Metric]:
     """Return log-mel L1, mel-cepstral distance in dB, and the mean error of durations in seconds.
 
@@ -92,7 +83,7 @@ def synthesis_metrics(hop: float) -> list[Metric]:
         [1.0, 0.0, 0.02]
     """
     return [
-        Metric("log_mel_l1", "min", synthesis_record, _rate(1, 0)),
-        Metric("mel_cepstral_distance", "min", synthesis_record, _rate(2, 0)),
-        Metric("duration_mae", "min", synthesis_record, _rate(4, 3, hop)),
+        Metric("log_mel_l1", "min", synthesis_record, mean_of_sums(1, 0)),
+        Metric("mel_cepstral_distance", "min", synthesis_record, mean_of_sums(2, 0)),
+        Metric("duration_mae", "min", synthesis_record, mean_of_sums(4, 3, unit=hop)),
     ]

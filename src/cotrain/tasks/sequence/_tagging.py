@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from cotrain._base import DataError, InvalidArgumentError, did_you_mean, first_largest
 from cotrain._base._ragged import Leaf, Ragged, padded
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._class_weights import ClassWeight, check_class_weight, class_weights
 from cotrain.tasks._cross_entropy import class_logits, class_losses
 from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._metric import Metric
@@ -54,11 +55,13 @@ class Tagging(Task):
             more or fewer tags than words is an error.
         missing: tags that say nothing, as null does; of tags that are numbers as they are written, such as
             "-100" in the tensors of a Dataset.
-        class_weight: "balanced" lets all tags count alike however rare.
+        class_weight: "balanced" lets all tags count alike however rare; or tag -> weight, 1 for one that is
+            not named.
         label_smoothing: ε in [0, 0.5].
         weight: see `Task`.
         preference: see `Task`.
         when: see `Task`.
+        sample_weight: see `Task`.
         metrics: see `Task`. While span F1 is 0 "log_loss" tells epochs apart.
 
     Raises:
@@ -85,20 +88,29 @@ class Tagging(Task):
         spans: Literal["BIO"] | None = None,
         tokens: str | None = None,
         missing: Sequence[str] = ("-", "_"),
-        class_weight: Literal["balanced"] | None = None,
+        class_weight: ClassWeight = None,
         label_smoothing: float = 0.0,
         weight: float = 1.0,
         preference: float = 1.0,
         when: str | None = None,
+        sample_weight: str | None = None,
         metrics: Sequence[str] | None = None,
     ) -> None:
         # Before the rest: it says which metrics there are.
         self.spans = spans
         self._take([])
-        super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
+        super().__init__(
+            name,
+            columns,
+            weight=weight,
+            preference=preference,
+            when=when,
+            sample_weight=sample_weight,
+            metrics=metrics,
+        )
         one_column("Tagging", name, self.columns)
         check_choice("Tagging", name, "spans", spans, choices=(None, "BIO"))
-        check_choice("Tagging", name, "class_weight", class_weight, choices=(None, "balanced"))
+        check_class_weight("Tagging", name, class_weight)
         check_range("Tagging", name, label_smoothing=(label_smoothing, 0.0, 0.5))
         if isinstance(missing, str):
             raise InvalidArgumentError(f"Tagging({name!r}, missing={missing!r}): expected a list of tags.")
@@ -127,11 +139,13 @@ class Tagging(Task):
                 f"{len(tags)}: {shown(tags)}. Leave the task out."
             )
         self._take(tags)
-        self.encode_columns(frame)
+        targets, mask = self.encode_columns(frame)
         counts = {str(tag): count for tag, count in found}
-        of_tag = [max(1, counts.get(str(tag), 0)) for tag in tags]
-        balanced = self.class_weight == "balanced"
-        self._weights = [sum(of_tag) / (len(of_tag) * n) if balanced else 1.0 for n in of_tag]
+        of_tag: Sequence[float] = [max(1, counts.get(str(tag), 0)) for tag in tags]
+        if (of_row := self.weights_of(frame)) is not None:
+            of_token = torch.from_numpy(of_row)[targets.row_of_entry][mask.values]
+            of_tag = torch.bincount(targets.values[mask.values], of_token, len(tags)).tolist()
+        self._weights = class_weights(self.class_weight, tags, of_tag, task=self.name)
 
     def _complete(self, tags: Sequence[str]) -> list[str]:
         """Return O, and B and I of every type, whichever of them occur."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import final
 
 import numpy as np
 
-from cotrain.tasks._metric import Metric
+from cotrain.tasks._metric import Metric, Weights, mean_of_sums, weighed
 from cotrain.tasks.sequence._spans import SpanTags
 
 #: Places in a record: labelled tokens, right ones, summed -log p of the true tag; then hits, predicted and
@@ -54,16 +55,16 @@ class TaggingFigures:
     def metrics(self) -> list[Metric]:
         """Return the metrics; those of spans where the tags are spans."""
         found = [
-            Metric("token_accuracy", "max", self.record, lambda records: _ratio(records, RIGHT)),
+            Metric("token_accuracy", "max", self.record, mean_of_sums(RIGHT, TOKENS)),
             Metric("row_accuracy", "max", self.record, _row_accuracy),
-            Metric("log_loss", "min", self.record, lambda records: _ratio(records, LOG_LOSS)),
+            Metric("log_loss", "min", self.record, mean_of_sums(LOG_LOSS, TOKENS)),
         ]
         if self.spans is None:
             return found
         return [
             Metric("span_f1", "max", self.record, _f1, _f1_by_type),
-            Metric("span_precision", "max", self.record, lambda records: _share(records, 1)),
-            Metric("span_recall", "max", self.record, lambda records: _share(records, 2)),
+            Metric("span_precision", "max", self.record, functools.partial(_share, place=1)),
+            Metric("span_recall", "max", self.record, functools.partial(_share, place=2)),
             *found,
         ]
 
@@ -72,36 +73,32 @@ def _known(records: np.ndarray) -> np.ndarray:
     return records[~np.isnan(records[:, TOKENS])]
 
 
-def _ratio(records: np.ndarray, place: int) -> float:
-    sums = _known(records).sum(axis=0)
-    return float(sums[place] / sums[TOKENS]) if sums[TOKENS] else float("nan")
+def _row_accuracy(records: np.ndarray, weights: Weights = None) -> float:
+    known = _known(np.column_stack([records, np.ones(len(records)) if weights is None else weights]))
+    right = known[:, RIGHT] == known[:, TOKENS]
+    return float(np.average(right, weights=known[:, -1])) if len(known) else float("nan")
 
 
-def _row_accuracy(records: np.ndarray) -> float:
-    known = _known(records)
-    return float((known[:, RIGHT] == known[:, TOKENS]).mean()) if len(known) else float("nan")
-
-
-def _spans(records: np.ndarray) -> np.ndarray:
+def _spans(records: np.ndarray, weights: Weights) -> np.ndarray:
     """Return hits, predicted and true spans of every type, [3, types + 1]."""
-    return _known(records)[:, SPANS:].sum(axis=0).reshape(3, -1)
+    return _known(weighed(records, weights))[:, SPANS:].sum(axis=0).reshape(3, -1)
 
 
-def _f1(records: np.ndarray) -> float:
+def _f1(records: np.ndarray, weights: Weights = None) -> float:
     """Return 2 hits / (predicted + true), over all types; undefined without a span on either side."""
-    hits, predicted, true = _spans(records).sum(axis=1)
+    hits, predicted, true = _spans(records, weights).sum(axis=1)
     return float(2 * hits / (predicted + true)) if predicted + true else float("nan")
 
 
-def _share(records: np.ndarray, place: int) -> float:
+def _share(records: np.ndarray, weights: Weights = None, *, place: int) -> float:
     """Return the share of hits among the predicted (1) or the true (2) spans."""
-    spans = _spans(records).sum(axis=1)
+    spans = _spans(records, weights).sum(axis=1)
     if not spans[place]:
         return 0.0 if spans.any() else float("nan")
     return float(spans[0] / spans[place])
 
 
-def _f1_by_type(records: np.ndarray, n_parts: int) -> np.ndarray:
-    hits, predicted, true = _spans(records)[:, :n_parts]
+def _f1_by_type(records: np.ndarray, n_parts: int, weights: Weights = None) -> np.ndarray:
+    hits, predicted, true = _spans(records, weights)[:, :n_parts]
     total = predicted + true
     return np.where(total > 0, 2 * hits / np.where(total > 0, total, 1), np.nan)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from cotrain.tasks._metric import Metric
+from cotrain.tasks._metric import Metric, Weights, weighed
 
 
 def edit_distance(said: Sequence[str], true: Sequence[str]) -> int:
@@ -62,8 +62,8 @@ def transcript_record(said: Sequence[str | None], true: Sequence[str | None]) ->
     return records
 
 
-def _rate(records: np.ndarray, edits: int, length: int) -> float:
-    kept = records[~np.isnan(records[:, 0])]
+def _rate(records: np.ndarray, weights: Weights, edits: int, length: int) -> float:
+    kept = weighed(records, weights)[~np.isnan(records[:, 0])]
     total = kept[:, length].sum()
     if not total:
         # Nothing was said anywhere: silence is right, and any word is a whole error.
@@ -71,20 +71,21 @@ def _rate(records: np.ndarray, edits: int, length: int) -> float:
     return float(kept[:, edits].sum() / total)
 
 
-def word_error_rate(records: np.ndarray) -> float:
+def word_error_rate(records: np.ndarray, weights: Weights = None) -> float:
     """Return the edits in words over the number of true words, ≥ 0; more than 1 is possible."""
-    return _rate(records, 0, 1)
+    return _rate(records, weights, 0, 1)
 
 
-def character_error_rate(records: np.ndarray) -> float:
+def character_error_rate(records: np.ndarray, weights: Weights = None) -> float:
     """Return the edits in characters over the number of true characters, ≥ 0."""
-    return _rate(records, 2, 3)
+    return _rate(records, weights, 2, 3)
 
 
-def exact_match(records: np.ndarray) -> float:
+def exact_match(records: np.ndarray, weights: Weights = None) -> float:
     """Return the share of the rows that are right to the last character."""
-    kept = records[~np.isnan(records[:, 4]), 4]
-    return float(kept.mean()) if len(kept) else float("nan")
+    known = ~np.isnan(records[:, 4])
+    of_row = None if weights is None else weights[known]
+    return float(np.average(records[known, 4], weights=of_row)) if known.any() else float("nan")
 
 
 def transcript_metrics(text_of: Callable[[np.ndarray], str]) -> list[Metric]:

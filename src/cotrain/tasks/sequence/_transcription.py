@@ -59,6 +59,7 @@ class Transcription(Task):
         weight: see `Task`.
         preference: see `Task`.
         when: see `Task`.
+        sample_weight: see `Task`.
         metrics: see `Task`. While WER is 1 "cer" tells epochs apart.
 
     Raises:
@@ -93,12 +94,21 @@ class Transcription(Task):
         weight: float = 1.0,
         preference: float = 1.0,
         when: str | None = None,
+        sample_weight: str | None = None,
         metrics: Sequence[str] | None = None,
     ) -> None:
         # Before the rest: metrics decode symbols.
         self.units: Units = units
         self._take([], [])
-        super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
+        super().__init__(
+            name,
+            columns,
+            weight=weight,
+            preference=preference,
+            when=when,
+            sample_weight=sample_weight,
+            metrics=metrics,
+        )
         one_column("Transcription", name, self.columns)
         check_choice("Transcription", name, "units", units, choices=("characters", "words"))
         if isinstance(word_list, str) and word_list != "training":
@@ -255,19 +265,23 @@ class Transcription(Task):
 
         How many positions there are is the network's business.
         """
+        weights = mask.flatten()[mask.flatten() > 0].double()
         known = targets[mask.flatten() > 0]
         n = len(self._symbols)
-        counts = torch.bincount(known.flatten(), minlength=n + 2)[1 : n + 1].double()
+        of_symbol = weights.repeat_interleave(known.shape[1])
+        counts = torch.bincount(known.flatten(), of_symbol, minlength=n + 2)[1 : n + 1]
         shares = (counts / counts.sum().clamp(min=1)).clamp(min=3e-7)
         flag = shares.new_ones(1)
         candidates = [
             torch.cat([shares.new_tensor([blank]).log(), (shares * (1 - blank)).log(), flag]).float()
             for blank in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
         ]
-        texts = known[:: max(1, len(known) // _TEXTS)]
+        step = max(1, len(known) // _TEXTS)
+        texts, of_text = known[::step], weights[::step]
         if not len(texts):
             return candidates[2]
-        costs = [float(self.losses(self._everywhere(one, texts), texts).sum()) for one in candidates]
+        every = [self.losses(self._everywhere(one, texts), texts)[:, 0] for one in candidates]
+        costs = [float((of_one * of_text).sum()) for of_one in every]
         return candidates[int(np.argmin(costs))]
 
     def _everywhere(self, output: Tensor, target: Tensor) -> Tensor:

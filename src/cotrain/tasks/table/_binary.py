@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, final
+from typing import Any, final
 
+import numpy as np
 import polars as pl
 import torch
 from torch import Tensor, nn
@@ -12,13 +13,13 @@ from torch.nn import functional
 
 from cotrain._base import DataError, beyond
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._class_weights import ClassWeight, check_class_weight, class_weights
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import LabelTargets
 from cotrain.tasks._target_values import (
     ClassCoding,
     Value,
-    check_choice,
     check_range,
     key_of,
     labelled_classes,
@@ -41,20 +42,21 @@ class Binary(Task):
 
         loss = -wᵧ [y log σ(z) + (1 - y) log σ(-z)],  y smoothed to (1 - ε) y + ε / 2,
 
-    with wᵧ = 1, or N / (2 Nᵧ) for balanced classes, and ε the label smoothing. A value at evaluation time
-    that is neither of the two counts as missing and is counted by `unseen`.
+    with wᵧ = 1, or N / (2 Nᵧ) for balanced classes, or as given, and ε the label smoothing. A value at
+    evaluation time that is neither of the two counts as missing and is counted by `unseen`.
 
     Args:
         name: see `Task`.
         columns: see `Task`; one column.
         positive: the value to predict the probability of; `None`: the last in natural order, that is 1
             of 0 and 1, true of false and true, "yes" of "no" and "yes".
-        class_weight: "balanced" lets both values count alike however rare one is; probabilities are then
-            no longer those of the data.
+        class_weight: "balanced" lets both values count alike however rare one is; or value -> weight, 1 for
+            one that is not named. Probabilities are then no longer those of the data.
         label_smoothing: ε in [0, 0.5].
         weight: see `Task`.
         preference: see `Task`.
         when: see `Task`.
+        sample_weight: see `Task`.
         metrics: see `Task`.
 
     Raises:
@@ -79,16 +81,25 @@ class Binary(Task):
         columns: str | Sequence[str] | None = None,
         *,
         positive: str | int | float | bool | None = None,
-        class_weight: Literal["balanced"] | None = None,
+        class_weight: ClassWeight = None,
         label_smoothing: float = 0.0,
         weight: float = 1.0,
         preference: float = 1.0,
         when: str | None = None,
+        sample_weight: str | None = None,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
+        super().__init__(
+            name,
+            columns,
+            weight=weight,
+            preference=preference,
+            when=when,
+            sample_weight=sample_weight,
+            metrics=metrics,
+        )
         one_column("Binary", name, self.columns)
-        check_choice("Binary", name, "class_weight", class_weight, choices=(None, "balanced"))
+        check_class_weight("Binary", name, class_weight)
         check_range("Binary", name, label_smoothing=(label_smoothing, 0.0, 0.5))
         self.positive = positive
         self.class_weight = class_weight
@@ -124,8 +135,10 @@ class Binary(Task):
                 )
             found = found if order[0] else found[::-1]
         self._coding = ClassCoding([value for value, _ in found])
-        if self.class_weight == "balanced":
-            self._weights = [n_labelled / (2 * count) for _, count in found]
+        counts: Sequence[float] = [count for _, count in found]
+        if (of_row := self.weights_of(frame)) is not None:
+            counts = np.bincount(self._coding.encode(column) + 1, of_row, 3)[1:].tolist()
+        self._weights = class_weights(self.class_weight, self.classes, counts, task=self.name)
 
     def encode_columns(self, frame: pl.DataFrame) -> tuple[Tensor, Tensor]:
         """Return targets [B, 1], 1 for the positive value, and mask [B, 1]."""
@@ -156,7 +169,7 @@ class Binary(Task):
 
     def losses(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the weighted cross-entropy of every row, [B, 1]."""
-        smooth = target * (1 - self.label_smoothing) + self.label_smoothing / 2
+        smooth = target.to(output.dtype) * (1 - self.label_smoothing) + self.label_smoothing / 2
         losses = functional.binary_cross_entropy_with_logits(output, smooth, reduction="none")
         if self.class_weight is None:
             return losses

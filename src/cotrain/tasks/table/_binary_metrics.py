@@ -1,4 +1,7 @@
-"""Figures of one yes-or-no target: probabilities [N] of yes against targets [N] in {0, 1}."""
+"""Figures of one yes-or-no target: probabilities [N] of yes against targets [N] in {0, 1}.
+
+Each takes weights of the rows as well, [N]: a row of weight 2 counts as two rows.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from typing import Literal
 import numpy as np
 
 from cotrain._base import at_least, beyond, tie_groups
+from cotrain.tasks._metric import Weights
 
-Figure = Callable[[np.ndarray, np.ndarray], float]
+#: (scores, targets, weights) -> value.
+Figure = Callable[..., float]
 
 
 def ranks(values: np.ndarray, spread: float = 0.0) -> np.ndarray:
@@ -28,10 +33,27 @@ def ranks(values: np.ndarray, spread: float = 0.0) -> np.ndarray:
     return (np.cumsum(counts) - (counts - 1) / 2)[groups]
 
 
-def auroc(scores: np.ndarray, targets: np.ndarray) -> float:
+def weighted_ranks(values: np.ndarray, weights: np.ndarray, spread: float = 0.0) -> np.ndarray:
+    """Return the ranks of `values` [N] as if each stood there as often as its weight says.
+
+    Args:
+        values: [N].
+        weights: [N], ≥ 0.
+        spread: see `tie_groups`.
+
+    Example:
+        >>> weighted_ranks(np.array([10.0, 30.0]), np.array([2.0, 1.0])).tolist()
+        [1.5, 3.0]
+    """
+    groups = tie_groups(values, spread)
+    totals = np.bincount(groups, weights)
+    return (np.cumsum(totals) - (totals - 1) / 2)[groups]
+
+
+def auroc(scores: np.ndarray, targets: np.ndarray, weights: Weights = None) -> float:
     """Return the probability that a positive row scores above a negative one, ties counting half.
 
-    Undefined with one class only.
+    Undefined with one class only. With weights each pair counts as the product of its two.
 
     Example:
         >>> auroc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1]))
@@ -42,20 +64,27 @@ def auroc(scores: np.ndarray, targets: np.ndarray) -> float:
     n_negative = len(targets) - n_positive
     if not n_positive or not n_negative:
         return float("nan")
+    if weights is not None:
+        groups = tie_groups(scores)
+        at = np.bincount(groups, weights * positive)
+        negative = np.bincount(groups, weights * ~positive)
+        below = np.cumsum(negative) - negative / 2
+        return float((at * below).sum() / (at.sum() * negative.sum()))
     above = ranks(scores)[positive].sum() - n_positive * (n_positive + 1) / 2
     return float(above / (n_positive * n_negative))
 
 
-def average_precision(scores: np.ndarray, targets: np.ndarray) -> float:
+def average_precision(scores: np.ndarray, targets: np.ndarray, weights: Weights = None) -> float:
     """Return Σₙ (Rₙ - Rₙ₋₁) Pₙ over the thresholds; undefined without a positive row."""
     if not (targets > 0.5).any():
         return float("nan")
     groups = tie_groups(scores)
     order = np.argsort(-groups, kind="stable")
-    hits = np.cumsum(targets[order] > 0.5)
+    of_row = np.ones(len(scores)) if weights is None else weights[order]
+    hits, total = np.cumsum(of_row * (targets[order] > 0.5)), np.cumsum(of_row)
     # One threshold per different score: the last row of each run of equal scores.
     last = np.append(np.flatnonzero(np.diff(groups[order])), len(scores) - 1)
-    precision = hits[last] / (last + 1)
+    precision = hits[last] / total[last]
     recall = hits[last] / hits[-1]
     return float(np.sum(np.diff(recall, prepend=0.0) * precision))
 
@@ -65,19 +94,20 @@ def above_half(scores: np.ndarray) -> np.ndarray:
     return scores > beyond(0.5)
 
 
-def accuracy(scores: np.ndarray, targets: np.ndarray) -> float:
+def accuracy(scores: np.ndarray, targets: np.ndarray, weights: Weights = None) -> float:
     """Return the share of rows on the right side of one half."""
-    return float(np.mean(above_half(scores) == (targets > 0.5)))
+    return _mean(above_half(scores) == (targets > 0.5), weights)
 
 
-def balanced_accuracy(scores: np.ndarray, targets: np.ndarray) -> float:
+def balanced_accuracy(scores: np.ndarray, targets: np.ndarray, weights: Weights = None) -> float:
     """Return the mean recall of the classes that occur."""
     right = above_half(scores) == (targets > 0.5)
     positive = targets > 0.5
-    return float(np.mean([right[rows].mean() for rows in (positive, ~positive) if rows.any()]))
+    found = [_mean(right, weights, rows) for rows in (positive, ~positive) if rows.any()]
+    return float(np.mean(found))
 
 
-def precision(scores: np.ndarray, targets: np.ndarray) -> float:
+def precision(scores: np.ndarray, targets: np.ndarray, weights: Weights = None) -> float:
     """Return the share of right rows among those predicted positive.
 
     Where none is, it is 0 if there was one to predict, else undefined.
@@ -85,39 +115,42 @@ def precision(scores: np.ndarray, targets: np.ndarray) -> float:
     predicted = above_half(scores)
     if not predicted.any():
         return 0.0 if (targets > 0.5).any() else float("nan")
-    return float(np.mean(targets[predicted] > 0.5))
+    return _mean(targets > 0.5, weights, predicted)
 
 
-def recall(scores: np.ndarray, targets: np.ndarray) -> float:
+def recall(scores: np.ndarray, targets: np.ndarray, weights: Weights = None) -> float:
     """Return the share of positive rows that are found; undefined if there is none."""
     positive = targets > 0.5
-    return float(np.mean(above_half(scores[positive]))) if positive.any() else float("nan")
+    return _mean(above_half(scores), weights, positive) if positive.any() else float("nan")
 
 
-def f1(scores: np.ndarray, targets: np.ndarray) -> float:
+def f1(scores: np.ndarray, targets: np.ndarray, weights: Weights = None) -> float:
     """Return 2 TP / (2 TP + FP + FN) of the positive class; undefined without either."""
     predicted, positive = above_half(scores), targets > 0.5
-    denominator = predicted.sum() + positive.sum()
-    return float(2 * (predicted & positive).sum() / denominator) if denominator else float("nan")
+    of_row = 1 if weights is None else weights
+    denominator = (of_row * predicted).sum() + (of_row * positive).sum()
+    return float(2 * (of_row * (predicted & positive)).sum() / denominator) if denominator else float("nan")
 
 
-def log_loss(scores: np.ndarray, targets: np.ndarray) -> float:
+def log_loss(scores: np.ndarray, targets: np.ndarray, weights: Weights = None) -> float:
     """Return the mean of -log p of the true class, p kept away from 0 by 1e-15."""
     true = np.where(targets > 0.5, scores, 1 - scores)
-    return float(-np.mean(np.log(np.clip(true, 1e-15, 1.0))))
+    return -_mean(np.log(np.clip(true, 1e-15, 1.0)), weights)
 
 
-def brier(scores: np.ndarray, targets: np.ndarray) -> float:
+def brier(scores: np.ndarray, targets: np.ndarray, weights: Weights = None) -> float:
     """Return the mean squared difference between probability and outcome."""
-    return float(np.mean((scores - targets) ** 2))
+    return _mean((scores - targets) ** 2, weights)
 
 
-def calibration_error(scores: np.ndarray, targets: np.ndarray) -> float:
+def calibration_error(scores: np.ndarray, targets: np.ndarray, weights: Weights = None) -> float:
     """Return the expected calibration error of the probability of yes in 15 equally wide bins."""
-    return expected_calibration_error(scores, targets > 0.5)
+    return expected_calibration_error(scores, targets > 0.5, weights=weights)
 
 
-def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, n_bins: int = 15) -> float:
+def expected_calibration_error(
+    confidence: np.ndarray, right: np.ndarray, n_bins: int = 15, *, weights: Weights = None
+) -> float:
     """Return Σ_bins (rows / N) |mean confidence - share right|.
 
     Naeini, Cooper and Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", 2015,
@@ -127,6 +160,7 @@ def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, n_bins
         confidence: [N] in [0, 1].
         right: [N] bool.
         n_bins: number of equally wide bins, ≥ 1.
+        weights: [N] how much each row counts.
 
     Example:
         >>> round(expected_calibration_error(np.array([0.9, 0.9]), np.array([True, False])), 3)
@@ -134,8 +168,14 @@ def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, n_bins
     """
     # What lies on the upper edge of a bin is in it, whichever way it was rounded.
     bins = np.clip(np.ceil(at_least(1.0) * confidence * n_bins).astype(int) - 1, 0, n_bins - 1)
-    gaps = np.bincount(bins, confidence - right, minlength=n_bins)
-    return float(np.abs(gaps).sum() / len(confidence))
+    of_row = np.ones(len(confidence)) if weights is None else weights
+    gaps = np.bincount(bins, of_row * (confidence - right), minlength=n_bins)
+    return float(np.abs(gaps).sum() / of_row.sum())
+
+
+def _mean(values: np.ndarray, weights: Weights, rows: np.ndarray | slice = slice(None)) -> float:
+    """Return the (weighted) mean of some rows."""
+    return float(np.average(values[rows], weights=None if weights is None else weights[rows]))
 
 
 #: Every figure of a yes-or-no target, the direction in which it is better, and whether it counts hits.

@@ -17,14 +17,14 @@ from typing import Literal
 import numpy as np
 
 from cotrain._base import first_largest
-from cotrain.tasks._metric import Metric
+from cotrain.tasks._metric import Metric, Weights
 from cotrain.tasks.table._binary_metrics import auroc, average_precision, expected_calibration_error
 from cotrain.tasks.table._column_metrics import mean_of_defined
 
 #: (hits, true rows, predicted rows) of every class -> its figure, NaN where it is undefined.
 CountFigure = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-#: (scores, targets) of one class against the others, both [N] -> value.
-RankFigure = Callable[[np.ndarray, np.ndarray], float]
+#: (scores, targets, weights) of one class against the others, each [N] -> value.
+RankFigure = Callable[..., float]
 
 
 def of_labelled(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -123,6 +123,11 @@ def labelled(records: np.ndarray) -> np.ndarray:
     return records[~np.isnan(records[:, 0])]
 
 
+def labelled_weights(records: np.ndarray, weights: Weights) -> Weights:
+    """Return the weights of the rows that `labelled` returns."""
+    return None if weights is None else weights[~np.isnan(records[:, 0])]
+
+
 def _mean(
     name: str,
     direction: Literal["max", "min"],
@@ -131,9 +136,9 @@ def _mean(
 ) -> Metric:
     """Make a metric that is a mean over the labelled rows."""
 
-    def value(records: np.ndarray) -> float:
-        kept = labelled(records)
-        return float(np.mean(of_row(kept))) if len(kept) else float("nan")
+    def value(records: np.ndarray, weights: Weights = None) -> float:
+        kept, of_kept = labelled(records), labelled_weights(records, weights)
+        return float(np.average(of_row(kept), weights=of_kept)) if len(kept) else float("nan")
 
     return Metric(name, direction, record, value)
 
@@ -141,20 +146,21 @@ def _mean(
 def _counted(name: str, figure: CountFigure, absent: float) -> Metric:
     """Average over the classes that occur or are predicted, `absent` standing for an undefined one."""
 
-    def counts(records: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def counts(records: np.ndarray, size: int, weights: Weights) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         true, predicted = labelled(records).astype(np.int64).T
-        hits = true[true == predicted]
-        hit, occur, said = (np.bincount(classes, minlength=size) for classes in (hits, true, predicted))
-        return hit, occur, said
+        of_row, right = labelled_weights(records, weights), true == predicted
+        of_hit = None if of_row is None else of_row[right]
+        hit = np.bincount(true[right], of_hit, size)
+        return hit, np.bincount(true, of_row, size), np.bincount(predicted, of_row, size)
 
-    def parts(records: np.ndarray, n_parts: int) -> np.ndarray:
-        return figure(*counts(records, n_parts + 1))[:n_parts]
+    def parts(records: np.ndarray, n_parts: int, weights: Weights = None) -> np.ndarray:
+        return figure(*counts(records, n_parts + 1, weights))[:n_parts]
 
-    def value(records: np.ndarray) -> float:
+    def value(records: np.ndarray, weights: Weights = None) -> float:
         kept = labelled(records)
         if not len(kept):
             return float("nan")
-        hits, true, predicted = counts(kept, int(kept.max()) + 1)
+        hits, true, predicted = counts(records, int(kept.max()) + 1, weights)
         values = figure(hits, true, predicted)[true + predicted > 0]
         return mean_of_defined(np.where(np.isnan(values), absent, values))
 
@@ -164,19 +170,20 @@ def _counted(name: str, figure: CountFigure, absent: float) -> Metric:
 def _ranked(name: str, figure: RankFigure) -> Metric:
     """Average a figure of each class against the others over the classes that occur or are predicted."""
 
-    def of_classes(kept: np.ndarray, classes: np.ndarray) -> np.ndarray:
-        return np.array([figure(kept[:, 1 + c], kept[:, 0] == c) for c in classes.tolist()])
+    def of_classes(records: np.ndarray, classes: np.ndarray, weights: Weights) -> np.ndarray:
+        kept, of_row = labelled(records), labelled_weights(records, weights)
+        return np.array([figure(kept[:, 1 + c], kept[:, 0] == c, of_row) for c in classes.tolist()])
 
-    def parts(records: np.ndarray, n_parts: int) -> np.ndarray:
-        kept = labelled(records)
-        return of_classes(kept, np.arange(n_parts)) if len(kept) else np.full(n_parts, np.nan)
+    def parts(records: np.ndarray, n_parts: int, weights: Weights = None) -> np.ndarray:
+        known = len(labelled(records))
+        return of_classes(records, np.arange(n_parts), weights) if known else np.full(n_parts, np.nan)
 
-    def value(records: np.ndarray) -> float:
+    def value(records: np.ndarray, weights: Weights = None) -> float:
         kept = labelled(records)
         if not len(kept):
             return float("nan")
         present = np.union1d(kept[:, 0].astype(np.int64), first_largest(kept[:, 1:]))
-        return mean_of_defined(of_classes(kept, present[present < kept.shape[1] - 1]))
+        return mean_of_defined(of_classes(records, present[present < kept.shape[1] - 1], weights))
 
     return Metric(name, "max", probability_record, value, parts)
 
@@ -184,9 +191,11 @@ def _ranked(name: str, figure: RankFigure) -> Metric:
 def _calibration() -> Metric:
     """Make the expected calibration error of the largest probability, in 15 equally wide bins."""
 
-    def value(records: np.ndarray) -> float:
+    def value(records: np.ndarray, weights: Weights = None) -> float:
         confidence, right = labelled(records).T
-        return expected_calibration_error(confidence, right > 0) if len(right) else float("nan")
+        of_row = labelled_weights(records, weights)
+        found = expected_calibration_error(confidence, right > 0, weights=of_row) if len(right) else np.nan
+        return float(found)
 
     return Metric("calibration_error", "min", calibration_record, value)
 

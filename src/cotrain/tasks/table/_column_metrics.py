@@ -7,11 +7,12 @@ from typing import Literal
 
 import numpy as np
 
-from cotrain.tasks._metric import Metric
+from cotrain.tasks._metric import Metric, Weights
 from cotrain.tasks.table._binary_metrics import above_half
 
-#: (scores, targets) of the labelled rows of one column, both [N] -> value.
-Figure = Callable[[np.ndarray, np.ndarray], float]
+#: (scores, targets, weights) of the labelled rows of one column, each [N], weights `None` where all count
+#: alike -> value.
+Figure = Callable[..., float]
 
 
 def column_record(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -43,17 +44,18 @@ def by_column(
         counts_hits: see `Metric`.
     """
 
-    def parts(records: np.ndarray, n_parts: int) -> np.ndarray:
+    def parts(records: np.ndarray, n_parts: int, weights: Weights = None) -> np.ndarray:
         scores, targets, mask = columns_of(records)
-        return np.array(
-            [
-                figure(scores[mask[:, t], t], targets[mask[:, t], t]) if mask[:, t].any() else np.nan
-                for t in range(n_parts)
-            ]
-        )
 
-    def value(records: np.ndarray) -> float:
-        return mean_of_defined(parts(records, records.shape[1] // 2))
+        def of_column(t: int) -> float:
+            rows = mask[:, t]
+            of_rows = () if weights is None else (weights[rows],)
+            return figure(scores[rows, t], targets[rows, t], *of_rows) if rows.any() else np.nan
+
+        return np.array([of_column(t) for t in range(n_parts)])
+
+    def value(records: np.ndarray, weights: Weights = None) -> float:
+        return mean_of_defined(parts(records, records.shape[1] // 2, weights))
 
     return Metric(name, direction, column_record, value, parts, counts_hits)
 
@@ -63,17 +65,19 @@ def over_entries(
 ) -> Metric:
     """Make a metric that is a `figure` over all labelled entries at once (the micro average)."""
 
-    def value(records: np.ndarray) -> float:
+    def value(records: np.ndarray, weights: Weights = None) -> float:
         scores, targets, mask = columns_of(records)
-        return figure(scores[mask], targets[mask]) if mask.any() else float("nan")
+        of_rows = () if weights is None else (np.broadcast_to(weights[:, None], mask.shape)[mask],)
+        return figure(scores[mask], targets[mask], *of_rows) if mask.any() else float("nan")
 
     return Metric(name, direction, column_record, value, counts_hits=counts_hits)
 
 
-def mean_of_defined(values: np.ndarray) -> float:
-    """Return the mean of the values that are not NaN; NaN if there is none, without a warning."""
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if len(defined) else float("nan")
+def mean_of_defined(values: np.ndarray, weights: Weights = None) -> float:
+    """Return the (weighted) mean of the values that are not NaN; NaN if there is none, without a warning."""
+    known = ~np.isnan(values)
+    of_known = None if weights is None else weights[known]
+    return float(np.average(values[known], weights=of_known)) if known.any() else float("nan")
 
 
 def exact_match() -> Metric:
@@ -83,6 +87,7 @@ def exact_match() -> Metric:
         right = (above_half(scores) == (targets > 0.5)) | ~mask
         return np.where(mask.any(axis=1), right.all(axis=1), np.nan)[:, None]
 
-    return Metric(
-        "exact_match", "max", record, lambda records: mean_of_defined(records[:, 0]), counts_hits=True
-    )
+    def value(records: np.ndarray, weights: Weights = None) -> float:
+        return mean_of_defined(records[:, 0], weights)
+
+    return Metric("exact_match", "max", record, value, counts_hits=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, final
 
+import numpy as np
 import polars as pl
 import torch
 from torch import Tensor, nn
 
 from cotrain._base import DataError, InvalidArgumentError, first_largest
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._class_weights import ClassWeight, check_class_weight, class_weights
 from cotrain.tasks._cross_entropy import class_logits, class_losses
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
@@ -36,9 +38,9 @@ class Multiclass(Task):
 
         loss = -w_y Σ_c q_c log softmax(z)_c,  q = (1 - ε) [c = y] + ε / C,
 
-    with w_y = 1, or N / (C N_y) for balanced classes, and ε the label smoothing. A class at evaluation time
-    that training never had is a category of its own, number C: it counts as wrong in the metrics, costs as
-    much as the least probable class, and sends no gradient. `unseen` counts such rows.
+    with w_y = 1, or N / (C N_y) for balanced classes, or as given, and ε the label smoothing. A class at
+    evaluation time that training never had is a category of its own, number C: it counts as wrong in the
+    metrics, costs as much as the least probable class, and sends no gradient. `unseen` counts such rows.
 
     Args:
         name: see `Task`.
@@ -48,11 +50,13 @@ class Multiclass(Task):
         min_count: fewest labelled rows that a class needs, ≥ 2.
         rare: what to do with a class that has fewer: "error", "merge" them all into "(other)", or "drop":
             its rows count as unlabelled.
-        class_weight: "balanced" lets all classes count alike however rare.
+        class_weight: "balanced" lets all classes count alike however rare; or class -> weight, 1 for one that
+            is not named.
         label_smoothing: ε in [0, 0.5].
         weight: see `Task`.
         preference: see `Task`.
         when: see `Task`.
+        sample_weight: see `Task`.
         metrics: see `Task`.
 
     Raises:
@@ -76,19 +80,28 @@ class Multiclass(Task):
         classes: Sequence[str | int | float | bool] | None = None,
         min_count: int = 2,
         rare: Literal["error", "merge", "drop"] = "error",
-        class_weight: Literal["balanced"] | None = None,
+        class_weight: ClassWeight = None,
         label_smoothing: float = 0.0,
         weight: float = 1.0,
         preference: float = 1.0,
         when: str | None = None,
+        sample_weight: str | None = None,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
+        super().__init__(
+            name,
+            columns,
+            weight=weight,
+            preference=preference,
+            when=when,
+            sample_weight=sample_weight,
+            metrics=metrics,
+        )
         one_column("Multiclass", name, self.columns)
         check_range("Multiclass", name, min_count=(min_count, 2, 10**9))
         check_range("Multiclass", name, label_smoothing=(label_smoothing, 0.0, 0.5))
         check_choice("Multiclass", name, "rare", rare, choices=("error", "merge", "drop"))
-        check_choice("Multiclass", name, "class_weight", class_weight, choices=(None, "balanced"))
+        check_class_weight("Multiclass", name, class_weight)
         if classes is not None and len({key_of(value) for value in classes}) < max(2, len(classes)):
             raise InvalidArgumentError(
                 f"Multiclass({name!r}, classes={list(classes)}): expected two or more different classes."
@@ -130,9 +143,11 @@ class Multiclass(Task):
                 f"{len(kept)}: {shown([value for value, _ in kept])}. Leave the task out."
             )
         self._coding = ClassCoding([value for value, _ in kept])
-        total = sum(count for _, count in kept)
-        balanced = self.class_weight == "balanced"
-        self._weights = [total / (len(kept) * max(1, count)) if balanced else 1.0 for _, count in kept]
+        counts: Sequence[float] = [count for _, count in kept]
+        if (of_row := self.weights_of(frame)) is not None:
+            targets, mask = (leaf[:, 0].numpy() for leaf in self.encode_columns(frame))
+            counts = np.bincount(targets[mask], of_row[mask], len(kept)).tolist()
+        self._weights = class_weights(self.class_weight, self._coding.classes, counts, task=self.name)
 
     def _in_given_order(self, found: list[tuple[Value, int]]) -> list[tuple[Value, int]]:
         counts = {key_of(value): count for value, count in found}

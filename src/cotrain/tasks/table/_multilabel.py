@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, final
+from typing import Any, final
 
 import numpy as np
 import polars as pl
@@ -13,13 +13,13 @@ from torch.nn import functional
 
 from cotrain._base import DataError, InvalidArgumentError, beyond
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._class_weights import ClassWeight, check_class_weight, class_weights
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import LabelTargets
 from cotrain.tasks._target_values import (
     ClassCoding,
     Value,
-    check_choice,
     check_range,
     labelled_classes,
     require_labels,
@@ -47,11 +47,13 @@ class Multilabel(Task):
         separator: what separates the tags of a cell, e.g. ","; a column of lists needs it for `predict` only.
         min_count: fewest training rows with a tag for it to become a label, ≥ 1; with `separator` only.
         max_labels: most tags that become labels, the most frequent ones; with `separator` only.
-        class_weight: "balanced" lets presence and absence of every label count alike.
+        class_weight: "balanced" lets presence and absence of every label count alike; or label -> weight of
+            its presence, that of its absence being 1, and so for one that is not named.
         label_smoothing: ε in [0, 0.5].
         weight: see `Task`.
         preference: see `Task`.
         when: see `Task`.
+        sample_weight: see `Task`.
         metrics: see `Task`.
 
     Raises:
@@ -76,14 +78,23 @@ class Multilabel(Task):
         separator: str | None = None,
         min_count: int = 2,
         max_labels: int | None = None,
-        class_weight: Literal["balanced"] | None = None,
+        class_weight: ClassWeight = None,
         label_smoothing: float = 0.0,
         weight: float = 1.0,
         preference: float = 1.0,
         when: str | None = None,
+        sample_weight: str | None = None,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
+        super().__init__(
+            name,
+            columns,
+            weight=weight,
+            preference=preference,
+            when=when,
+            sample_weight=sample_weight,
+            metrics=metrics,
+        )
         if (separator is None) == (len(self.columns) == 1) or separator == "":
             raise InvalidArgumentError(
                 f"Multilabel({name!r}) needs several columns, or one column and the separator of its values; "
@@ -93,7 +104,7 @@ class Multilabel(Task):
             "Multilabel", name, min_count=(min_count, 1, 10**9), max_labels=(max_labels or 1, 1, 10**9)
         )
         check_range("Multilabel", name, label_smoothing=(label_smoothing, 0.0, 0.5))
-        check_choice("Multilabel", name, "class_weight", class_weight, choices=(None, "balanced"))
+        check_class_weight("Multilabel", name, class_weight)
         self.separator = separator
         self.min_count = min_count
         self.max_labels = max_labels
@@ -113,8 +124,13 @@ class Multilabel(Task):
         self._weights = torch.ones(len(self.labels), 2)
         if self.class_weight == "balanced":
             targets, mask = self.encode_columns(frame)
-            counts = torch.stack([(mask & (targets == 0)).sum(0), (mask & (targets == 1)).sum(0)], dim=1)
-            self._weights = mask.sum(0)[:, None] / (2 * counts.clamp(min=1))
+            of_row = self.weights_of(frame)
+            known = mask.float() if of_row is None else mask * torch.from_numpy(of_row).float()[:, None]
+            counts = torch.stack([(known * (targets == 0)).sum(0), (known * (targets == 1)).sum(0)], dim=1)
+            self._weights = counts.sum(1, keepdim=True) / (2 * torch.where(counts > 0, counts, 1.0))
+        elif self.class_weight is not None:
+            of_label = class_weights(self.class_weight, self.labels, [], task=self.name)
+            self._weights[:, 1] = torch.tensor(of_label)
 
     def _fit_column(self, column: pl.Series) -> ClassCoding:
         found = labelled_classes(column)
@@ -199,7 +215,7 @@ class Multilabel(Task):
 
     def losses(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the weighted cross-entropy of every entry, [B, T]."""
-        smooth = target * (1 - self.label_smoothing) + self.label_smoothing / 2
+        smooth = target.to(output.dtype) * (1 - self.label_smoothing) + self.label_smoothing / 2
         losses = functional.binary_cross_entropy_with_logits(output, smooth, reduction="none")
         if self.class_weight is None:
             return losses

@@ -26,7 +26,7 @@ class Regression(Task):
     """A target of one or more numeric columns.
 
     Targets are transformed by f, then standardised by the mean μ and standard deviation σ of the training
-    labels. With u = z - (f(y) - μ) / σ the loss of an entry is
+    labels, weighted where rows have weights. With u = z - (f(y) - μ) / σ the loss of an entry is
 
         mse: u²,   mae: |u|,   huber: u² / 2 where |u| ≤ δ, else δ (|u| - δ / 2).
 
@@ -44,6 +44,7 @@ class Regression(Task):
         weight: see `Task`.
         preference: see `Task`.
         when: see `Task`.
+        sample_weight: see `Task`.
         metrics: see `Task`.
 
     Raises:
@@ -74,9 +75,18 @@ class Regression(Task):
         weight: float = 1.0,
         preference: float = 1.0,
         when: str | None = None,
+        sample_weight: str | None = None,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, columns, weight=weight, preference=preference, when=when, metrics=metrics)
+        super().__init__(
+            name,
+            columns,
+            weight=weight,
+            preference=preference,
+            when=when,
+            sample_weight=sample_weight,
+            metrics=metrics,
+        )
         check_choice("Regression", name, "transform", transform, choices=("none", "log", "log1p"))
         check_choice("Regression", name, "criterion", criterion, choices=("mse", "mae", "huber"))
         check_range("Regression", name, delta=(delta, 1e-3, 1e3))
@@ -88,12 +98,13 @@ class Regression(Task):
 
     def fit_columns(self, frame: pl.DataFrame) -> None:
         """Learn the mean and standard deviation of every transformed column."""
-        values = self._transformed(frame)
+        values, weights = self._transformed(frame), self.weights_of(frame)
         for t, column in enumerate(self.columns):
-            labelled = values[~np.isnan(values[:, t]), t]
+            known = ~np.isnan(values[:, t])
+            labelled = values[known, t]
             require_labels(len(labelled), len(values), column, self.name)
             with np.errstate(over="ignore", invalid="ignore"):
-                self._means[t], spread = labelled.mean(), float(labelled.std())
+                self._means[t], spread = _moments(labelled, None if weights is None else weights[known])
             if not np.isfinite(spread):
                 raise DataError(
                     f"Task {self.name!r}: the values of {column!r} reach {np.abs(labelled).max():.3g}, too "
@@ -233,3 +244,11 @@ class Regression(Task):
     def default_metrics(cls) -> list[str]:
         """RMSE selects the best weights."""
         return ["rmse", "r2", "mae"]
+
+
+def _moments(values: np.ndarray, weights: np.ndarray | None) -> tuple[float, float]:
+    """Return mean and standard deviation, weighted where there are weights."""
+    if weights is None:
+        return float(values.mean()), float(values.std())
+    mean = float(np.average(values, weights=weights))
+    return mean, float(np.sqrt(np.average((values - mean) ** 2, weights=weights)))

@@ -1,4 +1,4 @@
-"""Figures of one numeric target: predictions [N] against true values [N]."""
+"""Figures of one numeric target: predictions [N] against true values [N], rows weighted where they are."""
 
 from __future__ import annotations
 
@@ -8,41 +8,49 @@ from typing import Literal
 import numpy as np
 
 from cotrain._base import ROUNDING
-from cotrain.tasks.table._binary_metrics import ranks
+from cotrain.tasks._metric import Weights
+from cotrain.tasks.table._binary_metrics import ranks, weighted_ranks
 
-Figure = Callable[[np.ndarray, np.ndarray], float]
+#: (scores, targets, weights) -> value.
+Figure = Callable[..., float]
 
 
-def mae(scores: np.ndarray, targets: np.ndarray) -> float:
+def mae(scores: np.ndarray, targets: np.ndarray, weights: Weights = None) -> float:
     """Return the mean absolute error."""
-    return float(np.mean(np.abs(scores - targets)))
+    return float(np.average(np.abs(scores - targets), weights=weights))
 
 
-def rmse(scores: np.ndarray, targets: np.ndarray) -> float:
+def rmse(scores: np.ndarray, targets: np.ndarray, weights: Weights = None) -> float:
     """Return the root of the mean squared error."""
-    return float(np.sqrt(np.mean((scores - targets) ** 2)))
+    return float(np.sqrt(np.average((scores - targets) ** 2, weights=weights)))
 
 
-def r2(scores: np.ndarray, targets: np.ndarray) -> float:
-    """Return 1 - Σ(y - ŷ)² / Σ(y - ȳ)²; undefined where all true values are equal.
+def r2(scores: np.ndarray, targets: np.ndarray, weights: Weights = None) -> float:
+    """Return 1 - Σ w (y - ŷ)² / Σ w (y - ȳ)²; undefined where all true values are equal.
 
     Example:
         >>> r2(np.array([1.0, 2.0, 4.0]), np.array([1.0, 2.0, 3.0]))
         0.5
     """
-    spread = np.sum((targets - targets.mean()) ** 2)
-    if spread <= 1e-20 * max(1.0, float(np.sum(targets**2))):
+    of_row = 1.0 if weights is None else weights
+    spread = np.sum(of_row * (targets - np.average(targets, weights=weights)) ** 2)
+    if spread <= 1e-20 * max(1.0, float(np.sum(of_row * targets**2))):
         return float("nan")
-    return float(1 - np.sum((targets - scores) ** 2) / spread)
+    return float(1 - np.sum(of_row * (targets - scores) ** 2) / spread)
 
 
-def spearman(scores: np.ndarray, targets: np.ndarray) -> float:
+def spearman(scores: np.ndarray, targets: np.ndarray, weights: Weights = None) -> float:
     """Return the correlation of the ranks; undefined where either side is constant."""
     centre = np.median(targets)
-    a, b = (ranks(values - centre, _rounded_away(targets, centre)) for values in (scores, targets))
-    a, b = a - a.mean(), b - b.mean()
-    norm = np.sqrt(np.sum(a**2) * np.sum(b**2))
-    return float(np.sum(a * b) / norm) if norm > 0 else float("nan")
+    spread = _rounded_away(targets, centre)
+    if weights is None:
+        a, b = (ranks(values - centre, spread) for values in (scores, targets))
+    else:
+        a, b = (weighted_ranks(values - centre, weights, spread) for values in (scores, targets))
+    a, b = (of_one - np.average(of_one, weights=weights) for of_one in (a, b))
+    of_row = 1.0 if weights is None else weights
+    norm = np.sqrt(np.sum(of_row * a**2) * np.sum(of_row * b**2))
+    return float(np.sum(of_row * a * b) / norm) if norm > 0 else float("nan")
 
 
 def _rounded_away(targets: np.ndarray, centre: float) -> float:

@@ -5,7 +5,7 @@ import pytest
 import sklearn.metrics as sk
 
 from cotrain.tasks import Binary, Metric, Task
-from cotrain.tasks.table._binary_metrics import ranks
+from cotrain.tasks.table._binary_metrics import BINARY_FIGURES, ranks
 
 
 def metric(kind: type[Task], name: str) -> Metric:
@@ -64,3 +64,30 @@ def test_undefined_is_nan_without_a_warning(name: str) -> None:
 def test_ranks_are_shared_by_what_is_equal_but_for_rounding() -> None:
     assert ranks(np.array([0.3, 0.1, 0.3 + 1e-9, 0.2])).tolist() == [3.5, 1.0, 3.5, 2.0]
     assert ranks(np.array([])).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "reference"),
+    [
+        ("auroc", "roc_auc_score"),
+        ("average_precision", "average_precision_score"),
+        ("log_loss", "log_loss"),
+        ("brier", "brier_score_loss"),
+        ("accuracy", "accuracy_score"),
+        ("balanced_accuracy", "balanced_accuracy_score"),
+        ("precision", "precision_score"),
+        ("recall", "recall_score"),
+        ("f1", "f1_score"),
+    ],
+)
+def test_rows_that_count_for_different_amounts_are_weighted_as_scikit_learn_does(
+    name: str, reference: str
+) -> None:
+
+    rng = np.random.default_rng(0)
+    scores, targets = rng.random(60).round(1).clip(0.1, 0.9), (rng.random(60) < 0.4).astype(float)
+    weights = rng.gamma(1.0, size=60)
+    hard = name in ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
+    said = (scores > 0.5).astype(float) if hard else scores
+    expected = getattr(sk, reference)(targets, said, sample_weight=weights)
+    assert BINARY_FIGURES[name][1](scores, targets, weights) == pytest.approx(expected, rel=1e-9)
