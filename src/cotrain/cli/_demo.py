@@ -39,7 +39,7 @@ def demo(
     write_text_atomically(config, CONFIG)
     status(f"Wrote {films.height} films to {table} and the configuration to {config}.")
     train(
-        config,
+        [str(config)],
         run=output / "run",
         settings=None,
         references=None,

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cotrain.cli._output import JSON_OPTION, TRUST_OPTION, console
 
+if TYPE_CHECKING:
+    from cotrain.learner import Configuration
+
 
 def train(
-    config: Annotated[Path, typer.Argument(help="Configuration file, as cotrain init writes it.")],
+    config: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CONFIG",
+            help="Configuration file, as cotrain init writes it; with --targets a table, as init takes it.",
+        ),
+    ],
+    targets: Annotated[
+        list[str] | None,
+        typer.Option(help="Target columns of a table: train with what cotrain init would write for them."),
+    ] = None,
+    query: Annotated[
+        str | None, typer.Option(help="With --targets, for SQLite: a SELECT statement or a table.")
+    ] = None,
     run: Annotated[Path | None, typer.Option(help="Folder for the run; default runs/NAME-OF-CONFIG.")] = None,
     settings: Annotated[
         list[str] | None,
@@ -37,18 +54,23 @@ def train(
 
     cotrain train films.yaml
 
+    cotrain train films.parquet --targets genres,certificate,meter
+
     cotrain train films.yaml --set training.epochs=40 --set balancer=Equal --run runs/longer
 
     cotrain train films.yaml --run runs/longer --resume
     """
     from cotrain.comparison import train_run
-    from cotrain.learner import Configuration
 
     given = list(settings or [])
     if references is not None:
         given.append(f"references={references}")
-    configuration = Configuration.read(config, given, trust=True if trust else None)
-    folder = run or Path("runs") / (config.name if config.is_dir() else config.stem)
+    message = None if quiet or as_json else _message
+    if targets is None:
+        configuration, name, file = _of_file(config, query, given, trust=trust)
+    else:
+        configuration, name, file = _of_table(config, targets, query, given, message=message)
+    folder = run or Path("runs") / name
     try:
         outcome = train_run(
             configuration,
@@ -57,11 +79,13 @@ def train(
             overwrite=overwrite,
             tensorboard=tensorboard,
             progress=False if quiet else None if as_json else True,
-            message=None if quiet or as_json else _message,
+            message=message,
         )
     except KeyboardInterrupt:
         typer.secho(
-            f"Interrupted. Go on with: cotrain train {config} --run {folder} --resume", fg="yellow", err=True
+            f"Interrupted. Go on with: cotrain train {file or folder} --run {folder} --resume",
+            fg="yellow",
+            err=True,
         )
         raise typer.Exit(130) from None
     written = write_report(folder) if report else None
@@ -72,9 +96,54 @@ def train(
     else:
         from cotrain.cli._verdict import print_outcome
 
-        print_outcome(outcome, folder, None if given or config.is_dir() else config)
+        print_outcome(outcome, folder, None if given else file)
         if written is not None:
             console().print(f"The report is in {written}: open it in a browser.", markup=False)
+
+
+#: What to train, the name of its run, and the file that says so; `None`: there is none but in a run.
+Job = tuple["Configuration", str, Path | None]
+
+
+def _of_file(config: list[str], query: str | None, settings: list[str], *, trust: bool) -> Job:
+    from cotrain._base import ConfigError
+    from cotrain.learner import Configuration
+
+    path = Path(config[0])
+    if len(config) > 1:
+        raise ConfigError(
+            f"{len(config)} files were given: train takes one configuration, or with --targets all files of "
+            "a table."
+        )
+    if query is not None:
+        raise ConfigError("--query goes with --targets; in a configuration file it is query:.")
+    if path.is_file() and path.suffix.lower() not in (".yaml", ".yml", ".json", ""):
+        raise ConfigError(
+            f"{path} is no configuration file: to train on it as a table, add --targets and the names of its "
+            "target columns."
+        )
+    configuration = Configuration.read(path, settings, trust=True if trust else None)
+    return configuration, path.name if path.is_dir() else path.stem, None if path.is_dir() else path
+
+
+def _of_table(
+    data: list[str],
+    targets: list[str],
+    query: str | None,
+    settings: list[str],
+    *,
+    message: Callable[[str], None] | None,
+) -> Job:
+    from cotrain.cli._table_arguments import table_paths
+    from cotrain.learner import Recommendation
+
+    paths = table_paths(data)
+    proposal = Recommendation.of_table(paths, targets, query=query, probe=False)
+    if message is not None:
+        kinds = "; ".join(f"{task['name']}: {task['kind']}" for task in proposal.tasks)
+        message(f"{kinds}. {proposal.why}")
+    first = next(iter(paths.values())) if isinstance(paths, dict) else data[0]
+    return proposal.configuration(settings), Path(first).stem, None
 
 
 def write_report(folder: Path) -> Path | None:

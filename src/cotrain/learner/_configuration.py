@@ -118,7 +118,7 @@ class Configuration:
                 f"{path} must hold keys and values such as data: and tasks:, got {reprlib.repr(config)}."
             )
         for setting in settings:
-            _override(config, setting)
+            override(config, setting)
         try:
             configuration = cls.from_config(config, trust=trust)
         except ConfigError as error:
@@ -261,7 +261,7 @@ def _is_of_a_run(path: Path) -> bool:
     return any((path.parent / name).exists() for name in (SCHEMA, MANIFEST, MODEL))
 
 
-def _override(config: dict[str, Any], setting: str) -> None:
+def override(config: dict[str, Any], setting: str) -> None:
     """Set one value, given as "key.key=YAML"."""
     key, equals, text = setting.partition("=")
     if not equals or not key:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from cotrain.data._schema import DROP
 from cotrain.data.checks._weights import sentence as of_weights
 from cotrain.data.checks._weights import weight_columns
 from cotrain.data.sources import read_sources
-from cotrain.learner._configuration import Configuration, Paths, TablePaths, each_path
+from cotrain.learner._configuration import Configuration, Paths, TablePaths, each_path, override
 from cotrain.learner._gradient_probe import GradientProbe
 from cotrain.learner._sizing import sharing, sizes, sizes_sentence
 
@@ -131,6 +132,20 @@ class Recommendation:
             for guess in guesses
         ]
         return cls(config, tasks, [asdict(note) for note in notes], " ".join(why.split()))
+
+    def configuration(self, settings: Sequence[str] = ()) -> Configuration:
+        """Return the job that the file describes, for a table given relative to the working directory.
+
+        Args:
+            settings: "key=value" each, as `Configuration.read` takes them.
+
+        Raises:
+            ConfigError: a key is unknown, or a value is wrong.
+        """
+        config = copy.deepcopy(self.config)
+        for setting in settings:
+            override(config, setting)
+        return Configuration.from_config(config)
 
     def to_yaml(self) -> str:
         """Return the configuration file, with a comment beside every task."""

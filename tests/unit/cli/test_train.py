@@ -1,5 +1,8 @@
 import json
 
+import pytest
+import yaml
+
 
 def test_a_run_is_made_and_told(cotrain, run):
     status, out, err = cotrain("train", "job.yaml", "--run", "again", "--no-report", "--quiet")
@@ -24,3 +27,29 @@ def test_a_run_that_is_there_is_not_replaced_unless_asked(cotrain, run):
     status, _, err = cotrain("train", "job.yaml", "--run", "r", "--quiet")
     assert status == 2
     assert "--overwrite" in err or "overwrite" in err
+
+
+def test_a_table_and_its_targets_need_no_file(cotrain, run):
+    """What init would write is what is trained, and the run holds it."""
+    options = ["--targets", "big,price", "--set", "training.epochs=1", "--references", "constant"]
+    status, _, err = cotrain("train", "table.csv", *options, "--run", "new", "--no-report")
+    assert status == 0, err
+    assert "big: Binary; price: Regression" in err
+    config = yaml.safe_load((run.parent / "new" / "config.yaml").read_text())
+    assert config["data"] == str(run.parent / "table.csv")
+    assert config["training"]["epochs"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["job.yaml", "job.yaml"], "2 files were given"),
+        (["job.yaml", "--query", "t"], "--query goes with --targets"),
+        (["table.csv", "--targets", "bigg"], "did you mean 'big'"),
+        (["table.csv"], "table.csv is no configuration file: to train on it as a table, add --targets"),
+    ],
+)
+def test_what_does_not_say_what_to_train_is_refused(cotrain, run, arguments, message):
+    status, _, err = cotrain("train", *arguments, "--quiet")
+    assert status == 2
+    assert message in err
