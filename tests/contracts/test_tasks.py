@@ -42,13 +42,15 @@ FRAME = pl.DataFrame(
 
 CASES: dict[str, list[dict]] = {
     "Binary": [{"name": "yes"}, {"name": "b", "columns": "yes", "positive": "no", "class_weight": "balanced"},
-               {"name": "yes", "label_smoothing": 0.1}],
+               {"name": "yes", "label_smoothing": 0.1}, {"name": "yes", "focal_gamma": 2.0}],
     "Multiclass": [{"name": "colour"},
-                   {"name": "colour", "class_weight": "balanced", "label_smoothing": 0.2}],
+                   {"name": "colour", "class_weight": "balanced", "label_smoothing": 0.2},
+                   {"name": "colour", "class_weight": {"red": 3.0}, "focal_gamma": 0.5}],
     "Regression": [{"name": "value"}, {"name": "two", "columns": ["value", "other"], "criterion": "huber"},
                    {"name": "value", "criterion": "mae", "transform": "log"},
                    {"name": "value", "transform": "log1p"}],
-    "Multilabel": [{"name": "m", "columns": ["hot", "cold"]}, {"name": "tags", "separator": ","}],
+    "Multilabel": [{"name": "m", "columns": ["hot", "cold"]}, {"name": "tags", "separator": ","},
+                   {"name": "tags", "separator": ",", "focal_gamma": 1.0}],
     "Ordinal": [{"name": "size", "levels": ["s", "m", "l"]}],
 }  # fmt: skip
 MADE = [pytest.param(kind, options, id=f"{kind.__name__}-{i}") for kind in WIDE for i, options in

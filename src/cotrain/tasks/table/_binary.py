@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from cotrain._base import DataError, beyond
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._class_weights import ClassWeight, check_class_weight, class_weights
 from cotrain.tasks._diagnosis import Diagnosis
+from cotrain.tasks._focal import check_focal_gamma
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import LabelTargets
 from cotrain.tasks._target_values import (
@@ -31,7 +31,7 @@ from cotrain.tasks._target_values import (
 from cotrain.tasks.table._binary_metrics import BINARY_FIGURES
 from cotrain.tasks.table._column_metrics import by_column
 from cotrain.tasks.table._label_counts import label_counts
-from cotrain.tasks.table._logits import best_logits
+from cotrain.tasks.table._logits import best_logits, label_losses
 
 
 @final
@@ -42,6 +42,8 @@ class Binary(Task):
 
         loss = -wᵧ [y log σ(z) + (1 - y) log σ(-z)],  y smoothed to (1 - ε) y + ε / 2,
 
+    times (1 - p)^γ, p being the probability of the true value, of the focal loss (Lin et al., "Focal Loss for
+    Dense Object Detection", 2017, https://arxiv.org/abs/1708.02002: what is sure already counts less),
     with wᵧ = 1, or N / (2 Nᵧ) for balanced classes, or as given, and ε the label smoothing. A value at
     evaluation time that is neither of the two counts as missing and is counted by `unseen`.
 
@@ -53,6 +55,8 @@ class Binary(Task):
         class_weight: "balanced" lets both values count alike however rare one is; or value -> weight, 1 for
             one that is not named. Probabilities are then no longer those of the data.
         label_smoothing: ε in [0, 0.5].
+        focal_gamma: γ in [0, 10] of the focal loss, 0: cross-entropy; not with label smoothing. Probabilities
+            are then nearer to one another than those of the data.
         weight: see `Task`.
         preference: see `Task`.
         when: see `Task`.
@@ -83,6 +87,7 @@ class Binary(Task):
         positive: str | int | float | bool | None = None,
         class_weight: ClassWeight = None,
         label_smoothing: float = 0.0,
+        focal_gamma: float = 0.0,
         weight: float = 1.0,
         preference: float = 1.0,
         when: str | None = None,
@@ -101,9 +106,11 @@ class Binary(Task):
         one_column("Binary", name, self.columns)
         check_class_weight("Binary", name, class_weight)
         check_range("Binary", name, label_smoothing=(label_smoothing, 0.0, 0.5))
+        check_focal_gamma("Binary", name, focal_gamma, label_smoothing)
         self.positive = positive
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing
+        self.focal_gamma = focal_gamma
         self._coding = ClassCoding([0, 1])
         self._weights = [1.0, 1.0]
 
@@ -169,8 +176,7 @@ class Binary(Task):
 
     def losses(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the weighted cross-entropy of every row, [B, 1]."""
-        smooth = target.to(output.dtype) * (1 - self.label_smoothing) + self.label_smoothing / 2
-        losses = functional.binary_cross_entropy_with_logits(output, smooth, reduction="none")
+        losses = label_losses(output, target, self.label_smoothing, focal_gamma=self.focal_gamma)
         if self.class_weight is None:
             return losses
         negative, positive = self._weights
@@ -178,7 +184,13 @@ class Binary(Task):
 
     def reference_output(self, targets: Tensor, mask: Tensor) -> Tensor:
         """Return the logit of the (weighted, smoothed) share of positive rows, [1]."""
-        return best_logits(targets, mask, torch.tensor([self._weights]), self.label_smoothing)
+        return best_logits(
+            targets,
+            mask,
+            torch.tensor([self._weights]),
+            self.label_smoothing,
+            focal_gamma=self.focal_gamma,
+        )
 
     def scores(self, output: Tensor) -> Tensor:
         """Return the probability of the positive value, [B, 1]."""

@@ -15,6 +15,7 @@ from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._class_weights import ClassWeight, check_class_weight, class_weights
 from cotrain.tasks._cross_entropy import class_logits, class_losses
 from cotrain.tasks._diagnosis import Diagnosis
+from cotrain.tasks._focal import check_focal_gamma
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import (
@@ -38,6 +39,8 @@ class Multiclass(Task):
 
         loss = -w_y Σ_c q_c log softmax(z)_c,  q = (1 - ε) [c = y] + ε / C,
 
+    times (1 - p_y)^γ, p = softmax(z), of the focal loss (Lin et al., "Focal Loss for Dense Object Detection",
+    2017, https://arxiv.org/abs/1708.02002: what is sure already counts less),
     with w_y = 1, or N / (C N_y) for balanced classes, or as given, and ε the label smoothing. A class at
     evaluation time that training never had is a category of its own, number C: it counts as wrong in the
     metrics, costs as much as the least probable class, and sends no gradient. `unseen` counts such rows.
@@ -53,6 +56,8 @@ class Multiclass(Task):
         class_weight: "balanced" lets all classes count alike however rare; or class -> weight, 1 for one that
             is not named.
         label_smoothing: ε in [0, 0.5].
+        focal_gamma: γ in [0, 10] of the focal loss, 0: cross-entropy; not with label smoothing. Probabilities
+            are then nearer to one another than those of the data.
         weight: see `Task`.
         preference: see `Task`.
         when: see `Task`.
@@ -82,6 +87,7 @@ class Multiclass(Task):
         rare: Literal["error", "merge", "drop"] = "error",
         class_weight: ClassWeight = None,
         label_smoothing: float = 0.0,
+        focal_gamma: float = 0.0,
         weight: float = 1.0,
         preference: float = 1.0,
         when: str | None = None,
@@ -100,6 +106,7 @@ class Multiclass(Task):
         one_column("Multiclass", name, self.columns)
         check_range("Multiclass", name, min_count=(min_count, 2, 10**9))
         check_range("Multiclass", name, label_smoothing=(label_smoothing, 0.0, 0.5))
+        check_focal_gamma("Multiclass", name, focal_gamma, label_smoothing)
         check_choice("Multiclass", name, "rare", rare, choices=("error", "merge", "drop"))
         check_class_weight("Multiclass", name, class_weight)
         if classes is not None and len({key_of(value) for value in classes}) < max(2, len(classes)):
@@ -111,6 +118,7 @@ class Multiclass(Task):
         self.rare = rare
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing
+        self.focal_gamma = focal_gamma
         self._coding = ClassCoding(self.classes or [])
         self._merged: list[Value] = []
         self._dropped: list[Value] = []
@@ -215,7 +223,8 @@ class Multiclass(Task):
     def losses(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the weighted cross-entropy of every row, [B, 1]."""
         weights = None if self.class_weight is None else self._class_weights(output)
-        return class_losses(output, target[:, 0], self.label_smoothing, weights)[:, None]
+        smoothing, gamma = self.label_smoothing, self.focal_gamma
+        return class_losses(output, target[:, 0], smoothing, weights, focal_gamma=gamma)[:, None]
 
     def _class_weights(self, like: Tensor) -> Tensor:
         return torch.tensor(self._weights, dtype=like.dtype).to(like.device, non_blocking=True)
@@ -225,7 +234,14 @@ class Multiclass(Task):
         weights = None
         if self.class_weight is not None:
             weights = self._class_weights(torch.zeros((), dtype=torch.float64, device=targets.device))
-        return class_logits(targets[:, 0], mask[:, 0], self.n_outputs, self.label_smoothing, weights=weights)
+        return class_logits(
+            targets[:, 0],
+            mask[:, 0],
+            self.n_outputs,
+            self.label_smoothing,
+            weights=weights,
+            focal_gamma=self.focal_gamma,
+        )
 
     def scores(self, output: Tensor) -> Tensor:
         """Return the probability of every class, [B, C]."""

@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from cotrain._base import DataError, InvalidArgumentError, beyond
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._class_weights import ClassWeight, check_class_weight, class_weights
 from cotrain.tasks._diagnosis import Diagnosis
+from cotrain.tasks._focal import check_focal_gamma
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import LabelTargets
 from cotrain.tasks._target_values import (
@@ -28,7 +28,7 @@ from cotrain.tasks._target_values import (
 from cotrain.tasks.table._binary_metrics import BINARY_FIGURES, above_half
 from cotrain.tasks.table._column_metrics import by_column, exact_match, over_entries
 from cotrain.tasks.table._label_counts import label_counts
-from cotrain.tasks.table._logits import best_logits
+from cotrain.tasks.table._logits import best_logits, label_losses
 from cotrain.tasks.table._tags import encode_tags, tag_counts
 
 
@@ -50,6 +50,8 @@ class Multilabel(Task):
         class_weight: "balanced" lets presence and absence of every label count alike; or label -> weight of
             its presence, that of its absence being 1, and so for one that is not named.
         label_smoothing: ε in [0, 0.5].
+        focal_gamma: γ in [0, 10] of the focal loss, 0: cross-entropy; not with label smoothing. Probabilities
+            are then nearer to one another than those of the data.
         weight: see `Task`.
         preference: see `Task`.
         when: see `Task`.
@@ -80,6 +82,7 @@ class Multilabel(Task):
         max_labels: int | None = None,
         class_weight: ClassWeight = None,
         label_smoothing: float = 0.0,
+        focal_gamma: float = 0.0,
         weight: float = 1.0,
         preference: float = 1.0,
         when: str | None = None,
@@ -104,12 +107,14 @@ class Multilabel(Task):
             "Multilabel", name, min_count=(min_count, 1, 10**9), max_labels=(max_labels or 1, 1, 10**9)
         )
         check_range("Multilabel", name, label_smoothing=(label_smoothing, 0.0, 0.5))
+        check_focal_gamma("Multilabel", name, focal_gamma, label_smoothing)
         check_class_weight("Multilabel", name, class_weight)
         self.separator = separator
         self.min_count = min_count
         self.max_labels = max_labels
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing
+        self.focal_gamma = focal_gamma
         self._codings: list[ClassCoding] = []
         self._tags: list[str] = []
         self._rare: list[str] = []
@@ -215,8 +220,7 @@ class Multilabel(Task):
 
     def losses(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the weighted cross-entropy of every entry, [B, T]."""
-        smooth = target.to(output.dtype) * (1 - self.label_smoothing) + self.label_smoothing / 2
-        losses = functional.binary_cross_entropy_with_logits(output, smooth, reduction="none")
+        losses = label_losses(output, target, self.label_smoothing, focal_gamma=self.focal_gamma)
         if self.class_weight is None:
             return losses
         weights = self._weights.to(output.device, non_blocking=True)
@@ -224,7 +228,7 @@ class Multilabel(Task):
 
     def reference_output(self, targets: Tensor, mask: Tensor) -> Tensor:
         """Return the logit of every label's (weighted, smoothed) share, [T]."""
-        return best_logits(targets, mask, self._weights, self.label_smoothing)
+        return best_logits(targets, mask, self._weights, self.label_smoothing, focal_gamma=self.focal_gamma)
 
     def scores(self, output: Tensor) -> Tensor:
         """Return the probability of every label, [B, T]."""
