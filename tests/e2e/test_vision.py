@@ -150,6 +150,18 @@ def test_boxes_are_in_pixels_and_masks_as_large_as_the_picture_however_large_it_
     assert n_boxes > 10
 
 
+def test_predictions_are_the_same_however_many_rows_are_answered_at_a_time(
+    folder: Path, trained: ct.Learner, monkeypatch: pytest.MonkeyPatch
+):
+    whole = trained.predict(folder / "test.csv")
+    monkeypatch.setattr("cotrain.training._predict.ROOM", 5 * 3 * SIDE * SIDE)
+    apart = trained.predict(folder / "test.csv")
+    assert apart.schema == whole.schema
+    assert apart["mask"].equals(whole["mask"])
+    assert apart["kind"].equals(whole["kind"])
+    assert [len(one) for one in apart["things"]] == [len(one) for one in whole["things"]]
+
+
 def test_coco_reads_the_results_and_finds_the_figure_that_was_told(
     folder: Path, trained: ct.Learner, tmp_path: Path
 ):

@@ -94,7 +94,15 @@ class FittedModel:
 
     def _decoded(self, data: object) -> pl.DataFrame:
         data = data if isinstance(data, Dataset) else self.preprocessor.table(data)
-        return self.preprocessor.decoded(self.outputs(data), self.preprocessor.picture_sizes(data))
+        inputs, sizes = self.preprocessor.inputs(data), self.preprocessor.picture_sizes(data)
+        if sizes is None:
+            return self.preprocessor.decoded(self.outputs_of_inputs(inputs))
+        # An answer for every pixel is much larger than the mask that is made of it.
+        parts = (
+            self.preprocessor.decoded(tempered(outputs, self.confidence.temperatures), sizes[rows])
+            for rows, outputs in self.networks.output_batches(inputs)
+        )
+        return pl.concat(list(parts))
 
     def _handed_out(self, predictions: pl.DataFrame, like: Any) -> Any:
         """Return predictions as a frame of the kind of `like`."""

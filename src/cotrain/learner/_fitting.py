@@ -223,9 +223,11 @@ class Fitting:
         confidence = CalibratedConfidence()
         if self.held is not None:
             settings = self.recipe.cotraining
+            # Of pixels nothing is calibrated, and their outputs on all rows are large.
+            of_rows = [task.name for task in self.preprocessor.tasks if task.reads == "vector"]
             confidence = CalibratedConfidence.learn(
                 self.preprocessor.tasks,
-                model.networks.outputs(self.held.inputs),
+                model.networks.outputs(self.held.inputs, of_rows),
                 self.held,
                 None if settings is None else settings.calibration,
                 output_space=self.recipe.architecture.output_space,

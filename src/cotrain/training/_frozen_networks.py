@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Self, final
 
 import torch
@@ -68,13 +68,14 @@ class FrozenNetworks:
             for network in self._networks
         ]
 
-    def outputs(self, inputs: Leaves) -> dict[str, Any]:
+    def outputs(self, inputs: Leaves, tasks: Collection[str] | None = None) -> dict[str, Any]:
         """Return each task's outputs [N, O] on all rows, on the host.
 
         Args:
             inputs: name -> tensor [N, ...] or N ragged rows.
+            tasks: whose outputs are asked for; `None`: all.
         """
-        found = [outputs_of(network, inputs) for network in self._networks]
+        found = [outputs_of(network, inputs, tasks=tasks) for network in self._networks]
         return _of_tasks(found, self.weights_of)
 
     def output_batches(self, inputs: Leaves) -> Iterator[tuple[slice, dict[str, Any]]]:

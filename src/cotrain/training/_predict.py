@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import torch
@@ -16,7 +16,13 @@ from cotrain.networks import MultiTaskNetwork
 ROOM = 2**22
 
 
-def outputs_of(model: MultiTaskNetwork, inputs: Leaves, batch_size: int = 1024) -> dict[str, Any]:
+def outputs_of(
+    model: MultiTaskNetwork,
+    inputs: Leaves,
+    batch_size: int = 1024,
+    *,
+    tasks: Collection[str] | None = None,
+) -> dict[str, Any]:
     """Return each task's outputs on all rows, on the host; see `output_batches`.
 
     Returns:
@@ -24,14 +30,18 @@ def outputs_of(model: MultiTaskNetwork, inputs: Leaves, batch_size: int = 1024) 
         task that needs other inputs than these is left out.
     """
     parts: dict[str, list[Leaf]] = {}
-    for _, outputs in output_batches(model, inputs, batch_size):
+    for _, outputs in output_batches(model, inputs, batch_size, tasks=tasks):
         for task, output in outputs.items():
             parts.setdefault(task, []).append(output)
     return {task: _joined(pieces) for task, pieces in parts.items()}
 
 
 def output_batches(
-    model: MultiTaskNetwork, inputs: Leaves, batch_size: int = 1024
+    model: MultiTaskNetwork,
+    inputs: Leaves,
+    batch_size: int = 1024,
+    *,
+    tasks: Collection[str] | None = None,
 ) -> Iterator[tuple[slice, dict[str, Any]]]:
     """Give each task's outputs some rows at a time, on the host, so that they need not be held for all rows.
 
@@ -41,6 +51,7 @@ def output_batches(
         inputs: name -> tensor [N, ...] or N ragged rows.
         batch_size: rows at a time; at least 1024 are used, since no gradients are kept, and fewer where rows
             are large, such as pictures.
+        tasks: whose outputs are asked for; `None`: all.
 
     Returns:
         Rows, and task -> tensor [B, O], or B ragged rows of values [O], on them. There is at least one batch.
@@ -53,7 +64,7 @@ def output_batches(
         if was_training:
             model.eval()
         try:
-            outputs = _outputs(model, {name: leaf[rows] for name, leaf in inputs.items()})
+            outputs = _outputs(model, {name: leaf[rows] for name, leaf in inputs.items()}, tasks)
         finally:
             if was_training:
                 model.train()
@@ -61,12 +72,15 @@ def output_batches(
 
 
 @torch.inference_mode()
-def _outputs(model: MultiTaskNetwork, inputs: Leaves) -> dict[str, Leaf]:
+def _outputs(
+    model: MultiTaskNetwork, inputs: Leaves, tasks: Collection[str] | None = None
+) -> dict[str, Leaf]:
     device = next(model.parameters()).device
     batch = padded_inputs({name: leaf.to(device) for name, leaf in inputs.items()})
     lengths = model.lengths(batch)
     found: dict[str, Leaf] = {}
-    for task, output in model(batch).items():
+    asked = () if tasks is None else ([task for task in model.answerable(batch) if task in tasks],)
+    for task, output in model(batch, *asked).items():
         of_rows, on_host = lengths.get(task), output.float().cpu()
         found[task] = on_host if of_rows is None else Ragged.from_padded(on_host, of_rows.cpu())
     return found

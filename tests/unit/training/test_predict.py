@@ -34,6 +34,14 @@ def test_no_row_at_all_has_no_answers():
     assert {name: tuple(value.shape) for name, value in outputs.items()} == {"a": (0, 1), "b": (0, 2)}
 
 
+def test_heads_whose_outputs_nobody_asked_for_are_not_computed():
+    model = network().eval()
+    rows = {"inputs": torch.randn(5, 3)}
+    assert torch.equal(outputs_of(model, rows, tasks=["b", "other"])["b"], outputs_of(model, rows)["b"])
+    assert len(model.heads[0].sizes) == 1
+    assert outputs_of(model, rows, tasks=[]) == {}
+
+
 class PerWord(torch.nn.Module):
     """Answers for every word, and for the row."""
 

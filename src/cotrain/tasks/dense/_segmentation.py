@@ -24,11 +24,14 @@ from cotrain.tasks.dense._masks import classes_at, mask_bytes, read_mask, resize
 from cotrain.tasks.dense._moves import move_masks
 from cotrain.tasks.dense._pixel_confusion import pixel_confusion
 from cotrain.tasks.dense._segmentation_metrics import segmentation_metrics
+from cotrain.tasks.dense._sub_pixel import SubPixel
 
 #: Longest side of a mask where the user names none; as for pictures.
 LONGEST = 256
 #: Most classes: their numbers are bytes, of which the last one is left for what is unknown.
 MOST_CLASSES = 255
+#: Finest answers, in parts of a cell: the patches of a large transformer.
+MOST_UPSCALE = 16
 
 
 @final
@@ -37,9 +40,12 @@ class Segmentation(Task):
 
         loss = -Σ over labelled pixels of w_y log softmax(z)_y / their number
 
-    with z the head's map, brought to the mask's size (bilinear). A label is a mask: a picture whose values
-    are class numbers, such as a PNG; `ignore` marks pixels that are not labelled, and a picture without a
-    mask is unlabelled, while a mask of nothing but background is a label.
+    with z the head's map, brought to the mask's size (bilinear). The head answers for `upscale` × `upscale`
+    places in each cell of the map that it reads, so that lines thinner than a cell are seen.
+
+    A label is a mask: a picture whose values are class numbers, such as a PNG; `ignore` marks pixels that are
+    not labelled, and a picture without a mask is unlabelled, while a mask of nothing but background is a
+    label.
 
     Args:
         name: see `Task`.
@@ -52,6 +58,8 @@ class Segmentation(Task):
             masks have that of their picture.
         class_weight: "balanced" lets all classes count alike however few pixels they have; or class ->
             weight, 1 for one that is not named.
+        upscale: how many times finer than the map the head's answer is each way, 1 to 16; 4 is the stride of
+            the default network. 1: one answer a cell from a 1×1 convolution, which takes the least memory.
         weight: see `Task`.
         preference: see `Task`.
         when: see `Task`.
@@ -86,6 +94,7 @@ class Segmentation(Task):
         ignore: int = 255,
         size: int | Sequence[int] | None = None,
         class_weight: ClassWeight = None,
+        upscale: int = 4,
         weight: float = 1.0,
         preference: float = 1.0,
         when: str | None = None,
@@ -109,6 +118,10 @@ class Segmentation(Task):
                 f"Segmentation({name!r}, classes=...): expected 2 to {MOST_CLASSES} different names, got "
                 f"{len(self._names)}."
             )
+        if not (isinstance(upscale, int) and 1 <= upscale <= MOST_UPSCALE):
+            raise InvalidArgumentError(
+                f"Segmentation({name!r}, upscale={upscale!r}): expected an integer in [1, {MOST_UPSCALE}]."
+            )
         sides = [size, size] if isinstance(size, int) else size
         if sides is not None and (len(sides) != 2 or not all(isinstance(s, int) and s >= 1 for s in sides)):
             raise InvalidArgumentError(
@@ -118,6 +131,7 @@ class Segmentation(Task):
         self.ignore = ignore
         self.size = size if isinstance(size, int) or size is None else list(size)
         self.class_weight = class_weight
+        self.upscale = upscale
         self._shape = (1, 1) if sides is None else (sides[0], sides[1])
         self._weights: list[float] = []
 
@@ -209,15 +223,18 @@ class Segmentation(Task):
         return counts
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the classes, the size and the weights."""
-        return {"classes": list(self._names), "shape": list(self._shape), "weights": list(self._weights)}
+        """Return the classes, the size, the weights, and how fine the head answers."""
+        coding = {"classes": list(self._names), "shape": list(self._shape), "weights": list(self._weights)}
+        return {**coding, "upscale": self.upscale}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over the classes, the size and the weights."""
+        """Take over what `state_dict` gave."""
         self._names = [str(name) for name in state["classes"]]
         height, width = state["shape"]
         self._shape = (int(height), int(width))
         self._weights = [float(weight) for weight in state["weights"]]
+        # Models of before had one answer a cell, and did not say so.
+        self.upscale = int(state.get("upscale", 1))
 
     # -- network ------------------------------------------------------------------------------------
 
@@ -232,8 +249,11 @@ class Segmentation(Task):
         return list(self._names)
 
     def output_layer(self, width: int) -> nn.Module:
-        """Make a 1×1 convolution."""
-        return nn.Conv2d(width, self.n_outputs, 1)
+        """Make a 3×3 convolution and answers for the places in a cell; a 1×1 convolution for one a cell."""
+        if self.upscale == 1:
+            return nn.Conv2d(width, self.n_outputs, 1)
+        finer = SubPixel(width, self.n_outputs, self.upscale)
+        return nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.SiLU(), finer)
 
     def losses(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the weighted cross-entropy of every pixel, [B, H, W]."""

@@ -106,13 +106,15 @@ def test_the_best_constant_has_the_shares_and_the_lowest_loss():
     )
 
 
-def test_a_head_starts_at_the_best_constant_and_keeps_the_map():
-    task = fitted(classes=CLASSES)
+@pytest.mark.parametrize("upscale", [1, 2, 4])
+def test_a_head_starts_at_the_best_constant_and_is_so_much_finer_than_its_map(upscale):
+    task = fitted(classes=CLASSES, upscale=upscale)
     head = task.head(5)
     task.start_head(head, *task.encode(frame_of(*MASKS)))
-    assert head(torch.zeros(2, 5, 3, 4)).shape == (2, 3, 3, 4)
+    assert head(torch.zeros(2, 5, 3, 4)).shape == (2, 3, 3 * upscale, 4 * upscale)
     expected = task.reference_output(*task.encode(frame_of(*MASKS)))
-    torch.testing.assert_close(head(torch.zeros(1, 5, 1, 1)).flatten(), expected)
+    everywhere = head(torch.zeros(1, 5, 1, 1))
+    torch.testing.assert_close(everywhere, expected[None, :, None, None].expand_as(everywhere))
 
 
 def test_predictions_are_masks_that_can_be_read_again():
@@ -151,6 +153,14 @@ def test_the_coding_is_saved_and_taken_over():
     for one, two in zip(task.encode(frame_of(*MASKS)), again.encode(frame_of(*MASKS)), strict=True):
         assert torch.equal(one, two)
     assert again.state_dict() == task.state_dict()
+
+
+def test_a_coding_of_before_has_one_answer_a_cell():
+    task = fitted(classes=CLASSES)
+    again = Segmentation("mask", classes=CLASSES)
+    again.load_state_dict({key: value for key, value in task.state_dict().items() if key != "upscale"})
+    assert [name for name, _ in again.head(5).named_parameters()] == ["0.weight", "0.bias"]
+    assert again.head(5)(torch.zeros(2, 5, 3, 4)).shape == (2, 3, 3, 4)
 
 
 def test_a_condition_leaves_rows_out():
@@ -202,7 +212,8 @@ def test_masks_that_cannot_be_learned_from_are_refused(masks: Any, options: Any,
 
 @pytest.mark.parametrize(
     "options",
-    [{"classes": ["a"]}, {"classes": ["a", "a"]}, {"size": 0}, {"size": [1]}, {"class_weight": "x"}],
+    [{"classes": ["a"]}, {"classes": ["a", "a"]}, {"size": 0}, {"size": [1]}, {"class_weight": "x"}]
+    + [{"upscale": upscale} for upscale in (0, 17, 2.0)],
 )
 def test_options_out_of_range_are_refused(options: dict[str, Any]):
     with pytest.raises(InvalidArgumentError):
