@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.util
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from cotrain import networks
+from cotrain._base import SubwordSpec
 from cotrain.networks import Encoder, InputSpec
 
 
@@ -132,6 +133,44 @@ def word_encoder(spec: InputSpec, blocks: str) -> Callable[[], Encoder]:
     ).build(spec)
 
 
+MARKS = SubwordSpec(9, prefix=(2,), middle=(3,), suffix=(3,), second_type=1)
+SUBWORDS = InputSpec(subwords={"pieces:t": MARKS}, of_words=("firsts:t",))
+SUBWORD_STEMS = replace(SUBWORDS, n_numbers=3, subwords={"pieces:t": MARKS, "pieces:u": MARKS})
+#: As it stands in a run: no folder is read.
+TINY_BERT = {
+    "model_type": "bert",
+    "vocab_size": 9,
+    "hidden_size": 8,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 12,
+    # Attention asks its own mode for it, so that a test cannot switch it off as other dropout.
+    "attention_probs_dropout_prob": 0.0,
+}
+
+
+def pretrained(spec: InputSpec, trainable: str = "all") -> Callable[[], Encoder]:
+    return lambda: networks.PretrainedTransformer("-", trainable, config=TINY_BERT, fingerprint="").build(
+        spec
+    )
+
+
+def subwords(n: int) -> dict[str, Tensor]:
+    lengths = {"firsts:t": lengths_of(n, 4), "pieces:t": lengths_of(n, 3, shift=1)}
+    found = {}
+    for key, of_rows in lengths.items():
+        longest = max(of_rows, default=0)
+        numbers = padded(1 + torch.arange(longest * n).reshape(n, longest) % 8, of_rows)
+        places = padded(2 * torch.arange(longest).expand(n, -1) + (key == "pieces:t"), of_rows)
+        found |= {key: torch.stack([numbers, places], dim=-1).int(), f"{key}:lengths": torch.tensor(of_rows)}
+    return found
+
+
+def subword_stems(n: int) -> dict[str, Tensor]:
+    text = {name.replace("pieces:t", "pieces:u"): value for name, value in subwords(n).items()}
+    return {"numbers": torch.randn(n, 3), **subwords(n), **{k: v for k, v in text.items() if ":u" in k}}
+
+
 def wrapped_sequence() -> Encoder:
     layers = [nn.TransformerEncoderLayer(8, 2, 8, batch_first=True) for _ in range(2)]
     module = nn.Sequential(nn.Embedding(11, 8), *layers)
@@ -179,6 +218,8 @@ CASES: dict[str, EncoderCase] = {
         sound_encoder(InputSpec(tensors={"waveform": (100,)}), "transformer", key="waveform", rate=200),
         lambda n: {"waveform": torch.randn(n, 100)},
     ),
+    "PretrainedTransformer": EncoderCase(pretrained(SUBWORDS), subwords),
+    "PretrainedTransformer-stems": EncoderCase(pretrained(SUBWORD_STEMS), subword_stems),
     "Wrap-sequence": EncoderCase(wrapped_sequence, ragged_tokens),
     "GraphEncoder": EncoderCase(lambda: networks.GraphEncoder(8, 2, n_features=3).build(NOTHING), graphs),
     "Wrap": EncoderCase(wrapped, lambda n: {"inputs": torch.randn(n, 6)}),
@@ -186,7 +227,9 @@ CASES: dict[str, EncoderCase] = {
 
 #: Those whose rows may have different numbers of positions.
 SEQUENCES = [
-    name for name in CASES if name.startswith(("Transformer", "WordEncoder", "SoundEncoder-", "Wrap-"))
+    name
+    for name in CASES
+    if name.startswith(("Transformer", "Pretrained", "WordEncoder", "SoundEncoder-", "Wrap-"))
 ]
 
 
@@ -207,8 +250,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("sharing_name", exported(networks.Sharing))
 
 
+def require_text(name: str) -> None:
+    if name.startswith("Pretrained") and importlib.util.find_spec("transformers") is None:
+        pytest.skip("transformers is not installed: run pip install 'cotrain[text]'.")
+
+
 @pytest.fixture
 def encoder_case(encoder_name: str) -> EncoderCase:
+    require_text(encoder_name)
     if encoder_name == "GraphEncoder" and importlib.util.find_spec("torch_geometric") is None:
         pytest.skip("torch-geometric is not installed: run pip install 'cotrain[graph]'.")
     torch.manual_seed(0)
@@ -217,6 +266,7 @@ def encoder_case(encoder_name: str) -> EncoderCase:
 
 @pytest.fixture
 def sequence_case(sequence_name: str) -> EncoderCase:
+    require_text(sequence_name)
     torch.manual_seed(0)
     return CASES[sequence_name]
 

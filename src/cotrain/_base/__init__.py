@@ -12,7 +12,7 @@ from cotrain._base._errors import (
     did_you_mean,
     require_extra,
 )
-from cotrain._base._inputs import InputSpec, PictureSpec
+from cotrain._base._inputs import InputSpec, PictureSpec, SubwordSpec
 from cotrain._base._parameters import constructor_parameters, parameters_of
 from cotrain._base._random import mix_seed, numpy_generator
 from cotrain._base._ties import ROUNDING, at_least, beyond, first_largest, tie_groups
@@ -30,6 +30,7 @@ __all__ = [
     "MissingExtraError",
     "PictureSpec",
     "RunError",
+    "SubwordSpec",
     "at_least",
     "beyond",
     "check_entries",

@@ -22,6 +22,27 @@ class PictureSpec:
 
 
 @dataclass(frozen=True)
+class SubwordSpec:
+    """What an encoder is told about the tokenizer of a pre-trained model.
+
+    Args:
+        n_tokens: number of subwords, those with a meaning of their own included.
+        unknown: number of the subword for what is not known.
+        prefix: numbers of the subwords before the first text.
+        middle: those between two texts.
+        suffix: those behind the last one.
+        second_type: the type of a text that is not the first, and of what stands behind it.
+    """
+
+    n_tokens: int
+    unknown: int = 0
+    prefix: tuple[int, ...] = ()
+    middle: tuple[int, ...] = ()
+    suffix: tuple[int, ...] = ()
+    second_type: int = 0
+
+
+@dataclass(frozen=True)
 class InputSpec:
     """Sizes of the input tensors.
 
@@ -32,6 +53,8 @@ class InputSpec:
     - `"bag:NAME"`, one per tags or text column: int64 [B, M] token numbers in [0, bags[NAME]), 0 = padding;
     - `"words:NAME"`, one per words column: int64 [B, S] numbers of words in order, 0 = padding, 1 = unknown;
       `"characters:NAME"`: int32 [B, S, L], those of each word's characters, 0 = padding, 1 = unknown;
+    - `"pieces:NAME"`, one per subwords column: int32 [B, S, 2], number and place of each subword of a row;
+      where the column is of words those that begin one are `"firsts:NAME"`, [B, W, 2], and not among them;
     - `"picture:NAME"`, one per picture column: uint8 or uint16 [B, C, H, W];
     - `"sound:NAME"`, one per sound column: float32 [B, S], samples.
 
@@ -48,6 +71,8 @@ class InputSpec:
         vocabularies: number of codes of those tensors that hold codes, padding (0) included.
         words: number of words per words column, padding included, for example {"words:said": 5_000}.
         characters: number of characters per words column, padding included.
+        subwords: the tokenizer of each subwords column.
+        of_words: the subwords columns that are of words.
         pictures: what is known of each picture column, for example
             {"picture:photo": PictureSpec((3, 64, 64), (120.0, 110.0, 99.0), (60.0, 58.0, 61.0))}.
         sounds: samples a second of each sound column, for example {"sound:said": 16_000}.
@@ -65,6 +90,8 @@ class InputSpec:
     vocabularies: Mapping[str, int] = field(default_factory=dict)
     words: Mapping[str, int] = field(default_factory=dict)
     characters: Mapping[str, int] = field(default_factory=dict)
+    subwords: Mapping[str, SubwordSpec] = field(default_factory=dict)
+    of_words: tuple[str, ...] = ()
     pictures: Mapping[str, PictureSpec] = field(default_factory=dict)
     sounds: Mapping[str, int] = field(default_factory=dict)
     ragged: Mapping[str, tuple[int, ...]] = field(default_factory=dict)

@@ -99,7 +99,9 @@ class PooledNetwork:
         Raises:
             DataError: the tasks have different classes.
         """
-        preprocessor, examples = Preprocessor.fit(train, learner.tasks, learner.columns, left_out)
+        preprocessor, examples = Preprocessor.fit(
+            train, learner.tasks, learner.columns, left_out, coding=learner.architecture.coding
+        )
         first = preprocessor.tasks[0]
         for other in preprocessor.tasks[1:]:
             if first.class_names and other.class_names != first.class_names:
@@ -171,7 +173,7 @@ class PooledNetwork:
         known = foreign_kinds(values["config"]) <= set(trusted)
         learner = construct_class(Learner, values["config"], f"{folder}/{_DESCRIPTION}", trust=known)
         preprocessor = Preprocessor.from_json(values["preprocessor"], learner.tasks)
-        model = learner.architecture.build(preprocessor, preprocessor.tasks[:1], "pooled")
+        model = learner.architecture.build(preprocessor, preprocessor.tasks[:1], "pooled", start=False)
         model.load_state_dict(load_file(folder / _WEIGHTS))
         result = FitResult([], {}, {}, [], skipped={})
         return cls(learner, preprocessor, model, result, float(values.get("temperature", 1.0)))

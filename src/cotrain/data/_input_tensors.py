@@ -55,9 +55,19 @@ def input_tensors(columns: Sequence[Column], parts: Sequence[Parts], offsets: np
             inputs[f"picture:{column.name}"] = torch.from_numpy(part.pictures) if held else part.pictures
         if part.sounds is not None:
             inputs[f"sound:{column.name}"] = part.sounds
+        if part.pieces is not None and part.piece_lengths is not None:
+            inputs[f"pieces:{column.name}"] = Ragged(
+                torch.from_numpy(part.pieces), _row_ends(part.piece_lengths)
+            )
+        if part.firsts is not None and part.lengths is not None:
+            inputs[f"firsts:{column.name}"] = Ragged(torch.from_numpy(part.firsts), _row_ends(part.lengths))
         if part.lengths is not None and part.words is not None:
-            ends = torch.from_numpy(np.concatenate([np.zeros(1, np.int64), np.cumsum(part.lengths)]))
+            ends = _row_ends(part.lengths)
             inputs[f"words:{column.name}"] = Ragged(torch.from_numpy(part.words), ends)
             if part.characters is not None:
                 inputs[f"characters:{column.name}"] = Ragged(torch.from_numpy(part.characters), ends)
     return inputs
+
+
+def _row_ends(lengths: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]))

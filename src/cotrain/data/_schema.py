@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self, final
 
 import polars as pl
 
-from cotrain._base import DataError, InputSpec, InvalidArgumentError, constructor_parameters, did_you_mean
+from cotrain._base import (
+    DataError,
+    InputSpec,
+    InvalidArgumentError,
+    constructor_parameters,
+    did_you_mean,
+    parameters_of,
+)
 from cotrain.data import columns as kinds
 from cotrain.data._infer_kind import Guess, infer_kind
 from cotrain.data._infer_list import annotation_columns
@@ -22,6 +29,8 @@ DROP = "drop"
 
 #: What a user may say about a column: a kind, or a mapping of `kind` and its options.
 ColumnChoice = str | Mapping[str, Any]
+#: What an encoder may say: column -> kind and options as they are, to column -> what takes their place.
+Coding = Callable[[Mapping[str, Mapping[str, Any]]], Mapping[str, ColumnChoice]]
 
 
 @dataclass(frozen=True)
@@ -133,6 +142,26 @@ class Schema:
             raise DataError(doubts[0] + more)
         return cls(columns, notes)
 
+    def recoded(self, coding: Coding | None) -> Self:
+        """Return the same with those columns coded otherwise that an encoder asks for; before `fit`.
+
+        Args:
+            coding: of the encoder; `None`: as it is.
+        """
+        if coding is None:
+            return self
+        choices = coding({column.name: _choice_of(column) for column in self.columns})
+        made = _made(choices, [column.name for column in self.columns], 0)
+        columns = [made.get(column.name) or column for column in self.columns]
+        kinds_now = {column.name: type(column).__name__.lower() for column in columns}
+        notes = [
+            replace(note, kind=kinds_now[note.column], why="the encoder has a tokenizer of its own")
+            if note.column in choices
+            else note
+            for note in self.notes
+        ]
+        return type(self)(columns, notes)
+
     def fit(self, frame: pl.DataFrame) -> Self:
         """Learn every column's statistics from the training rows and return self."""
         self._require(frame)
@@ -152,6 +181,12 @@ class Schema:
                 for column in self.columns
                 if column.n_characters
             },
+            subwords={
+                f"pieces:{column.name}": column.subwords
+                for column in self.columns
+                if column.subwords is not None
+            },
+            of_words=tuple(f"firsts:{column.name}" for column in self.columns if column.of_words),
             pictures={
                 f"picture:{column.name}": column.picture
                 for column in self.columns
@@ -226,6 +261,13 @@ def kind_names() -> list[str]:
     exported = [getattr(kinds, name) for name in kinds.__all__]
     found = [k for k in exported if issubclass(k, Column) and k is not Column]
     return [*sorted(kind.__name__.lower() for kind in found), DROP]
+
+
+def _choice_of(column: Column) -> dict[str, Any]:
+    """Return a column's kind, and those of its options that are not the default."""
+    defaults = {name: one.default for name, one in constructor_parameters(type(column)).items()}
+    options = {name: value for name, value in parameters_of(column).items() if value != defaults[name]}
+    return {"kind": type(column).__name__.lower(), **{k: v for k, v in options.items() if k != "name"}}
 
 
 def _kind(name: str) -> type[Column]:

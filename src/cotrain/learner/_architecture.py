@@ -11,6 +11,7 @@ import torch
 
 from cotrain._base import InvalidArgumentError, mix_seed
 from cotrain.configuration import describe
+from cotrain.data._schema import Coding
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.networks import (
     Encoder,
@@ -58,7 +59,12 @@ class Architecture:
     pooling: Pooling = "mean"
 
     def build(
-        self, preprocessor: Preprocessor, tasks: Sequence[Task] | None = None, name: str = "initial weights"
+        self,
+        preprocessor: Preprocessor,
+        tasks: Sequence[Task] | None = None,
+        name: str = "initial weights",
+        *,
+        start: bool = True,
     ) -> MultiTaskNetwork:
         """Make a new network.
 
@@ -66,6 +72,7 @@ class Architecture:
             preprocessor: of the inputs and the tasks.
             tasks: fitted tasks; `None`: all. For some of them alone there is nothing to share.
             name: of the network; networks of different names begin differently.
+            start: whether an encoder that was trained before takes over its weights; no where others come.
         """
         whole = tasks is None or len(tasks) == len(preprocessor.tasks)
         tasks = preprocessor.tasks if tasks is None else list(tasks)
@@ -76,7 +83,8 @@ class Architecture:
             sharing = copy.deepcopy(self.sharing) if whole else HardSharing()
             names = [task.name for task in tasks]
             own = [task for task in tasks if task.prenet(1) is not None]
-            make = encoder_maker(encoder, preprocessor.spec, entered=bool(own), alone=len(own) == len(tasks))
+            alone = len(own) == len(tasks)
+            make = encoder_maker(encoder, preprocessor.spec, entered=bool(own), alone=alone, start=start)
             sharing.build(make, names)
             widths = sharing.widths()
             first = make().widths[0] if own else 0
@@ -102,6 +110,11 @@ class Architecture:
         """Return a run's configuration with the encoder that was chosen, if the user named none."""
         chosen = {} if self.encoder is not None else {"encoder": describe(self.encoder_for(preprocessor))}
         return {**config, **chosen}
+
+    @property
+    def coding(self) -> Coding | None:
+        """How the encoder wants columns coded; `None`: as they are."""
+        return None if self.encoder is None else self.encoder.coding
 
     @property
     def reads(self) -> list[str] | None:

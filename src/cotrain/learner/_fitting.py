@@ -149,6 +149,7 @@ class Fitting:
             missing=recipe.missing,
             output_space=recipe.architecture.output_space,
             reads=recipe.architecture.reads,
+            coding=recipe.architecture.coding,
         )
         self.held = None if held is None else self.preprocessor.examples(held)
         self.numbered = numbered_names(data)

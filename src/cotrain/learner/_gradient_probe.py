@@ -92,7 +92,12 @@ class GradientProbe:
         sample = frame[np.sort(chosen)]
         tasks = copy.deepcopy(learner.tasks)
         preprocessor, examples = Preprocessor.fit(
-            sample, tasks, learner.columns, left_out, missing=learner.missing
+            sample,
+            tasks,
+            learner.columns,
+            left_out,
+            missing=learner.missing,
+            coding=learner.architecture.coding,
         )
         labelled = examples.labelled()
         examples = examples.take(torch.nonzero(labelled.any(dim=1)).flatten())

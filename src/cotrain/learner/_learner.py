@@ -305,8 +305,8 @@ class Learner:
             ) from error
         weights, weights_of = read_weights(folder)
         if not trust and encoder is None:
-            require_sizes(lambda: learner.architecture.build(preprocessor), weights, folder)
-        model = learner.architecture.build(preprocessor)
+            require_sizes(lambda: learner.architecture.build(preprocessor, start=False), weights, folder)
+        model = learner.architecture.build(preprocessor, start=False)
         learner._fitted = FittedModel(
             preprocessor,
             FrozenNetworks(model, weights, weights_of),

@@ -28,6 +28,7 @@ from cotrain.data import (
 )
 from cotrain.data._dataset import as_in_training
 from cotrain.data._frames import with_text_names
+from cotrain.data._schema import Coding
 from cotrain.data._table import require_types
 from cotrain.data.sources import read_sources
 from cotrain.learner._known_sources import KnownSources
@@ -92,6 +93,7 @@ class Preprocessor:
         missing: MissingWords = None,
         output_space: OutputSpace | None = None,
         reads: Sequence[str] | None = None,
+        coding: Coding | None = None,
     ) -> tuple[Self, Examples]:
         """Learn from the training rows, and return them coded as well.
 
@@ -106,6 +108,7 @@ class Preprocessor:
             missing: words that mean "nothing", see `Missing`.
             output_space: knows which labels imply others; those are filled in.
             reads: keys of a Dataset that the encoder reads; all others are left alone. `None`: all.
+            coding: how the encoder wants columns coded, see `Encoder.coding`; `None`: as they are.
 
         Raises:
             DataError: there is nothing to learn from.
@@ -126,7 +129,8 @@ class Preprocessor:
             rows = frame.filter(pl.Series(labelled.numpy()))
             of_source = [] if table.source is None else [table.source]
             exclude = [*no_inputs(tasks, columns), *left_out, *of_source]
-            schema = Schema.infer(rows, exclude=exclude, overrides=columns, types=table.types).fit(rows)
+            schema = Schema.infer(rows, exclude=exclude, overrides=columns, types=table.types)
+            schema = schema.recoded(coding).fit(rows)
             preprocessor = cls(tasks, schema, schema.spec(), {}, table=table, output_space=output_space)
             preprocessor.sources = KnownSources.of(table, preprocessor._inputs)
             examples = preprocessor._coded(table, coded)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, Self, final
 
 from torch import Tensor, nn
@@ -49,6 +50,23 @@ class Encoder(nn.Module, ABC):
     def keeps_positions(self) -> bool:
         """Whether it gives a vector for every position and not one for the row. Known before `build`."""
         return False
+
+    def coding(self, columns: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+        """Return the columns of a table that this encoder wants coded otherwise; default none.
+
+        Args:
+            columns: column -> its `kind` and options, as under `columns:`.
+
+        Returns:
+            column -> kind and options that take their place.
+        """
+        return {}
+
+    def start(self) -> None:
+        """Take over weights that were learned elsewhere, after `build`; default nothing.
+
+        Called where a fit begins, and not where a run is loaded, which has its weights.
+        """
 
     @abstractmethod
     def build(self, spec: InputSpec) -> Self:

@@ -42,7 +42,8 @@ def refuse_unread(owner: object, spec: InputSpec, *reads: str) -> None:
     Args:
         owner: the encoder.
         spec: of the inputs.
-        reads: what it reads: "table" = numbers, categories, tags and text; "words", "pictures", "sounds".
+        reads: what it reads: "table" = numbers, categories, tags and text; "words", "subwords", "pictures",
+            "sounds".
     """
     table = ["numbers or categories"] if spec.n_numbers or spec.cardinalities or spec.bags else []
     kinds = {
@@ -52,6 +53,7 @@ def refuse_unread(owner: object, spec: InputSpec, *reads: str) -> None:
             "words in order, as in",
             "WordEncoder, which reads all columns of a table",
         ),
+        "subwords": (list(spec.subwords), "subwords, as in", "PretrainedTransformer"),
         "pictures": (list(spec.pictures), "pictures, as in", "ConvNet, which reads a table as well"),
         "table": (table, "", "an encoder for them"),
     }

@@ -23,6 +23,10 @@ def default_encoder(spec: InputSpec) -> Encoder:
         >>> default_encoder(InputSpec(tensors={"image": (3, 32, 32)})).key
         'image'
     """
+    if spec.subwords:
+        raise InvalidArgumentError(
+            "Subwords are read by the model that they are of: give encoder=PretrainedTransformer(folder)."
+        )
     if spec.sounds:
         return SoundEncoder()
     if spec.pictures and not spec.words:

@@ -61,7 +61,7 @@ def default_trunk() -> Encoder:
 
 
 def encoder_maker(
-    encoder: Encoder, spec: InputSpec, *, entered: bool, alone: bool = False
+    encoder: Encoder, spec: InputSpec, *, entered: bool, alone: bool = False, start: bool = True
 ) -> Callable[[], Encoder]:
     """Return what gives a new, built encoder at every call.
 
@@ -70,12 +70,15 @@ def encoder_maker(
         spec: of the inputs that its first stage reads.
         entered: whether a task enters behind its first stage, with positions [B, S, widths[0]].
         alone: whether all do, so that there is nothing for its first stage to read.
+        start: whether it takes over weights that were learned elsewhere, where it has any.
     """
 
     def make() -> Encoder:
+        built = _built_for_any(encoder) if entered and alone else copy.deepcopy(encoder).build(spec)
+        if start:
+            built.start()
         if not entered:
-            return copy.deepcopy(encoder).build(spec)
-        built = _built_for_any(encoder) if alone else copy.deepcopy(encoder).build(spec)
+            return built
         built.stages[0] = Doorway(NoInputs() if alone else built.stages[0])
         return built
 

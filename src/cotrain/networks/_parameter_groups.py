@@ -28,8 +28,9 @@ def parameter_groups(
         task_weight_decay: λ of the weights that one task alone uses, its head included, ≥ 0.
 
     Returns:
-        Up to three groups with the keys "params" and "weight_decay"; every parameter that learns is in
-        exactly one of them.
+        Groups with the keys "params" and "weight_decay", up to three for each rate at which parameters learn;
+        every parameter that learns is in exactly one of them. Those within a module that has an
+        `own_learning_rate`, such as what was trained before, have it as "own_rate".
 
     Raises:
         InvalidArgumentError: if a weight decay is negative or not finite.
@@ -51,17 +52,28 @@ def parameter_groups(
         if not 0 <= value < float("inf"):
             raise InvalidArgumentError(f"{name}={value!r}: expected a finite number of at least 0.")
     shared = {id(parameter) for parameter in model.shared_parameters()}
-    decaying = _decaying(model)
-    groups: list[dict[str, Any]] = [
-        {"params": [], "weight_decay": shared_weight_decay},
-        {"params": [], "weight_decay": task_weight_decay},
-        {"params": [], "weight_decay": 0.0},
-    ]
+    decaying, rates = _decaying(model), _own_rates(model)
+    decays = (shared_weight_decay, task_weight_decay, 0.0)
+    groups: dict[tuple[float | None, int], dict[str, Any]] = {}
+    for rate in (None, *sorted(set(rates.values()))):
+        own = {} if rate is None else {"own_rate": rate}
+        for index, decay in enumerate(decays):
+            groups[rate, index] = {"params": [], "weight_decay": decay, **own}
     for parameter in model.parameters():
         if parameter.requires_grad:
             index = 2 if id(parameter) not in decaying else 0 if id(parameter) in shared else 1
-            groups[index]["params"].append(parameter)
-    return [group for group in groups if group["params"]]
+            groups[rates.get(id(parameter)), index]["params"].append(parameter)
+    return [group for group in groups.values() if group["params"]]
+
+
+def _own_rates(model: nn.Module) -> dict[int, float]:
+    """Return the peak learning rates of parameters within modules that have one of their own."""
+    found: dict[int, float] = {}
+    for module in model.modules():
+        rate: Any = getattr(module, "own_learning_rate", None)
+        if rate is not None:
+            found |= dict.fromkeys(map(id, module.parameters()), rate)
+    return found
 
 
 def _decaying(model: nn.Module) -> set[int]:

@@ -228,9 +228,10 @@ class Fit:
     def _take_step(self, batch: Mapping[str, Any], active: Sequence[Task]) -> None:
         # Dropout and the like draw from a stream that the step's number names: nothing to restore later.
         self._generator.manual_seed(mix_seed(self.seed, "step", self._step))
-        rate = self.settings.learning_rate * warm_cosine(self._step, self.n_steps, self.settings.warmup)
+        factor = warm_cosine(self._step, self.n_steps, self.settings.warmup)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            # What was trained before has a rate of its own.
+            group["lr"] = factor * group.get("own_rate", self.settings.learning_rate)
         self.model.sharing.set_progress(self._step / self.n_steps)
         if self.augment is not None:
             stream = torch.Generator().manual_seed(mix_seed(self.seed, "augmentation", self._step))

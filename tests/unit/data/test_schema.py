@@ -101,6 +101,7 @@ def test_every_kind_can_be_declared() -> None:
         "number",
         "picture",
         "sound",
+        "subwords",
         "tags",
         "text",
         "words",
@@ -229,3 +230,20 @@ def test_a_forged_size_is_refused_before_anything_of_it_is_made(column: str, key
     entry["state"][key] = value
     with pytest.raises(DataError, match=f"damaged.*{key} of column '{column}'"):
         Schema.from_json(saved)
+
+
+def test_an_encoder_codes_columns_otherwise() -> None:
+    table = pl.DataFrame({"a": ["one two", "three"], "b": [0.5, 1.5]})
+    seen = {}
+
+    def coding(columns):
+        seen.update(columns)
+        return {"a": {"kind": "tags", "max_tokens": 1}}
+
+    plain = Schema.infer(table, overrides={"a": {"kind": "text", "ngram": 2}})
+    schema = plain.recoded(coding)
+    assert seen == {"a": {"kind": "text", "ngram": 2}, "b": {"kind": "number"}}
+    assert [type(column).__name__ for column in schema.columns] == ["Tags", "Number"]
+    assert [note.kind for note in schema.describe()] == ["tags", "number"]
+    assert [note.kind for note in plain.describe()] == ["text", "number"]
+    assert plain.recoded(None) is plain

@@ -57,3 +57,15 @@ def test_decoupled_decay_shrinks_what_it_should():
 def test_errors():
     with pytest.raises(InvalidArgumentError, match="task_weight_decay=-1"):
         parameter_groups(model_of(MMoE(2)), 0.1, -1)
+
+
+def test_parts_with_a_learning_rate_of_their_own_are_groups_of_their_own():
+    model = model_of(MMoE(2))
+    model.sharing.trunk[0].own_learning_rate = 1e-5
+    within = {id(parameter) for parameter in model.sharing.trunk[0].parameters()}
+    groups = parameter_groups(model, 0.1, 0.2)
+    for group in groups:
+        assert all((id(p) in within) == ("own_rate" in group) for p in group["params"])
+    assert {group["own_rate"] for group in groups if "own_rate" in group} == {1e-5}
+    everything = [id(p) for group in groups for p in group["params"]]
+    assert sorted(everything) == sorted(map(id, model.parameters()))

@@ -7,6 +7,7 @@ from cotrain.data.columns._date import Date
 from cotrain.data.columns._number import Number
 from cotrain.data.columns._picture import Picture
 from cotrain.data.columns._sound import Sound
+from cotrain.data.columns._subwords import Subwords
 from cotrain.data.columns._tags import Tags
 from cotrain.data.columns._text import Text
 from cotrain.data.columns._words import Words
@@ -20,6 +21,7 @@ __all__ = [
     "Parts",
     "Picture",
     "Sound",
+    "Subwords",
     "Tags",
     "Text",
     "Words",

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self, final
 import numpy as np
 import polars as pl
 
-from cotrain._base import DataError, PictureSpec, parameters_of
+from cotrain._base import DataError, PictureSpec, SubwordSpec, parameters_of
 from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Ragged
 
@@ -35,6 +35,9 @@ class Parts:
         lengths: int64 [B], number of words of each row.
         words: int64 [W], each in [1, n_words), the rows' words one after the other.
         characters: int32 [W, L], each in [0, n_characters), 0 = padding.
+        firsts: int32 [W, 2], number and place in its row of each word's first subword.
+        piece_lengths: int64 [B], number of further subwords of each row.
+        pieces: int32 [Q, 2], number and place of those.
         pictures: uint8 or uint16 [B, C, H, W], or as many that are still to be decoded.
         sounds: B ragged rows of samples, float32, or as many that are still to be decoded.
 
@@ -50,6 +53,9 @@ class Parts:
     lengths: np.ndarray | None = None
     words: np.ndarray | None = None
     characters: np.ndarray | None = None
+    firsts: np.ndarray | None = None
+    piece_lengths: np.ndarray | None = None
+    pieces: np.ndarray | None = None
     pictures: np.ndarray | Lazy | None = None
     sounds: Ragged | Lazy | None = None
 
@@ -71,6 +77,10 @@ class Column(ABC):
     n_tokens: int = 0
     n_words: int = 0
     n_characters: int = 0
+    #: What is known of the column's subwords after `fit`; `None`: it has none.
+    subwords: SubwordSpec | None = None
+    #: Whether its subwords are those of words, which are positions of their own.
+    of_words: bool = False
     #: What is known of the column's pictures after `fit`; `None`: it has none.
     picture: PictureSpec | None = None
     #: Samples a second of the column's sounds, known after `fit`; 0: it has none.

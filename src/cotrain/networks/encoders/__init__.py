@@ -4,6 +4,7 @@ from cotrain.networks.encoders._conv_net import ConvNet
 from cotrain.networks.encoders._ft_transformer import FTTransformer
 from cotrain.networks.encoders._graph_encoder import GraphEncoder
 from cotrain.networks.encoders._mlp import MLP
+from cotrain.networks.encoders._pretrained_transformer import PretrainedTransformer
 from cotrain.networks.encoders._sound_encoder import SoundEncoder
 from cotrain.networks.encoders._table_encoder import TableEncoder
 from cotrain.networks.encoders._transformer import Transformer
@@ -15,6 +16,7 @@ __all__ = [
     "ConvNet",
     "FTTransformer",
     "GraphEncoder",
+    "PretrainedTransformer",
     "SoundEncoder",
     "TableEncoder",
     "Transformer",
