@@ -33,7 +33,7 @@ from cotrain.tasks._row_weights import (
     weighted_labels,
 )
 from cotrain.tasks._target_kind import TargetKind
-from cotrain.tasks._target_values import require_columns
+from cotrain.tasks._target_values import require_columns, require_positive
 
 #: What a task's head reads of a row: one vector [B, D], a vector for every position [B, S, D], or the map of
 #: a picture [B, D, H, W].
@@ -101,11 +101,7 @@ class Task(ABC):
         kind = type(self).__name__
         if not isinstance(name, str) or not name:
             raise InvalidArgumentError(f"{kind}(name={name!r}): expected a text that is not empty.")
-        for what, value in (("weight", weight), ("preference", preference)):
-            if not 0 < value < float("inf"):
-                raise InvalidArgumentError(
-                    f"Task {name!r}: {what} must be a positive finite number, got {value!r}."
-                )
+        require_positive(name, weight=weight, preference=preference)
         self.name = name
         self.columns = [name] if columns is None else [columns] if isinstance(columns, str) else list(columns)
         if not self.columns or len(set(self.columns)) < len(self.columns):
@@ -122,7 +118,8 @@ class Task(ABC):
         #: The column that says how much each row counts; `None`: all count alike.
         self.weight_column = sample_weight
         self.metrics = None if metrics is None else list(metrics)
-        require_metrics(name, kind, self.metrics or [], self.available_metrics())
+        known = [*self.available_metrics(), *self.further_metrics()]
+        require_metrics(name, kind, self.metrics or [], known)
 
     # -- coding -------------------------------------------------------------------------------------
 
@@ -475,6 +472,10 @@ class Task(ABC):
     def available_metrics(self) -> list[Metric]:
         """Return every metric of this kind of task."""
 
+    def further_metrics(self) -> list[Metric]:
+        """Return the metrics that the options of this very task add to those of its kind; default none."""
+        return []
+
     @abstractmethod
     def default_metrics(self) -> list[str]:
         """Return the names reported by default; the first selects the best weights."""
@@ -486,7 +487,7 @@ class Task(ABC):
     @final
     def chosen_metrics(self) -> list[Metric]:
         """Return the metrics to report, the selecting one first."""
-        known = {metric.name: metric for metric in self.available_metrics()}
+        known = {metric.name: metric for metric in [*self.available_metrics(), *self.further_metrics()]}
         return [known[name] for name in (self.metrics or self.default_metrics())]
 
     def __repr__(self) -> str:

@@ -168,6 +168,15 @@ def check_range(kind: str, task: str, **values: tuple[float, float, float]) -> N
             raise InvalidArgumentError(f"{kind}({task!r}, {name}={value!r}): {expected}.")
 
 
+def require_positive(task: str, **values: float) -> None:
+    """Raise `InvalidArgumentError` unless each value is positive and finite."""
+    for what, value in values.items():
+        if not 0 < value < float("inf"):
+            raise InvalidArgumentError(
+                f"Task {task!r}: {what} must be a positive finite number, got {value!r}."
+            )
+
+
 def check_choice(kind: str, task: str, name: str, value: object, *, choices: Sequence[object]) -> None:
     """Raise `InvalidArgumentError` unless `value` is one of the choices."""
     if value not in choices:

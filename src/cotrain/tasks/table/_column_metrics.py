@@ -23,7 +23,20 @@ def column_record(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> 
         array([[0.5 , 1.  ],
                [0.25,  nan]])
     """
-    return np.concatenate([scores, np.where(mask, targets, np.nan)], axis=1)
+    return np.concatenate([point_of(scores), np.where(mask, targets, np.nan)], axis=1)
+
+
+def point_of(scores: np.ndarray) -> np.ndarray:
+    """Return the one number that scores say, [B, T]: of quantiles and levels [B, T, Q, 2] the median.
+
+    Example:
+        >>> point_of(np.array([[[[1.0, 0.1], [2.0, 0.5]]]]))
+        array([[2.]])
+    """
+    if scores.ndim < 4:
+        return scores
+    middle = np.abs(scores[:1, :1, :, 1] - 0.5).argmin() if scores.size else 0
+    return scores[:, :, middle, 0]
 
 
 def columns_of(records: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -10,13 +10,21 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import DataError
+from cotrain._base import DataError, InvalidArgumentError
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import NumberTargets
 from cotrain.tasks._target_values import check_choice, check_range, numbers, require_labels
 from cotrain.tasks.table._column_metrics import by_column
+from cotrain.tasks.table._quantile_metrics import quantile_metrics
+from cotrain.tasks.table._quantiles import (
+    MEDIAN,
+    best_quantiles,
+    levels_of,
+    pinball_losses,
+    quantile_column,
+)
 from cotrain.tasks.table._residuals import residuals
 from cotrain.tasks.table._value_metrics import VALUE_FIGURES
 
@@ -31,15 +39,26 @@ class Regression(Task):
         mse: u²,   mae: |u|,   huber: u² / 2 where |u| ≤ δ, else δ (|u| - δ / 2).
 
     The unit of the metrics is that of f(y): with transform="log" they are in decades (log10). `predict`
-    gives the unit of the column. A single network says nothing of how sure it is of a number, so the
-    confidence of every row is ½: that of a row which is surer than half of the rows. Co-training takes the
-    spread of several networks instead, and `cotrain complete` the share of held-out rows predicted well.
+    gives the unit of the column. With `quantiles` the loss is
+
+        the mean over the levels τ of max(τ v, (τ - 1) v),  v = -u_τ,
+
+    and of each level there is an output; where they cross, they are put in order, which never makes them
+    worse (Chernozhukov, Fernández-Val and Galichon, "Quantile and Probability Curves Without Crossing", 2010,
+    https://doi.org/10.3982/ECTA7880). The prediction is then the median, and every level has a column, such
+    as "price_q10".
+
+    A single network says nothing of how sure it is of a number, so the confidence of every row is ½: that of
+    a row which is surer than half of the rows. Co-training takes the spread of several networks instead, and
+    `cotrain complete` the share of held-out rows predicted well.
 
     Args:
         name: see `Task`.
         columns: see `Task`; one or more.
         transform: f: "none", "log" (log10, for y > 0) or "log1p" (natural logarithm of 1 + y, for y > -1).
         criterion: the loss, "mse", "mae" or "huber".
+        quantiles: levels in (0, 1) of the quantiles to predict, such as [0.1, 0.5, 0.9], whose outermost two
+            are the ends of a prediction interval; ½ is learned in any case. Not with another criterion.
         delta: δ in standard deviations, where "huber" turns linear, in [1e-3, 1e3].
         weight: see `Task`.
         preference: see `Task`.
@@ -71,6 +90,7 @@ class Regression(Task):
         *,
         transform: Literal["none", "log", "log1p"] = "none",
         criterion: Literal["mse", "mae", "huber"] = "mse",
+        quantiles: Sequence[float] | None = None,
         delta: float = 1.0,
         weight: float = 1.0,
         preference: float = 1.0,
@@ -78,6 +98,7 @@ class Regression(Task):
         sample_weight: str | None = None,
         metrics: Sequence[str] | None = None,
     ) -> None:
+        self._levels = [] if quantiles is None else levels_of(name, quantiles)
         super().__init__(
             name,
             columns,
@@ -92,6 +113,12 @@ class Regression(Task):
         check_range("Regression", name, delta=(delta, 1e-3, 1e3))
         self.transform = transform
         self.criterion = criterion
+        self.quantiles = None if quantiles is None else list(quantiles)
+        if quantiles is not None and criterion != "mse":
+            raise InvalidArgumentError(
+                f"Regression({name!r}, criterion={criterion!r}, quantiles={quantiles!r}): quantiles have a "
+                "loss of their own; leave criterion out."
+            )
         self.delta = delta
         self._means = np.zeros(len(self.columns))
         self._scales = np.ones(len(self.columns))
@@ -153,8 +180,8 @@ class Regression(Task):
 
     @property
     def n_outputs(self) -> int:
-        """T, one number per column."""
-        return len(self.columns)
+        """T, one number per column; with quantiles T × Q."""
+        return len(self.columns) * max(1, len(self._levels))
 
     @property
     def labels(self) -> list[str]:
@@ -167,6 +194,8 @@ class Regression(Task):
 
     def losses(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the loss of every entry, [B, T]."""
+        if self._levels:
+            return pinball_losses(self._by_level(output), target, self._levels)
         error = output - target
         if self.criterion == "mse":
             return error.square()
@@ -176,13 +205,26 @@ class Regression(Task):
         return torch.where(size <= self.delta, error.square() / 2, self.delta * (size - self.delta / 2))
 
     def reference_output(self, targets: Tensor, mask: Tensor) -> Tensor:
-        """Return the mean, the median or the Huber centre of every standardised column, [T]."""
+        """Return mean, median, Huber centre or quantiles of every standardised column, [O]."""
         columns = []
         for t in range(targets.shape[1]):
             labelled = mask[:, t] > 0
             values, weights = targets[labelled, t].double(), mask[labelled, t].double()
-            columns.append(self._centre(values, weights) if len(values) else values.new_zeros(()))
-        return torch.stack(columns).float()
+            if self._levels:
+                columns.append(best_quantiles(values, weights, self._levels))
+            else:
+                columns.append(self._centre(values, weights) if len(values) else values.new_zeros(()))
+        return torch.stack(columns).flatten().float()
+
+    def _by_level(self, output: Tensor) -> Tensor:
+        """Return outputs [B, T × Q] as [B, T, Q]."""
+        return output.unflatten(-1, (len(self.columns), len(self._levels)))
+
+    def _median(self, output: Tensor) -> Tensor:
+        """Return the standardised prediction, [B, T]: with quantiles the median."""
+        if not self._levels:
+            return output
+        return self._by_level(output).sort(dim=-1).values[..., self._levels.index(MEDIAN)]
 
     def _centre(self, values: Tensor, weights: Tensor) -> Tensor:
         if self.criterion == "mse":
@@ -200,8 +242,12 @@ class Regression(Task):
         return (low + high) / 2
 
     def scores(self, output: Tensor) -> Tensor:
-        """Return predictions [B, T] in the unit of the transform."""
-        return self.original(output)
+        """Return predictions [B, T] in the unit of the transform; quantiles and levels, [B, T, Q, 2]."""
+        if not self._levels:
+            return self.original(output)
+        ordered = self._by_level(output).sort(dim=-1).values
+        values = self.original(ordered.transpose(1, 2)).transpose(1, 2)
+        return torch.stack([values, values.new_tensor(self._levels).expand_as(values)], dim=-1)
 
     def original(self, targets: Tensor) -> Tensor:
         """Return standardised values [B, T] in the unit of the transform, float64."""
@@ -209,27 +255,42 @@ class Regression(Task):
         return targets.double() * scales.to(targets.device) + means.to(targets.device)
 
     def predict(self, output: Tensor) -> dict[str, Any]:
-        """Return one column of values per target, in the unit of the table."""
-        values = self.scores(output).cpu().numpy()
+        """Return one column of values per target, and one per quantile, in the unit of the table."""
+        if not self._levels:
+            values = self._back(self.scores(output).cpu().numpy())
+            return {label: values[:, t] for t, label in enumerate(self.labels)}
+        values = self._back(self.scores(output)[..., 0].cpu().numpy())
+        columns: dict[str, Any] = {}
+        for t, label in enumerate(self.labels):
+            columns[label] = values[:, t, self._levels.index(MEDIAN)]
+            for level in sorted(self.quantiles or []):
+                columns[quantile_column(label, level)] = values[:, t, self._levels.index(level)]
+        return columns
+
+    def _back(self, values: np.ndarray) -> np.ndarray:
+        """Return values in the unit of the transform in that of the table."""
         # A wild output must not overflow to infinity: no float64 is larger than 1e308.
         if self.transform == "log":
-            values = 10.0 ** np.minimum(values, 308.0)
-        elif self.transform == "log1p":
-            values = np.expm1(np.minimum(values, 709.0))
-        return {label: values[:, t] for t, label in enumerate(self.labels)}
+            return 10.0 ** np.minimum(values, 308.0)
+        return np.expm1(np.minimum(values, 709.0)) if self.transform == "log1p" else values
 
     @property
     def output_columns(self) -> list[str]:
-        """One column per target."""
-        return self.labels
+        """One column per target, and after it one per quantile."""
+        levels = sorted(self.quantiles or [])
+        return [
+            name
+            for label in self.labels
+            for name in (label, *(quantile_column(label, level) for level in levels))
+        ]
 
     def confidence(self, output: Tensor) -> Tensor:
         """Return ½ for every entry, [B, T]: one value ranks no row above another."""
-        return torch.full_like(full_precision(output), 0.5)
+        return torch.full_like(self._median(full_precision(output)), 0.5)
 
     def pseudo_label(self, output: Tensor) -> Tensor:
         """Return the predictions as standardised targets, [B, T]."""
-        return full_precision(output).detach()
+        return self._median(full_precision(output)).detach()
 
     def diagnosis(self) -> Diagnosis:
         """Return how far the predictions are off."""
@@ -240,9 +301,14 @@ class Regression(Task):
         """Return the metrics of numbers, averaged over the columns."""
         return [by_column(name, *figure) for name, figure in VALUE_FIGURES.items()]
 
-    @classmethod
-    def default_metrics(cls) -> list[str]:
-        """RMSE selects the best weights."""
+    def further_metrics(self) -> list[Metric]:
+        """Return the metrics of quantiles where there are any."""
+        return quantile_metrics() if self._levels else []
+
+    def default_metrics(self) -> list[str]:
+        """RMSE selects the best weights; with quantiles the pinball loss."""
+        if self._levels:
+            return ["pinball", "coverage", "interval_width", "mae", "r2"]
         return ["rmse", "r2", "mae"]
 
 

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cotrain.tasks.table._quantile_metrics import quantile_metrics, quantile_record
+
+RNG = np.random.default_rng(0)
+LEVELS = np.array([0.2, 0.5, 0.9])
+SAID = np.sort(RNG.normal(size=(40, 2, 3)), axis=2)
+SCORES = np.stack([SAID, np.broadcast_to(LEVELS, SAID.shape)], axis=-1)
+TRUE = RNG.normal(size=(40, 2))
+MASK = RNG.random((40, 2)) < 0.8
+
+
+def test_records_of_parts_are_those_of_all_and_masked_targets_say_nothing() -> None:
+    whole = quantile_record(SCORES, TRUE, MASK)
+    parts = [quantile_record(SCORES[rows], TRUE[rows], MASK[rows]) for rows in (slice(0, 9), slice(9, 40))]
+    assert np.array_equal(whole, np.concatenate(parts), equal_nan=True)
+    assert (np.isnan(whole.reshape(40, 2, 4)).all(axis=2) == ~MASK).all()
+
+
+def test_one_target_is_a_part_and_the_figure_is_their_mean() -> None:
+    for metric in quantile_metrics():
+        records = metric.record(SCORES, TRUE, MASK)
+        assert metric.parts is not None
+        parts = metric.parts(records, 2)
+        for t in range(2):
+            alone = metric.compute(SCORES[:, [t]], TRUE[:, [t]], MASK[:, [t]])
+            assert parts[t] == pytest.approx(alone)
+        assert metric.value(records) == pytest.approx(parts.mean())
+
+
+def test_a_row_of_weight_two_counts_as_two() -> None:
+    times = RNG.integers(0, 4, 40)
+    rows = np.repeat(np.arange(40), times)
+    for metric in quantile_metrics():
+        ours = metric.compute(SCORES, TRUE, MASK * times[:, None].astype(float))
+        assert ours == pytest.approx(metric.compute(SCORES[rows], TRUE[rows], MASK[rows]))
+
+
+def test_one_number_a_row_has_no_such_figures() -> None:
+    assert np.isnan(quantile_record(TRUE, TRUE, MASK)).all()
+    assert all(np.isnan(metric.compute(TRUE, TRUE, MASK)) for metric in quantile_metrics())
