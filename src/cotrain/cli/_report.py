@@ -15,6 +15,7 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; default FOLDER/report.html.")
     ] = None,
+    rows: Annotated[bool, typer.Option(help="Show some test rows, with what was predicted of them.")] = True,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Write what a run came to as one HTML file that can be mailed: no script, nothing to load.
@@ -32,7 +33,7 @@ def report(
     written = []
     for folder in folders:
         path = output or folder / REPORT
-        write_text_atomically(path, report_of_folder(folder))
+        write_text_atomically(path, report_of_folder(folder, rows=rows))
         written.append({"folder": str(folder), "output": str(path), "bytes": path.stat().st_size})
         if not as_json:
             status(f"Wrote {path} ({path.stat().st_size / 1024:.0f} KiB).")

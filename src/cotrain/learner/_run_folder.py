@@ -34,9 +34,14 @@ COTRAINING, ROUNDS = "cotraining.json", "rounds"
 CONFIDENCE, PSEUDO_LABELS = "confidence.json", "pseudo_labels.parquet"
 #: Hashes of the inputs of the rows that the run has seen.
 ROWS = "rows.parquet"
+#: Some rows of the test part with what was predicted, for the report.
+EXAMPLES = "examples.json"
 _ROW_KEYS = {"key": pl.UInt64, "part": pl.String}
 #: What the manifest answers for.
-SEALED = (CONFIG, SCHEMA, RECORD, ROWS, MODEL, STATE, HISTORY, METRICS, COTRAINING, CONFIDENCE, PSEUDO_LABELS)
+SEALED = (
+    CONFIG, SCHEMA, RECORD, ROWS, MODEL, STATE, HISTORY, METRICS, EXAMPLES, COTRAINING, CONFIDENCE,
+    PSEUDO_LABELS,
+)  # fmt: skip
 FILES = (MANIFEST, *SEALED, "report.html")
 
 

@@ -92,7 +92,80 @@ class Paragraph:
     open: bool = False
 
 
-Block = Table | Drawing | Paragraph
+@final
+@dataclass(frozen=True)
+class Panel:
+    """A picture or a sound of an example.
+
+    Args:
+        caption: what it is.
+        image: address of a picture inside the page; "": none.
+        alternative: what the picture shows, for those who do not see it.
+        svg: markup in the place of a picture, made by `boxes_over`, which escapes.
+        sound: address of a sound inside the page; "": none.
+        sharp: whether the pixels of a small picture stay sharp.
+        wide: whether it takes the whole width where there is little.
+    """
+
+    caption: str
+    image: str = ""
+    alternative: str = ""
+    svg: str = ""
+    sound: str = ""
+    sharp: bool = False
+    wide: bool = False
+
+
+@final
+@dataclass(frozen=True)
+class TextPart:
+    """A part of a line: "" as it is, "deleted" or "inserted"."""
+
+    text: str
+    kind: str = ""
+
+
+@final
+@dataclass(frozen=True)
+class Line:
+    """A name, and what is said of it."""
+
+    name: str
+    parts: Sequence[TextPart]
+
+
+@final
+@dataclass(frozen=True)
+class Example:
+    """A row with its inputs, its labels and what was predicted."""
+
+    template: ClassVar[str] = "example.html"
+
+    title: str
+    panels: Sequence[Panel] = ()
+    lines: Sequence[Line] = ()
+
+
+@final
+@dataclass(frozen=True)
+class Swatch:
+    """A colour and what it stands for."""
+
+    name: str
+    colour: str
+
+
+@final
+@dataclass(frozen=True)
+class Swatches:
+    """A legend of colours."""
+
+    template: ClassVar[str] = "swatches.html"
+
+    entries: Sequence[Swatch]
+
+
+Block = Table | Drawing | Paragraph | Example | Swatches
 
 
 @final

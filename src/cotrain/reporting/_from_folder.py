@@ -16,11 +16,15 @@ from cotrain.reporting._compare_report import comparison_report
 from cotrain.reporting._run_report import run_report
 
 REPORT = "report.html"
-COTRAINING = "cotraining.json"
+COTRAINING, EXAMPLES = "cotraining.json", "examples.json"
 
 
-def report_of_folder(folder: Path) -> str:
+def report_of_folder(folder: Path, *, rows: bool = True) -> str:
     """Return the report on a run folder, or on the folder of a comparison, as one HTML file.
+
+    Args:
+        folder: of the run or comparison.
+        rows: whether some rows of the test part are shown, with all that they have.
 
     Raises:
         RunError: the folder is not a finished run, or is damaged.
@@ -48,9 +52,16 @@ def report_of_folder(folder: Path) -> str:
         with _explained(folder):
             return comparison_report(folder.resolve().name, results, text)
     metrics, history, config, text, cotraining = _read_run(folder)
+    examples = _json(folder / EXAMPLES, "") if rows and (folder / EXAMPLES).is_file() else None
     with _explained(folder):
         return run_report(
-            folder.resolve().name, metrics, history, config, config_text=text, cotraining=cotraining
+            folder.resolve().name,
+            metrics,
+            history,
+            config,
+            config_text=text,
+            cotraining=cotraining,
+            examples=examples,
         )
 
 

@@ -11,6 +11,7 @@ from cotrain.reporting._curves import curve_section, weight_section
 from cotrain.reporting._diagnosis import diagnosis_sections
 from cotrain.reporting._document import Block, Page, Paragraph, Section, Table, TableCell, render
 from cotrain.reporting._draw import Pen
+from cotrain.reporting._examples_section import example_sections
 from cotrain.reporting._experts import expert_section
 from cotrain.reporting._formatting import headline, listed, short, shown, word_verdict
 from cotrain.reporting._rounds import rounds_section
@@ -33,6 +34,7 @@ def run_report(
     *,
     config_text: str,
     cotraining: Mapping[str, Any] | None = None,
+    examples: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the report on a run as one HTML file.
 
@@ -43,6 +45,7 @@ def run_report(
         config: its resolved configuration.
         config_text: the same as it stands in config.yaml.
         cotraining: content of its cotraining.json; `None` for a run without co-training.
+        examples: content of its examples.json; `None` for a run without.
 
     Raises:
         MissingExtraError: the extra `report` is not installed.
@@ -70,6 +73,7 @@ def run_report(
         rounds_section(cotraining, pen),
         coverage_section(metrics["coverage"], metrics["n_rows"]),
         source_section(metrics.get("by_source", {})),
+        *example_sections(examples),
         *diagnosis_sections(metrics.get("diagnostics", {}), pen),
         settings_section(config_text, metrics.get("versions", {}), metrics["seconds"]),
     ]

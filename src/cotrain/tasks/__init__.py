@@ -3,6 +3,7 @@
 from cotrain.tasks._base import Task
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._entry_labelling import EntryLabelling
+from cotrain.tasks._exhibit import Exhibit, Exhibiting
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._prenet import Entered, PreNet
 from cotrain.tasks._target_kind import ClassTargets, LabelTargets, NumberTargets, TargetKind
@@ -18,6 +19,8 @@ __all__ = [
     "Diagnosis",
     "Entered",
     "EntryLabelling",
+    "Exhibit",
+    "Exhibiting",
     "LabelTargets",
     "Metric",
     "Multiclass",

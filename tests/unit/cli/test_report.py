@@ -26,3 +26,11 @@ def test_the_json_names_what_was_written(cotrain, run):
     (written,) = json.loads(out)
     assert written["output"] == "one.html"
     assert written["bytes"] == (run.parent / "one.html").stat().st_size
+
+
+def test_rows_are_shown_unless_they_are_left_out(cotrain, run):
+    kept = json.loads((run / "examples.json").read_text())
+    assert kept["worst"]["price"]
+    for options, shown in (((), True), (("--no-rows",), False)):
+        assert cotrain("report", run, "-o", "rows.html", *options)[0] == 0
+        assert ("worst rows" in (run.parent / "rows.html").read_text()) == shown

@@ -18,6 +18,7 @@ from cotrain.comparison._equal_sides import some_inputs, with_equal_steps
 from cotrain.comparison._references import single_task_learners, trees_table
 from cotrain.comparison._unfinished import unfinished_tasks
 from cotrain.comparison._verdict import OneSeed, verdicts
+from cotrain.comparison.runs._examples import write_examples
 from cotrain.comparison.runs._result import RunResult, TaskVerdict
 from cotrain.comparison.runs._sentences import sentences_of
 from cotrain.evaluation import EvaluationTable, delta_m_of, joined_tables
@@ -134,6 +135,7 @@ def _fit_and_compare(configuration: Configuration, folder: Path, how: _How, mess
             clock.lap("trees")
         dependence = configuration.split.dependence(test)
         table, judged = _tested(learner, singles, trees, test, dependence)
+    write_examples(learner, split, folder)
     gain = delta_m_of(table) if singles and test.height else None
     return RunResult(
         table=table,

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from cotrain._base import DataError, InvalidArgumentError
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._exhibit import Exhibit
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import NumberTargets
 from cotrain.tasks._target_values import check_choice, one_column
@@ -184,20 +185,24 @@ class DenseRegression(Task):
                 field = read_field(cells[row], self.n_outputs)
             except DataError as error:
                 raise DataError(f"Task {self.name!r}, row {row}: {error}") from error
-            known = np.asarray(np.isfinite(field).all(axis=0))
-            if self.ignore is not None:
-                known = known & (field != self.ignore).any(axis=0)
-            field = np.where(known, field, 0.0) / self.unit
-            if self.quantity == "depth":
-                known = known & (field[0] > 0)
-            elif self.quantity == "normals":
-                # Half a step of 8 bits in each direction is no direction.
-                known = known & (np.linalg.norm(field, axis=0) > 0.01)
-            take(row, field, known)
+            take(row, *self._labelled(field))
 
         rows = [row for row, cell in enumerate(cells) if cell is not None and not _is_blank(cell)]
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(read, rows))
+
+    def _labelled(self, field: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return a field [C, H, W] in the unit of the task, 0 where it is unlabelled, and where it is not."""
+        known = np.asarray(np.isfinite(field).all(axis=0))
+        if self.ignore is not None:
+            known = known & (field != self.ignore).any(axis=0)
+        field = np.where(known, field, 0.0) / self.unit
+        if self.quantity == "depth":
+            known = known & (field[0] > 0)
+        elif self.quantity == "normals":
+            # Half a step of 8 bits in each direction is no direction.
+            known = known & (np.linalg.norm(field, axis=0) > 0.01)
+        return field, known
 
     def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
         """Return nothing: a number is never unseen."""
@@ -287,6 +292,14 @@ class DenseRegression(Task):
             for one, size in zip(maps, sizes, strict=True)
         ]
         return {self.name: [field_bytes(field) for field in fields]}
+
+    def exhibit(self, cell: Any, *, label: bool) -> Exhibit:
+        """Return a field to look at, in the unit of the task."""
+        field = read_field(cell, self.n_outputs)
+        if label:
+            field, known = self._labelled(field)
+            field = np.where(known, field, np.nan)
+        return Exhibit("field", array=field[0] if len(field) == 1 else field)
 
     def confidence(self, output: Any) -> Any:
         """Return ½ for every pixel, [B, H, W]: one value ranks no pixel above another."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, final
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from cotrain._base import DataError, InvalidArgumentError, did_you_mean
 from cotrain._base._pictures import picture_size
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._exhibit import Exhibit
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import check_range, one_column
@@ -337,6 +339,13 @@ class Detection(Task):
                 ]
             )
         return {self.name: pl.Series(rows, dtype=pl.List(_SAID))}
+
+    def exhibit(self, cell: Any, *, label: bool) -> Exhibit:
+        """Return the boxes of a picture to look at."""
+        listed = json.loads(cell) if isinstance(cell, str) else cell
+        if not label:
+            return Exhibit("boxes", boxes=listed)
+        return Exhibit("boxes", boxes=[self._box(box, 0) for box in listed])
 
     def confidence(self, output: Any) -> Any:
         """Return the score of the surest box of each class, [B, C]."""

@@ -17,6 +17,7 @@ from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._class_weights import ClassWeight, check_class_weight, class_weights
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._entry_labelling import EntryLabelling
+from cotrain.tasks._exhibit import Exhibit
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import one_column
@@ -305,6 +306,11 @@ class Segmentation(Task):
         maps = full_precision(output).cpu()
         masks = [classes_at(one, *size).numpy() for one, size in zip(maps, sizes, strict=True)]
         return {self.name: [mask_bytes(mask) for mask in masks]}
+
+    def exhibit(self, cell: Any, *, label: bool) -> Exhibit:
+        """Return a mask to look at."""
+        mask = read_mask(cell)
+        return Exhibit("mask", array=np.where(label & (mask == self.ignore), -1, mask))
 
     def confidence(self, output: Any) -> Any:
         """Return the probability of every pixel's most probable class, [B, H, W]."""

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from cotrain._base import DataError, InvalidArgumentError
 from cotrain._base._ragged import Leaf, Ragged
-from cotrain._base._sounds import sound_length
+from cotrain._base._sounds import read_sound, sound_length
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._exhibit import Exhibit
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._prenet import PreNet
 from cotrain.tasks._target_kind import NumberTargets
@@ -351,6 +352,11 @@ class Synthesis(Task):
         rows = [self._logs(full_precision(row.detach().cpu())).numpy() for row in output]
         cells = [frames.wav(row, self.iterations) if len(row) else None for row in rows]
         return {self.name: pl.Series(self.name, cells, dtype=pl.Binary)}
+
+    def exhibit(self, cell: Any, *, label: bool) -> Exhibit:
+        """Return a sound to listen to, and its log-mel energies, at one loudness for all."""
+        samples = read_sound(cell, self._rate)
+        return Exhibit("sound", array=self._frames.of(cell), samples=samples, rate=self._rate)
 
     def confidence(self, output: Any) -> Any:
         """Return ½ for every frame: nothing is known of how sure a sound is."""

@@ -15,6 +15,7 @@ from torch.nn import functional
 from cotrain._base import DataError, InvalidArgumentError
 from cotrain._base._ragged import Leaf, padded
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._exhibit import Exhibit
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import check_choice, one_column, require_labels
@@ -324,6 +325,11 @@ class Transcription(Task):
         """Return `name` with the text of every row."""
         texts = [self.text_of(row) for row in self.pseudo_label(output).numpy()]
         return {self.name: [text or self.empty or "" for text in texts]}
+
+    def exhibit(self, cell: Any, *, label: bool) -> Exhibit:
+        """Return a text whose words are compared."""
+        text = " ".join(str(cell).split())
+        return Exhibit("transcript", "" if text == self.empty else text)
 
     def confidence(self, output: Leaf) -> Tensor:
         """Return P(text)^(1 / its symbols) of the text that is heard, [B, 1] in [0, 1]."""
