@@ -158,6 +158,16 @@ def test_training_survives_points_all_over(injector, tmp_path):
     every(injector, fit, tmp_path, stride=13)
 
 
+@pytest.mark.parametrize("stride", [41, pytest.param(7, marks=pytest.mark.slow)])
+def test_the_choice_who_answers_survives_points_all_over(injector, tmp_path, stride):
+    def fit(folder, resume):
+        one = learner(answer="auto")
+        one.fit(films(80), 0.4, run=folder, resume=resume, progress=False)
+        assert set(one.answers) == {"big", "price"}
+
+    assert every(injector, fit, tmp_path, stride=stride) > 150
+
+
 @pytest.mark.slow
 def test_co_training_survives_points_all_over(injector, tmp_path):
     cotraining = ct.CoTraining(ct.cotraining.SelfTraining(), max_rounds=1, patience=1)

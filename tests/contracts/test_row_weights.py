@@ -38,7 +38,7 @@ def fitted(request: pytest.FixtureRequest) -> tuple[ct.Learner, pl.DataFrame]:
 def coded(learner: ct.Learner, frame: pl.DataFrame) -> tuple[Any, Leaf, Leaf, Leaf]:
     """Return the task, and its outputs, targets and weights on a table."""
     task, examples = learner.preprocessor.tasks[0], learner.preprocessor.examples(frame)
-    outputs = learner.fitted.outputs_of_inputs(examples.inputs)["y"]
+    outputs = learner.fitted.joint_outputs(examples.inputs)["y"]
     return task, outputs, examples.targets["y"], examples.masks["y"]
 
 

@@ -17,8 +17,8 @@ import torch
 import cotrain as ct
 from cotrain._base import CotrainError, DataError
 from cotrain._base._sounds import wav_bytes
-from cotrain.comparison._references import single_task_learners
 from cotrain.data import read_table
+from cotrain.learner._single_task import single_task_learners
 
 RATE, N_TRAIN, N_TEST = 4000, 96, 32
 #: A word is a tone of its own, a speaker an overtone beside it.

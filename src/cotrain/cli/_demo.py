@@ -43,6 +43,7 @@ def demo(
         run=output / "run",
         settings=None,
         references=None,
+        answer=None,
         resume=False,
         overwrite=overwrite,
         tensorboard=False,

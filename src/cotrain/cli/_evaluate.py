@@ -67,9 +67,12 @@ def evaluate(
         by_source = {source: table.to_dicts() for source, table in found.by_source.items()}
         print_json({"rows": found.to_dicts(), "by_source": by_source} if by_source else found.to_dicts())
     else:
+        from cotrain.cli._answers import tell_answers
         from cotrain.cli._verdict import print_by_source, print_evaluation
 
-        print_evaluation(found)
+        tell_answers(learner)
+
+        print_evaluation(found, model="answer" if learner.fitted.answers.others else "together")
         print_by_source(found)
 
 

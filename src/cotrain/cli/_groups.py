@@ -43,7 +43,7 @@ def errors_by_column(run: Path, column: str, *, trust: bool = False) -> dict[str
     groups = groups_of(test[column])
     examples = learner.preprocessor.examples(test)
     require_same_rows(run, {"test": examples.fingerprint()})
-    records = learner.fitted.evaluation(examples).records
+    records = learner.fitted.evaluation(test, examples=examples).records
     tasks = {name: errors_by_group(of_task, groups) for name, of_task in records.items()}
     return {"column": column, "tasks": tasks, "sentences": _sentences(column, tasks)}
 

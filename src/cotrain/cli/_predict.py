@@ -42,6 +42,7 @@ def predict(
     import polars as pl
 
     from cotrain._base import ConfigError, DataError, did_you_mean
+    from cotrain.cli._answers import tell_answers
     from cotrain.cli._output import print_csv, print_json, status
     from cotrain.cli._table_arguments import table_paths
     from cotrain.data import flat, read_cells, write_coco_results, write_table
@@ -74,6 +75,7 @@ def predict(
             print_json({"output": str(output), "rows": predictions.height, "columns": predictions.columns})
         else:
             status(f"Wrote {predictions.height} rows, {predictions.width} columns to {output}.")
+            tell_answers(learner)
     elif as_json:
         print_json(predictions.to_dicts())
     else:

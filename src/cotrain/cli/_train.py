@@ -38,6 +38,13 @@ def train(
         str | None,
         typer.Option(help="What to compare with: constant, trees or full (adds single-task networks)."),
     ] = None,
+    answer: Annotated[
+        str | None,
+        typer.Option(
+            help="Who answers: joint, or auto (per task that network, one for the task alone, trees or a "
+            "blend, by the validation rows)."
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace a run that is in the folder.")] = False,
     tensorboard: Annotated[bool, typer.Option(help="Also log to RUN/tensorboard (extra 'track').")] = False,
@@ -65,6 +72,8 @@ def train(
     given = list(settings or [])
     if references is not None:
         given.append(f"references={references}")
+    if answer is not None:
+        given.append(f"answer={answer}")
     message = None if quiet or as_json else _message
     if targets is None:
         configuration, name, file = _of_file(config, query, given, trust=trust)

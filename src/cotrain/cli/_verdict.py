@@ -10,11 +10,19 @@ from cotrain.evaluation import EvaluationTable, figure
 
 #: More parts than these (genres, classes) stay in metrics.json.
 MOST_PARTS = 6
-TITLES = {"constant": "constant", "trees": "trees", "single_task": "alone"}
+TITLES = {"constant": "constant", "trees": "trees", "single_task": "alone", "answer": "answer"}
 
 
-def print_evaluation(table: EvaluationTable, title: str = "Figures on the labelled rows") -> None:
-    """Print a table of figures; a task's parts are shown for its selecting metric if they are few."""
+def print_evaluation(
+    table: EvaluationTable, title: str = "Figures on the labelled rows", *, model: str = "together"
+) -> None:
+    """Print a table of figures; a task's parts are shown for its selecting metric if they are few.
+
+    Args:
+        table: the figures.
+        title: above them.
+        model: what the model is called that they are of.
+    """
     rows = []
     for row in table:
         selecting = table.row(row.task).metric
@@ -26,7 +34,7 @@ def print_evaluation(table: EvaluationTable, title: str = "Figures on the labell
         figures = [figure(row.references[reference]) for reference in table.references]
         rows.append([name, row.metric, str(row.n_labelled), figure(row.value), *figures])
     references = [TITLES.get(reference, reference) for reference in table.references]
-    print_table(title, ["task", "metric", "labelled", "together", *references], rows)
+    print_table(title, ["task", "metric", "labelled", model, *references], rows)
 
 
 def print_by_source(table: EvaluationTable) -> None:
@@ -58,6 +66,8 @@ def print_outcome(outcome: RunResult, folder: Path, config: Path | None = None) 
     out = console()
     for verdict in outcome.verdicts:
         out.print(f"• {verdict.sentence}", markup=False, highlight=False)
+    for answer in outcome.answers:
+        out.print(f"→ {answer.sentence}", markup=False, highlight=False)
     if outcome.delta_m_sentence:
         out.print(outcome.delta_m_sentence, markup=False, highlight=False)
     for task, steps in outcome.skipped.items():

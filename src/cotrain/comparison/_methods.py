@@ -11,13 +11,13 @@ from typing import Any, Literal, final
 
 from cotrain._base._ragged import Leaves
 from cotrain.balancing import Equal
-from cotrain.comparison._equal_sides import with_equal_steps, with_own_epochs
+from cotrain.comparison._equal_sides import with_own_epochs
 from cotrain.comparison._pooled import why_not_pooled
-from cotrain.comparison._references import single_task_learners
 from cotrain.comparison._settings import FACTORS, ComparisonSettings
 from cotrain.configuration import describe
 from cotrain.cotraining._entries import require_entries
 from cotrain.learner import Learner
+from cotrain.learner._single_task import single_task_learners, with_equal_steps
 
 SINGLE_TASK, POOLED, TREES = "single_task", "pooled", "trees"
 #: Shrinkage of each tree, in the middle of what is tried.
@@ -107,6 +107,8 @@ def methods_of(
         inputs: some of their inputs, see `with_equal_steps`.
     """
     learner = with_own_epochs(learner)
+    # Who answers is asked of what competes here.
+    learner.answer = "joint"
     names = tuple(task.name for task in learner.tasks)
     found = _joint(learner, settings, names)
     notes: list[str] = []

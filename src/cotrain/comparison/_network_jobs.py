@@ -59,7 +59,7 @@ def train_cell(
         learner.save(place / "model", overwrite=True)
         preprocessor, result = learner.preprocessor, learner.fitted_result
         held = preprocessor.examples(validation)
-        outputs = learner.fitted.outputs_of_inputs(held.inputs)
+        outputs = learner.fitted.joint_outputs(held.inputs)
         scores = {task.name: scores_of(task, outputs[task.name]) for task in preprocessor.tasks}
         score = validation_score(preprocessor, held, scores)
     # Rounds of co-training have an end of their own.
@@ -114,5 +114,5 @@ def _scores_of_model(folder: Path, test: pl.DataFrame, trusted: set[str]) -> dic
         return network.scores(network.preprocessor.inputs(test))
     named = foreign_kinds(read_config(folder))
     learner = Learner.load(folder, trust=bool(named) and named <= trusted)
-    outputs = learner.fitted.outputs_of_inputs(learner.preprocessor.examples(test).inputs)
+    outputs = learner.fitted.joint_outputs(learner.preprocessor.examples(test).inputs)
     return {task.name: scores_of(task, outputs[task.name]) for task in learner.preprocessor.tasks}

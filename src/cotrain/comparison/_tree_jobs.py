@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from cotrain.comparison._checked_files import write_arrays, write_record
-from cotrain.comparison._references import TreeReference
 from cotrain.configuration import construct_class
 from cotrain.data import TypedTable
 from cotrain.learner import Learner, Preprocessor
+from cotrain.learner._tree_reference import TreeReference
 from cotrain.learner._validation_gains import validation_score
 
 

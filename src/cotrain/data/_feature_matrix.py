@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self, final
 
 import numpy as np
@@ -107,6 +108,32 @@ class FeatureMatrix:
             else:
                 parts.append(values.reshape(len(values), -1).astype(np.float64))
         return np.concatenate(parts, axis=1)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return what `fit` found, as arrays by name."""
+        found = {"categorical": self.categorical, "first_codes": self._first_codes.astype(np.int64)}
+        return found | {f"tokens.{name}": tokens.astype(np.int64) for name, tokens in self._tokens.items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], n_tokens: int = 100) -> Self:
+        """Make what `arrays` was made from.
+
+        Args:
+            arrays: from `arrays`.
+            n_tokens: see `FeatureMatrix`.
+
+        Raises:
+            KeyError: an array is absent.
+        """
+        found = cls(n_tokens)
+        found.categorical, found._first_codes = arrays["categorical"].astype(bool), arrays["first_codes"]
+        beginning = "tokens."
+        found._tokens = {
+            name.removeprefix(beginning): tokens
+            for name, tokens in arrays.items()
+            if name.startswith(beginning)
+        }
+        return found
 
 
 def _bag(tokens: Leaf) -> np.ndarray:

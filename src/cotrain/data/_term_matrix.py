@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self, final
 
 import numpy as np
@@ -84,6 +85,43 @@ class TermMatrix:
             if column.name in self._places
         ]
         return hstack(parts, format="csr") if parts else csr_matrix((frame.height, 0))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return what `fit` found, as arrays by name: of each column its terms (UTF-8) and weights."""
+        found: dict[str, np.ndarray] = {}
+        for column in self.columns:
+            encoded = [term.encode() for term in self._places[column]["term"].to_list()]
+            found[f"text.{column}"] = np.frombuffer(b"".join(encoded), np.uint8).copy()
+            found[f"length.{column}"] = np.array([len(term) for term in encoded], np.int32)
+            found[f"weight.{column}"] = self._weights[column]
+        return found
+
+    @classmethod
+    def from_arrays(cls, schema: Schema, arrays: Mapping[str, np.ndarray]) -> Self:
+        """Make what `arrays` was made from.
+
+        Args:
+            schema: of the fit.
+            arrays: from `arrays`.
+
+        Raises:
+            KeyError: an array is absent.
+            ValueError: the arrays do not go together.
+        """
+        found = cls(schema)
+        for column in (one.name for one in schema.columns if f"text.{one.name}" in arrays):
+            text, lengths = arrays[f"text.{column}"].tobytes(), arrays[f"length.{column}"]
+            weights = arrays[f"weight.{column}"]
+            ends = np.cumsum(lengths).tolist()
+            if len(weights) != len(lengths) or (ends[-1] if ends else 0) != len(text) or (lengths < 0).any():
+                raise ValueError(f"the terms of {column} are not whole")
+            terms = [text[a:b].decode() for a, b in zip([0, *ends], ends, strict=False)]
+            found.columns.append(column)
+            found._places[column] = pl.DataFrame({"term": terms}, schema={"term": pl.String}).with_row_index(
+                "place"
+            )
+            found._weights[column] = weights
+        return found
 
     def _of_column(self, column: Column, values: pl.Series) -> Any:
         from scipy.sparse import csr_matrix, vstack

@@ -8,7 +8,7 @@ from cotrain.evaluation._diagnostics import calibration_error, diagnostics
 from cotrain.evaluation._diagnostics_by_group import errors_by_group
 from cotrain.evaluation._evaluate import Evaluation, evaluate, evaluate_scores, evaluate_task
 from cotrain.evaluation._holm import holm
-from cotrain.evaluation._paired_bootstrap import Difference, paired_bootstrap
+from cotrain.evaluation._paired_bootstrap import Difference, difference_of_records, paired_bootstrap
 from cotrain.evaluation._power import smallest_seen, what_it_would_take
 from cotrain.evaluation._records import TaskRecords
 from cotrain.evaluation._relative_gain import relative_gain
@@ -37,6 +37,7 @@ __all__ = [
     "delta_m_difference",
     "delta_m_of",
     "diagnostics",
+    "difference_of_records",
     "errors_by_group",
     "evaluate",
     "evaluate_scores",

@@ -128,16 +128,69 @@ def paired_bootstrap(
     """
     _check(scores_a, scores_b, targets, mask, level=level, n_resamples=n_resamples)
     mask, weights = known_and_weights(mask)
-    labelled = np.flatnonzero(rows_with_label(mask))
-    n_rows, n_seeds, unit = len(labelled), len(scores_a), unit_of(groups, times)
+    labelled = rows_with_label(mask)
+    # Resamples of the small records of rows are what resamples of the scores would give.
+    records = [
+        [metric.record(one, targets, mask) if labelled.any() else np.zeros((len(mask), 0)) for one in side]
+        for side in (scores_a, scores_b)
+    ]
+    return difference_of_records(
+        metric,
+        records,
+        labelled,
+        weights=weights,
+        groups=groups,
+        times=times,
+        paired_seeds=paired_seeds,
+        level=level,
+        n_resamples=n_resamples,
+        seed=seed,
+    )
+
+
+def difference_of_records(
+    metric: Metric,
+    records: Sequence[Sequence[np.ndarray]],
+    labelled: np.ndarray,
+    *,
+    weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    times: np.ndarray | None = None,
+    paired_seeds: bool = True,
+    level: float = 0.95,
+    n_resamples: int = 400,
+    seed: int = 0,
+) -> Difference:
+    """Compare two ways of training as `paired_bootstrap` does, by what a metric keeps of every row.
+
+    Args:
+        metric: what is compared.
+        records: of a and of b: S arrays [N, R] from `Metric.record`, one per seed.
+        labelled: bool [N], the rows with a label.
+        weights: [N] how much each row counts; `None`: all alike.
+        groups: see `paired_bootstrap`.
+        times: see `paired_bootstrap`.
+        paired_seeds: see `paired_bootstrap`.
+        level: see `paired_bootstrap`.
+        n_resamples: see `paired_bootstrap`.
+        seed: see `paired_bootstrap`.
+
+    Example:
+        >>> from cotrain.tasks import Regression
+        >>> mae = next(metric for metric in Regression.available_metrics() if metric.name == "mae")
+        >>> y, mask = np.arange(50.0)[:, None], np.ones((50, 1), bool)
+        >>> records = [[mae.record(y + shift, y, mask)] for shift in (1.0, 3.0)]
+        >>> difference_of_records(mae, records, mask[:, 0]).value
+        2.0
+    """
+    labelled = np.flatnonzero(labelled)
+    n_rows, n_seeds, unit = len(labelled), len(records[0]), unit_of(groups, times)
     sign = 1.0 if metric.direction == "max" else -1.0
     rng = numpy_generator(seed, "paired_bootstrap")
     units = resampling_units(labelled, groups, times)
 
     if n_rows == 0:
         return Difference(math.nan, math.nan, math.nan, math.nan, level, n_seeds, 0, unit)
-    # Resamples of the small records of rows are what resamples of the scores would give.
-    records = [[metric.record(one, targets, mask) for one in side] for side in (scores_a, scores_b)]
 
     def values(rows: np.ndarray) -> np.ndarray:
         of_rows = None if weights is None else weights[rows]

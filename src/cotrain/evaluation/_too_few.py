@@ -22,6 +22,7 @@ def too_few_to_tell(
     *,
     groups: np.ndarray | None = None,
     times: np.ndarray | None = None,
+    part: str = "test",
 ) -> str:
     """Return why nothing can be said of a task on these rows; "" where something can.
 
@@ -35,6 +36,7 @@ def too_few_to_tell(
         mask: [N, T] bool, True where labelled, or weights ≥ 0 of the rows.
         groups: see `paired_bootstrap`.
         times: see `paired_bootstrap`.
+        part: what the rows are called.
 
     Example:
         >>> from cotrain.tasks import Binary
@@ -51,7 +53,7 @@ def too_few_to_tell(
 
     n_units = count(np.ones(len(labelled), bool))
     if n_units < LEAST_UNITS:
-        return f"{_many(n_units, f'labelled test {unit}')}; {LEAST_UNITS} are needed"
+        return f"{_many(n_units, f'labelled {part} {unit}')}; {LEAST_UNITS} are needed"
     among = "" if unit == "rows" else f" {unit} with"
     if task.has_classes and not task.class_names:
         positive = (targets > 0.5)[labelled] & mask[labelled]
@@ -63,14 +65,14 @@ def too_few_to_tell(
             what = ("positives", "negatives")[which]
             of_most = f"most labels have too few positives or negatives, one of them {fewest} "
             said = f"{fewest}{among} " if len(least) == 1 else of_most
-            return f"{said}{what} in the test rows; {LEAST_OF_A_CLASS} are needed"
+            return f"{said}{what} in the {part} rows; {LEAST_OF_A_CLASS} are needed"
     if task.class_names and task.reads == "vector":
         classes = targets[labelled].reshape(len(labelled), -1)[:, 0]
         values, counts = np.unique(classes, return_counts=True)
         outside = count(classes != values[counts.argmax()])
         if outside < LEAST_OF_A_CLASS:
             what = "rows" if unit == "rows" else f"{unit} with rows"
-            return f"{outside} test {what} outside the largest class; {LEAST_OF_A_CLASS} are needed"
+            return f"{outside} {part} {what} outside the largest class; {LEAST_OF_A_CLASS} are needed"
     return ""
 
 

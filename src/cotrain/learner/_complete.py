@@ -77,8 +77,9 @@ def complete(learner: Learner | FittedModel, data: object, *, min_confidence: fl
     filled = lossless(read_cells(data)) if is_file else read_cells(data)
     model = learner if isinstance(learner, FittedModel) else learner.fitted
     typed = model.preprocessor.table(filled)
-    inputs = model.preprocessor.inputs(typed)
-    outputs = model.outputs_of_inputs(inputs)
+    outputs = model.outputs(typed)
+    # Rows are known again by their inputs, which nobody asks for without pseudo-labels.
+    inputs = model.preprocessor.inputs(typed) if model.provenance.cells.height else {}
     predicted = model.preprocessor.decoded(outputs)
     _require_room(model, filled.columns)
     absent = [c for task in model.preprocessor.tasks for c in task.columns if c not in filled.columns]

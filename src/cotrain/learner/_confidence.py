@@ -56,7 +56,7 @@ class CalibratedConfidence:
         calibration: Calibrator | None = None,
         *,
         output_space: OutputSpace | None = None,
-    ) -> Self:
+    ) -> CalibratedConfidence:
         """Learn from the validation rows.
 
         Args:
@@ -67,7 +67,24 @@ class CalibratedConfidence:
             output_space: what makes outputs of other tasks' heads.
         """
         temperatures = fit_temperatures(tasks, outputs, held, output_space)
-        outputs = tempered(outputs, temperatures)
+        found = cls(temperatures=temperatures)
+        return found.relearned(tasks, tempered(outputs, temperatures), held, calibration)
+
+    def relearned(
+        self,
+        tasks: Sequence[Task],
+        outputs: Mapping[str, Tensor],
+        held: Examples,
+        calibration: Calibrator | None = None,
+    ) -> CalibratedConfidence:
+        """Return the same temperatures beside what the validation rows say of these outputs.
+
+        Args:
+            tasks: the tasks.
+            outputs: of whoever answers on those rows, divided by the temperatures.
+            held: those rows.
+            calibration: how the confidence is corrected beyond that; default not at all.
+        """
         calibrators, near = {}, {}
         for task in tasks:
             if task.reads != "vector":
@@ -80,7 +97,7 @@ class CalibratedConfidence:
                 near[task.name] = [_share(close[mask[:, t], t]) for t in range(mask.shape[1])]
             elif calibration is not None:
                 calibrators[task.name] = calibration.fit(prediction.probabilities, targets.long(), mask)
-        return cls(calibrators, near, temperatures)
+        return CalibratedConfidence(calibrators, near, self.temperatures)
 
     def sure(self, task: Task, prediction: Prediction) -> np.ndarray:
         """Return the estimated probability of being right, [N, T]; NaN where nothing is known of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self, final
 
@@ -12,9 +12,10 @@ from torch.utils.data import Dataset
 
 from cotrain._base import DataError
 from cotrain._base._ragged import Leaves
-from cotrain.data import from_polars_like
+from cotrain.data import TypedTable, from_polars_like
 from cotrain.data.sources import rows_of_sources
 from cotrain.evaluation import Evaluation, EvaluationTable
+from cotrain.learner._answers import Answers
 from cotrain.learner._confidence import CalibratedConfidence
 from cotrain.learner._label_types import restore_pandas
 from cotrain.learner._preprocessing import Preprocessor
@@ -36,6 +37,7 @@ class FittedModel:
         networks: what answers.
         confidence: what held-out rows say of how sure it may be; the temperatures of the tasks with classes.
         provenance: which cells of the training table it labelled itself.
+        answers: who answers for which task beside these networks, where `answer: auto` chose.
 
     Example:
         >>> import cotrain as ct
@@ -51,21 +53,45 @@ class FittedModel:
     networks: FrozenNetworks
     confidence: CalibratedConfidence = field(default_factory=CalibratedConfidence)
     provenance: Provenance = field(default_factory=Provenance)
+    answers: Answers = field(default_factory=Answers)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
-    def outputs(self, data: object) -> dict[str, Tensor]:
-        """Return each task's outputs [N, O] for every row: of its head, divided by its temperature."""
-        return self.outputs_of_inputs(self.preprocessor.inputs(data))
+    def outputs(self, data: object, *, figures: bool = False) -> dict[str, Tensor]:
+        """Return each task's outputs [N, O] for every row: of its head, divided by its temperature.
 
-    def outputs_of_inputs(self, inputs: Leaves) -> dict[str, Any]:
-        """Return each task's outputs [N, O] for rows that the preprocessor has coded.
+        Where trees, a single-task network or a blend answer they are what a head would give that had their
+        scores.
 
-        Figures are of those of `Preprocessor.examples`: a task may read of its labels what a prediction has
-        to guess, such as how long each character lasts.
+        Args:
+            data: see `predict`.
+            figures: whether a task may read of its labels what a prediction has to guess, such as how long
+                each character lasts.
         """
+        coded = data if isinstance(data, Dataset) else self.preprocessor.table(data)
+        read = self.preprocessor.examples(coded).inputs if figures else self.preprocessor.inputs(coded)
+        return self._answered(self.joint_outputs(read), coded, figures=figures)
+
+    def joint_outputs(self, inputs: Leaves) -> dict[str, Any]:
+        """Return the outputs of the joint network, whoever answers, for rows that are coded."""
         return tempered(self.networks.outputs(inputs), self.confidence.temperatures)
+
+    def with_answers(self, answers: Answers, confidence: CalibratedConfidence | None = None) -> Self:
+        """Return the model with others who answer, and what is known of their confidence."""
+        return replace(self, answers=answers, confidence=confidence or self.confidence)
+
+    @property
+    def joint(self) -> Self:
+        """The joint network alone, whoever answers."""
+        return replace(self, answers=Answers())
+
+    def _answered(self, outputs: Mapping[str, Any], data: Any, *, figures: bool = False) -> dict[str, Any]:
+        """Return the outputs of whoever answers, for rows that are a table of the training's types."""
+        if not isinstance(data, TypedTable):
+            return dict(outputs)
+        tasks = {task.name: task for task in self.preprocessor.tasks}
+        return self.answers.applied(outputs, tasks, data, figures=figures)
 
     def predict(self, data: object) -> Any:
         """Predict every task for every row.
@@ -88,19 +114,23 @@ class FittedModel:
             whole, rows = self._decoded(table), rows_of_sources(table)
             return {name: self._handed_out(whole[rows[name]], part) for name, part in data.items()}
         if isinstance(data, Mapping):
-            outputs = self.outputs_of_inputs(self.preprocessor.inputs_of_row(data))
+            if self.answers.others:
+                row = pl.DataFrame({str(name): [value] for name, value in data.items()}, strict=False)
+                outputs = self.outputs(row)
+            else:
+                outputs = self.joint_outputs(self.preprocessor.inputs_of_row(data))
             return self.preprocessor.decoded_row(outputs, self.preprocessor.picture_sizes(data))
         return self._handed_out(self._decoded(data), data)
 
     def _decoded(self, data: object) -> pl.DataFrame:
         data = data if isinstance(data, Dataset) else self.preprocessor.table(data)
-        inputs, sizes = self.preprocessor.inputs(data), self.preprocessor.picture_sizes(data)
-        if sizes is None:
-            return self.preprocessor.decoded(self.outputs_of_inputs(inputs))
+        sizes = self.preprocessor.picture_sizes(data)
+        if sizes is None or self.answers.others:
+            return self.preprocessor.decoded(self.outputs(data), sizes)
         # An answer for every pixel is much larger than the mask that is made of it.
         parts = (
             self.preprocessor.decoded(tempered(outputs, self.confidence.temperatures), sizes[rows])
-            for rows, outputs in self.networks.output_batches(inputs)
+            for rows, outputs in self.networks.output_batches(self.preprocessor.inputs(data))
         )
         return pl.concat(list(parts))
 
@@ -127,8 +157,9 @@ class FittedModel:
         Raises:
             DataError: columns are missing or unreadable, or no row of several sources has a label.
         """
+        data = data if isinstance(data, Dataset) else self.preprocessor.table(data)
         examples = self.preprocessor.examples(data)
-        evaluation = self.evaluation(examples)
+        evaluation = self.evaluation(data, examples=examples)
         table = evaluation.table(parts=True)
         if examples.sources is None:
             return table
@@ -139,22 +170,42 @@ class FittedModel:
         }
         return replace(table, by_source=by_source)
 
-    def evaluation(self, examples: Examples, *, diagnosis: bool = False) -> Evaluation:
-        """Return what the metrics keep of every row: the outputs are not held for all of them.
+    def evaluation(
+        self, data: object, *, examples: Examples | None = None, diagnosis: bool = False
+    ) -> Evaluation:
+        """Return what the metrics keep of every row: a joint network's outputs are not held for all.
 
         Args:
-            examples: rows from `preprocessor.examples`.
+            data: rows with labels, see `evaluate`.
+            examples: the same rows, coded; `None`: they are not yet.
             diagnosis: whether to keep what `Task.diagnosis` needs, too.
         """
+        coded = data if isinstance(data, Dataset) else self.preprocessor.table(data)
+        examples = self.preprocessor.examples(coded) if examples is None else examples
         found = Evaluation(
             self.preprocessor.tasks,
             self.preprocessor.constants,
             diagnosis=diagnosis,
             n_rows=len(examples),
         )
-        for rows, outputs in self.networks.output_batches(examples.inputs):
+        for rows, outputs in self.output_batches(coded, examples.inputs):
             targets, masks = (
                 {name: leaf[rows] for name, leaf in of.items()} for of in (examples.targets, examples.masks)
             )
-            found.add(tempered(outputs, self.confidence.temperatures), targets, masks)
+            found.add(outputs, targets, masks)
         return found
+
+    def output_batches(self, data: Any, inputs: Leaves) -> Iterator[tuple[slice, dict[str, Any]]]:
+        """Give the outputs of whoever answers some rows at a time, with the rows that they belong to.
+
+        Those of the joint network are not held for all rows.
+
+        Args:
+            data: the rows, with labels that may be read, see `outputs`.
+            inputs: of `Preprocessor.examples`.
+        """
+        others = self.answers.others
+        whole = self.outputs(data, figures=True) if others else {}
+        for rows, raw in self.networks.output_batches(inputs):
+            outputs = tempered(raw, self.confidence.temperatures)
+            yield rows, outputs | {name: whole[name][rows] for name in others if name in outputs}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import types
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, cast, final
+from typing import Any, Literal, Protocol, cast, final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -61,6 +62,7 @@ class Recipe(Protocol):
     mixing: Mixing | None
     augmentation: Augmentation
     source: str | None
+    answer: Literal["joint", "auto"]
     seed: int
 
     @property
@@ -88,6 +90,7 @@ class FitOptions:
         left_out: columns that are neither inputs nor targets, such as the split.
         config: what to write as the run's configuration; `None`: that of the recipe.
         test: test rows, which nothing is learned from: a run that is gone on with must have the same.
+        dependence: `groups` or `times` of the validation rows, by which `answer: auto` counts them.
 
     Raises:
         InvalidArgumentError: there is nothing to resume, or a logger lacks a method.
@@ -102,6 +105,7 @@ class FitOptions:
     left_out: Sequence[str] = ()
     config: Mapping[str, Any] | None = None
     test: object = None
+    dependence: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # Asked now: a round of co-training comes when the long part is over.
@@ -151,6 +155,7 @@ class Fitting:
             reads=recipe.architecture.reads,
             coding=recipe.architecture.coding,
         )
+        self.train_table, self.held_table = train, held
         self.held = None if held is None else self.preprocessor.examples(held)
         self.numbered = numbered_names(data)
         self.preprocessor.labels = label_types(data, self.preprocessor.tasks, self.preprocessor.table)
@@ -213,7 +218,7 @@ class Fitting:
         if self.folder is not None:
             provenance.write(self.folder)
             write_weights(self.folder, networks.weights, networks.weights_of)
-            seal_run(self.folder)
+            self._seal(self.folder)
         return FittedModel(self.preprocessor, networks, provenance=provenance), result
 
     def calibrated(self, model: FittedModel) -> FittedModel:
@@ -235,8 +240,13 @@ class Fitting:
             )
         if self.folder is not None:
             confidence.write(self.folder)
-            seal_run(self.folder)
+            self._seal(self.folder)
         return replace(model, confidence=confidence)
+
+    def _seal(self, folder: Path) -> None:
+        """Say that the run is whole, unless it is still to be chosen who answers."""
+        if self.recipe.answer == "joint":
+            seal_run(folder)
 
     def _tell_of_names(self) -> None:
         if self.numbered:

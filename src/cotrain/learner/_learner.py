@@ -6,9 +6,10 @@ import copy
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Self, final
+from typing import Any, Literal, Self, final
 
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from cotrain._base import (
     CotrainError,
@@ -27,8 +28,10 @@ from cotrain.data import ColumnChoice, Missing, MissingWords
 from cotrain.data._frames import with_text_names
 from cotrain.data.sources import Mixing
 from cotrain.evaluation import EvaluationTable
+from cotrain.learner._answer_files import read_answers, write_answers
 from cotrain.learner._architecture import Architecture, require_positions
 from cotrain.learner._confidence import CalibratedConfidence
+from cotrain.learner._contenders import Contenders, fit_contenders
 from cotrain.learner._fitted_model import FittedModel
 from cotrain.learner._fitting import FitOptions, Fitting
 from cotrain.learner._output_columns import require_unique_outputs
@@ -46,6 +49,7 @@ from cotrain.learner._run_folder import (
     write_schema,
     write_weights,
 )
+from cotrain.learner._single_task import single_task_learners
 from cotrain.learner._size_check import require_sizes
 from cotrain.networks import Encoder, HardSharing, OutputSpace, Sharing
 from cotrain.networks._pooling import POOLINGS, Pooling
@@ -89,6 +93,10 @@ class Learner:
         augmentation: how pictures are moved and recoloured in training, with their masks and boxes: a
             `cotrain.training.PictureAugmentation`; "auto": with its defaults where the inputs have one column
             of pictures; `None`: not at all.
+        answer: who answers in the end. "joint": the network that learned all tasks; "auto": for each task
+            that one, a network for the task alone, boosted trees or a blend of them, whichever the validation
+            rows prefer, the first of these among equally good ones (see `choose_answer`). The others are
+            fitted as well, which takes about twice the time and more, and are kept with the run.
         seed: names every random stream; equal seeds give equal results on equal machines.
 
     Raises:
@@ -129,6 +137,7 @@ class Learner:
         source: str | None = None,
         sample_weight: str | None = None,
         augmentation: Augmentation = "auto",
+        answer: Literal["joint", "auto"] = "joint",
         seed: int = 0,
     ) -> None:
         names = [task.name for task in tasks]
@@ -168,9 +177,15 @@ class Learner:
         self.source = source
         require_augmentation(augmentation)
         self.augmentation: Augmentation = augmentation
+        if answer not in ("joint", "auto"):
+            raise InvalidArgumentError(
+                f"Learner(answer={answer!r}): {did_you_mean(str(answer), ('joint', 'auto'))}"
+            )
+        self.answer: Literal["joint", "auto"] = answer
         self.seed = seed
         self._result: FitResult | None = None
         self._fitted: FittedModel | None = None
+        self._contenders = Contenders()
 
     # -- learning -----------------------------------------------------------------------------------
 
@@ -270,7 +285,17 @@ class Learner:
             fitted.confidence.write(folder)
             fitted.provenance.write(folder)
             write_weights(folder, fitted.networks.weights, fitted.networks.weights_of)
+            if self.answer == "auto":
+                self._write_answers(folder)
             seal_run(folder)
+
+    def _write_answers(self, folder: Path) -> None:
+        def save(task: str, model: Any, place: Path) -> None:
+            single = single_task_learners(self)[task]
+            single._fitted = model
+            single.save(place)
+
+        write_answers(folder, [task.name for task in self.tasks], self.fitted.answers, save)
 
     @classmethod
     def load(cls, folder: str | Path, *, encoder: Encoder | None = None, trust: bool = False) -> Self:
@@ -313,6 +338,12 @@ class Learner:
             CalibratedConfidence.read(folder, learner.cotraining and learner.cotraining.calibration),
             Provenance.read(folder),
         )
+        if learner.answer == "auto":
+
+            def load(place: Path) -> FittedModel:
+                return cls.load(place, encoder=encoder, trust=trust).fitted
+
+            learner._fitted = learner._fitted.with_answers(read_answers(folder, preprocessor, load))
         return learner
 
     def config(self) -> dict[str, Any]:
@@ -342,6 +373,18 @@ class Learner:
         return self.fitted.preprocessor
 
     @property
+    def answers(self) -> dict[str, str]:
+        """Who answers for which task, such as "joint", "trees" or "0.5 joint + 0.5 trees".
+
+        Raises:
+            RunError: the learner is not fitted.
+        """
+        of_task = self.fitted.answers.of_task
+        return {
+            task.name: of_task[task.name].title if task.name in of_task else "joint" for task in self.tasks
+        }
+
+    @property
     def fitted_result(self) -> FitResult:
         """How the fit went.
 
@@ -366,9 +409,23 @@ def fit_learner(learner: Learner, data: object, validation: object, options: Fit
         DataError: the data cannot be learned from.
         RunError: the run folder holds a run already, or none that fits.
     """
+    if learner.answer == "auto" and isinstance(data, Dataset):
+        raise InvalidArgumentError(
+            "Learner(answer='auto') reads tables: what trees and networks for single tasks may read of a "
+            "Dataset is not known; give a table, or answer='joint'."
+        )
     with nullcontext() if options.run is None else write_lock(Path(options.run)):
         fitting = Fitting(learner, data, validation, options)
         # Held before it is calibrated: whatever may go wrong there, the training is not lost.
         learner._fitted, learner._result = fitting.run()
         learner._fitted = fitting.calibrated(learner._fitted)
+        if learner.answer == "auto":
+            model, learner._contenders = fit_contenders(
+                learner, fitting, learner._fitted, options, fit=fit_learner
+            )
+            learner._fitted = model
+            if fitting.folder is not None:
+                model.confidence.write(fitting.folder)
+                learner._write_answers(fitting.folder)
+                seal_run(fitting.folder)
     return learner

@@ -32,6 +32,8 @@ STATE, HISTORY, METRICS = "state.pt", "history.jsonl", "metrics.json"
 COTRAINING, ROUNDS = "cotraining.json", "rounds"
 #: What is known of the learner's confidence, and the cells that it labelled itself.
 CONFIDENCE, PSEUDO_LABELS = "confidence.json", "pseudo_labels.parquet"
+#: Who answers for which task, the trees that do, and the folder of the networks for single tasks.
+ANSWERS, ANSWER_TREES, ALONE_FOLDER = "answers.json", "trees.safetensors", "alone"
 #: Hashes of the inputs of the rows that the run has seen.
 ROWS = "rows.parquet"
 #: Some rows of the test part with what was predicted, for the report.
@@ -40,7 +42,7 @@ _ROW_KEYS = {"key": pl.UInt64, "part": pl.String}
 #: What the manifest answers for.
 SEALED = (
     CONFIG, SCHEMA, RECORD, ROWS, MODEL, STATE, HISTORY, METRICS, EXAMPLES, COTRAINING, CONFIDENCE,
-    PSEUDO_LABELS,
+    PSEUDO_LABELS, ANSWERS, ANSWER_TREES,
 )  # fmt: skip
 FILES = (MANIFEST, *SEALED, "report.html")
 
@@ -66,7 +68,7 @@ def prepare_run_folder(folder: Path, *, overwrite: bool) -> None:
         )
     for name in present:
         (folder / name).unlink()
-    for name in ("tensorboard", ROUNDS):
+    for name in ("tensorboard", ROUNDS, ALONE_FOLDER):
         if overwrite and (folder / name).is_dir():
             shutil.rmtree(folder / name)
     folder.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,7 @@ from cotrain.tasks._entries import of_length, rows_with_label
 from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._masked_head import MaskedHead
 from cotrain.tasks._metric import Metric, require_heeding, require_metrics
+from cotrain.tasks._precision import full_precision
 from cotrain.tasks._prenet import PreNet
 from cotrain.tasks._row_weights import (
     require_weight_column,
@@ -401,6 +402,10 @@ class Task(ABC):
     def scores(self, output: Tensor) -> Tensor:
         """Return what the metrics look at: probabilities, or values in the unit of `original`."""
 
+    def output_of_scores(self, scores: Tensor) -> Tensor | None:
+        """Return an output [B, O] that has these scores but for rounding; default none, `None`."""
+        return None
+
     def constant_output(self, output: Tensor) -> Tensor:
         """Return the output of one row that is the same constant [O] everywhere, [1, ...]; default [1, O]."""
         return output[None]
@@ -493,8 +498,3 @@ class Task(ABC):
     def __repr__(self) -> str:
         columns = "" if self.columns == [self.name] else f", {self.columns!r}"
         return f"{type(self).__name__}({self.name!r}{columns})"
-
-
-def full_precision(output: Tensor) -> Tensor:
-    """Return an output in float32 at least: half precision is too coarse for losses and for ranking."""
-    return output.float() if output.dtype in (torch.float16, torch.bfloat16) else output

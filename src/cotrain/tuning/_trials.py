@@ -115,13 +115,15 @@ def _prunes(tuning: Tuning) -> bool:
 def _fit(configuration: Configuration, rows: SplitTable, loggers: list[_Reports]) -> dict[str, float]:
     """Return task -> gain over a constant on the validation rows."""
     learner = configuration.learner
+    # What is searched for are the settings of the joint network.
+    learner.answer = "joint"
     validation = rows["validation"]
     options = FitOptions(
         unlabelled=rows.typed("unlabelled"), progress=False, loggers=loggers, left_out=rows.left_out
     )
     fit_learner(learner, rows.typed("train"), rows.typed("validation"), options)
     held = learner.preprocessor.examples(validation)
-    outputs = learner.fitted.outputs_of_inputs(held.inputs)
+    outputs = learner.fitted.joint_outputs(held.inputs)
     scores = {task.name: scores_of(task, outputs[task.name]) for task in learner.preprocessor.tasks}
     return validation_gains(learner.preprocessor, held, scores)
 

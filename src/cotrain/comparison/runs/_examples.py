@@ -17,7 +17,6 @@ from cotrain.comparison.runs._exhibits import plain_exhibit, plain_picture, plai
 from cotrain.data.columns import Column
 from cotrain.evaluation import EvaluationRow, TaskRecords
 from cotrain.learner import EXAMPLES, Learner, SplitTable
-from cotrain.learner._temperatures import tempered
 from cotrain.tasks import Exhibit, Exhibiting, Task
 
 #: Rows that are looked at; those that are shown, in all and for a task; columns that are shown beside them.
@@ -103,9 +102,8 @@ def _ranked(learner: Learner, table: pl.DataFrame) -> dict[str, list[_Choice]]:
     tasks = {task.name: task for task in learner.preprocessor.tasks}
     records = {name: TaskRecords(task, task.chosen_metrics()[:1]) for name, task in tasks.items()}
     losses: dict[str, list[float]] = {name: [] for name in tasks}
-    temperatures = learner.fitted.confidence.temperatures
-    for rows, raw in learner.fitted.networks.output_batches(examples.inputs):
-        outputs = tempered(raw, temperatures)
+    typed = learner.preprocessor.table(table)
+    for rows, outputs in learner.fitted.output_batches(typed, examples.inputs):
         for name, task in tasks.items():
             leaves = [outputs[name], examples.targets[name][rows], examples.masks[name][rows]]
             records[name].add(*leaves)

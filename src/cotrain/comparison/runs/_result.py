@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, final
 
 from cotrain.evaluation import EvaluationTable
@@ -38,6 +40,41 @@ class TaskVerdict:
 
 @final
 @dataclass(frozen=True)
+class AnswerTest:
+    """What the test rows say of the answer of one task.
+
+    Args:
+        task: name of the task.
+        answer: who answers, such as "trees" or "0.5 joint + 0.5 trees".
+        word: "better", "worse" or "no clear difference" beside the joint network, after Holm's correction
+            over the tasks; "unknown" where there are too few labels; "" where the joint network answers.
+        sentence: the same with figures.
+        validation: contender -> its value on the validation rows, by which the choice was made.
+        weights: member -> its share of the answer.
+        difference: value of the answer minus that of the joint network on the test rows, positive = better;
+            `None` where there is none.
+
+    Example:
+        >>> AnswerTest("sold", "joint", "", "sold: joint.").to_json()["word"]
+        ''
+    """
+
+    task: str
+    answer: str
+    word: str
+    sentence: str
+    validation: Mapping[str, float] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)
+    difference: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain JSON values."""
+        values = {name: v if math.isfinite(v) else None for name, v in self.validation.items()}
+        return {**asdict(self), "validation": values}
+
+
+@final
+@dataclass(frozen=True)
 class RunResult:
     """What `train_run` returns and writes to metrics.json.
 
@@ -54,6 +91,7 @@ class RunResult:
         diagnostics: task -> calibration, confusion, residuals or tagged sentences of the test rows.
         versions: package -> version that the run was made with.
         by_source: source -> task -> part of the split -> labelled rows, where there are several sources.
+        answers: who answers for each task, where that was chosen (`answer: auto`).
 
     Example:
         >>> RunResult(EvaluationTable([]), [], None, "", {}, {"train": 56}, {}, {}, {}).to_json()["n_rows"]
@@ -72,6 +110,7 @@ class RunResult:
     diagnostics: dict[str, dict[str, Any]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     by_source: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    answers: list[AnswerTest] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values."""
@@ -88,6 +127,8 @@ class RunResult:
             "diagnostics": self.diagnostics,
             "versions": self.versions,
         }  # fmt: skip
+        if self.answers:
+            values["answers"] = [answer.to_json() for answer in self.answers]
         if not self.by_source:
             return values
         tables = self.table.by_source

@@ -14,10 +14,11 @@ import numpy as np
 import polars as pl
 
 from cotrain._base import versions, write_lock, write_text_atomically
-from cotrain.comparison._equal_sides import some_inputs, with_equal_steps
-from cotrain.comparison._references import single_task_learners, trees_table
+from cotrain.comparison._equal_sides import some_inputs
+from cotrain.comparison._references import trees_table
 from cotrain.comparison._unfinished import unfinished_tasks
 from cotrain.comparison._verdict import OneSeed, verdicts
+from cotrain.comparison.runs._answer_tests import AnswerTest, answer_tests
 from cotrain.comparison.runs._examples import write_examples
 from cotrain.comparison.runs._result import RunResult, TaskVerdict
 from cotrain.comparison.runs._sentences import sentences_of
@@ -26,6 +27,7 @@ from cotrain.learner import METRICS, Configuration, Learner, SplitTable
 from cotrain.learner._fitting import FitOptions
 from cotrain.learner._learner import fit_learner
 from cotrain.learner._run_folder import seal_run
+from cotrain.learner._single_task import single_task_learners, with_equal_steps
 from cotrain.training import Logger, ProgressLogger, TensorBoardLogger
 
 Message = Callable[[str], None]
@@ -115,6 +117,7 @@ def _fit_and_compare(configuration: Configuration, folder: Path, how: _How, mess
             left_out=split.left_out,
             config=configuration.config() if run is not None else None,
             test=test if run is not None and test.height else None,
+            dependence=configuration.split.dependence(validation) if run is not None else {},
         )
         held = split.typed("validation") if validation.height else None
         return fit_learner(learner, split.typed("train"), held, options)
@@ -124,17 +127,17 @@ def _fit_and_compare(configuration: Configuration, folder: Path, how: _How, mess
     if learner.fitted_result.health:
         message(f"Experts in the last epoch: {learner.fitted_result.health}")
 
-    singles = _singles(configuration, split, fit, message) if configuration.references == "full" else {}
-    if singles:
+    singles = _singles(configuration, learner, split, fit, message=message)
+    if configuration.references == "full":
         clock.lap("single_task")
 
-    table, judged = EvaluationTable([]), []
+    table, judged, answers = EvaluationTable([]), [], []
     if test.height:
         trees = _trees(configuration, learner, split, message)
         if len(trees):
             clock.lap("trees")
         dependence = configuration.split.dependence(test)
-        table, judged = _tested(learner, singles, trees, test, dependence)
+        table, judged, answers = _tested(learner, singles, trees, test, dependence=dependence)
     write_examples(learner, split, folder)
     gain = delta_m_of(table) if singles and test.height else None
     return RunResult(
@@ -150,6 +153,7 @@ def _fit_and_compare(configuration: Configuration, folder: Path, how: _How, mess
         diagnostics=_diagnostics(learner, test) if test.height else {},
         versions=versions(),
         by_source=split.by_source,
+        answers=answers,
     )
 
 
@@ -161,20 +165,26 @@ def _loggers(title: str, progress: bool | None, run: Path | None) -> list[Logger
 
 def _singles(
     configuration: Configuration,
+    learner: Learner,
     split: SplitTable,
     fit: Callable[[Learner, str, Path | None], Learner],
+    *,
     message: Message,
 ) -> dict[str, Learner]:
-    """Fit a network for each task alone, in as many steps as the joint one."""
-    singles: dict[str, Learner] = {}
+    """Fit a network for each task alone, in as many steps as the joint one; those that are fitted stay."""
+    singles = dict(learner._contenders.singles)
+    if configuration.references != "full":
+        return singles if len(singles) == len(learner.tasks) else {}
     inputs = some_inputs(configuration.learner, split["train"], split.left_out)
     for i, (task, single) in enumerate(single_task_learners(configuration.learner).items()):
+        if task in singles:
+            continue
         n_tasks = len(configuration.learner.tasks)
         message(f"Reference {i + 1} of {n_tasks}: a network for {task} alone, as many steps.")
         n_labelled = split.coverage[task]["train"]
         single.training = with_equal_steps(single.training, n_labelled, split.n_rows["train"], inputs)
         singles[task] = fit(single, task, None)
-    return singles
+    return {task.name: singles[task.name] for task in configuration.learner.tasks}
 
 
 def _trees(
@@ -185,7 +195,7 @@ def _trees(
         return EvaluationTable([])
     message("Reference: gradient-boosted trees per target; words through a linear model of them.")
     train, validation, test = (split.typed(part) for part in ("train", "validation", "test"))
-    return trees_table(learner, train, validation, test)
+    return trees_table(learner, train, validation, test, trees=learner._contenders.trees)
 
 
 def _tested(
@@ -193,16 +203,16 @@ def _tested(
     singles: Mapping[str, Learner],
     trees: EvaluationTable,
     test: pl.DataFrame,
+    *,
     dependence: Mapping[str, np.ndarray],
-) -> tuple[EvaluationTable, list[TaskVerdict]]:
+) -> tuple[EvaluationTable, list[TaskVerdict], list[AnswerTest]]:
     """Return the test figures with the references beside them, and what follows for each task."""
-    table = learner.evaluate(test)
+    answered = learner.evaluate(test)
+    has_answers = bool(learner.fitted.answers.of_task)
+    table = learner.fitted.joint.evaluate(test) if has_answers else answered
     if len(trees):
         table = table.with_reference("trees", trees)
-    alone = {
-        task: single.fitted.outputs_of_inputs(single.preprocessor.examples(test).inputs)[task]
-        for task, single in singles.items()
-    }
+    alone = {task: single.fitted.outputs(test, figures=True)[task] for task, single in singles.items()}
     if singles:
         found = [single.evaluate(test) for single in singles.values()]
         table = table.with_reference("single_task", joined_tables(found))
@@ -211,13 +221,19 @@ def _tested(
     run = OneSeed(
         examples,
         table,
-        learner.fitted.outputs_of_inputs(examples.inputs),
+        learner.fitted.joint_outputs(examples.inputs),
         alone,
         constants=preprocessor.constants,
         dependence=dependence,
         unfinished=set().union(*(_unfinished(one) for one in (learner, *singles.values()))),
     )
-    return table, verdicts(preprocessor.tasks, run)
+    answers = []
+    if has_answers:
+        outputs = learner.fitted.outputs(test, figures=True)
+        of_task = learner.fitted.answers.of_task
+        answers = answer_tests(preprocessor.tasks, of_task, run, outputs=outputs, table=answered)
+        table = table.with_reference("answer", answered)
+    return table, verdicts(preprocessor.tasks, run), answers
 
 
 def _unfinished(learner: Learner) -> dict[str, float]:
@@ -229,8 +245,7 @@ def _unfinished(learner: Learner) -> dict[str, float]:
 
 
 def _diagnostics(learner: Learner, test: pl.DataFrame) -> dict[str, dict[str, Any]]:
-    examples = learner.preprocessor.examples(test)
-    records = learner.fitted.evaluation(examples, diagnosis=True).records
+    records = learner.fitted.evaluation(test, diagnosis=True).records
     found = {name: of_task.diagnosis() for name, of_task in records.items()}
     for name, sentences in sentences_of(learner, test).items():
         found[name] = {**found[name], "sentences": sentences}

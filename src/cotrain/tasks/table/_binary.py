@@ -196,6 +196,10 @@ class Binary(Task):
         """Return the probability of the positive value, [B, 1]."""
         return torch.sigmoid(full_precision(output))
 
+    def output_of_scores(self, scores: Tensor) -> Tensor:
+        """Return the logits of probabilities [B, 1]."""
+        return torch.logit(scores.double(), eps=1e-7).float()
+
     def original(self, targets: Tensor) -> Tensor:
         """Return the targets as they are: 0 or 1."""
         return targets

@@ -247,6 +247,10 @@ class Multiclass(Task):
         """Return the probability of every class, [B, C]."""
         return torch.softmax(full_precision(output), dim=-1)
 
+    def output_of_scores(self, scores: Tensor) -> Tensor:
+        """Return the logarithms of probabilities [B, C]."""
+        return scores.double().clamp(1e-7, 1.0).log().float()
+
     def original(self, targets: Tensor) -> Tensor:
         """Return the class numbers as they are."""
         return targets

@@ -234,6 +234,10 @@ class Multilabel(Task):
         """Return the probability of every label, [B, T]."""
         return torch.sigmoid(full_precision(output))
 
+    def output_of_scores(self, scores: Tensor) -> Tensor:
+        """Return the logits of probabilities [B, T]."""
+        return torch.logit(scores.double(), eps=1e-7).float()
+
     def original(self, targets: Tensor) -> Tensor:
         """Return the targets as they are: 0 or 1."""
         return targets

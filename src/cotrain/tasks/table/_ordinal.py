@@ -181,6 +181,11 @@ class Ordinal(Task):
         ones = torch.ones_like(above[..., :1])
         return torch.cat([ones, above], dim=-1) - torch.cat([above, torch.zeros_like(ones)], dim=-1)
 
+    def output_of_scores(self, scores: Tensor) -> Tensor:
+        """Return the logits of being above each threshold, [B, K - 1], of probabilities [B, K]."""
+        above = scores.double().flip(-1).cumsum(dim=-1).flip(-1)[..., 1:]
+        return torch.logit(above.clamp(0.0, 1.0), eps=1e-7).float()
+
     def original(self, targets: Tensor) -> Tensor:
         """Return the level numbers as they are."""
         return targets

@@ -249,6 +249,11 @@ class Regression(Task):
         values = self.original(ordered.transpose(1, 2)).transpose(1, 2)
         return torch.stack([values, values.new_tensor(self._levels).expand_as(values)], dim=-1)
 
+    def output_of_scores(self, scores: Tensor) -> Tensor:
+        """Return standardised values [B, T] of values in the unit of the transform."""
+        means, scales = torch.from_numpy(self._means), torch.from_numpy(self._scales)
+        return ((scores.double() - means.to(scores.device)) / scales.to(scores.device)).float()
+
     def original(self, targets: Tensor) -> Tensor:
         """Return standardised values [B, T] in the unit of the transform, float64."""
         means, scales = torch.from_numpy(self._means), torch.from_numpy(self._scales)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 
-from cotrain.comparison.runs._result import RunResult, TaskVerdict
+from cotrain.comparison.runs._result import AnswerTest, RunResult, TaskVerdict
 from cotrain.evaluation import EvaluationTable
 
 
@@ -28,7 +28,7 @@ def test_everything_is_told_and_survives_json():
     plain = result().to_json()
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
     told = {"rows" if field.name == "table" else field.name for field in fields(RunResult)}
-    assert told - {"by_source"} <= set(plain)
+    assert told - {"by_source", "answers"} <= set(plain)
     assert plain["seconds"] == {"train": 1.235}
     assert plain["n_rows"] == {"train": 56}
 
@@ -43,3 +43,13 @@ def test_sources_are_told_where_there_are_several():
 def test_a_verdict_is_told_with_all_that_it_knows():
     [told] = result().to_json()["verdicts"]
     assert told == vars(result().verdicts[0])
+
+
+def test_who_answers_is_told_where_it_was_chosen():
+    answer = AnswerTest(
+        "sold", "trees", "better", "sold: trees.", {"joint": float("nan")}, {"trees": 1.0}, 0.1
+    )
+    plain = result(answers=[answer]).to_json()
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+    assert plain["answers"][0]["answer"] == "trees"
+    assert "answers" not in result().to_json()

@@ -118,3 +118,42 @@ def test_tensorboard_follows_the_joint_fit_alone(values, tmp_path):
     pytest.importorskip("tensorboard", reason="tensorboard is not installed")
     run(values | {"references": "full"}, tmp_path / "r", tensorboard=True)
     assert len(list((tmp_path / "r" / "tensorboard").iterdir())) == 1
+
+
+@pytest.mark.parametrize("references", ["constant", "full"])
+def test_whoever_answers_is_one_more_reference_and_nothing_is_fitted_twice(
+    values, tmp_path, references, monkeypatch
+):
+    fitted = []
+    fit = _train_run.fit_learner
+    monkeypatch.setattr(_train_run, "fit_learner", lambda *a: fitted.append("joint") or fit(*a))
+    rows = np.random.default_rng(0).normal(size=(400, 2))
+    frame = pl.DataFrame(
+        {
+            "x": rows[:, 0],
+            "y": rows[:, 1],
+            "big": [None if i % 3 == 0 else int(v > 0) for i, v in enumerate(rows[:, 0])],
+            "price": [
+                None if i % 2 else 10 * float(v > 0) for v, i in zip(rows[:, 1], range(400), strict=True)
+            ],
+        }
+    )
+    frame.write_csv(tmp_path / "t.csv")
+    result = run(values | {"references": references, "answer": "auto"}, tmp_path / "r")
+    # The networks for single tasks are those that were fitted to answer.
+    assert fitted == ["joint"]
+    names = {
+        "constant": ["constant", "single_task", "answer"],
+        "full": ["constant", "trees", "single_task", "answer"],
+    }
+    assert set(result.table.references) == set(names[references])
+    assert [answer.task for answer in result.answers] == ["big", "price"]
+    test = _train_run.SplitTable.of(Configuration.from_config(values))["test"]
+    loaded = Learner.load(tmp_path / "r")
+    verify_run(tmp_path / "r")
+    for row in loaded.evaluate(test):
+        found = result.table.row(row.task, row.metric, row.part).references["answer"]
+        assert found == pytest.approx(row.value, nan_ok=True)
+    assert loaded.answers == {answer.task: answer.answer for answer in result.answers}
+    saved = json.loads((tmp_path / "r" / "metrics.json").read_text())
+    assert saved["answers"] == json.loads(json.dumps([answer.to_json() for answer in result.answers]))

@@ -1,0 +1,172 @@
+"""Networks for single tasks and boosted trees, fitted beside a joint network, and the choice among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+import torch
+
+from cotrain._base._lazy import Lazy
+from cotrain._base._ragged import labelled_rows
+from cotrain.learner._answer_choice import ALONE, JOINT, TREES, Answer, HeldLabels, choose_answer
+from cotrain.learner._answers import Answers, answered, tree_outputs
+from cotrain.learner._fitted_model import FittedModel
+from cotrain.learner._fitting import FitOptions, Fitting
+from cotrain.learner._run_folder import ALONE_FOLDER
+from cotrain.learner._single_task import TaskLearner, single_task_learners, with_equal_steps
+from cotrain.learner._temperatures import best_temperature
+from cotrain.learner._tree_reference import TreeReference
+from cotrain.tasks import Task
+
+#: Fits a learner to training rows and validation rows, and returns it.
+Fit = Callable[[Any, object, object, FitOptions], Any]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Contenders:
+    """Whoever was fitted to answer beside the joint network.
+
+    Args:
+        singles: task -> a fitted learner of this task alone.
+        trees: fitted to tasks; `None`: there are none.
+    """
+
+    singles: Mapping[str, Any] = field(default_factory=dict)
+    trees: TreeReference | None = None
+
+
+def fit_contenders(
+    learner: TaskLearner, fitting: Fitting, model: FittedModel, options: FitOptions, *, fit: Fit
+) -> tuple[FittedModel, Contenders]:
+    """Fit whoever may answer beside the joint network, and let the validation rows choose.
+
+    A task without enough validation labels to choose by is the joint network's, and nothing is fitted for it;
+    so are tasks whose outputs follow from one another.
+
+    Args:
+        learner: of the joint network.
+        fitting: of the joint network.
+        model: what came of it, calibrated.
+        options: of the joint fit; in its run folder every single network gets a folder of its own.
+        fit: fits a learner.
+
+    Returns:
+        the model, with its answers and what they say of confidence; and whoever was fitted.
+    """
+    held, tasks = fitting.held, {task.name: task for task in fitting.preprocessor.tasks}
+    if held is None:
+        why = "there are no validation rows to choose by"
+        return model.with_answers(Answers({name: Answer(reason=why) for name in tasks})), Contenders()
+    joint = model.joint_outputs(held.inputs)
+    labels = {
+        name: HeldLabels(task, held.targets[name], held.masks[name], options.dependence)
+        for name, task in tasks.items()
+    }
+    reasons = {name: _why_joint(learner, labels[name], joint[name]) for name in tasks}
+    open_ = [name for name, reason in reasons.items() if not reason]
+    singles = _fit_singles(learner, fitting, open_, options, fit=fit) if len(tasks) > 1 else {}
+    trees = _fit_trees(learner, fitting, [tasks[name] for name in open_], options)
+    chosen: dict[str, Answer] = {}
+    temperatures: dict[str, float] = {}
+    outputs: dict[str, Any] = dict(joint)
+    rows = None if trees is None else trees.inputs.rows(fitting.held_table)
+    for name, task in tasks.items():
+        if reasons[name]:
+            metric = task.chosen_metrics()[0].name
+            n = int(labelled_rows(held.masks[name]).sum())
+            chosen[name] = Answer(metric=metric, n_labelled=n, reason=reasons[name])
+            continue
+        parts = {JOINT: joint[name]}
+        # Of other labels another coding would have been learned; there are none.
+        if name in singles and singles[name].preprocessor.tasks[0].state_dict() == task.state_dict():
+            parts[ALONE] = singles[name].fitted.outputs(fitting.held_table, figures=True)[name]
+        if trees is not None and rows is not None and can_have_trees(task):
+            output = tree_outputs(task, trees.fit(task), rows)
+            if task.has_classes:
+                truth = held.targets[name], held.masks[name]
+                temperatures[name] = best_temperature(task, output, *truth)
+            parts[TREES] = output / temperatures.get(name, 1.0)
+        chosen[name] = choose_answer(labels[name], parts, blend=can_have_trees(task))
+        outputs[name] = answered(task, chosen[name], parts)
+        _tell(options, f"{name}: {chosen[name].title} answers ({chosen[name].reason}).")
+    used = {name: set(answer.weights) for name, answer in chosen.items()}
+    with_trees = [name for name in tasks if TREES in used[name]]
+    answers = Answers(
+        chosen,
+        {name: singles[name].fitted for name in tasks if ALONE in used[name]},
+        {name: trees.fit(tasks[name]) for name in with_trees} if trees is not None else {},
+        trees.inputs if with_trees and trees is not None else None,
+        {name: temperatures[name] for name in with_trees if name in temperatures},
+    )
+    calibration = None if learner.cotraining is None else learner.cotraining.calibration
+    confidence = model.confidence.relearned(list(tasks.values()), outputs, held, calibration)
+    return model.with_answers(answers, confidence), Contenders(singles, trees)
+
+
+def can_have_trees(task: Task) -> bool:
+    """Whether what is no network can answer for a task: once a row, and by its scores."""
+    if task.reads != "vector":
+        return False
+    scores = task.scores(torch.zeros(1, task.n_outputs))
+    output = task.output_of_scores(scores)
+    return output is not None and output.shape == (1, task.n_outputs)
+
+
+def _why_joint(learner: TaskLearner, labels: HeldLabels, output: Any) -> str:
+    """Return why the joint network answers for a task without a choice; "" where there is one."""
+    space, name = learner.output_space, labels.task.name
+    read = {} if space is None else {task.name: space.reads(task.name) for task in learner.tasks}
+    if name in {one for task, others in read.items() if others for one in (task, *others)}:
+        return "its output and those of other tasks follow from one another"
+    if not bool((labelled_rows(labels.mask)).any()):
+        return "it has no validation label to choose by"
+    too_few = labels.too_few(output)
+    return f"too few to choose by: {too_few}" if too_few else ""
+
+
+def _fit_singles(
+    learner: TaskLearner, fitting: Fitting, names: list[str], options: FitOptions, *, fit: Fit
+) -> dict[str, Any]:
+    """Fit a network for each of these tasks alone, in as many steps as the joint one."""
+    singles: dict[str, Any] = {}
+    n_joint = int(fitting.train.labelled().any(dim=1).sum())
+    for number, (name, single) in enumerate(single_task_learners(learner).items()):
+        if name not in names:
+            continue
+        _tell(options, f"answer: auto, a network for {name} alone ({len(singles) + 1} of {len(names)}).")
+        n_labelled = int(labelled_rows(fitting.train.masks[name]).sum())
+        single.training = with_equal_steps(single.training, n_labelled, n_joint, fitting.train.inputs)
+        own = FitOptions(
+            run=None if options.run is None else Path(options.run) / ALONE_FOLDER / str(number),
+            resume=options.resume and options.run is not None,
+            overwrite=options.overwrite,
+            progress=False,
+            left_out=options.left_out,
+        )
+        singles[name] = fit(single, fitting.train_table, fitting.held_table, own)
+    return singles
+
+
+def _fit_trees(
+    learner: TaskLearner, fitting: Fitting, tasks: list[Task], options: FitOptions
+) -> TreeReference | None:
+    """Return trees of the tasks that can have some; `None`: none can, or the inputs are not for trees."""
+    preprocessor, able = fitting.preprocessor, [task for task in tasks if can_have_trees(task)]
+    apart = any(task.prenet(1) is not None for task in preprocessor.tasks)
+    files = any(isinstance(leaf, Lazy) for leaf in fitting.train.inputs.values())
+    if not able or apart or files or preprocessor.spec.pictures:
+        return None
+    _tell(options, f"answer: auto, boosted trees for {', '.join(task.name for task in able)}.")
+    trees = TreeReference(preprocessor, fitting.train_table, fitting.held_table, seed=learner.seed)
+    for task in able:
+        trees.fit(task)
+    return trees
+
+
+def _tell(options: FitOptions, text: str) -> None:
+    for logger in options.loggers:
+        logger.message(text)
