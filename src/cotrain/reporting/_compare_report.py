@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import yaml
+
 from cotrain.reporting._document import (
     Block,
     Drawing,
@@ -17,8 +19,9 @@ from cotrain.reporting._document import (
     render,
 )
 from cotrain.reporting._draw import Pen, faint, style
-from cotrain.reporting._formatting import headline, listed, short, shown, word_verdict
+from cotrain.reporting._formatting import counted, headline, listed, named_after, rows_of_parts, short, shown
 from cotrain.reporting._run_report import NAMES, coverage_section
+from cotrain.reporting._verdict_plot import verdict_lines
 
 Results = Mapping[str, Any]
 
@@ -47,10 +50,13 @@ def comparison_report(name: str, results: Results, config_text: str) -> str:
     n_rows = results["n_rows"]
     joint = [method["name"] for method in results["methods"] if method["name"] in results["verdicts"]]
     lead = (
-        f"{len(joint)} ways of learning {len(results['tasks'])} tasks together, {n_seeds} seeds, "
-        f"{n_rows['train']} training rows, {n_rows['validation']} validation rows, "
-        f"{n_rows['test']} test rows."
+        f"{counted(len(joint), 'ways')} of learning {counted(len(results['tasks']), 'tasks')} together, "
+        f"{counted(n_seeds, 'seeds')}, {rows_of_parts(n_rows)}."
     )
+    alone = {
+        task["name"]: (task["figures"].get("single_task") or {}).get("mean") for task in results["tasks"]
+    }
+    lines, reach = verdict_lines(verdicts, results["verdicts_over_all"].get(chosen), alone)
     sections = [
         _figures(results),
         _differences(results, joint, pen),
@@ -59,10 +65,11 @@ def comparison_report(name: str, results: Results, config_text: str) -> str:
         _fairness(results, config_text),
     ]
     page = Page(
-        title=name,
+        title=named_after(name, _config(config_text)),
         lead=lead,
         verdict_title=headline(verdicts) if verdicts else "No verdict",
-        verdicts=[word_verdict(verdict["word"], verdict["sentence"]) for verdict in verdicts]
+        scale=_scale(reach),
+        verdicts=lines
         or [Verdict("unknown", "There is nothing to compare with: see the failures below.", "", "?")],
         notes=_notes(results, chosen),
         sections=[section for section in sections if section is not None],
@@ -70,11 +77,23 @@ def comparison_report(name: str, results: Results, config_text: str) -> str:
     return render(page)
 
 
+def _config(config_text: str) -> Mapping[str, Any]:
+    config = yaml.safe_load(config_text)
+    return config if isinstance(config, Mapping) else {}
+
+
+def _scale(reach: float) -> str:
+    if not reach > 0:
+        return ""
+    return (
+        "By how much learning together is better (right) or worse (left) than a network for the task alone, "
+        f"with 95 % intervals: the dotted line is no difference, the ends are ±{reach:.2%} of what alone "
+        "reaches, figures are in the unit of the metric. ▲ helped, ▼ hurt, ● neither is clear."
+    )
+
+
 def _notes(results: Results, chosen: str | None) -> list[str]:
     notes = [f"The verdict is on {chosen}, which is the best on the validation rows."] if chosen else []
-    over_all = results["verdicts_over_all"].get(chosen)
-    if over_all:
-        notes.append(over_all["sentence"])
     behind = [one["task"] for one in results["verdicts_on_trees"] if one["word"] == "worse"]
     if behind:
         notes.append(f"Boosted trees are better on {listed(behind)}.")

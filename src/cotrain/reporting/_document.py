@@ -182,12 +182,19 @@ class Section:
 @final
 @dataclass(frozen=True)
 class Verdict:
-    """A line of the verdict: a word with its sign and colour, and the sentence."""
+    """A line of the verdict: a word with its sign and colour, and the sentence.
+
+    Where there is an interval the line is its `name`, a `strip` that shows it (SVG markup without any name
+    of the user's) and `figures`; the sentences are then folded below all lines.
+    """
 
     word: str
     sentence: str
     tone: str = ""
     sign: str = "="
+    name: str = ""
+    strip: str = ""
+    figures: str = ""
 
 
 @final
@@ -201,6 +208,7 @@ class Page:
     verdicts: Sequence[Verdict]
     sections: Sequence[Section]
     notes: Sequence[str] = field(default_factory=tuple)
+    scale: str = ""
 
 
 def neutral(text: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 from unicodedata import bidirectional
 
@@ -31,6 +32,46 @@ def short(name: str) -> str:
     name = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
     turned = any(bidirectional(letter) in ("R", "AL") for letter in name)
     return f"{name}\u200e" if turned else name
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things with its thousands apart.
+
+    Example:
+        >>> counted(48842, "rows"), counted(1, "rows")
+        ('48,842 rows', '1 row')
+    """
+    return f"{number:,} {what[:-1] if number == 1 and what.endswith('s') else what}"
+
+
+def rows_of_parts(n_rows: Mapping[str, int]) -> str:
+    """Return how many rows each part of the split has.
+
+    Example:
+        >>> rows_of_parts({"train": 4000, "validation": 500, "test": 0})
+        '4,000 training rows, 500 validation rows, 0 test rows'
+    """
+    names = {"train": "training rows", "validation": "validation rows", "test": "test rows"}
+    return ", ".join(counted(n_rows[part], name) for part, name in names.items())
+
+
+def named_after(name: str, config: Mapping[str, Any]) -> str:
+    """Return a title that names the data, and the folder where it has another name.
+
+    Example:
+        >>> named_after("run", {"data": "tables/films.csv"}), named_after("films", {"data": "films.csv"})
+        ('films (run)', 'films')
+        >>> named_after("run", {"data": {"tags": "a.jsonl", "reviews": "b.csv"}}), named_after("run", {})
+        ('tags and reviews (run)', 'run')
+    """
+    data = config.get("data")
+    if isinstance(data, Mapping):
+        of = listed([str(source) for source in data])
+    elif isinstance(data, list):
+        of = listed([PurePath(str(one)).stem for one in data])
+    else:
+        of = PurePath(data).stem if isinstance(data, str) else ""
+    return name if not of or of.casefold() == name.casefold() else f"{of} ({name})"
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:

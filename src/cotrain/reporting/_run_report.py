@@ -13,7 +13,16 @@ from cotrain.reporting._document import Block, Page, Paragraph, Section, Table, 
 from cotrain.reporting._draw import Pen
 from cotrain.reporting._examples_section import example_sections
 from cotrain.reporting._experts import expert_section
-from cotrain.reporting._formatting import headline, listed, short, shown, word_verdict
+from cotrain.reporting._formatting import (
+    counted,
+    headline,
+    listed,
+    named_after,
+    rows_of_parts,
+    short,
+    shown,
+    word_verdict,
+)
 from cotrain.reporting._rounds import rounds_section
 
 NAMES = {
@@ -89,12 +98,9 @@ def run_report(
         for task, steps in metrics["skipped"].items()
     ]
     n_rows = metrics["n_rows"]
-    lead = (
-        f"{len(metrics['coverage'])} tasks, {n_rows['train']} training rows, {n_rows['validation']} "
-        f"validation rows, {n_rows['test']} test rows."
-    )
+    lead = f"{counted(len(metrics['coverage']), 'tasks')}, {rows_of_parts(n_rows)}."
     page = Page(
-        title=name,
+        title=named_after(name, config),
         lead=lead,
         verdict_title=headline(metrics["verdicts"]),
         verdicts=verdicts,
@@ -148,7 +154,7 @@ def _figure_cells(row: Mapping[str, Any], name: str, references: Sequence[str]) 
     numbers = [value for value in values if value is not None]
     best = (max if row["direction"] == "max" else min)(numbers) if numbers else None
     arrow = "↑" if row["direction"] == "max" else "↓"
-    task = TableCell(name, detail=f"{row['metric']} {arrow} · {row['n_labelled']} rows")
+    task = TableCell(name, detail=f"{row['metric']} {arrow} · {counted(row['n_labelled'], 'rows')}")
     return [
         task,
         *(TableCell(shown(value), "good" if value is not None and value == best else "") for value in values),
@@ -181,9 +187,9 @@ def coverage_section(coverage: Mapping[str, Mapping[str, int]], n_rows: Mapping[
         cells = []
         for part in parts:
             filled = counts.get(part, 0) / n_rows[part]
-            cells.append(TableCell(str(counts.get(part, 0)), "bar", filled, detail=f"{filled:.0%}"))
+            cells.append(TableCell(f"{counts.get(part, 0):,}", "bar", filled, detail=f"{filled:.0%}"))
         rows.append([TableCell(task), *cells])
-    header = ["task", *(f"{part} ({n_rows[part]} rows)" for part in parts)]
+    header = ["task", *(f"{part} ({counted(n_rows[part], 'rows')})" for part in parts)]
     if share[least] > 0.995:
         title = "Every task has labels on all training rows"
     else:
@@ -201,7 +207,7 @@ def source_section(by_source: Mapping[str, Mapping[str, Any]]) -> Section | None
         for task, counts in found["coverage"].items():
             row = figures.get(task)
             value = "–" if row is None else shown(row["value"])
-            cells = [TableCell(str(counts.get(part, 0))) for part in ("train", "validation", "test")]
+            cells = [TableCell(f"{counts.get(part, 0):,}") for part in ("train", "validation", "test")]
             detail = "" if row is None else f"{row['metric']} {'↑' if row['direction'] == 'max' else '↓'}"
             rows.append([TableCell(source), TableCell(task), *cells, TableCell(value, detail=detail)])
     tasks = [task for found in by_source.values() for task in found["coverage"]]

@@ -89,3 +89,14 @@ def test_it_says_how_learning_rates_were_chosen_and_what_could_not_take_part() -
     assert "No pooled network: &lt;b&gt;" in markup
     first = comparison_report("c", results() | {"sweep": "first_seed"}, "")
     assert "best on the validation rows at the first seed" in first
+
+
+def test_the_verdict_is_one_plot_with_its_sentences_below_and_the_data_in_the_title() -> None:
+    markup = comparison_report("c", results(), "data: tables/films.csv\n")
+    assert "<title>films (c)</title>" in markup
+    assert markup.count('<span class="strip"><svg') == 2
+    assert markup.index('class="strip"') < markup.index("The same in sentences")
+    assert "all tasks (delta_m)" in markup
+    assert markup.index("all tasks (delta_m)") < markup.index("The same in sentences")
+    large = results() | {"n_rows": {"train": 48842, "validation": 1, "test": 3000}}
+    assert "48,842 training rows, 1 validation row, 3,000 test rows." in comparison_report("c", large, "")
