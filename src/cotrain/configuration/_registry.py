@@ -23,7 +23,7 @@ from cotrain.cotraining import Calibrator, CoTraining, Selector, Strategy
 from cotrain.data import Split, sources
 from cotrain.data.sources import Mixing
 from cotrain.networks import Encoder, OutputSpace, Sharing
-from cotrain.tasks import Task
+from cotrain.tasks import CustomMetric, Metric, Task
 from cotrain.training import PictureAugmentation, Training
 
 T = TypeVar("T")
@@ -45,6 +45,8 @@ FAMILIES: dict[type, ModuleType] = {
 
 #: Classes of which there is one kind only: a mapping of their arguments is enough.
 SETTINGS: tuple[type, ...] = (Training, Split, CoTraining, PictureAugmentation)
+#: The same, with arguments that have to be given.
+_OF_ARGUMENTS: tuple[type, ...] = (*SETTINGS, CustomMetric)
 
 
 def kinds_of(base: type[T]) -> dict[str, type[T]]:
@@ -166,7 +168,7 @@ def describe(obj: object) -> Any:
         >>> describe(Static([1, 2]))
         {'kind': 'Static', 'weights_per_task': [1.0, 2.0]}
     """
-    if isinstance(obj, SETTINGS):
+    if isinstance(obj, _OF_ARGUMENTS):
         return changed_parameters(obj)
     if isinstance(obj, tuple(FAMILIES)):
         cls = type(obj)
@@ -178,9 +180,23 @@ def describe(obj: object) -> Any:
         return {key: describe(value) for key, value in obj.items()}
     if isinstance(obj, Sequence) and not isinstance(obj, str):
         return [describe(value) for value in obj]
+    if inspect.isroutine(obj) or isinstance(obj, Metric):
+        return _path_of(obj)
     if isinstance(obj, nn.Module):
         return f"a {type(obj).__name__} given in Python"  # for the reader: it cannot be made again from this
     return obj
+
+
+def _path_of(obj: Any) -> str:
+    """Return where a function is found, or raise `ConfigError` where no file could name it."""
+    path = f"{getattr(obj, '__module__', '')}:{getattr(obj, '__qualname__', '<')}"
+    if not _FOREIGN.fullmatch(path):
+        name = getattr(obj, "__qualname__", None) or obj.name
+        raise ConfigError(
+            f"{name!r} is given in Python, and a configuration cannot name it: define it as a function of a "
+            "module, or fit without a run folder."
+        )
+    return path
 
 
 def changed_parameters(obj: object) -> dict[str, Any]:
@@ -200,6 +216,8 @@ def _convert(annotation: Any, value: object, where: str, *, trust: bool) -> obje
         return value
     if value is None and type(None) in typing.get_args(annotation):
         return None
+    if isinstance(value, str) and str in typing.get_args(annotation):
+        return value  # where a name stands for a thing
     if any(
         typing.get_origin(choice) is typing.Literal and value in typing.get_args(choice)
         for choice in typing.get_args(annotation)
@@ -208,7 +226,7 @@ def _convert(annotation: Any, value: object, where: str, *, trust: bool) -> obje
     for choice in typing.get_args(annotation) if _is_union(annotation) else (annotation,):
         if choice in FAMILIES:
             return construct(cast(type, choice), value, where, trust=trust)
-        if choice in SETTINGS:
+        if choice in _OF_ARGUMENTS:
             return _settings(cast(type, choice), value, where, trust=trust)
         members = typing.get_args(choice)
         if typing.get_origin(choice) is Sequence and _has_components(members[0]):
@@ -290,7 +308,7 @@ def _first_bool(value: object) -> bool | None:
 def _has_components(annotation: Any) -> bool:
     """Whether values of this type are made by `construct`, `None` perhaps aside."""
     choices = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
-    return any(choice in FAMILIES or choice in SETTINGS for choice in choices)
+    return any(choice in FAMILIES or choice in _OF_ARGUMENTS for choice in choices)
 
 
 def _before(where: str) -> str:

@@ -1,6 +1,7 @@
 """Kinds of task, one class in one file each, in folders by what their targets are."""
 
 from cotrain.tasks._base import Task
+from cotrain.tasks._custom_metric import CustomMetric
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._exhibit import Exhibit, Exhibiting
@@ -14,6 +15,7 @@ from cotrain.tasks.table import Binary, Multiclass, Multilabel, Ordinal, Regress
 __all__ = [
     "Binary",
     "ClassTargets",
+    "CustomMetric",
     "DenseRegression",
     "Detection",
     "Diagnosis",

@@ -19,11 +19,12 @@ from torch import Tensor, nn
 from cotrain._base import InvalidArgumentError
 from cotrain._base._ragged import Leaf, Ragged
 from cotrain.tasks._condition import require_condition, rows_where
+from cotrain.tasks._custom_metric import MetricChoice, choose_metrics
 from cotrain.tasks._diagnosis import Diagnosis, nothing_recorded, nothing_to_show
 from cotrain.tasks._entries import of_length, rows_with_label
 from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._masked_head import MaskedHead
-from cotrain.tasks._metric import Metric, require_heeding, require_metrics
+from cotrain.tasks._metric import Metric, require_heeding
 from cotrain.tasks._precision import full_precision
 from cotrain.tasks._prenet import PreNet
 from cotrain.tasks._row_weights import (
@@ -61,8 +62,8 @@ class Task(ABC):
             exists only on rows where it holds; elsewhere its label counts as missing. See `Condition`.
         sample_weight: a column of numbers ≥ 0 that says how much each row counts: a row of weight 2 as two
             rows, one of weight 0 as one without a label. `None`: that of the learner, or all alike.
-        metrics: names of the metrics to report, the first one being the one that selects the best
-            weights; `None`: the kind's default.
+        metrics: the metrics to report, the first one selecting the best weights: names, or functions of your
+            own, see `CustomMetric`; `None`: the kind's default.
 
     Example:
         >>> from cotrain.tasks import Multiclass
@@ -85,6 +86,7 @@ class Task(ABC):
     #: Whether a target is a value, or a list of them, that a cell holds as it is predicted; not so a mask,
     #: boxes in pixels, a sound.
     plain_cells: ClassVar[bool] = True
+    IMPORTED: ClassVar[Sequence[str]] = ("metrics",)  #: options that may name code outside this library
     #: Axes of the target of one position, where the task reads positions: 1 where it is a vector.
     entry_axes: ClassVar[int] = 0
 
@@ -97,10 +99,10 @@ class Task(ABC):
         preference: float = 1.0,
         when: str | None = None,
         sample_weight: str | None = None,
-        metrics: Sequence[str] | None = None,
+        metrics: Sequence[MetricChoice] | None = None,
     ) -> None:
-        kind = type(self).__name__
         if not isinstance(name, str) or not name:
+            kind = type(self).__name__
             raise InvalidArgumentError(f"{kind}(name={name!r}): expected a text that is not empty.")
         require_positive(name, weight=weight, preference=preference)
         self.name = name
@@ -111,16 +113,14 @@ class Task(ABC):
             )
         self.weight = float(weight)
         self.preference = float(preference)
-        if when is not None:
-            require_condition(name, when)
+        require_condition(name, when)
         self.when = when
         require_weight_column(name, self.columns, sample_weight)
         self.sample_weight = sample_weight
-        #: The column that says how much each row counts; `None`: all count alike.
         self.weight_column = sample_weight
         self.metrics = None if metrics is None else list(metrics)
-        known = [*self.available_metrics(), *self.further_metrics()]
-        require_metrics(name, kind, self.metrics or [], known)
+        if self.metrics:
+            self.chosen_metrics()  # or it is said what is wrong with them
 
     # -- coding -------------------------------------------------------------------------------------
 
@@ -492,8 +492,8 @@ class Task(ABC):
     @final
     def chosen_metrics(self) -> list[Metric]:
         """Return the metrics to report, the selecting one first."""
-        known = {metric.name: metric for metric in [*self.available_metrics(), *self.further_metrics()]}
-        return [known[name] for name in (self.metrics or self.default_metrics())]
+        known = [*self.available_metrics(), *self.further_metrics()]
+        return choose_metrics(self, self.metrics or self.default_metrics(), known)
 
     def __repr__(self) -> str:
         columns = "" if self.columns == [self.name] else f", {self.columns!r}"

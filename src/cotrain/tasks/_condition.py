@@ -324,7 +324,9 @@ def _calculated(operator: str, left: Node, right: Node) -> Node:
 
 
 def require_condition(task: str, when: object) -> None:
-    """Raise `InvalidArgumentError` unless a task's `when` is a condition."""
+    """Raise `InvalidArgumentError` unless a task's `when` is a condition, or `None`."""
+    if when is None:
+        return
     if not isinstance(when, str):
         raise InvalidArgumentError(
             f"Task {task!r}: when must be a text such as 'clicked == 1', got {when!r}."

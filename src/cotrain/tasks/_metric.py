@@ -41,6 +41,7 @@ class Metric:
             apart.
         counts_hits: whether it counts what is right: a small change of the outputs changes nothing, or jumps,
             so that it tells networks apart less well than their losses do.
+        perfect: the value of a perfect prediction; `None`: 1 for "max" and 0 for "min".
 
     Example:
         >>> from cotrain.tasks import Regression
@@ -59,10 +60,13 @@ class Metric:
     value: Callable[..., float]
     parts: Callable[..., np.ndarray] | None = None
     counts_hits: bool = False
+    perfect: float | None = None
 
     @property
     def best(self) -> float:
-        """The value of a perfect prediction: 1 where larger is better, 0 where smaller is."""
+        """The value of a perfect prediction: 1 where larger is better, 0 where smaller is, or as said."""
+        if self.perfect is not None:
+            return self.perfect
         return 1.0 if self.direction == "max" else 0.0
 
     @cached_property

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from cotrain._base import DataError, InvalidArgumentError
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._custom_metric import MetricChoice
 from cotrain.tasks._exhibit import Exhibit
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import NumberTargets
@@ -93,7 +94,7 @@ class DenseRegression(Task):
         preference: float = 1.0,
         when: str | None = None,
         sample_weight: str | None = None,
-        metrics: Sequence[str] | None = None,
+        metrics: Sequence[MetricChoice] | None = None,
     ) -> None:
         check_choice("DenseRegression", name, "quantity", quantity, choices=tuple(_METRICS))
         self.quantity = quantity

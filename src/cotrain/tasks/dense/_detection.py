@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from cotrain._base import DataError, InvalidArgumentError, did_you_mean
 from cotrain._base._pictures import picture_size
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._custom_metric import MetricChoice
 from cotrain.tasks._exhibit import Exhibit
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets
@@ -91,7 +92,7 @@ class Detection(Task):
         preference: float = 1.0,
         when: str | None = None,
         sample_weight: str | None = None,
-        metrics: Sequence[str] | None = None,
+        metrics: Sequence[MetricChoice] | None = None,
     ) -> None:
         self._names: list[str] = [] if classes is None else [str(one) for one in classes]
         super().__init__(

@@ -15,6 +15,7 @@ from torch.nn import functional
 from cotrain._base import DataError, InvalidArgumentError, first_largest
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._class_weights import ClassWeight, check_class_weight, class_weights
+from cotrain.tasks._custom_metric import MetricChoice
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._exhibit import Exhibit
@@ -100,7 +101,7 @@ class Segmentation(Task):
         preference: float = 1.0,
         when: str | None = None,
         sample_weight: str | None = None,
-        metrics: Sequence[str] | None = None,
+        metrics: Sequence[MetricChoice] | None = None,
     ) -> None:
         self._names: list[str] = [] if classes is None else [str(one) for one in classes]
         super().__init__(

@@ -15,6 +15,7 @@ from cotrain._base import DataError, InvalidArgumentError
 from cotrain._base._ragged import Leaf, Ragged
 from cotrain._base._sounds import read_sound, sound_length
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._custom_metric import MetricChoice
 from cotrain.tasks._exhibit import Exhibit
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._prenet import PreNet
@@ -106,7 +107,7 @@ class Synthesis(Task):
         preference: float = 1.0,
         when: str | None = None,
         sample_weight: str | None = None,
-        metrics: Sequence[str] | None = None,
+        metrics: Sequence[MetricChoice] | None = None,
     ) -> None:
         self.hop = hop
         super().__init__(

@@ -15,6 +15,7 @@ from torch.nn import functional
 from cotrain._base import DataError, InvalidArgumentError
 from cotrain._base._ragged import Leaf, padded
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._custom_metric import MetricChoice
 from cotrain.tasks._exhibit import Exhibit
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets
@@ -96,7 +97,7 @@ class Transcription(Task):
         preference: float = 1.0,
         when: str | None = None,
         sample_weight: str | None = None,
-        metrics: Sequence[str] | None = None,
+        metrics: Sequence[MetricChoice] | None = None,
     ) -> None:
         # Before the rest: metrics decode symbols.
         self.units: Units = units

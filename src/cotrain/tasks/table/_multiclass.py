@@ -14,6 +14,7 @@ from cotrain._base import DataError, InvalidArgumentError, first_largest
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._class_weights import ClassWeight, check_class_weight, class_weights
 from cotrain.tasks._cross_entropy import class_logits, class_losses
+from cotrain.tasks._custom_metric import MetricChoice
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._focal import check_focal_gamma
 from cotrain.tasks._metric import Metric
@@ -92,7 +93,7 @@ class Multiclass(Task):
         preference: float = 1.0,
         when: str | None = None,
         sample_weight: str | None = None,
-        metrics: Sequence[str] | None = None,
+        metrics: Sequence[MetricChoice] | None = None,
     ) -> None:
         super().__init__(
             name,

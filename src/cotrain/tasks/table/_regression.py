@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from cotrain._base import DataError, InvalidArgumentError
 from cotrain.tasks._base import Task, full_precision
+from cotrain.tasks._custom_metric import MetricChoice
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import NumberTargets
@@ -96,7 +97,7 @@ class Regression(Task):
         preference: float = 1.0,
         when: str | None = None,
         sample_weight: str | None = None,
-        metrics: Sequence[str] | None = None,
+        metrics: Sequence[MetricChoice] | None = None,
     ) -> None:
         self._levels = [] if quantiles is None else levels_of(name, quantiles)
         super().__init__(
