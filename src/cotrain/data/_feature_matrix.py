@@ -138,7 +138,9 @@ class FeatureMatrix:
 
 def _bag(tokens: Leaf) -> np.ndarray:
     """Return tokens [N, S], 0 = padding."""
-    return (tokens.padded() if isinstance(tokens, Ragged) else tokens).numpy()
+    found = (tokens.padded() if isinstance(tokens, Ragged) else tokens).numpy()
+    # Subwords stand beside their places.
+    return found[..., 0] if found.ndim == 3 else found
 
 
 def _summary(name: str, rows: Ragged) -> Tensor:

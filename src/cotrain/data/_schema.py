@@ -166,6 +166,8 @@ class Schema:
         """Learn every column's statistics from the training rows and return self."""
         self._require(frame)
         for column in self.columns:
+            column.agree(self.columns, frame)
+        for column in self.columns:
             column.fit(frame[column.name])
         return self
 

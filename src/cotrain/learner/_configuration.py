@@ -119,6 +119,9 @@ class Configuration:
             )
         for setting in settings:
             override(config, setting)
+        encoder = config.get("encoder")
+        if isinstance(encoder, dict) and isinstance(encoder.get("folder"), str) and not _is_of_a_run(path):
+            encoder["folder"] = os.path.abspath(_from_folder(encoder["folder"], path.parent))
         try:
             configuration = cls.from_config(config, trust=trust)
         except ConfigError as error:

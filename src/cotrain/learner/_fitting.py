@@ -186,6 +186,7 @@ class Fitting:
             the model, not yet calibrated; and how the supervised fit went.
         """
         self._tell_of_names()
+        self._tell_of_rows_cut()
         model = self.recipe.architecture.build(self.preprocessor)
         for task, head in zip(self.preprocessor.tasks, model.heads, strict=True):
             task.start_head(head, self.train.targets[task.name], self.train.masks[task.name])
@@ -247,6 +248,16 @@ class Fitting:
         """Say that the run is whole, unless it is still to be chosen who answers."""
         if self.recipe.answer == "joint":
             seal_run(folder)
+
+    def _tell_of_rows_cut(self) -> None:
+        schema = self.preprocessor.schema
+        for column in [] if schema is None else schema.columns:
+            said = (
+                f"column {column.name!r}: {column.cut:,} of the training rows have more {column.entries} "
+                f"than are read; {column.cut_remark}"
+            )
+            for logger in self.loggers if column.cut else []:
+                logger.message(said)
 
     def _tell_of_names(self) -> None:
         if self.numbered:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, final
 
 import polars as pl
+import torch
 import yaml
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -219,9 +220,15 @@ def read_schema(folder: Path) -> dict[str, Any]:
 
 
 def write_weights(folder: Path, weights: list[Weights], weights_of: Mapping[str, int]) -> None:
-    """Write the sets of weights, and which task uses which."""
+    """Write the sets of weights, and which task uses which.
+
+    What a set has as the first one has it, such as weights that did not learn, is written once.
+    """
     tensors = {
-        f"{i}.{name}": tensor.contiguous() for i, one in enumerate(weights) for name, tensor in one.items()
+        f"{i}.{name}": tensor.contiguous()
+        for i, one in enumerate(weights)
+        for name, tensor in one.items()
+        if i == 0 or name not in weights[0] or not _same_bits(weights[0][name], tensor)
     }
     # One entry: the format writes several in an order that changes from process to process.
     metadata = {"cotrain": json.dumps({"version": VERSION, "weights_of": weights_of})}
@@ -247,9 +254,17 @@ def read_weights(folder: Path) -> tuple[list[Weights], dict[str, int]]:
             for key in file.keys():  # noqa: SIM118 - not a dict
                 number, _, name = key.partition(".")
                 weights[int(number)][name] = file.get_tensor(key)
+            weights = [{**weights[0], **one} for one in weights]
     except (SafetensorError, KeyError, ValueError, IndexError) as error:
         raise RunError(f"{path} is damaged or not of this library ({error}): train again.") from error
     return weights, weights_of
+
+
+def _same_bits(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same bits, so that 0 and -0 are told apart."""
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    return torch.equal(*(tensor.contiguous().reshape(-1).view(torch.uint8) for tensor in (one, other)))
 
 
 def _text(path: Path) -> str:

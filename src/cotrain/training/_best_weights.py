@@ -109,6 +109,20 @@ def _kept(values: Mapping[str, float], select: Select) -> set[str]:
     return own | (set() if everyone_has_one else {COMBINED}) if select == "per_task" else {COMBINED}
 
 
-def copy_weights(model: nn.Module) -> Weights:
-    """Return a copy of a model's parameters and buffers on the host."""
-    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in model.state_dict().items()}
+def copy_weights(model: nn.Module, frozen: Weights | None = None) -> Weights:
+    """Return a copy of a model's parameters and buffers on the host.
+
+    Args:
+        model: the network.
+        frozen: gets a copy of every parameter that does not learn, which is taken again the next time: of a
+            large network that was trained before, most do not.
+    """
+    kept = {} if frozen is None else frozen
+    found: Weights = {}
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if isinstance(tensor, nn.Parameter) and not tensor.requires_grad:
+            found[name] = kept[name] if name in kept else tensor.detach().to("cpu", copy=True)
+            kept[name] = found[name]
+        else:
+            found[name] = tensor.detach().to("cpu", copy=True)
+    return found

@@ -23,7 +23,7 @@ from cotrain.gradients import Balance, Monitor, ReplayForward
 from cotrain.networks import MultiTaskNetwork, parameter_groups
 from cotrain.tasks import Task
 from cotrain.training._average import WeightAverage
-from cotrain.training._best_weights import BestWeights, copy_weights
+from cotrain.training._best_weights import BestWeights, Weights, copy_weights
 from cotrain.training._checkpoint import Checkpoints, read_checkpoint
 from cotrain.training._device import can_fuse, default_generator, pick_device
 from cotrain.training._examples import Examples
@@ -156,6 +156,7 @@ class Fit:
         self.stale_epochs = 0
         self.finished = False
         self.best = BestWeights()
+        self._frozen: Weights = {}
         self.history: list[str] = []
         self._loss_sums = LossSums([task.name for task in self.tasks], self.device)
 
@@ -284,7 +285,7 @@ class Fit:
             self.balance.observe_validation(validation.losses)
             record |= {"validation": validation.values, "gain": validation.gains}
             criteria, select = validation.criteria(), self.budget.select
-            better = self.best.update(self.epoch, criteria, lambda: copy_weights(model), select=select)
+            better = self.best.update(self.epoch, criteria, self._copied, select=select)
             self.stale_epochs = 0 if better else self.stale_epochs + 1
         self.balance.end_epoch()
         self.history.append(json.dumps(record))
@@ -368,6 +369,10 @@ class Fit:
         """The network that is validated and kept."""
         return self.model if self.average is None else self.average.model
 
+    def _copied(self) -> Weights:
+        """Return a copy of the weights that are validated and kept."""
+        return copy_weights(self.kept_model, self._frozen)
+
     def _weights(self) -> dict[str, float]:
         """Return the weights of the epoch's last step."""
         values = [] if self.balance.weights is None else self.balance.weights.tolist()
@@ -379,7 +384,7 @@ class Fit:
             logger.step(self._step, losses)
 
     def _result(self) -> FitResult:
-        last = copy_weights(self.kept_model)
+        last = self._copied()
         weights, weights_of = self.best.choose([task.name for task in self.tasks], last, self.budget.select)
         history = [json.loads(line) for line in self.history]
         skipped = {name: int(n) for name, n in self.balance.skipped.items() if n}

@@ -57,7 +57,7 @@ def output_batches(
         Rows, and task -> tensor [B, O], or B ragged rows of values [O], on them. There is at least one batch.
     """
     n_rows = len(next(iter(inputs.values())))
-    size = rows_at_a_time(inputs, batch_size)
+    size = rows_at_a_time(inputs, batch_size, _maps_of_a_value(model))
     for start in range(0, max(n_rows, 1), size):
         rows = slice(start, start + size)
         was_training = model.training
@@ -86,15 +86,21 @@ def _outputs(
     return found
 
 
-def rows_at_a_time(inputs: Leaves, batch_size: int) -> int:
+def rows_at_a_time(inputs: Leaves, batch_size: int, maps: int = 1) -> int:
     """Return how many rows a batch has where no gradients are kept.
 
     Args:
         inputs: name -> tensor [N, ...] or N ragged rows.
         batch_size: rows of a batch in training.
+        maps: how many times the usual the network makes of an input value.
     """
-    of_row = max(1, int(sum(_values_of_row(leaf) for leaf in inputs.values())))
+    of_row = max(1, int(maps * sum(_values_of_row(leaf) for leaf in inputs.values())))
     return min(max(batch_size, 1024), max(1, ROOM // of_row))
+
+
+def _maps_of_a_value(model: MultiTaskNetwork) -> int:
+    """Return how many times the usual a network makes of an input value, as its widest stage says."""
+    return max((int(getattr(stage, "maps_of_a_value", 1)) for stage in model.modules()), default=1)
 
 
 def _values_of_row(leaf: Leaf | Lazy) -> float:

@@ -110,3 +110,10 @@ def test_a_sound_is_the_mean_and_deviation_of_its_bands():
     assert np.isfinite(found).all()
     # Each tone is loudest in a band of its own.
     assert found[0, :40].argmax() < found[1, :40].argmax()
+
+
+def test_subwords_are_columns_of_their_presence_and_their_places_say_no_more():
+    entries = torch.tensor([[7, 0], [3, 1], [7, 2], [3, 0]], dtype=torch.int32)
+    inputs = {"pieces:a": Ragged(entries, torch.tensor([0, 3, 4, 4]))}
+    matrix = FeatureMatrix(5).fit(inputs)
+    assert matrix.transform(inputs).tolist() == [[1, 1], [1, 0], [0, 0]]

@@ -1,3 +1,4 @@
+import shutil
 import sqlite3
 
 import pytest
@@ -149,3 +150,20 @@ def test_the_path_of_a_database_stays_one(tmp_path):
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
     configuration = Configuration.read(tmp_path / "c.yaml")
     assert Configuration.from_config(configuration.config()).tables()[0].height == 20
+
+
+def test_the_folder_of_a_pretrained_model_lies_beside_the_file(
+    config, make_pretrained, monkeypatch, tmp_path
+):
+    shutil.copytree(make_pretrained(), config.parent / "models" / "tiny")
+    values = yaml.safe_load(config.read_text()) | {
+        "encoder": {"kind": "PretrainedTransformer", "folder": "models/tiny", "trainable": "last_1"}
+    }
+    config.write_text(yaml.safe_dump(values))
+    monkeypatch.chdir(tmp_path.parent)
+    encoder = Configuration.read(config).learner.encoder
+    assert encoder.folder == str(config.parent / "models" / "tiny")
+    values["encoder"]["folder"] = "models/none"
+    config.write_text(yaml.safe_dump(values))
+    with pytest.raises(ConfigError, match="there is no such folder"):
+        Configuration.read(config)

@@ -5,12 +5,21 @@ import threading
 import numpy as np
 import polars as pl
 import pytest
+import torch
+from safetensors import safe_open
 
 import cotrain as ct
 from cotrain._base import RunError
 from cotrain.learner._fitting import FitOptions
 from cotrain.learner._learner import fit_learner
-from cotrain.learner._run_folder import SEALED, count_seen_rows, prepare_run_folder, seal_run
+from cotrain.learner._run_folder import (
+    SEALED,
+    count_seen_rows,
+    prepare_run_folder,
+    read_weights,
+    seal_run,
+    write_weights,
+)
 
 
 def films(seed=0, n_rows=60):
@@ -152,3 +161,22 @@ def test_a_saved_learner_can_be_loaded_and_its_files_are_sealed_as_well(run, tmp
     seal_run(tmp_path / "saved")
     with pytest.raises(RunError, match=r"schema\.json is damaged"):
         ct.Learner.load(tmp_path / "saved")
+
+
+def test_what_sets_of_weights_have_alike_is_written_once_and_to_the_bit(tmp_path):
+    alike, zero = torch.randn(100, 10), torch.zeros(3)
+    sets = [
+        {"a": alike, "b": torch.zeros(()), "c": zero},
+        {"a": alike.clone(), "b": torch.ones(()), "c": -zero},
+        {"a": alike + 1, "b": torch.zeros(()), "c": zero.double()},
+    ]
+    write_weights(tmp_path, sets, {"x": 0, "y": 1, "z": 2})
+    with safe_open(tmp_path / "model.safetensors", framework="pt") as file:
+        assert sorted(file.keys()) == ["0.a", "0.b", "0.c", "1.b", "1.c", "2.a", "2.c"]
+    found, weights_of = read_weights(tmp_path)
+    assert weights_of == {"x": 0, "y": 1, "z": 2}
+    for before, after in zip(sets, found, strict=True):
+        assert before.keys() == after.keys()
+        for name, tensor in before.items():
+            assert tensor.dtype == after[name].dtype
+            assert tensor.numpy().tobytes() == after[name].numpy().tobytes()

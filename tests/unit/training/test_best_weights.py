@@ -2,8 +2,9 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
-from cotrain.training._best_weights import BestWeights
+from cotrain.training._best_weights import BestWeights, copy_weights
 
 
 def copy_of(value):
@@ -81,3 +82,15 @@ def test_a_task_without_validation_labels_has_the_weights_that_are_best_for_all(
         best.update(epoch, values, copy_of(epoch), select="per_task")
     weights, of = best.choose(["a", "b"], copy_of(9)(), "per_task")
     assert [weights[of[name]]["w"].item() for name in ("a", "b")] == [0, 1]
+
+
+def test_what_does_not_learn_is_copied_once():
+    model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Linear(2, 1))
+    model[0].requires_grad_(requires_grad=False)
+    frozen = {}
+    first, second = copy_weights(model, frozen), copy_weights(model, frozen)
+    assert sorted(frozen) == ["0.bias", "0.weight"]
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(first[name], tensor)
+        assert first[name].data_ptr() != tensor.data_ptr()
+        assert (first[name] is second[name]) == (name in frozen)

@@ -70,7 +70,7 @@ def check_data(configuration: Configuration) -> CheckReport:
         overrides=configuration.learner.columns,
         types=split.typed("train").types,
         ask=False,
-    )
+    ).recoded(configuration.learner.architecture.coding)
     problems = [] if split.table is None else check_missing(split.table)
     sources = {} if split.table is None else rows_of_sources(split.table)
     problems += find_problems(split.frame, tasks, schema, split.rows, sources=sources)

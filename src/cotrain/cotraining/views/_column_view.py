@@ -13,6 +13,8 @@ from cotrain.data import Schema
 
 #: Inputs of a words column.
 _OF_WORDS = ("words", "characters")
+#: Inputs of a subwords column.
+_OF_SUBWORDS = ("firsts", "pieces")
 
 
 def column_view(schema: Schema, shown: Collection[str]) -> View:
@@ -39,6 +41,8 @@ def column_view(schema: Schema, shown: Collection[str]) -> View:
     for column in schema.columns:
         if column.n_tokens:
             seen[f"bag:{column.name}"] = torch.tensor(column.name in shown)
+        if column.subwords is not None:
+            seen |= {f"{kind}:{column.name}": torch.tensor(column.name in shown) for kind in _OF_SUBWORDS}
         if column.n_words:
             seen |= {f"{kind}:{column.name}": torch.tensor(column.name in shown) for kind in _OF_WORDS}
     sizes = np.array(schema.spec().cardinalities, dtype=np.int64)

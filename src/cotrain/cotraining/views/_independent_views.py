@@ -12,7 +12,8 @@ from cotrain.cotraining.views._view import View
 
 #: Rows that the rank correlations are measured on, taken evenly.
 MOST_ROWS = 2000
-_WORDS, _CHARACTERS = "words:", "characters:"
+#: What the keys of a column begin with that goes where the column of the other key goes.
+_BESIDE = {"characters:": "words:", "firsts:": "pieces:"}
 
 
 def independent_views(inputs: Leaves, n_views: int = 2) -> list[View]:
@@ -43,7 +44,7 @@ def independent_views(inputs: Leaves, n_views: int = 2) -> list[View]:
         [[True, False, True, False], [False, True, False, True]]
     """
     # The characters of a column's words go where its words go.
-    names = sorted(name for name in inputs if not name.startswith(_CHARACTERS))
+    names = sorted(name for name in inputs if not name.startswith(tuple(_BESIDE)))
     columns = [_columns(name, inputs[name]) for name in names]
     owner = divide(dependence_of(np.concatenate(columns, axis=1)), n_views)
     views: list[dict[str, Tensor]] = [{} for _ in range(n_views)]
@@ -54,8 +55,9 @@ def independent_views(inputs: Leaves, n_views: int = 2) -> list[View]:
         whole = name.startswith("bag:") or isinstance(inputs[name], Ragged)
         for number, view in enumerate(views):
             view[name] = torch.from_numpy(mine == number).reshape(() if whole else inputs[name].shape[1:])
-            if name.startswith(_WORDS):
-                view[_CHARACTERS + name.removeprefix(_WORDS)] = view[name]
+            for key, of in _BESIDE.items():
+                if name.startswith(of):
+                    view[key + name.removeprefix(of)] = view[name]
     return [View(view) for view in views]
 
 

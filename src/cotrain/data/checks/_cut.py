@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from cotrain._base import parameters_of
 from cotrain.data.checks._base import Problem
 from cotrain.data.columns import Column
 
@@ -23,18 +24,18 @@ def check_cut(frame: pl.DataFrame, columns: Sequence[Column]) -> list[Problem]:
         >>> check_cut(frame, [Tags("genres", max_tokens=1)])[0].values["rows"]
         9
     """
-    problems = []
-    for column in columns:
+    problems, ours = [], [type(column)(**parameters_of(column)) for column in columns]
+    for column in ours:
+        column.agree(ours, frame)
+    for column in ours:
         if not column.cut_by:
             continue
         fitted = type(column).from_json({**column.to_json(), "state": column.learn(frame[column.name])})
         if fitted.cut:
-            kind = type(column).__name__.lower()
             most = fitted.state.get("width", getattr(column, column.cut_by))
             sentence = (
                 f"Column {column.name!r} has more than {most} {column.entries} in {fitted.cut:,} training "
-                f"rows; the rest is cut: set columns: {{{column.name}: "
-                f"{{kind: {kind}, {column.cut_by}: ...}}}}."
+                f"rows; {fitted.cut_remark}."
             )
             problems.append(
                 Problem("warning", "cut", column.name, sentence, {"rows": fitted.cut, "width": most})

@@ -7,7 +7,7 @@ L characters each.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, Self, final
@@ -94,6 +94,14 @@ class Column(ABC):
         self.name = name
         self.state: dict[str, Any] = {}
 
+    def agree(self, columns: Sequence[Column], frame: pl.DataFrame) -> None:  # noqa: B027
+        """Settle with the other columns what only together fits, before any of them learns; default nothing.
+
+        Args:
+            columns: all of the schema, this one among them.
+            frame: the training rows.
+        """
+
     @abstractmethod
     def learn(self, values: pl.Series) -> dict[str, Any]:
         """Return the state that these training values give."""
@@ -134,6 +142,12 @@ class Column(ABC):
     def cut(self) -> int:
         """Training rows of which not all is read; known after `fit`."""
         return 0
+
+    @property
+    def cut_remark(self) -> str:
+        """What becomes of the rest of such rows, and what to do about it."""
+        kind = type(self).__name__.lower()
+        return f"the rest is cut: set columns: {{{self.name}: {{kind: {kind}, {self.cut_by}: ...}}}}"
 
     @final
     def fit(self, values: pl.Series) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, final
 
 import numpy as np
@@ -36,7 +37,8 @@ class Subwords(Column):
         units: what has a position: every subword of a "text", or every one of the "words".
         split: how text becomes words, see `Words`.
         max_tokens: subwords read of a row, the first ones; ≥ 1; `None`: as many as the model can read.
-        model_tokens: subwords that the model can read of a row of this column, ≥ 1.
+        room: subwords that the model reads of a row of all such columns together, ≥ 1. Each gets what
+            training needs, those of words first, and what is left is shared equally.
 
     Raises:
         InvalidArgumentError: an argument is out of range.
@@ -64,7 +66,7 @@ class Subwords(Column):
         units: Literal["text", "words"] = "text",
         split: Literal["auto", "spaces", "words"] = "auto",
         max_tokens: int | None = None,
-        model_tokens: int = MOST,
+        room: int = MOST,
     ) -> None:
         super().__init__(name)
         if units not in ("text", "words") or split not in ("auto", "spaces", "words"):
@@ -72,17 +74,41 @@ class Subwords(Column):
                 f"Column {name!r}: units must be 'text' or 'words' and split 'auto', 'spaces' or 'words', "
                 f"got {units!r} and {split!r}."
             )
-        for what, value in (("max_tokens", max_tokens), ("model_tokens", model_tokens)):
+        for what, value in (("max_tokens", max_tokens), ("room", room)):
             if value is not None and value < 1:
                 raise InvalidArgumentError(f"Column {name!r}: {what} is {value!r}, expected at least 1.")
         self.folder = folder
         self.units: Literal["text", "words"] = units
         self.split: Literal["auto", "spaces", "words"] = split
         self.max_tokens = max_tokens
-        self.model_tokens = model_tokens
+        self.room = room
+        self._granted = room
+        self._lengths: np.ndarray | None = None
+
+    def agree(self, columns: Sequence[Column], frame: pl.DataFrame) -> None:
+        """Divide the room among all columns of subwords."""
+        ours = [column for column in columns if isinstance(column, Subwords)]
+        if len(ours) < 2 or self is not ours[0]:
+            return
+        for column in ours:
+            column._begin(frame[column.name])
+            column._lengths = column._subwords(frame[column.name])[3]
+        needs = [min(column.max_tokens or MOST, int(column._lengths.max(initial=1))) for column in ours]  # ty: ignore
+        granted = divide_room(needs, [column.units == "words" for column in ours], self.room)
+        for column, share in zip(ours, granted, strict=True):
+            column._granted = share
 
     def learn(self, values: pl.Series) -> dict[str, Any]:
         """Take over the tokenizer, how texts are split, and how many rows are too long."""
+        if self._lengths is None:
+            self._begin(values)
+        lengths = self._subwords(values)[3] if self._lengths is None else self._lengths
+        self._lengths = None
+        most = min(self._granted, self.max_tokens or self._granted)
+        return {**self.state, "width": most, "cut": int((lengths > most).sum())}
+
+    def _begin(self, values: pl.Series) -> None:
+        """Take over the tokenizer, and how texts are split."""
         if self.folder is None:
             raise InvalidArgumentError(
                 f"Column {self.name!r}: subwords need the folder of a pre-trained model: take the encoder "
@@ -93,8 +119,6 @@ class Subwords(Column):
             split = best_split(values) if self.split == "auto" else self.split
         self.state = {"tokenizer": read_tokenizer(self.folder), "split": split}
         self.settle()
-        lengths = self._subwords(values)[3]
-        return {**self.state, "width": self.most, "cut": int((lengths > self.most).sum())}
 
     def settle(self) -> None:
         """Make the tokenizer."""
@@ -108,12 +132,21 @@ class Subwords(Column):
     @property
     def most(self) -> int:
         """Subwords that are read of a row at most."""
-        return min(self.model_tokens, self.max_tokens or self.model_tokens)
+        return self.require_size("width", most=self.room)
 
     @property
     def cut(self) -> int:
         """Training rows that have more subwords than are read; known after `fit`."""
         return int(self.state.get("cut", 0))
+
+    @property
+    def cut_remark(self) -> str:
+        """What becomes of the rest of such rows, and what to do about it."""
+        if self.max_tokens is not None:
+            return "the rest is cut, as max_tokens says"
+        if self.of_words:
+            return "they will be refused: cut them into sentences, or set max_tokens"
+        return "the rest is cut, since the model reads no more: shorten them, or drop other columns of text"
 
     def encode(self, values: pl.Series) -> Parts:
         """Number the subwords, and their places."""
@@ -184,3 +217,30 @@ class Subwords(Column):
         places = np.arange(len(rows)) - (np.cumsum(lengths) - lengths)[rows]
         numbers = flat[np.repeat(starts, counts) + within]
         return rows, places, (numbers, (within == 0) & self.of_words), lengths
+
+
+def divide_room(needs: Sequence[int], first: Sequence[bool], room: int) -> list[int]:
+    """Return how many subwords each of several columns gets.
+
+    Args:
+        needs: subwords of the longest row, by column.
+        first: whether a column gets what it needs before the others.
+        room: subwords of all together, at least one a column.
+
+    Example:
+        >>> divide_room([20, 900], [False, False], 509), divide_room([300, 900], [False, True], 509)
+        ([20, 489], [1, 508])
+        >>> divide_room([10, 30], [False, False], 100)
+        [40, 60]
+    """
+    granted = [1] * len(needs)
+    left = room - len(needs)
+    for turn in (True, False):
+        waiting = sorted((need - 1, place) for place, need in enumerate(needs) if first[place] == turn)
+        for number, (need, place) in enumerate(waiting):
+            # What the shorter ones do not need is the longer ones'.
+            share = min(need, left // (len(waiting) - number))
+            granted[place] += share
+            left -= share
+    spare, rest = divmod(left, len(needs))
+    return [share + spare + (place < rest) for place, share in enumerate(granted)]

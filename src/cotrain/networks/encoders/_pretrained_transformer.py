@@ -38,10 +38,13 @@ _NOT_OF_THE_MODEL = frozenset(
     {
         "add_cross_attention",
         "chunk_size_feed_forward",
+        "classifier_dropout",
         "dtype",
         "is_decoder",
+        "is_encoder_decoder",
         "output_attentions",
         "output_hidden_states",
+        "problem_type",
         "return_dict",
         "tie_word_embeddings",
         "torch_dtype",
@@ -65,9 +68,9 @@ class PretrainedTransformer(Encoder):
     model.safetensors, tokenizer.json. It is only read, nothing is downloaded or unpickled, and no code of it
     runs. Its tokenizer cuts columns of text and of words into subwords; a word's vector is that of its first
     subword. Several columns are read as one sequence, as the model's pairs of sentences are, and share its
-    positions equally. The other columns of a table stand behind them as a token of their own. The first stage
-    embeds, each further one is a layer. The weights that begin there learn at a rate of their own, lower than
-    that of what is new.
+    positions by what training needs. The other columns of a table stand behind them as a token of their own.
+    The first stage embeds, each further one is a layer. The weights that begin there learn at a rate of their
+    own, lower than that of what is new.
 
     A run holds all that it needs to predict: configuration, tokenizer and every weight, frozen ones too. The
     folder is read where a fit begins, not where a run is loaded.
@@ -77,8 +80,8 @@ class PretrainedTransformer(Encoder):
     of Large Language Models", 2021, https://arxiv.org/abs/2106.09685, beside queries and values.
 
     Args:
-        folder: of the model, relative to the working directory; of the types bert, camembert, distilbert,
-            electra, roberta or xlm-roberta.
+        folder: of the model, of the types bert, camembert, distilbert, electra, roberta or xlm-roberta; in a
+            configuration file relative to the file, else to the working directory.
         trainable: what of the model learns: "all", fine-tuning; "last_N", its last N layers; "adapters",
             matrices of low rank beside the queries and values of every layer; "none", the heads alone. What
             does not learn drops no units either, except beside adapters.
@@ -103,7 +106,7 @@ class PretrainedTransformer(Encoder):
         >>> BertModel(BertConfig(vocab_size=8, intermediate_size=16, **sizes)).save_pretrained(folder)
         >>> _ = BertTokenizerFast(vocab={word: i for i, word in enumerate(words)}).save_pretrained(folder)
         >>> encoder = PretrainedTransformer(folder, trainable="last_1")
-        >>> encoder.coding({"title": {"kind": "text"}})["title"]["model_tokens"]
+        >>> encoder.coding({"title": {"kind": "text"}})["title"]["room"]
         510
     """
 
@@ -153,8 +156,8 @@ class PretrainedTransformer(Encoder):
             raise InvalidArgumentError(_NO_TEXT)
         tokenizer = SubwordTokenizer(read_tokenizer(self.folder)).spec
         marks = len(tokenizer.prefix) + len(tokenizer.suffix) + len(tokenizer.middle) * (len(texts) - 1)
-        room = (self._places() - marks) // len(texts)
-        if room < 1:
+        room = self._places() - marks
+        if room < len(texts):
             raise InvalidArgumentError(
                 f"PretrainedTransformer reads {self._places()} subwords of a row, too few for {len(texts)} "
                 "columns of text: drop some under columns:."
@@ -162,7 +165,7 @@ class PretrainedTransformer(Encoder):
         return {name: self._coded(name, columns[name], room) for name in texts}
 
     def _coded(self, name: str, choice: Mapping[str, Any], room: int) -> dict[str, Any]:
-        usual = {"folder": self.folder, "model_tokens": room}
+        usual = {"folder": self.folder, "room": room}
         if choice["kind"] == "subwords":
             return {**usual, **choice}
         for option in choice:
@@ -218,7 +221,8 @@ class PretrainedTransformer(Encoder):
                 adapt(part, _ADAPTED, self.rank, self.scale)
             elif self.trainable != "all" and number < len(parts) - last:
                 _freeze(part)
-        self.stages = nn.ModuleList([stem, *(_Layer(layer) for layer in layers)])
+        stages = [_Layer(layer, model.config.hidden_size) for layer in layers]
+        self.stages = nn.ModuleList([stem, *stages])
         self.width = model.config.hidden_size
         self.widths = (self.width,) * len(parts)
         return self
@@ -286,9 +290,11 @@ class PretrainedTransformer(Encoder):
 class _Layer(MaskedStage):
     """A layer of the model; padding is not attended to."""
 
-    def __init__(self, layer: nn.Module) -> None:
+    def __init__(self, layer: nn.Module, width: int) -> None:
         super().__init__()
         self.layer = layer
+        # A subword is two values, number and place, and 4 D in the layer; usual is ten times a value.
+        self.maps_of_a_value = max(1, 4 * width // 20)
 
     def forward(self, hidden: Any, mask: Tensor | None = None) -> Tensor:
         bias = None
@@ -311,7 +317,8 @@ def _freeze(part: nn.Module) -> None:
 def _plain_config(found: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """Return what of a config.json says how the bare model is built; nothing of it can name code."""
     usual = _transformers().AutoConfig.for_model(kind).to_dict()
-    kept = {name: found.get(name, value) for name, value in usual.items() if name not in _NOT_OF_THE_MODEL}
+    ours = [name for name in usual if name not in _NOT_OF_THE_MODEL and not name.startswith("_")]
+    kept = {name: found.get(name, usual[name]) for name in ours}
     plain = {name: value for name, value in kept.items() if isinstance(value, str | int | float | None)}
     return {**plain, "model_type": kind}
 

@@ -41,3 +41,16 @@ def test_pictures_that_are_still_files_are_hidden_as_those_in_memory():
         view = View({"picture:p": seen})
         found = view({"picture:p": files})["picture:p"].decoded()
         assert torch.equal(found, view({"picture:p": pictures})["picture:p"])
+
+
+def test_subwords_are_hidden_as_rows_of_none(make_pretrained):
+    folder = make_pretrained()
+    frame = pl.DataFrame({"a": [["the", "film"], ["dogs"]], "b": ["the", "cats"]})
+    kinds = {
+        "a": {"kind": "subwords", "units": "words", "folder": folder},
+        "b": {"kind": "subwords", "folder": folder},
+    }
+    schema = Schema.infer(frame, overrides=kinds).fit(frame)
+    shown = column_view(schema, {"b"})(schema.encode(frame))
+    assert [len(shown[key].values) for key in ("firsts:a", "pieces:a")] == [0, 0]
+    assert len(shown["pieces:b"].values) > 0

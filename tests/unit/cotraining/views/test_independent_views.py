@@ -116,3 +116,15 @@ def test_rows_of_words_stay_whole_with_their_characters():
         found = view(inputs)
         assert bool(view.seen["words:t"]) == bool(view.seen["characters:t"])
         assert len(found["words:t"].values) == len(found["characters:t"].values) in (0, len(words.values))
+
+
+def test_the_first_subwords_of_words_stay_with_the_others():
+    ends = torch.tensor([0, 1, 3, 6])
+    rows = {
+        key: Ragged(torch.zeros(6, 2, dtype=torch.int32), ends)
+        for key in ("firsts:a", "pieces:a", "firsts:b", "pieces:b")
+    }
+    for view in independent_views(rows):
+        assert bool(view.seen["firsts:a"]) == bool(view.seen["pieces:a"])
+        assert bool(view.seen["firsts:b"]) == bool(view.seen["pieces:b"])
+        assert bool(view.seen["pieces:a"]) != bool(view.seen["pieces:b"])

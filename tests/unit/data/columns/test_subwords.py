@@ -10,6 +10,7 @@ from cotrain._base import DataError, InvalidArgumentError
 from cotrain.data import RowEncoder, Schema
 from cotrain.data._table import TypedTable
 from cotrain.data.columns import Subwords
+from cotrain.data.columns._subwords import divide_room
 
 ROWS = [["the", "unhappy", "film"], None, [], ["zzz", None, "Dogs"], ["cats"]]
 
@@ -76,11 +77,11 @@ def test_the_end_of_a_long_text_is_cut_and_counted(make_pretrained):
 
 def test_long_rows_of_words_are_refused_unless_the_limit_is_the_users(make_pretrained):
     rows = [["the"], ["the"] * 9]
-    column = fitted(rows, folder=make_pretrained(), units="words", model_tokens=8)
+    column = fitted(rows, folder=make_pretrained(), units="words", room=8)
     with pytest.raises(DataError, match="row 1 has words of 9 subwords, and the model reads 8") as raised:
         column.encode(pl.Series("t", rows))
     assert "\n" not in str(raised.value)
-    column = fitted(rows, folder=make_pretrained(), units="words", model_tokens=8, max_tokens=100)
+    column = fitted(rows, folder=make_pretrained(), units="words", room=8, max_tokens=100)
     assert column.encode(pl.Series("t", rows)).lengths.tolist() == [1, 8]
 
 
@@ -113,9 +114,7 @@ def test_a_linear_model_counts_its_words(make_pretrained):
     assert terms["term"].to_list() == ["the", "film", "the film"]
 
 
-@pytest.mark.parametrize(
-    "options", [{"units": "letters"}, {"split": "x"}, {"max_tokens": 0}, {"model_tokens": 0}]
-)
+@pytest.mark.parametrize("options", [{"units": "letters"}, {"split": "x"}, {"max_tokens": 0}, {"room": 0}])
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(InvalidArgumentError, match="Column 't'"):
         Subwords("t", **options)
@@ -124,3 +123,39 @@ def test_options_out_of_range_are_refused(options):
 def test_without_a_folder_it_says_what_to_give():
     with pytest.raises(InvalidArgumentError, match="take the encoder PretrainedTransformer, or give folder="):
         fitted(["a"])
+
+
+def test_columns_share_the_room_by_what_training_needs(make_pretrained):
+    frame = pl.DataFrame({"t": ["the", "the the"], "u": ["the " * 30, "the"], "w": [["the"] * 6, ["the"]]})
+    kinds = {
+        name: {"kind": "subwords", "folder": make_pretrained(), "room": 20, "units": units}
+        for name, units in {"t": "text", "u": "text", "w": "words"}.items()
+    }
+    schema = Schema.infer(frame, overrides=kinds).fit(frame)
+    assert [column.most for column in schema.columns] == [2, 12, 6]
+    assert [column.cut for column in schema.columns] == [0, 1, 0]
+    again = Schema.from_json(json.loads(json.dumps(schema.to_json())))
+    assert [column.most for column in again.columns] == [2, 12, 6]
+    for name, leaf in schema.encode(frame).items():
+        assert again.encode(frame)[name].values.tolist() == leaf.values.tolist()
+
+
+def test_all_of_the_room_is_divided_and_nobody_gets_less_than_somebody_who_needs_no_more():
+    generator = np.random.default_rng(0)
+    for _ in range(300):
+        n = int(generator.integers(1, 6))
+        needs = generator.integers(1, 60, n).tolist()
+        first = (generator.random(n) < 0.5).tolist()
+        room = int(generator.integers(n, 120))
+        granted = divide_room(needs, first, room)
+        assert sum(granted) == room
+        assert min(granted) >= 1
+        if sum(needs) <= room:
+            assert all(share >= need for share, need in zip(granted, needs, strict=True))
+        short = [place for place in range(n) if granted[place] < needs[place]]
+        for place in short:
+            others = [granted[i] for i in range(n) if first[i] == first[place]]
+            assert max(others) <= granted[place] + 2
+            # Whoever goes first is short only if the others have next to nothing.
+            if first[place]:
+                assert all(granted[i] <= 2 for i in range(n) if not first[i])

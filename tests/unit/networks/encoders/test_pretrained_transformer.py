@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 
 import polars as pl
 import pytest
@@ -317,3 +318,74 @@ def test_another_encoder_does_not_read_subwords(make_pretrained):
         WordEncoder().build(schema.spec())
     with pytest.raises(InvalidArgumentError, match="give encoder=PretrainedTransformer"):
         ct.networks.default_encoder(schema.spec())
+
+
+def test_the_weights_of_the_folder_learn_at_their_own_rate(make_pretrained):
+    for rate, least, most in ((None, 1e-7, 1e-3), (1e-12, -1.0, 1e-10)):
+        learner = learner_of(make_pretrained(), encoder={"learning_rate": rate}, training={"average": 0.0})
+        learner.fit(frame_of(), None, progress=False)
+        begun = learner.architecture.build(learner.preprocessor).state_dict()
+        name = "sharing.encoder.stages.1.layer.output.dense.weight"
+        assert least < float((weights_of(learner)[name] - begun[name]).abs().max()) < most
+        heads = [key for key in begun if key.startswith("heads.") and key.endswith("weight")]
+        assert all(float((weights_of(learner)[key] - begun[key]).abs().max()) > 1e-4 for key in heads)
+
+
+def test_a_fit_says_once_how_many_rows_are_cut(make_pretrained):
+    class Told(ct.training.Logger):
+        said = ()
+
+        def message(self, text):
+            self.said = (*self.said, text)
+
+    frame = pl.DataFrame({"t": ["film " * 60, "the film"] * 8, "y": [1.0, 2.0] * 8})
+    told = Told()
+    learner = ct.Learner(
+        [ct.tasks.Regression("y")],
+        encoder=PretrainedTransformer(make_pretrained()),
+        columns={"t": "text"},
+        training=ct.Training(epochs=1),
+    )
+    learner.fit(frame, None, progress=False, loggers=[told])
+    (said,) = [text for text in told.said if "subwords" in text]
+    assert said.startswith(
+        "column 't': 8 of the training rows have more subwords than are read; the rest is cut"
+    )
+
+
+def test_without_the_extra_it_says_the_pip_line(make_pretrained, monkeypatch):
+    folder = make_pretrained()
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(ct.errors.MissingExtraError, match=re.escape("pip install 'cotrain[text]'")):
+        PretrainedTransformer(folder)
+
+
+def test_it_is_co_trained(make_pretrained):
+    frame = frame_of(60).with_columns(
+        mood=pl.Series([None if i % 3 else m for i, m in enumerate(frame_of(60)["mood"])])
+    )
+    learner = ct.Learner(
+        [ct.tasks.Binary("mood"), ct.tasks.Regression("size")],
+        encoder=PretrainedTransformer(make_pretrained(), "last_1"),
+        columns={"tags": "drop"},
+        training=ct.Training(epochs=1),
+        cotraining=ct.CoTraining(max_rounds=1),
+    )
+    found = learner.fit(frame, 0.25, progress=False).predict(frame)
+    assert found["size"].is_finite().all()
+
+
+def test_a_run_of_frozen_weights_holds_them_once(make_pretrained, tmp_path):
+    learner = ct.Learner(
+        [*TASKS],
+        encoder=PretrainedTransformer(make_pretrained(), "none"),
+        training=ct.Training(epochs=8, learning_rate=0.05, batch_size=8, select="per_task"),
+    )
+    learner.fit(frame_of(), 0.25, run=tmp_path / "run", progress=False)
+    from safetensors import safe_open
+
+    with safe_open(tmp_path / "run" / "model.safetensors", framework="pt") as file:
+        names = list(file.keys())
+    assert len(learner.fitted.networks.weights) > 1
+    assert [name for name in names if ".stages." in name and not name.startswith("0.")] == []
+    assert ct.Learner.load(tmp_path / "run").predict(frame_of()).equals(learner.predict(frame_of()))
