@@ -189,11 +189,13 @@ def test_tags_fill_a_column_of_texts_as_lists_that_are_read_again() -> None:
 @pytest.mark.parametrize("name", sorted(PROBLEMS))
 def test_co_training_takes_it_or_refuses_it_before_anything_is_fitted(name: str) -> None:
     learner, frame = learner_of(name)
-    if learner.tasks[0].reads == "vector" or learner.tasks[0].entry_labelling() is not None:
+    task = learner.tasks[0]
+    if task.reads == "vector" or task.entry_labelling() is not None or task.row_labelling() is not None:
         assert learner_of(name, cotraining=CoTraining())[0].cotraining is not None
         return
     with pytest.raises(
-        InvalidArgumentError, match="^Co-training labels rows, or words and pixels one by one, but .*$"
+        InvalidArgumentError,
+        match="^Co-training labels rows, their boxes, or words and pixels one by one, but .*$",
     ):
         learner_of(name, cotraining=CoTraining())
     learner.cotraining = CoTraining()
@@ -238,6 +240,24 @@ def test_pixels_are_labelled_by_networks_that_learn_on_moved_pictures(strategy: 
     told = json.loads((tmp_path / "run" / "cotraining.json").read_text())
     assert 0 < told["rounds"][0]["tasks"]["y"]["accepted"] <= N_ROWS // 4 * SIDE**2
     assert learner.evaluate(frame).value("y", "miou") > 0.4
+
+
+@pytest.mark.parametrize("strategy", [SelfTraining, MeanTeacher])
+def test_sure_boxes_are_labels_of_pictures_without_any(strategy: Any, tmp_path: Path) -> None:
+    settings = CoTraining(
+        strategy(selector=Threshold(0.01)), 1, updates=60, margin=0.0, min_labels=0, max_drift=1.0
+    )
+    learner, frame = learner_of("Detection", cotraining=settings)
+    learner.training.epochs, learner.training.learning_rate = 30, 3e-2
+    learner.fit(frame, validation=0.25, progress=False, run=tmp_path / "run")
+    told = json.loads((tmp_path / "run" / "cotraining.json").read_text())
+    assert 0 < told["rounds"][0]["tasks"]["y"]["accepted"] <= N_ROWS // 4
+    assert told["rounds"][0]["tasks"]["y"]["per_class"]["none"] == 0
+    assert ct.Learner.load(tmp_path / "run").predict(frame).equals(learner.predict(frame))
+    if told["kept"]["y"]:
+        labels = pl.read_parquet(tmp_path / "run" / "pseudo_labels.parquet")
+        assert labels["target"].unique().to_list() == [0]
+        assert labels["value"].unique().to_list() == [1.0]
 
 
 def configuration_of(name: str, folder: Path, **sections: Any) -> Configuration:

@@ -8,6 +8,7 @@ other, and T = 1.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -16,24 +17,25 @@ from torch import Tensor
 from cotrain._base import InvalidArgumentError
 from cotrain._base._ragged import Leaf, PaddedPlaces, Ragged, labelled_rows
 from cotrain.tasks import Task
+from cotrain.training import Examples
 
 
 def require_entries(tasks: Sequence[Task]) -> None:
     """Refuse tasks whose answers co-training cannot label one by one.
 
     Raises:
-        InvalidArgumentError: a task has many answers a row and no `entry_labelling`.
+        InvalidArgumentError: a task has many answers a row and no `entry_labelling` or `row_labelling`.
 
     Example:
         >>> from cotrain.tasks import Binary
         >>> require_entries([Binary("sold")])
     """
     for task in tasks:
-        if task.reads != "vector" and task.entry_labelling() is None:
+        if not _whole(task) and task.entry_labelling() is None:
             raise InvalidArgumentError(
-                f"Co-training labels rows, or words and pixels one by one, but {type(task).__name__}"
-                f"({task.name!r}) has many answers a row that are labelled in neither way: leave cotraining "
-                "out, or take the task out."
+                f"Co-training labels rows, their boxes, or words and pixels one by one, but "
+                f"{type(task).__name__}({task.name!r}) has many answers a row that are labelled in none of "
+                "these ways: leave cotraining out, or take the task out."
             )
 
 
@@ -55,6 +57,10 @@ def entries(task: Task, leaf: Leaf) -> Tensor:
     """Return targets or a mask of N rows as entries [M, T]."""
     if isinstance(leaf, Ragged):
         return leaf.values.reshape(-1, 1)
+    things = task.row_labelling()
+    if things is not None:
+        # A mask says of every kind whether it was looked for, targets list what was found.
+        return leaf if leaf.dim() == 2 else things.present(leaf)
     return leaf if task.reads == "vector" else leaf.reshape(-1, 1)
 
 
@@ -67,7 +73,7 @@ def offsets_of(task: Task, leaf: Leaf) -> Tensor | None:
     """Return where the entries of each row begin, int64 [N + 1]; `None`: a row is one entry."""
     if isinstance(leaf, Ragged):
         return leaf.offsets
-    return None if task.reads == "vector" else torch.arange(len(leaf) + 1) * leaf[:1].numel()
+    return None if _whole(task) else torch.arange(len(leaf) + 1) * leaf[:1].numel()
 
 
 def row_of_entry(offsets: Tensor | None, n_rows: int) -> Tensor:
@@ -115,9 +121,46 @@ def padded_rows(part: Tensor, offsets: Tensor | None) -> Tensor:
 
 
 def stacked(parts: Sequence[Leaf]) -> Leaf:
-    """Return rows below one another."""
+    """Return rows below one another; of lists of things the shorter ones are filled up."""
     ragged = [part for part in parts if isinstance(part, Ragged)]
-    return Ragged.cat(ragged) if ragged else torch.cat([part for part in parts if isinstance(part, Tensor)])
+    if ragged:
+        return Ragged.cat(ragged)
+    tensors = [part for part in parts if isinstance(part, Tensor)]
+    widest = max(tensor.shape[1] for tensor in tensors)
+    return torch.cat([with_room(tensor, widest) if tensor.dim() == 3 else tensor for tensor in tensors])
+
+
+def with_room(targets: Tensor, width: int) -> Tensor:
+    """Return lists of things [N, M, D] with as many places as `width`, if they have fewer; −1: there is none.
+
+    Example:
+        >>> with_room(torch.zeros(1, 1, 6), 3)[..., 4].tolist()
+        [[0.0, -1.0, -1.0]]
+    """
+    missing = max(0, width - targets.shape[1])
+    return torch.nn.functional.pad(targets, (0, 0, 0, missing), value=-1.0)
+
+
+def with_room_for_things(tasks: Sequence[Task], examples: Examples) -> Examples:
+    """Return rows whose lists of things have places for all those that a teacher may find besides."""
+    targets = dict(examples.targets)
+    for task in tasks:
+        things, leaf = task.row_labelling(), targets[task.name]
+        if things is not None and isinstance(leaf, Tensor):
+            targets[task.name] = with_room(leaf, leaf.shape[1] + things.most)
+    return replace(examples, targets=targets)
+
+
+def as_wide(leaf: Leaf, like: Leaf) -> Leaf:
+    """Return lists of things with as many places as others have; what is no list as it is."""
+    if isinstance(leaf, Tensor) and isinstance(like, Tensor) and leaf.dim() == like.dim() == 3:
+        return with_room(leaf, like.shape[1])
+    return leaf
+
+
+def _whole(task: Task) -> bool:
+    """Say whether a row is one entry."""
+    return task.reads == "vector" or task.row_labelling() is not None
 
 
 def metric_arrays(task: Task, targets: Leaf, mask: Leaf) -> tuple[np.ndarray, np.ndarray]:
@@ -125,7 +168,9 @@ def metric_arrays(task: Task, targets: Leaf, mask: Leaf) -> tuple[np.ndarray, np
 
     Where the task has a column of weights, these stand in the place of the mask.
     """
+    known = known_entries(task, mask) if task.weight_column is None else entries(task, mask)
+    if task.row_labelling() is not None and isinstance(targets, Tensor):
+        return task.original(targets).double().numpy(), known.numpy()
     offsets = offsets_of(task, targets)
     truth = padded_rows(task.original(entries(task, targets)), offsets).double().numpy()
-    known = known_entries(task, mask) if task.weight_column is None else entries(task, mask)
     return truth, padded_rows(known, offsets).numpy()

@@ -21,6 +21,9 @@ from cotrain.cotraining._entries import entries, known_entries, offsets_of, padd
 from cotrain.cotraining._units import Units
 from cotrain.tasks import EntryLabelling, Task
 
+#: Classes of whether a row has a thing of a kind.
+THERE = ("none", "some")
+
 
 @final
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Prediction:
         ordered: whether classes are levels, so that the neighbours of the predicted one half agree.
         labelling: how the entries of a row are labelled; `None`: a row is one entry.
         offsets: where the entries of each row begin, int64 [rows + 1]; `None`: a row is one entry.
+        outputs: of the head on N rows, where the probabilities do not tell all that is predicted, as of boxes
+            whether there is one; `None`: they do.
 
     Example:
         >>> prediction = Prediction(probabilities=torch.tensor([[[0.2, 0.8]]]))
@@ -53,6 +58,7 @@ class Prediction:
     ordered: bool = False
     labelling: EntryLabelling | None = None
     offsets: Tensor | None = None
+    outputs: Tensor | None = None
 
     def take(self, rows: Tensor) -> Prediction:
         """Return the prediction of these rows."""
@@ -60,22 +66,33 @@ class Prediction:
         if self.offsets is not None:
             places = Ragged(torch.arange(int(self.offsets[-1])), self.offsets)[rows]
             rows, offsets = places.values, places.offsets
-        parts = (self.probabilities, self.values, self.spread, self.agree)
-        taken = (None if part is None else part[rows] for part in parts)
-        return Prediction(*taken, ordered=self.ordered, labelling=self.labelling, offsets=offsets)
+        parts = (self.probabilities, self.values, self.spread, self.agree, self.outputs)
+        *taken, outputs = (None if part is None else part[rows] for part in parts)
+        return Prediction(
+            *taken, ordered=self.ordered, labelling=self.labelling, offsets=offsets, outputs=outputs
+        )
 
     @classmethod
     def stacked(cls, predictions: Sequence[Prediction]) -> Prediction:
         """Return predictions of different rows of one task below one another."""
-        parts = [[one.probabilities, one.values, one.spread, one.agree] for one in predictions]
+        if predictions[0].offsets is None:
+            predictions = [one for one in predictions if one.n_entries] or predictions[:1]
+        parts = [[one.probabilities, one.values, one.spread, one.agree, one.outputs] for one in predictions]
         columns = [[part for part in column if part is not None] for column in zip(*parts, strict=True)]
-        whole = [torch.cat(column) if len(column) == len(predictions) else None for column in columns]
+        *whole, outputs = [
+            torch.cat(column) if len(column) == len(predictions) else None for column in columns
+        ]
         offsets = None
         if predictions[0].offsets is not None:
             lengths = torch.cat([one.offsets.diff() for one in predictions if one.offsets is not None])
             offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
         first = predictions[0]
-        return cls(*whole, ordered=first.ordered, labelling=first.labelling, offsets=offsets)
+        return cls(*whole, ordered=first.ordered, labelling=first.labelling, offsets=offsets, outputs=outputs)
+
+    @property
+    def n_entries(self) -> int:
+        """N."""
+        return len(self._values() if self.probabilities is None else self.probabilities)
 
     def is_finite(self) -> bool:
         """Return whether all probabilities or values are."""
@@ -149,6 +166,8 @@ class Prediction:
 
     def scores(self, task: Task) -> Tensor:
         """Return what the task's metrics look at, the entries of a row padded."""
+        if self.outputs is not None:
+            return task.scores(self.outputs)
         if self.probabilities is None:
             return task.original(self._values())
         if self.labelling is not None:
@@ -185,6 +204,10 @@ def prediction_of_output(task: Task, output: Leaf) -> Prediction:
         of_entry = (found.values if isinstance(found, Ragged) else found).float()
         offsets = offsets_of(task, found if isinstance(found, Ragged) else found[..., 0])
         return Prediction(of_entry.reshape(-1, 1, of_entry.shape[-1]), labelling=labelling, offsets=offsets)
+    things = task.row_labelling()
+    if things is not None and isinstance(output, Tensor):
+        there = things.confidence(output).float()
+        return Prediction(torch.stack([1 - there, there], dim=-1), outputs=output)
     if isinstance(output, Ragged):
         raise TypeError("a task that reads one vector of a row has one output for it")
     if not task.has_classes:
@@ -208,12 +231,14 @@ def joined(predictions: Sequence[Prediction]) -> Prediction:
         return Prediction(values=mean, spread=spread, agree=torch.ones_like(mean, dtype=torch.bool))
     classes = torch.stack([prediction.classes() for prediction in predictions])
     found = [prediction.probabilities for prediction in predictions if prediction.probabilities is not None]
+    outputs = [prediction.outputs for prediction in predictions if prediction.outputs is not None]
     return Prediction(
         probabilities=torch.stack(found).mean(dim=0),
         agree=(classes == classes[0]).all(dim=0),
         ordered=first.ordered,
         labelling=first.labelling,
         offsets=first.offsets,
+        outputs=torch.stack(outputs).mean(dim=0) if outputs else None,
     )
 
 
@@ -224,13 +249,17 @@ def class_targets(task: Task, leaf: Leaf) -> Tensor:
 
 
 def n_classes(task: Task) -> int:
-    """Return C: 2 for labels, 1 for numbers."""
+    """Return C: 2 for labels, and for whether there is a thing of a kind, 1 for numbers."""
+    if task.row_labelling() is not None:
+        return len(THERE)
     labelling = task.entry_labelling()
     return task.n_classes if labelling is None else len(labelling.classes)
 
 
 def class_names(task: Task) -> list[str]:
     """Return the names of the C classes; none where they have none."""
+    if task.row_labelling() is not None:
+        return list(THERE)
     labelling = task.entry_labelling()
     return task.class_names if labelling is None else list(labelling.classes)
 

@@ -7,6 +7,7 @@ from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._exhibit import Exhibit, Exhibiting
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._prenet import Entered, PreNet
+from cotrain.tasks._row_labelling import RowLabelling
 from cotrain.tasks._target_kind import ClassTargets, LabelTargets, NumberTargets, TargetKind
 from cotrain.tasks.dense import DenseRegression, Detection, Segmentation
 from cotrain.tasks.sequence import Synthesis, Tagging, Transcription
@@ -31,6 +32,7 @@ __all__ = [
     "Ordinal",
     "PreNet",
     "Regression",
+    "RowLabelling",
     "Segmentation",
     "Synthesis",
     "Tagging",

@@ -27,6 +27,7 @@ from cotrain.tasks._masked_head import MaskedHead
 from cotrain.tasks._metric import Metric, require_heeding
 from cotrain.tasks._precision import full_precision
 from cotrain.tasks._prenet import PreNet
+from cotrain.tasks._row_labelling import RowLabelling
 from cotrain.tasks._row_weights import (
     require_weight_column,
     row_weights,
@@ -37,8 +38,7 @@ from cotrain.tasks._row_weights import (
 from cotrain.tasks._target_kind import TargetKind
 from cotrain.tasks._target_values import require_columns, require_positive
 
-#: What a task's head reads of a row: one vector [B, D], a vector for every position [B, S, D], or the map of
-#: a picture [B, D, H, W].
+#: What a head reads of a row: one vector [B, D], one a position [B, S, D], or a picture's map [B, D, H, W].
 Reads = Literal["vector", "positions", "map"]
 #: Most outputs that losses are taken of together where the rows are all those there are: 16 MB of float32.
 LOSSES_AT_A_TIME = 2**22
@@ -49,8 +49,7 @@ OWN = "given:"
 class Task(ABC):
     """A thing to predict: one or several target columns of one kind.
 
-    A task is made by the user with its options, then `fit` learns its coding (classes, mean, scale) from
-    the training rows. The coding is plain JSON in `state_dict`.
+    Its options are the user's; `fit` learns its coding (classes, mean, scale), plain JSON in `state_dict`.
 
     Args:
         name: what the task is called in results; also its column unless `columns` is given.
@@ -465,10 +464,11 @@ class Task(ABC):
         """Return the predictions in the coding of `encode`, [B, T], for use as labels."""
 
     def entry_labelling(self) -> EntryLabelling | None:
-        """Return how co-training labels the answers of a row one by one; `None`: it does not.
+        """Return how co-training labels the answers of a row one by one; `None`: not, or a row has one."""
+        return None
 
-        Tasks that read one vector of a row need none: their targets are labelled one by one.
-        """
+    def row_labelling(self) -> RowLabelling | None:
+        """Return how co-training labels the things of a row, where a label is a list of them; default not."""
         return None
 
     # -- metrics ------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
@@ -8,13 +9,16 @@ from cotrain import tasks as kinds
 from cotrain._base import InvalidArgumentError
 from cotrain._base._ragged import Ragged
 from cotrain.cotraining import _entries
+from cotrain.tasks._row_weights import times_rows
+from cotrain.training import Examples
 
 WORDS = Ragged.from_rows([torch.tensor([3, 1]), torch.zeros(0, dtype=torch.int64), torch.tensor([2])])
 MAPS = torch.arange(12).reshape(3, 2, 2)
 
 
 def task_of(reads: str) -> Any:
-    return object.__new__(type("Fake", (), {"reads": reads, "original": lambda self, targets: targets}))
+    methods = {"original": lambda self, targets: targets, "row_labelling": lambda self: None}
+    return object.__new__(type("Fake", (), {"reads": reads, "weight_column": None, **methods}))
 
 
 @pytest.mark.parametrize(
@@ -42,8 +46,8 @@ def test_every_entry_knows_its_row(reads: str, leaf, rows: list[int]) -> None:
 
 def test_labels_of_rows_are_weighed_in_every_layout() -> None:
     times = torch.tensor([2.0, 5.0, 0.0])
-    assert _entries.weighted(WORDS.map(lambda v: v > 0), times).values.tolist() == [2.0, 2.0, 0.0]
-    assert _entries.weighted(MAPS > 0, times).flatten(1).sum(dim=1).tolist() == [6.0, 20.0, 0.0]
+    assert times_rows(WORDS.map(lambda v: v > 0), times).values.tolist() == [2.0, 2.0, 0.0]
+    assert times_rows(MAPS > 0, times).flatten(1).sum(dim=1).tolist() == [6.0, 20.0, 0.0]
 
 
 def test_metrics_get_padded_rows_and_know_what_is_padding() -> None:
@@ -53,10 +57,35 @@ def test_metrics_get_padded_rows_and_know_what_is_padding() -> None:
     assert isinstance(targets, np.ndarray)
 
 
-def test_boxes_are_labelled_in_no_way_and_words_not_by_estimators() -> None:
-    with pytest.raises(InvalidArgumentError, match=r"^Co-training labels rows, .*'boxes'\) has many answers"):
-        _entries.require_entries([kinds.Detection("boxes", classes=["a"])])
+def test_depths_are_labelled_in_no_way_and_words_not_by_estimators() -> None:
+    with pytest.raises(InvalidArgumentError, match=r"^Co-training labels rows, .*'depth'\) has many answers"):
+        _entries.require_entries([kinds.DenseRegression("depth")])
     tags = kinds.Tagging("pos")
-    _entries.require_entries([tags, kinds.Binary("b")])
+    _entries.require_entries([tags, kinds.Binary("b"), kinds.Detection("boxes", classes=["a"])])
     with pytest.raises(InvalidArgumentError, match=r"^A forest labels whole rows, but Tagging\('pos'\)"):
         _entries.require_one_vector("A forest", [tags])
+
+
+def test_lists_of_things_are_as_wide_as_the_widest_and_what_is_added_is_nothing() -> None:
+    short, long = torch.zeros(2, 1, 6), torch.ones(1, 3, 6)
+    both = _entries.stacked([short, long])
+    assert both.shape == (3, 3, 6)
+    assert both[:2, 1:, 4].unique().tolist() == [-1.0]
+    assert torch.equal(both[2], long[0])
+
+
+def test_a_class_is_there_or_not_and_a_network_that_goes_on_has_room_for_more() -> None:
+    task = kinds.Detection("boxes", most=4)
+    frame = pl.DataFrame(
+        {"boxes": [[{"box": [0, 0, 2, 2], "label": "cat"}], [], None], "width": [4] * 3, "height": [4] * 3}
+    )
+    task.fit(frame)
+    targets, mask = task.encode(frame)
+    assert _entries.entries(task, targets).tolist() == [[1.0], [0.0], [0.0]]
+    assert _entries.known_entries(task, mask).tolist() == [[True], [True], [False]]
+    assert _entries.offsets_of(task, targets) is None
+    wide = _entries.with_room_for_things([task], Examples({}, {"boxes": targets}, {"boxes": mask}))
+    assert wide.targets["boxes"].shape == (3, 1 + 4, 6)
+    assert torch.equal(_entries.entries(task, wide.targets["boxes"]), _entries.entries(task, targets))
+    assert torch.equal(_entries.as_wide(targets, wide.targets["boxes"]), wide.targets["boxes"])
+    assert torch.equal(_entries.as_wide(mask, wide.targets["boxes"]), mask)

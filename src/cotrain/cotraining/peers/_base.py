@@ -204,6 +204,9 @@ def bootstrapped(
     for task, mask in examples.masks.items():
         known, drawn = _columns(mask) > 0, _columns(times_rows(mask, times if task in numbers else weights))
         targets = _columns(examples.targets[task])
+        if targets.shape != known.shape:
+            # Of lists of things all labels are one group.
+            targets = torch.zeros_like(known)
         for t in range(known.shape[1]):
             # Of numbers all labels are one group.
             group = torch.zeros_like(targets[:, t]) if task in numbers else targets[:, t]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cotrain._base import InvalidArgumentError, mix_seed
 from cotrain.balancing import Balancer
-from cotrain.cotraining._entries import as_float
+from cotrain.cotraining._entries import as_float, with_room_for_things
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._predictions import Prediction, prediction_of_output
 from cotrain.cotraining.peers._base import (
@@ -167,7 +167,7 @@ class NetworkPeer(OnlinePeer):
         settings.select, settings.average = "last", online.average
         model = self.build(self.name, self.tasks)
         model.load_state_dict(start.result.weights[0])
-        shown = self._shown(examples)
+        shown = self._shown(with_room_for_things(self.tasks, examples))
         fit = Fit(
             model,
             self.tasks,

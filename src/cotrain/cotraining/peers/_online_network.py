@@ -7,7 +7,7 @@ from typing import Any, final
 
 from torch import Tensor
 
-from cotrain.cotraining._entries import as_float
+from cotrain.cotraining._entries import as_float, as_wide
 from cotrain.cotraining._predictions import Prediction, prediction_of_output
 from cotrain.cotraining.peers._base import FittedPeer, OnlineModel
 from cotrain.cotraining.views._view import View
@@ -61,7 +61,9 @@ class OnlineNetwork(OnlineModel):
             examples: the N rows; only their targets and masks are looked at.
         """
         names = [task.name for task in self.tasks]
-        targets = {name: examples.targets[name][self.rows] for name in names}
+        targets = {
+            name: as_wide(examples.targets[name][self.rows], self.fit.train.targets[name]) for name in names
+        }
         masks = {name: as_float(examples.masks[name])[self.rows] for name in names}
         self.fit.relabel(targets, masks)
         self.fit.run_epoch()

@@ -36,6 +36,8 @@ class PseudoLabels:
         weight: [N, T] ≥ 0: how much each counts in the loss; 0 where none was accepted.
         round: the round that decided them, from 1; 0 = no labels.
         teacher: names of the peers that made them.
+        things: of a task with a `row_labelling` the coded targets of what is there, [N, M, ...]; its `values`
+            say of every kind whether anything is.
     """
 
     values: Tensor
@@ -43,6 +45,7 @@ class PseudoLabels:
     weight: Tensor
     round: int = 0
     teacher: str = ""
+    things: Tensor | None = None
 
     @classmethod
     def none(cls, targets: Tensor) -> PseudoLabels:
@@ -78,7 +81,11 @@ def with_pseudo_labels(examples: Examples, tasks: list[Task], labels: Mapping[st
         if task.name in labels:
             store, own, weights = labels[task.name], entries(task, truth), entries(task, mask)
             true = weights > 0
-            truth = like(truth, torch.where(true, own, store.values.to(own.dtype)))
+            of_rows = task.row_labelling()
+            if of_rows is None:
+                truth = like(truth, torch.where(true, own, store.values.to(own.dtype)))
+            elif store.things is not None and isinstance(truth, Tensor):
+                truth = of_rows.merged(truth, store.things, store.accepted & ~true)
             mask = like(mask, torch.where(true, weights, store.weight))
         targets[task.name], masks[task.name] = truth, mask
     return replace(examples, targets=targets, masks=masks)
@@ -171,9 +178,18 @@ class PseudoLabeller:
             weight = weight * self.strategy.number_weight
         elif self.settings.by_confidence:
             weight = weight * confidence
+        of_rows, things = task.row_labelling(), None
+        if of_rows is not None and prediction.outputs is not None:
+            # That nothing is there teaches nothing: what was overlooked would become background.
+            accepted = accepted & (classes > 0)
+            weight = weight * accepted
+            things = of_rows.things(prediction.outputs, accepted)
         weight, confidence, accepted = (units.spread(part) for part in (weight, confidence, accepted))
         values = torch.where(accepted, prediction.pseudo_labels(targets.dtype), torch.zeros_like(targets))
-        labels = PseudoLabels(values, confidence * accepted, weight, round=round_, teacher=", ".join(names))
+        teacher = ", ".join(names)
+        labels = PseudoLabels(
+            values, confidence * accepted, weight, round=round_, teacher=teacher, things=things
+        )
         if offered and not labels.n_accepted:
             note = "the teachers' error has not fallen enough for more labels"
         elif not labels.n_accepted:
@@ -230,7 +246,14 @@ def unchanged(
         for learner, of in enumerate(now)
         for task, one in of.items()
     ]
-    return all(torch.equal(a.values, b.values) and torch.equal(a.weight, b.weight) for a, b in pairs)
+    return all(
+        torch.equal(a.values, b.values) and torch.equal(a.weight, b.weight) and _same(a.things, b.things)
+        for a, b in pairs
+    )
+
+
+def _same(one: Tensor | None, other: Tensor | None) -> bool:
+    return one is other or (one is not None and other is not None and torch.equal(one, other))
 
 
 def true_accuracy(task: Task, found: Sequence[LabellingResult], truth: Examples | None) -> float:

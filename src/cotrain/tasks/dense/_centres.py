@@ -14,6 +14,7 @@ of the map, then logarithms of width and height in cells, then the centre's plac
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -51,6 +52,60 @@ class CentreTargets:
     offset: Tensor
     real: Tensor
     classes: Tensor
+
+
+#: What the sixth number of a box says: a box; a region in which nothing is known; a box of a class of which
+#: nothing else is known in its picture.
+BOX, UNKNOWN, LONE = 0, 1, 2
+#: Cells by which a box may miss a cell and still holds it, or reach into it and does not: for rounding.
+_SLACK = 1e-3
+
+
+def known_cells(
+    boxes: Tensor, classes: Tensor, flags: Tensor, n_classes: int, *, shape: Sequence[int]
+) -> Tensor:
+    """Return in which cells of an output of H×W it is known whether a centre is there, bool [B, C, H, W].
+
+    It is not where a region of the class is unknown. Of a class with lone boxes it is known within these
+    alone.
+
+    Args:
+        boxes: [B, M, 4].
+        classes: int64 [B, M]; −1: there is no box.
+        flags: [B, M]: `BOX`, `UNKNOWN` or `LONE`.
+        n_classes: C.
+        shape: H and W.
+
+    Example:
+        >>> left, right = [0.0, 0.0, 0.5, 1.0], [0.5, 0.0, 0.5, 1.0]
+        >>> classes, flags = torch.zeros(1, 2, dtype=torch.int64), torch.tensor([[BOX, UNKNOWN]])
+        >>> known_cells(torch.tensor([[left, right]]), classes, flags, 1, shape=(1, 4)).flatten().tolist()
+        [True, True, False, False]
+    """
+    height, width = shape
+    cells = boxes.new_tensor([width, height])
+    low, high = boxes[..., :2] * cells, (boxes[..., :2] + boxes[..., 2:]) * cells
+    columns = torch.arange(width, device=boxes.device)
+    rows = torch.arange(height, device=boxes.device)
+
+    def drawn(of: Tensor, first: Tensor, last: Tensor) -> Tensor:
+        """Return the cells between the first and the last one of some boxes."""
+        across = (columns >= first[..., :1]) & (columns <= last[..., :1])
+        down = (rows >= first[..., 1:]) & (rows <= last[..., 1:])
+        there = (down[..., :, None] & across[..., None, :] & of[..., None, None]).to(boxes.dtype)
+        found = boxes.new_zeros(len(boxes), n_classes, height, width)
+        where = classes.clamp(0, n_classes - 1)[..., None, None].expand_as(there)
+        return found.scatter_reduce(1, where, there, "amax") > 0
+
+    if not boxes.shape[1]:
+        return torch.ones(len(boxes), n_classes, height, width, dtype=torch.bool, device=boxes.device)
+    real = (classes >= 0) & (classes < n_classes)
+    lone = real & (flags == LONE)
+    of_class = torch.nn.functional.one_hot(classes.clamp(0, n_classes - 1), n_classes).bool()
+    alone = (of_class & lone[..., None]).any(dim=1)[..., None, None]
+    within = drawn(real & (flags != UNKNOWN), low - _SLACK, high - 1 + _SLACK)
+    touched = drawn(real & (flags == UNKNOWN), low - 1 + _SLACK, high - _SLACK)
+    return (~alone | within) & ~touched
 
 
 def draw_centres(boxes: Tensor, classes: Tensor, n_classes: int, shape: tuple[int, int]) -> CentreTargets:
@@ -92,7 +147,7 @@ def draw_centres(boxes: Tensor, classes: Tensor, n_classes: int, shape: tuple[in
     )
 
 
-def centre_losses(output: Tensor, target: CentreTargets) -> Tensor:
+def centre_losses(output: Tensor, target: CentreTargets, known: Tensor | None = None) -> Tensor:
     """Return the loss of every picture and class, [B, C], whose mean over the classes is that of the picture.
 
         Σ over cells of  -(1 - p)² log p                   at a centre,
@@ -104,6 +159,7 @@ def centre_losses(output: Tensor, target: CentreTargets) -> Tensor:
     Args:
         output: [B, C + 4, H, W].
         target: see `draw_centres`.
+        known: see `known_cells`: what lies elsewhere is left out, but for the centres; `None`: all is known.
     """
     n_classes = target.heat.shape[1]
     logits = output[:, :n_classes]
@@ -111,6 +167,7 @@ def centre_losses(output: Tensor, target: CentreTargets) -> Tensor:
     p = log_p.exp()
     at_centre = (1 - p).square() * -log_p
     elsewhere = (1 - target.heat).pow(4) * p.square() * -log_q
+    elsewhere = elsewhere if known is None else torch.where(known, elsewhere, 0.0)
     of_map = torch.where(target.heat >= 1, at_centre, elsewhere).sum(dim=(2, 3))
     of_box = _at(output[:, n_classes:], target.cell)
     size = (of_box[..., :2] - target.size).abs().sum(dim=-1)

@@ -17,16 +17,26 @@ from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._custom_metric import MetricChoice
 from cotrain.tasks._exhibit import Exhibit
 from cotrain.tasks._metric import Metric
+from cotrain.tasks._row_labelling import RowLabelling
 from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import check_range, one_column
-from cotrain.tasks.dense._centres import centre_losses, decode_centres, draw_centres
+from cotrain.tasks.dense._centres import (
+    LONE,
+    UNKNOWN,
+    centre_losses,
+    decode_centres,
+    draw_centres,
+    known_cells,
+)
 from cotrain.tasks.dense._detection_metrics import detection_metrics
-from cotrain.tasks.dense._moves import move_boxes
+from cotrain.tasks.dense._moves import LEAST_VISIBLE, move_boxes
 
 #: Pixels that a cell of a heat map is wide, for the loss of the best constant: the default network's stride.
 _STRIDE = 4
 #: Share of the cells that are a centre, before anything is learned: e^-4, as in the source of the heat map.
 _RARE = -4.0
+#: A box that co-training found with less than this score says nothing, with more that there may be one.
+_DOUBT = 0.1
 #: Most boxes in one picture.
 MOST_BOXES = 2000
 
@@ -149,8 +159,9 @@ class Detection(Task):
         """Return boxes and which classes were looked for.
 
         Returns:
-            targets float32 [B, M, 6]: x, y, width, height in parts of the picture, class, 1 for a crowd;
-                class −1: there is no box; C for a class that training did not have.
+            targets float32 [B, M, 6]: x, y, width, height in parts of the picture, class, 1 for a crowd, or
+                any region that is unknown; class −1: there is no box; C for a class that training did not
+                have. Boxes that co-training found have 2: beside them nothing is known of their class.
             mask bool [B, C].
         """
         rows, sizes = self._boxes(frame), self._sizes(frame)
@@ -284,15 +295,26 @@ class Detection(Task):
     def losses(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the loss of every picture and class, [B, C]; their mean is that of the pictures."""
         classes = target[..., 4].long()
-        learned = torch.where((classes < self.n_classes) & (target[..., 5] == 0), classes, -1)
-        drawn = draw_centres(target[..., :4], learned, self.n_classes, (output.shape[2], output.shape[3]))
-        return centre_losses(output, drawn)
+        learned = torch.where((classes < self.n_classes) & (target[..., 5] != UNKNOWN), classes, -1)
+        shape = (output.shape[2], output.shape[3])
+        drawn = draw_centres(target[..., :4], learned, self.n_classes, shape)
+        known = known_cells(target[..., :4], classes, target[..., 5], self.n_classes, shape=shape)
+        return centre_losses(output, drawn, known)
 
     def moved(self, target: Tensor, mask: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
         """Return the boxes moved as their pictures were, without those of which most has left."""
-        boxes, classes = move_boxes(target[..., :4], target[..., 4].long(), moves)
-        rest = torch.stack([classes.to(boxes.dtype), target[..., 5]], dim=-1)
-        return torch.cat([boxes, rest], dim=-1), mask
+        flags, before = target[..., 5], target[..., 4].long()
+        # Of an unknown region every bit stays unknown.
+        least = torch.where(flags == UNKNOWN, 0.0, LEAST_VISIBLE)
+        boxes, classes = move_boxes(target[..., :4], before, moves, least)
+        rest = torch.stack([classes.to(boxes.dtype), flags], dim=-1)
+        lone = (flags == LONE)[..., None]
+        was, stays = (
+            ((of[..., None] == torch.arange(self.n_classes, device=of.device)) & lone).any(dim=1)
+            for of in (before, classes)
+        )
+        # Of a class whose lone boxes have all left nothing is known any more.
+        return torch.cat([boxes, rest], dim=-1), torch.where(was & ~stays, torch.zeros_like(mask), mask)
 
     def reference_output(self, targets: Any, mask: Any) -> Tensor:
         """Return rare centres, the mean size of a box and the middle of a cell, [C + 4]."""
@@ -360,6 +382,38 @@ class Detection(Task):
         kept = found[..., 5] >= self.least
         classes = torch.where(kept, found[..., 4], -1.0)
         return torch.cat([found[..., :4], classes[..., None], torch.zeros_like(classes)[..., None]], dim=-1)
+
+    def row_labelling(self) -> RowLabelling:
+        """Return that sure boxes are taught, and that nothing is known beside them."""
+        return RowLabelling(self.most, self._present, self.confidence, self._sure_boxes, self._merged)
+
+    def _present(self, targets: Tensor) -> Tensor:
+        """Return whether a picture has a box of each class, float [B, C]."""
+        of_class = targets[..., 4, None] == torch.arange(self.n_classes, device=targets.device)
+        return (of_class & (targets[..., 5, None] != UNKNOWN)).any(dim=1).float()
+
+    def _sure_boxes(self, output: Tensor, where: Tensor) -> Tensor:
+        """Return as labels, [B, M, 6], what is found of the classes that are surely there, bool [B, C].
+
+        A box is as sure as the least sure of the pictures' surest boxes of its class; one that is less sure
+        makes its region unknown.
+        """
+        found = self.scores(output)
+        least = torch.where(where, self.confidence(output), torch.inf).amin(dim=0)
+        classes, score = found[..., 4].long(), found[..., 5]
+        there = (classes >= 0) & where.gather(1, classes.clamp(min=0)) & (score >= _DOUBT)
+        flags = torch.where(score >= least[classes.clamp(min=0)], float(LONE), float(UNKNOWN))
+        boxes = torch.where(there[..., None], found[..., :4], 0.0)
+        labels = torch.cat([boxes, torch.where(there, classes, -1)[..., None], flags[..., None]], dim=-1)
+        order = there.int().argsort(dim=1, descending=True, stable=True)
+        widest = max(1, int(there.sum(dim=1).max())) if len(there) else 1
+        return labels.gather(1, order[:, :widest, None].expand(-1, -1, 6)).float()
+
+    def _merged(self, targets: Tensor, taught: Tensor, where: Tensor) -> Tensor:
+        """Return true boxes, and those that are taught of the classes of a picture where they may be."""
+        classes = taught[..., 4].long()
+        kept = (classes >= 0) & where.gather(1, classes.clamp(min=0))
+        return torch.cat([targets, torch.where(kept[..., None], taught, -1.0).to(targets)], dim=1)
 
     def available_metrics(self) -> list[Metric]:
         """Return mean average precision and recall as COCO has them."""

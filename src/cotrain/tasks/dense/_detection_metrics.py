@@ -89,7 +89,7 @@ def detection_record(scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) 
             boxes = targets[b][targets[b, :, 4] == c]
             said = scores[b][scores[b, :, 4] == c]
             said = said[np.argsort(-said[:, 5], kind="stable")]
-            crowd = boxes[:, 5] > 0
+            crowd = boxes[:, 5] == 1
             hits, ignored = match(overlap(said[:, :4], boxes[:, :4], crowd), crowd)
             part = found[place : place + len(said)]
             part[:, 0], part[:, 1] = c, said[:, 5]

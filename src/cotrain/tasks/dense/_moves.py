@@ -59,13 +59,16 @@ def turn_directions(field: Tensor, moves: Tensor) -> Tensor:
     return torch.cat([flat, field[:, 2:]], dim=1)
 
 
-def move_boxes(boxes: Tensor, classes: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
+def move_boxes(
+    boxes: Tensor, classes: Tensor, moves: Tensor, least: float | Tensor = LEAST_VISIBLE
+) -> tuple[Tensor, Tensor]:
     """Return boxes [B, M, 4] and their classes [B, M] after a move; class −1: it has left the picture.
 
     Args:
         boxes: x, y, width, height in parts of the picture.
         classes: int64; −1: there is no box.
         moves: see `Task.moved`.
+        least: share of a box that must stay in the picture; one for all, or [B, M].
     """
     linear, shift = moves[:, :, :2].to(boxes), moves[:, :, 2].to(boxes)
     low, high = boxes[..., :2], boxes[..., :2] + boxes[..., 2:]
@@ -85,6 +88,6 @@ def move_boxes(boxes: Tensor, classes: Tensor, moves: Tensor) -> tuple[Tensor, T
     whole = (last - first).prod(dim=-1)
     first, last = first.clamp(0, 1), last.clamp(0, 1)
     seen = (last - first).prod(dim=-1)
-    there = (classes >= 0) & (seen > LEAST_VISIBLE * whole)
+    there = (classes >= 0) & (seen > least * whole)
     moved = torch.cat([first, last - first], dim=-1)
     return torch.where(there[..., None], moved, 0.0), torch.where(there, classes, -1)

@@ -9,7 +9,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cotrain.tasks.dense._centres import SIZE_WEIGHT, SPREAD, centre_losses, decode_centres, draw_centres
+from cotrain.tasks.dense._centres import (
+    BOX,
+    LONE,
+    SIZE_WEIGHT,
+    SPREAD,
+    UNKNOWN,
+    centre_losses,
+    decode_centres,
+    draw_centres,
+    known_cells,
+)
 
 sides = st.floats(0.05, 0.6)
 box = st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0), sides, sides, st.integers(-1, 2))
@@ -132,3 +142,31 @@ def test_a_batch_without_any_box_has_empty_maps():
     assert float(drawn.heat.abs().sum()) == 0
     losses = centre_losses(torch.zeros(2, 7, 4, 4), drawn)
     assert losses.shape == (2, 3)
+
+
+flagged = st.tuples(st.integers(0, 7), st.integers(0, 5), st.integers(1, 4), st.integers(1, 4)).flatmap(
+    lambda of: st.tuples(st.just(of), st.integers(-1, 2), st.sampled_from([BOX, UNKNOWN, LONE]))
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(boxes=st.lists(flagged, max_size=5), nudge=st.sampled_from([0.0, 0.4]))
+def test_what_is_known_is_told_cell_by_cell(boxes, nudge):
+    places = [[x + nudge, y + nudge, w, h] for (x, y, w, h), _, _ in boxes]
+    scaled = torch.tensor([[[x / 8, y / 6, w / 8, h / 6] for x, y, w, h in places]]).reshape(1, -1, 4)
+    classes = torch.tensor([[c for _, c, _ in boxes]], dtype=torch.int64).reshape(1, -1)
+    flags = torch.tensor([[flag for _, _, flag in boxes]], dtype=torch.float32).reshape(1, -1)
+    found = known_cells(scaled, classes, flags, 2, shape=(6, 8))[0]
+    for c in range(2):
+        mine = [(place, flag) for place, (_, of, flag) in zip(places, boxes, strict=True) if of == c]
+        alone = any(flag == LONE for _, flag in mine)
+        for row in range(6):
+            for column in range(8):
+                known = not alone
+                for (x, y, w, h), flag in mine:
+                    whole = x <= column and column + 1 <= x + w and y <= row and row + 1 <= y + h
+                    known |= flag != UNKNOWN and whole
+                for (x, y, w, h), flag in mine:
+                    touched = x < column + 1 and column < x + w and y < row + 1 and row < y + h
+                    known &= not (flag == UNKNOWN and touched)
+                assert bool(found[c, row, column]) == known, (c, row, column)

@@ -11,6 +11,7 @@ import torch
 
 from cotrain._base import DataError, InvalidArgumentError
 from cotrain.tasks import Detection
+from cotrain.tasks.dense._centres import known_cells
 
 CAT = {"box": [2.0, 1.0, 4.0, 4.0], "label": "cat", "crowd": False}
 DOG = {"box": [8.0, 4.0, 6.0, 4.0], "label": "dog", "crowd": False}
@@ -109,7 +110,12 @@ def test_a_crowd_is_not_learned_from():
     task = fitted()
     output = output_of(task, [[CAT]])
     with_crowd, without = (task.encode(frame_of([row])) for row in ([CAT, MANY], [CAT]))
-    assert float(task.loss(output, *with_crowd)) == pytest.approx(float(task.loss(output, *without)))
+    assert float(task.loss(output, *with_crowd)) <= float(task.loss(output, *without))
+    boxes = with_crowd[0]
+    inside = known_cells(boxes[..., :4], boxes[..., 4].long(), boxes[..., 5], 2, shape=output.shape[2:])
+    assert not bool(inside.all())
+    moved = torch.where(inside.any(dim=1, keepdim=True), output, output + 3.0)
+    assert float(task.loss(moved, *with_crowd)) == pytest.approx(float(task.loss(output, *with_crowd)))
 
 
 def test_what_was_not_looked_for_costs_nothing():
@@ -219,3 +225,79 @@ def test_a_label_comes_back_in_the_pixels_that_it_was_given_in():
     task = fitted()
     (found,) = task.predict_pictures(output_of(task, [[DOG]]), [(8, 16)])["boxes"].to_list()
     assert found[0]["box"] == pytest.approx(DOG["box"], abs=0.01)
+
+
+def teaching(
+    task: Detection, seed: int, share: float = 0.5
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Outputs of a teacher, where it is sure, and what it teaches pictures without a label."""
+    generator = torch.Generator().manual_seed(seed)
+    output = 2 * torch.randn(6, 6, 8, 8, generator=generator)
+    where = torch.rand(6, 2, generator=generator) < share
+    labelling = task.row_labelling()
+    nothing = torch.tensor([0.0, 0, 0, 0, -1, 0]).expand(6, 1, 6)
+    return output, where, labelling.merged(nothing, labelling.things(output, where), where)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("move", [False, True])
+def test_no_pseudo_label_turns_an_unlabelled_region_into_background(seed: int, move: bool):
+    task = fitted()
+    _, where, targets = teaching(task, seed)
+    mask = where.float()
+    if move:
+        draws = torch.rand(6, generator=torch.Generator().manual_seed(seed))
+        moves = torch.eye(2, 3).repeat(6, 1, 1)
+        moves[:, 0, 2] = 4 * draws - 2
+        targets, mask = task.moved(targets, mask, moves)
+    student = torch.zeros(6, 6, 8, 8, requires_grad=True)
+    task.loss(student, targets, mask).backward()
+    assert student.grad is not None
+    background = student.grad[:, :2] > 0
+    for b, c, row, column in background.nonzero().tolist():
+        inside = []
+        for x, y, w, h, of_class, flag in targets[b].tolist():
+            x, y, w, h = 8 * x, 8 * y, 8 * w, 8 * h
+            touched = x < column + 0.99 and column + 0.01 < x + w and y < row + 0.99 and row + 0.01 < y + h
+            if of_class == c and touched:
+                inside.append(flag)
+        assert where[b, c]
+        assert inside
+        assert set(inside) == {2}
+
+
+def test_sure_boxes_are_taught_and_doubtful_ones_leave_their_region_open():
+    task = fitted()
+    output, where, targets = teaching(task, 0)
+    assert bool(where.any())
+    found, confidence = task.scores(output), task.confidence(output)
+    for c in range(2):
+        least = min(float(confidence[b, c]) for b in range(6) if where[b, c])
+        for b in range(6):
+            said = [box for box in found[b].tolist() if box[4] == c and box[5] >= 0.1 and where[b, c]]
+            taught = [box for box in targets[b].tolist() if box[4] == c]
+            assert [box[:4] for box in taught] == [box[:4] for box in said]
+            assert [box[5] for box in taught] == [2.0 if box[5] >= least else 1.0 for box in said]
+
+
+def test_a_true_label_stands_beside_what_is_taught_of_other_classes():
+    task = fitted()
+    true, known = task.encode(frame_of([[CAT]]))
+    known[:, 1] = False
+    labelling = task.row_labelling()
+    output = output_of(task, [[DOG, CAT]])
+    things = labelling.things(output, torch.ones(1, 2, dtype=torch.bool))
+    merged = labelling.merged(true, things, ~known)
+    assert torch.equal(merged[:, : true.shape[1]], true)
+    assert merged[0, true.shape[1] :, 4].unique().tolist() == [-1.0, 1.0]
+    assert labelling.present(merged).tolist() == [[1.0, 1.0]]
+
+
+def test_where_the_lone_boxes_of_a_class_have_left_the_picture_nothing_is_known_of_it():
+    task = fitted()
+    targets = torch.tensor([[[0.0, 0, 0.2, 0.2, 0, 2], [0.5, 0.5, 0.2, 0.2, 1, 2], [0.1, 0, 0.2, 0.2, 0, 1]]])
+    moves = torch.eye(2, 3)[None].clone()
+    moves[0, 0, 2] = 0.5
+    moved, mask = task.moved(targets, torch.ones(1, 2), moves)
+    assert mask.tolist() == [[0.0, 1.0]]
+    assert moved[0, :, 4].tolist() == [-1.0, 1.0, 0.0]
