@@ -9,17 +9,24 @@ of CPU time.
 
 The same with sentences of 3 to 30 words and their characters, where the lean loop finds its batches padded.
 
+With --pictures the fit loop alone, on pictures that are decoded in the background as their batches come and
+on the same ones in memory: pictures a second by the clock, on as many cores as the machine has free, and the
+most memory that the process had after the first epoch and after the last one.
+
     python benchmarks/throughput.py --rows 200000 --sentences 4000 --repeats 5
+    python benchmarks/throughput.py --rows 0 --sentences 0 --pictures 1000 --repeats 5
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import polars as pl
@@ -148,6 +155,56 @@ def measure(
     return f"{size:>6} {rates['lean']:>12,.0f} {rates['cotrain']:>15,.0f} {statistics.median(ratios):>6.2f}"
 
 
+def synthetic_pictures(folder: Path, n_rows: int, side: int = 128) -> pl.DataFrame:
+    """Write pictures of blurred noise, bright or dark, as PNG files, and return their table."""
+    from PIL import Image, ImageFilter
+
+    generator = np.random.default_rng(0)
+    bright = generator.random(n_rows) < 0.5
+    for number in range(n_rows):
+        noise = generator.integers(0, 180, (side, side, 3)) + 60 * int(bright[number])
+        picture = Image.fromarray(noise.astype(np.uint8)).filter(ImageFilter.GaussianBlur(2))
+        picture.save(folder / f"{number}.png")
+    files = [str(folder / f"{number}.png") for number in range(n_rows)]
+    return pl.DataFrame({"file": files, "bright": bright})
+
+
+def measure_pictures(n_rows: int, repeats: int) -> str:
+    """Return a line: pictures per second in memory and decoded in the background, their ratio, and memory."""
+    seconds: dict[str, list[float]] = {"memory": [], "files": []}
+    with tempfile.TemporaryDirectory() as folder:
+        frame = synthetic_pictures(Path(folder), n_rows)
+        learner = ct.Learner(
+            [ct.tasks.Binary("bright")],
+            columns={"file": "picture"},
+            training=ct.Training(epochs=repeats, batch_size=8, select="last"),
+        )
+        for name, most in (("memory", 2**40), ("files", 0)):
+            with mock.patch("cotrain.data.columns._picture.MOST_BYTES", most):
+                preprocessor, examples = Preprocessor.fit(
+                    frame, learner.tasks, {"file": "picture"}, [], reads=["file"]
+                )
+            fit = Fit(
+                learner.architecture.build(preprocessor),
+                preprocessor.tasks,
+                ct.balancing.ReferenceScaled(),
+                learner.training,
+                train=examples,
+                validation=None,
+            )
+            peaks = []
+            for _ in range(repeats):
+                begun = time.perf_counter()
+                fit.run_epoch()
+                seconds[name].append(time.perf_counter() - begun)
+                peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    rates = {name: n_rows / statistics.median(times) for name, times in seconds.items()}
+    return (
+        f"{rates['memory']:>12,.0f} {rates['files']:>12,.0f} {rates['files'] / rates['memory']:>6.2f} "
+        f"{peaks[0]:>9,.0f} {peaks[-1]:>9,.0f}"
+    )
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -155,6 +212,7 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--sentences", type=int, default=4_000)
+    parser.add_argument("--pictures", type=int, default=0, help="of 128×128 pixels")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--width", type=int, default=128)
     arguments = parser.parse_args()
@@ -178,6 +236,10 @@ def main() -> None:
             encoder, settings = ct.networks.WordEncoder(), ct.Training(epochs=1, batch_size=size)
             learner = ct.Learner(two, encoder=encoder, training=settings)
             print(measure(learner, frame, arguments.repeats, padded), flush=True)
+    if arguments.pictures:
+        print(f"{arguments.pictures} pictures, batches of 8, by the clock")
+        print(f"{'memory/s':>12} {'files/s':>12} {'ratio':>6} {'MiB first':>9} {'MiB last':>9}")
+        print(measure_pictures(arguments.pictures, arguments.repeats), flush=True)
 
 
 if __name__ == "__main__":
