@@ -18,7 +18,15 @@ from cotrain.learner import Configuration
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 #: Pages with tests of their own, and the pages of methods, whose examples are doctests.
-ELSEWHERE = ("balancing-in-your-loop", "co-training", "films", "keras", "scikit-learn", "which-sharing")
+ELSEWHERE = (
+    "balancing-in-your-loop",
+    "co-training",
+    "films",
+    "keras",
+    "pretrained-transformers",
+    "scikit-learn",
+    "which-sharing",
+)
 PAGES = [
     page
     for page in sorted(DOCS.rglob("*.md"))
