@@ -31,6 +31,9 @@ def evaluate(
         Part | None, typer.Option(help="Only these rows of the table, divided as it was for the training.")
     ] = None,
     query: Annotated[str | None, typer.Option(help="For SQLite: a SELECT statement or a table.")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Column whose values are groups that are also evaluated by themselves.")
+    ] = None,
     trust: Annotated[bool, TRUST_OPTION] = False,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
@@ -42,7 +45,7 @@ def evaluate(
 
     cotrain evaluate runs/films new_films.csv --json
 
-    cotrain evaluate runs/films films.csv --part test
+    cotrain evaluate runs/films films.csv --part test --by country
 
     cotrain evaluate runs/language tags=test.jsonl reviews=test.csv
     """
@@ -60,20 +63,25 @@ def evaluate(
         tell_seen_rows(run, learner, table)
     else:
         raise ConfigError("evaluate needs a table, or --part test for the test rows of the run's own table.")
-    found = learner.evaluate(table)
+    found = learner.evaluate(table, by=by)
     if as_json:
         from cotrain.cli._output import print_json
 
         by_source = {source: table.to_dicts() for source, table in found.by_source.items()}
-        print_json({"rows": found.to_dicts(), "by_source": by_source} if by_source else found.to_dicts())
+        parts = {"by_source": by_source} if by_source else {}
+        if by is not None:
+            parts["by_group"] = {group: table.to_dicts() for group, table in found.by_group.items()}
+        print_json({"rows": found.to_dicts(), **parts} if parts else found.to_dicts())
     else:
         from cotrain.cli._answers import tell_answers
-        from cotrain.cli._verdict import print_by_source, print_evaluation
+        from cotrain.cli._verdict import print_by_group, print_by_source, print_evaluation
 
         tell_answers(learner)
 
         print_evaluation(found, model="answer" if learner.fitted.answers.others else "together")
         print_by_source(found)
+        if by is not None:
+            print_by_group(found, by)
 
 
 def rows_of_part(

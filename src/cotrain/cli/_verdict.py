@@ -52,6 +52,17 @@ def print_by_source(table: EvaluationTable) -> None:
     print_table("Figures by source", ["source", "task", "metric", "labelled", "together"], rows)
 
 
+def print_by_group(table: EvaluationTable, column: str) -> None:
+    """Print the selecting figure of every task for each value of a column."""
+    rows = [
+        [group, task, row.metric, str(row.n_labelled), figure(row.value)]
+        for group, figures in table.by_group.items()
+        for task in figures.tasks
+        for row in [figures.row(task)]
+    ]
+    print_table(f"Figures by {column}", [column, "task", "metric", "labelled", "together"], rows)
+
+
 def print_outcome(outcome: RunResult, folder: Path, config: Path | None = None) -> None:
     """Print what a run came to.
 

@@ -48,6 +48,7 @@ class EvaluationTable:
         rows: the first row of a task is the metric that selects its best weights.
         by_source: source -> the same figures on its rows alone, of the tasks with labels there; nothing where
             there is one source.
+        by_group: value of a column -> the same figures on its rows alone; nothing where none was asked for.
 
     Example:
         >>> table = EvaluationTable([EvaluationRow("a", "auroc", "max", None, 9, 0.75, {"constant": 0.5})])
@@ -58,6 +59,7 @@ class EvaluationTable:
 
     rows: Sequence[EvaluationRow]
     by_source: Mapping[str, EvaluationTable] = field(default_factory=dict)
+    by_group: Mapping[str, EvaluationTable] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[EvaluationRow]:
         return iter(self.rows)
@@ -105,10 +107,10 @@ class EvaluationTable:
         """
         values = {(row.task, row.metric, row.part): row.value for row in table}
         none = EvaluationTable([])
-        by_source = {
-            source: own.with_reference(name, table.by_source.get(source, none))
-            for source, own in self.by_source.items()
-        }
+        by_source, by_group = (
+            {part: own.with_reference(name, others.get(part, none)) for part, own in of.items()}
+            for of, others in ((self.by_source, table.by_source), (self.by_group, table.by_group))
+        )
         return EvaluationTable(
             [
                 replace(
@@ -119,6 +121,7 @@ class EvaluationTable:
                 for row in self.rows
             ],
             by_source,
+            by_group,
         )
 
     def to_dicts(self) -> list[dict[str, Any]]:
@@ -133,8 +136,9 @@ class EvaluationTable:
         ]
 
     def __str__(self) -> str:
-        """Return the figures in columns, those by source below them."""
-        below = [f"\n{source}:\n{table}" for source, table in self.by_source.items() if len(table)]
+        """Return the figures in columns, those by source and by group below them."""
+        parts = [*self.by_source.items(), *self.by_group.items()]
+        below = [f"\n{part}:\n{table}" for part, table in parts if len(table)]
         return "\n".join([self._columns(), *below])
 
     def _columns(self) -> str:

@@ -10,7 +10,7 @@ import polars as pl
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from cotrain._base import DataError
+from cotrain._base import DataError, InvalidArgumentError
 from cotrain._base._ragged import Leaves
 from cotrain.data import TypedTable, from_polars_like
 from cotrain.data.sources import rows_of_sources
@@ -20,6 +20,7 @@ from cotrain.learner._confidence import CalibratedConfidence
 from cotrain.learner._label_types import restore_pandas
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.learner._provenance import Provenance
+from cotrain.learner._row_groups import rows_by_value
 from cotrain.learner._temperatures import tempered
 from cotrain.training import Examples, FrozenNetworks
 
@@ -144,23 +145,32 @@ class FittedModel:
         }
         return restore_pandas(found, self.preprocessor.labels, names)
 
-    def evaluate(self, data: object) -> EvaluationTable:
+    def evaluate(self, data: object, *, by: str | None = None) -> EvaluationTable:
         """Evaluate every task on the labelled rows of `data`.
 
         Args:
             data: a table; or source -> table, whose rows are evaluated together and each source by itself.
+            by: a column whose values are groups of rows, such as users, evaluated by themselves as well.
 
         Returns:
             A table with a row per task and metric, that prints itself; `reference` is the value of the
-            best constant prediction. `by_source` has a table for each source.
+            best constant prediction. `by_source` has a table for each source, `by_group` for each value of
+            the column, the most frequent first.
 
         Raises:
             DataError: columns are missing or unreadable, or no row of several sources has a label.
+            InvalidArgumentError: the column has too many values, or the data are no table.
         """
+        if by is not None and isinstance(data, Dataset):
+            raise InvalidArgumentError(f"by={by!r} needs a table with this column, not a Dataset.")
         data = data if isinstance(data, Dataset) else self.preprocessor.table(data)
         examples = self.preprocessor.examples(data)
         evaluation = self.evaluation(data, examples=examples)
         table = evaluation.table(parts=True)
+        if by is not None and not isinstance(data, Dataset):
+            groups = rows_by_value(data.frame, by)
+            found = {value: evaluation.table(parts=True, rows=rows) for value, rows in groups.items()}
+            table = replace(table, by_group={value: one for value, one in found.items() if len(one)})
         if examples.sources is None:
             return table
         if not bool(examples.labelled().any()):

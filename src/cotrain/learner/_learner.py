@@ -262,14 +262,18 @@ class Learner:
         """Return each task's outputs [N, O] for every row: of its head, divided by its temperature."""
         return self.fitted.outputs(data)
 
-    def evaluate(self, data: object) -> EvaluationTable:
+    def evaluate(self, data: object, *, by: str | None = None) -> EvaluationTable:
         """Evaluate every task on the labelled rows of `data`.
+
+        Args:
+            data: a table, or source -> table.
+            by: a column whose values are groups of rows that are also evaluated by themselves: `by_group`.
 
         Returns:
             A table with a row per task and metric, that prints itself; `reference` is the value of the
             best constant prediction.
         """
-        return self.fitted.evaluate(data)
+        return self.fitted.evaluate(data, by=by)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Write what `load` needs to `folder`.
