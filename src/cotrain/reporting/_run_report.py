@@ -7,6 +7,7 @@ from typing import Any
 
 from cotrain.reporting._analysis import analysis_of
 from cotrain.reporting._analysis_section import advice_section, analysis_section
+from cotrain.reporting._columns_section import columns_section, importance_section
 from cotrain.reporting._curves import curve_section, weight_section
 from cotrain.reporting._diagnosis import diagnosis_sections
 from cotrain.reporting._document import Block, Page, Paragraph, Section, Table, TableCell, render
@@ -81,6 +82,8 @@ def run_report(
         expert_section(history, pen),
         rounds_section(cotraining, pen),
         coverage_section(metrics["coverage"], metrics["n_rows"]),
+        columns_section(examples["columns"]) if examples else None,
+        importance_section(metrics.get("diagnostics", {})),
         source_section(metrics.get("by_source", {})),
         *example_sections(examples),
         *diagnosis_sections(metrics.get("diagnostics", {}), pen),

@@ -30,8 +30,29 @@ MOST_CHARACTERS = 2_000_000
 def write_examples(learner: Learner, split: SplitTable, folder: Path) -> None:
     """Write examples of the test rows, or without these of the validation rows, into the folder of a run."""
     part = "test" if split.n_rows["test"] else "validation"
-    found = {"part": part, **examples_of(learner, split[part], split.rows[part])}
+    found = {
+        "part": part,
+        "columns": columns_of(learner, split["train"]),
+        **examples_of(learner, split[part], split.rows[part]),
+    }
     write_text_atomically(folder / EXAMPLES, json.dumps(found, ensure_ascii=False) + "\n")
+
+
+def columns_of(learner: Learner, train: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return the input columns: name, kind, and the share of the training rows where the cell is missing."""
+    schema = learner.preprocessor.schema
+    if schema is None:
+        return []
+    frame = learner.preprocessor.table(train).frame
+    return [
+        {
+            "name": column.name,
+            "kind": type(column).__name__.lower(),
+            "missing": frame[column.name].null_count() / max(1, frame.height),
+        }
+        for column in schema.columns
+        if column.name in frame.columns
+    ]
 
 
 def examples_of(learner: Learner, rows: pl.DataFrame, numbers: np.ndarray) -> dict[str, Any]:

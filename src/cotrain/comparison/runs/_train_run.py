@@ -20,6 +20,7 @@ from cotrain.comparison._unfinished import unfinished_tasks
 from cotrain.comparison._verdict import OneSeed, verdicts
 from cotrain.comparison.runs._answer_tests import AnswerTest, answer_tests
 from cotrain.comparison.runs._examples import write_examples
+from cotrain.comparison.runs._importance import importance_of
 from cotrain.comparison.runs._result import RunResult, TaskVerdict
 from cotrain.comparison.runs._sentences import sentences_of
 from cotrain.evaluation import EvaluationTable, delta_m_of, joined_tables
@@ -249,6 +250,8 @@ def _diagnostics(learner: Learner, test: pl.DataFrame) -> dict[str, dict[str, An
     found = {name: of_task.diagnosis() for name, of_task in records.items()}
     for name, sentences in sentences_of(learner, test).items():
         found[name] = {**found[name], "sentences": sentences}
+    for name, importance in importance_of(learner, test).items():
+        found[name] = {**found[name], "importance": importance}
     return found
 
 

@@ -7,7 +7,7 @@ import pytest
 import cotrain as ct
 from cotrain._base import DataError
 from cotrain.comparison.runs import _examples
-from cotrain.comparison.runs._examples import MOST, WORST, examples_of
+from cotrain.comparison.runs._examples import MOST, WORST, columns_of, examples_of
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +129,11 @@ def test_what_cannot_be_read_is_a_sentence(picture_learner):
     part = frame[[1]].with_columns(photo=pl.Series(["nowhere.png"], dtype=pl.Object))
     with pytest.raises(DataError, match=r"nowhere\.png.* is no file"):
         examples_of(learner, part, np.arange(1))
+
+
+def test_columns_are_told_with_their_kinds_and_what_is_missing(table_learner):
+    learner, frame = table_learner
+    gaps = frame.with_columns(x=pl.when(pl.int_range(60) % 4 > 0).then(pl.col("x")))
+    assert columns_of(learner, gaps) == [{"name": "x", "kind": "number", "missing": 0.25}]
+    as_text = gaps.with_columns(x=pl.col("x").cast(pl.String).fill_null("?"))
+    assert columns_of(learner, as_text)[0]["missing"] == 0.25  # what counts as missing is one list
