@@ -27,6 +27,7 @@ from cotrain.reporting._formatting import (
 from cotrain.reporting._rounds import rounds_section
 
 NAMES = {
+    "answer": "answer",
     "single_task": "alone",
     "pooled": "pooled network",
     "trees": "boosted trees",
@@ -90,7 +91,8 @@ def run_report(
         settings_section(config_text, metrics.get("versions", {}), metrics["seconds"]),
     ]
     verdicts = [word_verdict(verdict["word"], verdict["sentence"]) for verdict in metrics["verdicts"]]
-    notes = [metrics["delta_m_sentence"]] if metrics["delta_m_sentence"] else []
+    notes = [answer["sentence"] for answer in metrics.get("answers", [])]
+    notes += [metrics["delta_m_sentence"]] if metrics["delta_m_sentence"] else []
     if any(verdict["difference"] is not None for verdict in metrics["verdicts"]):
         notes.append(
             "One seed cannot tell learning together from luck. A verdict takes several: cotrain compare with "

@@ -53,3 +53,18 @@ def test_what_does_not_say_what_to_train_is_refused(cotrain, run, arguments, mes
     status, _, err = cotrain("train", *arguments, "--quiet")
     assert status == 2
     assert message in err
+
+
+def test_who_answers_is_asked_for_printed_and_told_at_use(cotrain, run):
+    options = ["--answer", "auto", "--references", "constant", "--no-report"]
+    status, out, err = cotrain("train", "job.yaml", "--run", "best", *options)
+    assert status == 0, err
+    assert out.count("→ ") == 2
+    assert yaml.safe_load((run.parent / "best" / "config.yaml").read_text())["answer"] == "auto"
+    answers = {
+        one["task"] for one in json.loads((run.parent / "best" / "metrics.json").read_text())["answers"]
+    }
+    assert answers == {"big", "price"}
+    status, _, err = cotrain("train", "job.yaml", "--run", "other", "--answer", "autp", "--quiet")
+    assert status == 2
+    assert "answer: Input should be 'joint' or 'auto', got 'autp'" in err

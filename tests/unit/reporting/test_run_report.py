@@ -211,3 +211,14 @@ def test_a_name_from_right_to_left_does_not_turn_the_figures_behind_it() -> None
     assert short("שלום") == "שלום\u200e"
     assert short("y" * 300) == "y" * 59 + "…"
     assert short("票房 <b>") == "票房 <b>"
+
+
+def test_who_answers_is_said_and_stands_beside_the_figures() -> None:
+    told = metrics(["sold", "price"])
+    for row in told["rows"]:
+        row["references"]["answer"] = 0.5
+    told["answers"] = [{"task": "sold", "sentence": "sold: trees answers, the best on the validation rows."}]
+    config = {"tasks": [{"kind": "Binary", "name": name} for name in ("sold", "price")]}
+    shown = read(run_report("films", told, history(["sold", "price"]), config, config_text="")).text
+    assert "sold: trees answers, the best on the validation rows." in shown
+    assert shown.count("answer") >= 2
