@@ -97,6 +97,7 @@ def figures(learner: ct.Learner, folder: Path, run: str, part: str) -> dict[str,
             found[name] = table.value(name, metric)
         if corpus == "snips" and len(tasks) > 1:
             said = learner.predict(data)
+            said = said[corpus] if isinstance(data, dict) else said
             both = np.ones(frame.height, dtype=bool)
             for name in tasks:
                 pairs = zip(said[name].to_list(), frame[name].to_list(), strict=True)
