@@ -17,7 +17,7 @@ import torch
 import cotrain as ct
 from cotrain._base import CotrainError, DataError
 from cotrain._base._sounds import wav_bytes
-from cotrain.data import read_table
+from cotrain.data import read_table, write_table
 from cotrain.learner._single_task import single_task_learners
 
 RATE, N_TRAIN, N_TEST = 4000, 96, 32
@@ -122,6 +122,29 @@ def test_recordings_of_every_form_are_heard_or_named(folder: Path, trained: ct.L
     pl.DataFrame({"file": ["a.wav"]}).write_csv(tmp_path / "t.csv")
     with pytest.raises(CotrainError, match=r"Column 'file', row 0: The sound '.*a\.wav' is cut off: .*\.$"):
         trained.predict(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_a_text_of_no_word_is_a_label_and_a_missing_one_is_none(folder: Path, tmp_path: Path, ending: str):
+    table = read_table(folder / "train.csv")[:24].with_row_index()
+    silent, unknown = pl.col("index") < 4, pl.col("index") >= 20
+    text = pl.when(silent).then(pl.lit("<silence>")).when(~unknown).then(pl.lit("low mid"))
+    write_table(table.with_columns(text=text).drop("index"), tmp_path / f"t.{ending}")
+    heard = ct.Learner(
+        [ct.tasks.Transcription("text", units="words", empty="<silence>")],
+        columns={"speaker": "drop"},
+        encoder=ct.networks.SoundEncoder(width=8, depth=1),
+        training=ct.Training(epochs=1, batch_size=8),
+    ).fit(tmp_path / f"t.{ending}", validation=None, progress=False)
+    (row,) = (row for row in heard.evaluate(tmp_path / f"t.{ending}").rows if row.metric == "exact_match")
+    assert row.n_labelled == 20
+    task = heard.preprocessor.tasks[0]
+    assert task.parts == ["low", "mid"]
+    targets, mask = task.encode(read_table(tmp_path / f"t.{ending}"))
+    assert mask.flatten().tolist() == [True] * 20 + [False] * 4
+    assert not targets[:4].any()
+    said = heard.predict(pl.DataFrame({"file": [wav_bytes(np.zeros(8), RATE), None]}))["text"].to_list()
+    assert said[1] == "<silence>"
 
 
 def test_three_words_in_a_tenth_of_a_second_are_one_sentence_with_their_row(folder: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,34 @@ def test_what_is_said_depends_on_no_sound(trained: Path) -> None:
     table = read_table(trained / "digits.csv").tail(6)
     other = table.with_columns(file=pl.col("file").reverse())
     assert learner.predict(other)["voice"].equals(learner.predict(table)["voice"])
+
+
+#: Trains, and dies after so many steps; with none, not at all.
+DYING = """
+import sys
+from pathlib import Path
+from itertools import count
+sys.path.insert(0, sys.argv[1])
+from processes import checkpoint_by_steps, die, watch
+from cotrain.cli import main
+last, steps = int(sys.argv[2]), count(1)
+checkpoint_by_steps(3)
+watch(Path("killed"), lambda what: what == "step" and next(steps) == last and die())
+sys.argv[1:] = sys.argv[3:]
+main()
+"""
+
+
+@pytest.mark.slow
+def test_kills_change_nothing_where_sounds_are_heard_and_said(trained: Path) -> None:
+    command = [sys.executable, "-c", DYING, str(Path(__file__).parent)]
+    options = ["train", "speech.yaml", "--run", "killed", "--quiet"]
+    for last, resume in [(4, []), (7, ["--resume"]), (5, ["--resume"])]:
+        done = subprocess.run([*command, str(last), *options, *resume], cwd=trained, capture_output=True)
+        assert done.returncode == -signal.SIGKILL
+    run(trained, *options, "--resume")
+    for name in ("history.jsonl", "model.safetensors", "schema.json"):
+        assert (trained / "killed" / name).read_bytes() == (trained / "run" / name).read_bytes(), name
 
 
 def test_without_being_named_a_sound_is_no_input(folder: Path) -> None:
