@@ -67,12 +67,12 @@ def compare(
     """
     started = time.monotonic()
     settings = construct_class(ComparisonSettings, configuration.compare, "compare")
-    rates = learning_rates(configuration.learner, settings)
     seeds = [configuration.learner.seed + number for number in range(settings.seeds)]
     grid = Grid.open(configuration, folder, workers, progress or _Silent())
     try:
         labelled = {task: parts["train"] for task, parts in grid.data.coverage.items()}
         inputs = some_inputs(configuration.learner, grid.data.train(), grid.data.left_out)
+        rates = learning_rates(configuration.learner, settings, inputs)
         n_rows = grid.data.n_rows["train"]
         entrants, notes = methods_of(configuration.learner, settings, labelled, n_rows, inputs=inputs)
         n_methods = len({entrant.method for entrant in entrants})

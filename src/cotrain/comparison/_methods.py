@@ -170,9 +170,18 @@ def _plain(learner: Learner) -> Learner:
     return plain
 
 
-def learning_rates(learner: Learner, settings: ComparisonSettings) -> list[float]:
-    """Return the learning rates that every network tries."""
-    return settings.learning_rates or [learner.training.learning_rate * factor for factor in FACTORS]
+def learning_rates(
+    learner: Learner, settings: ComparisonSettings, inputs: Leaves | None = None
+) -> list[float]:
+    """Return the learning rates that every network tries.
+
+    Args:
+        learner: of the joint fit.
+        settings: of the comparison.
+        inputs: of some rows, by which a rate that the user left open goes.
+    """
+    usual = learner.training.budget(1, inputs).learning_rate
+    return settings.learning_rates or [usual * factor for factor in FACTORS]
 
 
 def tree_learning_rates(n_rates: int) -> list[float]:

@@ -107,12 +107,12 @@ class GradientProbe:
         references = [t.reference_loss(examples.targets[t.name], examples.masks[t.name]) for t in tasks]
         balancer.start(len(tasks), reference_losses=references)
         names = [task.name for task in tasks]
-        size = learner.training.budget(len(examples), examples.inputs).batch_size
-        batches = Batches(examples.parts(), batch_size=size, seed=learner.seed)
+        budget = learner.training.budget(len(examples), examples.inputs)
+        batches = Batches(examples.parts(), batch_size=budget.batch_size, seed=learner.seed)
         # Gradients of a network that knows its rows by heart say little.
         steps = min(steps, 10 * len(batches))
         balance = Balance(balancer, model.shared_parameters(), tasks=names, model=model, monitor=monitor)
-        optimizer = torch.optim.AdamW(model.parameters(), lr=learner.training.learning_rate)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=budget.learning_rate)
         endless = itertools.chain.from_iterable(batches.epoch(epoch) for epoch in itertools.count())
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(mix_seed(learner.seed, "probe"))

@@ -144,7 +144,7 @@ class Fit:
         groups = parameter_groups(
             model, settings.weight_decay, settings.weight_decay if own_decay is None else own_decay
         )
-        self.optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, fused=can_fuse(self.device))
+        self.optimizer = torch.optim.AdamW(groups, lr=self.budget.learning_rate, fused=can_fuse(self.device))
         self.average = WeightAverage(model, settings.average) if settings.average else None
         self._parameters = list(model.parameters())
         self._generator = default_generator(self.device)
@@ -232,7 +232,7 @@ class Fit:
         factor = warm_cosine(self._step, self.n_steps, self.settings.warmup)
         for group in self.optimizer.param_groups:
             # What was trained before has a rate of its own.
-            group["lr"] = factor * group.get("own_rate", self.settings.learning_rate)
+            group["lr"] = factor * group.get("own_rate", self.budget.learning_rate)
         self.model.sharing.set_progress(self._step / self.n_steps)
         if self.augment is not None:
             stream = torch.Generator().manual_seed(mix_seed(self.seed, "augmentation", self._step))
@@ -270,7 +270,7 @@ class Fit:
         if not any(math.isfinite(loss) for loss in losses.values()):
             raise RunError(
                 f"Training diverged in epoch {self.epoch + 1}: every loss is infinite or not a number. "
-                f"Lower training.learning_rate (now {self.settings.learning_rate:g})."
+                f"Lower training.learning_rate (now {self.budget.learning_rate:g})."
             )
         model = self.kept_model
         record: dict[str, Any] = {"epoch": self.epoch, "loss": losses, "weights": self._weights()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from typing import Literal, final
 
 from torch import Tensor
@@ -11,7 +10,17 @@ from torch import Tensor
 from cotrain._base import InvalidArgumentError
 from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Leaf, Leaves, Ragged
-from cotrain.training._budget import MOST_OWN_EPOCHS, Budget, Kind, Select, epochs_for, rows_a_step
+from cotrain.networks.encoders._sound_stem import SOUND
+from cotrain.training._budget import (
+    LEARNING_RATE,
+    LEARNING_RATE_OF_SOUNDS,
+    MOST_OWN_EPOCHS,
+    Budget,
+    Kind,
+    Select,
+    epochs_for,
+    rows_a_step,
+)
 
 #: More epochs than anybody trains: the number was mistyped, and the fit would not end.
 MOST_GIVEN_EPOCHS = 1_000_000
@@ -27,8 +36,9 @@ class Training:
             pictures as many as 2,000 steps are, but 10 to 40; of so few sentences, sounds and the like the
             same, but 20 to 60.
         batch_size: rows in a step, ≥ 1; `None`: 32 below 1,000 labelled rows and where rows have different
-            length, such as sentences, 64 below 5,000, else 256; 8 pictures, or 32 from 5,000 on.
-        learning_rate: peak step size of AdamW, > 0.
+            length, such as sentences, 64 below 5,000, else 256; 8 pictures, or 32 from 5,000 on; 16 sounds.
+        learning_rate: peak step size of AdamW, > 0; "auto": 0.012 where there is a column of sounds, else
+            0.002.
         weight_decay: decoupled weight decay of the shared weight matrices, ≥ 0 (Loshchilov & Hutter,
             "Decoupled Weight Decay Regularization", 2019, https://arxiv.org/abs/1711.05101). Biases,
             normalisation and embeddings are not decayed.
@@ -65,7 +75,7 @@ class Training:
         self,
         epochs: int | Literal["auto"] = "auto",
         batch_size: int | None = None,
-        learning_rate: float = 2e-3,
+        learning_rate: float | Literal["auto"] = "auto",
         *,
         weight_decay: float = 1e-2,
         task_weight_decay: float | None = None,
@@ -109,19 +119,22 @@ class Training:
         """
         leaves = list((inputs or {}).values())
         ragged = any(isinstance(leaf, Ragged) or getattr(leaf, "ragged", False) for leaf in leaves)
-        kind = _kind_of(leaves)
+        kind = _kind_of(inputs or {})
         auto = rows_a_step(n_labelled, kind=kind, ragged=ragged)
         size = auto if self.batch_size is None else self.batch_size
         epochs = epochs_for(n_labelled, size, kind=kind) if self.epochs == "auto" else self.epochs
         patience = max(5, -(-epochs // 5)) if self.patience == "auto" else self.patience
         own: Select = "per_task" if n_tasks <= MOST_OWN_EPOCHS else "combined"
-        return Budget(epochs, size, patience, own if self.select == "auto" else self.select)
+        usual = LEARNING_RATE_OF_SOUNDS if kind == "sounds" else LEARNING_RATE
+        rate = usual if self.learning_rate == "auto" else self.learning_rate
+        return Budget(epochs, size, patience, own if self.select == "auto" else self.select, rate)
 
     def fixed(self, budget: Budget) -> Training:
         """Return these settings with the numbers of a budget."""
         fixed = copy.copy(self)
         fixed.epochs, fixed.batch_size = budget.epochs, budget.batch_size
         fixed.patience, fixed.select = budget.patience, budget.select
+        fixed.learning_rate = budget.learning_rate
         return fixed
 
     def _check(self) -> None:
@@ -133,7 +146,11 @@ class Training:
                 "at least 1 and at most 1,000,000, or auto",
             ),
             ("batch_size", self.batch_size is None or self.batch_size >= 1, "at least 1"),
-            ("learning_rate", 0 < self.learning_rate < infinity, "a positive finite number"),
+            (
+                "learning_rate",
+                self.learning_rate == "auto" or 0 < self.learning_rate < infinity,
+                "a positive finite number, or auto",
+            ),
             ("weight_decay", 0 <= self.weight_decay < infinity, "a finite number of at least 0"),
             (
                 "task_weight_decay",
@@ -165,8 +182,11 @@ class Training:
                 )
 
 
-def _kind_of(leaves: Sequence[Leaf]) -> Kind:
-    """Say what rows are made of; where one input is of pictures [C, H, W], in memory or files, they are."""
+def _kind_of(inputs: Leaves) -> Kind:
+    """Say what rows are made of: sounds or pictures [C, H, W] where one input is, in memory or files."""
+    leaves = list(inputs.values())
+    if any(name.startswith(SOUND) for name in inputs):
+        return "sounds"
     if any(_holds_pictures(leaf) for leaf in leaves):
         return "pictures"
     return "vectors" if all(isinstance(leaf, Tensor) and leaf.dim() <= 2 for leaf in leaves) else "others"

@@ -29,5 +29,5 @@ def test_a_key_names_all_that_a_fit_depends_on():
 
 def test_trees_try_as_many_rates_as_networks_do_around_their_own():
     rates = learning_rates(learner(), ComparisonSettings())
-    assert rates[1] == learner().training.learning_rate
+    assert rates[1] == learner().training.budget(1).learning_rate
     assert len(tree_learning_rates(len(rates))) == len(rates)

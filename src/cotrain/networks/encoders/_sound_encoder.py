@@ -12,7 +12,7 @@ from cotrain.networks._checks import check_choice, refuse_unread
 from cotrain.networks._positions import Chain
 from cotrain.networks.encoders._attention import AttentionBlock
 from cotrain.networks.encoders._column_stems import ColumnStems, Stem
-from cotrain.networks.encoders._sequence_blocks import LSTMBlock, SequenceConvBlock
+from cotrain.networks.encoders._sequence_blocks import LSTMBlock, RowConvBlock, SequenceConvBlock
 from cotrain.networks.encoders._sound_stem import SoundStem
 from cotrain.networks.encoders._table_encoder import TableInputs
 from cotrain.networks.encoders._word_stem import WordStem
@@ -38,8 +38,10 @@ class SoundEncoder(Encoder):
     Args:
         width: D of every stage: even for "lstm", a multiple of `heads` where there is attention.
         depth: number of blocks, ≥ 1.
-        blocks: "conv" (`kernel` positions, 1, 2, 4, 8, 16 apart from block to block), "lstm" (both
-            directions), "transformer", or "conformer" (attention, then a convolution).
+        blocks: "conv" (`kernel` positions, 1, 2, 4, 8, 16 apart from block to block, each channel
+            normalised over its row), "lstm" (both directions), "transformer", or "conformer" (attention, then
+            a convolution). The learning rate that sounds have by default was measured with "conv"; of the
+            others try smaller ones too.
         kernel: positions that a convolution sees, odd, ≥ 1.
         heads: attention heads, ≥ 1.
         dropout: probability of dropping a unit, in [0, 1).
@@ -201,7 +203,7 @@ class SoundEncoder(Encoder):
             return LSTMBlock(self.width, self.width, self.dropout)
         if self.blocks == "conv":
             dilation = 2 ** (number % _DILATIONS)
-            return SequenceConvBlock(self.width, self.kernel, self.dropout, dilation)
+            return RowConvBlock(self.width, self.kernel, self.dropout, dilation)
         attention = AttentionBlock(self.width, self.heads, self.dropout)
         if self.blocks == "transformer":
             return attention
