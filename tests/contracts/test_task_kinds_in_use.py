@@ -280,7 +280,7 @@ def configuration_of(name: str, folder: Path, **sections: Any) -> Configuration:
 
 def test_its_errors_are_told_by_groups(fitted: tuple[ct.Learner, pl.DataFrame]) -> None:
     learner, frame = fitted
-    records = learner.fitted.evaluation(learner.preprocessor.examples(frame)).records["y"]
+    records = learner.fitted.evaluation(frame).records["y"]
     found = errors_by_group(records, [["a", "b"][i % 2] for i in range(N_ROWS)])
     assert {record["group"] for record in found} == {"a", "b"}
     assert sum(record["n_labelled"] for record in found) == frame["y"].count()
