@@ -19,8 +19,17 @@ from cotrain.reporting._document import (
     render,
 )
 from cotrain.reporting._draw import Pen, faint, style
-from cotrain.reporting._formatting import counted, headline, listed, named_after, rows_of_parts, short, shown
-from cotrain.reporting._run_report import NAMES, coverage_section
+from cotrain.reporting._formatting import (
+    NAMES,
+    counted,
+    headline,
+    listed,
+    named_after,
+    rows_of_parts,
+    short,
+    shown,
+)
+from cotrain.reporting._run_report import coverage_section
 from cotrain.reporting._verdict_plot import verdict_lines
 
 Results = Mapping[str, Any]

@@ -12,6 +12,14 @@ from cotrain.reporting._document import LegendEntry, TableCell, Verdict
 from cotrain.reporting._draw import N_STYLES, dash_attribute
 
 LONGEST_NAME = 60
+#: What references are called.
+NAMES = {
+    "answer": "answer",
+    "single_task": "alone",
+    "pooled": "pooled network",
+    "trees": "boosted trees",
+    "constant": "constant",
+}
 
 
 def shown(value: float | None, *, signed: bool = False) -> str:

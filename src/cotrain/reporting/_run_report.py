@@ -7,6 +7,7 @@ from typing import Any
 
 from cotrain.reporting._analysis import analysis_of
 from cotrain.reporting._analysis_section import advice_section, analysis_section
+from cotrain.reporting._class_figures import class_tables
 from cotrain.reporting._columns_section import columns_section, importance_section
 from cotrain.reporting._curves import curve_section, weight_section
 from cotrain.reporting._diagnosis import diagnosis_sections
@@ -15,6 +16,7 @@ from cotrain.reporting._draw import Pen
 from cotrain.reporting._examples_section import example_sections
 from cotrain.reporting._experts import expert_section
 from cotrain.reporting._formatting import (
+    NAMES,
     counted,
     headline,
     listed,
@@ -26,13 +28,6 @@ from cotrain.reporting._formatting import (
 )
 from cotrain.reporting._rounds import rounds_section
 
-NAMES = {
-    "answer": "answer",
-    "single_task": "alone",
-    "pooled": "pooled network",
-    "trees": "boosted trees",
-    "constant": "constant",
-}
 #: Rows of the folded table; the rest stays in metrics.json.
 MOST_ROWS = 80
 
@@ -143,13 +138,13 @@ def _figures(rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapping[str, 
         note += " The last column: by how much together is better than alone on this seed; not judged."
     shown_header = [*header, "better than alone by"] if against else header
     blocks: list[Block] = [Table(shown_header, main, note=note)]
-    others = [row for row in rows if row not in selecting.values()]
+    blocks += class_tables(rows)
+    others = [row for row in rows if row["part"] is None and row not in selecting.values()]
     if others:
-        names = [row["task"] if row["part"] is None else f"{row['task']} · {row['part']}" for row in others]
-        more = [_figure_cells(row, name, references) for row, name in zip(others, names, strict=True)]
+        more = [_figure_cells(row, row["task"], references) for row in others]
         left = len(more) - MOST_ROWS
         note = f"{left} more are in metrics.json." if left > 0 else ""
-        table = Table(header, more[:MOST_ROWS], "Other metrics, and parts of tasks", note, folded=True)
+        table = Table(header, more[:MOST_ROWS], "Other metrics", note, folded=True)
         blocks.append(table)
     return Section(title, blocks)
 

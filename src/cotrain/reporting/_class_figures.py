@@ -1,0 +1,58 @@
+"""The figures of each class of a task, or of each of its columns, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cotrain.reporting._document import Table, TableCell
+from cotrain.reporting._formatting import NAMES, counted, short, shown
+
+#: Tasks and classes that get a table; the rest stays in metrics.json.
+MOST_TASKS, MOST_CLASSES = 8, 40
+
+
+def class_tables(rows: Sequence[Mapping[str, Any]]) -> list[Table]:
+    """Return a table for each task whose figures come apart: a class in a row, a metric in a column.
+
+    Args:
+        rows: those of metrics.json; a row with a part is the figure of that class or column.
+    """
+    tasks: dict[str, dict[str, dict[str, Mapping[str, Any]]]] = {}
+    for row in rows:
+        if row["part"] is not None:
+            tasks.setdefault(row["task"], {}).setdefault(row["part"], {})[row["metric"]] = row
+    return [
+        _table(task, parts, folded=place > 0)
+        for place, (task, parts) in enumerate(list(tasks.items())[:MOST_TASKS])
+    ]
+
+
+def _table(task: str, parts: Mapping[str, Mapping[str, Mapping[str, Any]]], *, folded: bool) -> Table:
+    metrics = list(dict.fromkeys(metric for of in parts.values() for metric in of))
+    first = {part: of[metrics[0]]["value"] for part, of in parts.items() if metrics[0] in of}
+    known = {part: value for part, value in first.items() if value is not None}
+    larger = next(iter(parts.values()))[metrics[0]]["direction"] == "max" if known else True
+    title = f"{short(task)}: the figures of {counted(len(parts), 'parts')}"
+    if known:
+        worst = (min if larger else max)(known, key=lambda part: known[part])
+        title = f"{short(task)} is worst on {short(worst)} ({metrics[0]} {shown(known[worst])})"
+    cells = []
+    for part, of in list(parts.items())[:MOST_CLASSES]:
+        n_labelled = max(row["n_labelled"] for row in of.values())
+        name = TableCell(part, detail=counted(n_labelled, "rows"))
+        cells.append([name, *(_cell(of.get(metric)) for metric in metrics)])
+    left = len(parts) - len(cells)
+    note = f"{counted(left, 'more')} in metrics.json." if left > 0 else ""
+    directions = {metric: row["direction"] for of in parts.values() for metric, row in of.items()}
+    header = [f"{metric} {'↑' if directions[metric] == 'max' else '↓'}" for metric in metrics]
+    return Table(["part", *header], cells, title, note, folded=folded)
+
+
+def _cell(row: Mapping[str, Any] | None) -> TableCell:
+    if row is None or row["value"] is None:
+        return TableCell("–")
+    within = row["direction"] == "max" and 0 <= row["value"] <= 1
+    beside = [(name, value) for name, value in row["references"].items() if value is not None]
+    detail = ", ".join(f"{NAMES.get(name, name)} {shown(value)}" for name, value in beside)
+    return TableCell(shown(row["value"]), "bar" if within else "", row["value"] if within else None, detail)
