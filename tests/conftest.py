@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 SENTENCES = ["the unhappy film was undoing the plot", "dogs bark at the cats, often", "张三 去 北京 了 film"]
 
@@ -88,6 +87,8 @@ def make_pretrained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., s
 
 def save_tiny(folder: Path, kind: str, layers: int = 2, places: int = 40) -> Path:
     """Write a tiny model with random weights, and its tokenizer."""
+    # Not at the top: the tests of Keras run where there is no torch.
+    import torch
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
