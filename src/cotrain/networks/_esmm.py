@@ -90,11 +90,12 @@ class ESMM(OutputSpace):
         for earlier, later in reversed(pairs):
             happened = (masks[later] > 0) & (targets[later] == 1) & ~(masks[earlier] > 0)
             targets[earlier] = torch.where(happened, 1.0, targets[earlier])
-            masks[earlier] = torch.where(happened, 1, masks[earlier]).to(masks[earlier].dtype)
+            # How much the row counts is that of the label that implies.
+            masks[earlier] = torch.where(happened, masks[later].to(masks[earlier].dtype), masks[earlier])
         for earlier, later in pairs:
             failed = (masks[earlier] > 0) & (targets[earlier] == 0) & ~(masks[later] > 0)
             targets[later] = torch.where(failed, 0.0, targets[later])
-            masks[later] = torch.where(failed, 1, masks[later]).to(masks[later].dtype)
+            masks[later] = torch.where(failed, masks[earlier].to(masks[later].dtype), masks[later])
         return targets, masks
 
     def contradiction(self, targets: Labels, masks: Labels) -> str:

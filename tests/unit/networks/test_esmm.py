@@ -107,3 +107,16 @@ def test_labels_that_the_chain_implies_are_filled_in_for_every_pattern():
         if not ruled_out:
             got = [float(found[n][number]) if known[n][number] else None for n in chain]
             assert got == expected
+
+
+def test_an_implied_label_counts_as_much_as_its_row():
+    weights = torch.tensor([[0.5], [3.0], [2.0]])
+    targets = {"a": torch.zeros(3, 1), "b": torch.tensor([[1.0], [0.0], [0.0]])}
+    masks = {
+        "a": weights * torch.tensor([[0.0], [1.0], [0.0]]),
+        "b": weights * torch.tensor([[1.0], [0.0], [0.0]]),
+    }
+    found, counted = ESMM(["a", "b"]).implied(targets, masks)
+    assert found["a"].flatten().tolist() == [1.0, 0.0, 0.0]
+    assert counted["a"].flatten().tolist() == [0.5, 3.0, 0.0]
+    assert counted["b"].flatten().tolist() == [0.5, 3.0, 0.0]
