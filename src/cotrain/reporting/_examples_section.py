@@ -106,8 +106,15 @@ def _inputs(row: Row) -> list[Panel]:
         else:
             about = f"{name} of row {row['row']}, {found['width']} by {found['height']} pixels."
             small = max(found["width"], found["height"]) <= 128
-            panels.append(Panel(name, f"data:{found['type']};base64,{found['data']}", about, sharp=small))
+            address = f"data:{found['type']};base64,{found['data']}"
+            # On a phone a true map then stands beside the predicted one, below their picture.
+            panels.append(Panel(name, address, about, sharp=small, wide=_has_maps(row)))
     return panels
+
+
+def _has_maps(row: Row) -> bool:
+    seen = [answer["predicted"] or answer["true"] for answer in row["tasks"].values()]
+    return any(one is not None and one["kind"] in ("mask", "field") for one in seen)
 
 
 def _boxed(task: str, answer: Row, picture: Row, number: int) -> Panel:

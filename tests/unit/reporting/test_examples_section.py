@@ -161,3 +161,12 @@ def test_worst_rows_of_a_table_stand_in_a_table():
 @pytest.mark.parametrize("examples", [None, {"part": "test", "tasks": {}, "rows": [], "worst": {}}])
 def test_a_run_without_examples_has_no_section(examples):
     assert example_sections(examples) == []
+
+
+def test_a_picture_is_as_wide_as_the_two_maps_below_it():
+    for tasks, wide in (({"mask": (mask(0), mask(1))}, True), ({"kind": (text("a"), text("b"))}, False)):
+        one = {**row(1, "kind", **tasks), "task": next(iter(tasks))}
+        known = {name: {"classes": []} for name in tasks}
+        (section,) = example_sections({**EXAMPLES, "tasks": known, "rows": [one], "worst": {}})
+        example = section.blocks[-1]
+        assert example.panels[0].wide == wide
