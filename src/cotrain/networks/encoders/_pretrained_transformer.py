@@ -265,8 +265,9 @@ class PretrainedTransformer(Encoder):
             config = transformers.AutoConfig.for_model(**self.config)
             return transformers.AutoModel.from_config(config, attn_implementation="sdpa")
         except (TypeError, ValueError, KeyError, AttributeError) as error:
+            said = " ".join(str(error).split())
             raise InvalidArgumentError(
-                f"PretrainedTransformer(folder={self.folder!r}): config.json describes no model ({error})."
+                f"PretrainedTransformer(folder={self.folder!r}): config.json describes no model ({said})."
             ) from error
 
     def _one_tokenizer(self, spec: InputSpec) -> SubwordSpec:

@@ -7,11 +7,13 @@ import sys
 import polars as pl
 import pytest
 import torch
+import yaml
 
 import cotrain as ct
 from cotrain._base import InvalidArgumentError
 from cotrain._base._ragged import padded_inputs
 from cotrain.data import Schema
+from cotrain.learner._run_folder import seal_run
 from cotrain.networks import HardSharing, InputSpec, PretrainedTransformer, WordEncoder
 from cotrain.networks.encoders._pretrained_folder import LAYERS
 
@@ -389,3 +391,49 @@ def test_a_run_of_frozen_weights_holds_them_once(make_pretrained, tmp_path):
     assert len(learner.fitted.networks.weights) > 1
     assert [name for name in names if ".stages." in name and not name.startswith("0.")] == []
     assert ct.Learner.load(tmp_path / "run").predict(frame_of()).equals(learner.predict(frame_of()))
+
+
+def test_a_config_that_describes_no_model_is_refused_in_one_line(make_pretrained, tmp_path):
+    shutil.copytree(make_pretrained(), tmp_path / "model")
+    path = tmp_path / "model" / "config.json"
+    path.write_text(path.read_text().replace('"gelu"', '"no_such"'))
+    with pytest.raises(InvalidArgumentError, match="config.json describes no model") as raised:
+        coded(PretrainedTransformer(str(tmp_path / "model")), t=(SENTENCES, "text"))
+    assert "\n" not in str(raised.value)
+
+
+def test_what_does_not_learn_drops_nothing_and_adapters_begin_as_the_model(make_pretrained):
+    folder = make_pretrained()
+    inputs, whole = coded(PretrainedTransformer(folder), t=(WORDS, "words"))
+    _, frozen = coded(PretrainedTransformer(folder, "none"), t=(WORDS, "words"))
+    _, adapted = coded(PretrainedTransformer(folder, "adapters"), t=(WORDS, "words"))
+    torch.testing.assert_close(frozen.train()(inputs), whole(inputs), rtol=0, atol=0)
+    torch.testing.assert_close(adapted(inputs), whole(inputs), rtol=0, atol=0)
+    assert not torch.equal(adapted.train()(inputs), whole(inputs))
+    assert not frozen(inputs).requires_grad
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"num_hidden_layers": 10**7}, "describe another network"),
+        ({"hidden_size": 10**9}, "describe another network"),
+        ({"model_type": "gpt2"}, "of the type 'gpt2'"),
+        ({"hidden_act": "no_such"}, "describe another network"),
+        ({"auto_map": {"AutoModel": "evil.Model"}, "_attn_implementation": "somebody/kernel"}, None),
+    ],
+)
+def test_a_run_of_somebodys_builds_no_more_than_its_weights_and_runs_no_code(
+    make_pretrained, tmp_path, change, says
+):
+    learner = learner_of(make_pretrained()).fit(frame_of(), None, progress=False)
+    learner.save(tmp_path / "run")
+    config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    config["encoder"]["config"] |= change
+    (tmp_path / "run" / "config.yaml").write_text(yaml.safe_dump(config))
+    seal_run(tmp_path / "run")
+    if says is None:
+        assert ct.Learner.load(tmp_path / "run").predict(frame_of()).equals(learner.predict(frame_of()))
+        return
+    with pytest.raises(ct.errors.CotrainError, match=says):
+        ct.Learner.load(tmp_path / "run")
