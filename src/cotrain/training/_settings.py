@@ -37,7 +37,7 @@ class Training:
             same, but 20 to 60.
         batch_size: rows in a step, ≥ 1; `None`: 32 below 1,000 labelled rows and where rows have different
             length, such as sentences, 64 below 5,000, else 256; 8 pictures, or 32 from 5,000 on; 16 sounds.
-        learning_rate: peak step size of AdamW, > 0; "auto": 0.012 where there is a column of sounds, else
+        learning_rate: peak step size of AdamW, > 0; "auto": 0.006 where there is a column of sounds, else
             0.002.
         weight_decay: decoupled weight decay of the shared weight matrices, ≥ 0 (Loshchilov & Hutter,
             "Decoupled Weight Decay Regularization", 2019, https://arxiv.org/abs/1711.05101). Biases,

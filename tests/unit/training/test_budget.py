@@ -54,13 +54,13 @@ def test_sounds_take_larger_and_smaller_steps_than_words(sounds):
     inputs = {"words:hint": Ragged.from_rows([torch.zeros(2)]), "sound:said": sounds}
     found = [Training().budget(n, inputs) for n in (470, 2400, 10**5)]
     assert [(one.batch_size, one.epochs, one.learning_rate) for one in found] == [
-        (16, 60, 0.012),
-        (16, 20, 0.012),
-        (16, 20, 0.012),
+        (16, 60, 0.006),
+        (16, 20, 0.006),
+        (16, 20, 0.006),
     ]
     assert Training(learning_rate=0.5).budget(470, inputs).learning_rate == 0.5
     assert Training().budget(470, {"words:hint": inputs["words:hint"]}).learning_rate == 0.002
-    assert Training().fixed(found[0]).learning_rate == 0.012
+    assert Training().fixed(found[0]).learning_rate == 0.006
 
 
 def test_large_tables_get_a_number_of_epochs():
