@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -70,21 +70,28 @@ def open_picture(value: object, folder: Path | None = None) -> Generator[tuple[s
     """
     image_module = _pillow()
     name, source = _opened(value, folder)
+    with _refusing(name), image_module.open(source) as image:
+        if image.width * image.height > MOST_PIXELS:
+            raise DataError(
+                f"{name} is too large: {image.width}×{image.height} pixels, of which {MOST_PIXELS:,} are "
+                "the most. Make it smaller first."
+            )
+        frames = getattr(image, "n_frames", 1)
+        # What cameras save as several pictures in one file (MPO) is a picture and its smaller copies.
+        if frames > 1 and image.format != "MPO":
+            raise DataError(
+                f"{name} is animated or has pages ({frames}), expected one picture: save one of them."
+            )
+        image.load()
+        yield name, image
+
+
+@contextmanager
+def _refusing(name: str) -> Generator[None, None, None]:
+    """Say in a sentence why Pillow cannot read a file."""
+    image_module = _pillow()
     try:
-        with image_module.open(source) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise DataError(
-                    f"{name} is too large: {image.width}×{image.height} pixels, of which {MOST_PIXELS:,} are "
-                    "the most. Make it smaller first."
-                )
-            frames = getattr(image, "n_frames", 1)
-            # What cameras save as several pictures in one file (MPO) is a picture and its smaller copies.
-            if frames > 1 and image.format != "MPO":
-                raise DataError(
-                    f"{name} is animated or has pages ({frames}), expected one picture: save one of them."
-                )
-            image.load()
-            yield name, image
+        yield
     except DataError:
         raise
     except (image_module.DecompressionBombError, image_module.DecompressionBombWarning) as error:
@@ -113,12 +120,32 @@ def picture_size(value: object, folder: Path | None = None) -> tuple[int, int]:
     if isinstance(value, image_module.Image):
         return value.height, value.width
     name, source = _opened(value, folder)
-    try:
-        with image_module.open(source) as image:
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-            return (image.width, image.height) if turned else (image.height, image.width)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{name} is no picture that can be read: expected PNG, JPEG or the like.") from error
+    with _refusing(name), image_module.open(source) as image:
+        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def picture_sizes(cells: Sequence[object], otherwise: tuple[int, int], where: str) -> list[tuple[int, int]]:
+    """Return height and width of the picture in each cell.
+
+    Args:
+        cells: see `read_picture`; `None` or "": there is none.
+        otherwise: height and width where there is none.
+        where: what errors begin with, before the number of the row.
+
+    Raises:
+        DataError: a cell is no picture.
+    """
+    sizes = []
+    for row, cell in enumerate(cells):
+        if cell is None or (isinstance(cell, str) and not cell):
+            sizes.append(otherwise)
+            continue
+        try:
+            sizes.append(picture_size(cell))
+        except DataError as error:
+            raise DataError(f"{where}, row {row}: {error}") from error
+    return sizes
 
 
 def _opened(value: object, folder: Path | None) -> tuple[str, Path | io.BytesIO]:

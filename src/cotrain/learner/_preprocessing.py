@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from cotrain._base import DataError, InputSpec
-from cotrain._base._pictures import picture_size
+from cotrain._base._pictures import picture_sizes
 from cotrain._base._ragged import labelled_rows
 from cotrain.data import (
     ColumnChoice,
@@ -201,10 +201,7 @@ class Preprocessor:
             cells = frame[name].to_list() if name in frame.columns else None
         if cells is None:
             return None  # what is asked reads no picture, or says that there is none
-        blank = [cell is None or (isinstance(cell, str) and not cell) for cell in cells]
-        return [
-            seen.shape[1:] if none else picture_size(cell) for cell, none in zip(cells, blank, strict=True)
-        ]
+        return picture_sizes(cells, (seen.shape[1], seen.shape[2]), f"Column {name!r}")
 
     def decoded_row(
         self, outputs: Mapping[str, Tensor], sizes: Sequence[tuple[int, int]] | None = None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cotrain._base import CotrainError, DataError
-from cotrain._base._pictures import picture_size, read_picture
+from cotrain._base._pictures import picture_size, picture_sizes, read_picture
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -157,3 +157,19 @@ def test_no_damage_ends_in_a_traceback(kind: str):
         except CotrainError as error:
             said = str(error)
         assert "\n" not in said
+
+
+@pytest.mark.parametrize("n_bytes", [4, 20])
+def test_the_size_of_what_is_no_picture_is_refused_with_its_row(tmp_path, n_bytes):
+    """A size is asked before the pixels are: it lost the row, and called what is cut off no picture."""
+    Image.new("RGB", (9, 5)).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:n_bytes])
+    assert picture_sizes([str(tmp_path / "a.png"), None, ""], (1, 2), "Column 'x'") == [
+        (5, 9),
+        (1, 2),
+        (1, 2),
+    ]
+    with pytest.raises(
+        DataError, match=r"^Column 'x', row 1: The picture '.*b\.png' is (damaged|no picture)"
+    ):
+        picture_sizes([None, str(tmp_path / "b.png")], (1, 2), "Column 'x'")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cotrain._base import DataError, InvalidArgumentError, did_you_mean
-from cotrain._base._pictures import picture_size
+from cotrain._base._pictures import picture_sizes
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._custom_metric import MetricChoice
 from cotrain.tasks._exhibit import Exhibit
@@ -216,11 +216,8 @@ class Detection(Task):
                 f"picture=, the column of the picture; {did_you_mean(name, frame.columns)}"
             )
         labelled = self._labelled(frame)
-        cells = frame[self.picture].to_list()
-        return [
-            picture_size(cell) if known and cell is not None else (1, 1)
-            for known, cell in zip(labelled, cells, strict=True)
-        ]
+        cells = [cell if known else None for cell, known in zip(frame[self.picture], labelled, strict=True)]
+        return picture_sizes(cells, (1, 1), f"Task {self.name!r}")
 
     def _labelled(self, frame: pl.DataFrame) -> list[bool]:
         """Return which rows have a list of boxes, be it an empty one."""
