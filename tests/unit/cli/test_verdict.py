@@ -46,3 +46,15 @@ def test_without_networks_alone_there_is_nothing_to_judge(capsys):
     verdict = TaskVerdict("price", "rmse", "better than a constant", "price: better than a constant.")
     print_outcome(RunResult(EvaluationTable([]), [verdict], None, "", {}, {}, {}, {}, {}), Path("run"))
     assert "For a verdict" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("direction", "trees", "said"), [("max", 0.8, True), ("max", 0.7, False), ("min", 0.7, True)]
+)
+def test_where_trees_are_ahead_it_says_how_the_best_one_answers(capsys, direction, trees, said):
+    row = EvaluationRow("genres", "auroc", direction, None, 9, 0.75, {"trees": trees})
+    other = EvaluationRow("price", "rmse", "min", None, 9, 0.75, {"trees": 0.9})
+    outcome = RunResult(EvaluationTable([row, other]), [], None, "", {}, {"test": 9}, {}, {}, {})
+    print_outcome(outcome, Path("run"))
+    out = capsys.readouterr().out
+    assert ("Boosted trees are ahead on 1 of 2 tasks: with --answer auto" in " ".join(out.split())) == said
