@@ -63,8 +63,7 @@ def score_trees(
 ) -> None:
     """Fit boosted trees at the chosen learning rates and keep their scores on the test rows.
 
-    They are fitted again, because no file format for them is safe to read; that is a fit of the same data
-    with the same seed.
+    They are fitted again, to the same data with the same seed: the cells keep no trees.
     """
     learner = construct_class(Learner, config, "")
     train, validation, test = (

@@ -16,7 +16,7 @@ from cotrain.evaluation._resampling_units import resampling_units
 from cotrain.evaluation._significance import Claim, Judgement, judge, mean_ranks
 from cotrain.evaluation._table import EvaluationRow, EvaluationTable, figure, joined_tables
 from cotrain.evaluation._too_few import too_few_to_tell
-from cotrain.evaluation._trees import boosted_trees, fit_trees
+from cotrain.evaluation._trees import fit_trees
 
 __all__ = [
     "BoostedTrees",
@@ -31,7 +31,6 @@ __all__ = [
     "TaskRecords",
     "TaskScores",
     "TreeRows",
-    "boosted_trees",
     "calibration_error",
     "delta_m",
     "delta_m_difference",

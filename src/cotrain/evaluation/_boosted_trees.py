@@ -43,7 +43,7 @@ class TreeRows:
     def truth(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
         """Return the targets in the unit of `Task.original` and where they are known, [N, T] each."""
         if self.targets is None or self.mask is None:
-            raise InvalidArgumentError("boosted_trees needs the targets and mask of its training rows.")
+            raise InvalidArgumentError("fit_trees needs the targets and mask of its training rows.")
         return task.original(self.targets).double().cpu().numpy(), (self.mask > 0).cpu().numpy()
 
     @property

@@ -94,56 +94,6 @@ def fit_trees(
     return BoostedTrees(kept, targets, n_features)
 
 
-def boosted_trees(
-    task: Task,
-    train: TreeRows,
-    test: TreeRows,
-    held: TreeRows | None = None,
-    *,
-    categorical: np.ndarray | None = None,
-    max_iter: int = 2000,
-    learning_rate: float = 0.05,
-    seed: int = 0,
-) -> np.ndarray:
-    """Fit trees to a task, see `fit_trees`, and return their scores of other rows.
-
-    Args:
-        task: see `fit_trees`.
-        train: see `fit_trees`.
-        test: rows to score.
-        held: see `fit_trees`.
-        categorical: see `fit_trees`.
-        max_iter: see `fit_trees`.
-        learning_rate: see `fit_trees`.
-        seed: see `fit_trees`.
-
-    Returns:
-        Scores float64 [M, ...] in the unit of `Task.scores`, for `evaluate_scores`.
-
-    Example:
-        >>> import polars as pl
-        >>> from cotrain.tasks import Regression
-        >>> x = np.repeat(np.arange(4.0), 50)
-        >>> frame = pl.DataFrame({"y": x * 10})
-        >>> task = Regression("y")
-        >>> task.fit(frame)
-        >>> train = TreeRows(x[:, None], *task.encode(frame))
-        >>> boosted_trees(task, train, TreeRows(np.array([[2.0]]))).round(1)
-        array([[20.]])
-    """
-    _require_shapes(train, held, test)
-    trees = fit_trees(
-        task,
-        train,
-        held,
-        categorical=categorical,
-        max_iter=max_iter,
-        learning_rate=learning_rate,
-        seed=seed,
-    )
-    return trees.scores(task, test)
-
-
 @final
 @dataclass(frozen=True, eq=False)
 class _Labelled:
@@ -248,15 +198,14 @@ def _at_best(model: Any) -> TreeEnsemble:
     return TreeEnsemble.of_scikit_learn(model, max(best, 1))
 
 
-def _require_shapes(train: TreeRows, held: TreeRows | None, test: TreeRows | None = None) -> None:
+def _require_shapes(train: TreeRows, held: TreeRows | None) -> None:
     n_rows = 0 if train.targets is None else len(train.targets)
     if train.features.ndim != 2 or train.features.shape[0] != n_rows:
         raise InvalidArgumentError(
-            f"boosted_trees: the training features have shape {train.features.shape}, expected [{n_rows}, F]."
+            f"fit_trees: the training features have shape {train.features.shape}, expected [{n_rows}, F]."
         )
-    for name, one in (("test", test), ("held-out", held)):
-        if one is not None and (one.features.ndim != 2 or one.features.shape[1] != train.features.shape[1]):
-            raise InvalidArgumentError(
-                f"boosted_trees: the {name} features have shape {one.features.shape}, expected "
-                f"[M, {train.features.shape[1]}] as those of the training rows."
-            )
+    if held is not None and (held.features.ndim != 2 or held.features.shape[1] != train.features.shape[1]):
+        raise InvalidArgumentError(
+            f"fit_trees: the held-out features have shape {held.features.shape}, expected "
+            f"[M, {train.features.shape[1]}] as those of the training rows."
+        )

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from cotrain._base import InvalidArgumentError
 from cotrain._base._ragged import Leaf, Ragged
+from cotrain.tasks._blockwise_loss import blockwise_loss
 from cotrain.tasks._condition import require_condition, rows_where
 from cotrain.tasks._custom_metric import MetricChoice, choose_metrics
 from cotrain.tasks._diagnosis import Diagnosis, nothing_recorded, nothing_to_show
@@ -361,13 +362,9 @@ class Task(ABC):
         size = max(1, LOSSES_AT_A_TIME // (len(output) * of_row))
         if len(target) <= size:
             return float(self.loss(self._everywhere(output, target), target, mask))
-        sums = torch.zeros(2, dtype=torch.float64, device=target.device)
-        for start in range(0, len(target), size):
-            rows = target[start : start + size]
-            constant = self._everywhere(output, rows)
-            # Summed in place: small leftovers between large blocks would keep these from being used again.
-            sums += torch.stack(self.loss_sum(constant, rows, mask[start : start + size]))
-        return float(sums[0] / sums[1]) if sums[1] > 0 else 0.0
+        return blockwise_loss(
+            self.loss_sum, lambda rows: self._everywhere(output, rows), (target, mask), size
+        )
 
     def _everywhere(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the same output [O] for all rows of a target, and all their positions."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cotrain._base import DataError, InvalidArgumentError, did_you_mean
 from cotrain._base._ragged import Leaf, Ragged, labelled_rows
-from cotrain.tasks._target_values import shown
+from cotrain.tasks._target_values import as_numbers, shown
 
 
 def require_weight_column(task: str, columns: Sequence[str], column: object) -> None:
@@ -41,19 +41,13 @@ def row_weights(frame: pl.DataFrame, column: str, task: str) -> np.ndarray:
     where = f"Task {task!r}: sample_weight {column!r}"
     if column not in frame.columns:
         raise DataError(f"{where} is not a column of the table; {did_you_mean(column, frame.columns)}")
-    values = frame[column]
-    if values.dtype in (pl.String, pl.Categorical, pl.Enum):
-        text = values.cast(pl.String).str.strip_chars().replace({"": None})
-        values = text.cast(pl.Float64, strict=False)
-        strange = text.filter(values.is_null() & text.is_not_null())
-        if len(strange):
-            kinds = strange.unique(maintain_order=True).to_list()
-            raise DataError(
-                f"{where} holds text in {_rows(len(strange))}: {shown(kinds)}; write numbers ≥ 0."
-            )
-    elif not (values.dtype.is_numeric() or values.dtype in (pl.Boolean, pl.Null)):
-        raise DataError(f"{where} holds {values.dtype}, where a number ≥ 0 a row was expected.")
-    array = values.cast(pl.Float64).fill_null(float("nan")).to_numpy().copy()
+    values, strange = as_numbers(frame[column])
+    if len(strange):
+        kinds = strange.unique(maintain_order=True).to_list()
+        raise DataError(f"{where} holds text in {_rows(len(strange))}: {shown(kinds)}; write numbers ≥ 0.")
+    if values is None:
+        raise DataError(f"{where} holds {frame.schema[column]}, where a number ≥ 0 a row was expected.")
+    array = values.fill_null(float("nan")).to_numpy().copy()
     for what, wrong in (("negative", array < 0), ("infinite", np.isinf(array))):
         if wrong.any():
             raise DataError(

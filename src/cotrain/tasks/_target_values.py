@@ -92,6 +92,24 @@ class ClassCoding:
         return {f"{column.name}={key}": count for key, count in counts.items()}
 
 
+def as_numbers(column: pl.Series) -> tuple[pl.Series | None, pl.Series]:
+    """Return a column as float64, null where it is empty, and the cells whose text is no number.
+
+    The numbers are `None` where a column of this type holds none, such as one of dates or lists.
+
+    Example:
+        >>> values, strange = as_numbers(pl.Series(["1.5", " ", "x"]))
+        >>> values.to_list(), strange.to_list()
+        ([1.5, None, None], ['x'])
+    """
+    if column.dtype in (pl.String, pl.Categorical, pl.Enum):
+        text = column.cast(pl.String).str.strip_chars().replace({"": None})
+        values = text.cast(pl.Float64, strict=False)
+        return values, text.filter(values.is_null() & text.is_not_null())
+    holds = column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)
+    return column.cast(pl.Float64) if holds else None, pl.Series([], dtype=pl.String)
+
+
 def numbers(column: pl.Series, task: str) -> np.ndarray:
     """Return a column as float64 [B], NaN where missing (null, NaN or empty).
 
@@ -102,20 +120,15 @@ def numbers(column: pl.Series, task: str) -> np.ndarray:
     Raises:
         DataError: if a value is text, a date or a list, or is infinite.
     """
-    if column.dtype in (pl.String, pl.Categorical, pl.Enum):
-        text = column.cast(pl.String).str.strip_chars().replace({"": None})
-        values = text.cast(pl.Float64, strict=False)
-        strange = text.filter(values.is_null() & text.is_not_null())
-        if len(strange):
-            different = strange.unique(maintain_order=True).to_list()
-            raise DataError(
-                f"Task {task!r}: column {column.name!r} should hold numbers, but "
-                f"{_count(len(strange), 'row')} hold text: {shown(different)}. Correct or empty these "
-                "cells, or use another kind of task."
-            )
-    elif column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null):
-        values = column.cast(pl.Float64)
-    else:
+    values, strange = as_numbers(column)
+    if len(strange):
+        different = strange.unique(maintain_order=True).to_list()
+        raise DataError(
+            f"Task {task!r}: column {column.name!r} should hold numbers, but "
+            f"{_count(len(strange), 'row')} hold text: {shown(different)}. Correct or empty these "
+            "cells, or use another kind of task."
+        )
+    if values is None:
         raise DataError(
             f"Task {task!r}: column {column.name!r} should hold numbers, but holds {column.dtype}: "
             "convert it to a number first, or use another kind of task."

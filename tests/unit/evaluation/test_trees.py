@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,7 +12,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from cotrain._base import InvalidArgumentError
-from cotrain.evaluation import TreeRows, boosted_trees, evaluate_scores
+from cotrain.evaluation import TreeRows, evaluate_scores, fit_trees
 from cotrain.tasks import Binary, Multiclass, Multilabel, Ordinal, Regression, Task
 
 ADULT = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "adult" / "three_tasks.csv"
@@ -36,6 +37,13 @@ def frame(n_rows: int) -> tuple[pl.DataFrame, np.ndarray, np.ndarray]:
     missing = pl.Series(rng.random(n_rows) < 0.3)
     table = table.with_columns(pl.when(~missing).then(pl.col(name)).alias(name) for name in table.columns)
     return table, features, np.array([False, True])
+
+
+def boosted_trees(
+    task: Task, train: TreeRows, test: TreeRows, held: TreeRows | None = None, **options: Any
+) -> np.ndarray:
+    """Return the scores of test rows by trees that are fitted to others."""
+    return fit_trees(task, train, held, **options).scores(task, test)
 
 
 KINDS = [

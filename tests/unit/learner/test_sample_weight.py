@@ -11,9 +11,9 @@ import torch
 
 import cotrain as ct
 from cotrain._base import DataError, InvalidArgumentError
-from cotrain.comparison._references import trees_table
+from cotrain.comparison._trees_table import trees_table
 from cotrain.cotraining import CoTraining
-from cotrain.evaluation import TreeRows, boosted_trees
+from cotrain.evaluation import TreeRows, fit_trees
 from cotrain.tasks import Binary, Metric, Multiclass, Regression
 
 RNG = np.random.default_rng(0)
@@ -139,7 +139,8 @@ def test_trees_of_weighted_rows_lean_to_the_heavy_ones(task: ct.tasks.Task) -> N
     frame = pl.DataFrame({"y": [y[0]] * 80 + [y[1]] * 80, "w": [9] * 40 + [1] * 40 + [1] * 40 + [9] * 40})
     weighted = task.usually_weighted_by("w")
     weighted.fit(frame)
-    scores = boosted_trees(weighted, TreeRows(x, *weighted.encode(frame)), TreeRows(np.array([[0.0], [1.0]])))
+    trees = fit_trees(weighted, TreeRows(x, *weighted.encode(frame)))
+    scores = trees.scores(weighted, TreeRows(np.array([[0.0], [1.0]])))
     assert scores[0, -1] == pytest.approx(0.1, abs=0.02)
     assert scores[1, -1] == pytest.approx(0.9, abs=0.02)
 

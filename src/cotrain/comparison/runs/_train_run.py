@@ -15,7 +15,7 @@ import polars as pl
 
 from cotrain._base import versions, write_lock, write_text_atomically
 from cotrain.comparison._equal_sides import some_inputs
-from cotrain.comparison._references import trees_table
+from cotrain.comparison._trees_table import trees_table
 from cotrain.comparison._unfinished import unfinished_tasks
 from cotrain.comparison._verdict import OneSeed, verdicts
 from cotrain.comparison.runs._answer_tests import AnswerTest, answer_tests
