@@ -13,7 +13,6 @@ many steps. Seconds are of the processor.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from unittest import mock
 import numpy as np
 import polars as pl
 import torch
+from kept_fits import KeptFits, gain_in_points, seeds_of
 from vision import BATCH, table
 
 import cotrain as ct
@@ -126,10 +126,6 @@ def run(given: argparse.Namespace, seed: int, rule: str) -> dict[str, Any]:
     before, after, seconds = fitted(given, seed, RULES[rule](given.sure), rounds)
     names = ("accepted", "coverage", "estimated_accuracy", "start", "after", "note")
     return {
-        "task": given.task,
-        "rule": rule,
-        "seed": seed,
-        "labels": given.labels,
         "start": before,
         "answer": after,
         "seconds": seconds,
@@ -145,12 +141,11 @@ def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
     print("| task | labels | rule | seeds | start | answer | gain (points) | above the start | CPU s |")
     print("|---|---:|---|---:|---:|---:|---:|---:|---:|")
     for (task, labels, rule), found in groups.items():
-        gains = np.array([100 * (row["answer"] - row["start"]) for row in found])
-        error = gains.std(ddof=1) / len(gains) ** 0.5 if len(gains) > 1 else float("nan")
+        above = sum(row["answer"] > row["start"] for row in found)
         print(
             f"| {task} | {labels} | {rule} | {len(found)} | {np.mean([row['start'] for row in found]):.3f} | "
-            f"{np.mean([row['answer'] for row in found]):.3f} | {gains.mean():+.1f} ± {error:.1f} (least "
-            f"{gains.min():+.1f}) | {int((gains > 0).sum())} of {len(found)} | "
+            f"{np.mean([row['answer'] for row in found]):.3f} | {gain_in_points(found)} | "
+            f"{above} of {len(found)} | "
             f"{np.mean([row['seconds'] for row in found]):.0f} |"
         )
 
@@ -171,21 +166,14 @@ def main() -> None:
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    text = given.results.read_text() if given.results.exists() else ""
-    rows = [json.loads(line) for line in text.splitlines()]
+    kept = KeptFits(given.results, ("task", "labels", "rule", "seed"))
     if given.folder is not None:
-        done = {(row["task"], row["labels"], row["rule"], row["seed"]) for row in rows}
-        first, _, last = given.seeds.partition("-")
-        for seed in range(int(first), int(last or first) + 1):
+        for seed in seeds_of(given.seeds):
             for rule in given.rules:
-                if (given.task, given.labels, rule, seed) not in done:
-                    rows.append(run(given, seed, rule))
-                    with given.results.open("a") as file:
-                        file.write(json.dumps(rows[-1]) + "\n")
-                    shown = ("task", "rule", "seed", "start", "answer", "seconds")
-                    print({name: rows[-1][name] for name in shown}, flush=True)
+                told = {"task": given.task, "labels": given.labels, "rule": rule, "seed": seed}
+                kept.make(told, lambda seed=seed, rule=rule: run(given, seed, rule))
     if given.table:
-        print_table(rows)
+        print_table(kept.fits)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ Seconds are of the processor.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -28,6 +27,7 @@ from unittest import mock
 import numpy as np
 import polars as pl
 import torch
+from kept_fits import KeptFits, gain_in_points, seeds_of
 
 import cotrain as ct
 from cotrain.cotraining import Committee, CoTraining, SelfTraining, Threshold, prediction_of_output
@@ -131,8 +131,6 @@ def run(given: argparse.Namespace, seed: int, rule: str) -> dict[str, Any]:
         for record in rounds.records
     ]
     return {
-        "rule": rule,
-        "seed": seed,
         "start": before,
         "answer": after,
         "seconds": seconds,
@@ -148,15 +146,13 @@ def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
     print("| rule | seeds | start | answer | gain (points) | last round on validation (points) | CPU s |")
     print("|---|---:|---:|---:|---:|---:|---:|")
     for rule, found in groups.items():
-        gains = np.array([100 * (row["answer"] - row["start"]) for row in found])
         last = [
             100 * (row["rounds"][-1]["after"] - row["rounds"][-1]["start"]) for row in found if row["rounds"]
         ]
-        error = gains.std(ddof=1) / len(gains) ** 0.5 if len(gains) > 1 else float("nan")
         print(
             f"| {rule} | {len(found)} | {np.mean([row['start'] for row in found]):.3f} | "
-            f"{np.mean([row['answer'] for row in found]):.3f} | {gains.mean():+.1f} ± {error:.1f} (least "
-            f"{gains.min():+.1f}) | {np.mean(last) if last else float('nan'):+.1f} | "
+            f"{np.mean([row['answer'] for row in found]):.3f} | {gain_in_points(found)} | "
+            f"{np.mean(last) if last else float('nan'):+.1f} | "
             f"{np.mean([row['seconds'] for row in found]):.0f} |"
         )
 
@@ -178,20 +174,13 @@ def main() -> None:
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    text = given.results.read_text() if given.results.exists() else ""
-    rows = [json.loads(line) for line in text.splitlines()]
+    kept = KeptFits(given.results, ("rule", "seed"))
     if given.folder is not None:
-        done = {(row["rule"], row["seed"]) for row in rows}
-        first, _, last = given.seeds.partition("-")
-        for seed in range(int(first), int(last or first) + 1):
+        for seed in seeds_of(given.seeds):
             for rule in given.rules:
-                if (rule, seed) not in done:
-                    rows.append(run(given, seed, rule))
-                    with given.results.open("a") as file:
-                        file.write(json.dumps(rows[-1]) + "\n")
-                    print({name: rows[-1][name] for name in ("rule", "seed", "start", "answer", "seconds")})
+                kept.make({"rule": rule, "seed": seed}, lambda seed=seed, rule=rule: run(given, seed, rule))
     if given.table:
-        print_table(rows)
+        print_table(kept.fits)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ the processor, on one thread.
 from __future__ import annotations
 
 import argparse
-import json
 import runpy
 import time
 from collections import defaultdict
@@ -29,6 +28,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
+from kept_fits import KeptFits, seeds_of
 
 import cotrain as ct
 
@@ -106,6 +106,12 @@ def figures(learner: ct.Learner, folder: Path, run: str, part: str) -> dict[str,
     return found
 
 
+def measured(run: str, seed: int, given: argparse.Namespace) -> dict[str, Any]:
+    """Return the seconds and figures of a fit."""
+    learner, seconds = fit(given.folder, run, seed, given)
+    return {"seconds": seconds, "figures": figures(learner, given.folder, run, given.part)}
+
+
 def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print mean and range over the seeds, a line for each run."""
     names = [name for tasks in CORPORA.values() for name in tasks] + ["sentence"]
@@ -141,25 +147,15 @@ def main() -> None:
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    text = given.results.read_text() if given.results.exists() else ""
-    rows = [json.loads(line) for line in text.splitlines()]
+    kept = KeptFits(given.results, ("run", "seed", "part", "epochs", "batch_size"))
     if given.folder is not None:
-        done = {(row["run"], row["seed"], row["part"], row["epochs"], row["batch_size"]) for row in rows}
-        first, _, last = given.seeds.partition("-")
-        for seed in range(int(first), int(last or first) + 1):
+        for seed in seeds_of(given.seeds):
             for run in given.runs:
-                key = (run, seed, given.part, given.epochs, given.batch_size)
-                if key in done:
-                    continue
-                learner, seconds = fit(given.folder, run, seed, given)
-                found = figures(learner, given.folder, run, given.part)
-                row = dict(zip(("run", "seed", "part", "epochs", "batch_size"), key, strict=True))
-                rows.append({**row, "seconds": seconds, "figures": found})
-                with given.results.open("a") as file:
-                    file.write(json.dumps(rows[-1]) + "\n")
-                print(run, seed, f"{seconds:.0f} s", {k: round(v, 3) for k, v in found.items()}, flush=True)
+                told = {"run": run, "seed": seed, "part": given.part}
+                told |= {"epochs": given.epochs, "batch_size": given.batch_size}
+                kept.make(told, lambda run=run, seed=seed: measured(run, seed, given))
     if given.table:
-        print_table(rows)
+        print_table(kept.fits)
 
 
 if __name__ == "__main__":

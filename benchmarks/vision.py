@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-from scipy import stats
+from kept_fits import KeptFits, interval
 
 import cotrain as ct
 from cotrain.data import read_table
@@ -43,18 +43,7 @@ SHOWN = {
 
 def table(folder: Path) -> pl.DataFrame:
     """Return a row a picture, with the boxes of the COCO files; null where nobody has looked."""
-    frame = read_table(next(folder.glob("*.csv")))
-    frame = frame.with_columns(pl.col("file").str.split("/").list.last().alias("name"))
-    parts = [read_table(path) for path in sorted(folder.glob("instances_*.json"))]
-    boxes = pl.concat(parts).with_columns(pl.col("file").str.split("/").list.last().alias("name"))
-    joined = frame.join(boxes.select("name", "boxes"), on="name", how="left", maintain_order="left")
-    absolute = [
-        pl.when(pl.col(column).is_null() | pl.col(column).cast(pl.String).str.starts_with("/"))
-        .then(pl.col(column))
-        .otherwise(pl.lit(f"{folder.resolve()}/") + pl.col(column))
-        for column in ("file", "mask")
-    ]
-    return joined.with_columns(absolute)
+    return read_table([next(folder.glob("*.csv")), *sorted(folder.glob("instances_*.json"))])
 
 
 def tasks_of(frame: pl.DataFrame) -> list[ct.tasks.Task]:
@@ -118,23 +107,10 @@ def fit(
         for metric in SHOWN[type(task).__name__]
     }
     return {
-        "run": "joint" if names is None else " ".join(names),
-        "balancer": balancer or "default",
-        "seed": seed,
         "steps": epochs * steps[1],
         "cpu": seconds,
         "figures": figures,
-        "settings": {**settings},
     }
-
-
-def interval(values: list[float]) -> str:
-    """Return the mean and half of its 95 % interval."""
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return f"{mean:.3f}"
-    half = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
-    return f"{mean:.3f} ± {half:.3f}"
 
 
 def shown(fits: list[dict[str, Any]]) -> str:
@@ -168,13 +144,6 @@ def shown(fits: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def kept(path: Path | None) -> list[dict[str, Any]]:
-    """Return the fits of a file."""
-    if path is None or not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
 def main() -> None:
     """Fit what is not fitted yet, and print the table."""
     parser = argparse.ArgumentParser(
@@ -193,18 +162,14 @@ def main() -> None:
     alone = [] if arguments.joint_only else [[task.name] for task in tasks_of(table(arguments.folder))]
     plans: list[tuple[list[str] | None, str | None]] = [(names, None) for names in [None, *alone]]
     plans += [(None, balancer) for balancer in BALANCERS if arguments.balancers]
-    fits = [one for one in kept(arguments.keep) if one["settings"] == settings]
-    done = {(one["run"], one["balancer"], one["seed"]) for one in fits}
+    kept = KeptFits(arguments.keep, ("run", "balancer", "seed", "settings"))
     for seed in range(arguments.seeds):
         for names, balancer in plans:
-            if ("joint" if names is None else " ".join(names), balancer or "default", seed) in done:
-                continue
-            fits.append(fit(arguments.folder, seed, names, balancer, settings))
-            print(json.dumps(fits[-1]), flush=True)
-            if arguments.keep is not None:
-                with arguments.keep.open("a") as file:
-                    file.write(json.dumps(fits[-1]) + "\n")
-    print(shown(fits))
+            run = "joint" if names is None else " ".join(names)
+            told = {"run": run, "balancer": balancer or "default", "seed": seed, "settings": settings}
+            of = (arguments.folder, seed, names, balancer, settings)
+            kept.make(told, lambda of=of: fit(*of))
+    print(shown([one for one in kept.fits if one["settings"] == settings]))
 
 
 if __name__ == "__main__":
