@@ -6,7 +6,8 @@ from pathlib import Path
 
 from cotrain.cli._output import console, print_table
 from cotrain.comparison import RunResult
-from cotrain.evaluation import EvaluationRow, EvaluationTable, figure
+from cotrain.evaluation import EvaluationTable, figure
+from cotrain.reporting._run_report import beaten_by_trees
 
 #: More parts than these (genres, classes) stay in metrics.json.
 MOST_PARTS = 6
@@ -63,11 +64,6 @@ def print_by_group(table: EvaluationTable, column: str) -> None:
     print_table(f"Figures by {column}", [column, "task", "metric", "labelled", "together"], rows)
 
 
-def _trees_are_ahead(row: EvaluationRow) -> bool:
-    trees = row.references.get("trees")
-    return trees is not None and (trees > row.value if row.direction == "max" else trees < row.value)
-
-
 def print_outcome(outcome: RunResult, folder: Path, config: Path | None = None) -> None:
     """Print what a run came to.
 
@@ -86,10 +82,10 @@ def print_outcome(outcome: RunResult, folder: Path, config: Path | None = None) 
         out.print(f"→ {answer.sentence}", markup=False, highlight=False)
     if outcome.delta_m_sentence:
         out.print(outcome.delta_m_sentence, markup=False, highlight=False)
-    ahead = [task for task in outcome.table.tasks if _trees_are_ahead(outcome.table.row(task))]
-    if ahead and not outcome.answers:
+    beaten = beaten_by_trees(outcome.table.to_dicts())
+    if beaten and not outcome.answers:
         out.print(
-            f"Boosted trees are ahead on {len(ahead)} of {len(outcome.table.tasks)} tasks: with --answer "
+            f"Boosted trees are ahead on {len(beaten)} of {len(outcome.table.tasks)} tasks: with --answer "
             "auto the best one answers for each.",
             markup=False,
             highlight=False,

@@ -131,7 +131,7 @@ def _figures(rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapping[str, 
     for task, row in selecting.items():
         cells = _figure_cells(row, task, references)
         main.append([*cells, _difference_cell(against.get(task))] if against else cells)
-    beaten = _beaten_by_trees(selecting)
+    beaten = beaten_by_trees(rows)
     title = f"Boosted trees are ahead on {listed(beaten)}" if beaten else "Test figures of every task"
     note = "↑ larger is better, ↓ smaller is better; the best of a row is bold. On labelled test rows."
     if against:
@@ -167,9 +167,10 @@ def _difference_cell(verdict: Mapping[str, Any] | None) -> TableCell:
     return TableCell(shown(verdict["difference"], signed=True), detail=verdict["word"])
 
 
-def _beaten_by_trees(selecting: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def beaten_by_trees(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the tasks on which boosted trees are ahead, by the figure that chose the best epoch."""
     beaten = []
-    for task, row in selecting.items():
+    for task, row in selecting_rows(rows).items():
         trees, value = row["references"].get("trees"), row["value"]
         sign = 1 if row["direction"] == "max" else -1
         if trees is not None and value is not None and sign * (trees - value) > 0:
