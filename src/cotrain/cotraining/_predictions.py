@@ -107,22 +107,24 @@ class Prediction:
             return first_largest(self.probabilities)
         return torch.zeros_like(self._values(), dtype=torch.int64)
 
-    def confidence(self) -> Tensor:
+    def confidence(self, classes: Tensor | None = None) -> Tensor:
         """Return how sure the prediction is, [N, T] in [0, 1].
 
         For classes the largest probability; for levels that of the predicted level and its two
         neighbours; for numbers the share of the rows whose spread is larger (all alike: one half). Of an
         entry it is the probability of the class that it is given in its row, see `units`.
+
+        Args:
+            classes: int64 [N, T], how sure of these; `None`: of those predicted.
         """
         if self.probabilities is None:
             return _share_above(self._spread())
-        if self.labelling is not None:
-            return self.probabilities.gather(-1, self.classes()[..., None])[..., 0]
-        if not self.ordered:
-            return self.probabilities.amax(dim=-1)
+        chosen = (self.classes() if classes is None else classes)[..., None]
+        if self.labelling is not None or not self.ordered:
+            return self.probabilities.gather(-1, chosen)[..., 0]
         padded = torch.nn.functional.pad(self.probabilities, (1, 1))
         around = padded[..., :-2] + padded[..., 1:-1] + padded[..., 2:]
-        return around.gather(-1, self.classes()[..., None])[..., 0].clamp(max=1.0)
+        return around.gather(-1, chosen)[..., 0].clamp(max=1.0)
 
     def units(self) -> Units:
         """Return which entries are labelled together; each by itself where a row is one entry."""
@@ -161,7 +163,32 @@ class Prediction:
             return self
         kept = rows[..., None].to(self.probabilities.dtype)
         mean = (self.probabilities * kept).sum(dim=0) / kept.sum(dim=0).clamp(min=1.0)
-        shifted = self.probabilities * (prior / mean.clamp(min=1e-6))
+        return self._weighed(prior / mean.clamp(min=1e-6))
+
+    def logit_adjusted(self, prior: Tensor, strength: float) -> Prediction:
+        """Return the prediction as if the classes were more nearly, or at strength 1 just, equally frequent.
+
+            p'(c) ∝ p(c) / prior(c)^τ,   that is   log p'(c) = log p(c) - τ log prior(c) + const
+
+        A class of 2 % is then predicted where it is likelier than usual and not only where it is likelier
+        than the other. Menon et al., "Long-tail learning via logit adjustment", 2021,
+        https://arxiv.org/abs/2007.07314; for pseudo-labels Wang et al., "Debiased Learning from Naturally
+        Imbalanced Pseudo-Labels", 2022, https://arxiv.org/abs/2201.01490, where what is divided out is the
+        mean prediction instead of the prior: the same after `aligned`. Numbers are left as they are.
+
+        Args:
+            prior: [T, C], positive, rows sum to 1.
+            strength: τ in [0, 2]; 0: nothing is changed.
+        """
+        if self.probabilities is None or not strength:
+            return self
+        return self._weighed((prior.amin(dim=-1, keepdim=True) / prior).pow(strength))
+
+    def _weighed(self, factors: Tensor) -> Prediction:
+        """Return the prediction with its classes weighed by factors [T, C]."""
+        if self.probabilities is None:
+            return self
+        shifted = self.probabilities * factors
         return replace(self, probabilities=shifted / shifted.sum(dim=-1, keepdim=True).clamp(min=1e-12))
 
     def scores(self, task: Task) -> Tensor:

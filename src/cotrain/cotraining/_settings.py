@@ -32,6 +32,9 @@ class CoTraining:
         calibration: how confidences are corrected on held-out labels; default `Temperature()`.
         pseudo_weight: weight of a pseudo-label of confidence 1 beside a true label, in (0, 1].
         by_confidence: whether the weight falls with the confidence.
+        logit_adjustment: how far rare classes are favoured where the class of a pseudo-label is chosen, τ in
+            [0, 2]: the labelled class shares to the power of τ are divided out of the teachers' beliefs.
+            0: not at all; 1: as if all classes were equally frequent. Numbers are left as they are.
         max_drift: how far the class shares may move away from those of the true labels, as half the sum
             of the absolute differences, beyond what the small number of labels explains, in (0, 1]; a
             round that moves them farther is refused for that task.
@@ -70,6 +73,7 @@ class CoTraining:
         calibration: Calibrator | None = None,
         pseudo_weight: float = 0.5,
         by_confidence: bool = True,
+        logit_adjustment: float = 0.0,
         max_drift: float = 0.15,
         patience: int = 3,
         updates: int | None = None,
@@ -86,6 +90,7 @@ class CoTraining:
         self.calibration = calibration or Temperature()
         self.pseudo_weight = pseudo_weight
         self.by_confidence = by_confidence
+        self.logit_adjustment = logit_adjustment
         self.max_drift = max_drift
         self.patience = patience
         self.updates = updates
@@ -113,6 +118,7 @@ class CoTraining:
             ),
             ("max_rounds", self.max_rounds >= 1, "at least 1"),
             ("pseudo_weight", 0 < self.pseudo_weight <= 1, "a number in (0, 1]"),
+            ("logit_adjustment", 0 <= self.logit_adjustment <= 2, "a number in [0, 2]"),
             ("max_drift", 0 < self.max_drift <= 1, "a number in (0, 1]"),
             ("patience", self.patience >= 1, "at least 1"),
             ("updates", self.updates is None or self.updates >= 1, "at least 1, or null"),

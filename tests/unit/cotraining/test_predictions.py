@@ -1,6 +1,10 @@
+import math
+
 import polars as pl
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cotrain import tasks as kinds
 from cotrain.cotraining._predictions import Prediction, joined, prediction_of_output, prior_of
@@ -63,6 +67,48 @@ def test_alignment_brings_the_mean_to_the_prior():
 def test_alignment_leaves_numbers_alone():
     prediction = Prediction(values=torch.zeros(2, 1))
     assert prediction.aligned(torch.ones(1, 1), torch.ones(2, 1, dtype=torch.bool)) is prediction
+
+
+def adjusted_literally(p: list[float], prior: list[float], strength: float) -> list[float]:
+    """The softmax of adjusted logits, class by class in plain Python."""
+    logits = [math.log(a) - strength * math.log(b) for a, b in zip(p, prior, strict=True)]
+    powers = [math.exp(logit - max(logits)) for logit in logits]
+    return [power / sum(powers) for power in powers]
+
+
+SHARES = st.lists(st.floats(0.001, 1.0), min_size=3, max_size=3).map(lambda v: [x / sum(v) for x in v])
+
+
+@given(p=SHARES, prior=SHARES, strength=st.floats(0.0, 2.0))
+def test_logits_are_adjusted_as_by_hand(p: list[float], prior: list[float], strength: float):
+    prediction = Prediction(probabilities=torch.tensor([[p]]))
+    adjusted = prediction.logit_adjusted(torch.tensor([prior]), strength)
+    assert adjusted.probabilities is not None
+    expected = adjusted_literally(p, prior, strength)
+    assert adjusted.probabilities[0, 0].tolist() == pytest.approx(expected, abs=1e-5)
+
+
+@given(likelihood=SHARES, prior=SHARES)
+def test_without_the_prior_only_the_likelihood_decides(likelihood: list[float], prior: list[float]):
+    joint = torch.tensor(likelihood) * torch.tensor(prior)
+    posterior = Prediction(probabilities=(joint / joint.sum())[None, None])
+    adjusted = posterior.logit_adjusted(torch.tensor([prior]), 1.0)
+    assert adjusted.probabilities is not None
+    assert adjusted.probabilities[0, 0].tolist() == pytest.approx(likelihood, abs=1e-5)
+
+
+def test_an_adjustment_of_nothing_and_of_numbers_changes_nothing():
+    classes = Prediction(probabilities=torch.tensor([[[0.9, 0.1]]]))
+    assert classes.logit_adjusted(torch.tensor([[0.98, 0.02]]), 0.0) is classes
+    numbers = Prediction(values=torch.zeros(2, 1))
+    assert numbers.logit_adjusted(torch.ones(1, 1), 1.0) is numbers
+
+
+def test_it_can_be_asked_how_sure_another_class_is():
+    p = torch.tensor([[[0.6, 0.3, 0.1]]])
+    other = torch.tensor([[2]])
+    assert Prediction(probabilities=p).confidence(other).item() == pytest.approx(0.1)
+    assert Prediction(probabilities=p, ordered=True).confidence(other).item() == pytest.approx(0.4)
 
 
 def test_the_prior_counts_true_labels_only():

@@ -41,6 +41,7 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
             teach and each is held out once.
         margin: standard errors by which a round must be better than the start, see `CoTraining`.
         min_labels: fewest held-out labels that rounds are judged by, see `CoTraining`.
+        logit_adjustment: how far rare classes are favoured in pseudo-labels, in [0, 2], see `CoTraining`.
         label_noise: "keep", or "confident" to take out labels that are probably wrong, see `CoTraining`.
         pseudo_weight: weight of a pseudo-label of confidence 1 beside a true label, in (0, 1].
         updates: optimiser steps of every fit of a network, ≥ 1.
@@ -86,6 +87,7 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
         validation_fraction: float = 0.2,
         margin: float = 0.5,
         min_labels: int = 20,
+        logit_adjustment: float = 0.0,
         label_noise: Any = "keep",
         pseudo_weight: float = 0.5,
         updates: int = 200,
@@ -108,6 +110,7 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
             learning_rate=learning_rate,
             random_state=random_state,
         )
+        self.logit_adjustment = logit_adjustment
         self.label_noise = label_noise
 
     def predict(self, X: Any) -> np.ndarray:

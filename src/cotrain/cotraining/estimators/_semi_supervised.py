@@ -49,6 +49,8 @@ class SemiSupervised(BaseEstimator, ABC):
     least_held: int
     #: Numbers are never doubted, so that only the classifier has a parameter of this name.
     label_noise: Any = "keep"
+    #: The same of the class shares, which numbers have not.
+    logit_adjustment: float = 0.0
 
     def __init__(
         self,
@@ -221,6 +223,7 @@ class SemiSupervised(BaseEstimator, ABC):
             margin=self.margin,
             min_labels=self.min_labels,
             label_noise=self.label_noise,
+            logit_adjustment=self.logit_adjustment,
             views=named,
             division=self.views if isinstance(self.views, str) else "random",
         )

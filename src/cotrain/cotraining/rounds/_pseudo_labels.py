@@ -103,7 +103,7 @@ class LabellingResult:
 
 @final
 class PseudoLabeller:
-    """Turns predictions into pseudo-labels: join, align, select, check, weigh.
+    """Turns predictions into pseudo-labels: join, align, adjust, select, check, weigh.
 
     Args:
         settings: weights and bounds.
@@ -159,9 +159,11 @@ class PseudoLabeller:
         prediction = joined(predictions)
         if not prediction.is_finite():
             return LabellingResult(nothing, float("nan"), "the teachers' predictions are not finite")
+        prior = prior_of(task, self.examples.targets[task.name], self.examples.masks[task.name])
         if self.strategy.align:
-            prior = prior_of(task, self.examples.targets[task.name], self.examples.masks[task.name])
             prediction = prediction.aligned(prior, free)
+        believed = prediction
+        prediction = prediction.logit_adjusted(prior, self.settings.logit_adjustment)
         units = prediction.units()
         candidates = self._candidates(task, prediction, units, assessments, round_=round_)
         free, confidence, classes = candidates.free, candidates.confidence, candidates.classes
@@ -184,6 +186,9 @@ class PseudoLabeller:
             accepted = accepted & (classes > 0)
             weight = weight * accepted
             things = of_rows.things(prediction.outputs, accepted)
+        if prediction is not believed:
+            # The adjusted one tells which class to teach; how likely that is right the teachers say.
+            confidence = units.least(believed.confidence(prediction.classes()))
         weight, confidence, accepted = (units.spread(part) for part in (weight, confidence, accepted))
         values = torch.where(accepted, prediction.pseudo_labels(targets.dtype), torch.zeros_like(targets))
         teacher = ", ".join(names)

@@ -139,6 +139,17 @@ def test_frames_with_words_and_empty_cells(kind):
         model.predict(frame[["c0", "c1", "town", "c2"]])
 
 
+def test_the_share_of_a_rare_class_is_removed_if_asked():
+    x, y, _ = blobs()
+    few = np.where((np.arange(200) < 60) & ((y == 0) | (np.arange(200) < 12)), y, -1)
+
+    def labels_of_rare_classes(**options):
+        history = linear(min_labels=0, margin=0.0, **options).fit(x, few).history_
+        return sum(n for name, n in history["rounds"][0]["tasks"]["y"]["per_class"].items() if name != "0")
+
+    assert labels_of_rare_classes(logit_adjustment=1.0) > labels_of_rare_classes()
+
+
 def test_labels_that_are_probably_wrong_are_taken_out_if_asked():
     x, y, _ = blobs()
     few = np.where(np.arange(200) < 120, y, -1)

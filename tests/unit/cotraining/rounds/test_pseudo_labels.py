@@ -134,3 +134,53 @@ def test_a_labelled_span_weighs_as_its_least_sure_word_on_every_word() -> None:
     tags = [*GIVEN, "O", "B-a", "I-a", "I-a", "O", "O", "O", *LAST]
     found = labelled(Threshold(0.5), tags, [0.9] * 5 + [0.8, 0.7, 0.9] + [0.9] * 5, pseudo_weight=1.0)
     assert found.weight[5:8].flatten().tolist() == pytest.approx([0.7] * 3)
+
+
+def rare(settings: CoTraining) -> PseudoLabels:
+    """What is accepted of 400 rows beside 100 labels, two of them positive; the teacher never says yes."""
+    task = kinds.Binary("a")
+    task.fit(pl.DataFrame({"a": [True] * 2 + [False] * 98}))
+    targets = torch.tensor([1.0] * 2 + [0.0] * 498)[:, None]
+    mask = (torch.arange(500) < 100)[:, None]
+    examples = Examples({"inputs": torch.zeros(500, 1)}, {"a": targets}, {"a": mask})
+    prior = {"a": prior_of(task, targets, mask)}
+    labeller = PseudoLabeller(
+        settings, settings.strategy, examples, open_rows=torch.ones(500).bool(), priors=prior
+    )
+    # Rows 100 to 119 are ten times likelier than usual, and yet less likely than not.
+    yes = torch.full((500,), 0.004)
+    yes[100:120] = torch.linspace(0.3, 0.2, 20)
+    said = Prediction(torch.stack([1 - yes, yes], dim=-1)[:, None])
+    return labeller.label(task, [said], ["teacher"], 1).labels
+
+
+@pytest.mark.parametrize("selector", [KBest(0.9), KBest(0.9, min_confidence=0.8, class_balance=0.5)])
+def test_the_quota_of_two_in_a_hundred_is_filled_once_their_prior_is_removed(
+    selector: KBest,
+) -> None:
+    # 400 free rows and a prior of 2.5 / 101: a quota of 8.9 for the yes.
+    before = rare(CoTraining(SelfTraining(selector), 1))
+    assert not before.values.any()
+    assert before.n_accepted > 300
+    after = rare(CoTraining(SelfTraining(selector), 1, logit_adjustment=1.0))
+    assert torch.nonzero(after.values[:, 0]).flatten().tolist() == list(range(100, 109))
+    assert after.n_accepted - 9 == round(400 * 0.9 * 98.5 / 101)
+
+
+def test_what_the_prior_is_removed_from_keeps_its_chance_of_being_right() -> None:
+    found = rare(CoTraining(SelfTraining(KBest(0.9)), 1, logit_adjustment=1.0, pseudo_weight=1.0))
+    assert found.confidence[100, 0].item() == pytest.approx(0.3)
+    # It counts by how sure it is among classes that are equally frequent: odds of .3 / .7 by 98.5 / 2.5.
+    odds = 0.3 / 0.7 * 98.5 / 2.5
+    assert found.weight[100, 0].item() == pytest.approx(odds / (1 + odds), rel=1e-4)
+
+
+def test_words_of_rare_spans_are_found_once_their_prior_is_removed() -> None:
+    tags = [*GIVEN, "O", "B-a", "I-a", "O", "O", "O", "O", *LAST]
+    sure = [0.9] * 4 + [0.9, 0.9, 0.9, 0.9] + [0.9, 0.36, 0.36] + [0.9] * 2
+    plain = labelled(Threshold(0.3), tags, sure)
+    # The last two words of the third sentence are hardly surer to be outside than to be a name.
+    assert plain.values[9:11].flatten().tolist() == [0, 0]
+    found = labelled(Threshold(0.3), tags, sure, logit_adjustment=2.0)
+    assert found.values[8:11].flatten().tolist() == [0, 1, 1]
+    assert found.accepted[8:11].all()
