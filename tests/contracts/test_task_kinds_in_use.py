@@ -314,10 +314,11 @@ def test_ways_of_training_many_answers_a_row_are_compared(name: str, tmp_path: P
         "learning_rates": [0.01],
         "references": ["trees", "single_task", "pooled"],
     }
-    results = compare(configuration_of(name, tmp_path, compare=section), tmp_path / "compared")
+    asked = configuration_of(name, tmp_path, compare=section, answer="auto")
+    results = compare(asked, tmp_path / "compared")
     assert [method["failed"] for method in results["methods"] if method["failed"] is not None] == []
     assert {"No boosted trees of y, z: trees answer once a row."} < set(results["notes"])
     assert any("No pooled network" in note for note in results["notes"])
     assert "trees" not in {method["name"] for method in results["methods"]}
     for task in results["tasks"]:
-        assert {"constant", "single_task", results["chosen"]} <= set(task["figures"])
+        assert {"constant", "single_task", "answer", results["chosen"]} <= set(task["figures"])

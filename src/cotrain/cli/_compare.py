@@ -95,6 +95,10 @@ def print_results(results: dict[str, Any]) -> None:
     for verdict in results["verdicts_on_trees"]:
         if verdict["word"] in ("better", "worse"):
             console().print(f"• Against boosted trees: {verdict['sentence']}", markup=False, highlight=False)
+    for answer in results.get("answers", []):
+        console().print(f"→ Who answers for {answer['sentence']}", markup=False, highlight=False)
+    for verdict in results.get("verdicts_on_answer", []):
+        console().print(f"• Who answers: {verdict['sentence']}", markup=False, highlight=False)
 
     def share(value: float | None) -> str:
         return "–" if value is None else f"{value:+.2%}"

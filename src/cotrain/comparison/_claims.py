@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +11,14 @@ import numpy as np
 
 from cotrain.comparison._checked_files import read_record
 from cotrain.comparison._entry import Entry
+from cotrain.comparison._methods import ANSWER
 from cotrain.evaluation import Claim, Difference, Judgement, judge
+from cotrain.learner._answer_choice import JOINT
 from cotrain.tasks import Task
 
 ALL_TASKS = "all tasks"
-#: A half of the error is spent on the way that the validation rows chose, the other half on all others and on
-#: the trees; of the first a half on delta_m, which sees most, and a half on the tasks.
+#: A half of the error is spent on the way that the validation rows chose, the other half on all others, on
+#: the trees and on who answers; of the first a half on delta_m, which sees most, and a half on the tasks.
 CHOSEN, OTHERS = 0.5, 0.5
 #: Values of a method: task -> mean of the selecting metric over the seeds.
 Means = Mapping[str, Mapping[str, float]]
@@ -41,7 +43,8 @@ def judge_all(
 
     Returns:
         "verdicts": method -> a record per task; "verdicts_over_all": method -> the record of delta_m;
-        "verdicts_on_trees": a record per task for the chosen method.
+        "verdicts_on_trees": a record per task for the chosen method; "verdicts_on_answer": a record per task
+        of who answers, beside the chosen method, for tasks that others ever answer for.
     """
     single = next((entry for entry in judged if entry.method == "single_task"), None)
     claims: list[tuple[str, str, Claim]] = []
@@ -51,25 +54,37 @@ def judge_all(
         found = read_record(entry.differences)
         unfinished = _unfinished(entry, single, tasks, smallest_effect)
         own = _claims(found, entry.method, tasks, means, unfinished=unfinished)
+        if entry.answers is not None:
+            others = [task for task in tasks if _others_answer(entry, task.name)]
+            own = _of_answer(own, {task.name for task in others})
+            own += _beside_joint(found, others, means, chosen)
         claims += [(entry.method, kind, claim) for kind, claim in own]
     weighted = _weighted(claims, chosen)
     words = judge([claim for _, _, claim in weighted], smallest_effect=smallest_effect)
     verdicts: dict[str, list[dict[str, Any]]] = {}
     over_all: dict[str, dict[str, Any]] = {}
     on_trees: list[dict[str, Any]] = []
+    on_answer: list[dict[str, Any]] = []
     for (method, kind, _), word in zip(weighted, words, strict=True):
         record = _record(word)
         if kind == "task":
             verdicts.setdefault(method, []).append(record)
         elif kind == "delta_m":
             over_all[method] = record
+        elif kind == "joint":
+            on_answer.append(record)
         else:
             on_trees.append(record)
     for record in verdicts.get(chosen or "", []):
         ahead = [tree for tree in on_trees if tree["task"] == record["task"] and tree["word"] == "worse"]
         if ahead and record["word"] == "helped":
             record["sentence"] = f"{record['sentence'][:-1]}, but boosted trees are better."
-    return {"verdicts": verdicts, "verdicts_over_all": over_all, "verdicts_on_trees": on_trees}
+    return {
+        "verdicts": verdicts,
+        "verdicts_over_all": over_all,
+        "verdicts_on_trees": on_trees,
+        "verdicts_on_answer": on_answer,
+    }
 
 
 def _claims(
@@ -108,11 +123,43 @@ def _claims(
     return claims
 
 
+def _of_answer(claims: Sequence[tuple[str, Claim]], others: Collection[str]) -> list[tuple[str, Claim]]:
+    """Return the claims on who answers beside the lone networks.
+
+    Where the joint network answers at every seed the claim is that on the joint method, and not made twice.
+    """
+    return [
+        (kind, replace(claim, words=("better", "worse")))
+        for kind, claim in claims
+        if (claim.name in others if kind == "task" else others)
+    ]
+
+
+def _beside_joint(
+    found: Mapping[str, Any], tasks: Sequence[Task], means: Means, chosen: str | None
+) -> list[tuple[str, Claim]]:
+    """Return the claims on who answers beside the joint method that they were chosen instead of."""
+    claims = []
+    for task in tasks:
+        record = found["tasks"][task.name]
+        pair = (means[ANSWER][task.name], means.get(chosen or "", {}).get(task.name, math.nan))
+        difference, metric = Difference.from_json(record["joint"]), task.chosen_metrics()[0].name
+        claim = Claim(task.name, difference, metric, pair, reference="together", too_few=record["too_few"])
+        claims.append(("joint", replace(claim, words=("better", "worse"))))
+    return claims
+
+
+def _others_answer(entry: Entry, task: str) -> bool:
+    """Whether others than the joint network answer for a task at any seed."""
+    assert entry.answers is not None
+    return any(set(of[task]["answer"]["weights"]) != {JOINT} for of in read_record(entry.answers)["seeds"])
+
+
 def _weighted(claims: Sequence[tuple[str, str, Claim]], chosen: str | None) -> list[tuple[str, str, Claim]]:
     """Return the claims with the share of the error that each may spend."""
 
     def part(method: str, kind: str) -> str:
-        return kind if method == chosen and kind != "trees" else "others"
+        return kind if method == chosen and kind in ("task", "delta_m") else "others"
 
     shares = {"delta_m": CHOSEN / 2, "task": CHOSEN / 2, "others": OTHERS}
     of_part = [part(method, kind) for method, kind, claim in claims if claim.is_tested]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -10,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from cotrain._base import RunError, versions, write_text_atomically
+from cotrain.comparison._answering import NO_TREES, choose, score
 from cotrain.comparison._difference_jobs import compare_scores
 from cotrain.comparison._entry import Entry, winner_of
 from cotrain.comparison._equal_sides import some_inputs
-from cotrain.comparison._grid import Grid, Progress, Running
+from cotrain.comparison._grid import Grid, Progress, Running, short_key
 from cotrain.comparison._methods import (
+    ANSWER,
     SINGLE_TASK,
     TREES,
     Method,
@@ -30,10 +31,12 @@ from cotrain.comparison._tree_jobs import score_trees
 from cotrain.configuration import construct_class, describe, foreign_kinds
 from cotrain.jobs import PoolJob, Where
 from cotrain.learner import Configuration
+from cotrain.learner._answer_choice import ALONE, JOINT
+from cotrain.learner._answer_choice import TREES as BOOSTED
 
 RESULTS = "results.json"
 #: Counts the ways in which kept differences were ever computed, so that none of another way is taken.
-STATISTIC = 3
+STATISTIC = 4
 #: Contender -> number of the seed -> the cells that tried each learning rate.
 Swept = dict[Method, list[list[Trial]]]
 
@@ -77,10 +80,14 @@ def compare(
         entrants, notes = methods_of(configuration.learner, settings, labelled, n_rows, inputs=inputs)
         n_methods = len({entrant.method for entrant in entrants})
         with_trees = any(entrant.method == TREES for entrant in entrants)
-        n_tests = 2 * n_methods - 1 - with_trees
+        # Who answers is chosen, tested and judged.
+        asked = configuration.learner.answer == "auto"
+        n_tests = 2 * n_methods - 1 - with_trees + 3 * asked
         grid.progress.total(_n_cells(entrants, len(rates), settings) + n_tests)
         swept = _fit(grid, entrants, rates=rates, seeds=seeds, settings=settings)
         entries = _entries(grid, swept)
+        if asked:
+            notes += _choose(grid, entries, trees_asked="trees" in settings.references)
         _score(grid, entries, [task.name for task in configuration.learner.tasks])
     finally:
         grid.leases.close()
@@ -180,14 +187,28 @@ def _entries(grid: Grid, swept: Swept) -> list[Entry]:
     return list(methods.values())
 
 
+def _choose(grid: Grid, entries: list[Entry], *, trees_asked: bool) -> list[str]:
+    """Add who answers to the methods, where there is somebody to choose from; return what is to be said."""
+    winner, single, trees = winner_of(entries), _named(entries, SINGLE_TASK), _named(entries, TREES)
+    if winner is None or single is None:
+        return ["answer: auto had nobody to choose from, because fits have failed."]
+    entries.append(choose(grid, winner, single, trees))
+    return [] if trees_asked else [NO_TREES]
+
+
+def _named(entries: Sequence[Entry], method: str) -> Entry | None:
+    """Return a method that has not failed."""
+    return next((entry for entry in entries if entry.method == method and entry.failed is None), None)
+
+
 def _score(grid: Grid, entries: list[Entry], names: list[str]) -> None:
     """Read the test rows for each finished method, then compare with the single-task networks."""
     learner = grid.configuration.learner.config()
     parts, trusted = str(grid.data.folder), sorted(foreign_kinds(grid.configuration.config()))
     common = {"parts": parts, "config": learner, "left_out": grid.data.left_out}
     jobs: list[PoolJob] = []
-    finished = [entry for entry in entries if entry.failed is None]
-    for entry in finished:
+    winner, boosted, answer = winner_of(entries), _named(entries, TREES), _named(entries, ANSWER)
+    for entry in [entry for entry in entries if entry.failed is None and entry is not answer]:
         if entry.method == TREES:
             rates = {task: rate for task, (rate,) in entry.learning_rates.items()}
             function, what = score_trees, {**common, "learning_rates": rates}
@@ -197,36 +218,42 @@ def _score(grid: Grid, entries: list[Entry], names: list[str]) -> None:
                 score_networks,
                 {"parts": parts, "models": models, "tasks": names, "trusted": trusted},
             )
-        entry.arrays = (
-            grid.folder / "test" / f"{_key([grid.data.key, entry.method, _relative(what, grid)])}.npz"
-        )
+        key = short_key([grid.data.key, entry.method, what], grid.folder)
+        entry.arrays = grid.folder / "test" / f"{key}.npz"
         arguments = {**what, "output": str(entry.arrays)}
         jobs.append(PoolJob(f"test of {entry.method}", function, entry.arrays, arguments))
     _note_failures(grid.run(jobs), entries)
-    single = next(entry for entry in entries if entry.method == SINGLE_TASK)
+    if answer is not None:
+        sides = {JOINT: winner, ALONE: _method(entries, SINGLE_TASK), BOOSTED: boosted}
+        score(grid, answer, sides)
+    _compare(grid, entries, winner, common)
+
+
+def _method(entries: Sequence[Entry], method: str) -> Entry:
+    return next(entry for entry in entries if entry.method == method)
+
+
+def _compare(grid: Grid, entries: list[Entry], winner: Entry | None, common: Mapping[str, Any]) -> None:
+    """Say how far methods are from the single-task networks, some of them from trees or the winner too."""
+    single, boosted = _method(entries, SINGLE_TASK), _named(entries, TREES)
     if single.failed is not None or single.arrays is None:
         return
-    jobs, split, winner = [], describe(grid.configuration.split), winner_of(entries)
-    boosted = next((entry for entry in finished if entry.method == TREES and entry.failed is None), None)
-    for entry in finished:
+    jobs, split = [], describe(grid.configuration.split)
+    for entry in entries:
         if entry.method in (SINGLE_TASK, TREES) or entry.failed is not None or entry.arrays is None:
             continue
         trees = boosted.arrays if entry is winner and boosted is not None else None
-        files = [path and path.name for path in (entry.arrays, single.arrays, trees)]
-        name = f"{_key([files, split, STATISTIC])}.json"
+        joint = winner.arrays if entry.method == ANSWER and winner is not None else None
+        files = [path and path.name for path in (entry.arrays, single.arrays, trees, joint)]
+        name = f"{short_key([files, split, STATISTIC], grid.folder)}.json"
         entry.differences = entry.arrays.with_name(name)
         arguments = {
             **common, "output": str(entry.differences), "scores": str(entry.arrays),
             "single": str(single.arrays), "n_seeds": len(entry.models), "split": split,
-            "trees": None if trees is None else str(trees),
+            "trees": None if trees is None else str(trees), "joint": None if joint is None else str(joint),
         }  # fmt: skip
         jobs.append(PoolJob(f"verdict on {entry.method}", compare_scores, entry.differences, arguments))
     _note_failures(grid.run(jobs), entries)
-
-
-def _relative(what: object, grid: Grid) -> str:
-    """Return arguments as text that is the same wherever the folder is mounted."""
-    return json.dumps(what, sort_keys=True, default=str).replace(str(grid.folder), "")
 
 
 def _note_failures(failed: Mapping[str, str], entries: list[Entry]) -> None:
@@ -246,10 +273,6 @@ class _Silent:
 
     def running(self, jobs: Sequence[Running]) -> None:
         """Do nothing."""
-
-
-def _key(values: object) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def require_finished(results: Mapping[str, Any]) -> None:

@@ -33,13 +33,14 @@ COARSE = 80
 @final
 @dataclass(frozen=True)
 class _Sides:
-    """The scores of one task, a contender's and the references', with what ties the test rows."""
+    """The scores of one task, a contender's and the references', with what ties rows and seeds."""
 
     task: Task
     joint: Sequence[np.ndarray]
     alone: Sequence[np.ndarray]
     truth: tuple[np.ndarray, np.ndarray]
     tied: Mapping[str, np.ndarray]
+    paired: bool = False
 
     def difference(
         self, a: Sequence[np.ndarray], b: Sequence[np.ndarray], n_resamples: int = RESAMPLES
@@ -52,7 +53,7 @@ class _Sides:
             mask=self.truth[1],
             groups=self.tied.get("groups"),
             times=self.tied.get("times"),
-            paired_seeds=False,
+            paired_seeds=self.paired,
             n_resamples=n_resamples,
         )
 
@@ -79,12 +80,14 @@ def compare_scores(
     single: str,
     n_seeds: int,
     trees: str | None = None,
+    joint: str | None = None,
     split: Mapping[str, Any] | None = None,
 ) -> None:
     """Keep how far a contender is from the single-task networks, over seeds and test rows.
 
     The file gets "tasks": task -> "difference", "too_few" (why nothing can be said), "learned" (whether
-    either side is better than a constant) and "trees" (the difference to boosted trees); and "delta_m".
+    either side is better than a constant), "trees" (the difference to boosted trees) and "joint" (that to a
+    joint method); and "delta_m".
 
     Args:
         parts: folder with train.parquet and test.parquet.
@@ -95,6 +98,7 @@ def compare_scores(
         single: file with those of the single-task networks.
         n_seeds: seeds of both.
         trees: file with the scores of boosted trees, of one seed; `None`: they are not asked for.
+        joint: file with the scores of a joint method that is a reference too; `None`: there is none.
         split: arguments of the `Split`, which says whether rows belong together.
     """
     learner = construct_class(Learner, config, "")
@@ -104,13 +108,16 @@ def compare_scores(
     truths = read_truths(preprocessor, Path(parts))
     tied = Split(**(split or {})).dependence(pl.read_parquet(Path(parts) / "test.parquet"))
     boosted = {} if trees is None else read_arrays(Path(trees))
-    ours, theirs = read_arrays(Path(scores)), read_arrays(Path(single))
-    found, comparable = {}, {}
+    together = {} if joint is None else read_arrays(Path(joint))
+    arrays, found, comparable = (read_arrays(Path(scores)), read_arrays(Path(single))), {}, {}
     for number, task in enumerate(preprocessor.tasks):
-        joint, alone = ([side[f"{seed}/{number}"] for seed in range(n_seeds)] for side in (ours, theirs))
-        sides = _Sides(task, joint, alone, truth_beside(task, truths[task.name], joint[0]), tied)
-        constant = constant_beside(task, preprocessor.constants[task.name], joint[0])
-        few, difference = sides.too_few(), sides.difference(joint, alone)
+        keys = [f"{seed}/{number}" for seed in range(n_seeds)]
+        ours, alone = ([side[key] for key in keys] for side in arrays)
+        truth = truth_beside(task, truths[task.name], ours[0])
+        # Who answers at a seed is made of the other two at that seed.
+        sides = _Sides(task, ours, alone, truth, tied, paired=joint is not None)
+        constant = constant_beside(task, preprocessor.constants[task.name], ours[0])
+        few, difference = sides.too_few(), sides.difference(ours, alone)
         if not few and not np.isnan(difference.p_value):
             comparable[task.name] = sides.scores()
         beside = boosted.get(f"0/{number}")
@@ -118,7 +125,8 @@ def compare_scores(
             "difference": difference.to_json(),
             "too_few": few,
             "learned": bool(few) or sides.is_learned(constant),
-            "trees": None if beside is None else sides.difference(joint, [beside] * n_seeds).to_json(),
+            "trees": None if beside is None else sides.difference(ours, [beside] * n_seeds).to_json(),
+            "joint": sides.difference(ours, [together[k] for k in keys]).to_json() if together else None,
         }
     record = {"tasks": found, "delta_m": _over_all(comparable, tied)}
     write_record(Path(output), record)

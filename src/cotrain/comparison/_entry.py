@@ -28,6 +28,7 @@ class Entry:
         failed: why it has no figures.
         arrays: file with its scores on the test rows.
         differences: file with the differences to the single-task networks.
+        answers: file that says who answers for each task at each seed, of `answer: auto`.
     """
 
     method: str
@@ -41,6 +42,7 @@ class Entry:
     failed: str | None = None
     arrays: Path | None = None
     differences: Path | None = None
+    answers: Path | None = None
 
     @property
     def validation(self) -> float:

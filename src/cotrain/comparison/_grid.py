@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -218,6 +219,12 @@ class _ProgressObserver:
                 if lease in owners
             ]
         )
+
+
+def short_key(values: object, folder: Path) -> str:
+    """Return what names plain values, the same wherever the folder of the comparison is mounted."""
+    text = json.dumps(values, sort_keys=True, default=str).replace(str(folder), "")
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _remove_old_leftovers(folder: Path) -> None:

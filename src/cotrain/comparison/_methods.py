@@ -19,7 +19,9 @@ from cotrain.cotraining._entries import require_entries
 from cotrain.learner import Learner
 from cotrain.learner._single_task import single_task_learners, with_equal_steps
 
-SINGLE_TASK, POOLED, TREES = "single_task", "pooled", "trees"
+SINGLE_TASK, POOLED, TREES, ANSWER = "single_task", "pooled", "trees", "answer"
+#: Counts what cells of trees have ever kept, so that none is taken that lacks some.
+KEPT_OF_TREES = 2
 #: Shrinkage of each tree, in the middle of what is tried.
 TREE_LEARNING_RATE = 0.05
 
@@ -51,6 +53,7 @@ class Method:
         learner.seed = seed
         config = learner.config()
         what = [] if self.fitted == "network" else [self.fitted, self.tasks, learning_rate]
+        what += [KEPT_OF_TREES] if self.fitted == "trees" else []
         text = json.dumps([config, seed, data, *what], sort_keys=True, default=str)
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
         return Trial(

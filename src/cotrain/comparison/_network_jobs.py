@@ -112,7 +112,12 @@ def _scores_of_model(folder: Path, test: pl.DataFrame, trusted: set[str]) -> dic
     if PooledNetwork.is_in(folder):
         network = PooledNetwork.load(folder, trusted)
         return network.scores(network.preprocessor.inputs(test))
-    named = foreign_kinds(read_config(folder))
-    learner = Learner.load(folder, trust=bool(named) and named <= trusted)
+    learner = load_network(folder, trusted)
     outputs = learner.fitted.joint_outputs(learner.preprocessor.examples(test).inputs)
     return {task.name: scores_of(task, outputs[task.name]) for task in learner.preprocessor.tasks}
+
+
+def load_network(folder: Path, trusted: set[str]) -> Learner:
+    """Return the network of a cell, which may name these classes from outside this library and no others."""
+    named = foreign_kinds(read_config(folder))
+    return Learner.load(folder, trust=bool(named) and named <= trusted)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cotrain.comparison._answering import answers_of
 from cotrain.comparison._checked_files import read_arrays
 from cotrain.comparison._claims import judge_all
 from cotrain.comparison._difference_jobs import read_truths
@@ -79,9 +80,18 @@ def results_of(
         "tasks": [_task(task, figures, truths) for task in preprocessor.tasks],
         "smallest_effect": smallest_effect,
         **words,
+        "answers": _answers(entries, preprocessor.tasks),
         "definition": "" if not gains else next(iter(gains.values())).definition,
         "definition_per_metric": PER_METRIC,
     }
+
+
+def _answers(entries: Sequence[Entry], tasks: Sequence[Task]) -> list[dict[str, Any]]:
+    """Return who answers for each task; nothing where that was not asked for or has failed."""
+    asked = next((e for e in entries if e.failed is None and e.answers is not None), None)
+    if asked is None or asked.answers is None:
+        return []
+    return answers_of(asked.answers, [task.name for task in tasks])
 
 
 def _figures(

@@ -16,6 +16,9 @@ from cotrain.learner import Learner, Preprocessor
 from cotrain.learner._tree_reference import TreeReference
 from cotrain.learner._validation_gains import validation_score
 
+#: What trees say of the validation rows, in the folder of a cell.
+VALIDATION_SCORES = "validation.npz"
+
 
 def train_trees(
     parts: str,
@@ -26,11 +29,11 @@ def train_trees(
     task: str,
     learning_rate: float,
 ) -> None:
-    """Fit boosted trees to one task and keep their score on the validation rows, in cell.json.
+    """Fit boosted trees to one task and keep what they say of the validation rows, and how good that is.
 
     Args:
         parts: folder with train.parquet and validation.parquet.
-        folder: gets cell.json.
+        folder: gets validation.npz with the scores of the validation rows and, at the very end, cell.json.
         config: of the learner.
         left_out: columns that are neither inputs nor targets.
         task: name of the task.
@@ -45,6 +48,7 @@ def train_trees(
     trees = TreeReference(preprocessor, train, validation, seed=learner.seed)
     scores = trees.scores(chosen, validation, learning_rate=learning_rate)
     score = validation_score(preprocessor, held, {task: scores})
+    write_arrays(Path(folder) / VALIDATION_SCORES, {"scores": scores})
     record = {
         "score": score,
         "seconds": round(time.monotonic() - started, 3),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, final
 
 import torch
+from torch import Tensor
 
 from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import labelled_rows
@@ -66,7 +67,7 @@ def fit_contenders(
         name: HeldLabels(task, held.targets[name], held.masks[name], options.dependence)
         for name, task in tasks.items()
     }
-    reasons = {name: _why_joint(learner, labels[name], joint[name]) for name in tasks}
+    reasons = {name: why_joint(learner, labels[name], joint[name]) for name in tasks}
     open_ = [name for name, reason in reasons.items() if not reason]
     singles = _fit_singles(learner, fitting, open_, options, fit=fit) if len(tasks) > 1 else {}
     trees = _fit_trees(learner, fitting, [tasks[name] for name in open_], options)
@@ -86,10 +87,9 @@ def fit_contenders(
             parts[ALONE] = singles[name].fitted.outputs(fitting.held_table, figures=True)[name]
         if trees is not None and rows is not None and can_have_trees(task):
             output = tree_outputs(task, trees.fit(task), rows)
-            if task.has_classes:
-                truth = held.targets[name], held.masks[name]
-                temperatures[name] = best_temperature(task, output, *truth)
-            parts[TREES] = output / temperatures.get(name, 1.0)
+            temperature = tree_temperature(labels[name], output)
+            temperatures |= {} if temperature is None else {name: temperature}
+            parts[TREES] = output / (temperature or 1.0)
         chosen[name] = choose_answer(labels[name], parts, blend=can_have_trees(task))
         outputs[name] = answered(task, chosen[name], parts)
         _tell(options, f"{name}: {chosen[name].title} answers ({chosen[name].reason}).")
@@ -116,7 +116,16 @@ def can_have_trees(task: Task) -> bool:
     return output is not None and output.shape == (1, task.n_outputs)
 
 
-def _why_joint(learner: TaskLearner, labels: HeldLabels, output: Any) -> str:
+def tree_temperature(labels: HeldLabels, output: Tensor) -> float | None:
+    """Return what trees' outputs [N, O] of a task with classes are divided by; `None` for numbers."""
+    if not labels.task.has_classes:
+        return None
+    assert isinstance(labels.targets, Tensor)
+    assert isinstance(labels.mask, Tensor)
+    return best_temperature(labels.task, output, labels.targets, labels.mask)
+
+
+def why_joint(learner: TaskLearner, labels: HeldLabels, output: Any) -> str:
     """Return why the joint network answers for a task without a choice; "" where there is one."""
     space, name = learner.output_space, labels.task.name
     read = {} if space is None else {task.name: space.reads(task.name) for task in learner.tasks}

@@ -33,6 +33,8 @@ from cotrain.reporting._run_report import coverage_section
 from cotrain.reporting._verdict_plot import verdict_lines
 
 Results = Mapping[str, Any]
+#: Words that say which side is better; who answers is better or worse than alone, and helps nobody.
+_TONES = {"helped": "good", "hurt": "bad", "better": "good", "worse": "bad"}
 
 
 def comparison_report(name: str, results: Results, config_text: str) -> str:
@@ -58,8 +60,9 @@ def comparison_report(name: str, results: Results, config_text: str) -> str:
     verdicts = results["verdicts"].get(chosen, [])
     n_rows = results["n_rows"]
     joint = [method["name"] for method in results["methods"] if method["name"] in results["verdicts"]]
+    ways = len([name for name in joint if name != "answer"])
     lead = (
-        f"{counted(len(joint), 'ways')} of learning {counted(len(results['tasks']), 'tasks')} together, "
+        f"{counted(ways, 'ways')} of learning {counted(len(results['tasks']), 'tasks')} together, "
         f"{counted(n_seeds, 'seeds')}, {rows_of_parts(n_rows)}."
     )
     alone = {
@@ -106,6 +109,10 @@ def _notes(results: Results, chosen: str | None) -> list[str]:
     behind = [one["task"] for one in results["verdicts_on_trees"] if one["word"] == "worse"]
     if behind:
         notes.append(f"Boosted trees are better on {listed(behind)}.")
+    notes += [f"Who answers for {answer['sentence']}" for answer in results.get("answers", [])]
+    notes += [
+        f"Who answers, beside together: {one['sentence']}" for one in results.get("verdicts_on_answer", [])
+    ]
     notes.append(
         "All words on this page are judged together (Holm): without any true difference, one or more would "
         "appear in at most 5 % of comparisons. Intervals are those of each task by itself."
@@ -141,7 +148,7 @@ def _figures(results: Results) -> Section:
     title = f"Boosted trees are the best on {listed(ahead)}" if ahead else _leader(best)
     note = (
         "Mean over the seeds on labelled test rows; below it the difference to alone with its 95 % interval, "
-        "positive = better than alone. ▲ helped, ▼ hurt, ★ best of the column."
+        "positive = better than alone. ▲ helped or better, ▼ hurt or worse, ★ best of the column."
     )
     return Section(title, [Table(header, rows, note=note)])
 
@@ -150,8 +157,8 @@ def _figure(found: Mapping[str, Any], verdict: Mapping[str, Any] | None, mark: s
     text = shown(found["mean"]) + mark
     if verdict is None or not verdict["interval"]:
         return TableCell(text, detail="" if found["deviation"] is None else f"± {shown(found['deviation'])}")
-    sign = {"helped": " ▲", "hurt": " ▼"}.get(verdict["word"], "")
-    tone = {"helped": "good", "hurt": "bad"}.get(verdict["word"], "")
+    tone = _TONES.get(verdict["word"], "")
+    sign = {"good": " ▲", "bad": " ▼"}.get(tone, "")
     low, high = (shown(end, signed=True) for end in verdict["interval"])
     return TableCell(
         text + sign, tone, detail=f"{shown(verdict['difference'], signed=True)} [{low},\u00a0{high}]"
@@ -186,7 +193,7 @@ def _differences(results: Results, joint: Sequence[str], pen: Pen) -> Section | 
                 found[name] = of_task[0]
         if found:
             pictures.append(_forest(task, joint, found, pen))
-            clear += len({v["word"] for v in found.values()} & {"helped", "hurt"}) > 0
+            clear += any(v["word"] in _TONES for v in found.values())
     if not pictures:
         return None
     title = f"A clear difference to alone on {clear} of {len(pictures)} tasks"
@@ -199,7 +206,7 @@ def _forest(
     task: Mapping[str, Any], joint: Sequence[str], found: Mapping[str, Mapping[str, Any]], pen: Pen
 ) -> Drawing:
     words = [verdict["word"] for verdict in found.values()]
-    counts = [f"{words.count(word)} {word}" for word in ("helped", "hurt") if word in words]
+    counts = [f"{words.count(word)} {word}" for word in _TONES if word in words]
     summary = " and ".join(counts) if counts else "no clear difference"
     title = f"{short(task['name'])}: {summary} of {len(words)} methods" if counts else (
         f"{short(task['name'])}: {summary} with any of {len(words)} methods"
@@ -210,10 +217,10 @@ def _forest(
         for place, name in enumerate(joint, start=1):
             if name in found:
                 verdict = found[name]
-                number = {"helped": 0, "hurt": 1}.get(verdict["word"], 6)
-                colour = style(number)["color"]
+                tone = _TONES.get(verdict["word"], "")
+                colour = style({"good": 0, "bad": 1}.get(tone, 6))["color"]
                 axes.plot(verdict["interval"], [place, place], color=colour)
-                marker = {"helped": "^", "hurt": "v"}.get(verdict["word"], "o")
+                marker = {"good": "^", "bad": "v"}.get(tone, "o")
                 axes.plot([verdict["difference"]], [place], marker=marker, color=colour, markersize=6)
         axes.set_yticks(range(1, len(joint) + 1))
         axes.set_ylim(len(joint) + 0.6, 0.4)

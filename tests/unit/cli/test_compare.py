@@ -35,6 +35,20 @@ def test_the_verdict_of_the_chosen_method_comes_first(capsys, monkeypatch):
         assert shown in text
 
 
+def test_who_answers_is_said_before_the_figures(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    answers = {
+        "answers": [{"task": "big", "sentence": "big: trees at all 3 seeds."}],
+        "verdicts_on_answer": [{"sentence": "big: better (auroc 0.9, together 0.8)."}],
+    }
+    print_results(RESULTS | answers)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[4:6] == [
+        "→ Who answers for big: trees at all 3 seeds.",
+        "• Who answers: big: better (auroc 0.9, together 0.8).",
+    ]
+
+
 def test_what_has_failed_says_why(capsys):
     print_results(RESULTS)
     assert "broken has failed: ValueError: no" in capsys.readouterr().out

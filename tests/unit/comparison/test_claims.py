@@ -15,21 +15,27 @@ def difference(value, chance=CHANCE):
     return Difference(value, value - half, value + half, chance.p_value(value), 0.95, 3, 400, "rows", chance)
 
 
-def record(value, *, trees=None, learned=True, too_few=""):
-    beside = None if trees is None else difference(trees).to_json()
+def record(value, *, trees=None, joint=None, learned=True, too_few=""):
+    beside = {
+        name: None if of is None else difference(of).to_json()
+        for name, of in (("trees", trees), ("joint", joint))
+    }
     return {
-        "difference": difference(value).to_json(), "too_few": too_few, "learned": learned, "trees": beside,
+        "difference": difference(value).to_json(), "too_few": too_few, "learned": learned, **beside
     }  # fmt: skip
 
 
 @pytest.fixture
 def judged(tmp_path):
-    def run(found, chosen="joint", **unfinished):
+    def run(found, chosen="joint", answered=None, **unfinished):
         entries, means = [], {"trees": {"a": 0.9, "b": 0.9}, "single_task": {"a": 1.0, "b": 1.0}}
         for method, (tasks, over_all) in found.items():
             entry = Entry(method, False, differences=tmp_path / f"{method}.json")
             of_all = None if over_all is None else difference(over_all).to_json()
             write_record(entry.differences, {"tasks": tasks, "delta_m": of_all})
+            if method == "answer":
+                entry.answers = tmp_path / "answers.json"
+                write_record(entry.answers, {"seeds": [answered]})
             entries.append(entry)
             means[method] = {"a": 1.1, "b": 1.1}
         single = Entry("single_task", True, unfinished={"a": unfinished.get("alone", [0.0])})
@@ -96,3 +102,21 @@ def test_where_nothing_can_be_compared_there_are_no_words(judged):
     found = judged({"joint": ({"a": record(0.3, too_few="x"), "b": record(0.3, too_few="y")}, None)})
     assert [one["word"] for one in found["verdicts"]["joint"]] == ["unknown"] * 2
     assert found["verdicts_over_all"] == {}
+
+
+def test_who_answers_is_better_or_worse_and_judged_only_where_others_ever_answer(judged):
+    def by(member):
+        return {"answer": {"by": member, "weights": {member: 1.0}}}
+
+    joint = ({"a": record(0.0), "b": record(0.0)}, 0.0)
+    own = ({"a": record(0.3, joint=-0.3), "b": record(0.3, joint=0.0)}, 0.3)
+    found = judged({"joint": joint, "answer": own}, answered={"a": by("trees"), "b": by("joint")})
+    assert [(one["task"], one["word"]) for one in found["verdicts"]["answer"]] == [("a", "better")]
+    assert [(one["task"], one["word"]) for one in found["verdicts_on_answer"]] == [("a", "worse")]
+    assert found["verdicts_on_answer"][0]["sentence"].startswith("a: worse (rmse 1.100, together 1.100; ")
+    assert found["verdicts_over_all"]["answer"]["word"] == "better"
+    # Where nobody else answers nothing is judged twice, and the other words are as dear as without.
+    same = judged({"joint": joint, "answer": own}, answered={"a": by("joint"), "b": by("joint")})
+    assert "answer" not in same["verdicts"]
+    assert "answer" not in same["verdicts_over_all"]
+    assert same == judged({"joint": joint})

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from cotrain._base import ConfigError, DataError, RunError
-from cotrain.comparison import _compare, _grid, compare
+from cotrain.comparison import _answering, _grid, compare
+from cotrain.comparison._answer_jobs import choose_answers
 from cotrain.comparison._compare import require_finished
 from cotrain.learner import Configuration
 
@@ -170,4 +171,76 @@ def test_keys_do_not_depend_on_where_the_folder_is(configuration, tmp_path):
         compare(configuration(), folder)
         names.append(sorted(path.name for part in ("cells", "test") for path in (folder / part).iterdir()))
     assert names[0] == names[1]
-    assert _compare._key([1]) != _compare._key([2])
+    assert _grid.short_key([1], tmp_path) != _grid.short_key([2], tmp_path)
+
+
+def seen_by_trees(configuration, tmp_path, **changed):
+    """A table of which trees learn one task and a network of one epoch does not."""
+    made = configuration(answer="auto", **changed)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 2))
+    jump = 3 * np.sign(x[:, 0] * x[:, 1])
+    frame = pl.DataFrame({"x": x[:, 0], "y": x[:, 1], "big": x[:, 0] > 0, "price": jump})
+    frame.write_parquet(tmp_path / "t.parquet")
+    return made
+
+
+def test_who_answers_is_one_more_contender(configuration, tmp_path):
+    counter = Counter()
+    section = {**SECTION, "references": ["single_task", "trees"]}
+    made = seen_by_trees(configuration, tmp_path, compare=section)
+    results = compare(made, tmp_path / "out", progress=counter)
+    assert counter.jobs == len(counter.titles) == 3 * 2 * 3 + 2 * 2 + 3 + 1 + 3
+    # The choice is over before a test row is read.
+    titles = [title for title, *_ in counter.titles]
+    assert titles.index("choice of answer") < min(i for i, t in enumerate(titles) if t.startswith("test of"))
+    by_task = {answer["task"]: answer for answer in results["answers"]}
+    assert [of["by"] for of in by_task["price"]["by_seed"]] == ["trees"] * 3
+    assert by_task["price"]["sentence"] == "price: trees at all 3 seeds."
+    figures = next(task for task in results["tasks"] if task["name"] == "price")["figures"]
+    assert figures["answer"]["values"] == figures["trees"]["values"] * 3
+    beside = {one["task"]: one for one in results["verdicts_on_answer"]}
+    assert beside["price"]["word"] == "better"
+    assert "together" in beside["price"]["sentence"]
+    alone = {one["task"]: one["word"] for one in results["verdicts"]["answer"]}
+    assert alone["price"] == "better"
+    # What was chosen on the validation rows is not called the best on them.
+    assert results["chosen"] == "HardSharing + ReferenceScaled"
+    methods = {method["name"]: method for method in results["methods"]}
+    assert methods["answer"]["reference"]
+    assert methods["answer"]["delta_m"] > methods[results["chosen"]]["delta_m"]
+
+
+def test_the_choice_is_blind_to_the_test_rows(configuration, tmp_path, monkeypatch):
+    seen = []
+
+    def without_test_rows(**arguments):
+        rows = tmp_path / "out" / "parts" / "test.parquet"
+        kept = rows.read_bytes()
+        rows.unlink()
+        assert list(tmp_path.glob("out/test/*")) == []
+        choose_answers(**arguments)
+        rows.write_bytes(kept)
+        seen.append(arguments["output"])
+
+    monkeypatch.setattr(_answering, "choose_answers", without_test_rows)
+    section = {**SECTION, "references": ["single_task", "trees"]}
+    compare(seen_by_trees(configuration, tmp_path, compare=section), tmp_path / "out")
+    assert len(seen) == 1
+
+
+def test_without_trees_or_without_networks_who_answers_says_so(configuration, tmp_path, monkeypatch):
+    results = compare(configuration(answer="auto"), tmp_path / "out")
+    assert any(note.startswith("answer: auto had no trees to choose") for note in results["notes"])
+    # Nine labelled rows do not choose: the joint network answers, and no claim is made twice.
+    assert "too few to choose by" in results["answers"][0]["sentence"]
+    assert "answer" not in results["verdicts"]
+    assert results["verdicts_on_answer"] == []
+
+    def broken(**arguments):
+        raise RunError("It does not learn.")
+
+    monkeypatch.setattr(_grid, "train_cell", broken)
+    results = compare(configuration(answer="auto"), tmp_path / "other")
+    assert "answer: auto had nobody to choose from, because fits have failed." in results["notes"]
+    assert results["answers"] == []

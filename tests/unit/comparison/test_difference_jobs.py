@@ -92,3 +92,29 @@ def test_trees_constants_and_too_few_labels_stand_beside_the_difference(tmp_path
     assert not nothing["tasks"]["a"]["learned"]
     assert nothing["tasks"]["a"]["trees"] is None
     assert compared("noise", "alone")["tasks"]["a"]["learned"]
+
+
+def test_who_answers_is_compared_with_the_joint_method_at_the_same_seeds(tmp_path):
+    """The answer at a seed is made of that seed's networks, so what moves both sides cancels."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=200)
+    for part in ("train", "test"):
+        pl.DataFrame({"x": x, "a": x, "b": x}).write_parquet(tmp_path / f"{part}.parquet")
+    noise, luck = rng.normal(size=200), (0.5, 1.0, 2.0)
+    for name, more in (("joint", 0.2), ("alone", 0.2), ("answer", 0.1)):
+        of_seed = {f"{s}/{k}": (x + (luck[s] + more) * noise)[:, None] for s in range(3) for k in (0, 1)}
+        write_arrays(tmp_path / f"{name}.npz", of_seed)
+
+    def compared(**options):
+        compare_scores(
+            str(tmp_path), str(tmp_path / "found.json"), learner().config(), [],
+            scores=str(tmp_path / "answer.npz"), single=str(tmp_path / "alone.npz"), n_seeds=3, **options,
+        )  # fmt: skip
+        return read_record(tmp_path / "found.json")["tasks"]["a"]
+
+    plain, beside = compared(), compared(joint=str(tmp_path / "joint.npz"))
+    assert plain["joint"] is None
+    ours = Difference.from_json(beside["joint"])
+    assert ours.low > 0
+    assert ours == Difference.from_json(beside["difference"])
+    assert Difference.from_json(plain["difference"]).low < 0

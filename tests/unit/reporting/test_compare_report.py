@@ -100,3 +100,21 @@ def test_the_verdict_is_one_plot_with_its_sentences_below_and_the_data_in_the_ti
     assert markup.index("all tasks (delta_m)") < markup.index("The same in sentences")
     large = results() | {"n_rows": {"train": 48842, "validation": 1, "test": 3000}}
     assert "48,842 training rows, 1 validation row, 3,000 test rows." in comparison_report("c", large, "")
+
+
+def test_who_answers_stands_beside_the_ways_of_learning_together() -> None:
+    found = results()
+    own = found["verdicts"]["S + B"][0] | {"word": "worse", "sentence": "worse (so).", "difference": -0.1}
+    found["verdicts"]["answer"] = [own]
+    found["methods"].insert(2, method("answer", reference=True))
+    found["tasks"][0]["figures"]["answer"] = figures(0.7)
+    found |= {
+        "answers": [{"task": NAME, "sentence": f"{NAME}: trees at 2 seeds, together at 1 seed."}],
+        "verdicts_on_answer": [own],
+    }
+    markup = comparison_report("c", found, "")
+    assert "1 way of learning 1 task together" in markup
+    assert "Who answers for &lt;b&gt;票房&lt;/b&gt;: trees at 2 seeds, together at 1 seed." in markup
+    assert "Who answers, beside together: worse (so)." in markup
+    assert "0.700 ▼" in markup
+    assert "1 helped and 1 worse of 2 methods" in markup
