@@ -19,7 +19,7 @@ from torch import nn
 from cotrain import balancing, cotraining, networks, tasks
 from cotrain._base import ConfigError, CotrainError, constructor_parameters, did_you_mean, parameters_of
 from cotrain.balancing import Balancer
-from cotrain.cotraining import Calibrator, CoTraining, Selector, Strategy
+from cotrain.cotraining import Calibrator, CoTraining, Selector, Strategy, TextAugmentation
 from cotrain.data import Split, sources
 from cotrain.data.sources import Mixing
 from cotrain.networks import Encoder, OutputSpace, Sharing
@@ -44,7 +44,7 @@ FAMILIES: dict[type, ModuleType] = {
 }
 
 #: Classes of which there is one kind only: a mapping of their arguments is enough.
-SETTINGS: tuple[type, ...] = (Training, Split, CoTraining, PictureAugmentation)
+SETTINGS: tuple[type, ...] = (Training, Split, CoTraining, PictureAugmentation, TextAugmentation)
 #: The same, with arguments that have to be given.
 _OF_ARGUMENTS: tuple[type, ...] = (*SETTINGS, CustomMetric)
 

@@ -49,6 +49,7 @@ from cotrain.cotraining.strategies import (
 )
 from cotrain.cotraining.views._column_view import column_view
 from cotrain.cotraining.views._independent_views import independent_views
+from cotrain.cotraining.views._text_augmentation import TextAugmentation
 from cotrain.cotraining.views._view import View, random_views
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ __all__ = [
     "TaskRound",
     "TeacherStudent",
     "Temperature",
+    "TextAugmentation",
     "Threshold",
     "TriTraining",
     "TwoViewCoTraining",

@@ -18,6 +18,7 @@ from cotrain._base._ragged import Leaf, Ragged
 from cotrain.cotraining._entries import like
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._predictions import Prediction
+from cotrain.cotraining.views._text_augmentation import TextAugmentation
 from cotrain.tasks import Task
 from cotrain.tasks._row_weights import times_rows
 from cotrain.training import Examples, Training
@@ -102,12 +103,14 @@ class Online:
         swap: share of the learners' inputs that come from another row, in [0, 1).
         average: decay per step of the averaged weights that teach and answer, in (0, 1).
         true_share: of a batch that has true labels, in (0, ½].
+        text: how the learners' texts are changed; `None`: by `swap` alone.
     """
 
     gaussian: float
     swap: float
     average: float
     true_share: float
+    text: TextAugmentation | None = None
 
 
 class OnlineModel(FittedPeer):

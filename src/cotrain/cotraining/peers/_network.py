@@ -177,7 +177,7 @@ class NetworkPeer(OnlinePeer):
             validation=None,
             seed=mix_seed(self.seed, self.name, "online"),
             keep_all=True,
-            augment=_noisy(Noise(online.gaussian, online.swap, shown.inputs), self.augment),
+            augment=_noisy(Noise(online.gaussian, online.swap, shown.inputs, online.text), self.augment),
             mixing=self.mixing,
         )
 

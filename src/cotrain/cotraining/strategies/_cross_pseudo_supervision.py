@@ -29,6 +29,7 @@ class CrossPseudoSupervision(OnlineStrategy):
 
     def peers(self, factory: PeerFactory) -> list[Peer]:
         """Make two networks."""
+        self.check_text(factory.tasks)
         return [factory.network("network 1"), factory.network("network 2")]
 
     def teachers(self, learner: int, n_peers: int) -> list[int]:

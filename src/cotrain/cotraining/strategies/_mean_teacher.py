@@ -29,6 +29,7 @@ class MeanTeacher(OnlineStrategy):
         true_share: of a batch that has true labels, in (0, ½].
         number_weight: weight of a pseudo-label that is a number, in [0, 1]; default 0: numbers learn from
             their true labels only, because a consistency loss on them was seen to ruin them.
+        text: how else the learners' texts are changed, see `TextAugmentation`; `None`: by `swap` alone.
 
     Raises:
         InvalidArgumentError: a value is out of its range.
@@ -45,6 +46,7 @@ class MeanTeacher(OnlineStrategy):
 
     def peers(self, factory: PeerFactory) -> list[Peer]:
         """Make the network."""
+        self.check_text(factory.tasks)
         return [factory.network("network")]
 
     def teachers(self, learner: int, n_peers: int) -> list[int]:

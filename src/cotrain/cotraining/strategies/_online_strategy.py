@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from cotrain._base import InvalidArgumentError
 from cotrain.cotraining.peers import Online
 from cotrain.cotraining.selection import KBest, Selector
 from cotrain.cotraining.strategies._base import Strategy
+from cotrain.cotraining.views._text_augmentation import TextAugmentation
+from cotrain.tasks import Task
 
 
 class OnlineStrategy(Strategy):
@@ -28,6 +31,7 @@ class OnlineStrategy(Strategy):
         average: float = 0.99,
         true_share: float = 0.5,
         number_weight: float = 0.0,
+        text: TextAugmentation | None = None,
     ) -> None:
         ranges = [
             ("gaussian", gaussian, 0 <= gaussian < math.inf, "a finite number of at least 0"),
@@ -46,4 +50,18 @@ class OnlineStrategy(Strategy):
         self.average = average
         self.true_share = true_share
         self.number_weight = number_weight
-        self.online = Online(gaussian, swap, average, true_share)
+        self.text = text
+        self.online = Online(gaussian, swap, average, true_share, text)
+
+    def check_text(self, tasks: Sequence[Task]) -> None:
+        """Refuse words that change places where their labels would not.
+
+        Raises:
+            InvalidArgumentError: a task has an answer for every word.
+        """
+        for task in tasks:
+            if self.text is not None and self.text.swap and task.reads == "positions":
+                raise InvalidArgumentError(
+                    f"{type(self).__name__}(text=...): words change places, and the labels of task "
+                    f"{task.name!r} for every word would not move along: give text a swap of 0."
+                )

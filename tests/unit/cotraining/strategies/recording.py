@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from cotrain.tasks import Binary, Regression
+from cotrain.tasks import Binary, Regression, Task
 
 
 class RecordingFactory:
     """Makes named stand-ins for peers."""
 
-    def __init__(self, *, differ: bool = True) -> None:
+    def __init__(self, tasks: Sequence[Task] | None = None, *, differ: bool = True) -> None:
         self.differ = differ
-        self.tasks = [Binary("sold"), Regression("price")]
+        self.tasks = [Binary("sold"), Regression("price")] if tasks is None else list(tasks)
 
     def network(self, name: str, tasks: Any = None, view: Any = None, **options: Any) -> Any:
         of = [task.name for task in self.tasks if tasks is None or task in tasks]

@@ -1,7 +1,8 @@
 import pytest
 
-from cotrain._base import InvalidArgumentError
-from cotrain.cotraining import MeanTeacher
+from cotrain._base import ConfigError, InvalidArgumentError
+from cotrain.configuration import construct, describe
+from cotrain.cotraining import MeanTeacher, Strategy
 
 
 def test_one_network_teaches_itself_by_its_average():
@@ -18,3 +19,14 @@ def test_one_network_teaches_itself_by_its_average():
 def test_options_out_of_range_are_refused(name: str, value: float):
     with pytest.raises(InvalidArgumentError, match=rf"MeanTeacher\({name}={value!r}\): expected"):
         MeanTeacher(**{name: value})
+
+
+def test_how_its_texts_are_changed_is_a_mapping_in_a_file():
+    spec = {"kind": "MeanTeacher", "text": {"swap": 0.2, "span": 2}}
+    made = construct(Strategy, spec, "strategy")
+    assert isinstance(made, MeanTeacher)
+    assert made.text is not None
+    assert (made.text.swap, made.text.span) == (0.2, 2)
+    assert describe(made)["text"] == spec["text"]
+    with pytest.raises(ConfigError, match="strategy.text"):
+        construct(Strategy, {"kind": "MeanTeacher", "text": {"drop": 0.2}}, "strategy")
