@@ -229,7 +229,7 @@ class Fit:
     def _take_step(self, batch: Mapping[str, Any], active: Sequence[Task]) -> None:
         # Dropout and the like draw from a stream that the step's number names: nothing to restore later.
         self._generator.manual_seed(mix_seed(self.seed, "step", self._step))
-        factor = warm_cosine(self._step, self.n_steps, self.settings.warmup)
+        factor = warm_cosine(self._step, self.n_steps, self.budget.warmup)
         for group in self.optimizer.param_groups:
             # What was trained before has a rate of its own.
             group["lr"] = factor * group.get("own_rate", self.budget.learning_rate)

@@ -15,6 +15,8 @@ from cotrain.training._budget import (
     LEARNING_RATE,
     LEARNING_RATE_OF_SOUNDS,
     MOST_OWN_EPOCHS,
+    WARMUP,
+    WARMUP_OF_SOUNDS,
     Budget,
     Kind,
     Select,
@@ -44,7 +46,8 @@ class Training:
             normalisation and embeddings are not decayed.
         task_weight_decay: the same for the tasks' own matrices; `None`: as `weight_decay`.
         warmup: share of all steps in which the learning rate rises linearly from 0, in [0, 1). It then
-            falls as half a cosine to 0 at the end of the last epoch.
+            falls as half a cosine to 0 at the end of the last epoch. "auto": 0.3 where there is a column of
+            sounds, else 0.05.
         clip: largest norm of the gradient of all parameters, > 0; `None`: no clipping.
         patience: epochs without a better validation value of what is kept before the fit stops early, ≥ 1;
             `None`: never; "auto": a fifth of the epochs, 5 at least.
@@ -79,7 +82,7 @@ class Training:
         *,
         weight_decay: float = 1e-2,
         task_weight_decay: float | None = None,
-        warmup: float = 0.05,
+        warmup: float | Literal["auto"] = "auto",
         clip: float | None = 1.0,
         patience: int | Literal["auto"] | None = "auto",
         select: Literal["auto", "combined", "per_task", "last"] = "auto",
@@ -125,16 +128,20 @@ class Training:
         epochs = epochs_for(n_labelled, size, kind=kind) if self.epochs == "auto" else self.epochs
         patience = max(5, -(-epochs // 5)) if self.patience == "auto" else self.patience
         own: Select = "per_task" if n_tasks <= MOST_OWN_EPOCHS else "combined"
-        usual = LEARNING_RATE_OF_SOUNDS if kind == "sounds" else LEARNING_RATE
-        rate = usual if self.learning_rate == "auto" else self.learning_rate
-        return Budget(epochs, size, patience, own if self.select == "auto" else self.select, rate)
+        select = own if self.select == "auto" else self.select
+        rate, warmup = LEARNING_RATE, WARMUP
+        if kind == "sounds":
+            rate, warmup = LEARNING_RATE_OF_SOUNDS, WARMUP_OF_SOUNDS
+        rate = rate if self.learning_rate == "auto" else self.learning_rate
+        warmup = warmup if self.warmup == "auto" else self.warmup
+        return Budget(epochs, size, patience, select, learning_rate=rate, warmup=warmup)
 
     def fixed(self, budget: Budget) -> Training:
         """Return these settings with the numbers of a budget."""
         fixed = copy.copy(self)
         fixed.epochs, fixed.batch_size = budget.epochs, budget.batch_size
         fixed.patience, fixed.select = budget.patience, budget.select
-        fixed.learning_rate = budget.learning_rate
+        fixed.learning_rate, fixed.warmup = budget.learning_rate, budget.warmup
         return fixed
 
     def _check(self) -> None:
@@ -157,7 +164,7 @@ class Training:
                 self.task_weight_decay is None or 0 <= self.task_weight_decay < infinity,
                 "a finite number of at least 0, or null",
             ),
-            ("warmup", 0 <= self.warmup < 1, "a share in [0, 1)"),
+            ("warmup", self.warmup == "auto" or 0 <= self.warmup < 1, "a share in [0, 1), or auto"),
             ("clip", self.clip is None or self.clip > 0, "a positive number, or null"),
             (
                 "patience",

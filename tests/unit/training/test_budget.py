@@ -53,14 +53,17 @@ def test_pictures_take_small_steps_and_enough_of_them(pictures):
 def test_sounds_take_larger_and_smaller_steps_than_words(sounds):
     inputs = {"words:hint": Ragged.from_rows([torch.zeros(2)]), "sound:said": sounds}
     found = [Training().budget(n, inputs) for n in (470, 2400, 10**5)]
-    assert [(one.batch_size, one.epochs, one.learning_rate) for one in found] == [
-        (16, 60, 0.006),
-        (16, 20, 0.006),
-        (16, 20, 0.006),
+    assert [(one.batch_size, one.epochs, one.learning_rate, one.warmup) for one in found] == [
+        (16, 60, 0.006, 0.3),
+        (16, 20, 0.006, 0.3),
+        (16, 20, 0.006, 0.3),
     ]
-    assert Training(learning_rate=0.5).budget(470, inputs).learning_rate == 0.5
-    assert Training().budget(470, {"words:hint": inputs["words:hint"]}).learning_rate == 0.002
-    assert Training().fixed(found[0]).learning_rate == 0.006
+    given = Training(learning_rate=0.5, warmup=0.0).budget(470, inputs)
+    assert (given.learning_rate, given.warmup) == (0.5, 0.0)
+    words = Training().budget(470, {"words:hint": inputs["words:hint"]})
+    assert (words.learning_rate, words.warmup) == (0.002, 0.05)
+    fixed = Training().fixed(found[0])
+    assert (fixed.learning_rate, fixed.warmup) == (0.006, 0.3)
 
 
 def test_large_tables_get_a_number_of_epochs():

@@ -10,9 +10,6 @@ from torch.nn import functional
 
 from cotrain.networks._positions import MaskedStage, compact_order, reorder
 
-#: Added to a variance: a row of one position has none.
-_EPSILON = 1e-5
-
 
 @final
 class LSTMBlock(MaskedStage):
@@ -99,52 +96,3 @@ class SequenceConvBlock(MaskedStage):
 
     def _convolved(self, hidden: Tensor) -> Tensor:
         return self.conv(hidden.transpose(1, 2)).transpose(1, 2)
-
-
-@final
-class RowConvBlock(MaskedStage):
-    """x + dropout(W relu(norm(conv(x)))), the norm being over a row's positions.
-
-        norm(h)ₛ = (hₛ - mean over s) / √(variance over s + ε) · scale + shift, each channel by itself
-
-    What a channel says at a position is thus compared with what it says elsewhere in the row, as a sound's
-    loud and silent parts are; a norm of each position by itself takes that away. Padding is not looked at.
-
-    Source: Ulyanov, Vedaldi and Lempitsky, "Instance Normalization: The Missing Ingredient for Fast
-    Stylization", 2016, https://arxiv.org/abs/1607.08022
-    """
-
-    def __init__(self, width: int, kernel: int, dropout: float, dilation: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv1d(width, width, kernel, padding=dilation * (kernel // 2), dilation=dilation)
-        self.norm = RowNorm(width)
-        self.outer = nn.Linear(width, width)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, hidden: Any, mask: Tensor | None = None) -> Tensor:
-        if mask is None:
-            seen = self._convolved(hidden)
-        else:
-            order, home = compact_order(mask)
-            seen = reorder(self._convolved(reorder(hidden.where(mask.unsqueeze(-1), 0.0), order)), home)
-        return hidden + self.dropout(self.outer(functional.relu(self.norm(seen, mask))))
-
-    def _convolved(self, hidden: Tensor) -> Tensor:
-        return self.conv(hidden.transpose(1, 2)).transpose(1, 2)
-
-
-@final
-class RowNorm(nn.Module):
-    """Each channel of [B, S, D] with mean 0 and variance 1 over the positions of its row, then scaled."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(width))
-        self.bias = nn.Parameter(torch.zeros(width))
-
-    def forward(self, hidden: Tensor, mask: Tensor | None) -> Tensor:
-        there = torch.ones_like(hidden[..., :1]) if mask is None else mask.to(hidden.dtype).unsqueeze(-1)
-        count = there.sum(dim=1, keepdim=True).clamp(min=1)
-        centred = (hidden - (hidden * there).sum(dim=1, keepdim=True) / count) * there
-        variance = centred.square().sum(dim=1, keepdim=True) / count
-        return centred * (variance + _EPSILON).rsqrt() * self.weight + self.bias

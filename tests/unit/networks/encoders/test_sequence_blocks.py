@@ -5,8 +5,6 @@ from torch.nn import functional
 from cotrain.networks.encoders._sequence_blocks import (
     LSTMBlock,
     LSTMLayer,
-    RowConvBlock,
-    RowNorm,
     SequenceConvBlock,
 )
 
@@ -62,31 +60,3 @@ def test_a_convolution_sees_the_neighbours_that_a_row_has(real):
     expected = there + block.outer(functional.gelu(seen))
     torch.testing.assert_close(block(x, mask)[0, real], expected)
     torch.testing.assert_close(block(there[None])[0], expected)
-
-
-@pytest.mark.parametrize("real", [[0, 1, 2], [0, 2, 5], [3]])
-def test_a_row_is_normalised_over_the_positions_that_it_has(real):
-    torch.manual_seed(0)
-    block, x = RowConvBlock(4, 3, dropout=0.0, dilation=2), torch.randn(2, 7, 4)
-    mask = torch.ones(2, 7, dtype=torch.bool)
-    mask[0] = False
-    mask[0, real] = True
-    there = x[0, real]
-    padded = functional.pad(there, (0, 0, 2, 2))
-    seen = torch.stack(
-        [
-            sum(block.conv.weight[:, :, k] @ padded[s + 2 * k] for k in range(3)) + block.conv.bias
-            for s in range(len(real))
-        ]
-    )
-    centred = seen - seen.mean(dim=0)
-    expected = there + block.outer(functional.relu(centred / (centred.square().mean(dim=0) + 1e-5).sqrt()))
-    torch.testing.assert_close(block(x, mask)[0, real], expected)
-    torch.testing.assert_close(block(there[None])[0], expected)
-
-
-def test_a_row_without_positions_and_one_that_is_the_same_everywhere_are_shifts():
-    norm = RowNorm(2)
-    torch.nn.init.constant_(norm.bias, 3.0)
-    found = norm(torch.full((2, 4, 2), 5.0), torch.tensor([[False] * 4, [True] * 4]))
-    assert (found == 3.0).all()
