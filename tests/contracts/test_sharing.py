@@ -63,6 +63,41 @@ def test_levels_end_with_the_representation_and_have_the_widths_that_it_says(sha
         assert len(widths[task]) > 1
 
 
+class Finest(nn.Module):
+    """A head of all levels that reads the finest."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.conv = nn.Conv2d(width, 2, 1)
+
+    def forward(self, levels):
+        return self.conv(levels[0])
+
+
+def test_heads_on_maps_answer_for_some_rows_as_they_do_for_all(sharing_name, encoder_cases):
+    case = encoder_cases["ConvNet"]
+    sharing = build(sharing_name, case)
+    widths, below = sharing.widths(), sharing.level_widths()
+    heads = {
+        "a.b": nn.Linear(widths["a.b"], 2),
+        "c d": nn.Conv2d(widths["c d"], 2, 1),
+        "e": Finest(below["e"][0]),
+    }
+    model = MultiTaskNetwork(sharing, heads, reads={"c d": "map", "e": "levels"}).eval()
+    rows = {task: torch.tensor([0, 3]) for task in model.map_tasks()}
+    assert set(rows) <= {"c d", "e"}
+    assert rows or any(sharing.refined_by(task) for task in TASKS)
+    inputs = case.inputs(5)
+    every, some = model(inputs), model(inputs, rows=rows)
+    found = []
+    for outputs in (some, {task: every[task][rows.get(task, slice(None))] for task in every}):
+        model.zero_grad()
+        sum(output.square().sum() for output in outputs.values()).backward()
+        found.append([outputs[task] for task in TASKS] + [parameter.grad for parameter in model.parameters()])
+    for mine, expected in zip(*found, strict=True):
+        torch.testing.assert_close(mine, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_a_row_does_not_depend_on_the_others(sharing_name, encoder_case):
     sharing = build(sharing_name, encoder_case).eval()
     inputs = encoder_case.inputs(4)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 import cotrain as ct
 from cotrain._base import CotrainError
@@ -85,6 +86,37 @@ def learner(epochs: int) -> ct.Learner:
 @pytest.fixture(scope="module")
 def trained(folder: Path) -> ct.Learner:
     return learner(20).fit(folder / "train.csv", validation=None, progress=False)
+
+
+@pytest.mark.parametrize("balancer", [ct.balancing.Equal(), ct.balancing.UPGrad()], ids=["loss", "gradient"])
+def test_heads_on_maps_are_computed_for_labelled_rows_alone_and_learn_the_same(
+    folder: Path, balancer: ct.balancing.Balancer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = read_table(folder / "train.csv")
+    weights, seen = [], []
+    for every in (False, True):
+        made = learner(1)
+        made.balancer = balancer
+        if every:
+            monkeypatch.setattr(ct.networks.MultiTaskNetwork, "map_tasks", lambda network: ())
+        of_heads: dict[str, int] = {}
+        forward = ct.networks.MultiTaskNetwork.forward
+
+        def counted(network, inputs, *given, of_heads=of_heads, forward=forward, **options):
+            found = forward(network, inputs, *given, **options)
+            for task, output in found.items() if network.training else ():
+                of_heads[task] = of_heads.get(task, 0) + len(output)
+            return found
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ct.networks.MultiTaskNetwork, "forward", counted)
+            made.fit(rows, validation=None, progress=False)
+        seen.append(of_heads)
+        weights.append(made.fitted.networks.weights[0])
+    assert seen[0] == {"kind": 96, "things": 32, "mask": 32}
+    assert min(seen[1].values()) > 64
+    for name, mine in weights[0].items():
+        torch.testing.assert_close(mine, weights[1][name], rtol=1e-3, atol=1e-4)
 
 
 def figures(table: ct.evaluation.EvaluationTable) -> dict[tuple[str, str], tuple[float, float]]:

@@ -90,13 +90,21 @@ class MultiTaskNetwork(nn.Module):
         self.prenets = nn.ModuleList((prenets or {}).values())
         sharing.attach(heads)
 
-    def forward(self, inputs: dict[str, Tensor], tasks: Iterable[str] | None = None) -> dict[str, Tensor]:
+    def forward(
+        self,
+        inputs: dict[str, Tensor],
+        tasks: Iterable[str] | None = None,
+        *,
+        rows: Mapping[str, Tensor] | None = None,
+    ) -> dict[str, Tensor]:
         """Return each task's output: [B, O], or [B, S, O] of a task that reads positions.
 
         Args:
             inputs: of the batch.
             tasks: those whose outputs are asked for; the heads of others are not computed. `None`: all that
                 these inputs are enough for.
+            rows: task of `map_tasks` -> the rows of the batch whose outputs are asked for, int64 [n]: its
+                head is computed for these alone, and its output has n rows; absent ones have all.
 
         Raises:
             InvalidArgumentError: if there is no such task.
@@ -104,7 +112,7 @@ class MultiTaskNetwork(nn.Module):
         asked = self.answerable(inputs) if tasks is None else tuple(tasks)
         needed = self._needed(asked)
         together = [task for task in self.tasks if task in needed and task not in self._entering]
-        outputs = self._from_inputs(self._common(inputs), together) if together else {}
+        outputs = self._from_inputs(self._common(inputs), together, rows or {}) if together else {}
         for task in self.tasks:
             if task in needed and task in self._entering:
                 outputs[task] = self._entered(inputs, task)
@@ -133,9 +141,27 @@ class MultiTaskNetwork(nn.Module):
             return dict(inputs)
         return {name: tensor for name, tensor in inputs.items() if not name.startswith(OWN)}
 
-    def _from_inputs(self, inputs: dict[str, Tensor], needed: Sequence[str]) -> dict[str, Tensor]:
+    def map_tasks(self) -> tuple[str, ...]:
+        """Return the tasks whose heads read maps of a picture, and whose rows answer one by one.
+
+        Such a head costs as much as the encoder, so that it need not see the rows without a label.
+        """
+        if self.output_space is not None:
+            return ()
+        refined = {before for task in self.tasks for before in self.sharing.refined_by(task)}
+        return tuple(
+            task
+            for task in self.tasks
+            if self.reads[task] in ("map", "levels")
+            and task not in refined
+            and not self.sharing.refined_by(task)
+        )
+
+    def _from_inputs(
+        self, inputs: dict[str, Tensor], needed: Sequence[str], rows: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
         """Return the outputs of tasks that read what the encoder reads, before `output_space`."""
-        outputs = self._read(inputs, needed)
+        outputs = self._read(inputs, needed, rows)
         spans = self.sharing.spans(inputs)
         return {
             task: output[:, self._span(task, spans)] if self.reads[task] == "positions" else output
@@ -147,10 +173,12 @@ class MultiTaskNetwork(nn.Module):
         prenet = self.prenet(task)
         assert prenet is not None
         entered = prenet(inputs)
-        found = self._read(entered_inputs(entered.positions, entered.mask), [task])
+        found = self._read(entered_inputs(entered.positions, entered.mask), [task], {})
         return prenet.leave(found[task], entered)
 
-    def _read(self, inputs: dict[str, Tensor], needed: Sequence[str]) -> dict[str, Tensor]:
+    def _read(
+        self, inputs: dict[str, Tensor], needed: Sequence[str], rows: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
         """Return what the heads of some tasks give, all of whose inputs these are."""
         representations, below = self._representations(inputs, set(needed))
         mask = self.sharing.mask(inputs)
@@ -163,8 +191,9 @@ class MultiTaskNetwork(nn.Module):
                 read: Any = self.sharing.refine(task, representations[task], outputs)
                 if self.reads[task] == "vector":
                     read = pool(read, mask)
-                elif self.reads[task] == "levels":
-                    read = [*below[task], read]
+                else:
+                    read = _of_rows([*below.get(task, []), read], rows.get(task))
+                    read = read if self.reads[task] == "levels" else read[-1]
                 # A head of positions may say in its output which of them are padding.
                 outputs[task] = run_stage(head, read, mask if self.reads[task] == "positions" else None)
         return outputs
@@ -238,6 +267,11 @@ class MultiTaskNetwork(nn.Module):
         first = [] if prenet is None else list(prenet.parameters())
         own = [*first, *self.heads[index].parameters(), *self.pools[index].parameters()]
         return [*self.sharing.task_parameters(task), *(p for p in own if p.requires_grad)]
+
+
+def _of_rows(levels: list[Tensor], rows: Tensor | None) -> list[Tensor]:
+    """Return some rows of what the stages give; `None`: all."""
+    return levels if rows is None else [level.index_select(0, rows) for level in levels]
 
 
 def _require_apart(sharing: Sharing, prenets: Mapping[str, PreNet]) -> None:

@@ -220,13 +220,25 @@ class Fit:
             if self.step_in_epoch < self.steps_per_epoch and self.checkpoints.due(epoch_ended=False):
                 self.checkpoints.write(self.state_dict())
 
-    def _active_tasks(self) -> list[list[Task]]:
-        """Return the tasks with a label in each batch of the epoch, read once on the host."""
-        shuffled = self.labelled[self.batches.order(self.epoch).cpu()]
-        present = [shuffled[first:last].any(dim=0).tolist() for first, last in self.batches.bounds]
-        return [[task for task, has in zip(self.tasks, row, strict=True) if has] for row in present]
+    def _active_tasks(self) -> list[dict[Task, Tensor | None]]:
+        """Return for each batch of the epoch the tasks with a label, read once on the host.
 
-    def _take_step(self, batch: Mapping[str, Any], active: Sequence[Task]) -> None:
+        With each task come the rows that its head is computed for; `None`: all.
+        """
+        shuffled = self.labelled[self.batches.order(self.epoch).cpu()]
+        on_maps = self.model.map_tasks()
+        active: list[dict[Task, Tensor | None]] = []
+        for first, last in self.batches.bounds:
+            labelled = shuffled[first:last]
+            found: dict[Task, Tensor | None] = {}
+            for task, has in zip(self.tasks, labelled.unbind(1), strict=True):
+                if has.any():
+                    some = task.name in on_maps and not has.all()
+                    found[task] = has.nonzero().flatten().to(self.device) if some else None
+            active.append(found)
+        return active
+
+    def _take_step(self, batch: Mapping[str, Any], active: Mapping[Task, Tensor | None]) -> None:
         # Dropout and the like draw from a stream that the step's number names: nothing to restore later.
         self._generator.manual_seed(mix_seed(self.seed, "step", self._step))
         factor = warm_cosine(self._step, self.n_steps, self.budget.warmup)
@@ -252,14 +264,17 @@ class Fit:
         if self.average is not None:
             self.average.update(self._step)
 
-    def _losses(self, batch: Mapping[str, Any], active: Sequence[Task]) -> dict[str, Tensor]:
+    def _losses(self, batch: Mapping[str, Any], active: Mapping[Task, Tensor | None]) -> dict[str, Tensor]:
+        rows = {task.name: rows for task, rows in active.items() if rows is not None}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
             # Heads of tasks without a label here are not computed.
-            outputs = self.model(batch["inputs"], [task.name for task in active])
-        targets, masks = batch["targets"], batch["masks"]
-        losses = {
-            task.name: task.loss(outputs[task.name], targets[task.name], masks[task.name]) for task in active
-        }
+            outputs = self.model(batch["inputs"], [task.name for task in active], rows=rows)
+        losses = {}
+        for task in active:
+            target, mask = batch["targets"][task.name], batch["masks"][task.name]
+            if task.name in rows:
+                target, mask = target[rows[task.name]], mask[rows[task.name]]
+            losses[task.name] = task.loss(outputs[task.name], target, mask)
         return {
             task.name: losses[task.name] if task.weight == 1 else task.weight * losses[task.name]
             for task in active
