@@ -14,6 +14,7 @@ from cotrain._base import InvalidArgumentError
 from cotrain.evaluation._term_model import TermModel, probabilities_of
 from cotrain.evaluation._tree_ensemble import TreeEnsemble
 from cotrain.tasks import Task
+from cotrain.tasks.table._quantiles import scores_of_quantiles
 
 #: Most values of a categorical column that the trees take; rarer ones fall together.
 MAX_CATEGORIES = 255
@@ -73,26 +74,31 @@ class TargetTrees:
     """The trees of one target.
 
     Args:
-        ensemble: the trees; `None`: the target has but one class.
+        ensembles: the trees, one ensemble, or one for each level of quantiles; none where the target has but
+            one class.
         classes: [C'], those that the training rows had; `None` for numbers.
         terms: what words say; `None`: there are none.
+        levels: of the quantiles.
     """
 
-    ensemble: TreeEnsemble | None
+    ensembles: Sequence[TreeEnsemble]
     classes: np.ndarray | None
     terms: TermModel | None
+    levels: Sequence[float] = ()
 
     def scores(self, rows: TreeRows, task: Task) -> np.ndarray:
-        """Return values [M, 1], or the scores of a target with classes."""
+        """Return values [M, 1], quantiles [M, 1, Q, 2], or the scores of a target with classes."""
         features = rows.features
         if self.terms is not None:
             features = np.hstack([features, self.terms.scores(rows.terms)])
-        raw = None if self.ensemble is None else self.ensemble.raw(features)
+        raw = [ensemble.raw(features) for ensemble in self.ensembles]
+        if self.levels:
+            values = torch.from_numpy(np.stack(raw, axis=2))
+            return scores_of_quantiles(values, self.levels).numpy()
         if self.classes is None:
-            assert raw is not None
-            return raw
+            return raw[0]
         probabilities = np.zeros((len(features), task.n_classes))
-        probabilities[:, self.classes] = 1.0 if raw is None else probabilities_of(raw)
+        probabilities[:, self.classes] = probabilities_of(raw[0]) if raw else 1.0
         return task.target_kind.scores(probabilities[:, None])
 
 
@@ -149,7 +155,10 @@ class BoostedTrees:
             parts: dict[str, np.ndarray] = {}
             if target.classes is not None:
                 parts["classes"] = target.classes.astype(np.int32)
-            for name, part in (("trees", target.ensemble), ("terms", target.terms)):
+            if target.levels:
+                parts["levels"] = np.array(target.levels, np.float64)
+            ensembles = {_place(i, target.levels): one for i, one in enumerate(target.ensembles)}
+            for name, part in ({"terms": target.terms} | ensembles).items():
                 parts |= {} if part is None else {f"{name}.{key}": a for key, a in part.arrays().items()}
             found |= {f"target.{number}.{name}": array for name, array in parts.items()}
         return {name: np.ascontiguousarray(array) for name, array in found.items()}
@@ -167,14 +176,17 @@ class BoostedTrees:
         targets = []
         for number in range(n_targets):
             own = _below(arrays, f"target.{number}.")
-            trees, terms = _below(own, "trees."), _below(own, "terms.")
-            ensemble = TreeEnsemble.from_arrays(trees) if trees else None
+            levels, terms = own.get("levels", np.zeros(0)).tolist(), _below(own, "terms.")
+            trees = [_below(own, f"{_place(i, levels)}.") for i in range(max(1, len(levels)))]
             target = TargetTrees(
-                ensemble, own.get("classes"), TermModel.from_arrays(terms) if terms else None
+                [TreeEnsemble.from_arrays(one) for one in trees if one],
+                own.get("classes"),
+                TermModel.from_arrays(terms) if terms else None,
+                levels,
             )
-            if ensemble is not None and ensemble.n_features > n_features + _n_said(target.terms):
+            if any(one.n_features > n_features + _n_said(target.terms) for one in target.ensembles):
                 raise ValueError("trees ask for columns that there are not")
-            if ensemble is None and target.classes is None:
+            if len(target.ensembles) < len(trees) and (target.classes is None or levels):
                 raise ValueError("a target has no trees")
             targets.append(target)
         if any(not 0 <= column < n_features for column in kept):
@@ -200,6 +212,11 @@ def kept_categories(features: np.ndarray, categorical: np.ndarray) -> dict[int, 
 def _below(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     """Return the arrays whose names begin so, by the rest of their names."""
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _place(level: int, levels: Sequence[float]) -> str:
+    """Return the name of an ensemble: there is one, or one for each level."""
+    return f"trees{level}" if levels else "trees"
 
 
 def _n_said(terms: TermModel | None) -> int:

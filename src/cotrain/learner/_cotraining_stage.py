@@ -101,6 +101,9 @@ class CoTrainingStage:
             train: training rows, those without any label included.
             validation: validation rows.
         """
+        for task in self.preprocessor.tasks:
+            for logger in self.loggers if task.why_no_pseudo_labels else []:
+                logger.message(f"co-training labels nothing of {task.name}: {task.why_no_pseudo_labels}")
         train = self._with_every_entry(train)
         validation = None if validation is None else self._with_every_entry(validation)
         self.factory.inputs = train.inputs
@@ -153,12 +156,16 @@ class CoTrainingStage:
             logger.round(record.to_json(), record.lines())
 
     def _report(self, outcome: CoTrainingResult, kept: dict[str, bool]) -> None:
-        verdicts = {
-            task: verdict
-            if kept[task] or not outcome.chosen[task]
-            else "supervised start: the network taught by the rounds was worse on the validation rows"
-            for task, verdict in outcome.verdicts.items()
-        }
+        why_not = {task.name: task.why_no_pseudo_labels for task in self.preprocessor.tasks}
+        verdicts = {}
+        for task, verdict in outcome.verdicts.items():
+            if not outcome.chosen[task]:
+                verdicts[task] = f"supervised start: {why_not[task]}" if why_not[task] else verdict
+            elif not kept[task]:
+                worse = "the network taught by the rounds was worse on the validation rows"
+                verdicts[task] = f"supervised start: {worse}"
+            else:
+                verdicts[task] = verdict
         for logger in self.loggers:
             for task, count in outcome.doubted.items():
                 logger.message(f"  {task}: {count} true labels are probably wrong and were taken out")

@@ -24,7 +24,7 @@ from cotrain.tasks._custom_metric import MetricChoice, choose_metrics
 from cotrain.tasks._diagnosis import Diagnosis, nothing_recorded, nothing_to_show
 from cotrain.tasks._entries import of_length, rows_with_label
 from cotrain.tasks._entry_labelling import EntryLabelling
-from cotrain.tasks._masked_head import MaskedHead
+from cotrain.tasks._masked_head import stacked_head, start_at
 from cotrain.tasks._metric import Metric, require_heeding
 from cotrain.tasks._precision import full_precision
 from cotrain.tasks._prenet import PreNet
@@ -261,14 +261,7 @@ class Task(ABC):
             hidden: widths of hidden layers before the output layer.
             dropout: probability of dropping a hidden unit, in [0, 1).
         """
-        layers: list[nn.Module] = []
-        for size in hidden:
-            layers += [nn.Linear(width, size), nn.SiLU()]
-            if dropout:
-                layers.append(nn.Dropout(dropout))
-            width = size
-        layers.append(self.output_layer(width))
-        return MaskedHead(*layers) if hasattr(layers[-1], "reads_mask") else nn.Sequential(*layers)
+        return stacked_head(self.output_layer, width, hidden, dropout=dropout)
 
     @final
     def start_head(self, head: nn.Module, targets: Leaf, mask: Leaf) -> None:
@@ -282,14 +275,7 @@ class Task(ABC):
             targets: [B, T] of the training rows.
             mask: [B, T].
         """
-        biases = [
-            parameter
-            for name, parameter in head.named_parameters()
-            if name.split(".")[-1] == "bias" and parameter.shape == (self.n_outputs,)
-        ]
-        if biases:
-            with torch.no_grad():
-                biases[-1].copy_(self.reference_output(targets, mask))
+        start_at(head, lambda: self.reference_output(targets, mask), self.n_outputs)
 
     # -- loss ---------------------------------------------------------------------------------------
 
@@ -459,6 +445,19 @@ class Task(ABC):
     @abstractmethod
     def pseudo_label(self, output: Any) -> Any:
         """Return the predictions in the coding of `encode`, [B, T], for use as labels."""
+
+    @property
+    def why_no_pseudo_labels(self) -> str:
+        """Why co-training teaches nobody this task, as half a sentence; "", the default: it does."""
+        return ""
+
+    @property
+    def quantile_levels(self) -> Sequence[float]:
+        """The levels of the quantiles that are predicted of every number, in order; default none.
+
+        Scores are then those of `scores_of_quantiles`.
+        """
+        return ()
 
     def entry_labelling(self) -> EntryLabelling | None:
         """Return how co-training labels the answers of a row one by one; `None`: not, or a row has one."""

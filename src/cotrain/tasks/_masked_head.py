@@ -1,9 +1,11 @@
-"""A head whose last layer looks at which positions there are."""
+"""Heads: hidden layers and an output layer, which may look at which positions there are."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import final
 
+import torch
 from torch import Tensor, nn
 
 
@@ -19,3 +21,29 @@ class MaskedHead(nn.Sequential):
         for layer in inner:
             input = layer(input)
         return last(input, mask)
+
+
+def stacked_head(
+    output_layer: Callable[[int], nn.Module], width: int, hidden: Sequence[int], *, dropout: float
+) -> nn.Module:
+    """Return hidden layers, and the output layer that is made for the width of the last one."""
+    layers: list[nn.Module] = []
+    for size in hidden:
+        layers += [nn.Linear(width, size), nn.SiLU()]
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+        width = size
+    layers.append(output_layer(width))
+    return MaskedHead(*layers) if hasattr(layers[-1], "reads_mask") else nn.Sequential(*layers)
+
+
+def start_at(head: nn.Module, constant: Callable[[], Tensor], n_outputs: int) -> None:
+    """Set the last parameter of shape [O] that is called "bias" to a constant; without one do nothing."""
+    biases = [
+        parameter
+        for name, parameter in head.named_parameters()
+        if name.split(".")[-1] == "bias" and parameter.shape == (n_outputs,)
+    ]
+    if biases:
+        with torch.no_grad():
+            biases[-1].copy_(constant())

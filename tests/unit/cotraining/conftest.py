@@ -134,6 +134,7 @@ def make_problem() -> Callable[..., Problem]:
             "class": kinds.Multiclass("class"),
             "yes": kinds.Binary("yes"),
             "size": kinds.Regression("size"),
+            "interval": kinds.Regression("interval", "size", quantiles=[0.1, 0.9]),
             "level": kinds.Ordinal("level"),
             "tags": kinds.Multilabel("tags", separator=","),
         }

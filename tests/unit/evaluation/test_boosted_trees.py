@@ -17,6 +17,7 @@ from cotrain.tasks import Binary, Multiclass, Multilabel, Ordinal, Regression, T
 KINDS = [
     Binary("yes"),
     Regression("two", ["value", "other"]),
+    Regression("three", ["value", "other", "third"], quantiles=[0.1, 0.9]),
     Multiclass("colour"),
     Ordinal("size"),
     Multilabel("tags", separator=","),
@@ -34,6 +35,7 @@ def rows_of(task: Task, *, words: bool) -> TreeRows:
             "yes": signal > 1,
             "value": signal * 10,
             "other": -signal,
+            "third": signal**2,
             "colour": np.array(["red", "green", "blue"])[np.digitize(signal, [0, 2])],
             "size": np.digitize(signal, [0, 1, 2]),
             "tags": ["a,b" if s > 1 else "a" if s > 0 else "c" for s in signal],
@@ -47,7 +49,7 @@ def rows_of(task: Task, *, words: bool) -> TreeRows:
 
 
 @pytest.mark.parametrize("words", [False, True])
-@pytest.mark.parametrize("task", KINDS, ids=lambda task: type(task).__name__)
+@pytest.mark.parametrize("task", KINDS, ids=lambda task: task.name)
 def test_what_a_file_holds_answers_to_the_bit(task: Task, words: bool) -> None:
     rows = rows_of(task, words=words)
     trees = fit_trees(task, rows, categorical=np.array([False, True]), max_iter=15)
@@ -57,6 +59,14 @@ def test_what_a_file_holds_answers_to_the_bit(task: Task, words: bool) -> None:
     assert found.std() > 0
     new = TreeRows(np.array([[0.1, 1e6], [np.nan, np.nan]]), terms=None if not words else rows.terms[:2])
     np.testing.assert_array_equal(again.scores(task, new), trees.scores(task, new))
+
+
+def test_quantiles_without_the_trees_of_a_level_are_refused() -> None:
+    task = KINDS[2]
+    arrays = fit_trees(task, rows_of(task, words=False), max_iter=2).arrays()
+    lost = {name: array for name, array in arrays.items() if not name.startswith("target.1.trees2.")}
+    with pytest.raises(ValueError, match="a target has no trees"):
+        BoostedTrees.from_arrays(lost)
 
 
 def test_a_target_of_one_class_is_kept_as_well() -> None:

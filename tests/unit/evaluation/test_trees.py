@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 import torch
 from scipy.sparse import csr_matrix
+from sklearn.ensemble import HistGradientBoostingRegressor
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import InvalidArgumentError, mix_seed
 from cotrain.evaluation import TreeRows, evaluate_scores, fit_trees
 from cotrain.tasks import Binary, Multiclass, Multilabel, Ordinal, Regression, Task
 
@@ -44,6 +45,31 @@ def boosted_trees(
 ) -> np.ndarray:
     """Return the scores of test rows by trees that are fitted to others."""
     return fit_trees(task, train, held, **options).scores(task, test)
+
+
+def test_quantiles_are_those_of_one_model_of_scikit_learn_per_level_to_the_bit() -> None:
+    rng = np.random.default_rng(0)
+    x, held = rng.normal(size=(3000, 2)), rng.normal(size=(500, 2))
+    table, of_held = (pl.DataFrame({"y": of[:, 0] + rng.normal(size=len(of))}) for of in (x, held))
+    task = Regression("y", quantiles=[0.1, 0.9])
+    task.fit(table)
+    rows, stop = TreeRows(x, *task.encode(table)), TreeRows(held, *task.encode(of_held))
+    said = fit_trees(task, rows, stop, max_iter=60, learning_rate=0.1).scores(task, TreeRows(held))
+    assert said.shape == (500, 1, 3, 2)
+    np.testing.assert_array_equal(said[..., 1], np.broadcast_to([0.1, 0.5, 0.9], (500, 1, 3)))
+    truth, of_stop = (task.original(of.targets).numpy()[:, 0] for of in (rows, stop))  # ty: ignore
+    expected = []
+    for level in (0.1, 0.5, 0.9):
+        model = HistGradientBoostingRegressor(
+            loss="quantile", quantile=level, max_iter=60, learning_rate=0.1, max_leaf_nodes=15,
+            l2_regularization=1.0, min_samples_leaf=20, early_stopping=True, n_iter_no_change=20,
+            random_state=mix_seed(0, "trees", "y") % 2**32, categorical_features=np.zeros(2, bool),
+        ).fit(x, truth, X_val=held, y_val=of_stop)  # fmt: skip
+        best = int(np.argmax(model.validation_score_))
+        expected.append(list(model.staged_predict(held))[best - 1])
+    np.testing.assert_array_equal(said[:, 0, :, 0], np.sort(np.stack(expected, axis=1), axis=1))
+    inside = (said[:, 0, 0, 0] <= of_stop) & (of_stop <= said[:, 0, 2, 0])
+    assert 0.7 < inside.mean() < 0.9
 
 
 KINDS = [

@@ -237,3 +237,22 @@ def test_a_dataset_and_a_word_that_is_none_are_refused() -> None:
         learner([Regression("price")]).fit(Rows(), None, progress=False)
     with pytest.raises(InvalidArgumentError, match="did you mean 'auto'"):
         ct.Learner([Regression("price")], answer="autos")  # ty: ignore[invalid-argument-type]
+
+
+def test_trees_answer_for_quantiles_too() -> None:
+    """Of one, two and three columns: the scores of quantiles have axes of their own."""
+    table = frame().with_columns(cost=pl.col("price") * 2, gain=-pl.col("price"))
+    tasks = [
+        Regression("price", quantiles=[0.1, 0.9]),
+        Regression("three", ["cost", "gain", "few"], quantiles=[0.5]),
+    ]
+    assert all(can_have_trees(task) for task in tasks)
+    found = learner(tasks).fit(table, 0.3, progress=False)
+    assert "trees" in found.answers["price"]
+    test = frame(400, seed=1).with_columns(cost=pl.col("price") * 2, gain=-pl.col("price"))
+    assert found.evaluate(test).value("price", "pinball") < 0.3 * found.fitted.joint.evaluate(test).value(
+        "price", "pinball"
+    )
+    predicted = found.predict(test)
+    assert (predicted["price_q10"] <= predicted["price"]).all()
+    assert (predicted["price"] <= predicted["price_q90"]).all()

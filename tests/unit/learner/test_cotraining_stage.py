@@ -30,9 +30,9 @@ def fit_result(marks, weights_of):
     return FitResult([{"w": torch.tensor([mark])} for mark in marks], weights_of, {}, [], {})
 
 
-def improved(monkeypatch, student, kept, chosen, folder=None, n_tasks=2, doubted=None):
+def improved(monkeypatch, student, kept, chosen, folder=None, n_tasks=2, doubted=None, **options):
     """The stage's answer to a given outcome; at the start task "a" has weights 1, "b" weights 2."""
-    tasks = [kinds.Binary("a"), kinds.Regression("b")][:n_tasks]
+    tasks = [kinds.Binary("a"), kinds.Regression("b", **options)][:n_tasks]
     preprocessor, examples = Preprocessor.fit(FRAME, tasks, {}, ["b"][: 2 - n_tasks])
     accepted = torch.tensor([[0.0], [0.0], [1.0], [0.0]])
     labels = {task.name: PseudoLabels(accepted, accepted, accepted, 2, "peer") for task in tasks}
@@ -73,6 +73,18 @@ def test_each_task_is_answered_by_the_student_or_by_its_own_start(monkeypatch, k
     weights, weights_of, provenance, _ = improved(monkeypatch, student, kept, {"a": 1, "b": 1})
     assert marks(weights, weights_of) == expected
     assert set(provenance.cells["task"]) == {task for task in kept if kept[task]}
+
+
+def test_a_task_that_nothing_is_labelled_of_says_so_before_the_rounds_and_after(monkeypatch):
+    reason = "a pseudo-label is one value, and says nothing of quantiles around it"
+    kept = {"a": False, "b": False}
+    *_, messages = improved(monkeypatch, None, kept, {"a": 0, "b": 0}, quantiles=[0.1, 0.9])
+    assert messages == [
+        f"co-training labels nothing of b: {reason}",
+        "co-training ended: enough rounds",
+        "  a: verdict on a",
+        f"  b: supervised start: {reason}",
+    ]
 
 
 def test_without_a_student_all_stays_as_it_was(monkeypatch):

@@ -197,6 +197,8 @@ class CoTrainingLoop:
     def _label(
         self, task: Task, teachers: Sequence[int], predictions: PredictionCache, round_: int
     ) -> LabellingResult:
+        if task.why_no_pseudo_labels:
+            return self._nothing(task, task.why_no_pseudo_labels)
         if not task.has_classes and task.name not in self.judged:
             # That peers agree on a number is no evidence that they are right, and nothing would show it.
             return self._nothing(task, "numbers are labelled only where held-out labels can judge it")

@@ -69,6 +69,17 @@ def pinball_losses(quantiles: Tensor, target: Tensor, levels: Sequence[float]) -
     return torch.maximum(tau * error, (tau - 1) * error).mean(dim=-1)
 
 
+def scores_of_quantiles(quantiles: Tensor, levels: Sequence[float]) -> Tensor:
+    """Return the quantiles [B, T, Q] in order, so that none cross, each beside its level, [B, T, Q, 2].
+
+    Example:
+        >>> scores_of_quantiles(torch.tensor([[[3.0, 2.0]]]), [0.1, 0.5]).tolist()
+        [[[[2.0, 0.10000000149011612], [3.0, 0.5]]]]
+    """
+    ordered = quantiles.sort(dim=-1).values
+    return torch.stack([ordered, ordered.new_tensor(levels).expand_as(ordered)], dim=-1)
+
+
 def best_quantiles(values: Tensor, weights: Tensor, levels: Sequence[float]) -> Tensor:
     """Return the constants of least pinball loss, [Q], of values [N] with weights [N]; zeros without any."""
     if not len(values):

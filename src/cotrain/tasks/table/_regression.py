@@ -25,6 +25,7 @@ from cotrain.tasks.table._quantiles import (
     levels_of,
     pinball_losses,
     quantile_column,
+    scores_of_quantiles,
 )
 from cotrain.tasks.table._residuals import residuals
 from cotrain.tasks.table._value_metrics import VALUE_FIGURES
@@ -51,7 +52,8 @@ class Regression(Task):
 
     A single network says nothing of how sure it is of a number, so the confidence of every row is ½: that of
     a row which is surer than half of the rows. Co-training takes the spread of several networks instead, and
-    `cotrain complete` the share of held-out rows predicted well.
+    `cotrain complete` the share of held-out rows predicted well. With quantiles there are no pseudo-labels,
+    since one value says nothing of what lies around it: the task learns from its own labels alone.
 
     Args:
         name: see `Task`.
@@ -246,14 +248,16 @@ class Regression(Task):
         """Return predictions [B, T] in the unit of the transform; quantiles and levels, [B, T, Q, 2]."""
         if not self._levels:
             return self.original(output)
-        ordered = self._by_level(output).sort(dim=-1).values
-        values = self.original(ordered.transpose(1, 2)).transpose(1, 2)
-        return torch.stack([values, values.new_tensor(self._levels).expand_as(values)], dim=-1)
+        values = self.original(self._by_level(output).transpose(1, 2)).transpose(1, 2)
+        return scores_of_quantiles(values, self._levels)
 
     def output_of_scores(self, scores: Tensor) -> Tensor:
-        """Return standardised values [B, T] of values in the unit of the transform."""
-        means, scales = torch.from_numpy(self._means), torch.from_numpy(self._scales)
-        return ((scores.double() - means.to(scores.device)) / scales.to(scores.device)).float()
+        """Return what is standardised, [B, T] or [B, T × Q], of values in the unit of the transform."""
+        means, scales = (torch.from_numpy(of).to(scores.device) for of in (self._means, self._scales))
+        if self._levels:
+            values = scores[..., 0].double()
+            return ((values - means[:, None]) / scales[:, None]).flatten(1).float()
+        return ((scores.double() - means) / scales).float()
 
     def original(self, targets: Tensor) -> Tensor:
         """Return standardised values [B, T] in the unit of the transform, float64."""
@@ -289,6 +293,16 @@ class Regression(Task):
             for label in self.labels
             for name in (label, *(quantile_column(label, level) for level in levels))
         ]
+
+    @property
+    def quantile_levels(self) -> Sequence[float]:
+        """The levels that are learned, ½ among them; none without `quantiles`."""
+        return self._levels
+
+    @property
+    def why_no_pseudo_labels(self) -> str:
+        """With quantiles: a pseudo-label is one value, and taught as true it would narrow them."""
+        return "a pseudo-label is one value, and says nothing of quantiles around it" if self._levels else ""
 
     def confidence(self, output: Tensor) -> Tensor:
         """Return ½ for every entry, [B, T]: one value ranks no row above another."""

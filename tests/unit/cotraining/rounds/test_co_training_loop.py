@@ -430,6 +430,15 @@ def test_predictions_that_are_nan_teach_nobody(make_problem):
     assert record["class"].accepted > 0
 
 
+def test_nothing_of_quantiles_is_labelled_and_the_other_task_is(make_problem):
+    problem = make_problem(labelled=12, kinds_=("class", "interval"))
+    outcome = problem.run(CoTraining(Committee(), 2))
+    notes = [(one.task, one.accepted > 0, one.note) for one in outcome.records[0].tasks]
+    reason = "a pseudo-label is one value, and says nothing of quantiles around it"
+    assert notes == [("class", True, ""), ("interval", False, reason)]
+    assert outcome.chosen["interval"] == 0
+
+
 def test_numbers_are_not_labelled_where_nothing_could_show_that_they_are_wrong(make_problem):
     problem = make_problem(kinds_=["class", "size"], labelled=30)
     settings_ = CoTraining(Committee(), 1, margin=0.0)

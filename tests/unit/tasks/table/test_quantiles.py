@@ -79,6 +79,15 @@ def test_columns_are_known_at_construction_and_never_cross() -> None:
         assert all((low <= high).all() for low, high in itertools.pairwise(ordered))
 
 
+@pytest.mark.parametrize("columns", [["y"], ["y", "z"], ["y", "z", "w"]])
+def test_outputs_come_back_from_their_scores(columns: list[str]) -> None:
+    task = Regression("some", columns, quantiles=[0.1, 0.9], transform="log")
+    task.fit(pl.DataFrame({"y": [1.0, 5.0, 9.0], "z": [100.0, 300.0, 9.0], "w": [1.0, 2.0, 4.0]}))
+    output = torch.randn(7, task.n_outputs, generator=torch.Generator().manual_seed(1))
+    ordered = output.unflatten(1, (-1, 3)).sort(dim=-1).values.flatten(1)
+    torch.testing.assert_close(task.output_of_scores(task.scores(output)), ordered)
+
+
 def test_putting_in_order_never_makes_the_loss_larger() -> None:
     task = made()
     targets, _ = task.encode(FRAME)
