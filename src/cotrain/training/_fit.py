@@ -299,6 +299,8 @@ class Fit:
             validation = self.validator.validate(batches)
             self.balance.observe_validation(validation.losses)
             record |= {"validation": validation.values, "gain": validation.gains}
+            if validation.by_source:
+                record["validation_by_source"] = validation.by_source
             criteria, select = validation.criteria(), self.budget.select
             better = self.best.update(self.epoch, criteria, self._copied, select=select)
             self.stale_epochs = 0 if better else self.stale_epochs + 1

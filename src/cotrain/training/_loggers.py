@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, final
@@ -135,6 +135,15 @@ class JsonLinesLogger:
         self._n_written = len(self._lines)
 
 
+def _numbers(record: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, float]]:
+    """Give each number of a nested mapping with the names that lead to it, a slash between them."""
+    for name, value in record.items():
+        if isinstance(value, Mapping):
+            yield from _numbers(value, f"{path}{name}/")
+        elif isinstance(value, int | float):
+            yield f"{path}{name}", value
+
+
 def _line(record: Mapping[str, Any]) -> str:
     return json.dumps(record, ensure_ascii=False) + "\n"
 
@@ -172,12 +181,8 @@ class TensorBoardLogger:
 
     def epoch(self, record: Mapping[str, Any]) -> None:
         """Write each number of the record under its path, e.g. "validation/income"."""
-        for key, value in record.items():
-            values = value if isinstance(value, Mapping) else {"": value}
-            for name, number in values.items():
-                if isinstance(number, int | float):
-                    tag = f"{key}/{name}" if name else key
-                    self._writer.add_scalar(tag, number, global_step=record["epoch"])
+        for path, number in _numbers(record):
+            self._writer.add_scalar(path, number, global_step=record["epoch"])
 
     def finish(self) -> None:
         """Close the event file."""

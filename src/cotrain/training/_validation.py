@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -30,12 +30,15 @@ class Validation:
         losses: task -> its loss, of every task that has validation labels.
         by_loss: task -> relative gain of its tempered loss over the best constant prediction, of the tasks
             whose epochs are compared by it.
+        by_source: source -> task -> its selecting metric on the rows of that source, of the tasks that have
+            labels in several.
     """
 
     values: dict[str, float]
     gains: dict[str, float]
     losses: dict[str, Tensor]
     by_loss: dict[str, float] = field(default_factory=dict)
+    by_source: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def criteria(self) -> dict[str, float]:
         """Return what epochs are compared by: each task's gain, and their mean as "combined"."""
@@ -97,7 +100,21 @@ class Validator:
                 kept, total = (torch.stack(part).sum() for part in zip(*sums[task.name], strict=True))
                 losses[task.name] = task.weight * (kept / total)
         loss_gains = {name: 1 - one.value() / self._loss_references[name] for name, one in tempered.items()}
-        return Validation(values, gains, losses, loss_gains)
+        return Validation(values, gains, losses, loss_gains, self._by_source(records))
+
+    def _by_source(self, records: Mapping[str, TaskRecords]) -> dict[str, dict[str, float]]:
+        """Return source -> task -> its value there, of the tasks that have labels in several."""
+        if self.examples is None or self.examples.sources is None:
+            return {}
+        found: dict[str, dict[str, float]] = {}
+        for name, of_task in records.items():
+            labelled = of_task.labelled
+            rows_of = {
+                source: rows for source, rows in self.examples.sources.rows().items() if labelled[rows].any()
+            }
+            for source, rows in rows_of.items() if len(rows_of) > 1 else ():
+                found.setdefault(source, {})[name] = of_task.rows(of=rows)[0].value
+        return found
 
     def _refer_to_loss(self, task: Task, constant: Tensor) -> None:
         """Note the loss of the best constant prediction where a task's epochs are compared by its loss."""

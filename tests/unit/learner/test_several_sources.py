@@ -102,6 +102,13 @@ def test_a_loaded_model_knows_its_sources(fitted: ct.Learner, tmp_path) -> None:
     assert loaded.predict({"two": SOURCES["two"]})["two"].equals(fitted.predict(SOURCES["two"]))
 
 
+def test_the_history_tells_the_sources_of_a_task_apart() -> None:
+    tables = {name: table.with_columns(pl.lit(1.0).alias("both")) for name, table in SOURCES.items()}
+    made = ct.Learner([ct.tasks.Regression("both")], training=ct.Training(2, 16)).fit(tables, progress=False)
+    records = made.fitted_result.history
+    assert [set(record["validation_by_source"]) for record in records] == [set(SOURCES)] * 2
+
+
 def test_mixing_stands_in_the_configuration() -> None:
     made = learner(mixing=Equal(), source="origin")
     assert made.config()["mixing"] == {"kind": "Equal"}

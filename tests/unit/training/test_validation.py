@@ -1,9 +1,11 @@
 import math
+from dataclasses import replace
 
 import polars as pl
 import pytest
 import torch
 
+from cotrain.data.sources import RowSources
 from cotrain.tasks import Binary, Regression
 from cotrain.training import Examples
 from cotrain.training._validation import COMBINED, Validation, Validator
@@ -92,3 +94,35 @@ def test_batches_of_any_size_give_what_all_rows_give():
         found = validator.validate((part, {name: o[part] for name, o in outputs.items()}) for part in parts)
         assert found.values == pytest.approx(expected.values, rel=1e-12)
         torch.testing.assert_close(found.losses, expected.losses)
+
+
+@pytest.mark.parametrize("size", [1, 2, 6])
+def test_a_task_with_labels_in_several_sources_is_judged_in_each(size):
+    made = tasks()
+    # `yes` has labels in both sources, `value` in the first one only.
+    frame = FRAME.with_columns(value=pl.Series([1.0, None, 3.0, None, None, None]))
+    examples = replace(
+        rows(made, frame), sources=RowSources(("web", "shop"), torch.tensor([0, 1, 0, 1, 0, 1]))
+    )
+    outputs = {"yes": torch.tensor([[3.0], [-1.0], [2.0], [1.0], [0.0], [2.0]]), "value": torch.ones(6, 1)}
+    batches = [
+        (slice(first, first + size), {name: output[first : first + size] for name, output in outputs.items()})
+        for first in range(0, 6, size)
+    ]
+    found = Validator(made, rows(made), examples).validate(batches)
+    alone = {}
+    for number, name in enumerate(("web", "shop")):
+        of_source = torch.nonzero(examples.sources.numbers == number).flatten()
+        part = {task: output[of_source] for task, output in outputs.items()}
+        kept = replace(examples.take(of_source), sources=None)
+        alone[name] = {"yes": Validator(made, rows(made), kept).validate(whole(part)).values["yes"]}
+    assert found.by_source.keys() == alone.keys()
+    for name, of_source in alone.items():
+        assert found.by_source[name] == pytest.approx(of_source, nan_ok=True)
+
+
+def test_one_source_is_not_told_apart():
+    made = tasks()
+    examples = replace(rows(made), sources=RowSources(("web", "shop"), torch.zeros(6, dtype=torch.int64)))
+    validator = Validator(made, rows(made), examples)
+    assert validator.validate(whole(perfect(made, examples))).by_source == {}
