@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import final
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from cotrain.cotraining._entries import as_float, entries, known_entries, like, offsets_of, row_of_entry
 from cotrain.cotraining._predictions import Prediction, joined, prior_of
 from cotrain.cotraining._settings import CoTraining
+from cotrain.cotraining._typicality import typicality
 from cotrain.cotraining._units import Units
 from cotrain.cotraining.guards._error_bound import ErrorBounds
 from cotrain.cotraining.guards._held_out import TeacherAssessment
@@ -128,6 +130,7 @@ class PseudoLabeller:
         self.open_rows = open_rows
         self.priors = priors
         self.bounds = ErrorBounds(examples) if strategy.bounded else None
+        self._typical: dict[tuple[str, int], Tensor] = {}
 
     def free(self, task: Task) -> Tensor:
         """Return where a pseudo-label may stand, bool [N, T]: never where there is a true one."""
@@ -225,7 +228,15 @@ class PseudoLabeller:
             prior=self.priors[task.name],
             progress=round_ / self.settings.max_rounds,
             probabilities=prediction.probabilities if units.of_entry is None else None,
+            typicality=partial(self._typicality, task),
         )
+
+    def _typicality(self, task: Task, n_neighbours: int) -> Tensor:
+        """Return how usual the rows are among the labelled ones, which no round changes."""
+        key = (task.name, n_neighbours)
+        if key not in self._typical:
+            self._typical[key] = typicality(task, self.examples, n_neighbours)
+        return self._typical[key]
 
     def _objection(self, task: Task, classes: Tensor, accepted: Tensor) -> str:
         """Say why the class shares of what was accepted are not to be trusted; "" if they are."""

@@ -28,4 +28,11 @@ class Agreement(Selector):
 
     def select(self, candidates: Candidates) -> Tensor:
         """Return the inner selector's choice among the rows of one mind."""
-        return self.selector.select(replace(candidates, free=candidates.free & candidates.agree))
+        return self.selector.select(self._of_one_mind(candidates))
+
+    def weights(self, candidates: Candidates) -> Tensor:
+        """Return the inner selector's weights."""
+        return self.selector.weights(self._of_one_mind(candidates))
+
+    def _of_one_mind(self, candidates: Candidates) -> Candidates:
+        return replace(candidates, free=candidates.free & candidates.agree)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +22,8 @@ class Candidates:
         prior: [T, C] shares of the classes among the true labels.
         progress: round / max_rounds, in (0, 1].
         probabilities: [N, T, C] of every class; `None`: only the confidence is known, as of numbers.
+        typicality: number of neighbours -> [N, T, C] in (0, 1], the share of the labelled rows of each class
+            that lie in no denser region than a row; found when it is asked for. `None`: it cannot be known.
 
     Example:
         >>> import torch
@@ -40,6 +43,7 @@ class Candidates:
     prior: Tensor
     progress: float
     probabilities: Tensor | None = None
+    typicality: Callable[[int], Tensor] | None = None
 
     def class_probabilities(self) -> Tensor:
         """Return [N, T, C]; what the predicted class leaves is shared out among the others if not known."""

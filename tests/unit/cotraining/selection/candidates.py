@@ -24,6 +24,7 @@ def candidates(
         agree=torch.tensor(agree or [True] * n)[:, None],
         prior=torch.tensor([prior or [0.5, 0.5]]),
         progress=progress,
+        typicality=lambda n_neighbours: torch.ones(n, 1, len(prior or [0.5, 0.5])),
     )
 
 

@@ -36,6 +36,7 @@ def test_only_free_cells_are_chosen(kind: type[Selector], rows: list[tuple], pro
         agree=torch.tensor(columns[3], dtype=torch.bool)[:, None],
         prior=torch.tensor([[0.5, 0.5]]),
         progress=progress,
+        typicality=lambda n_neighbours: torch.ones(len(rows), 1, 2),
     )
     selected = kind().select(given_)
     assert selected.shape == given_.free.shape
