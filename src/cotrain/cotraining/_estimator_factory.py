@@ -75,9 +75,17 @@ class EstimatorFactory:
         options: Mapping[str, int | float | str | bool],
         *,
         transductive: bool,
+        regressor_options: Mapping[str, int | float | str | bool] | None = None,
     ) -> Peer:
         """Make a peer of the estimators that the strategy names."""
-        return self.others.estimator(name, classifier, regressor, options, transductive=transductive)
+        return self.others.estimator(
+            name,
+            classifier,
+            regressor,
+            options,
+            transductive=transductive,
+            regressor_options=regressor_options,
+        )
 
     def views(self, names: Sequence[str], n_random: int) -> list[View]:
         """Return named views, or random ones."""

@@ -107,13 +107,14 @@ class NetworkFactory:
         options: Mapping[str, int | float | str | bool],
         *,
         transductive: bool,
+        regressor_options: Mapping[str, int | float | str | bool] | None = None,
     ) -> Peer:
         """Make a peer of scikit-learn estimators with the run's seed."""
         return EstimatorPeer(
             name,
             self.tasks,
             _made(classifier, options, self.seed),
-            _made(regressor, {}, self.seed),
+            _made(regressor, regressor_options or {}, self.seed),
             transductive=transductive,
         )
 
@@ -145,6 +146,12 @@ def _made(path: str, options: Mapping[str, Any], seed: int) -> Any:
             f"Cannot make the estimator {path!r} ({error}): write it as 'package.module:Class', with options "
             "that its constructor has."
         ) from error
+    missing = [name for name in ("fit", "predict", "get_params") if not hasattr(estimator, name)]
+    if missing:
+        raise InvalidArgumentError(
+            f"{path!r} has no {', '.join(missing)}: expected an estimator of scikit-learn's kind, such as "
+            "one that derives from sklearn.base.BaseEstimator."
+        )
     if "random_state" in estimator.get_params():
         estimator.set_params(random_state=seed % 2**32)
     return estimator

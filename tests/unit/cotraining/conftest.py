@@ -44,7 +44,14 @@ class LinearFactory:
         return EstimatorPeer(name, tasks or self.tasks, self.classifier, Ridge(), view=view)
 
     def estimator(
-        self, name: str, classifier: str, regressor: str, options: dict[str, Any], *, transductive: bool
+        self,
+        name: str,
+        classifier: str,
+        regressor: str,
+        options: dict[str, Any],
+        *,
+        transductive: bool,
+        regressor_options: dict[str, Any] | None = None,
     ) -> Peer:
         return EstimatorPeer(name, self.tasks, self.classifier, Ridge())
 

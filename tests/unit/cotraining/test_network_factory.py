@@ -48,9 +48,11 @@ def test_an_estimator_gets_its_options_and_the_seed_of_the_run(make_problem, see
         "sklearn.ensemble:RandomForestRegressor",
         {"n_estimators": 3},
         transductive=False,
+        regressor_options={"n_estimators": 4},
     )
     assert isinstance(peer, EstimatorPeer)
     assert peer.classifier.get_params()["n_estimators"] == 3
+    assert peer.regressor.get_params()["n_estimators"] == 4
     assert peer.classifier.random_state == peer.regressor.random_state == seed % 2**32
 
 
@@ -80,6 +82,12 @@ def test_an_estimator_that_cannot_be_made_is_named(make_problem, path, options):
     factory = make_problem().networks(CoTraining())
     with pytest.raises(InvalidArgumentError, match=f"Cannot make the estimator {path!r} .*'package.module:"):
         factory.estimator("one", path, "sklearn.linear_model:Ridge", options, transductive=False)
+
+
+def test_what_is_no_estimator_is_refused(make_problem):
+    factory = make_problem().networks(CoTraining())
+    with pytest.raises(InvalidArgumentError, match="'collections:Counter' has no fit, predict, get_params"):
+        factory.estimator("one", "collections:Counter", "sklearn.linear_model:Ridge", {}, transductive=False)
 
 
 def test_named_views_come_in_the_order_of_their_names(make_problem):

@@ -57,15 +57,17 @@ class PeerFactory(Protocol):
         options: Mapping[str, int | float | str | bool],
         *,
         transductive: bool,
+        regressor_options: Mapping[str, int | float | str | bool] | None = None,
     ) -> Peer:
         """Make a peer from scikit-learn estimators, written "package.module:Class".
 
         Args:
             name: of the peer.
             classifier: for labels and classes; made with the options.
-            regressor: for numbers; made with its defaults.
+            regressor: for numbers.
             options: of the classifier.
             transductive: whether the classifier is given the unlabelled rows too.
+            regressor_options: of the regressor; `None`: its defaults.
         """
 
     def views(self, names: Sequence[str], n_random: int) -> list[View]:

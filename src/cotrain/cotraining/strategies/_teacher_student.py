@@ -22,8 +22,9 @@ class TeacherStudent(Strategy):
         teachers_are: "single": a network per task (MuST); "joint": a network for all tasks (noisy
             student); "both"; "estimators": a classifier and a regressor of scikit-learn's kind.
         classifier: for "estimators", as "package.module:Class".
-        regressor: the same for numbers; made with its defaults.
+        regressor: the same for numbers.
         options: of the classifier's constructor.
+        regressor_options: of the regressor's.
         transductive: whether the classifier is given the unlabelled rows too, with the label −1, as
             scikit-learn's LabelSpreading wants.
         selector: what is kept; default `Curriculum(1.0, growing=False)`: everything at once, as the
@@ -52,6 +53,7 @@ class TeacherStudent(Strategy):
         classifier: str = "sklearn.ensemble:HistGradientBoostingClassifier",
         regressor: str = "sklearn.ensemble:HistGradientBoostingRegressor",
         options: Mapping[str, int | float | str | bool] | None = None,
+        regressor_options: Mapping[str, int | float | str | bool] | None = None,
         transductive: bool = False,
         selector: Selector | None = None,
         align: bool = False,
@@ -65,6 +67,7 @@ class TeacherStudent(Strategy):
         self.classifier = classifier
         self.regressor = regressor
         self.options = dict(options or {})
+        self.regressor_options = dict(regressor_options or {})
         self.transductive = transductive
         self.selector = selector or Curriculum(1.0, growing=False)
         self.align = align
@@ -83,6 +86,7 @@ class TeacherStudent(Strategy):
                 self.regressor,
                 self.options,
                 transductive=self.transductive,
+                regressor_options=self.regressor_options,
             )
             peers.append(made)
         return [*peers, factory.network("student")]
