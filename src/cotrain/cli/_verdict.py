@@ -80,6 +80,8 @@ def print_outcome(outcome: RunResult, folder: Path, config: Path | None = None) 
         out.print(f"• {verdict.sentence}", markup=False, highlight=False)
     for answer in outcome.answers:
         out.print(f"→ {answer.sentence}", markup=False, highlight=False)
+    for sentence in outcome.thresholds:
+        out.print(f"→ {sentence}", markup=False, highlight=False)
     if outcome.delta_m_sentence:
         out.print(outcome.delta_m_sentence, markup=False, highlight=False)
     beaten = beaten_by_trees(outcome.table.to_dicts())

@@ -129,6 +129,8 @@ def methods_of(
             found.append(Method(POOLED, pooled, names, "pooled"))
         else:
             notes.append(reason)
+    if chosen := [t.name for t in learner.tasks if t.decision is not None and t.decision.is_chosen]:
+        notes.append(f"Thresholds of {', '.join(chosen)} are chosen in a run; a comparison decides at 0.5.")
     if "trees" in settings.references:
         of_rows = [task.name for task in learner.tasks if task.reads == "vector"]
         found += [Method(TREES, _plain(learner), (task,), "trees") for task in of_rows]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from cotrain.data import TypedTable
 from cotrain.evaluation import EvaluationTable, evaluate_scores
+from cotrain.evaluation._padded_scores import truth_of
 from cotrain.learner import Learner
+from cotrain.learner._decisions import Thresholds, deciding
 from cotrain.learner._tree_reference import TreeReference
+from cotrain.tasks import Task
 
 
 def trees_table(
@@ -36,7 +39,19 @@ def trees_table(
     rows = []
     for task in tasks:
         scores = trees.scores(task, test)
+        task = _deciding(task, trees, validation)
         rows += evaluate_scores(
             task, scores, held_out.targets[task.name], held_out.masks[task.name], parts=True
         )
     return EvaluationTable(rows)
+
+
+def _deciding(task: Task, trees: TreeReference, validation: TypedTable | None) -> Task:
+    """Return the task with thresholds for what the trees say, by the same rule and rows as the network's."""
+    if task.decision is None or not task.decision.is_chosen or validation is None or not validation.height:
+        return task
+    held = trees.preprocessor.examples(validation)
+    truth, mask = truth_of(task, held.targets[task.name], held.masks[task.name])
+    said = trees.scores(task, validation)
+    chosen, sentence = task.decision.choose(task.name, task.labels, said, truth, mask=mask)
+    return deciding([task], {task.name: Thresholds(chosen.thresholds, sentence)})[0]

@@ -13,10 +13,12 @@ from torch import Tensor
 
 from cotrain._base import RunError, write_text_atomically
 from cotrain.cotraining import Calibrator, Prediction, Temperature, prediction_of_output
+from cotrain.learner._decisions import Thresholds, choose_thresholds
 from cotrain.learner._run_folder import CONFIDENCE
 from cotrain.learner._temperatures import fit_temperatures, tempered
 from cotrain.networks import OutputSpace
 from cotrain.tasks import Task
+from cotrain.tasks._decision import above
 from cotrain.training import Examples
 
 #: A number counts as right within this many standard deviations of the training labels.
@@ -35,6 +37,7 @@ class CalibratedConfidence:
             a standard deviation of the training labels; `None` with fewer than ten of them.
         temperatures: task of classes or labels -> what its outputs are divided by before all else; see
             `fit_temperatures`.
+        thresholds: task of labels -> where yes begins, where that was to be chosen.
     """
 
     def __init__(
@@ -42,10 +45,12 @@ class CalibratedConfidence:
         calibrators: Mapping[str, Calibrator] | None = None,
         near: Mapping[str, Sequence[float | None]] | None = None,
         temperatures: Mapping[str, float] | None = None,
+        thresholds: Mapping[str, Thresholds] | None = None,
     ) -> None:
         self.calibrators = dict(calibrators or {})
         self.near = dict(near or {})
         self.temperatures = dict(temperatures or {})
+        self.thresholds = dict(thresholds or {})
 
     @classmethod
     def learn(
@@ -97,7 +102,8 @@ class CalibratedConfidence:
                 near[task.name] = [_share(close[mask[:, t], t]) for t in range(mask.shape[1])]
             elif calibration is not None:
                 calibrators[task.name] = calibration.fit(prediction.probabilities, targets.long(), mask)
-        return CalibratedConfidence(calibrators, near, self.temperatures)
+        thresholds = choose_thresholds(tasks, outputs, held)
+        return CalibratedConfidence(calibrators, near, self.temperatures, thresholds)
 
     def sure(self, task: Task, prediction: Prediction) -> np.ndarray:
         """Return the estimated probability of being right, [N, T]; NaN where nothing is known of it."""
@@ -110,10 +116,12 @@ class CalibratedConfidence:
                 )
             row = [float("nan") if share is None else share for share in shares]
             return np.tile(np.array(row), (len(prediction.pseudo_labels(torch.float32)), 1))
+        # Of what is predicted, which need not be the more probable value.
+        decided = None if task.decision is None else above(task.decision, prediction.probabilities[..., 1])
         calibrator = self.calibrators.get(task.name)
         if calibrator is not None:
             prediction = Prediction(calibrator.apply(prediction.probabilities), ordered=prediction.ordered)
-        return prediction.confidence().double().numpy()
+        return prediction.confidence(None if decided is None else decided.long()).double().numpy()
 
     def write(self, folder: Path) -> None:
         """Write it to a run folder."""
@@ -121,6 +129,7 @@ class CalibratedConfidence:
             "calibrators": {task: one.state_dict() for task, one in self.calibrators.items()},
             "near": self.near,
             "temperatures": self.temperatures,
+            "thresholds": {task: one.to_json() for task, one in self.thresholds.items()},
         }
         write_text_atomically(folder / CONFIDENCE, json.dumps(saved, indent=1) + "\n")
 
@@ -140,9 +149,12 @@ class CalibratedConfidence:
             }
             # Runs of before have none.
             temperatures = {task: _positive(one) for task, one in saved.get("temperatures", {}).items()}
+            thresholds = {
+                task: Thresholds.from_json(one) for task, one in saved.get("thresholds", {}).items()
+            }
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
             raise RunError(f"{path} is damaged ({type(error).__name__}: {error}): train again.") from error
-        return cls(calibrators, near, temperatures)
+        return cls(calibrators, near, temperatures, thresholds)
 
 
 def _positive(value: object) -> float:

@@ -104,6 +104,9 @@ def fit_contenders(
     )
     calibration = None if learner.cotraining is None else learner.cotraining.calibration
     confidence = model.confidence.relearned(list(tasks.values()), outputs, held, calibration)
+    for name in answers.others:
+        if name in confidence.thresholds:
+            _tell(options, confidence.thresholds[name].sentence)
     return model.with_answers(answers, confidence), Contenders(singles, trees)
 
 

@@ -39,6 +39,7 @@ class FittedModel:
         confidence: what held-out rows say of how sure it may be; the temperatures of the tasks with classes.
         provenance: which cells of the training table it labelled itself.
         answers: who answers for which task beside these networks, where `answer: auto` chose.
+        before: what held-out rows said of the joint network alone; `None`: as `confidence`, or not kept.
 
     Example:
         >>> import cotrain as ct
@@ -55,6 +56,7 @@ class FittedModel:
     confidence: CalibratedConfidence = field(default_factory=CalibratedConfidence)
     provenance: Provenance = field(default_factory=Provenance)
     answers: Answers = field(default_factory=Answers)
+    before: CalibratedConfidence | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
@@ -80,12 +82,19 @@ class FittedModel:
 
     def with_answers(self, answers: Answers, confidence: CalibratedConfidence | None = None) -> Self:
         """Return the model with others who answer, and what is known of their confidence."""
-        return replace(self, answers=answers, confidence=confidence or self.confidence)
+        found = replace(self, answers=answers, before=self.confidence)
+        return found if confidence is None else found.with_confidence(confidence)
+
+    def with_confidence(self, confidence: CalibratedConfidence) -> Self:
+        """Return the model with what held-out rows say of it, and tasks that decide by its thresholds."""
+        preprocessor = self.preprocessor.deciding(confidence.thresholds)
+        return replace(self, confidence=confidence, preprocessor=preprocessor)
 
     @property
     def joint(self) -> Self:
         """The joint network alone, whoever answers."""
-        return replace(self, answers=Answers())
+        found = replace(self, answers=Answers(), before=None)
+        return found if self.before is None else found.with_confidence(self.before)
 
     def _answered(self, outputs: Mapping[str, Any], data: Any, *, figures: bool = False) -> dict[str, Any]:
         """Return the outputs of whoever answers, for rows that are a table of the training's types."""

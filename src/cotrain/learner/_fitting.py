@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import types
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast, final
 
@@ -24,6 +24,7 @@ from cotrain.data.sources import Mixing
 from cotrain.learner._architecture import Architecture
 from cotrain.learner._confidence import CalibratedConfidence
 from cotrain.learner._cotraining_stage import CoTrainingStage
+from cotrain.learner._decisions import choose_thresholds
 from cotrain.learner._fitted_model import FittedModel
 from cotrain.learner._label_types import label_types
 from cotrain.learner._output_columns import require_unique_outputs
@@ -227,7 +228,8 @@ class Fitting:
 
         Its outputs are then divided by one temperature per task of classes.
         """
-        confidence = CalibratedConfidence()
+        tasks = self.preprocessor.tasks
+        confidence = CalibratedConfidence(thresholds=choose_thresholds(tasks, {}, None))
         if self.held is not None:
             settings = self.recipe.cotraining
             # Of pixels nothing is calibrated, and their outputs on all rows are large.
@@ -242,7 +244,10 @@ class Fitting:
         if self.folder is not None:
             confidence.write(self.folder)
             self._seal(self.folder)
-        return replace(model, confidence=confidence)
+        for logger in self.loggers:
+            for one in confidence.thresholds.values():
+                logger.message(one.sentence)
+        return model.with_confidence(confidence)
 
     def _seal(self, folder: Path) -> None:
         """Say that the run is whole, unless it is still to be chosen who answers."""

@@ -336,10 +336,11 @@ class Learner:
         if not trust and encoder is None:
             require_sizes(lambda: learner.architecture.build(preprocessor, start=False), weights, folder)
         model = learner.architecture.build(preprocessor, start=False)
+        confidence = CalibratedConfidence.read(folder, learner.cotraining and learner.cotraining.calibration)
         learner._fitted = FittedModel(
-            preprocessor,
+            preprocessor.deciding(confidence.thresholds),
             FrozenNetworks(model, weights, weights_of),
-            CalibratedConfidence.read(folder, learner.cotraining and learner.cotraining.calibration),
+            confidence,
             Provenance.read(folder),
         )
         if learner.answer == "auto":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self, cast, final
@@ -31,6 +32,7 @@ from cotrain.data._frames import with_text_names
 from cotrain.data._schema import Coding
 from cotrain.data._table import require_types
 from cotrain.data.sources import read_sources
+from cotrain.learner._decisions import Thresholds, deciding
 from cotrain.learner._known_sources import KnownSources
 from cotrain.learner._label_types import LabelType
 from cotrain.networks import OutputSpace
@@ -143,6 +145,14 @@ class Preprocessor:
             truth = (examples.targets[task.name], examples.masks[task.name])
             preprocessor.constants[task.name] = task.reference_output(*truth)
         return preprocessor, examples
+
+    def deciding(self, thresholds: Mapping[str, Thresholds]) -> Self:
+        """Return the same with tasks that call a label yes from these thresholds on."""
+        if not thresholds:
+            return self
+        found = copy.copy(self)
+        found.tasks = deciding(self.tasks, thresholds)
+        return found
 
     def inputs(self, data: object) -> dict[str, Any]:
         """Return the input tensors and ragged rows of any data that `fit` would take.

@@ -87,6 +87,7 @@ def run_report(
     ]
     verdicts = [word_verdict(verdict["word"], verdict["sentence"]) for verdict in metrics["verdicts"]]
     notes = [answer["sentence"] for answer in metrics.get("answers", [])]
+    notes += metrics.get("thresholds", [])
     notes += [metrics["delta_m_sentence"]] if metrics["delta_m_sentence"] else []
     if any(verdict["difference"] is not None for verdict in metrics["verdicts"]):
         notes.append(

@@ -21,6 +21,7 @@ from cotrain._base._ragged import Leaf, Ragged
 from cotrain.tasks._blockwise_loss import blockwise_loss
 from cotrain.tasks._condition import require_condition, rows_where
 from cotrain.tasks._custom_metric import MetricChoice, choose_metrics
+from cotrain.tasks._decision import Decision
 from cotrain.tasks._diagnosis import Diagnosis, nothing_recorded, nothing_to_show
 from cotrain.tasks._entries import of_length, rows_with_label
 from cotrain.tasks._entry_labelling import EntryLabelling
@@ -89,6 +90,7 @@ class Task(ABC):
     IMPORTED: ClassVar[Sequence[str]] = ("metrics",)  #: options that may name code outside this library
     #: Axes of the target of one position, where the task reads positions: 1 where it is a vector.
     entry_axes: ClassVar[int] = 0
+    decision: Decision | None = None  #: where yes begins, of a task of labels that was told a threshold
 
     def __init__(
         self,
@@ -489,7 +491,8 @@ class Task(ABC):
     def chosen_metrics(self) -> list[Metric]:
         """Return the metrics to report, the selecting one first."""
         known = [*self.available_metrics(), *self.further_metrics()]
-        return choose_metrics(self, self.metrics or self.default_metrics(), known)
+        found = choose_metrics(self, self.metrics or self.default_metrics(), known)
+        return found if self.decision is None else [self.decision.of(metric) for metric in found]
 
     def __repr__(self) -> str:
         columns = "" if self.columns == [self.name] else f", {self.columns!r}"

@@ -19,6 +19,12 @@ def test_everything_competes_once_and_a_reference_that_cannot_is_named():
     ]
 
 
+def test_a_comparison_says_that_it_chooses_no_thresholds():
+    tasks = [ct.tasks.Binary("a", threshold="f1"), ct.tasks.Binary("b", threshold=0.2)]
+    _, notes = methods_of(ct.Learner(tasks), ComparisonSettings())
+    assert notes == ["Thresholds of a are chosen in a run; a comparison decides at 0.5."]
+
+
 def test_a_key_names_all_that_a_fit_depends_on():
     (method, *_), _ = methods_of(learner(), ComparisonSettings())
     key = method.cell(0.1, 0, "rows").key

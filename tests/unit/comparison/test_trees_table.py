@@ -48,3 +48,31 @@ def test_of_answers_for_each_word_there_is_no_figure():
     ).fit(frame, validation=None, progress=False)
     rows = learner.preprocessor.table(frame)
     assert trees_table(learner, rows, None, rows) == EvaluationTable([])
+
+
+def test_trees_decide_by_a_threshold_of_their_own_from_the_validation_rows():
+    """The network's is for what the network says; beside it trees would be judged by another's rule."""
+
+    def rare(seed: int, n: int) -> pl.DataFrame:
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=n)
+        return pl.DataFrame({"x": x, "rare": x + rng.normal(size=n) > 2.2})
+
+    train, held, test = rare(0, 900), rare(1, 600), rare(2, 600)
+    task = ct.tasks.Binary("rare", threshold="f1", metrics=["auroc", "f1"])
+    training = ct.Training(epochs=1, batch_size=64)
+    learner = ct.Learner([task], training=training).fit(train, held, progress=False)
+    parts = [learner.preprocessor.table(part) for part in (train, held, test)]
+    found = trees_table(learner, *parts)
+    trees = TreeReference(learner.preprocessor, parts[0], parts[1])
+    said, on_test = (trees.scores(learner.preprocessor.tasks[0], part)[:, 0] for part in parts[1:])
+
+    def f1(yes, truth):
+        return 2 * (yes & truth).sum() / (yes.sum() + truth.sum())
+
+    truth = held["rare"].to_numpy()
+    best = max(f1(said >= t, truth) for t in said)
+    as_good = [t for t in said if f1(said >= t, truth) == best]
+    expected = {f1(on_test >= t, test["rare"].to_numpy()) for t in as_good}
+    assert min(expected) - 0.02 <= found.value("rare", "f1") <= max(expected) + 0.02
+    assert found.value("rare", "f1") > f1(on_test > 0.5, test["rare"].to_numpy())

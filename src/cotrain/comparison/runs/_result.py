@@ -92,6 +92,7 @@ class RunResult:
         versions: package -> version that the run was made with.
         by_source: source -> task -> part of the split -> labelled rows, where there are several sources.
         answers: who answers for each task, where that was chosen (`answer: auto`).
+        thresholds: a sentence for each task whose threshold was to be chosen.
 
     Example:
         >>> RunResult(EvaluationTable([]), [], None, "", {}, {"train": 56}, {}, {}, {}).to_json()["n_rows"]
@@ -111,6 +112,7 @@ class RunResult:
     versions: dict[str, str] = field(default_factory=dict)
     by_source: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
     answers: list[AnswerTest] = field(default_factory=list)
+    thresholds: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values."""
@@ -129,6 +131,8 @@ class RunResult:
         }  # fmt: skip
         if self.answers:
             values["answers"] = [answer.to_json() for answer in self.answers]
+        if self.thresholds:
+            values["thresholds"] = self.thresholds
         if not self.by_source:
             return values
         tables = self.table.by_source

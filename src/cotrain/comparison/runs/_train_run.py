@@ -155,6 +155,7 @@ def _fit_and_compare(configuration: Configuration, folder: Path, how: _How, mess
         versions=versions(),
         by_source=split.by_source,
         answers=answers,
+        thresholds=[one.sentence for one in learner.fitted.confidence.thresholds.values()],
     )
 
 

@@ -10,10 +10,11 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import DataError, beyond
+from cotrain._base import DataError
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._class_weights import ClassWeight, check_class_weight, class_weights
 from cotrain.tasks._custom_metric import MetricChoice
+from cotrain.tasks._decision import Decision, ThresholdRule, above
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._focal import check_focal_gamma
 from cotrain.tasks._metric import Metric
@@ -58,6 +59,9 @@ class Binary(Task):
         label_smoothing: ε in [0, 0.5].
         focal_gamma: γ in [0, 10] of the focal loss, 0: cross-entropy; not with label smoothing. Probabilities
             are then nearer to one another than those of the data.
+        threshold: from which probability on it is a yes: a number in (0, 1); or "f1", "balanced_accuracy",
+            "youden" or {"cost_ratio": r}, a missed yes costing as much as r false ones, by which validation
+            rows choose it. Predictions and metrics that count hits heed it; `None`: one half.
         weight: see `Task`.
         preference: see `Task`.
         when: see `Task`.
@@ -89,6 +93,7 @@ class Binary(Task):
         class_weight: ClassWeight = None,
         label_smoothing: float = 0.0,
         focal_gamma: float = 0.0,
+        threshold: ThresholdRule = None,
         weight: float = 1.0,
         preference: float = 1.0,
         when: str | None = None,
@@ -112,6 +117,8 @@ class Binary(Task):
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing
         self.focal_gamma = focal_gamma
+        self.threshold: ThresholdRule = threshold
+        self.decision = Decision.of_rule("Binary", name, threshold)
         self._coding = ClassCoding([0, 1])
         self._weights = [1.0, 1.0]
 
@@ -206,9 +213,9 @@ class Binary(Task):
         return targets
 
     def predict(self, output: Tensor) -> dict[str, Any]:
-        """Return `name` with the more probable value, and `name_probability` of the positive one."""
+        """Return `name` with the value that is decided for, and `name_probability` of the positive one."""
         probability = self.scores(output)[:, 0]
-        values = self._coding.decode((probability > beyond(0.5)).long().cpu().numpy())
+        values = self._coding.decode(above(self.decision, probability).long().cpu().numpy())
         return {self.name: values, f"{self.name}_probability": probability.cpu().numpy()}
 
     @property
@@ -221,12 +228,12 @@ class Binary(Task):
         return torch.sigmoid(full_precision(output).abs())
 
     def pseudo_label(self, output: Tensor) -> Tensor:
-        """Return 1 where the positive value is more probable, else 0, [B, 1]."""
-        return (self.scores(output) > beyond(0.5)).float()
+        """Return 1 where the positive value is predicted, else 0, [B, 1]."""
+        return above(self.decision, self.scores(output)).float()
 
     def diagnosis(self) -> Diagnosis:
         """Return right and wrong of every label, and the calibration."""
-        return label_counts()
+        return label_counts(self.decision)
 
     @classmethod
     def available_metrics(cls) -> list[Metric]:

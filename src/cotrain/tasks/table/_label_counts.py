@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from cotrain._base import beyond
+from cotrain.tasks._decision import Decision, above
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks.table._calibration_bins import calibration_bins
 from cotrain.tasks.table._column_metrics import column_record, columns_of
@@ -15,11 +16,14 @@ from cotrain.tasks.table._column_metrics import column_record, columns_of
 MOST_LABELS = 30
 
 
-def label_counts() -> Diagnosis:
+def label_counts(decision: Decision | None = None) -> Diagnosis:
     """Make the diagnosis of yes-or-no labels.
 
-    Its summary has `labels` (counts of right and wrong per label at probability 0.5) and `calibration`; it
-    is empty where nothing is labelled.
+    Its summary has `labels` (counts of right and wrong per label) and `calibration`; it is empty where
+    nothing is labelled.
+
+    Args:
+        decision: where yes begins; `None`: beyond one half.
 
     Example:
         >>> found = label_counts()
@@ -27,23 +31,23 @@ def label_counts() -> Diagnosis:
         >>> found.summary(records, ["y"])["labels"][0]
         {'name': 'y', 'true_positive': 1, 'false_positive': 1, 'false_negative': 0, 'true_negative': 0}
     """
-    return Diagnosis(column_record, _summary)
+    return Diagnosis(column_record, partial(_summary, decision=decision))
 
 
-def _summary(records: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
+def _summary(records: np.ndarray, names: Sequence[str], *, decision: Decision | None) -> dict[str, Any]:
     scores, targets, mask = columns_of(records)
     if not mask.any():
         return {}
     return {
-        "labels": _labels(names, scores, targets, mask),
+        "labels": _labels(names, above(decision, scores), targets, mask),
         "calibration": calibration_bins(scores[mask], targets[mask]),
     }
 
 
 def _labels(
-    names: Sequence[str], scores: np.ndarray, targets: np.ndarray, mask: np.ndarray
+    names: Sequence[str], predicted: np.ndarray, targets: np.ndarray, mask: np.ndarray
 ) -> list[dict[str, Any]]:
-    positive, predicted = targets > 0.5, scores > beyond(0.5)
+    positive = targets > 0.5
     n_positive = (positive & mask).sum(axis=0)
     kept = np.sort(np.argsort(-n_positive, kind="stable")[:MOST_LABELS])
 

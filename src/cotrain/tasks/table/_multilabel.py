@@ -10,10 +10,11 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import DataError, InvalidArgumentError, beyond
+from cotrain._base import DataError, InvalidArgumentError
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._class_weights import ClassWeight, check_class_weight, class_weights
 from cotrain.tasks._custom_metric import MetricChoice
+from cotrain.tasks._decision import Decision, ThresholdRule, above
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._focal import check_focal_gamma
 from cotrain.tasks._metric import Metric
@@ -26,7 +27,7 @@ from cotrain.tasks._target_values import (
     require_labels,
     shown,
 )
-from cotrain.tasks.table._binary_metrics import BINARY_FIGURES, above_half
+from cotrain.tasks.table._binary_metrics import BINARY_FIGURES
 from cotrain.tasks.table._column_metrics import by_column, exact_match, over_entries
 from cotrain.tasks.table._label_counts import label_counts
 from cotrain.tasks.table._logits import best_logits, label_losses
@@ -53,6 +54,9 @@ class Multilabel(Task):
         label_smoothing: ε in [0, 0.5].
         focal_gamma: γ in [0, 10] of the focal loss, 0: cross-entropy; not with label smoothing. Probabilities
             are then nearer to one another than those of the data.
+        threshold: from which probability on it is a yes: a number in (0, 1); or "f1", "balanced_accuracy",
+            "youden" or {"cost_ratio": r}, a missed yes costing as much as r false ones, by which validation
+            rows choose it, for each label. Predictions and metrics that count hits heed it; `None`: one half.
         weight: see `Task`.
         preference: see `Task`.
         when: see `Task`.
@@ -84,6 +88,7 @@ class Multilabel(Task):
         class_weight: ClassWeight = None,
         label_smoothing: float = 0.0,
         focal_gamma: float = 0.0,
+        threshold: ThresholdRule = None,
         weight: float = 1.0,
         preference: float = 1.0,
         when: str | None = None,
@@ -116,6 +121,8 @@ class Multilabel(Task):
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing
         self.focal_gamma = focal_gamma
+        self.threshold: ThresholdRule = threshold
+        self.decision = Decision.of_rule("Multilabel", name, threshold)
         self._codings: list[ClassCoding] = []
         self._tags: list[str] = []
         self._rare: list[str] = []
@@ -246,11 +253,11 @@ class Multilabel(Task):
     def predict(self, output: Tensor) -> dict[str, Any]:
         """Return predictions and probabilities.
 
-        With columns: COLUMN with the more probable value and `COLUMN_probability`. With `separator`: `name`
-        with the joined tags and `name_probability[TAG]`.
+        With columns: COLUMN with the value that is decided for and `COLUMN_probability`. With `separator`:
+        `name` with the joined tags and `name_probability[TAG]`.
         """
         probabilities = self.scores(output).cpu().numpy()
-        chosen = above_half(probabilities)
+        chosen = above(self.decision, probabilities)
         columns: dict[str, Any] = {}
         if self.separator is not None:
             tags = np.array(self._tags, dtype=object)
@@ -276,12 +283,12 @@ class Multilabel(Task):
         return torch.sigmoid(full_precision(output).abs())
 
     def pseudo_label(self, output: Tensor) -> Tensor:
-        """Return 1 where a label is more probable than not, else 0, [B, T]."""
-        return (self.scores(output) > beyond(0.5)).float()
+        """Return 1 where a label is predicted, else 0, [B, T]."""
+        return above(self.decision, self.scores(output)).float()
 
     def diagnosis(self) -> Diagnosis:
         """Return right and wrong of every label, and the calibration."""
-        return label_counts()
+        return label_counts(self.decision)
 
     @classmethod
     def available_metrics(cls) -> list[Metric]:

@@ -157,3 +157,11 @@ def test_whoever_answers_is_one_more_reference_and_nothing_is_fitted_twice(
     assert loaded.answers == {answer.task: answer.answer for answer in result.answers}
     saved = json.loads((tmp_path / "r" / "metrics.json").read_text())
     assert saved["answers"] == json.loads(json.dumps([answer.to_json() for answer in result.answers]))
+
+
+def test_thresholds_are_said_and_kept_with_the_figures(values, tmp_path):
+    values["tasks"][0]["threshold"] = "f1"
+    result = run(values, tmp_path / "r")
+    (sentence,) = result.thresholds
+    assert sentence.startswith("big: decided at 0.")
+    assert json.loads((tmp_path / "r" / "metrics.json").read_text())["thresholds"] == [sentence]
