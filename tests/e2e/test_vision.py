@@ -15,6 +15,7 @@ import torch
 import cotrain as ct
 from cotrain._base import CotrainError
 from cotrain.data import read_table, write_coco_results
+from cotrain.data.sources import Mixing, Proportional
 from cotrain.tasks.dense._masks import read_mask
 
 image_module = pytest.importorskip("PIL.Image")
@@ -88,6 +89,30 @@ def trained(folder: Path) -> ct.Learner:
     return learner(20).fit(folder / "train.csv", validation=None, progress=False)
 
 
+@pytest.mark.parametrize("mixing", [None, Proportional()], ids=["default", "by size"])
+def test_every_step_has_pictures_for_every_task_on_maps(
+    folder: Path, mixing: Mixing | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # All know their kind, a twelfth of them a mask.
+    rows = read_table(folder / "train.csv").with_columns(
+        pl.Series("kind", ["square", "cross"] * (N_TRAIN // 2)),
+        pl.Series("mask", [None if i % 12 else str(folder / f"masks/{i}.png") for i in range(N_TRAIN)]),
+    )
+    made = learner(2)
+    made.mixing = mixing
+    steps = []
+    plan = ct.training.Fit._active_tasks
+
+    def noted(fit):
+        steps.extend(plan(fit))
+        return plan(fit)
+
+    monkeypatch.setattr(ct.training.Fit, "_active_tasks", noted)
+    made.fit(rows, validation=None, progress=False)
+    with_masks = [any(task.name == "mask" for task in step) for step in steps]
+    assert all(with_masks) == (mixing is None)
+
+
 @pytest.mark.parametrize("balancer", [ct.balancing.Equal(), ct.balancing.UPGrad()], ids=["loss", "gradient"])
 def test_heads_on_maps_are_computed_for_labelled_rows_alone_and_learn_the_same(
     folder: Path, balancer: ct.balancing.Balancer, monkeypatch: pytest.MonkeyPatch
@@ -96,7 +121,7 @@ def test_heads_on_maps_are_computed_for_labelled_rows_alone_and_learn_the_same(
     weights, seen = [], []
     for every in (False, True):
         made = learner(1)
-        made.balancer = balancer
+        made.balancer, made.mixing = balancer, Proportional()
         if every:
             monkeypatch.setattr(ct.networks.MultiTaskNetwork, "map_tasks", lambda network: ())
         of_heads: dict[str, int] = {}

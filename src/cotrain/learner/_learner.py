@@ -84,8 +84,9 @@ class Learner:
             {"kind": "tags", "separator": "|"}.
         missing: words that mean an empty cell, one list or column -> list, "*" for the others; default those
             of pandas and "?".
-        mixing: how many rows of each source a batch holds, where the data are several tables; default
-            `Proportional()`.
+        mixing: how many rows of each source a batch holds, where the data are several tables, or of each
+            task's (`RepeatFactor()`); default `Proportional()`, and `RepeatFactor()` for pictures of which
+            some have no boxes, masks or depths.
         sample_weight: a column of numbers ≥ 0 that says how much each row counts in the losses and figures of
             all tasks that name none of their own; it is no input. Default: all rows count alike.
         source: the column that names the source of each row, where one table holds several sources; where the

@@ -18,7 +18,7 @@ from cotrain._base._ragged import Leaves
 from cotrain.balancing import Balancer
 from cotrain.balancing._loss_scale import heeds_scale
 from cotrain.data import Batches
-from cotrain.data.sources import MixedOrder, Mixing, Proportional
+from cotrain.data.sources import MixedOrder, Mixing, Proportional, RepeatFactor
 from cotrain.gradients import Balance, Monitor, ReplayForward
 from cotrain.networks import MultiTaskNetwork, parameter_groups
 from cotrain.tasks import Task
@@ -63,8 +63,9 @@ class Fit:
         keep_all: keep rows without any label, for labels that `relabel` gives them later.
         augment: (batch, generator) -> another batch, for every training step; what it draws, from this
             generator of the host or from torch's own stream, is the step's own.
-        mixing: how many rows of each source a batch holds, where the training rows come from several; default
-            `Proportional()`.
+        mixing: how many rows of each source a batch holds, where the training rows come from several, or of
+            each task's; default `Proportional()`, and `RepeatFactor()` where some rows have no label of a
+            task whose head reads maps.
 
     Example:
         >>> import polars as pl
@@ -115,7 +116,7 @@ class Fit:
         self.budget = settings.budget(len(with_label), train.inputs, n_tasks=len(self.tasks))
         size = self.budget.batch_size
         self.batches = Batches(
-            self.train.parts(), batch_size=size, seed=seed, mixed=_mixed(self.train, mixing, size, seed)
+            self.train.parts(), batch_size=size, seed=seed, mixed=self._mixed(mixing, keep_all=keep_all)
         )
         self.validator = Validator(self.tasks, train, validation)
         self.checkpoints = Checkpoints(checkpoint, settings.checkpoint_seconds)
@@ -159,6 +160,17 @@ class Fit:
         self._frozen: Weights = {}
         self.history: list[str] = []
         self._loss_sums = LossSums([task.name for task in self.tasks], self.device)
+
+    def _mixed(self, mixing: Mixing | None, *, keep_all: bool) -> MixedOrder | None:
+        """Return the order of rows of several groups; `None` where there is one."""
+        # Whoever gives rows labels later has said how often each of them comes.
+        usual = Proportional() if keep_all else _usual_mixing(self.model, self.tasks, self.labelled)
+        rule = usual if mixing is None else mixing
+        groups, rule = rule.over(self.train.sources, self.labelled, [task.name for task in self.tasks])
+        if groups is None or len(groups.names) < 2:
+            return None
+        order = MixedOrder(groups, rule, self.budget.batch_size, self.seed)
+        return order if len(order.per_epoch) > 1 else None
 
     # -- running ------------------------------------------------------------------------------------
 
@@ -408,12 +420,15 @@ class Fit:
         return FitResult(weights, weights_of, dict(self.best.epochs), history, skipped, self.budget)
 
 
-def _mixed(train: Examples, mixing: Mixing | None, batch_size: int, seed: int) -> MixedOrder | None:
-    """Return the order of rows of several sources; `None` where there is one."""
-    if train.sources is None or len(train.sources.names) < 2:
-        return None
-    order = MixedOrder(train.sources, mixing or Proportional(), batch_size, seed)
-    return order if len(order.per_epoch) > 1 else None
+def _usual_mixing(model: MultiTaskNetwork, tasks: Sequence[Task], labelled: Tensor) -> Mixing:
+    """Return the rule where the user names none: by labels where some rows have none for a head on maps.
+
+    1,200 pictures, of which 300 have boxes and 300 others masks: with eight in a step the two tasks saw two
+    each, and stayed ten and six points behind networks for themselves alone.
+    """
+    on_maps = set(model.map_tasks())
+    places = [place for place, task in enumerate(tasks) if task.name in on_maps]
+    return Proportional() if bool(labelled[:, places].all()) else RepeatFactor()
 
 
 def _remark_on_weights(tasks: Sequence[Task], balancer: Balancer) -> str:

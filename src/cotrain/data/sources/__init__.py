@@ -13,6 +13,7 @@ from cotrain.data.sources._join import (
 )
 from cotrain.data.sources._mixed_order import MixedOrder
 from cotrain.data.sources._proportional import ProportionalMixing as Proportional
+from cotrain.data.sources._repeat_factor import RepeatFactorMixing as RepeatFactor
 from cotrain.data.sources._row_sources import RowSources
 from cotrain.data.sources._temperature import TemperatureMixing as Temperature
 
@@ -23,6 +24,7 @@ __all__ = [
     "MixedOrder",
     "Mixing",
     "Proportional",
+    "RepeatFactor",
     "RowSources",
     "Temperature",
     "columns_of_sources",

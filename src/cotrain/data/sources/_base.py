@@ -5,6 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
+from torch import Tensor
+
+from cotrain.data.sources._row_sources import RowSources
+
 
 class Mixing(ABC):
     """How many rows of each source a batch holds.
@@ -19,6 +23,18 @@ class Mixing(ABC):
         Args:
             sizes: source -> its training rows with a label, each ≥ 1; sources without such rows are left out.
         """
+
+    def over(
+        self, sources: RowSources | None, labelled: Tensor, tasks: Sequence[str]
+    ) -> tuple[RowSources | None, Mixing]:
+        """Return the groups of rows that have shares, and the rule that gives them; default: the sources.
+
+        Args:
+            sources: of the N training rows; `None`: there is one.
+            labelled: bool [N, K] on the host, whether a row has a label of a task.
+            tasks: names of the K tasks.
+        """
+        return sources, self
 
     def require(self, names: Sequence[str]) -> None:  # noqa: B027 - most rules fit any sources
         """Raise `InvalidArgumentError` if the rule does not fit sources of these names."""
