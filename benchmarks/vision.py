@@ -1,12 +1,14 @@
 """Classes, numbers, boxes and masks of pictures: all at once beside each alone, at the same number of steps.
 
     python benchmarks/vision.py FOLDER [--balancers] [--seeds 3] [--keep figures.jsonl] [--set epochs=13]
+    python benchmarks/vision.py FOLDER --set epochs=19 --set batch=12
 
 FOLDER holds one .csv with the columns `file`, `mask` and `split`, COCO files instances_*.json and the
 pictures. `highest`, `stain` and `count` are learned where the table has them. Figures are of the test part
-with the defaults of the library, or of the validation part, for whoever tries something; intervals are 95 %
-of Student's t over the seeds, of differences pair by pair. Fits are kept in a file as they come, so that a
-run that was stopped goes on.
+with the defaults of the library, or of the validation part, for whoever tries something. A step holds eight
+pictures, or `batch` of them where all is learned at once: alone each of the eight has a label of the task.
+Intervals are 95 % of Student's t over the seeds, of differences pair by pair. Fits are kept in a file as they
+come, so that a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -67,7 +69,8 @@ def fit(
         seed: of the fit.
         names: tasks; `None`: all.
         balancer: its name; `None`: the default.
-        settings: epochs of the joint fit, the part that figures are of, and options of the learner.
+        settings: epochs of the joint fit, the pictures in a step of it, the part that figures are of, and
+            options of the learner.
     """
     torch.set_num_threads(1)
     frame = table(folder)
@@ -78,9 +81,10 @@ def fit(
         sum(map(any, zip(*(parts["train"][column].is_not_null() for column in of), strict=True)))
         for of in ([task.name for task in every], [task.name for task in tasks])
     ]
-    steps = [math.ceil(rows / BATCH) for rows in labelled]
     options = dict(settings)
-    part = options.pop("part")
+    part, joint_batch = options.pop("part"), options.pop("batch")
+    batch = joint_batch if len(tasks) == len(every) else BATCH
+    steps = [math.ceil(rows / size) for rows, size in zip(labelled, (joint_batch, batch), strict=True)]
     if isinstance(options.get("augmentation"), dict):
         options["augmentation"] = PictureAugmentation(**options["augmentation"])
     epochs = max(1, round(options.pop("epochs") * steps[0] / steps[1]))
@@ -89,7 +93,7 @@ def fit(
         balancer=None if balancer is None else getattr(ct.balancing, balancer)(),
         columns={"file": "picture"},
         training=ct.Training(
-            epochs=epochs, batch_size=BATCH, select=options.pop("select", "auto"), patience=None
+            epochs=epochs, batch_size=batch, select=options.pop("select", "auto"), patience=None
         ),
         seed=seed,
         **options,
@@ -155,9 +159,9 @@ def main() -> None:
     parser.add_argument("--joint-only", action="store_true", help="not each task alone")
     parser.add_argument("--part", default="test", choices=["validation", "test"])
     parser.add_argument("--keep", type=Path, help="file of the fits, one a line")
-    parser.add_argument("--set", action="append", default=[], help="key=JSON: epochs, or an option")
+    parser.add_argument("--set", action="append", default=[], help="key=JSON: epochs, batch, or an option")
     arguments = parser.parse_args()
-    settings = {"epochs": 14, "part": arguments.part}
+    settings = {"epochs": 14, "part": arguments.part, "batch": BATCH}
     settings |= {key: json.loads(value) for key, value in (one.split("=", 1) for one in arguments.set)}
     alone = [] if arguments.joint_only else [[task.name] for task in tasks_of(table(arguments.folder))]
     plans: list[tuple[list[str] | None, str | None]] = [(names, None) for names in [None, *alone]]
