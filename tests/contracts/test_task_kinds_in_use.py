@@ -190,12 +190,13 @@ def test_tags_fill_a_column_of_texts_as_lists_that_are_read_again() -> None:
 def test_co_training_takes_it_or_refuses_it_before_anything_is_fitted(name: str) -> None:
     learner, frame = learner_of(name)
     task = learner.tasks[0]
-    if task.reads == "vector" or task.entry_labelling() is not None or task.row_labelling() is not None:
+    ways = (task.entry_labelling(), task.row_labelling(), task.hypothesis_labelling())
+    if task.reads == "vector" or any(way is not None for way in ways):
         assert learner_of(name, cotraining=CoTraining())[0].cotraining is not None
         return
     with pytest.raises(
         InvalidArgumentError,
-        match="^Co-training labels rows, their boxes, or words and pixels one by one, but .*$",
+        match="^Co-training labels rows, their texts or boxes, or words and pixels one by one, but .*$",
     ):
         learner_of(name, cotraining=CoTraining())
     learner.cotraining = CoTraining()

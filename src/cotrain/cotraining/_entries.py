@@ -16,27 +16,39 @@ from torch import Tensor
 
 from cotrain._base import InvalidArgumentError
 from cotrain._base._ragged import Leaf, PaddedPlaces, Ragged, labelled_rows
+from cotrain.cotraining._hypotheses import as_wide_as_each_other
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
 
+def can_be_labelled(task: Task) -> bool:
+    """Say whether co-training can label the rows of a task in any way.
+
+    Example:
+        >>> from cotrain.tasks import Binary, DenseRegression
+        >>> can_be_labelled(Binary("sold")), can_be_labelled(DenseRegression("depth"))
+        (True, False)
+    """
+    return _whole(task) or task.entry_labelling() is not None
+
+
 def require_entries(tasks: Sequence[Task]) -> None:
-    """Refuse tasks whose answers co-training cannot label one by one.
+    """Refuse tasks none of which co-training can label; where it can label some, it leaves the others.
 
     Raises:
-        InvalidArgumentError: a task has many answers a row and no `entry_labelling` or `row_labelling`.
+        InvalidArgumentError: every task has many answers a row, and is labelled in no way.
 
     Example:
         >>> from cotrain.tasks import Binary
         >>> require_entries([Binary("sold")])
     """
-    for task in tasks:
-        if not _whole(task) and task.entry_labelling() is None:
-            raise InvalidArgumentError(
-                f"Co-training labels rows, their boxes, or words and pixels one by one, but "
-                f"{type(task).__name__}({task.name!r}) has many answers a row that are labelled in none of "
-                "these ways: leave cotraining out, or take the task out."
-            )
+    if not any(map(can_be_labelled, tasks)):
+        task = tasks[0]
+        raise InvalidArgumentError(
+            f"Co-training labels rows, their texts or boxes, or words and pixels one by one, but "
+            f"{type(task).__name__}({task.name!r}) has many answers a row that are labelled in none of "
+            "these ways: leave cotraining out, or add a task that it can label."
+        )
 
 
 def require_one_vector(who: str, tasks: Sequence[Task]) -> None:
@@ -47,26 +59,34 @@ def require_one_vector(who: str, tasks: Sequence[Task]) -> None:
     """
     for task in tasks:
         if task.reads != "vector":
+            many = "is heard by networks" if task.hypothesis_labelling() else "has many answers a row"
             raise InvalidArgumentError(
-                f"{who} labels whole rows, but {type(task).__name__}({task.name!r}) has many answers a row: "
+                f"{who} labels whole rows, but {type(task).__name__}({task.name!r}) {many}: "
                 "take a strategy of networks, such as Committee, or take the task out."
             )
 
 
 def entries(task: Task, leaf: Leaf) -> Tensor:
-    """Return targets or a mask of N rows as entries [M, T]."""
+    """Return targets of N rows as entries [M, T]; of texts 1, since all true ones are right."""
+    if task.hypothesis_labelling() is not None:
+        return torch.ones(len(leaf), 1, dtype=torch.int64)
+    things = task.row_labelling()
+    if things is not None and isinstance(leaf, Tensor) and leaf.dim() > 2:
+        return things.present(leaf)
+    return mask_entries(task, leaf)
+
+
+def mask_entries(task: Task, leaf: Leaf) -> Tensor:
+    """Return a mask, or weights, of N rows as entries [M, T]."""
     if isinstance(leaf, Ragged):
         return leaf.values.reshape(-1, 1)
-    things = task.row_labelling()
-    if things is not None:
-        # A mask says of every kind whether it was looked for, targets list what was found.
-        return leaf if leaf.dim() == 2 else things.present(leaf)
-    return leaf if task.reads == "vector" else leaf.reshape(-1, 1)
+    # Of things a mask says of every kind whether it was looked for, of texts whether there is one.
+    return leaf if _whole(task) else leaf.reshape(-1, 1)
 
 
 def known_entries(task: Task, mask: Leaf) -> Tensor:
     """Return which entries have a label, bool [M, T], of a mask or weights of N rows."""
-    return entries(task, mask) > 0
+    return mask_entries(task, mask) > 0
 
 
 def offsets_of(task: Task, leaf: Leaf) -> Tensor | None:
@@ -121,12 +141,14 @@ def padded_rows(part: Tensor, offsets: Tensor | None) -> Tensor:
 
 
 def stacked(parts: Sequence[Leaf]) -> Leaf:
-    """Return rows below one another; of lists of things the shorter ones are filled up."""
+    """Return rows below one another; lists of things and texts that are shorter are filled up."""
     ragged = [part for part in parts if isinstance(part, Ragged)]
     if ragged:
         return Ragged.cat(ragged)
     tensors = [part for part in parts if isinstance(part, Tensor)]
     widest = max(tensor.shape[1] for tensor in tensors)
+    if tensors[0].dim() == 2:
+        return torch.cat(as_wide_as_each_other(tensors))
     return torch.cat([with_room(tensor, widest) if tensor.dim() == 3 else tensor for tensor in tensors])
 
 
@@ -160,7 +182,8 @@ def as_wide(leaf: Leaf, like: Leaf) -> Leaf:
 
 def _whole(task: Task) -> bool:
     """Say whether a row is one entry."""
-    return task.reads == "vector" or task.row_labelling() is not None
+    ways = (task.row_labelling(), task.hypothesis_labelling())
+    return task.reads == "vector" or any(way is not None for way in ways)
 
 
 def metric_arrays(task: Task, targets: Leaf, mask: Leaf) -> tuple[np.ndarray, np.ndarray]:
@@ -168,8 +191,9 @@ def metric_arrays(task: Task, targets: Leaf, mask: Leaf) -> tuple[np.ndarray, np
 
     Where the task has a column of weights, these stand in the place of the mask.
     """
-    known = known_entries(task, mask) if task.weight_column is None else entries(task, mask)
-    if task.row_labelling() is not None and isinstance(targets, Tensor):
+    known = known_entries(task, mask) if task.weight_column is None else mask_entries(task, mask)
+    listed = task.row_labelling() is not None or task.hypothesis_labelling() is not None
+    if listed and isinstance(targets, Tensor):
         return task.original(targets).double().numpy(), known.numpy()
     offsets = offsets_of(task, targets)
     truth = padded_rows(task.original(entries(task, targets)), offsets).double().numpy()

@@ -27,7 +27,7 @@ class NetworkFactory:
     """Makes the peers that a strategy asks for: the `PeerFactory` of the loop.
 
     Args:
-        tasks: fitted tasks.
+        tasks: fitted tasks that are co-trained.
         build: (name, tasks) or (name, tasks, encoder) -> a fresh network with initial weights that the name
             chooses.
         balancer: how tasks are weighed within a network.
@@ -38,6 +38,8 @@ class NetworkFactory:
         inputs: the training rows, for views of low dependence.
         mixing: how many rows of each source a batch of a network holds.
         augment: what changes the batches that networks learn from.
+        learned: what a network for all tasks learns, those that are left as they are among them, in the order
+            of its heads; `None`: `tasks`.
         seed: of the run.
     """
 
@@ -54,9 +56,11 @@ class NetworkFactory:
         inputs: Mapping[str, Tensor] | None = None,
         mixing: Mixing | None = None,
         augment: Augment | None = None,
+        learned: Sequence[Task] | None = None,
         seed: int = 0,
     ) -> None:
         self.tasks = list(tasks)
+        self.learned = self.tasks if learned is None else list(learned)
         self.build = build
         self.balancer = balancer
         self.training = training
@@ -97,6 +101,7 @@ class NetworkFactory:
             encoder=encoder,
             mixing=self.mixing,
             augment=self.augment,
+            learned=self.learned if tasks is None else None,
         )
 
     def estimator(

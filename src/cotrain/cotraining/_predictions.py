@@ -18,11 +18,14 @@ from torch import Tensor
 from cotrain._base import ROUNDING, first_largest, tie_groups
 from cotrain._base._ragged import Leaf, Ragged
 from cotrain.cotraining._entries import entries, known_entries, offsets_of, padded_rows, require_entries
+from cotrain.cotraining._hypotheses import Hypotheses
 from cotrain.cotraining._units import Units
 from cotrain.tasks import EntryLabelling, Task
 
 #: Classes of whether a row has a thing of a kind.
 THERE = ("none", "some")
+#: Classes of whether a text is the one that is said: each is predicted to be.
+N_RIGHT = 2
 
 
 @final
@@ -44,6 +47,8 @@ class Prediction:
         offsets: where the entries of each row begin, int64 [rows + 1]; `None`: a row is one entry.
         outputs: of the head on N rows, where the probabilities do not tell all that is predicted, as of boxes
             whether there is one; `None`: they do.
+        heard: the texts of rows that are labelled by such; the probabilities are then those of their being
+            wrong and right. `None`: a label is no text.
 
     Example:
         >>> prediction = Prediction(probabilities=torch.tensor([[[0.2, 0.8]]]))
@@ -59,6 +64,7 @@ class Prediction:
     labelling: EntryLabelling | None = None
     offsets: Tensor | None = None
     outputs: Tensor | None = None
+    heard: Hypotheses | None = None
 
     def take(self, rows: Tensor) -> Prediction:
         """Return the prediction of these rows."""
@@ -68,8 +74,14 @@ class Prediction:
             rows, offsets = places.values, places.offsets
         parts = (self.probabilities, self.values, self.spread, self.agree, self.outputs)
         *taken, outputs = (None if part is None else part[rows] for part in parts)
+        heard = None if self.heard is None else self.heard.take(rows)
         return Prediction(
-            *taken, ordered=self.ordered, labelling=self.labelling, offsets=offsets, outputs=outputs
+            *taken,
+            ordered=self.ordered,
+            labelling=self.labelling,
+            offsets=offsets,
+            outputs=outputs,
+            heard=heard,
         )
 
     @classmethod
@@ -86,8 +98,15 @@ class Prediction:
         if predictions[0].offsets is not None:
             lengths = torch.cat([one.offsets.diff() for one in predictions if one.offsets is not None])
             offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
-        first = predictions[0]
-        return cls(*whole, ordered=first.ordered, labelling=first.labelling, offsets=offsets, outputs=outputs)
+        first, heard = predictions[0], [one.heard for one in predictions if one.heard is not None]
+        return cls(
+            *whole,
+            ordered=first.ordered,
+            labelling=first.labelling,
+            offsets=offsets,
+            outputs=outputs,
+            heard=Hypotheses.stacked(heard) if heard else None,
+        )
 
     @property
     def n_entries(self) -> int:
@@ -100,9 +119,11 @@ class Prediction:
         return part is not None and bool(torch.isfinite(part).all())
 
     def classes(self) -> Tensor:
-        """Return the most probable class, int64 [N, T]; 0 for numbers."""
+        """Return the most probable class, int64 [N, T]; 0 for numbers, and 1, right, for texts."""
         if self.labelling is not None:
             return self._decoded
+        if self.heard is not None:
+            return torch.ones(self.n_entries, 1, dtype=torch.int64)
         if self.probabilities is not None:
             return first_largest(self.probabilities)
         return torch.zeros_like(self._values(), dtype=torch.int64)
@@ -112,7 +133,8 @@ class Prediction:
 
         For classes the largest probability; for levels that of the predicted level and its two
         neighbours; for numbers the share of the rows whose spread is larger (all alike: one half). Of an
-        entry it is the probability of the class that it is given in its row, see `units`.
+        entry it is the probability of the class that it is given in its row, see `units`; of a text that of
+        being right.
 
         Args:
             classes: int64 [N, T], how sure of these; `None`: of those predicted.
@@ -153,13 +175,14 @@ class Prediction:
 
             p'(c) ∝ p(c) · prior(c) / mean_rows p(c)
 
-        Berthelot et al., "ReMixMatch", 2020, https://arxiv.org/abs/1911.09785. Numbers are left as they are.
+        Berthelot et al., "ReMixMatch", 2020, https://arxiv.org/abs/1911.09785. Numbers and texts are left as
+        they are.
 
         Args:
             prior: [T, C], rows sum to 1.
             rows: [N, T] bool: which entries the mean is taken over.
         """
-        if self.probabilities is None:
+        if self.probabilities is None or self.heard is not None:
             return self
         kept = rows[..., None].to(self.probabilities.dtype)
         mean = (self.probabilities * kept).sum(dim=0) / kept.sum(dim=0).clamp(min=1.0)
@@ -174,13 +197,14 @@ class Prediction:
         than the other. Menon et al., "Long-tail learning via logit adjustment", 2021,
         https://arxiv.org/abs/2007.07314; for pseudo-labels Wang et al., "Debiased Learning from Naturally
         Imbalanced Pseudo-Labels", 2022, https://arxiv.org/abs/2201.01490, where what is divided out is the
-        mean prediction instead of the prior: the same after `aligned`. Numbers are left as they are.
+        mean prediction instead of the prior: the same after `aligned`. Numbers and texts are left as they
+        are.
 
         Args:
             prior: [T, C], positive, rows sum to 1.
             strength: τ in [0, 2]; 0: nothing is changed.
         """
-        if self.probabilities is None or not strength:
+        if self.probabilities is None or self.heard is not None or not strength:
             return self
         return self._weighed((prior.amin(dim=-1, keepdim=True) / prior).pow(strength))
 
@@ -193,6 +217,8 @@ class Prediction:
 
     def scores(self, task: Task) -> Tensor:
         """Return what the task's metrics look at, the entries of a row padded."""
+        if self.heard is not None:
+            return self.heard.texts
         if self.outputs is not None:
             return task.scores(self.outputs)
         if self.probabilities is None:
@@ -225,6 +251,9 @@ def prediction_of_output(task: Task, output: Leaf) -> Prediction:
         [[[0.5, 0.5]]]
     """
     require_entries([task])
+    texts = task.hypothesis_labelling()
+    if texts is not None:
+        return prediction_of_texts(Hypotheses(texts, [output]))
     labelling = task.entry_labelling()
     if labelling is not None:
         found = labelling.probabilities(output)
@@ -256,6 +285,9 @@ def joined(predictions: Sequence[Prediction]) -> Prediction:
         spread = values.std(dim=0, correction=0) if len(predictions) > 1 else first._spread()
         mean = values.mean(dim=0)
         return Prediction(values=mean, spread=spread, agree=torch.ones_like(mean, dtype=torch.bool))
+    heard = [prediction.heard for prediction in predictions if prediction.heard is not None]
+    if heard:
+        return prediction_of_texts(Hypotheses.joined(heard))
     classes = torch.stack([prediction.classes() for prediction in predictions])
     found = [prediction.probabilities for prediction in predictions if prediction.probabilities is not None]
     outputs = [prediction.outputs for prediction in predictions if prediction.outputs is not None]
@@ -269,14 +301,26 @@ def joined(predictions: Sequence[Prediction]) -> Prediction:
     )
 
 
+def prediction_of_texts(heard: Hypotheses) -> Prediction:
+    """Return what is believed of texts: how probably each is wrong, and right by its normalised score."""
+    confidence = heard.confidence()
+    probabilities = torch.stack([1 - confidence, confidence], dim=-1)
+    return Prediction(probabilities, agree=heard.agree(), heard=heard)
+
+
 def class_targets(task: Task, leaf: Leaf) -> Tensor:
-    """Return coded targets as class numbers of entries, int64 [M, T]; 0 for numbers, whose group is one."""
+    """Return coded targets as class numbers of entries, int64 [M, T]; 0 for numbers, whose group is one.
+
+    A true text is right, 1.
+    """
     targets = entries(task, leaf)
     return torch.zeros_like(targets, dtype=torch.int64) if not task.has_classes else targets.long()
 
 
 def n_classes(task: Task) -> int:
-    """Return C: 2 for labels, and for whether there is a thing of a kind, 1 for numbers."""
+    """Return C: 2 for labels, for whether there is a thing of a kind or a text is right, 1 for numbers."""
+    if task.hypothesis_labelling() is not None:
+        return N_RIGHT
     if task.row_labelling() is not None:
         return len(THERE)
     labelling = task.entry_labelling()
@@ -285,6 +329,8 @@ def n_classes(task: Task) -> int:
 
 def class_names(task: Task) -> list[str]:
     """Return the names of the C classes; none where they have none."""
+    if task.hypothesis_labelling() is not None:
+        return []
     if task.row_labelling() is not None:
         return list(THERE)
     labelling = task.entry_labelling()
@@ -294,12 +340,16 @@ def class_names(task: Task) -> list[str]:
 def prior_of(task: Task, targets: Leaf, mask: Leaf) -> Tensor:
     """Return the shares of the classes among the true labels, [T, C], each class having half a row more.
 
+    All true texts are right: of them nothing is added.
+
     Args:
         task: fitted.
         targets: of N rows, or classes of U units [U, T].
         mask: > 0 where there is a label.
     """
     classes, n = class_targets(task, targets), n_classes(task)
+    if task.hypothesis_labelling() is not None:
+        return torch.tensor([[0.0, 1.0]])
     known = known_entries(task, mask) & (classes < n)
     one_hot = torch.nn.functional.one_hot(classes.clamp(max=n - 1), n) * known[..., None]
     counts = one_hot.sum(dim=0).float() + 0.5

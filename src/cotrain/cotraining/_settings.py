@@ -52,7 +52,7 @@ class CoTraining:
             with fewer than five of another class than the commonest one, keeps its start; 0: no task does.
         label_noise: what becomes of true labels that are probably wrong: "keep" them, or take out those that
             "confident" learning doubts: they count as missing before the first round, and how many these were
-            is reported. Validation labels stay.
+            is reported. Validation labels stay, and so do texts.
         views: name of a view -> input columns, for strategies that name views.
         division: how columns are divided among views where none is named: "random", or "independent", so that
             columns that say the same stay in one view.

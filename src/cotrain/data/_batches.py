@@ -106,7 +106,8 @@ class Batches:
         The tensors that were given at first are read only and stay as they are.
 
         Args:
-            tensors: nested dict of a part of the names, each with the shape and type it had.
+            tensors: nested dict of a part of the names, each with the type it had and the shape, but that
+                a matrix may be wider or narrower.
         """
         leaves = _flatten(tensors)
         self._fixed.replace(_of_one_shape(leaves, self._chosen))
@@ -182,8 +183,20 @@ class _Packed:
             if place is None:
                 # The matrix may be the caller's own tensor: it is exchanged, not written to.
                 self.matrices[number] = tensor
+            elif tensor.shape[1] != place[1] - place[0]:
+                self._exchange(number, path, tensor)
             else:
                 self.matrices[number][:, place[0] : place[1]] = tensor
+
+    def _exchange(self, number: int, path: Path, tensor: Tensor) -> None:
+        """Put a matrix of another width in the place of one."""
+        parts = {
+            other: tensor if other == path else self.matrices[number][:, slice(*(place or (None,)))]
+            for other, place in self.places[number].items()
+        }
+        ends = np.cumsum([part.shape[1] for part in parts.values()]).tolist()
+        self.matrices[number] = torch.cat(list(parts.values()), dim=1)
+        self.places[number] = dict(zip(parts, zip([0, *ends[:-1]], ends, strict=True), strict=True))
 
     def rows(self, rows: slice | Tensor) -> dict[Path, Tensor]:
         """Return some rows of each: by a slice without copying, or by one gather for each matrix."""

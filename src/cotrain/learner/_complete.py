@@ -18,7 +18,7 @@ from cotrain.data import lossless, read_cells
 from cotrain.data._frames import frame_like
 from cotrain.learner._fitted_model import FittedModel
 from cotrain.learner._label_types import restore_pandas
-from cotrain.tasks import Task
+from cotrain.tasks import HypothesisLabelling, Task
 from cotrain.tasks._condition import rows_where
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def complete(learner: Learner | FittedModel, data: object, *, min_confidence: fl
     - COLUMN_confidence: the estimated probability that a filled cell is right, corrected on the validation
       rows of the training; a number counts as right within half a standard deviation of the training labels,
       and then all cells of the column have the same. Empty for given cells, for numbers without at least
-      ten held-out labels, and for tags of words, which are many answers a cell;
+      ten held-out labels, for tags of words, which are many answers a cell, and for texts that are heard,
+      but those that co-training made labels of;
     - COLUMN_source: "given"; "pseudo": co-training made a label of it, from which the network has learned;
       "predicted"; "open": the cell stays empty, because the prediction is not sure enough, the column has no
       room for it, or it is one of masks or boxes, which `predict` gives; or "none": it stays empty, because
@@ -111,12 +112,16 @@ def _sure_and_made(
     model: FittedModel, task: Task, output: Any, inputs: Leaves
 ) -> tuple[np.ndarray, pl.DataFrame | None]:
     """Return how sure each target is, [N, T], and what co-training made of it."""
+    made = model.provenance.pseudo_labels(task, inputs)
+    heard = task.hypothesis_labelling()
+    if heard is not None:
+        sure = np.full((len(output), 1), np.nan)
+        return (sure, made) if made is None else _with_texts(heard, output, sure, made)
     if task.reads != "vector":
         # Words, pixels and boxes are not right or wrong together: of the whole cell nothing is known.
         return np.full((len(output), len(task.columns)), np.nan), None
     prediction = prediction_of_output(task, output)
     sure = model.confidence.sure(task, prediction)
-    made = model.provenance.pseudo_labels(task, inputs)
     return (sure, made) if made is None else _with_teachers(task, prediction, sure, made)
 
 
@@ -127,8 +132,21 @@ def _with_teachers(
     if not task.has_classes:
         return sure, made
     said = prediction.classes().double().numpy().reshape(-1)
-    value, confidence = (made[name].to_numpy() for name in ("value", "confidence"))
-    alike = said == value  # a cell without a pseudo-label has NaN
+    # A cell without a pseudo-label has NaN.
+    return _where_alike(said == made["value"].to_numpy(), sure, made)
+
+
+def _with_texts(
+    labelling: HypothesisLabelling, output: Any, sure: np.ndarray, made: pl.DataFrame
+) -> tuple[np.ndarray, pl.DataFrame]:
+    """Put in the teachers' confidence where the network hears what they did; of other texts none is known."""
+    said = [labelling.text_of(row) for row in labelling.heard(output).numpy()]
+    alike = np.array([one == text for one, text in zip(said, made["text"], strict=True)], bool)
+    return _where_alike(alike, sure, made)
+
+
+def _where_alike(alike: np.ndarray, sure: np.ndarray, made: pl.DataFrame) -> tuple[np.ndarray, pl.DataFrame]:
+    confidence = made["confidence"].to_numpy()
     sure = np.where(alike, confidence, sure.reshape(-1)).reshape(sure.shape)
     kept = [pl.when(pl.Series(alike)).then(pl.col(name)).alias(name) for name in ("round", "teacher")]
     return sure, made.with_columns(kept)

@@ -14,8 +14,8 @@ from torch import Tensor
 from cotrain._base import write_text_atomically
 from cotrain._base._ragged import Ragged
 from cotrain.balancing import Balancer
-from cotrain.cotraining import CoTraining, CoTrainingResult, RoundRecord
-from cotrain.cotraining._entries import of_lengths
+from cotrain.cotraining import CoTraining, CoTrainingResult, RoundRecord, Strategy
+from cotrain.cotraining._entries import can_be_labelled, of_lengths
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining._network_factory import NetworkFactory
 from cotrain.cotraining.rounds._run import CoTrainingRun, cleaned, fit_student
@@ -71,6 +71,7 @@ class CoTrainingStage:
     ) -> None:
         self.settings = settings
         self.preprocessor = preprocessor
+        self.tasks = [task for task in preprocessor.tasks if can_be_labelled(task)]
         self.seed = seed
         self.folder = folder
         self.loggers = list(loggers)
@@ -79,7 +80,8 @@ class CoTrainingStage:
             return architecture.with_encoder(encoder).build(preprocessor, tasks, name)
 
         self.factory = NetworkFactory(
-            preprocessor.tasks,
+            self.tasks,
+            learned=preprocessor.tasks,
             build=build,
             balancer=balancer,
             training=training,
@@ -90,6 +92,9 @@ class CoTrainingStage:
             augment=augment,
             seed=seed,
         )
+        if isinstance(settings.strategy, Strategy):
+            # What its peers cannot take is said before anything is fitted.
+            settings.strategy.peers(self.factory)
 
     def improve(
         self, start: FitResult, train: Examples, validation: Examples | None
@@ -101,15 +106,13 @@ class CoTrainingStage:
             train: training rows, those without any label included.
             validation: validation rows.
         """
-        for task in self.preprocessor.tasks:
-            for logger in self.loggers if task.why_no_pseudo_labels else []:
-                logger.message(f"co-training labels nothing of {task.name}: {task.why_no_pseudo_labels}")
+        self._tell_what_is_left()
         train = self._with_every_entry(train)
         validation = None if validation is None else self._with_every_entry(validation)
         self.factory.inputs = train.inputs
         cache = FitCache(None if self.folder is None else self.folder / ROUNDS)
         run = CoTrainingRun(
-            tasks=self.preprocessor.tasks,
+            tasks=self.tasks,
             examples=train,
             validation=validation,
             settings=self.settings,
@@ -123,6 +126,7 @@ class CoTrainingStage:
         student, kept = fit_student(run, self.factory, start, outcome)
         self._report(outcome, kept)
         cache.clear()
+        kept = dict.fromkeys(start.weights_of, False) | kept
         if student is None:
             return start.weights, start.weights_of, Provenance()
         learned = {task: labels for task, labels in outcome.labels.items() if kept[task]}
@@ -131,17 +135,18 @@ class CoTrainingStage:
             task: len(start.weights) + student.weights_of[task] if kept[task] else start.weights_of[task]
             for task in start.weights_of
         }
-        return weights, weights_of, Provenance.of(train, learned, outcome.chosen)
+        return weights, weights_of, Provenance.of(train, learned, outcome.chosen, self.tasks)
 
     def _with_every_entry(self, rows: Examples) -> Examples:
         """Return rows whose ragged targets have an entry for every output: what there was not is open."""
-        ragged = [name for name, leaf in rows.targets.items() if isinstance(leaf, Ragged)]
+        names = [task.name for task in self.tasks]
+        ragged = [name for name in names if isinstance(rows.targets[name], Ragged)]
         if not ragged:
             return rows
         # How many outputs a row has depends on the architecture, not on what it has learned.
         model = self.factory.build("initial weights", self.preprocessor.tasks)
         found: dict[str, list[Tensor]] = {name: [] for name in ragged}
-        for _, outputs in output_batches(model, rows.inputs):
+        for _, outputs in output_batches(model, rows.inputs, tasks=names):
             for name in ragged:
                 found[name].append(outputs[name].lengths)
         lengths = {name: torch.cat(parts) for name, parts in found.items()}
@@ -150,6 +155,16 @@ class CoTrainingStage:
             for leaves in (rows.targets, rows.masks)
         )
         return replace(rows, targets=targets, masks=masks)
+
+    def _tell_what_is_left(self) -> None:
+        for task in self.preprocessor.tasks:
+            for logger in self.loggers if task.why_no_pseudo_labels else []:
+                logger.message(f"co-training labels nothing of {task.name}: {task.why_no_pseudo_labels}")
+            for logger in self.loggers if task not in self.tasks else []:
+                logger.message(
+                    f"  {task.name}: a {type(task).__name__} is not co-trained: the networks learn it from "
+                    "its true labels, and its supervised start answers"
+                )
 
     def _callback(self, record: RoundRecord) -> None:
         for logger in self.loggers:
@@ -174,5 +189,8 @@ class CoTrainingStage:
                 logger.message(f"  {task}: {verdict}")
         if self.folder is not None:
             record = {**outcome.to_json(), "verdicts": verdicts, "kept": kept}
+            left = [task.name for task in self.preprocessor.tasks if task not in self.tasks]
+            if left:
+                record["not_co_trained"] = left
             text = json.dumps(record, ensure_ascii=False, indent=1)
             write_text_atomically(self.folder / COTRAINING, text + "\n")

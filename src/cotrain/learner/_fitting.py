@@ -188,6 +188,8 @@ class Fitting:
         """
         self._tell_of_names()
         self._tell_of_rows_cut()
+        settings = self.recipe.cotraining
+        stage = None if settings is None else self._stage(settings)
         model = self.recipe.architecture.build(self.preprocessor)
         for task, head in zip(self.preprocessor.tasks, model.heads, strict=True):
             task.start_head(head, self.train.targets[task.name], self.train.masks[task.name])
@@ -212,10 +214,8 @@ class Fitting:
             fit.resume()
         result = fit.run()
         weights, weights_of, provenance = result.weights, result.weights_of, Provenance()
-        if self.recipe.cotraining is not None:
-            weights, weights_of, provenance = self._stage(self.recipe.cotraining).improve(
-                result, self.train, self.held
-            )
+        if stage is not None:
+            weights, weights_of, provenance = stage.improve(result, self.train, self.held)
         networks = FrozenNetworks(fit.model.cpu(), weights, weights_of)
         if self.folder is not None:
             provenance.write(self.folder)

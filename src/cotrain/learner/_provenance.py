@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self, final
 
@@ -16,7 +16,7 @@ from cotrain._base._ragged import Leaf, Ragged
 from cotrain.cotraining import PseudoLabels
 from cotrain.data._row_hash import row_keys
 from cotrain.learner._run_folder import PSEUDO_LABELS
-from cotrain.tasks import Task
+from cotrain.tasks import HypothesisLabelling, Task
 from cotrain.training import Examples
 
 _CELLS = {
@@ -27,6 +27,7 @@ _CELLS = {
     "confidence": pl.Float64,
     "round": pl.Int64,
     "teacher": pl.String,
+    "text": pl.String,
 }
 
 
@@ -36,7 +37,8 @@ class Provenance:
 
     Args:
         cells: one line per pseudo-label: row (a hash of its inputs), task, target, value (coded),
-            confidence, round, teacher; `None`: there are none.
+            confidence, round, teacher, and text where the label is one, whose value is 1; `None`: there are
+            none.
 
     Example:
         >>> Provenance().cells.height
@@ -47,17 +49,25 @@ class Provenance:
         self.cells = pl.DataFrame(schema=_CELLS) if cells is None else cells
 
     @classmethod
-    def of(cls, rows: Examples, labels: Mapping[str, PseudoLabels], rounds: Mapping[str, int]) -> Self:
+    def of(
+        cls,
+        rows: Examples,
+        labels: Mapping[str, PseudoLabels],
+        rounds: Mapping[str, int],
+        tasks: Sequence[Task] = (),
+    ) -> Self:
         """Write down the pseudo-labels of co-training.
 
         Args:
             rows: N training rows.
             labels: task -> its pseudo-labels.
             rounds: task -> the round that was chosen for it.
+            tasks: fitted, to write texts by.
         """
+        written = {task.name: task.hypothesis_labelling() for task in tasks}
         keys = np.array(row_keys(rows.inputs))
         parts = [
-            _cells(keys, task, one, rounds[task], targets=rows.targets[task])
+            _cells(keys, task, one, rounds[task], targets=rows.targets[task], labelling=written.get(task))
             for task, one in labels.items()
             if one.n_accepted
         ]
@@ -85,20 +95,36 @@ class Provenance:
     def read(cls, folder: Path) -> Self:
         """Read what `write` wrote."""
         path = folder / PSEUDO_LABELS
-        return cls(pl.read_parquet(path) if path.is_file() else None)
+        if not path.is_file():
+            return cls()
+        cells = pl.read_parquet(path)
+        # Runs of before have no texts.
+        absent = [name for name in _CELLS if name not in cells.columns]
+        return cls(cells.with_columns(pl.lit(None, _CELLS[name]).alias(name) for name in absent))
 
 
-def _cells(keys: np.ndarray, task: str, labels: PseudoLabels, round_: int, *, targets: Leaf) -> pl.DataFrame:
+def _cells(
+    keys: np.ndarray,
+    task: str,
+    labels: PseudoLabels,
+    round_: int,
+    *,
+    targets: Leaf,
+    labelling: HypothesisLabelling | None,
+) -> pl.DataFrame:
     accepted = labels.accepted
     places = torch.nonzero(accepted)
     if isinstance(targets, Ragged):
         # An entry's target is its place in its row.
         rows = targets.row_of_entry[places[:, 0]]
         places = torch.stack([rows, places[:, 0] - targets.offsets[rows]], dim=1)
-    elif len(accepted) != len(targets):
+    elif labels.texts is None and len(accepted) != len(targets):
         of_row = targets[:1].numel()
         places = torch.stack([places[:, 0] // of_row, places[:, 0] % of_row], dim=1)
     places = places.numpy()
+    texts = [None] * len(places)
+    if labels.texts is not None and labelling is not None:
+        texts = [labelling.text_of(row) for row in labels.texts[places[:, 0]].numpy()]
     return pl.DataFrame(
         {
             # By gathering: there may be millions of pixels.
@@ -109,6 +135,7 @@ def _cells(keys: np.ndarray, task: str, labels: PseudoLabels, round_: int, *, ta
             "confidence": labels.confidence[accepted].double().numpy(),
             "round": pl.repeat(round_, len(places), dtype=pl.Int64, eager=True),
             "teacher": pl.repeat(labels.teacher, len(places), eager=True),
+            "text": pl.Series(texts, dtype=pl.String),
         },
         schema=_CELLS,
     )

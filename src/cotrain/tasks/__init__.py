@@ -5,6 +5,7 @@ from cotrain.tasks._custom_metric import CustomMetric
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._exhibit import Exhibit, Exhibiting
+from cotrain.tasks._hypothesis_labelling import HypothesisLabelling
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._prenet import Entered, PreNet
 from cotrain.tasks._row_labelling import RowLabelling
@@ -24,6 +25,7 @@ __all__ = [
     "EntryLabelling",
     "Exhibit",
     "Exhibiting",
+    "HypothesisLabelling",
     "LabelTargets",
     "Metric",
     "Multiclass",

@@ -25,6 +25,7 @@ from cotrain.tasks._decision import Decision
 from cotrain.tasks._diagnosis import Diagnosis, nothing_recorded, nothing_to_show
 from cotrain.tasks._entries import of_length, rows_with_label
 from cotrain.tasks._entry_labelling import EntryLabelling
+from cotrain.tasks._hypothesis_labelling import HypothesisLabelling
 from cotrain.tasks._masked_head import stacked_head, start_at
 from cotrain.tasks._metric import Metric, require_heeding
 from cotrain.tasks._precision import full_precision
@@ -248,10 +249,7 @@ class Task(ABC):
         """Make the last layer of the head, from [..., width] to [..., O]."""
 
     def prenet(self, width: int) -> PreNet | None:
-        """Make what stands, for inputs of the task's own, in place of the encoder's first stage of width D.
-
-        Default `None`: the task reads what the encoder reads.
-        """
+        """Make what stands, for its own inputs, in place of the encoder's first stage; default: nothing."""
         return None
 
     @final
@@ -412,9 +410,7 @@ class Task(ABC):
         """Return coded targets [B, T] in the unit of the metrics: classes as coded, values unstandardised."""
 
     def labelled_by_part(self, mask: np.ndarray) -> np.ndarray:
-        """Return the rows that the figure of each part stands on, bool [N, P]; [N, 1]: on those of all parts.
-
-        That of a column stands on its own labels, that of a class on all of them.
+        """Return the rows that each part's figure stands on, bool [N, P]; [N, 1]: that of a class on all.
 
         Args:
             mask: bool [N, T].
@@ -467,6 +463,10 @@ class Task(ABC):
 
     def row_labelling(self) -> RowLabelling | None:
         """Return how co-training labels the things of a row, where a label is a list of them; default not."""
+        return None
+
+    def hypothesis_labelling(self) -> HypothesisLabelling | None:
+        """Return how co-training labels a row by the text that is heard in it; default not."""
         return None
 
     # -- metrics ------------------------------------------------------------------------------------

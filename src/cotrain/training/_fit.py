@@ -211,7 +211,8 @@ class Fit:
         The validation and the reference losses remain those of the first labels.
 
         Args:
-            targets: task -> [N, T], or N ragged rows of the lengths that the first ones had, of their types.
+            targets: task -> [N, T], or N ragged rows of the lengths that the first ones had, of their types;
+                texts [N, L] may be longer or shorter than the first ones.
             masks: task -> of the same layout.
         """
         rows = replace(self.train, targets=dict(targets), masks=dict(masks)).to(self.device)

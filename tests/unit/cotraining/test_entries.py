@@ -17,7 +17,8 @@ MAPS = torch.arange(12).reshape(3, 2, 2)
 
 
 def task_of(reads: str) -> Any:
-    methods = {"original": lambda self, targets: targets, "row_labelling": lambda self: None}
+    methods = {"original": lambda self, targets: targets}
+    methods |= dict.fromkeys(["row_labelling", "hypothesis_labelling"], lambda self: None)
     return object.__new__(type("Fake", (), {"reads": reads, "weight_column": None, **methods}))
 
 

@@ -215,3 +215,17 @@ def test_replaced_ragged_targets_come_in_all_batches_and_the_given_ones_stay(row
         assert torch.equal(batch["targets"]["tags"], torch.where(words > 0, words * 2 + 1, 0))
         assert torch.equal(mask, ((words > 0) & (words % 2 == 1)).float())
     assert torch.equal(table["targets"]["tags"].values, before)
+
+
+def test_a_wider_matrix_takes_the_place_of_one_that_lies_beside_others() -> None:
+    given = {name: torch.arange(10).reshape(5, 2) + 10 * i for i, name in enumerate("abc")}
+    batches = Batches({"x": given, "y": torch.rand(5, 1)}, batch_size=2, seed=1)
+    for wide in (torch.arange(20).reshape(5, 4), torch.arange(5)[:, None]):
+        batches.replace({"x": {"b": wide}})
+        for number, batch in enumerate(batches.epoch(0)):
+            first, last = batches.bounds[number]
+            rows = batches.order(0)[first:last]
+            assert torch.equal(batch["x"]["b"], wide[rows])
+            assert torch.equal(batch["x"]["a"], given["a"][rows])
+            assert torch.equal(batch["x"]["c"], given["c"][rows])
+    assert given["b"].shape == (5, 2)

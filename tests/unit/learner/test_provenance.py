@@ -45,3 +45,19 @@ def test_a_pixel_is_told_by_its_picture_and_its_place_in_the_mask(tmp_path):
     assert found["value"].to_list() == [1.0, 4.0, 7.0, 11.0]
     assert found["row"].n_unique() == 3
     assert found["row"][1] == found["row"][2]
+
+
+def test_a_text_is_kept_as_a_text_and_runs_of_before_have_none(tmp_path):
+    task = kinds.Transcription("said")
+    task.fit(pl.DataFrame({"said": ["ab", "b"]}))
+    rows = {"x": torch.arange(3.0)[:, None]}
+    examples = Examples(rows, {"said": torch.ones(3, 1)}, {"said": torch.zeros(3, 1)})
+    weight = torch.tensor([[0.5], [0.0], [0.5]])
+    texts = torch.tensor([[1, 2, 1], [0, 0, 0], [0, 0, 0]])
+    labels = PseudoLabels((weight > 0).long(), weight, weight, 1, "a", texts=texts)
+    Provenance.of(examples, {"said": labels}, {"said": 1}, [task]).write(tmp_path)
+    found = Provenance.read(tmp_path)
+    assert found.cells["text"].to_list() == ["aba", ""]
+    assert found.pseudo_labels(task, rows)["text"].to_list() == ["aba", None, ""]
+    found.cells.drop("text").write_parquet(tmp_path / "pseudo_labels.parquet")
+    assert Provenance.read(tmp_path).cells["text"].to_list() == [None, None]

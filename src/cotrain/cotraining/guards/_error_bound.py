@@ -59,9 +59,13 @@ def joint_error(task: Task, predictions: Sequence[Prediction], examples: Example
     known = known_entries(task, examples.masks[task.name])
     first, second = (prediction.classes() for prediction in predictions)
     alike = known & (first == second)
+    wrong = first != class_targets(task, examples.targets[task.name])
+    (one, other), texts = [prediction.heard for prediction in predictions], examples.targets[task.name]
+    if one is not None and other is not None and isinstance(texts, Tensor):
+        alike, wrong = known & one.right(other.texts), ~one.right(texts)
     if not bool(alike.any()):
         return 0.5
-    wrong = alike & (first != class_targets(task, examples.targets[task.name]))
+    wrong = alike & wrong
     return int(wrong.sum()) / int(alike.sum())
 
 

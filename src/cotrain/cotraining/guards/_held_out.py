@@ -26,7 +26,14 @@ from cotrain.cotraining._entries import (
     stacked,
 )
 from cotrain.cotraining._fit_cache import FitCache
-from cotrain.cotraining._predictions import Prediction, class_targets, n_classes, prior_of
+from cotrain.cotraining._hypotheses import Hypotheses
+from cotrain.cotraining._predictions import (
+    Prediction,
+    class_targets,
+    n_classes,
+    prediction_of_texts,
+    prior_of,
+)
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining._units import Units
 from cotrain.cotraining.calibration import Calibrator, Temperature
@@ -117,7 +124,8 @@ class HeldOut:
         """Return how much better a prediction is than another; default the start's.
 
         The loss of a class is the squared distance of the probabilities from the truth, which is lowest for
-        the true ones; that of a number is the absolute error, which one outlier does not rule. Either side's
+        the true ones; that of a number is the absolute error, which one outlier does not rule; that of a text
+        what it costs by connectionist temporal classification, per symbol. Either side's
         probabilities are first made as sure as these very labels bear out, by a temperature of its own: a
         round that tells classes apart better and is only surer than it should be is better, and whoever
         predicts with it corrects that as well. The test is paired: the same rows stand on both sides. A
@@ -149,7 +157,7 @@ class HeldOut:
             return ""
         if self.n_labels < least:
             return f"{self.n_labels} held-out labels are fewer than min_labels={least}"
-        if not task.has_classes:
+        if not task.has_classes or task.hypothesis_labelling() is not None:
             return ""
         classes, known = class_targets(task, self.targets), known_entries(task, self.mask)
         counts = [
@@ -166,6 +174,8 @@ class HeldOut:
     def _losses(self, task: Task, prediction: Prediction) -> Tensor:
         """Return the loss of each row, float64 [n]: the mean over its targets or entries with a label."""
         known = known_entries(task, self.mask)
+        if prediction.heard is not None and isinstance(self.targets, Tensor):
+            return prediction.heard.tempered_costs_of(self.targets, known[:, 0]).double()
         if prediction.probabilities is None:
             values = prediction.pseudo_labels(torch.float32).double()
             losses = (values - entries(task, self.targets).double()).abs()
@@ -228,7 +238,8 @@ class TeacherAssessment:
         skill: 1 - loss / loss of the class shares (or of the mean) on held-out labels; NaN if too few, −∞ if
             what the peer says is not finite.
         n_labels: number of those labels.
-        unit_calibrator: how the confidence of a unit of entries is corrected; `None`: there are none.
+        unit_calibrator: how the confidence of a unit of entries, or of a text, is corrected; `None`: there
+            are none.
     """
 
     calibrator: Calibrator | None
@@ -257,7 +268,7 @@ class TeacherAssessment:
         return replace(prediction, probabilities=self.calibrator.apply(prediction.probabilities))
 
     def of_units(self, confidence: Tensor) -> Tensor:
-        """Return the corrected confidence [U, 1] of units of entries."""
+        """Return the corrected confidence [U, 1] of units of entries, or of texts."""
         if self.unit_calibrator is None:
             return confidence
         return self.unit_calibrator.apply(_yes_or_no(confidence))[..., 1]
@@ -342,6 +353,8 @@ def _assessment(
     n = int(mask.sum())
     if not prediction.is_finite():
         return TeacherAssessment(None, -math.inf, n)
+    if task.hypothesis_labelling() is not None:
+        return _assessment_of_texts(task, prediction.heard, rows, by)
     if prediction.probabilities is None:
         values = prediction.pseudo_labels(torch.float32)
         # A row of which a fold knew nothing counts as a prediction of the mean.
@@ -355,6 +368,25 @@ def _assessment(
     skill = _skill(loss, _log_loss(constant[None].expand_as(calibrated), classes, known), n)
     of_units = _of_units(task, replace(prediction, probabilities=calibrated), rows, by)
     return TeacherAssessment(calibrator, skill, n, of_units)
+
+
+def _assessment_of_texts(
+    task: Task, heard: Hypotheses | None, rows: Examples, by: Calibrator
+) -> TeacherAssessment:
+    """Return how surely texts of these normalised scores are right: equal to the true ones as a whole."""
+    truth, mask = rows.targets[task.name], rows.masks[task.name]
+    if heard is None:
+        return TeacherAssessment(None, math.nan, 0)
+    # Of a row that no fold held out nothing was asked.
+    known = known_entries(task, mask)[:, 0] & heard.there()
+    n = int(known.sum())
+    if not n or not isinstance(truth, Tensor):
+        return TeacherAssessment(None, math.nan, 0)
+    costs = heard.tempered_costs_of(truth, known)[known].double()
+    constant = torch.tensor(task.reference_loss(truth[known], mask[known]), dtype=torch.float64)
+    right, could_be = heard.right(truth), known[:, None] & heard.labellable()
+    calibrator = by.fit(_yes_or_no(heard.confidence()), right.long(), could_be)
+    return TeacherAssessment(None, _skill(costs.mean(), constant, n), n, calibrator)
 
 
 def _of_units(task: Task, prediction: Prediction, rows: Examples, by: Calibrator) -> Calibrator | None:
@@ -402,6 +434,10 @@ def _assembled(
         for rows, predictions in parts:
             values[rows] = predictions[task.name].pseudo_labels(torch.float32)
         return Prediction(values=values, spread=torch.zeros_like(values))
+    heard = [(rows, one[task.name].heard) for rows, one in parts]
+    texts = [(rows, one) for rows, one in heard if one is not None]
+    if texts:
+        return prediction_of_texts(Hypotheses.placed(texts, len(examples)))
     prior, offsets = prior_of(task, targets, mask), offsets_of(task, targets)
     found = prior[None].repeat(len(entries(task, targets)), 1, 1)
     row = row_of_entry(offsets, len(examples))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cotrain._base._ragged import Leaf
-from cotrain.cotraining._entries import entries, known_entries, like
+from cotrain.cotraining._entries import known_entries, like, mask_entries
 from cotrain.cotraining._predictions import Prediction, class_targets, n_classes
 from cotrain.tasks import Task
 from cotrain.training import Examples
@@ -19,7 +19,7 @@ MOST_OF_A_CLASS = 0.5
 
 
 def label_issues(task: Task, prediction: Prediction, targets: Leaf, mask: Leaf) -> Tensor:
-    """Return which labels are probably wrong, bool [N, T]; never a number.
+    """Return which labels are probably wrong, bool [N, T]; never a number or a text.
 
     A label y of a row x is doubted if another class j is confidently there,
 
@@ -50,7 +50,7 @@ def label_issues(task: Task, prediction: Prediction, targets: Leaf, mask: Leaf) 
     """
     known_labels = known_entries(task, mask)
     doubted = torch.zeros_like(known_labels)
-    if prediction.probabilities is None or not prediction.is_finite():
+    if prediction.probabilities is None or prediction.heard is not None or not prediction.is_finite():
         return doubted
     classes, n = class_targets(task, targets), n_classes(task)
     for t in range(classes.shape[1]):
@@ -87,7 +87,7 @@ def without_issues(
         mask = masks[task.name]
         if task.name in predictions:
             doubted = label_issues(task, predictions[task.name], examples.targets[task.name], mask)
-            weights = entries(task, mask)
+            weights = mask_entries(task, mask)
             masks[task.name] = like(mask, torch.where(doubted, torch.zeros_like(weights), weights))
             counts[task.name] = int(doubted.sum())
     return replace(examples, masks=masks), counts

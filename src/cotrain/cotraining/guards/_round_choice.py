@@ -14,6 +14,7 @@ from torch import Tensor
 from cotrain._base import DataError, numpy_generator
 from cotrain._base._ragged import labelled_rows
 from cotrain.cotraining._entries import metric_arrays
+from cotrain.cotraining._hypotheses import Hypotheses, as_wide_as_each_other, symbol_shares
 from cotrain.cotraining._predictions import Prediction, n_classes, true_units
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining.guards._held_out import HeldOut
@@ -33,7 +34,7 @@ class RoundVetoes:
     Args:
         tasks: the tasks.
         examples: training rows with the true labels.
-        priors: task -> shares of the classes among the true labels [T, C].
+        priors: task -> shares of the classes among the true labels [T, C], of symbols where they are texts.
         max_drift: how far the class shares may move, see `CoTraining`.
     """
 
@@ -256,6 +257,43 @@ def accepted_drift(
     true, known = true_units(task, examples.targets[task.name], examples.masks[task.name])
     together, there = torch.cat([true, classes]), torch.cat([known, accepted])
     return drift(shares_of(together, there, n), prior)
+
+
+def label_shares(task: Task, examples: Examples, prior: Tensor) -> Tensor:
+    """Return the shares that drift is measured from: of the classes, or of the symbols of true texts, [T, C].
+
+    Args:
+        task: fitted.
+        examples: N rows with the true labels.
+        prior: shares of the classes.
+    """
+    labelling, texts = task.hypothesis_labelling(), examples.targets[task.name]
+    if labelling is None or not isinstance(texts, Tensor):
+        return prior
+    shares = symbol_shares(labelling, texts[labelled_rows(examples.masks[task.name])])
+    # Where all true texts are empty, any symbol is as likely as another.
+    return torch.nan_to_num(shares, nan=1 / shares.shape[1])
+
+
+def accepted_text_drift(
+    task: Task, examples: Examples, prior: Tensor, *, heard: Hypotheses, accepted: Tensor
+) -> float:
+    """Return the drift of the symbol shares among true texts and accepted ones together.
+
+    Args:
+        task: of texts.
+        examples: N rows with the true labels.
+        prior: [1, C] shares of the symbols that the drift is measured from.
+        heard: what the teachers hear in the rows.
+        accepted: [N, 1] bool: where this is a label, never beside a true one.
+    """
+    texts = examples.targets[task.name]
+    if not isinstance(texts, Tensor):
+        raise TypeError("targets of texts are a tensor [N, L]")
+    true, said = as_wide_as_each_other(
+        [texts[labelled_rows(examples.masks[task.name])], heard.texts[accepted[:, 0]]]
+    )
+    return drift(symbol_shares(heard.labelling, torch.cat([true, said])), prior)
 
 
 def n_true_units(task: Task, examples: Examples) -> int:

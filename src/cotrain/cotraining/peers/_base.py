@@ -53,7 +53,9 @@ class Peer(ABC):
 
     Args:
         name: what it is called in records; it also names its random streams.
-        tasks: the fitted tasks that it learns.
+        tasks: the fitted tasks whose rows it labels.
+        learned: all that it learns: the tasks that it labels, and those that are left as they are; `None`:
+            `tasks`.
         kin: equal for peers that differ by chance alone, such as networks that differ in their initial
             weights; what is found out of one by fitting it on parts of the labels holds for all. `None`: it
             has no kin.
@@ -67,9 +69,17 @@ class Peer(ABC):
         'a coin'
     """
 
-    def __init__(self, name: str, tasks: Sequence[Task], kin: Hashable = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        tasks: Sequence[Task],
+        kin: Hashable = None,
+        *,
+        learned: Sequence[Task] | None = None,
+    ) -> None:
         self.name = name
         self.tasks = list(tasks)
+        self.learned = self.tasks if learned is None else list(learned)
         self.kin = name if kin is None else kin
 
     @abstractmethod

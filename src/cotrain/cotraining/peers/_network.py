@@ -50,6 +50,7 @@ class NetworkPeer(OnlinePeer):
     Args:
         name: see `Peer`.
         tasks: see `Peer`.
+        learned: see `Peer`; in the order of the network's heads.
         build: makes its network.
         balancer: how its tasks' losses are weighed; copied for each fit.
         settings: how it is fitted; the epochs are those of the supervised start.
@@ -90,10 +91,12 @@ class NetworkPeer(OnlinePeer):
         encoder: Encoder | None = None,
         mixing: Mixing | None = None,
         augment: Augment | None = None,
+        learned: Sequence[Task] | None = None,
     ) -> None:
+        _require_hearing(name, tasks, view)
         # Networks that draw a bootstrap sample each have learned from different labels.
         kin = None if bootstrap else (tuple(task.name for task in tasks), id(view), id(encoder))
-        super().__init__(name, tasks, kin)
+        super().__init__(name, tasks, kin, learned=learned)
         self.build = build
         self.balancer = balancer
         self.settings = settings
@@ -116,10 +119,10 @@ class NetworkPeer(OnlinePeer):
         true: Tensor | None = None,
     ) -> FittedPeer:
         """Fit a fresh network to the rows that have a label."""
-        own = [task.name for task in self.tasks]
+        own = [task.name for task in self.learned]
         examples = _only(examples, own)
         if self.bootstrap:
-            numbers = [task.name for task in self.tasks if not task.has_classes]
+            numbers = [task.name for task in self.learned if not task.has_classes]
             bayesian = self.bootstrap == "bayesian"
             examples = bootstrapped(examples, self.seed, self.name, numbers=numbers, bayesian=bayesian)
         labelled = examples.labelled().any(dim=1)
@@ -130,14 +133,14 @@ class NetworkPeer(OnlinePeer):
         shown = shown.take(repeated_rows(true[rows], fixed.batch_size, self.true_per_batch))
         settings = with_updates(self.settings.fixed(fixed), len(shown), updates)
         checked = None if validation is None else self._shown(_only(validation, own))
-        model = self.build(self.name, self.tasks, *([] if self.encoder is None else [self.encoder]))
-        for task, head in zip(self.tasks, model.heads, strict=True):
+        model = self.build(self.name, self.learned, *([] if self.encoder is None else [self.encoder]))
+        for task, head in zip(self.learned, model.heads, strict=True):
             task.start_head(head, shown.targets[task.name], shown.masks[task.name])
 
         def make(checkpoint: Path | None) -> Fit:
             return Fit(
                 model,
-                self.tasks,
+                self.learned,
                 copy.deepcopy(self.balancer),
                 settings=settings,
                 train=shown,
@@ -158,19 +161,19 @@ class NetworkPeer(OnlinePeer):
         """Make a network that goes on from the start's weights, over all rows."""
         if not isinstance(start, FittedNetwork):
             raise InvalidArgumentError(f"Peer {self.name!r} goes on from a fitted network, got {start!r}.")
-        examples = _only(examples, [task.name for task in self.tasks])
+        examples = _only(examples, [task.name for task in self.learned])
         true = true & examples.labelled().any(dim=1)
         fixed, updates = self._budget(examples, true)
         rows = repeated_rows(true, fixed.batch_size, round(online.true_share * fixed.batch_size))
         settings = with_updates(self.settings.fixed(fixed), len(rows), updates)
         settings.epochs = settings.budget(len(rows)).epochs * n_rounds
         settings.select, settings.average = "last", online.average
-        model = self.build(self.name, self.tasks)
+        model = self.build(self.name, self.learned)
         model.load_state_dict(start.result.weights[0])
-        shown = self._shown(with_room_for_things(self.tasks, examples))
+        shown = self._shown(with_room_for_things(self.learned, examples))
         fit = Fit(
             model,
-            self.tasks,
+            self.learned,
             copy.deepcopy(self.balancer),
             settings=settings,
             train=_with_weights(shown.take(rows)),
@@ -184,20 +187,28 @@ class NetworkPeer(OnlinePeer):
         def fitted(weights: Weights, steps: int) -> FittedNetwork:
             result = FitResult(
                 weights=[weights],
-                weights_of={task.name: 0 for task in self.tasks},
+                weights_of={task.name: 0 for task in self.learned},
                 best_epoch={},
                 history=[],
                 skipped={},
             )
-            network = self.build(self.name, self.tasks)
+            network = self.build(self.name, self.learned)
             return FittedNetwork(self.tasks, network, result, view=self.view, updates=steps)
 
-        return OnlineNetwork(self.tasks, fit, rows, view=self.view, before=start.updates, fitted=fitted)
+        return OnlineNetwork(
+            self.tasks,
+            fit,
+            rows,
+            view=self.view,
+            before=start.updates,
+            fitted=fitted,
+            learned=self.learned,
+        )
 
     def _budget(self, examples: Examples, true: Tensor) -> tuple[Budget, int]:
         """Return the budget that the rows with a true label have, and its steps."""
         n_true = int(true.sum())
-        found = self.settings.budget(n_true, examples.inputs, n_tasks=len(self.tasks))
+        found = self.settings.budget(n_true, examples.inputs, n_tasks=len(self.learned))
         return found, self.updates or found.epochs * max(1, -(-n_true // found.batch_size))
 
     def _shown(self, examples: Examples) -> Examples:
@@ -251,7 +262,7 @@ class FittedNetwork(FittedPeer):
     def predictions(self, inputs: Mapping[str, Tensor]) -> dict[str, Prediction]:
         """Return what the network's outputs say."""
         shown = dict(inputs) if self.view is None else self.view(inputs)
-        outputs = self._frozen().outputs(shown)
+        outputs = self._frozen().outputs(shown, [task.name for task in self.tasks])
         return {task.name: prediction_of_output(task, outputs[task.name]) for task in self.tasks}
 
     def _frozen(self) -> FrozenNetworks:
@@ -262,6 +273,17 @@ class FittedNetwork(FittedPeer):
             networks = FrozenNetworks(self.model, self.result.weights, self.result.weights_of)
             kept = self._networks = (dtype, networks)
         return kept[1]
+
+
+def _require_hearing(name: str, tasks: Sequence[Task], view: View | None) -> None:
+    """Raise `InvalidArgumentError` if a peer of some columns is to hear a text."""
+    heard = [task for task in tasks if task.hypothesis_labelling() is not None]
+    if view is not None and heard:
+        raise InvalidArgumentError(
+            f"Peer {name!r} sees a view of the columns, but {type(heard[0]).__name__}({heard[0].name!r}) is "
+            "heard in one of them alone: take a strategy whose networks see all, such as Committee, or take "
+            "the task out."
+        )
 
 
 def _only(examples: Examples, tasks: Sequence[str]) -> Examples:

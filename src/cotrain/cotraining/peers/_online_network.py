@@ -28,6 +28,7 @@ class OnlineNetwork(OnlineModel):
         view: what it sees; `None`: everything.
         before: optimiser steps that its weights had behind them at the start.
         fitted: makes the peer of a snapshot from its weights and its number of steps.
+        learned: see `Peer`.
     """
 
     def __init__(
@@ -39,8 +40,10 @@ class OnlineNetwork(OnlineModel):
         view: View | None,
         before: int,
         fitted: Callable[[Weights, int], FittedPeer],
+        learned: Sequence[Task] | None = None,
     ) -> None:
         self.tasks = list(tasks)
+        self.learned = self.tasks if learned is None else list(learned)
         self.fit = fit
         self.rows = rows
         self.view = view
@@ -51,7 +54,8 @@ class OnlineNetwork(OnlineModel):
 
     def predictions(self, inputs: Mapping[str, Tensor]) -> dict[str, Prediction]:
         """Return what the averaged weights say now."""
-        outputs = outputs_of(self.fit.kept_model, dict(inputs) if self.view is None else self.view(inputs))
+        shown = dict(inputs) if self.view is None else self.view(inputs)
+        outputs = outputs_of(self.fit.kept_model, shown, tasks=[task.name for task in self.tasks])
         return {task.name: prediction_of_output(task, outputs[task.name]) for task in self.tasks}
 
     def learn(self, examples: Examples) -> None:
@@ -60,7 +64,7 @@ class OnlineNetwork(OnlineModel):
         Args:
             examples: the N rows; only their targets and masks are looked at.
         """
-        names = [task.name for task in self.tasks]
+        names = [task.name for task in self.learned]
         targets = {
             name: as_wide(examples.targets[name][self.rows], self.fit.train.targets[name]) for name in names
         }

@@ -11,11 +11,24 @@ import torch
 from torch import Tensor
 
 from cotrain._base import DataError, InvalidArgumentError
-from cotrain._base._ragged import labelled_rows
+from cotrain._base._ragged import Ragged, labelled_rows
 from cotrain.cotraining._entries import entries, is_labelled
-from cotrain.cotraining._predictions import Prediction, n_classes, prior_of, true_units
+from cotrain.cotraining._hypotheses import Hypotheses
+from cotrain.cotraining._predictions import (
+    Prediction,
+    n_classes,
+    prediction_of_texts,
+    prior_of,
+    true_units,
+)
 from cotrain.cotraining.guards._held_out import HeldOut, Holdout, TeacherAssessment, deal_into_folds
-from cotrain.cotraining.guards._round_choice import RoundVetoes, choose_round, shares_of, value_on
+from cotrain.cotraining.guards._round_choice import (
+    RoundVetoes,
+    choose_round,
+    label_shares,
+    shares_of,
+    value_on,
+)
 from cotrain.cotraining.peers import FittedPeer, Online, Peer
 from cotrain.cotraining.rounds._online_training import OnlineTraining, online_strategy_of
 from cotrain.cotraining.rounds._pseudo_labels import (
@@ -103,7 +116,8 @@ class CoTrainingLoop:
         )
         self.peers = self.strategy.peers(run.factory)
         self.answering = self.strategy.answering(len(self.peers))
-        self.vetoes = RoundVetoes(self.tasks, run.examples, self.priors, run.settings.max_drift)
+        shares = {task.name: label_shares(task, run.examples, self.priors[task.name]) for task in self.tasks}
+        self.vetoes = RoundVetoes(self.tasks, run.examples, shares, run.settings.max_drift)
         self.assessments: list[dict[str, TeacherAssessment]] = []
         self.online: OnlineTraining | None = None
         self._latest: PredictionCache | None = None
@@ -262,7 +276,7 @@ class CoTrainingLoop:
         return self.online.round(round_)
 
     def _fit(self, number: int, peer: Peer, labels: dict[str, PseudoLabels], round_: int) -> FittedPeer:
-        rows = with_pseudo_labels(self.examples, peer.tasks, labels)
+        rows = with_pseudo_labels(self.examples, peer.learned, labels)
         key = f"round-{round_}-peer-{number}"
         return peer.fit(rows, self.validation, key, self.given.cache, true=self.true_rows)
 
@@ -318,7 +332,10 @@ class CoTrainingLoop:
         nothing = torch.zeros(0, n_targets)
         if not task.has_classes:
             return [Prediction(values=nothing, spread=nothing)] * n_rounds
-        labelling = task.entry_labelling()
+        texts, labelling = task.hypothesis_labelling(), task.entry_labelling()
+        if texts is not None:
+            rows = Ragged(torch.zeros(0, task.n_outputs), torch.zeros(1, dtype=torch.int64))
+            return [prediction_of_texts(Hypotheses(texts, [rows]))] * n_rounds
         return [
             Prediction(
                 probabilities=torch.zeros(0, n_targets, n_classes(task)),
@@ -345,13 +362,17 @@ class CoTrainingLoop:
                 yield held, CoTrainingLoop(run, held)._play()[1]
 
     def _shares(self, fitted: Sequence[FittedPeer]) -> dict[str, Tensor]:
-        """Return the class shares of a round's answers on the unlabelled cells, [T, C] for each task."""
+        """Return the shares of classes, or symbols, in a round's answers on the unlabelled cells, [T, C]."""
         predictions = self._predictions(fitted)
         answer = joint_answer([predictions.of(number) for number in self.answering])
         found = {}
         for task in self.tasks:
             if task.has_classes:
                 one = answer[task.name]
+                if one.heard is not None:
+                    rows = self.labeller.free(task)[:, 0]
+                    found[task.name] = torch.nan_to_num(one.heard.shares(one.heard.texts, rows))
+                    continue
                 units, free = one.units(), self.labeller.free(task)
                 found[task.name] = shares_of(units.first(one.classes()), units.all(free), n_classes(task))
         return found

@@ -72,7 +72,7 @@ class OnlineTraining:
         taught = self.teach(self.networks, round_)
         for network, peer, labels in zip(self.networks, self.peers, taught, strict=True):
             stores = {task: one.labels for task, one in labels.items() if one.labels.n_accepted}
-            network.learn(with_pseudo_labels(self.examples, peer.tasks, stores))
+            network.learn(with_pseudo_labels(self.examples, peer.learned, stores))
 
     def _state(self) -> dict[str, Any]:
         fits = [network.state_dict() for network in self.networks]

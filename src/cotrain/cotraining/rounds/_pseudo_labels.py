@@ -10,14 +10,29 @@ from typing import final
 import torch
 from torch import Tensor
 
-from cotrain.cotraining._entries import as_float, entries, known_entries, like, offsets_of, row_of_entry
+from cotrain.cotraining._entries import (
+    as_float,
+    entries,
+    known_entries,
+    like,
+    mask_entries,
+    offsets_of,
+    row_of_entry,
+)
+from cotrain.cotraining._hypotheses import as_wide_as_each_other, same_texts, trimmed
 from cotrain.cotraining._predictions import Prediction, joined, prior_of
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining._typicality import typicality
 from cotrain.cotraining._units import Units
 from cotrain.cotraining.guards._error_bound import ErrorBounds
 from cotrain.cotraining.guards._held_out import TeacherAssessment
-from cotrain.cotraining.guards._round_choice import accepted_drift, n_true_units, sampling_drift
+from cotrain.cotraining.guards._round_choice import (
+    accepted_drift,
+    accepted_text_drift,
+    label_shares,
+    n_true_units,
+    sampling_drift,
+)
 from cotrain.cotraining.selection import Candidates
 from cotrain.cotraining.strategies import Strategy
 from cotrain.tasks import Task
@@ -40,6 +55,8 @@ class PseudoLabels:
         teacher: names of the peers that made them.
         things: of a task with a `row_labelling` the coded targets of what is there, [N, M, ...]; its `values`
             say of every kind whether anything is.
+        texts: of a task with a `hypothesis_labelling` the texts, [N, L], as wide as the longest of them; its
+            `values` are 1 where there is one.
     """
 
     values: Tensor
@@ -48,6 +65,7 @@ class PseudoLabels:
     round: int = 0
     teacher: str = ""
     things: Tensor | None = None
+    texts: Tensor | None = None
 
     @classmethod
     def none(cls, targets: Tensor) -> PseudoLabels:
@@ -81,10 +99,15 @@ def with_pseudo_labels(examples: Examples, tasks: list[Task], labels: Mapping[st
     for task in tasks:
         truth, mask = examples.targets[task.name], as_float(examples.masks[task.name])
         if task.name in labels:
-            store, own, weights = labels[task.name], entries(task, truth), entries(task, mask)
+            store, own, weights = labels[task.name], entries(task, truth), mask_entries(task, mask)
             true = weights > 0
             of_rows = task.row_labelling()
-            if of_rows is None:
+            if store.texts is not None and isinstance(truth, Tensor):
+                own, taught = as_wide_as_each_other([truth, store.texts])
+                truth = torch.where(store.accepted & ~true, taught.to(own), own)
+            elif task.hypothesis_labelling() is not None:
+                pass  # nothing is taught
+            elif of_rows is None:
                 truth = like(truth, torch.where(true, own, store.values.to(own.dtype)))
             elif store.things is not None and isinstance(truth, Tensor):
                 truth = of_rows.merged(truth, store.things, store.accepted & ~true)
@@ -171,11 +194,12 @@ class PseudoLabeller:
         candidates = self._candidates(task, prediction, units, assessments, round_=round_)
         free, confidence, classes = candidates.free, candidates.confidence, candidates.classes
         accepted = self.strategy.selector.select(candidates) & free
+        heard = prediction.heard
         offered = bool(accepted.any())
         if self.bounds is not None:
             accepted = self.bounds.limit(task, predictions, names, accepted=accepted, round_=round_)
         surest = float(confidence[free].max()) if bool(free.any()) else float("nan")
-        note = self._objection(task, classes, accepted)
+        note = self._objection(task, prediction, classes, accepted)
         if note:
             return LabellingResult(nothing, surest, note)
         weight = self.settings.pseudo_weight * accepted * self.strategy.selector.weights(candidates)
@@ -192,11 +216,12 @@ class PseudoLabeller:
         if prediction is not believed:
             # The adjusted one tells which class to teach; how likely that is right the teachers say.
             confidence = units.least(believed.confidence(prediction.classes()))
+        texts = None if heard is None else trimmed(torch.where(accepted, heard.texts, 0))
         weight, confidence, accepted = (units.spread(part) for part in (weight, confidence, accepted))
         values = torch.where(accepted, prediction.pseudo_labels(targets.dtype), torch.zeros_like(targets))
         teacher = ", ".join(names)
         labels = PseudoLabels(
-            values, confidence * accepted, weight, round=round_, teacher=teacher, things=things
+            values, confidence * accepted, weight, round=round_, teacher=teacher, things=things, texts=texts
         )
         if offered and not labels.n_accepted:
             note = "the teachers' error has not fallen enough for more labels"
@@ -216,10 +241,12 @@ class PseudoLabeller:
         """Return what a selector chooses from: entries, or units of such, with their corrected confidence."""
         agree = prediction.agree
         confidence = units.least(prediction.confidence())
-        if units.of_entry is not None and assessments:
+        if (units.of_entry is not None or prediction.heard is not None) and assessments:
             confidence = torch.stack([one.of_units(confidence) for one in assessments]).mean(dim=0)
         confidence = prediction.bounded(confidence)
         free = units.all(self.free(task))
+        if prediction.heard is not None:
+            free = free & prediction.heard.labellable()
         return Candidates(
             classes=units.first(prediction.classes()),
             confidence=confidence,
@@ -227,7 +254,9 @@ class PseudoLabeller:
             agree=torch.ones_like(free) if agree is None else units.all(agree),
             prior=self.priors[task.name],
             progress=round_ / self.settings.max_rounds,
-            probabilities=prediction.probabilities if units.of_entry is None else None,
+            probabilities=prediction.probabilities
+            if units.of_entry is None and prediction.heard is None
+            else None,
             typicality=partial(self._typicality, task),
         )
 
@@ -238,17 +267,21 @@ class PseudoLabeller:
             self._typical[key] = typicality(task, self.examples, n_neighbours)
         return self._typical[key]
 
-    def _objection(self, task: Task, classes: Tensor, accepted: Tensor) -> str:
+    def _objection(self, task: Task, prediction: Prediction, classes: Tensor, accepted: Tensor) -> str:
         """Say why the class shares of what was accepted are not to be trusted; "" if they are."""
         if not task.has_classes or not bool(accepted.any()):
             return ""
-        prior = self.priors[task.name]
+        prior, what = self.priors[task.name], "class"
+        if prediction.heard is not None:
+            prior, what = label_shares(task, self.examples, prior), "symbol"
+            moved = accepted_text_drift(task, self.examples, prior, heard=prediction.heard, accepted=accepted)
+        else:
+            moved = accepted_drift(task, self.examples, prior, classes=classes, accepted=accepted)
         n_labels = n_true_units(task, self.examples)
-        moved = accepted_drift(task, self.examples, prior, classes=classes, accepted=accepted)
         bound = self.settings.max_drift + sampling_drift(prior, n_labels)
         if moved <= bound:
             return ""
-        return f"refused: the class shares would move by {moved:.2f}, more than {bound:.2f}"
+        return f"refused: the {what} shares would move by {moved:.2f}, more than {bound:.2f}"
 
 
 def unchanged(
@@ -263,7 +296,10 @@ def unchanged(
         for task, one in of.items()
     ]
     return all(
-        torch.equal(a.values, b.values) and torch.equal(a.weight, b.weight) and _same(a.things, b.things)
+        torch.equal(a.values, b.values)
+        and torch.equal(a.weight, b.weight)
+        and _same(a.things, b.things)
+        and _same(a.texts, b.texts)
         for a, b in pairs
     )
 
@@ -277,9 +313,13 @@ def true_accuracy(task: Task, found: Sequence[LabellingResult], truth: Examples 
     if truth is None or not task.has_classes:
         return float("nan")
     targets, known = entries(task, truth.targets[task.name]), known_entries(task, truth.masks[task.name])
+    said = truth.targets[task.name]
     right = total = 0
     for one in found:
-        where = one.labels.accepted & known
-        right += int((one.labels.values == targets)[where].sum())
+        where, texts = one.labels.accepted & known, one.labels.texts
+        alike = one.labels.values == targets
+        if texts is not None and isinstance(said, Tensor):
+            alike = same_texts(texts, said)[:, None]
+        right += int(alike[where].sum())
         total += int(where.sum())
     return right / total if total else float("nan")

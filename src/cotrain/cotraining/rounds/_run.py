@@ -28,7 +28,7 @@ class CoTrainingRun:
     """The data, the settings, and who makes, keeps and hears of the fits.
 
     Args:
-        tasks: fitted tasks.
+        tasks: fitted tasks that are co-trained.
         examples: N training rows; a row without any label is part of the unlabelled pool, and so is every
             unlabelled cell of a labelled row. They are read and never written to.
         validation: rows to choose rounds on; they get no pseudo-labels, nor do training rows with the very
@@ -97,7 +97,7 @@ def fit_student(
     if not labels:
         return None, dict.fromkeys(outcome.chosen, False)
     peer = factory.network("initial weights")
-    rows = with_pseudo_labels(train, tasks, labels)
+    rows = with_pseudo_labels(train, peer.learned, labels)
     fitted = peer.fit(rows, validation, "student", run.cache, true=train.labelled().any(dim=1))
     if not isinstance(fitted, FittedNetwork):
         raise TypeError("the factory's network is not a network")

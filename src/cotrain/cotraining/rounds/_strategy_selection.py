@@ -45,7 +45,9 @@ def candidates(run: CoTrainingRun) -> list[Strategy]:
     """
     settings, factory = run.settings, run.factory
     tried: list[Strategy] = [Committee(), SelfTraining(KBest(0.8), align=True), MeanTeacher()]
-    if len(settings.views) >= 2:
+    # What is heard is heard in one column, and no view of others hears it.
+    heard = any(task.hypothesis_labelling() is not None for task in factory.tasks)
+    if len(settings.views) >= 2 and not heard:
         views = TwoViewCoTraining(list(settings.views))
         fit, _ = strategy_for_views(run, views, tried[0])
         tried.insert(0 if fit is views else 1, views)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, final
 
 import numpy as np
@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cotrain._base import DataError, InvalidArgumentError
-from cotrain._base._ragged import Leaf, padded
+from cotrain._base._ragged import Leaf, Ragged, padded
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._custom_metric import MetricChoice
 from cotrain.tasks._exhibit import Exhibit
+from cotrain.tasks._hypothesis_labelling import HypothesisLabelling
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import check_choice, one_column, require_labels
@@ -30,6 +31,8 @@ _BEAM = 16
 #: that again: on strings of spoken digits (300 steps of 16, a peak rate of .006, recognition alone) the word
 #: error rate of the validation rows was .09 from -3, and .25 from 0.
 FIRST_BLANK = -3.0
+#: Scores of symbols that are searched or summed together without a gradient: 16 MB of float32.
+_SCORES_AT_A_TIME = 2**22
 #: What stands in figures for a symbol that training did not have.
 _UNSEEN = "\N{REPLACEMENT CHARACTER}"
 #: Of what the best constant output is judged: so many positions for each symbol, in so many texts.
@@ -341,6 +344,41 @@ class Transcription(Task):
         """Return the numbers of the symbols of the text that is heard, int64 [B, S]."""
         return self.scores(padded(output).detach()).cpu()
 
+    def hypothesis_labelling(self) -> HypothesisLabelling:
+        """Return that a row is labelled by the whole text that is heard, as sure as its normalised score."""
+        return HypothesisLabelling(
+            self.parts,
+            heard=self._heard,
+            costs=self._costs,
+            labellable=self._labellable,
+            text_of=self.text_of,
+        )
+
+    def _heard(self, output: Leaf) -> Tensor:
+        """Return the numbers of the symbols of the texts that are heard, int64 [B, L]."""
+        parts = [self.pseudo_label(some) for some in _some_rows_at_a_time(output)]
+        longest = max([1, *(int((part != BLANK).sum(dim=1).max()) for part in parts if len(part))])
+        room = [functional.pad(part, (0, max(0, longest - part.shape[1])))[:, :longest] for part in parts]
+        return torch.cat([*room, torch.zeros(0, longest, dtype=torch.int64)])
+
+    def _costs(self, outputs: Leaf, texts: Tensor, temperature: float = 1.0) -> Tensor:
+        """Return the losses of texts, float32 [B]; infinite where the row has too few positions for it."""
+        found, start = [torch.zeros(0)], 0
+        for some in _some_rows_at_a_time(outputs):
+            # Of rows without any position one stands for all: it is heard with no symbol in it.
+            rows = padded(some) if not isinstance(some, Ragged) else some.padded(length=_longest(some))
+            rows = full_precision(rows.detach()).cpu()
+            rows = torch.cat([rows[..., :-1] / temperature, rows[..., -1:]], dim=-1)
+            found.append(self.losses(rows, texts[start : start + len(some)])[:, 0])
+            start += len(some)
+        return torch.where(_lengths_of(outputs) >= _least_positions(texts), torch.cat(found), torch.inf)
+
+    def _labellable(self, output: Leaf, texts: Tensor) -> Tensor:
+        """Return which texts may be labels of their rows, bool [B]."""
+        said, lengths = (texts != BLANK).any(dim=1) | (self.empty is not None), _lengths_of(output)
+        # Of a row without a sound, which has no position, it is not known that nothing is said.
+        return said & (lengths > 0) & (lengths >= _least_positions(texts))
+
     def available_metrics(self) -> list[Metric]:
         """Return word error rate, character error rate and exact match."""
         return transcript_metrics(self.text_of)
@@ -380,3 +418,30 @@ def _greedy(output: Tensor) -> Tensor:
     kept = (path != before) & (path != BLANK)
     order = torch.argsort((~kept).to(torch.uint8), dim=1, stable=True)
     return torch.where(kept, path, BLANK).gather(1, order)
+
+
+def _some_rows_at_a_time(output: Leaf) -> Iterator[Leaf]:
+    """Give outputs of as many rows as fit, padded."""
+    lengths = _lengths_of(output)
+    values = output.values if isinstance(output, Ragged) else output
+    of_row = values.shape[-1] * max(1, int(lengths.max()) if len(lengths) else 1)
+    size = max(1, _SCORES_AT_A_TIME // of_row)
+    for start in range(0, len(output), size):
+        yield output[start : start + size]
+
+
+def _longest(rows: Ragged) -> int:
+    return max(1, int(rows.lengths.max()))
+
+
+def _lengths_of(output: Leaf) -> Tensor:
+    """Return how many positions each row has, int64 [B]."""
+    if isinstance(output, Ragged):
+        return output.lengths.cpu()
+    return (output[..., -1] > 0.5).sum(dim=1).cpu()
+
+
+def _least_positions(texts: Tensor) -> Tensor:
+    """Return the fewest positions in which each text can be said, int64 [B]; see `least_frames`."""
+    repeated = (texts[:, 1:] == texts[:, :-1]) & (texts[:, 1:] != BLANK)
+    return (texts != BLANK).sum(dim=1) + repeated.sum(dim=1)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+import sys
 from fractions import Fraction
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import polars as pl
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from texts import coded, saying, text_task
 
 from cotrain import tasks as kinds
-from cotrain.cotraining import CoTraining, TriTraining
+from cotrain.cotraining import CoTraining, TriTraining, prediction_of_output
 from cotrain.cotraining._predictions import Prediction
 from cotrain.cotraining.guards._error_bound import ErrorBounds, allowed_labels, joint_error
 from cotrain.training import Examples
@@ -113,3 +118,13 @@ def test_tri_training_stops_when_the_error_no_longer_falls(make_problem):
     assert len(outcome.records) < 5
     assert "the teachers' error has not fallen enough" in outcome.stopped
     assert outcome.records[0].tasks[0].accepted > 0
+
+
+def test_the_error_of_texts_is_the_share_of_wrong_ones_where_both_hear_the_same():
+    task = text_task()
+    examples = coded(task, ["ab", "b", "c", None])
+    one, other = (
+        prediction_of_output(task, saying(*paths)) for paths in (["ab", "a", "c", "c"], ["ab", "a", "b", "c"])
+    )
+    assert joint_error(task, [one, other], examples) == 0.5
+    assert joint_error(task, [one, one], examples) == pytest.approx(1 / 3)

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
+from texts import coded, labelling_of, literal_cost, saying, text_task
 
 from cotrain import tasks as kinds
-from cotrain.cotraining import Committee, CoTraining, EstimatorPeer, Isotonic, Prediction
+from cotrain.cotraining import (
+    Committee,
+    CoTraining,
+    EstimatorPeer,
+    Isotonic,
+    Prediction,
+    prediction_of_output,
+)
 from cotrain.cotraining._fit_cache import FitCache
+from cotrain.cotraining._hypotheses import TEMPERATURES, Hypotheses
+from cotrain.cotraining._predictions import prediction_of_texts
 from cotrain.cotraining.guards._held_out import (
     LEAST_TO_JUDGE,
     Gain,
@@ -22,6 +36,7 @@ from cotrain.cotraining.guards._held_out import (
     _assessment,
     deal_into_folds,
 )
+from cotrain.cotraining.guards._round_choice import RoundVetoes, choose_round
 from cotrain.training import Examples
 
 
@@ -289,3 +304,65 @@ def test_the_confidence_of_spans_is_corrected_by_how_often_whole_spans_are_right
     # Two of three words outside and two of three spans: of 270 units 60 + 90 + 60 are right.
     assert corrected[classes == 1].mean() == pytest.approx(210 / 270, abs=0.02)
     assert TeacherAssessment(None, 1.0, 9).of_units(corrected) is corrected
+
+
+def heard(task: kinds.Transcription, *paths: str, sure: float = 3.0) -> Prediction:
+    return prediction_of_output(task, saying(*paths, sure=sure))
+
+
+def test_the_gain_of_texts_is_what_the_true_ones_cost_less_at_each_side_s_best_temperature():
+    task = text_task()
+    rows = coded(task, ["ab", "b", None, "ca"])
+    before, after = heard(task, "ab-", "aa", "c", "c-c"), heard(task, "a-b", "bb", "c", "c-a", sure=9.0)
+    held = HeldOut.of(task, [before, after], rows)
+    assert held.n_labels == 3
+    outputs = [list(saying("ab-", "aa", "c-c", sure=3.0)), list(saying("a-b", "bb", "c-a", sure=9.0))]
+    truth = [[1, 2], [2], [3, 1]]
+    sides = [
+        min(
+            ([literal_cost(o, text, t) for o, text in zip(side, truth, strict=True)] for t in TEMPERATURES),
+            key=sum,
+        )
+        for side in outputs
+    ]
+    differences = [a - b for a, b in zip(*sides, strict=True)]
+    gain = held.gain(task, held.predictions[1])
+    assert gain.value == pytest.approx(np.mean(differences), rel=1e-4)
+    assert gain.error == pytest.approx(np.std(differences, ddof=1) / math.sqrt(3), rel=1e-4)
+    assert held.objection(task, 2) == ""
+    assert held.objection(task, 4) == "3 held-out labels are fewer than min_labels=4"
+    both = held.joined(HeldOut.of(task, [before, after], coded(task, ["abc", None, None, "c"])))
+    assert both.targets.shape == (5, 3)
+    assert both.n_labels == 5
+    vetoes = RoundVetoes([task], rows, {}, 0.1)
+    assert choose_round(task, held, vetoes, CoTraining(min_labels=2)).round == 1
+    assert choose_round(task, held, vetoes, CoTraining(min_labels=4)).round == 0
+
+
+def test_confidence_of_texts_is_corrected_by_how_often_whole_ones_are_right():
+    task = text_task()
+    n = 60
+    said = heard(task, *["ab-c", "ab"] * (n // 2))
+    # Every other one of the longer texts has one wrong symbol, which makes all of it wrong.
+    rows = coded(task, [("abc" if i % 4 == 0 else "abb") if i % 2 == 0 else "ab" for i in range(n)])
+    found = _assessment(task, said, rows, constant=torch.tensor([[0.0, 1.0]]), by=Isotonic())
+    assert found.n_labels == n
+    assert found.calibrator is None
+    assert found.teaches
+    corrected = found.of_units(said.confidence()).flatten()
+    right = torch.tensor([i % 4 == 0 or i % 2 == 1 for i in range(n)])
+    assert float(corrected[0]) == pytest.approx(float(right[::2].float().mean()), abs=1e-6)
+    assert float(corrected[1]) == 1.0
+    deaf = heard(task, *["c"] * n, sure=0.0)
+    assert not _assessment(task, deaf, rows, constant=torch.tensor([[0.0, 1.0]]), by=Isotonic()).teaches
+
+
+def test_rows_that_no_fold_held_out_are_not_asked_of():
+    task = text_task()
+    rows = coded(task, ["ab", "b", "c"])
+    part = Hypotheses(labelling_of(task), [saying("ab", "c")])
+    placed = prediction_of_texts(Hypotheses.placed([(torch.tensor([0, 2]), part)], 3))
+    found = _assessment(task, placed, rows, constant=torch.tensor([[0.0, 1.0]]), by=Isotonic())
+    assert found.n_labels == 2
+    nothing = Prediction(torch.tensor([[[0.0, 1.0]]]).repeat(3, 1, 1))
+    assert _assessment(task, nothing, rows, constant=torch.tensor([[0.0, 1.0]]), by=Isotonic()).n_labels == 0

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import polars as pl
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from texts import coded, saying, text_task
 
-from cotrain.cotraining import Prediction
+from cotrain.cotraining import Prediction, prediction_of_output
 from cotrain.cotraining.guards._label_noise import label_issues, without_issues
 from cotrain.tasks import Multiclass, Regression, Task
 from cotrain.training import Examples
@@ -102,3 +108,13 @@ def test_doubted_labels_count_as_missing_and_weights_stay():
     assert kept.masks["colour"].flatten().tolist() == [1.0, 2.0, 0.0, 0.5, 1.0, 0.0]
     assert rows.masks["colour"].flatten().tolist() == [1.0, 2.0, 1.0, 0.5, 1.0, 0.0]
     assert without_issues([three_classes()], rows, {})[1] == {}
+
+
+def test_texts_are_never_doubted():
+    task = text_task()
+    rows = coded(task, ["ab", "b", "c"])
+    said = prediction_of_output(task, saying("c", "c", "c"))
+    assert not label_issues(task, said, rows.targets["said"], rows.masks["said"]).any()
+    kept, counts = without_issues([task], rows, {"said": said})
+    assert counts == {"said": 0}
+    assert torch.equal(kept.masks["said"], rows.masks["said"])

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import polars as pl
 import pytest
 import torch
+from texts import coded, labelling_of, saying, text_task
 
 from cotrain import tasks as kinds
 from cotrain._base import DataError
 from cotrain.cotraining import CoTraining, FittedPeer, Prediction
+from cotrain.cotraining._hypotheses import Hypotheses
 from cotrain.cotraining._predictions import prior_of, true_units
 from cotrain.cotraining.guards._held_out import HeldOut
 from cotrain.cotraining.guards._round_choice import (
     RoundChoice,
     RoundVetoes,
+    accepted_text_drift,
     choose_round,
     drift,
+    label_shares,
     sampling_drift,
     shares_of,
     starved,
@@ -212,3 +220,19 @@ def test_a_round_that_is_surer_of_words_and_breaks_spans_is_not_chosen():
     naive = HeldOut(held.predictions[:2], held.targets, held.mask)
     assert choose_round(task, naive, vetoes, CoTraining()).round == 0
     assert choose_round(task, held, vetoes, CoTraining()).round == 2
+
+
+def test_the_drift_of_texts_is_that_of_their_symbols():
+    task = text_task()
+    rows = coded(task, ["ab", None, "c", None])
+    prior = label_shares(task, rows, torch.tensor([[0.0, 1.0]]))
+    assert prior.tolist() == [[pytest.approx(1 / 3)] * 3]
+    heard = Hypotheses(labelling_of(task), [saying("b", "aaa", "c", "b-b-b")])
+    accepted = torch.tensor([[False], [True], [False], [True]])
+    # One a and three b beside an a, a b and a c: 2/7, 4/7, 1/7.
+    moved = accepted_text_drift(task, rows, prior, heard=heard, accepted=accepted)
+    assert moved == pytest.approx(4 / 7 - 1 / 3)
+    silent = coded(task, ["", None])
+    assert label_shares(task, silent, torch.zeros(1, 2)).tolist() == [[pytest.approx(1 / 3)] * 3]
+    classes = kinds.Binary("sold")
+    assert label_shares(classes, Examples({}, {"sold": torch.ones(1, 1)}, {}), prior) is prior

@@ -5,13 +5,15 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
+import pytest
 import torch
 
 from cotrain import tasks as kinds
-from cotrain._base import InputSpec
-from cotrain.cotraining import FittedNetwork
+from cotrain._base import InputSpec, InvalidArgumentError
+from cotrain.balancing import Equal
+from cotrain.cotraining import FittedNetwork, NetworkPeer, View
 from cotrain.networks import HardSharing, MultiTaskNetwork, TableEncoder
-from cotrain.training import FitResult
+from cotrain.training import FitResult, Training
 from cotrain.training._best_weights import copy_weights
 from cotrain.training._predict import outputs_of
 
@@ -53,3 +55,25 @@ def test_the_precision_of_the_model_counts_when_it_is_asked():
     for name in "ab":
         one, other = (found[name].pseudo_labels(torch.float64) for found in (single, double))
         assert torch.allclose(one, other, atol=1e-5)
+
+
+def network_peer(**options) -> NetworkPeer:
+    task = kinds.Transcription("said")
+    settings = {"build": None, "balancer": Equal(), "settings": Training()}
+    return NetworkPeer("left", [task], **settings | options)
+
+
+def test_a_view_that_may_hide_the_sound_is_one_sentence():
+    with pytest.raises(
+        InvalidArgumentError,
+        match=r"^Peer 'left' sees a view of the columns, but Transcription\('said'\) is heard in one of them "
+        r"alone: take a strategy whose networks see all, such as Committee, or take the task out\.$",
+    ):
+        network_peer(view=View({}))
+
+
+def test_what_is_left_as_it_is_is_learned_beside():
+    peer = network_peer(learned=[kinds.Synthesis("voice", given=["said"]), kinds.Transcription("said")])
+    assert [task.name for task in peer.tasks] == ["said"]
+    assert [task.name for task in peer.learned] == ["voice", "said"]
+    assert [task.name for task in network_peer().learned] == ["said"]

@@ -1,15 +1,37 @@
+import sys
+from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
+from texts import coded, saying, text_task
 
 from cotrain import tasks as kinds
-from cotrain.cotraining import CoTraining, KBest, Prediction, PseudoLabels, Selector, SelfTraining, Threshold
+from cotrain.cotraining import (
+    CoTraining,
+    Curriculum,
+    KBest,
+    Prediction,
+    PseudoLabels,
+    Selector,
+    SelfTraining,
+    Threshold,
+    prediction_of_output,
+)
 from cotrain.cotraining._entries import of_lengths
 from cotrain.cotraining._predictions import prior_of, true_units
-from cotrain.cotraining.rounds._pseudo_labels import PseudoLabeller, with_pseudo_labels
+from cotrain.cotraining.rounds._pseudo_labels import (
+    LabellingResult,
+    PseudoLabeller,
+    true_accuracy,
+    unchanged,
+    with_pseudo_labels,
+)
+from cotrain.tasks import Transcription
 from cotrain.training import Examples
 
 
@@ -184,3 +206,99 @@ def test_words_of_rare_spans_are_found_once_their_prior_is_removed() -> None:
     found = labelled(Threshold(0.3), tags, sure, logit_adjustment=2.0)
     assert found.values[8:11].flatten().tolist() == [0, 1, 1]
     assert found.accepted[8:11].all()
+
+
+ACCEPT_ALL = Curriculum(1.0, growing=False)
+
+
+def heard_labels(
+    paths: list[str], texts: list[str | None], selector: Selector = ACCEPT_ALL, **options: Any
+) -> tuple[Transcription, Examples, LabellingResult]:
+    """What becomes of rows with these texts of which a teacher hears these paths."""
+    task = text_task(**options)
+    examples = coded(task, texts)
+    labeller = PseudoLabeller(
+        CoTraining(max_drift=1.0),
+        SelfTraining(selector),
+        examples,
+        open_rows=torch.ones(len(texts), dtype=torch.bool),
+        priors={"said": prior_of(task, examples.targets["said"], examples.masks["said"])},
+    )
+    believed = prediction_of_output(task, saying(*paths))
+    return task, examples, labeller.label(task, [believed], ["teacher"], 1)
+
+
+def test_whole_texts_become_labels_and_may_be_longer_than_the_true_ones():
+    task, examples, found = heard_labels(["ab", "ab-cab-c", "-c", "---"], ["a", None, "b", None])
+    assert examples.targets["said"].shape == (4, 1)
+    labels = found.labels
+    assert labels.accepted.flatten().tolist() == [False, True, False, False]
+    assert labels.texts.tolist() == [[0] * 6, [1, 2, 3, 1, 2, 3], [0] * 6, [0] * 6]
+    assert labels.values.flatten().tolist() == [0, 1, 0, 0]
+    before = examples.fingerprint()
+    both = with_pseudo_labels(examples, [task], {"said": labels})
+    assert both.targets["said"].tolist() == [[1, *[0] * 5], [1, 2, 3, 1, 2, 3], [2, *[0] * 5], [0] * 6]
+    mask = both.masks["said"].flatten()
+    assert mask[[0, 2, 3]].tolist() == [1.0, 1.0, 0.0]
+    assert 0 < mask[1] < 0.5
+    assert examples.fingerprint() == before
+    # With nothing taught, and to the last row, the true labels are all there is.
+    alone = with_pseudo_labels(examples, [task], {"said": PseudoLabels.none(torch.ones(4, 1))})
+    assert torch.equal(alone.targets["said"], examples.targets["said"])
+
+
+def test_a_text_is_taken_by_its_normalised_score_and_one_row_is_enough():
+    task, outputs = text_task(), saying("a-b", "c")
+    outputs.values[-1, :-1] = torch.tensor([0.0, 0.0, 0.0, 0.2])
+    examples = coded(task, [None, None])
+    believed = prediction_of_output(task, outputs)
+    sure = believed.confidence().flatten()
+    assert sure[0] > 0.9 > 0.4 > sure[1] > 0.2
+    for rows, expected in ((torch.tensor([0, 1]), [True, False]), (torch.tensor([0]), [True])):
+        labeller = PseudoLabeller(
+            CoTraining(max_drift=1.0),
+            SelfTraining(Threshold(0.9)),
+            examples.take(rows),
+            open_rows=torch.ones(len(rows), dtype=torch.bool),
+            priors={"said": torch.tensor([[0.0, 1.0]])},
+        )
+        found = labeller.label(task, [believed.take(rows)], ["teacher"], 1).labels
+        assert found.accepted.flatten().tolist() == expected
+        assert float(found.confidence[0, 0]) == pytest.approx(float(sure[0]))
+
+
+def test_silence_is_a_label_where_it_has_a_word_of_its_own():
+    paths, texts = ["ab", "---", ""], ["ab", None, None]
+    _, _, without = heard_labels(paths, texts)
+    assert without.labels.n_accepted == 0
+    assert without.note == "no unlabelled cell"
+    _, _, silent = heard_labels(paths, texts, empty="-")
+    assert silent.labels.accepted.flatten().tolist() == [False, True, False]
+    assert not silent.labels.texts.any()
+
+
+def test_texts_of_one_symbol_alone_are_refused_for_the_symbols_they_would_drown():
+    task = text_task()
+    examples = coded(task, ["abc", "cab", "bca", "abc", *[None] * 60])
+    labeller = PseudoLabeller(
+        CoTraining(max_drift=0.01),
+        SelfTraining(ACCEPT_ALL),
+        examples,
+        open_rows=torch.ones(64, dtype=torch.bool),
+        priors={"said": torch.tensor([[0.0, 1.0]])},
+    )
+    found = labeller.label(task, [prediction_of_output(task, saying(*["aa"] * 64))], ["teacher"], 1)
+    assert found.labels.n_accepted == 0
+    assert found.note.startswith("refused: the symbol shares would move by 0.5")
+    spread = labeller.label(task, [prediction_of_output(task, saying(*["abc"] * 64))], ["teacher"], 1)
+    assert spread.labels.n_accepted == 60
+
+
+def test_labels_are_right_where_the_whole_text_is():
+    task, _, found = heard_labels(["ab", "ab", "abc", "c"], [None, None, None, "a"])
+    truth = coded(task, ["ab", "b", "abc", "a"])
+    assert true_accuracy(task, [found], truth) == pytest.approx(2 / 3)
+    again = heard_labels(["ab", "ab", "abc", "c"], [None, None, None, "a"])[2]
+    other = heard_labels(["ab", "a-", "abc", "c"], [None, None, None, "a"])[2]
+    assert unchanged([{"said": again}], [{"said": found}])
+    assert not unchanged([{"said": other}], [{"said": found}])
