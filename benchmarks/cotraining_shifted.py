@@ -65,9 +65,7 @@ def main() -> None:
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    print(
-        "| distance of half of the pool | default − start | density-aware − start | density-aware − default |"
-    )
+    print("| distance | default − start | density-aware − start | density-aware − default |")
     print("|---|---|---|---|")
     for distance in DISTANCES:
         usual, aware = (
