@@ -34,6 +34,7 @@ from cotrain.training import Examples, Fit, FitResult, FrozenNetworks, Training
 from cotrain.training._best_weights import Weights
 from cotrain.training._budget import Budget
 from cotrain.training._fit import Augment
+from cotrain.training._predict import output_batches
 
 #: Makes a fresh network for these tasks, with initial weights that the name chooses. A third argument, given
 #: only where a strategy has encoders of its own, is the encoder to use.
@@ -134,6 +135,8 @@ class NetworkPeer(OnlinePeer):
         settings = with_updates(self.settings.fixed(fixed), len(shown), updates)
         checked = None if validation is None else self._shown(_only(validation, own))
         model = self.build(self.name, self.learned, *([] if self.encoder is None else [self.encoder]))
+        if self.encoder is not None:
+            shown = sayable(model, self.learned, shown)
         for task, head in zip(self.learned, model.heads, strict=True):
             task.start_head(head, shown.targets[task.name], shown.masks[task.name])
 
@@ -273,6 +276,28 @@ class FittedNetwork(FittedPeer):
             networks = FrozenNetworks(self.model, self.result.weights, self.result.weights_of)
             kept = self._networks = (dtype, networks)
         return kept[1]
+
+
+def sayable(model: MultiTaskNetwork, tasks: Sequence[Task], rows: Examples) -> Examples:
+    """Return rows without the labels that are texts for which a network has too few positions.
+
+    Teachers of finer encoders may have heard more than this network can say.
+
+    Args:
+        model: of the learner.
+        tasks: its tasks.
+        rows: N rows.
+    """
+    masks = dict(rows.masks)
+    heard = {task.name: task.hypothesis_labelling() for task in tasks}
+    asked = {name: labelling for name, labelling in heard.items() if labelling is not None}
+    found: dict[str, list[Tensor]] = {name: [] for name in asked}
+    for part, outputs in output_batches(model, rows.inputs, tasks=list(asked)) if asked else []:
+        for name, labelling in asked.items():
+            found[name].append(labelling.costs(outputs[name], rows.targets[name][part]).isfinite())
+    for name, parts in found.items():
+        masks[name] = masks[name] * torch.cat(parts)[:, None]
+    return replace(rows, masks=masks)
 
 
 def _require_hearing(name: str, tasks: Sequence[Task], view: View | None) -> None:

@@ -10,10 +10,12 @@ import torch
 
 from cotrain import tasks as kinds
 from cotrain._base import InputSpec, InvalidArgumentError
+from cotrain._base._ragged import Ragged
 from cotrain.balancing import Equal
 from cotrain.cotraining import FittedNetwork, NetworkPeer, View
-from cotrain.networks import HardSharing, MultiTaskNetwork, TableEncoder
-from cotrain.training import FitResult, Training
+from cotrain.cotraining.peers._network import sayable
+from cotrain.networks import HardSharing, MultiTaskNetwork, SoundEncoder, TableEncoder
+from cotrain.training import Examples, FitResult, Training
 from cotrain.training._best_weights import copy_weights
 from cotrain.training._predict import outputs_of
 
@@ -77,3 +79,21 @@ def test_what_is_left_as_it_is_is_learned_beside():
     assert [task.name for task in peer.tasks] == ["said"]
     assert [task.name for task in peer.learned] == ["voice", "said"]
     assert [task.name for task in network_peer().learned] == ["said"]
+
+
+@pytest.mark.parametrize(("stride", "positions", "kept"), [(6, 4, True), (8, 3, False)])
+def test_what_a_coarser_network_has_no_positions_for_is_no_label_of_its_own(stride, positions, kept):
+    task = kinds.Transcription("said")
+    # With a blank between its equal symbols the second text needs four positions, too.
+    frame = pl.DataFrame({"said": ["abab", "aab", "b", None]})
+    task.fit(frame)
+    targets, mask = task.encode(frame)
+    sounds = Ragged.from_rows([torch.rand(n) for n in (1600, 1600, 400, 1600)])
+    rows = Examples({"sound:x": sounds}, {"said": targets}, {"said": 0.5 * mask})
+    encoder, spec = SoundEncoder(width=8, depth=1, stride=stride), InputSpec(sounds={"sound:x": 8000})
+    sharing = HardSharing().build(lambda: encoder.build(spec), ["said"])
+    model = MultiTaskNetwork(sharing, {"said": task.head(8)}, reads={"said": "positions"})
+    assert outputs_of(model, rows.inputs)["said"].lengths.tolist() == [positions, positions, 1, positions]
+    found = sayable(model, [task, kinds.Binary("sold")], rows).masks["said"].flatten()
+    assert found.tolist() == [0.5 * kept, 0.5 * kept, 0.5, 0.0]
+    assert rows.masks["said"].flatten().tolist() == [0.5, 0.5, 0.5, 0.0]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from cotrain import tasks as kinds
+from cotrain.balancing import Equal
 from cotrain.cotraining import (
     Committee,
     CoTraining,
@@ -14,11 +16,13 @@ from cotrain.cotraining import (
     TwoViewCoTraining,
     View,
 )
+from cotrain.cotraining._network_factory import NetworkFactory
 from cotrain.cotraining.guards._held_out import HeldOut
 from cotrain.cotraining.peers import FittedPeer
 from cotrain.cotraining.rounds import _strategy_selection
+from cotrain.cotraining.rounds._run import CoTrainingRun
 from cotrain.cotraining.rounds._strategy_selection import candidates, run_rounds, strategy_for_views, together
-from cotrain.training import Examples
+from cotrain.training import Examples, Training
 
 
 class Fixed(FittedPeer):
@@ -156,3 +160,21 @@ def test_views_of_which_one_knows_nothing_are_not_taken_as_the_default(make_prob
     assert chosen is otherwise
     assert against == "Committee instead of two views: view 'right' knows no more of 'class' than a constant"
     assert type(candidates(run)[0]) is Committee
+
+
+def test_no_views_are_tried_where_a_text_is_heard():
+    settings = CoTraining("auto", views={"left": ["x"], "right": ["y"]})
+    task = kinds.Transcription("said")
+    factory = NetworkFactory(
+        [task],
+        build=lambda *_: None,
+        balancer=Equal(),
+        training=Training(),
+        settings=settings,
+        shapes={},
+        views={"left": View({}), "right": View({})},
+    )
+    rows = Examples({"x": torch.zeros(2, 1)}, {"said": torch.zeros(2, 1)}, {})
+    run = CoTrainingRun(tasks=[task], examples=rows, validation=None, settings=settings, factory=factory)
+    names = [type(strategy).__name__ for strategy in candidates(run)]
+    assert names == ["Committee", "SelfTraining", "MeanTeacher"]
