@@ -104,6 +104,7 @@ class TreeReference:
         self._held = None if held is None else preprocessor.examples(held)
         self._of_held = None if held is None else self.inputs.rows(held, self._held)
         self._fitted: dict[tuple[str, float], BoostedTrees] = {}
+        self._latest: tuple[TypedTable, TreeRows] | None = None
 
     def fit(self, task: Task, learning_rate: float = TREE_LEARNING_RATE) -> BoostedTrees:
         """Return the trees of one fitted task; a task is fitted once."""
@@ -123,8 +124,10 @@ class TreeReference:
         self, task: Task, table: TypedTable, *, learning_rate: float = TREE_LEARNING_RATE
     ) -> np.ndarray:
         """Fit the trees to one fitted task and return their scores of a table, [M, ...]."""
-        rows = self.inputs.rows(table, self.preprocessor.examples(table))
-        return self.fit(task, learning_rate).scores(task, rows)
+        if self._latest is None or self._latest[0] is not table:
+            # One task is asked after the other, and coding a table takes longer than walking the trees.
+            self._latest = table, self.inputs.rows(table)
+        return self.fit(task, learning_rate).scores(task, self._latest[1])
 
 
 def _with_truth(rows: TreeRows, task: Task, of: Examples | None) -> TreeRows:

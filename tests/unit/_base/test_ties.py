@@ -40,6 +40,14 @@ def test_no_group_reaches_further_than_rounding_however_densely_values_lie():
     assert len(np.unique(groups)) >= 1e-4 / 0.1001 / ROUNDING / 2
 
 
+def test_groups_do_not_depend_on_the_order_of_the_rows():
+    rng = np.random.default_rng(0)
+    dense = 1 + np.arange(60) * 2.0**-21
+    for values in (dense, rng.integers(0, 4, 60) / 3 + 1e-8 * rng.normal(size=60), np.repeat(0.25, 60)):
+        order = rng.permutation(60)
+        np.testing.assert_array_equal(tie_groups(values[order]), tie_groups(values)[order])
+
+
 def test_what_is_not_finite_is_kept_apart_and_nothing_is_nothing():
     values = np.array([np.nan, np.inf, -np.inf, 1e300, 0.0, -0.0, np.inf, np.nan])
     assert tie_groups(values).tolist() == [4, 3, 0, 2, 1, 1, 3, 4]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
@@ -67,6 +69,22 @@ def test_a_task_is_fitted_once_and_alike_with_the_same_seed() -> None:
     assert trees.fit(task) is trees.fit(task)
     assert trees.fit(task) is not trees.fit(task, 0.1)
     np.testing.assert_array_equal(trees.scores(task, table(30, 1)), again.scores(task, table(30, 1)))
+
+
+def test_rows_are_coded_once_for_all_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    preprocessor, coded = fitted(), []
+    trees, rows, others = TreeReference(preprocessor, table(), None), table(30, 1), table(30, 2)
+    inputs = type(preprocessor).inputs
+
+    def counted(self: Preprocessor, data: object) -> dict[str, Any]:
+        coded.append(data)
+        return inputs(self, data)
+
+    monkeypatch.setattr(type(preprocessor), "inputs", counted)
+    first = [trees.scores(task, rows) for task in preprocessor.tasks]
+    assert len(coded) == 1
+    assert not np.array_equal(trees.scores(preprocessor.tasks[0], others), first[0])
+    np.testing.assert_array_equal(trees.scores(preprocessor.tasks[0], rows), first[0])
 
 
 def test_a_task_without_labels_is_refused() -> None:

@@ -64,6 +64,8 @@ def auroc(scores: np.ndarray, targets: np.ndarray, weights: Weights = None) -> f
     n_negative = len(targets) - n_positive
     if not n_positive or not n_negative:
         return float("nan")
+    if scores.max() == scores.min():
+        return 0.5  # a constant, which is what most figures stand beside: nothing to sort
     if weights is not None:
         groups = tie_groups(scores)
         at = np.bincount(groups, weights * positive)
