@@ -167,11 +167,21 @@ def test_a_selector_does_not_see_how_confidences_were_rounded(kind, levels_, pro
     classes = torch.tensor([one for one, _ in levels_])[:, None]
     exact = np.array([[level / 20] for _, level in levels_])
     free = torch.from_numpy(rng.random(exact.shape) < 0.8)
+    usual = rng.integers(1, 21, (*exact.shape, 2)) / 20
 
     def chosen(confidence: np.ndarray) -> list[bool]:
         prior = torch.tensor([[0.7, 0.3]])
         sure = torch.from_numpy(confidence).float()
-        given_ = Candidates(classes, sure, free, torch.ones_like(free), prior, progress)
+        of_class = torch.from_numpy(usual).float()
+        given_ = Candidates(
+            classes,
+            sure,
+            free,
+            torch.ones_like(free),
+            prior=prior,
+            progress=progress,
+            typicality=lambda n_neighbours: of_class,
+        )
         return kind().select(given_).flatten().tolist()
 
     assert chosen(rounded(exact, rng)) == chosen(exact)
