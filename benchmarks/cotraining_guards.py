@@ -226,10 +226,8 @@ def run(job: tuple[str, int, int, str]) -> list[dict[str, Any]]:
     began = time.process_time()
     problem = FAMILIES[family](seed, n_labels)
     outcome = outcome_of(problem, seed, name)
-    last = replace(outcome, chosen=dict.fromkeys(outcome.chosen, len(outcome.fitted) - 1))
-    start = replace(outcome, chosen=dict.fromkeys(outcome.chosen, 0))
-    inputs = {"inputs": torch.from_numpy(problem.test).float()}
-    after, before, unguarded = (one.predictions(inputs) for one in (outcome, start, last))
+    after = outcome.predictions({"inputs": torch.from_numpy(problem.test).float()})
+    before, unguarded = first_and_last(problem, outcome)
     records = []
     for t, task in enumerate(sorted(outcome.chosen)):
         truth = problem.truth if problem.truth.ndim == 1 else problem.truth[:, t]
@@ -242,6 +240,18 @@ def run(job: tuple[str, int, int, str]) -> list[dict[str, Any]]:
             | {"verdict": outcome.verdicts[task], "seconds": time.process_time() - began}
         )
     return records
+
+
+def first_and_last(
+    problem: Problem, outcome: CoTrainingResult
+) -> tuple[dict[str, Prediction], dict[str, Prediction]]:
+    """Return what the supervised start and the last round, unguarded, say of the test rows, by task."""
+    inputs = {"inputs": torch.from_numpy(problem.test).float()}
+    first, last = (
+        replace(outcome, chosen=dict.fromkeys(outcome.chosen, number)).predictions(inputs)
+        for number in (0, len(outcome.fitted) - 1)
+    )
+    return first, last
 
 
 def score(problem: Problem, prediction: Prediction) -> np.ndarray:

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from dataclasses import replace
 
 import numpy as np
 import torch
-from cotraining_guards import FAMILIES, run_of, score
+from cotraining_guards import FAMILIES, first_and_last, run_of, score
 from sklearn.metrics import average_precision_score, balanced_accuracy_score, f1_score
 
 from cotrain.cotraining.rounds._strategy_selection import run_rounds
@@ -41,13 +40,8 @@ def outcome(n_labels: int, seed: int, strength: float) -> tuple[list[float], lis
     run.settings.logit_adjustment = strength
     # Rounds are not chosen among here, so that none has to be cross-fitted.
     run.settings.margin = 0.0
-    found = run_rounds(run)
-    inputs = {"inputs": torch.from_numpy(problem.test).float()}
-    answers = []
-    for number in (0, len(found.fitted) - 1):
-        answer = replace(found, chosen=dict.fromkeys(found.chosen, number)).predictions(inputs)["y0"]
-        answers.append(values(problem.truth, score(problem, answer)))
-    return answers[0], answers[1]
+    first, last = first_and_last(problem, run_rounds(run))
+    return tuple(values(problem.truth, score(problem, said["y0"])) for said in (first, last))
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from cotraining_guards import POOL, Problem, metric, run_of, score, two_views
+from cotraining_guards import POOL, Problem, first_and_last, metric, run_of, score, two_views
 
 from cotrain.cotraining import Committee, DensityAware, Selector
 from cotrain.cotraining.rounds._strategy_selection import run_rounds
@@ -44,13 +44,11 @@ def gains(seed: int, distance: float, selector: Selector | None) -> float:
     run = run_of(problem, seed, Committee(selector=selector), named=False)
     # Rounds are not chosen among here, so that none has to be cross-fitted.
     run.settings.margin = 0.0
-    found = run_rounds(run)
-    inputs = {"inputs": torch.from_numpy(problem.test).float()}
-    values = []
-    for number in (0, len(found.fitted) - 1):
-        answer = replace(found, chosen=dict.fromkeys(found.chosen, number)).predictions(inputs)["y0"]
-        values.append(metric(problem, problem.truth, score(problem, answer)))
-    return values[1] - values[0]
+    start, end = (
+        metric(problem, problem.truth, score(problem, said["y0"]))
+        for said in first_and_last(problem, run_rounds(run))
+    )
+    return end - start
 
 
 def mean(found: np.ndarray) -> str:

@@ -107,11 +107,10 @@ class Validator:
         if self.examples is None or self.examples.sources is None:
             return {}
         found: dict[str, dict[str, float]] = {}
+        of_sources = self.examples.sources.rows()
         for name, of_task in records.items():
             labelled = of_task.labelled
-            rows_of = {
-                source: rows for source, rows in self.examples.sources.rows().items() if labelled[rows].any()
-            }
+            rows_of = {source: rows for source, rows in of_sources.items() if labelled[rows].any()}
             for source, rows in rows_of.items() if len(rows_of) > 1 else ():
                 found.setdefault(source, {})[name] = of_task.rows(of=rows)[0].value
         return found

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from cotrain._base._ragged import LENGTHS, Leaves, Ragged
-from cotrain.cotraining.views._text_augmentation import CHARACTERS, WORDS, TextAugmentation
+from cotrain.cotraining.views._text_augmentation import TextAugmentation
+from cotrain.networks.encoders._sound_stem import SOUND
+from cotrain.networks.encoders._subword_stem import FIRSTS, PIECES
+from cotrain.networks.encoders._word_stem import CHARACTERS, WORDS
 
 #: Axes of [B, C, H, W].
 _AXES_OF_PICTURES = 4
-#: What the keys of subwords begin with: number and place of each, of which the place stays.
-_SUBWORDS = ("pieces:", "firsts:")
 
 
 @final
@@ -66,7 +67,7 @@ class Noise:
         changed = dict(inputs) if self.text is None else self.text(inputs)
         for name, tensor in changed.items():
             lengths = inputs.get(name + LENGTHS)
-            if self.swap > 0 and lengths is not None and not name.startswith(("sound:", CHARACTERS)):
+            if self.swap > 0 and lengths is not None and not name.startswith((SOUND, CHARACTERS)):
                 changed |= self._exchanged(name, changed, lengths)
             elif self.swap > 0 and lengths is None and _is_of_columns(name, tensor):
                 other = torch.randperm(len(tensor), device=tensor.device)
@@ -91,7 +92,8 @@ class Noise:
         for one in names:
             mask = where.reshape(*where.shape, *[1] * (inputs[one].dim() - 2))
             found[one] = torch.where(mask, inputs[one][other, place], inputs[one])
-        if name.startswith(_SUBWORDS):
+        if name.startswith((PIECES, FIRSTS)):
+            # Number and place of each subword: the place stays.
             found[name] = torch.stack([found[name][..., 0], tensor[..., 1]], dim=-1)
         return found
 

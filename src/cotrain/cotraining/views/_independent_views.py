@@ -9,11 +9,13 @@ from torch import Tensor
 from cotrain._base import InvalidArgumentError
 from cotrain._base._ragged import Leaf, Leaves, Ragged
 from cotrain.cotraining.views._view import View
+from cotrain.networks.encoders._subword_stem import FIRSTS, PIECES
+from cotrain.networks.encoders._word_stem import CHARACTERS, WORDS
 
 #: Rows that the rank correlations are measured on, taken evenly.
 MOST_ROWS = 2000
 #: What the keys of a column begin with that goes where the column of the other key goes.
-_BESIDE = {"characters:": "words:", "firsts:": "pieces:"}
+_BESIDE = {CHARACTERS: WORDS, FIRSTS: PIECES}
 
 
 def independent_views(inputs: Leaves, n_views: int = 2) -> list[View]:
