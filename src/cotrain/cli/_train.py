@@ -51,6 +51,9 @@ def train(
     report: Annotated[
         bool, typer.Option(help="Write RUN/report.html if the extra 'report' is installed.")
     ] = True,
+    rows: Annotated[
+        bool, typer.Option(help="Keep some test rows in the run folder, for the report to show.")
+    ] = True,
     quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
     trust: Annotated[bool, TRUST_OPTION] = False,
     as_json: Annotated[bool, JSON_OPTION] = False,
@@ -74,6 +77,8 @@ def train(
         given.append(f"references={references}")
     if answer is not None:
         given.append(f"answer={answer}")
+    if not rows:
+        given.append("keep_rows=false")
     message = None if quiet or as_json else _message
     if targets is None:
         configuration, name, file = _of_file(config, query, given, trust=trust)

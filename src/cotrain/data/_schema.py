@@ -220,7 +220,9 @@ class Schema:
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values."""
         saved = [{"kind": type(column).__name__.lower(), **column.to_json()} for column in self.columns]
-        return {"version": VERSION, "columns": saved, "notes": [asdict(note) for note in self.notes]}
+        # A cell of the table is shown where a person looks at it, and not kept with every model.
+        notes = [asdict(replace(note, example="")) for note in self.notes]
+        return {"version": VERSION, "columns": saved, "notes": notes}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Self:

@@ -52,6 +52,8 @@ class Configuration:
         references: what the test figures are shown beside. "constant": the best constant prediction;
             "trees": that and gradient-boosted trees per target; "full": these and one network per task
             under the same budget.
+        keep_rows: whether the run folder keeps some test rows as they are, for the report's "rows to look
+            at". `False`: nobody who gets the folder sees a row of the table, medical ones for example.
         compare: the section of `cotrain compare`, so that one file serves both; not looked at here.
         tune: the section of `cotrain tune`; not looked at here.
 
@@ -75,6 +77,7 @@ class Configuration:
         validation: Paths | None = None,
         test: Paths | None = None,
         references: References = "trees",
+        keep_rows: bool = True,
         compare: Mapping[str, object] | None = None,
         tune: Mapping[str, object] | None = None,
     ) -> None:
@@ -86,6 +89,7 @@ class Configuration:
         self.test = test
         _require_parts(self)
         self.references = references
+        self.keep_rows = keep_rows
         self.compare = dict(compare or {})
         self.tune = dict(tune or {})
 
@@ -186,7 +190,7 @@ class Configuration:
         own = {part: each_path(getattr(self, part), os.path.abspath) for part in ("data", *GIVEN_PARTS)}
         own |= {"query": self.query, "split": describe(self.split)}
         own |= {"references": self.references, "compare": describe(self.compare)}
-        own |= {"tune": describe(self.tune)}
+        own |= {"tune": describe(self.tune), "keep_rows": None if self.keep_rows else False}
         return {**{k: v for k, v in own.items() if v not in (None, {})}, **self.learner.config()}
 
     def changed(self, values: Mapping[str, object]) -> Self:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -57,7 +58,8 @@ def test_saved_and_read_again_it_codes_the_same() -> None:
     fitted = schema()
     again = Schema.from_json(json.loads(json.dumps(fitted.to_json())))
     assert again.spec() == fitted.spec()
-    assert again.describe() == fitted.describe()
+    # But for the example, which is a cell of somebody's table.
+    assert again.describe() == [replace(note, example="") for note in fitted.describe()]
     for name, tensor in fitted.encode(FRAME).items():
         assert torch.equal(tensor, again.encode(FRAME)[name])
 

@@ -27,13 +27,21 @@ WORST = 10
 MOST_CHARACTERS = 2_000_000
 
 
-def write_examples(learner: Learner, split: SplitTable, folder: Path) -> None:
-    """Write examples of the test rows, or without these of the validation rows, into the folder of a run."""
+def write_examples(learner: Learner, split: SplitTable, folder: Path, *, rows: bool = True) -> None:
+    """Write examples of the test rows, or without these of the validation rows, into the folder of a run.
+
+    Args:
+        learner: fitted on a table.
+        split: its rows.
+        folder: of the run.
+        rows: `False`: nothing of any row, only what is known of the columns and tasks.
+    """
     part = "test" if split.n_rows["test"] else "validation"
+    shown = slice(None) if rows else slice(0)
     found = {
         "part": part,
         "columns": columns_of(learner, split["train"]),
-        **examples_of(learner, split[part], split.rows[part]),
+        **examples_of(learner, split[part][shown], split.rows[part][shown]),
     }
     write_text_atomically(folder / EXAMPLES, json.dumps(found, ensure_ascii=False) + "\n")
 
@@ -75,10 +83,12 @@ def examples_of(learner: Learner, rows: pl.DataFrame, numbers: np.ndarray) -> di
     """
     found: dict[str, Any] = {"tasks": {}, "rows": [], "worst": {}}
     schema = learner.preprocessor.schema
-    if schema is None or not rows.height:
+    if schema is None:
         return found
     tasks = learner.preprocessor.tasks
     found["tasks"] = {task.name: {"classes": task.class_names} for task in tasks}
+    if not rows.height:
+        return found
     drawn = np.sort(numpy_generator("examples").permutation(rows.height)[:LOOKED_AT])
     table, numbers = rows[drawn], numbers[drawn]
     ranked = _ranked(learner, table)

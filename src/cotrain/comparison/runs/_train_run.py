@@ -139,7 +139,7 @@ def _fit_and_compare(configuration: Configuration, folder: Path, how: _How, mess
             clock.lap("trees")
         dependence = configuration.split.dependence(test)
         table, judged, answers = _tested(learner, singles, trees, test, dependence=dependence)
-    write_examples(learner, split, folder)
+    write_examples(learner, split, folder, rows=configuration.keep_rows)
     gain = delta_m_of(table) if singles and test.height else None
     return RunResult(
         table=table,

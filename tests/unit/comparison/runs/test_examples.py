@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -6,8 +7,10 @@ import pytest
 
 import cotrain as ct
 from cotrain._base import DataError
+from cotrain.comparison import train_run
 from cotrain.comparison.runs import _examples
 from cotrain.comparison.runs._examples import MOST, WORST, columns_of, examples_of
+from cotrain.learner import Configuration
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +140,30 @@ def test_columns_are_told_with_their_kinds_and_what_is_missing(table_learner):
     assert columns_of(learner, gaps) == [{"name": "x", "kind": "number", "missing": 0.25}]
     as_text = gaps.with_columns(x=pl.col("x").cast(pl.String).fill_null("?"))
     assert columns_of(learner, as_text)[0]["missing"] == 0.25  # what counts as missing is one list
+
+
+def test_a_folder_that_keeps_no_rows_holds_none_of_their_cells(tmp_path: Path):
+    # Words of a text may be in the vocabulary; the text itself is nobody's.
+    texts = [f"person {i} was seen in room {i * 7}" for i in range(120)]
+    frame = pl.DataFrame({"who": texts, "y": [1000.5 + i for i in range(120)]})
+    frame.write_csv(tmp_path / "people.csv")
+    for kept in (True, False):
+        job = Configuration.from_config(
+            {
+                "data": str(tmp_path / "people.csv"),
+                "tasks": [{"kind": "Regression", "name": "y"}],
+                "columns": {"who": "text"},
+                "training": {"epochs": 1},
+                "references": "constant",
+                "keep_rows": kept,
+            }
+        )
+        assert Configuration.from_config(job.config()).keep_rows is kept
+        folder = tmp_path / f"run_{kept}"
+        train_run(job, folder, progress=False)
+        held = "".join(file.read_text() for file in folder.glob("*.json"))
+        assert any(text in held for text in texts) is kept
+        found = json.loads((folder / "examples.json").read_text())
+        assert bool(found["worst"]) is kept
+        assert found["tasks"] == {"y": {"classes": []}}
+        assert [column["name"] for column in found["columns"]] == ["who"]
