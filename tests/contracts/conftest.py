@@ -202,6 +202,10 @@ CASES: dict[str, EncoderCase] = {
         lambda: networks.ConvNet((4, 8, 8), n_channels=2).build(NOTHING),
         lambda n: {"image": torch.randn(n, 2, 8, 8)},
     ),
+    "VisionTransformer": EncoderCase(
+        lambda: networks.VisionTransformer(8, 2, 2, patch=3, n_channels=2).build(NOTHING),
+        lambda n: {"image": torch.randn(n, 2, 8, 8)},
+    ),
     "Transformer": EncoderCase(lambda: networks.Transformer(8, 2, 2, n_tokens=11).build(NOTHING), tokens),
     "Transformer-ragged": EncoderCase(
         lambda: networks.Transformer(8, 2, 2, n_tokens=11).build(NOTHING), ragged_tokens

@@ -17,6 +17,7 @@ from cotrain.networks.encoders import (
     SoundEncoder,
     TableEncoder,
     Transformer,
+    VisionTransformer,
     WordEncoder,
     Wrap,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "SoundEncoder",
     "TableEncoder",
     "Transformer",
+    "VisionTransformer",
     "WordEncoder",
     "Wrap",
     "default_encoder",

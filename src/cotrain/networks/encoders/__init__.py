@@ -8,6 +8,7 @@ from cotrain.networks.encoders._pretrained_transformer import PretrainedTransfor
 from cotrain.networks.encoders._sound_encoder import SoundEncoder
 from cotrain.networks.encoders._table_encoder import TableEncoder
 from cotrain.networks.encoders._transformer import Transformer
+from cotrain.networks.encoders._vision_transformer import VisionTransformer
 from cotrain.networks.encoders._word_encoder import WordEncoder
 from cotrain.networks.encoders._wrap import Wrap
 
@@ -20,6 +21,7 @@ __all__ = [
     "SoundEncoder",
     "TableEncoder",
     "Transformer",
+    "VisionTransformer",
     "WordEncoder",
     "Wrap",
 ]

@@ -11,16 +11,7 @@ from cotrain._base import InputSpec, InvalidArgumentError, check_entries, check_
 from cotrain.networks._base import Encoder
 from cotrain.networks._checks import refuse_unread
 from cotrain.networks.encoders._conv_blocks import conv_stages
-from cotrain.networks.encoders._picture_input import (
-    PictureInput,
-    PictureWithTable,
-    channels_of,
-    picture_key,
-)
-from cotrain.networks.encoders._table_encoder import TableInputs
-
-#: Of the table beside the pictures: width of a category's embedding, of a tag's or word's, and their dropout.
-_EMBEDDINGS = (8, 32, 0.5)
+from cotrain.networks.encoders._picture_input import channels_of, first_stage, picture_key
 
 
 @final
@@ -93,13 +84,6 @@ class ConvNet(Encoder):
         key = picture_key(self, self.key, spec)
         n_channels = channels_of(self, key, spec) if self.n_channels is None else self.n_channels
         first, *rest = conv_stages(n_channels, self.channels, self.blocks, self.strides)
-        pictures = PictureInput(key, spec.pictures.get(key))
-        self.stages = nn.ModuleList([self._first(spec, pictures, first), *rest])
+        self.stages = nn.ModuleList([first_stage(spec, key, first, self.channels[0]), *rest])
         self.widths = self.channels
         return self
-
-    def _first(self, spec: InputSpec, pictures: PictureInput, stage: nn.Module) -> nn.Module:
-        """Return the first stage, for pictures alone or with the other columns of the table beside them."""
-        if not (spec.n_numbers or spec.cardinalities or spec.bags):
-            return nn.Sequential(pictures, stage)
-        return PictureWithTable(pictures, stage, TableInputs(spec, *_EMBEDDINGS), self.channels[0])

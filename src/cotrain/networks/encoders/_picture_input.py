@@ -11,6 +11,9 @@ from cotrain._base import InputSpec, InvalidArgumentError, PictureSpec, did_you_
 from cotrain.networks._checks import refuse_lengths
 from cotrain.networks.encoders._table_encoder import TableInputs
 
+#: Of the table beside the pictures: width of a category's embedding, of a tag's or word's, and their dropout.
+_EMBEDDINGS = (8, 32, 0.5)
+
 
 @final
 class PictureInput(nn.Module):
@@ -67,6 +70,21 @@ class PictureWithTable(nn.Module):
     def forward(self, inputs: dict[str, Tensor]) -> Tensor:
         """Return the map [B, D, H', W']."""
         return self.stage(self.pictures(inputs)) + self.condition(self.table(inputs))[..., None, None]
+
+
+def first_stage(spec: InputSpec, key: str, stage: nn.Module, width: int) -> nn.Module:
+    """Return a stage that reads pictures, and the other columns of the table where there are any.
+
+    Args:
+        spec: of the inputs.
+        key: the input that holds the pictures.
+        stage: from pictures [B, C, H, W] to a map [B, D, H', W'].
+        width: D.
+    """
+    pictures = PictureInput(key, spec.pictures.get(key))
+    if not (spec.n_numbers or spec.cardinalities or spec.bags):
+        return nn.Sequential(pictures, stage)
+    return PictureWithTable(pictures, stage, TableInputs(spec, *_EMBEDDINGS), width)
 
 
 def picture_key(owner: object, key: str | None, spec: InputSpec) -> str:
