@@ -37,38 +37,53 @@ class BoundaryGradients:
         single = [(node, task, edges[0][0]) for node, task, edges in borders if len(edges) == 1]
         stops = find_skipped_nodes(graph, single, asked.shared.ids)
         self._graph, self._asked = graph, asked
-        self._stops = list(stops.values())
-        done = {id(leaf) for stop in stops.values() for _, leaf in stop.leaves}
-        own = [
-            (graph.owner[node], leaf)
-            for node, leaf in graph.leaves.items()
-            if id(leaf) not in asked.shared.ids and id(leaf) not in done
-        ]
         handles, wanted = [], dict[Edge, GradientEdge]()
         for node, task, edges in borders:
             if node not in stops:
                 handles.append(hook_watch.register(node, self._catcher(task, edges)))
                 for _, (child, number) in edges:
                     wanted[child, number] = GradientEdge(child, number)
-        inputs: list[Any] = [leaf for _, leaf in own]
-        inputs += [GradientEdge(node, 0) for node in stops]
-        inputs += list(wanted.values())
         # The shared part must stay alive, for it is read afterwards. The engine runs none of it, and may let
         # go of what it runs, unless one entrance can lie below another.
         self._kept = asked.retain or len(wanted) + bool(stops) > 1
+        # Then it runs a layer with a bias for the bias alone, for that is the cheapest way to free the layer.
+        run = set() if self._kept else {node for node, stop in stops.items() if stop.bias is not None}
+        self._left = [stop for node, stop in stops.items() if node not in run]
+        skipped = {id(leaf) for node, stop in stops.items() for leaf in stop.parameters(bias=node not in run)}
+        own = [
+            (graph.owner[node], leaf)
+            for node, leaf in graph.leaves.items()
+            if id(leaf) not in asked.shared.ids and id(leaf) not in skipped
+        ]
+        inputs: list[Any] = [leaf for _, leaf in own]
+        inputs += [GradientEdge(node, 0) for node in stops]
+        inputs += list(wanted.values())
         live = asked.call.live
-        if any(loss.dtype != live[0].dtype for loss in live):
-            live = tuple(loss.double() for loss in live)
-        total = torch.stack(live).sum()
+        ones = {
+            dtype: torch.ones((), dtype=dtype, device=live[0].device) for dtype in {x.dtype for x in live}
+        }
         try:
-            grads = torch.autograd.grad(total, inputs, retain_graph=self._kept, allow_unused=True)
+            grads = torch.autograd.Variable._execution_engine.run_backward(
+                live,
+                tuple([ones[loss.dtype] for loss in live]),
+                self._kept,
+                False,
+                tuple(inputs),
+                True,
+                accumulate_grad=False,
+            )
         finally:
             for handle in handles:
                 handle.remove()
         for (task, leaf), grad in zip(own, grads, strict=False):
             self.heads.hold(task, leaf, grad)
         with torch.no_grad():
-            at_stops = stopped(list(stops.values()), grads[len(own) : len(own) + len(stops)], self.heads)
+            at_stops = stopped(
+                list(stops.values()),
+                grads[len(own) : len(own) + len(stops)],
+                self.heads,
+                with_biases=self._kept,
+            )
         for stop, sent in zip(stops.values(), at_stops, strict=True):
             if sent is not None:
                 self._add(graph.children[stop.node][stop.place], stop.task, sent)
@@ -83,16 +98,17 @@ class BoundaryGradients:
         Args:
             passed: the engine has gone through the shared part, so that only nodes of the tasks are left.
         """
-        graph, stops = self._graph, self._stops
+        graph, stops = self._graph, self._left
         if self._asked.retain or (passed and self._kept):
             return
-        ends = [(node, 0) for node in graph.leaves]
         if self._kept:
             roots = [loss.grad_fn for loss in self._asked.call.live]
+            ends = [(node, 0) for node in graph.leaves]
         elif passed:
             roots, ends = [stop.node for stop in stops], [graph.children[s.node][s.place] for s in stops]
         else:
             roots = [*(stop.node for stop in stops), *(node for node, _ in self._edges)]
+            ends = [(node, 0) for node in graph.leaves if graph.owner[node] == SHARED]
         release(graph, dict.fromkeys(roots), ends)
 
     def _add(self, edge: Edge, task: int, sent: StructuredGradient) -> None:
@@ -116,16 +132,17 @@ class BoundaryGradients:
 
 def _borders(graph: TaskGraph, shared_ids: frozenset[int]) -> list[tuple[Node, int, list[tuple[int, Edge]]]]:
     """Return (node, task, its inputs over which it hands gradient to the shared part, and to what)."""
+    leaves = graph.leaves
+    below = {node for node in graph.shared_nodes if node not in leaves}
+    below |= {node for node, leaf in leaves.items() if id(leaf) in shared_ids}
     found = []
-    for node, task, places in graph.crossings():
-        edges = [(place, graph.children[node][place]) for place in places]
-        edges = [
-            (place, child)
-            for place, child in edges
-            if child[0] not in graph.leaves or id(graph.leaves[child[0]]) in shared_ids
-        ]
-        if edges:
-            found.append((node, task, edges))
+    for node, edges in graph.children.items():
+        task = graph.owner[node]
+        if task == SHARED:
+            continue
+        crossing = [(place, edge) for place, edge in enumerate(edges) if edge[0] in below]
+        if crossing:
+            found.append((node, task, crossing))
     return found
 
 

@@ -29,8 +29,10 @@ class SkippedNode:
         node: the node.
         task: whose it is.
         place: the input over which it would hand gradient to the shared part.
-        leaves: (place, parameter) of the node's parameters, whose gradients `stopped` makes.
+        leaves: (place, parameter) of the node's parameters.
         below: the nodes on the way to them.
+        inputs: what a linear layer has read, if its weight can learn.
+        matrix: a linear layer's weight, I×O.
     """
 
     node: Node
@@ -38,6 +40,17 @@ class SkippedNode:
     place: int
     leaves: tuple[tuple[int, Tensor], ...] = ()
     below: tuple[Node, ...] = ()
+    inputs: Tensor | None = None
+    matrix: Tensor | None = None
+
+    @property
+    def bias(self) -> Tensor | None:
+        """The bias of a linear layer, if it can learn."""
+        return next((leaf for at, leaf in self.leaves if at < self.place), None)
+
+    def parameters(self, *, bias: bool) -> list[Tensor]:
+        """Return the parameters, with the bias or without."""
+        return [leaf for at, leaf in self.leaves if bias or at > self.place]
 
 
 def find_skipped_nodes(
@@ -83,7 +96,7 @@ def _layer(graph: TaskGraph, stop: SkippedNode, shared_ids: frozenset[int]) -> S
     with_bias = node.name() == "AddmmBackward0"
     if place != (1 if with_bias else 0) or (with_bias and (node._saved_alpha != 1 or node._saved_beta != 1)):
         return None
-    leaves, below = [], []
+    leaves, below, inputs = [], [], None
     for at, (child, _) in enumerate(graph.children[node]):
         if at == place or child is None:
             continue
@@ -92,17 +105,23 @@ def _layer(graph: TaskGraph, stop: SkippedNode, shared_ids: frozenset[int]) -> S
             if child.name() != "TBackward0":
                 return None
             path.append(graph.children[child][0][0])
+            inputs = (node._saved_mat1 if with_bias else node._saved_self).detach()
         leaf = graph.leaves.get(path[-1])
         # Whoever listens to a parameter wants the whole gradient to pass.
         if leaf is None or id(leaf) in shared_ids or leaf._backward_hooks or (at < place and leaf.ndim != 1):
             return None
         leaves.append((at, leaf))
         below += path
-    return SkippedNode(node, stop.task, place, tuple(leaves), tuple(below))
+    matrix = node._saved_mat2.detach()
+    return SkippedNode(node, stop.task, place, tuple(leaves), tuple(below), inputs, matrix)
 
 
 def stopped(
-    stops: Sequence[SkippedNode], grads: Sequence[Tensor | None], heads: TaskSpecificGradients
+    stops: Sequence[SkippedNode],
+    grads: Sequence[Tensor | None],
+    heads: TaskSpecificGradients,
+    *,
+    with_biases: bool,
 ) -> list[StructuredGradient | None]:
     """Return what each node would hand on, and give its parameters their gradients.
 
@@ -110,18 +129,19 @@ def stopped(
         stops: the nodes.
         grads: the gradients of their outputs.
         heads: takes the gradients of the parameters.
+        with_biases: those of the biases, too.
     """
     sent: list[StructuredGradient | None] = []
     layers: list[tuple[SkippedNode, Tensor]] = []
     for stop, grad in zip(stops, grads, strict=True):
         if grad is None:
             sent.append(None)
-        elif stop.node.name() == "IndexBackward0":
+        elif stop.matrix is None:
             sent.append(_picked(stop.node, grad))
         else:
             layers.append((stop, grad))
-            sent.append(LowRankGradient(grad, stop.node._saved_mat2.detach().T))
-    _layer_grads(layers, heads)
+            sent.append(LowRankGradient(grad, stop.matrix.T))
+    _layer_grads(layers, heads, with_biases)
     return sent
 
 
@@ -133,27 +153,27 @@ def _picked(node: Node, grad: Tensor) -> StructuredGradient:
     return RowSparseGradient(torch.where(index < 0, index + n_rows, index), grad, n_rows)
 
 
-def _layer_grads(layers: Sequence[tuple[SkippedNode, Tensor]], heads: TaskSpecificGradients) -> None:
+def _layer_grads(
+    layers: Sequence[tuple[SkippedNode, Tensor]], heads: TaskSpecificGradients, with_biases: bool
+) -> None:
     """Multiply out the weights' gradients, those of layers with one input together."""
-    groups: dict[tuple[object, ...], list[tuple[SkippedNode, Tensor, Tensor | None]]] = {}
+    groups: dict[tuple[object, ...], list[tuple[SkippedNode, Tensor]]] = {}
     for stop, grad in layers:
-        node, inputs = stop.node, None
-        if any(at == stop.place + 1 for at, _ in stop.leaves):
-            inputs = (node._saved_mat1 if stop.place else node._saved_self).detach()
+        inputs = stop.inputs
         key = (grad.dtype, *(() if inputs is None else (inputs.data_ptr(), inputs.shape, inputs.stride())))
-        groups.setdefault(key, []).append((stop, grad, inputs))
+        groups.setdefault(key, []).append((stop, grad))
     for group in groups.values():
-        grads_BO = group[0][1] if len(group) == 1 else torch.cat([grad for _, grad, _ in group], 1)
-        inputs_BD = group[0][2]
-        widths = [grad.shape[1] for _, grad, _ in group]
-        biases_O = grads_BO.sum(0)
-        weights_OD = None if inputs_BD is None else grads_BO.T @ inputs_BD
-        for whole, is_weight in ((weights_OD, True), (biases_O, False)):
-            if whole is None:
-                continue
-            parts = []
-            for (stop, _, _), part in zip(group, whole.split(widths), strict=True):
-                for at, leaf in stop.leaves:
-                    if (at == stop.place + 1) == is_weight:
-                        parts.append((stop.task, leaf, part if is_weight else part.reshape(leaf.shape)))
-            heads.hold_parts(whole, parts)
+        grads_BO = group[0][1] if len(group) == 1 else torch.cat([grad for _, grad in group], 1)
+        inputs_BD = group[0][0].inputs
+        widths = [grad.shape[1] for _, grad in group]
+        if inputs_BD is not None:
+            weights_OD = grads_BO.T @ inputs_BD
+            each = zip(group, weights_OD.split(widths), strict=True)
+            heads.hold_parts(weights_OD, [(stop.task, stop.leaves[-1][1], part) for (stop, _), part in each])
+        if with_biases and any(stop.bias is not None for stop, _ in group):
+            biases_O = grads_BO.sum(0)
+            each = zip(group, biases_O.split(widths), strict=True)
+            found = [(stop.task, stop.bias, part) for (stop, _), part in each]
+            heads.hold_parts(
+                biases_O, [(t, leaf, p.reshape(leaf.shape)) for t, leaf, p in found if leaf is not None]
+            )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from cotrain.gradients.graph._task_graph import Node, TaskGraph, hook_watch
@@ -22,14 +23,18 @@ def release(graph: TaskGraph, roots: Iterable[Node], until: Iterable[tuple[Node,
         until: (node, number of its output) where it ends; none of them is run.
     """
     starts = [node for node in roots if node not in graph.leaves]
-    ends = tuple(GradientEdge(*edge) for edge in until)
+    ends = tuple([GradientEdge(*edge) for edge in until])
     if not starts or not ends:
         return
+    zeros: dict[object, Tensor] = {}
     edges, grads = [], []
     for node in starts:
         output = node._input_metadata[0]
+        kind = tuple(output.shape), output.dtype, output.device
+        if kind not in zeros:
+            zeros[kind] = torch.zeros((), dtype=kind[1], device=kind[2]).expand(kind[0])
         edges.append(GradientEdge(node, 0))
-        grads.append(torch.zeros((), dtype=output.dtype, device=output.device).expand(output.shape))
+        grads.append(zeros[kind])
     handles = [hook_watch.register_before(node, _nothing_arrives) for node in starts]
     try:
         torch.autograd.Variable._execution_engine.run_backward(

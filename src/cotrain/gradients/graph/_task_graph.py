@@ -266,9 +266,9 @@ class GraphInspection:
             return "several tasks reach parameters that are not shared, or the losses are parts of one tensor"
         if not silent or any(leaf._backward_hooks for leaf in graph.leaves.values()):
             return "hooks may be registered on this graph"
-        if any(map(_packed, graph.shared_nodes)):
+        if _packed(graph):
             return "saved tensors are packed, as by checkpointing"
-        if any(map(_rarely_sparse, graph.shared_nodes)):
+        if _rarely_sparse(graph):
             return "an embedding has sparse gradients in a rare way"
         return RETAINED if look_inside and watched(graph) else None
 
@@ -285,23 +285,32 @@ def watched(graph: TaskGraph) -> bool:
 _SAVED: dict[type, tuple[str, ...]] = {}
 
 
-def _packed(node: Node) -> bool:
-    kind = type(node)
-    names = _SAVED.get(kind)
-    if names is None:
-        names = _SAVED[kind] = tuple(name for name in dir(kind) if name.startswith("_raw_saved_"))
-    for name in names:
-        saved = getattr(node, name)
-        for one in saved if isinstance(saved, tuple) else (saved,):
-            if getattr(one, "unpack_hook", None) is not None:
-                return True
+def _packed(graph: TaskGraph) -> bool:
+    """Return whether a hook unpacks what a shared node has saved."""
+    for node in graph.shared_nodes:
+        names = _SAVED.get(type(node))
+        if names is None:
+            kind = type(node)
+            names = _SAVED[kind] = tuple(name for name in dir(kind) if name.startswith("_raw_saved_"))
+        for name in names:
+            saved = getattr(node, name)
+            for one in saved if isinstance(saved, tuple) else (saved,):
+                if getattr(one, "unpack_hook", None) is not None:
+                    return True
     return False
 
 
-def _rarely_sparse(node: Node) -> bool:
-    kind = type(node).__name__
-    if kind == "EmbeddingBackward0":
-        return node._saved_sparse and node._saved_scale_grad_by_freq
-    return kind == "EmbeddingBagBackward0" and (
-        node._saved_sparse and node._saved_per_sample_weights is not None
-    )
+def _rarely_sparse(graph: TaskGraph) -> bool:
+    """Return whether a shared embedding has sparse gradients that no rule knows."""
+    if not any(kind.__name__.startswith("Embedding") for kind in graph.kinds):
+        return False
+    for node in graph.shared_nodes:
+        kind = type(node).__name__
+        if kind == "EmbeddingBackward0":
+            rare = node._saved_sparse and node._saved_scale_grad_by_freq
+        else:
+            bag = kind == "EmbeddingBagBackward0"
+            rare = bag and node._saved_sparse and node._saved_per_sample_weights is not None
+        if rare:
+            return True
+    return False

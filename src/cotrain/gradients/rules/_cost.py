@@ -7,6 +7,7 @@ positions), I inputs and O outputs of a layer, P shared parameters.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cotrain.gradients.graph._task_graph import Node, TaskGraph
@@ -85,31 +86,36 @@ def estimate(graph: TaskGraph, shared_ids: frozenset[int], n_tasks: int) -> tupl
     n_bytes = max((leaf.element_size() for leaf in shared), default=4)
     n_parameters = sum(leaf.numel() for leaf in shared)
     exact, ghost = _Sum(numbers=n_tasks * n_parameters + n_parameters), _Sum(numbers=n_parameters)
+    called, widest, n_nodes = 0, 0, 0
     for node in graph.shared_nodes:
+        shape = node._input_metadata[0].shape
+        entries = math.prod(shape)
+        widest = max(widest, entries)
         if node in graph.leaves:
             continue
         kind = type(node).__name__
-        shape = tuple(node._input_metadata[0].shape)
-        entries = math.prod(shape)
-        exact.time += n_tasks * (_CALL + _ENTRY * entries)
-        ghost.time += (_FROM_PYTHON + _PER_TASK * n_tasks) * _CALL + _SPREAD * n_tasks * _ENTRY * entries
+        n_nodes += 1
+        called += entries
         if kind in ("AddmmBackward0", "MmBackward0"):
-            _count_linear(graph, node, n_tasks, exact, ghost)
+            _count_linear(graph, node, shape, n_tasks, exact, ghost)
         elif kind == "ConvolutionBackward0":
             products = entries * (node._saved_weight.numel() / node._saved_weight.shape[0])
             exact.time += 2 * n_tasks * products
             ghost.time += 2 * _CONVOLVED * n_tasks * products
             ghost.numbers += n_tasks * (entries + node._saved_weight.numel())
-        elif graph.children[node] and any(child in graph.leaves for child, _ in graph.children[node]):
+        elif any(child in graph.leaves for child, _ in graph.children[node]):
             ghost.numbers += n_tasks * entries
-    widest = max((math.prod(node._input_metadata[0].shape) for node in graph.shared_nodes), default=0)
+    exact.time += n_tasks * (_CALL * n_nodes + _ENTRY * called)
+    ghost.time += (_FROM_PYTHON + _PER_TASK * n_tasks) * _CALL * n_nodes + _SPREAD * n_tasks * _ENTRY * called
     ghost.numbers += 2 * n_tasks * widest
     return Cost(exact.time, exact.numbers * n_bytes), Cost(ghost.time, ghost.numbers * n_bytes)
 
 
-def _count_linear(graph: TaskGraph, node: Node, n_tasks: int, exact: _Sum, ghost: _Sum) -> None:
+def _count_linear(
+    graph: TaskGraph, node: Node, shape: Sequence[int], n_tasks: int, exact: _Sum, ghost: _Sum
+) -> None:
     place = 1 if type(node).__name__ == "AddmmBackward0" else 0
-    n_rows, n_out = node._input_metadata[0].shape
+    n_rows, n_out = shape
     inputs, weight = (graph.children[node][at][0] for at in (place, place + 1))
     if inputs is None and weight is None:
         return  # a bias alone

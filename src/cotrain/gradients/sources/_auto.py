@@ -12,7 +12,7 @@ from cotrain.balancing import Balancer, Needs
 from cotrain.gradients.graph._boundary_gradients import BoundaryGradients
 from cotrain.gradients.graph._task_graph import RETAINED, SHARED, GraphInspection, TaskGraph, watched
 from cotrain.gradients.rules._buffer_pool import BufferPool
-from cotrain.gradients.rules._cost import cheaper, estimate
+from cotrain.gradients.rules._cost import Cost, cheaper, estimate
 from cotrain.gradients.rules._row_sparsity import RowSparsity, touched_rows
 from cotrain.gradients.sources._approximate import LayerSource, RepresentationSource
 from cotrain.gradients.sources._base import GradientRequest, GradientSource, TaskGradients
@@ -49,6 +49,12 @@ _ALL_ROWS = frozenset(
 )
 
 
+#: The costs of "exact" and of "ghost", which of them is chosen, and why.
+Choice = tuple[Cost, Cost, str, str]
+#: So many graphs' choices are kept: of those that one network makes, with tasks absent or of other lengths.
+_REMEMBERED = 256
+
+
 class AutoSource(GradientSource):
     """The cheapest exact source for the step at hand; always the Gramian of all shared parameters.
 
@@ -68,6 +74,7 @@ class AutoSource(GradientSource):
         self._inspection = GraphInspection()
         self._passes = ExactSource()
         self._workspace = BufferPool()
+        self._choices: dict[tuple[object, ...], Choice] = {}
 
     def open(self, asked: GradientRequest) -> TaskGradients:
         """Look at the graph, then do the passes."""
@@ -78,8 +85,7 @@ class AutoSource(GradientSource):
             rows = self._passes.open(asked)
             rows.why = why
             return rows
-        exact, ghost = estimate(graph, asked.shared.ids, n_tasks)
-        way, why = cheaper(exact, ghost, self._budget) if n_tasks > 1 else ("ghost", "one task is present")
+        exact, ghost, way, why = self._choice(graph, asked)
         if way == "exact" and not may_pick_rows(graph):
             rows = self._passes.open(asked)
             rows.why = why
@@ -103,6 +109,20 @@ class AutoSource(GradientSource):
             gradients = open_ghost(graph, cotangents, asked, self._workspace, touched_KB)
         gradients.why = why
         return gradients
+
+    def _choice(self, graph: TaskGraph, asked: GradientRequest) -> Choice:
+        """Return what was chosen for a graph of as many nodes, with these ends and leaves."""
+        inner = [node for node in graph.shared_nodes if node not in graph.leaves]
+        ends = [tuple(node._input_metadata[0].shape) for node in (*inner[:1], *inner[-1:])]
+        n_tasks = len(asked.call.live)
+        key = (n_tasks, len(graph.owner), len(inner), *ends, *map(id, graph.leaves.values()))
+        if key not in self._choices:
+            if len(self._choices) >= _REMEMBERED:
+                self._choices.clear()
+            exact, ghost = estimate(graph, asked.shared.ids, n_tasks)
+            chosen = cheaper(exact, ghost, self._budget) if n_tasks > 1 else ("ghost", "one task is present")
+            self._choices[key] = (exact, ghost, *chosen)
+        return self._choices[key]
 
 
 def may_pick_rows(graph: TaskGraph) -> bool:

@@ -8,6 +8,7 @@ from torch import nn
 
 from cotrain.balancing import UPGrad
 from cotrain.gradients import Balance
+from cotrain.gradients.graph._task_graph import TaskGraph
 
 
 class Net(nn.Module):
@@ -45,3 +46,22 @@ def test_it_stays_where_it_is_needed_again(source):
     losses = net.losses(torch.randn(6, 4, generator=torch.Generator().manual_seed(0)))
     balance.combine(losses).backward()
     assert net.first.weight.grad is not None
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kind", ["linear", "nested", "bent", "rows"])
+def test_no_node_keeps_what_it_has_saved(kind, bias):
+    net = Net(kind)
+    if not bias:
+        net.heads = nn.ModuleList(nn.Linear(5, 1, bias=False) for _ in range(2))
+    balance = Balance(UPGrad(), [*net.first.parameters(), *net.second.parameters()], source="ghost")
+    losses = net.losses(torch.randn(6, 4, generator=torch.Generator().manual_seed(0)))
+    balance.backward(losses)
+    freed = 0
+    for node in TaskGraph(list(losses.values())).owner:
+        for name in {"_saved_mat1", "_saved_mat2", "_saved_result"} & set(dir(node)):
+            try:
+                assert getattr(node, name) is None  # what needs no gradient of another factor keeps none
+            except RuntimeError:
+                freed += 1
+    assert freed > 4

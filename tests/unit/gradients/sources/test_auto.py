@@ -6,6 +6,8 @@ from torch import nn
 
 from cotrain._base import InvalidArgumentError
 from cotrain.balancing import GradDrop, UPGrad
+from cotrain.gradients.rules._cost import estimate
+from cotrain.gradients.sources import _auto
 from cotrain.gradients.sources._approximate import LayerSource
 from cotrain.gradients.sources._auto import SOURCES, AutoSource, choose_source, n_bytes
 from cotrain.gradients.sources._exact import ExactSource
@@ -48,6 +50,19 @@ def test_wide_layers_and_few_rows_go_through_together():
     gradients = opened(losses(), body.parameters())
     assert gradients.way == "ghost"
     assert_answers(gradients, body, j)
+
+
+def test_a_choice_is_remembered_for_graphs_of_one_shape(monkeypatch):
+    counted = []
+    monkeypatch.setattr(_auto, "estimate", lambda *a: counted.append(len(a[0].owner)) or estimate(*a))
+    body, losses = wide()
+    source = AutoSource()
+    whys = [source.open(ask(make(), body.parameters())).why for make in (losses, losses)]
+    assert len(counted) == 1
+    assert whys[0] == whys[1]
+    taller, more = wide(n_rows=700)
+    source.open(ask(more(), taller.parameters()))
+    assert len(counted) == 2
 
 
 def test_two_tasks_on_a_small_network_go_one_after_another():
