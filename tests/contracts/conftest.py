@@ -193,6 +193,7 @@ CASES: dict[str, EncoderCase] = {
     "TableEncoder-plain": EncoderCase(
         lambda: networks.TableEncoder(8, 1, numbers="plain").build(TABLE), table_rows
     ),
+    "TabM": EncoderCase(lambda: networks.TabM(8, 2, members=3).build(TABLE), table_rows),
     "FTTransformer": EncoderCase(lambda: networks.FTTransformer(8, 2, 2).build(TABLE), table_rows),
     "MLP": EncoderCase(
         lambda: networks.MLP((8, 8), n_inputs=6, activation="tanh").build(NOTHING),

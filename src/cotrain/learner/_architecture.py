@@ -88,7 +88,8 @@ class Architecture:
             sharing.build(make, names)
             widths = sharing.widths()
             first = make().widths[0] if own else 0
-            heads = {task.name: task.head(widths[task.name], self.head) for task in tasks}
+            n = sharing.members
+            heads = {task.name: task.head(widths[task.name], self.head, members=n) for task in tasks}
             return MultiTaskNetwork(
                 sharing,
                 heads,

@@ -80,9 +80,13 @@ class MultiTaskNetwork(nn.Module):
         self.output_space = output_space
         self.reads: dict[str, HeadReads] = {task: (reads or {}).get(task, "vector") for task in heads}
         self.columns = dict(columns or {})
+        #: M, how many answers there are for each row, see `TabM`.
+        self.members = sharing.members
         widths = sharing.widths()
         self.pools = nn.ModuleList(
-            make_pool(pooling, widths[task]) if self.reads[task] == "vector" else nn.Identity()
+            make_pool(pooling, widths[task])
+            if self.reads[task] == "vector" and self.members == 1
+            else nn.Identity()
             for task in self.tasks
         )
         _require_apart(sharing, prenets or {})
@@ -98,6 +102,9 @@ class MultiTaskNetwork(nn.Module):
         rows: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """Return each task's output: [B, O], or [B, S, O] of a task that reads positions.
+
+        Where the encoder is a batched ensemble of M members, such as `TabM`, it is in training what each
+        member says, [B, M, O], and in evaluation mode their joint answer, [B, O].
 
         Args:
             inputs: of the batch.
@@ -118,7 +125,16 @@ class MultiTaskNetwork(nn.Module):
                 outputs[task] = self._entered(inputs, task)
         if self.output_space is not None:
             outputs = self.output_space(outputs)
-        return {task: outputs[task] for task in self.sharing.tasks if task in asked}
+        found = {task: outputs[task] for task in self.sharing.tasks if task in asked}
+        return found if self.members == 1 or self.training else self._blended(found)
+
+    def _blended(self, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the joint answer [B, O] of members' outputs [B, M, O]."""
+        heads: dict[str, Any] = dict(zip(self.tasks, self.heads, strict=True))
+        return {
+            task: heads[task].blended(output) if hasattr(heads[task], "blended") else output.mean(dim=1)
+            for task, output in outputs.items()
+        }
 
     def answerable(self, inputs: Mapping[str, Tensor]) -> tuple[str, ...]:
         """Return the tasks that these inputs are enough for: one with inputs of its own needs only those."""
@@ -190,7 +206,7 @@ class MultiTaskNetwork(nn.Module):
                 head, pool = parts[task]
                 read: Any = self.sharing.refine(task, representations[task], outputs)
                 if self.reads[task] == "vector":
-                    read = pool(read, mask)
+                    read = pool(read) if self.members > 1 else pool(read, mask)
                 else:
                     read = _of_rows([*below.get(task, []), read], rows.get(task))
                     read = read if self.reads[task] == "levels" else read[-1]

@@ -27,11 +27,13 @@ from cotrain.tasks._entries import of_length, rows_with_label
 from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._hypothesis_labelling import HypothesisLabelling
 from cotrain.tasks._masked_head import stacked_head, start_at
+from cotrain.tasks._member_head import MemberHead, members_as_rows
 from cotrain.tasks._metric import Metric, require_heeding
 from cotrain.tasks._precision import full_precision
 from cotrain.tasks._prenet import PreNet
 from cotrain.tasks._row_labelling import RowLabelling
 from cotrain.tasks._row_weights import (
+    masked_sum,
     require_weight_column,
     row_weights,
     rows_that_count,
@@ -253,15 +255,18 @@ class Task(ABC):
         return None
 
     @final
-    def head(self, width: int, hidden: Sequence[int] = (), dropout: float = 0.0) -> nn.Module:
+    def head(self, width: int, hidden: Sequence[int] = (), dropout: float = 0.0, *, members: int = 1) -> Any:
         """Make the module that maps a representation [B, width] to outputs [B, O].
 
         Args:
             width: D of the representation.
             hidden: widths of hidden layers before the output layer.
             dropout: probability of dropping a hidden unit, in [0, 1).
+            members: M of a batched ensemble, such as `TabM`, with a head each: [B, M, width] -> [B, M, O].
         """
-        return stacked_head(self.output_layer, width, hidden, dropout=dropout)
+        heads = [stacked_head(self.output_layer, width, hidden, dropout=dropout) for _ in range(members)]
+        linear = not self.has_classes and not self.quantile_levels
+        return MemberHead.of(heads, self.scores, self.output_of_scores, linear=linear)
 
     @final
     def start_head(self, head: nn.Module, targets: Leaf, mask: Leaf) -> None:
@@ -285,20 +290,17 @@ class Task(ABC):
 
     @final
     def loss(self, output: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        """Return the mean loss over the labelled entries, a scalar.
+        """Return the mean loss over the labelled entries, a scalar of float32 at least, autocast or not.
 
         Args:
-            output: [B, O] from the head.
-            target: [B, T] in the coding of `encode`.
+            output: [B, O] from the head; [B, M, O] of M members, whose mean loss it is.
+            target: [B, T] in the coding of `encode`; [B, M, T] of members that have labels of their own.
             mask: [B, T], True where labelled, or weights ≥ 0 of rows or pseudo-labels. With nothing labelled
                 the loss is 0 and its gradient is 0.
-
-        The loss is computed in float32 at least, under autocast too.
         """
         kept, total = self.loss_sum(output, target, mask)
         if mask.dtype == torch.bool:
-            # Of rows there is at least one, or the sum is 0: no branch, and nothing divided by 0.
-            return kept / total.clamp(min=1)
+            return kept / total.clamp(min=1)  # without a branch: of rows there is at least one, or kept is 0
         return kept / torch.where(total > 0, total, 1.0)
 
     @final
@@ -312,12 +314,11 @@ class Task(ABC):
             target: see `loss`.
             mask: see `loss`.
         """
+        if self.reads == "vector" and output.dim() == 3:
+            output, target, mask = members_as_rows(output, target, mask)
         if self.per_position and output.dim() > 2:
             target, mask = (of_length(entries, output) for entries in (target, mask))
-        losses = self.losses(full_precision(output), target)
-        if mask.dtype == torch.bool:
-            return torch.where(mask, losses, 0.0).sum(), mask.sum()
-        return torch.where(mask > 0, losses * mask, 0.0).sum(), mask.sum(dtype=losses.dtype)
+        return masked_sum(self.losses(full_precision(output), target), mask)
 
     def moved(self, target: Tensor, mask: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
         """Return the labels of pictures that were moved, and which of them are left; default: as they are.

@@ -8,6 +8,8 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from cotrain.tasks._member_head import MemberHead
+
 
 @final
 class MaskedHead(nn.Sequential):
@@ -38,12 +40,20 @@ def stacked_head(
 
 
 def start_at(head: nn.Module, constant: Callable[[], Tensor], n_outputs: int) -> None:
-    """Set the last parameter of shape [O] that is called "bias" to a constant; without one do nothing."""
-    biases = [
-        parameter
-        for name, parameter in head.named_parameters()
-        if name.split(".")[-1] == "bias" and parameter.shape == (n_outputs,)
-    ]
+    """Set the last parameter of shape [O] that is called "bias" to a constant; without one do nothing.
+
+    Of the heads of several members each one's is set.
+    """
+    if isinstance(head, MemberHead):
+        biases = head.output_biases(n_outputs)
+    else:
+        biases = [
+            parameter
+            for name, parameter in head.named_parameters()
+            if name.split(".")[-1] == "bias" and parameter.shape == (n_outputs,)
+        ][-1:]
     if biases:
+        value = constant()
         with torch.no_grad():
-            biases[-1].copy_(constant())
+            for bias in biases:
+                bias.copy_(value)

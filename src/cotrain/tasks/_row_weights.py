@@ -159,3 +159,15 @@ def _require_full(empty: np.ndarray, column: str, task: str) -> None:
 
 def _rows(number: int) -> str:
     return f"{number} row{'' if number == 1 else 's'}"
+
+
+def masked_sum(losses: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sum of the losses where there is a label, and the number of labels or the sum of weights.
+
+    Args:
+        losses: of every entry.
+        mask: of the same layout, bool or weights ≥ 0. What stands where it is 0 does not matter.
+    """
+    if mask.dtype == torch.bool:
+        return torch.where(mask, losses, 0.0).sum(), mask.sum()
+    return torch.where(mask > 0, losses * mask, 0.0).sum(), mask.sum(dtype=losses.dtype)

@@ -321,8 +321,9 @@ def _network(
         mixed = TableEncoder(128, 1, numbers="plain")
         made = encoder or usual or (mixed if spec.cardinalities or spec.bags else plain)
         sharing = HardSharing().build(lambda: copy.deepcopy(made).build(spec), [task.name for task in tasks])
-        widths = sharing.widths()
-        return MultiTaskNetwork(sharing, {task.name: task.head(widths[task.name]) for task in tasks})
+        widths, n = sharing.widths(), sharing.members
+        heads = {task.name: task.head(widths[task.name], members=n) for task in tasks}
+        return MultiTaskNetwork(sharing, heads)
 
 
 def _weighted(name: str, mask: torch.Tensor, weights: np.ndarray | None) -> torch.Tensor:

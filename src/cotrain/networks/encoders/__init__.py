@@ -6,6 +6,7 @@ from cotrain.networks.encoders._graph_encoder import GraphEncoder
 from cotrain.networks.encoders._mlp import MLP
 from cotrain.networks.encoders._pretrained_transformer import PretrainedTransformer
 from cotrain.networks.encoders._sound_encoder import SoundEncoder
+from cotrain.networks.encoders._tab_m import TabM
 from cotrain.networks.encoders._table_encoder import TableEncoder
 from cotrain.networks.encoders._transformer import Transformer
 from cotrain.networks.encoders._vision_transformer import VisionTransformer
@@ -19,6 +20,7 @@ __all__ = [
     "GraphEncoder",
     "PretrainedTransformer",
     "SoundEncoder",
+    "TabM",
     "TableEncoder",
     "Transformer",
     "VisionTransformer",

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from cotrain._base import InvalidArgumentError
 from cotrain.networks._base import Encoder
+from cotrain.networks._members import members_of
 from cotrain.networks._positions import MaskedStage
 from cotrain.networks.sharing._gate_statistics import Health, Meter
 
@@ -86,6 +87,15 @@ class Sharing(nn.Module, ABC):
             f"{type(self).__name__} says nothing of the stages below its representations: write its methods "
             "feature_levels and level_widths, or take HardSharing."
         )
+
+    @property
+    @final
+    def members(self) -> int:
+        """M: how many answers the encoder gives for each row, 1 but for a batched ensemble such as `TabM`.
+
+        With several the representations are [B, M, D]. Known after `build`.
+        """
+        return members_of(self)
 
     @final
     def spans(self, inputs: dict[str, Tensor]) -> dict[str, slice]:
