@@ -167,7 +167,10 @@ class Column(ABC):
         """
         kept = self.state.get("quantiles", [[]] * self.n_numbers) if self.n_numbers else []
         try:
-            rising = [all(a < b for a, b in pairwise(one)) and len(one) <= BINS + 1 for one in kept]
+            # Networks read them as float32, in which they must differ.
+            rising = [
+                all(a < b for a, b in pairwise(map(np.float32, one))) and len(one) <= BINS + 1 for one in kept
+            ]
             right = len(kept) == self.n_numbers and all(rising)
             found = tuple(tuple(float(edge) for edge in one) for one in kept)
         except (TypeError, ValueError, OverflowError):
@@ -215,4 +218,7 @@ def _quantiles(parts: Parts) -> list[list[float]]:
     # A hundred thousand rows tell the quantiles well enough.
     rows = numbers[:: max(1, len(numbers) // 100_000)]
     shares = np.linspace(0, 1, BINS + 1)
-    return [np.unique(np.quantile(column, shares)).tolist() if len(rows) else [] for column in rows.T]
+    return [
+        np.unique(np.quantile(column, shares).astype(np.float32)).tolist() if len(rows) else []
+        for column in rows.T
+    ]

@@ -6,7 +6,7 @@ import pytest
 
 from cotrain._base import DataError
 from cotrain.data.columns import Number
-from cotrain.data.columns._base import BINS, Column, Parts
+from cotrain.data.columns._base import BINS, Column, Parts, _quantiles
 
 
 class Rank(Column):
@@ -86,6 +86,19 @@ def test_numbers_know_their_quantiles_and_refuse_damaged_ones():
         column.state["quantiles"] = damaged
         with pytest.raises(DataError, match="schema is damaged.*'x'"):
             column.edges
+
+
+def test_quantiles_that_float32_cannot_tell_apart_are_one_edge():
+    # Between 49 rows the quantiles are interpolated, in float64: on days of a month some lay 1e-9 apart.
+    draw = np.random.default_rng(0)
+    for _ in range(50):
+        days = draw.choice(draw.normal(size=28), 49).astype(np.float32)
+        (edges,) = _quantiles(Parts(numbers=days[:, None]))
+        assert np.all(np.diff(np.float32(edges)) > 0)
+    column = Number("x").fit(pl.Series([float(i) for i in range(100)]))
+    column.state["quantiles"] = [[0.0, 1.0, 1.0 + 1e-12]]
+    with pytest.raises(DataError, match="do not rise"):
+        column.edges
 
 
 def test_columns_of_an_older_schema_have_no_quantiles():
