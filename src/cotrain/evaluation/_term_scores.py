@@ -123,13 +123,16 @@ def _fold_model(
     found = np.unique(truth).astype(np.float64)
     if len(found) < 2:
         return FoldModel(none, np.zeros(0), found)
-    solver = "liblinear" if len(found) == 2 else "lbfgs"
+    # Terms that no row has keep a weight of 0, by the penalty. LBFGS works as much for them as for the others.
+    many = len(found) > 2
+    there = np.unique(terms.indices) if many and terms.nnz else np.arange(terms.shape[1])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        logistic = LogisticRegression(C=strength, solver=solver, max_iter=100)
-        logistic.fit(terms, truth, sample_weight=of_rows)
+        logistic = LogisticRegression(C=strength, solver="lbfgs" if many else "liblinear", max_iter=100)
+        logistic.fit(terms[:, there] if many else terms, truth, sample_weight=of_rows)
     # In rows: sums in another order, or a file of it, would have other last digits.
-    weights = np.ascontiguousarray(logistic.coef_, np.float32)
+    weights = np.zeros((len(logistic.coef_), terms.shape[1]), np.float32)
+    weights[:, there] = logistic.coef_
     return FoldModel(weights, logistic.intercept_.astype(np.float64), found)
 
 

@@ -35,6 +35,18 @@ def test_numbers_get_values() -> None:
     assert np.abs(other[:, 0] - word[:5]).max() < 5
 
 
+def test_terms_that_no_row_has_change_nothing() -> None:
+    terms, word = words(600)
+    wide = csr_matrix((terms.data, terms.indices * 7 + 3, terms.indptr), shape=(600, 400))
+    own, model = term_scores(terms, word % 3, has_classes=True)
+    as_wide, of_wide = term_scores(wide, word % 3, has_classes=True)
+    np.testing.assert_allclose(as_wide, own, rtol=1e-6)
+    for fold, other in zip(model.folds, of_wide.folds, strict=True):
+        assert other.weights.shape == (3, 400)
+        np.testing.assert_allclose(other.weights[:, 3:210:7], fold.weights, rtol=1e-4, atol=1e-6)
+        assert np.count_nonzero(other.weights[:, np.setdiff1d(np.arange(400), np.arange(3, 210, 7))]) == 0
+
+
 def test_no_row_learns_from_itself() -> None:
     """Each row has a word of its own, which tells its label to whoever has seen it."""
     truth = np.random.default_rng(0).integers(0, 2, 200)
