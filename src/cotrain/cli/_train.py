@@ -93,6 +93,7 @@ def train(
             overwrite=overwrite,
             tensorboard=tensorboard,
             progress=False if quiet else None if as_json else True,
+            beside=True,
             message=message,
         )
     except KeyboardInterrupt:

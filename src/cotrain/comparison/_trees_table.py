@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cotrain.data import TypedTable
-from cotrain.evaluation import EvaluationTable, evaluate_scores
+from cotrain.evaluation import BoostedTrees, EvaluationTable, evaluate_scores
 from cotrain.evaluation._padded_scores import truth_of
 from cotrain.learner import Learner
 from cotrain.learner._decisions import Thresholds, deciding
@@ -18,6 +20,7 @@ def trees_table(
     test: TypedTable,
     *,
     trees: TreeReference | None = None,
+    fitted: Mapping[str, BoostedTrees] | None = None,
 ) -> EvaluationTable:
     """Return the test figures of gradient-boosted trees, one model per target, on the same inputs.
 
@@ -29,12 +32,13 @@ def trees_table(
         validation: rows to stop by; `None`: there are none.
         test: rows to judge by.
         trees: that have read the training rows already; `None`: there are none yet.
+        fitted: task -> trees of these training rows, where some were fitted elsewhere.
     """
     preprocessor = learner.preprocessor
     tasks = [task for task in preprocessor.tasks if task.reads == "vector"]
     if preprocessor.schema is None or not tasks:
         return EvaluationTable([])
-    trees = trees or TreeReference(preprocessor, train, validation, seed=learner.seed)
+    trees = trees or TreeReference(preprocessor, train, validation, seed=learner.seed, fitted=fitted)
     held_out = preprocessor.examples(test)
     rows = []
     for task in tasks:

@@ -123,7 +123,7 @@ def _fold_model(
     found = np.unique(truth).astype(np.float64)
     if len(found) < 2:
         return FoldModel(none, np.zeros(0), found)
-    # Terms that no row has keep a weight of 0, by the penalty. LBFGS works as much for them as for the others.
+    # Terms that no row has keep a weight of 0, by the penalty, and LBFGS would work as much for them.
     many = len(found) > 2
     there = np.unique(terms.indices) if many and terms.nnz else np.arange(terms.shape[1])
     with warnings.catch_warnings():

@@ -192,7 +192,7 @@ class _Pool:
         if self._executor is None:
             context = multiprocessing.get_context("spawn")
             self._executor = ProcessPoolExecutor(
-                self.workers, mp_context=context, initializer=start_worker, initargs=(os.getpid(),)
+                self.workers, mp_context=context, initializer=start_worker, initargs=(os.getpid(), 1)
             )
         try:
             self.running[self._executor.submit(job.function, **job.arguments)] = job

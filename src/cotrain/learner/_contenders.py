@@ -173,7 +173,9 @@ def _fit_trees(
     if not able or apart or files or preprocessor.spec.pictures:
         return None
     _tell(options, f"answer: auto, boosted trees for {', '.join(task.name for task in able)}.")
-    trees = TreeReference(preprocessor, fitting.train_table, fitting.held_table, seed=learner.seed)
+    trees = TreeReference(
+        preprocessor, fitting.train_table, fitting.held_table, seed=learner.seed, fitted=options.trees()
+    )
     for task in able:
         trees.fit(task)
     return trees

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast, final
@@ -21,6 +21,7 @@ from cotrain.cotraining._entries import require_entries
 from cotrain.data import ColumnChoice, MissingWords
 from cotrain.data._frames import numbered_names
 from cotrain.data.sources import Mixing
+from cotrain.evaluation import BoostedTrees
 from cotrain.learner._architecture import Architecture
 from cotrain.learner._confidence import CalibratedConfidence
 from cotrain.learner._cotraining_stage import CoTrainingStage
@@ -92,6 +93,7 @@ class FitOptions:
         config: what to write as the run's configuration; `None`: that of the recipe.
         test: test rows, which nothing is learned from: a run that is gone on with must have the same.
         dependence: `groups` or `times` of the validation rows, by which `answer: auto` counts them.
+        trees: gives task -> trees that were fitted to these rows elsewhere; asked when they are needed.
 
     Raises:
         InvalidArgumentError: there is nothing to resume, or a logger lacks a method.
@@ -107,6 +109,7 @@ class FitOptions:
     config: Mapping[str, Any] | None = None
     test: object = None
     dependence: Mapping[str, np.ndarray] = field(default_factory=dict)
+    trees: Callable[[], Mapping[str, BoostedTrees]] = dict
 
     def __post_init__(self) -> None:
         # Asked now: a round of co-training comes when the long part is over.

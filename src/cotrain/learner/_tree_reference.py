@@ -86,6 +86,7 @@ class TreeReference:
         train: the training rows.
         validation: the rows that boosting stops by; `None`: there are none.
         seed: of folds and splits.
+        fitted: task -> trees that were fitted to the same rows elsewhere, by the same seed.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class TreeReference:
         validation: TypedTable | None,
         *,
         seed: int = 0,
+        fitted: Mapping[str, BoostedTrees] | None = None,
     ) -> None:
         self.preprocessor, self.seed = preprocessor, seed
         self._train = preprocessor.examples(train)
@@ -103,7 +105,9 @@ class TreeReference:
         held = None if validation is None or not validation.height else validation
         self._held = None if held is None else preprocessor.examples(held)
         self._of_held = None if held is None else self.inputs.rows(held, self._held)
-        self._fitted: dict[tuple[str, float], BoostedTrees] = {}
+        self._fitted: dict[tuple[str, float], BoostedTrees] = {
+            (name, TREE_LEARNING_RATE): trees for name, trees in (fitted or {}).items()
+        }
         self._latest: tuple[TypedTable, TreeRows] | None = None
 
     def fit(self, task: Task, learning_rate: float = TREE_LEARNING_RATE) -> BoostedTrees:

@@ -23,6 +23,7 @@ from cotrain.comparison.runs._examples import write_examples
 from cotrain.comparison.runs._importance import importance_of
 from cotrain.comparison.runs._result import RunResult, TaskVerdict
 from cotrain.comparison.runs._sentences import sentences_of
+from cotrain.comparison.runs._trees_beside import TreesBeside
 from cotrain.evaluation import EvaluationTable, delta_m_of, joined_tables
 from cotrain.learner import METRICS, Configuration, Learner, SplitTable
 from cotrain.learner._fitting import FitOptions
@@ -42,6 +43,7 @@ def train_run(
     overwrite: bool = False,
     tensorboard: bool = False,
     progress: bool | None = None,
+    beside: bool = False,
     message: Message | None = None,
 ) -> RunResult:
     """Read the data, split it, fit the learner into a run folder, fit the references, evaluate all of them.
@@ -55,6 +57,8 @@ def train_run(
         overwrite: replace a run in the folder.
         tensorboard: log to `folder`/tensorboard as well.
         progress: show progress bars; `None`: if standard error is a terminal.
+        beside: fit boosted trees in a process of their own meanwhile, where a core is spare. What is the main
+            program is imported there again, as by all spawned processes.
         message: gets a line about each thing that begins.
 
     Raises:
@@ -79,7 +83,7 @@ def train_run(
         outcome = _fit_and_compare(
             configuration,
             folder,
-            _How(resume, overwrite, tensorboard, progress),
+            _How(resume, overwrite, tensorboard, progress=progress, beside=beside),
             message or (lambda _: None),
         )
         text = json.dumps(outcome.to_json(), ensure_ascii=False, indent=1)
@@ -97,6 +101,7 @@ class _How:
     overwrite: bool
     tensorboard: bool
     progress: bool | None
+    beside: bool
 
 
 def _fit_and_compare(configuration: Configuration, folder: Path, how: _How, message: Message) -> RunResult:
@@ -105,6 +110,22 @@ def _fit_and_compare(configuration: Configuration, folder: Path, how: _How, mess
     split.require_labels()
     message(_coverage_line(split))
     clock.lap("read")
+    with TreesBeside.begin(configuration, split, wanted=how.beside) as beside:
+        if beside.beside is not None:
+            message("Boosted trees are fitted beside the networks, in a process of their own.")
+        return _compared(configuration, folder, how, message, split=split, clock=clock, beside=beside)
+
+
+def _compared(
+    configuration: Configuration,
+    folder: Path,
+    how: _How,
+    message: Message,
+    *,
+    split: SplitTable,
+    clock: _Clock,
+    beside: TreesBeside,
+) -> RunResult:
     validation, test = split["validation"], split["test"]
 
     def fit(learner: Learner, title: str, run: Path | None) -> Learner:
@@ -119,6 +140,7 @@ def _fit_and_compare(configuration: Configuration, folder: Path, how: _How, mess
             config=configuration.config() if run is not None else None,
             test=test if run is not None and test.height else None,
             dependence=configuration.split.dependence(validation) if run is not None else {},
+            trees=beside.fitted if run is not None else dict,
         )
         held = split.typed("validation") if validation.height else None
         return fit_learner(learner, split.typed("train"), held, options)
@@ -134,7 +156,7 @@ def _fit_and_compare(configuration: Configuration, folder: Path, how: _How, mess
 
     table, judged, answers = EvaluationTable([]), [], []
     if test.height:
-        trees = _trees(configuration, learner, split, message)
+        trees = _trees(configuration, learner, split, message, beside=beside)
         if len(trees):
             clock.lap("trees")
         dependence = configuration.split.dependence(test)
@@ -190,14 +212,20 @@ def _singles(
 
 
 def _trees(
-    configuration: Configuration, learner: Learner, split: SplitTable, message: Message
+    configuration: Configuration,
+    learner: Learner,
+    split: SplitTable,
+    message: Message,
+    *,
+    beside: TreesBeside,
 ) -> EvaluationTable:
     """Return the test figures of boosted trees; nothing where they are not asked for or not possible."""
     if configuration.references == "constant" or learner.preprocessor.schema is None:
         return EvaluationTable([])
     message("Reference: gradient-boosted trees per target; words through a linear model of them.")
     train, validation, test = (split.typed(part) for part in ("train", "validation", "test"))
-    return trees_table(learner, train, validation, test, trees=learner._contenders.trees)
+    fitted = beside.fitted()
+    return trees_table(learner, train, validation, test, trees=learner._contenders.trees, fitted=fitted)
 
 
 def _tested(
