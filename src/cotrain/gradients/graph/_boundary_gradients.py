@@ -101,11 +101,17 @@ class BoundaryGradients:
         graph, stops = self._graph, self._left
         if self._asked.retain or (passed and self._kept):
             return
+        if passed:
+            # One entrance at a time: on its way to one below another the engine would run what is freed.
+            above: dict[Edge, list[Node]] = {}
+            for stop in stops:
+                above.setdefault(graph.children[stop.node][stop.place], []).append(stop.node)
+            for entrance, nodes in above.items():
+                release(graph, nodes, [entrance])
+            return
         if self._kept:
             roots = [loss.grad_fn for loss in self._asked.call.live]
             ends = [(node, 0) for node in graph.leaves]
-        elif passed:
-            roots, ends = [stop.node for stop in stops], [graph.children[s.node][s.place] for s in stops]
         else:
             roots = [*(stop.node for stop in stops), *(node for node, _ in self._edges)]
             ends = [(node, 0) for node in graph.leaves if graph.owner[node] == SHARED]
