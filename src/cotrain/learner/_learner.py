@@ -154,6 +154,12 @@ class Learner:
         self.encoder = encoder
         self.sharing = sharing or HardSharing()
         self.balancer = balancer or ReferenceScaled()
+        if self.balancer.batches > 1:
+            raise InvalidArgumentError(
+                f"{type(self.balancer).__name__} takes the losses of {self.balancer.batches} independent "
+                "batches in every step, which a loop of your own can give it with Balance; here choose "
+                "another balancer, such as UPGrad."
+            )
         self.cotraining = cotraining
         self.training = training or Training()
         self.head = list(head)

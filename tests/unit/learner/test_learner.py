@@ -285,3 +285,9 @@ def test_equal_networks_are_equal_files(tmp_path):
     learner().fit(films(), 0.2, run=tmp_path, progress=False)
     with safe_open(tmp_path / "model.safetensors", framework="pt") as file:
         assert list(file.metadata()) == ["cotrain"]
+
+
+@pytest.mark.parametrize("method", [ct.balancing.MoDo, ct.balancing.SDMGrad])
+def test_a_method_that_takes_several_batches_is_refused_before_anything_is_read(method):
+    with pytest.raises(InvalidArgumentError, match=f"^{method.__name__} takes the losses of 3 independent"):
+        learner(balancer=method())
