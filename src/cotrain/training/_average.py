@@ -16,9 +16,9 @@ class WeightAverage:
     """θ̄ ← d θ̄ + (1 − d) θ after every step, with d = min(decay, (t + 1) / (t + 10)) at step t.
 
     The memory is shorter at first, so that the average does not remember the initial weights; buffers are
-    copied. Polyak & Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992,
-    https://doi.org/10.1137/0330046; in this form Tarvainen & Valpola, "Mean teachers", 2017,
-    https://arxiv.org/abs/1703.01780.
+    copied, and parameters that do not learn are the network's own. Polyak & Juditsky, "Acceleration of
+    Stochastic Approximation by Averaging", 1992, https://doi.org/10.1137/0330046; in this form Tarvainen &
+    Valpola, "Mean teachers", 2017, https://arxiv.org/abs/1703.01780.
 
     Args:
         model: the network that is trained.
@@ -27,10 +27,12 @@ class WeightAverage:
 
     def __init__(self, model: MultiTaskNetwork, decay: float) -> None:
         self.decay = decay
-        self.model = copy.deepcopy(model)
+        frozen = {id(parameter): parameter for parameter in model.parameters() if not parameter.requires_grad}
+        self.model = copy.deepcopy(model, {**frozen})  # what the copy would copy is taken for copied already
         # Listed once: to walk through all modules in every step would cost a tenth of it.
-        self._mine: list[Tensor] = list(self.model.parameters())
-        self._theirs: list[Tensor] = list(model.parameters())
+        pairs = list(zip(self.model.parameters(), model.parameters(), strict=True))
+        self._mine: list[Tensor] = [mine for mine, theirs in pairs if mine is not theirs]
+        self._theirs: list[Tensor] = [theirs for mine, theirs in pairs if mine is not theirs]
         self._buffers = list(zip(self.model.buffers(), model.buffers(), strict=True))
 
     @torch.no_grad()

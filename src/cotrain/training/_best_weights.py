@@ -112,17 +112,26 @@ def _kept(values: Mapping[str, float], select: Select) -> set[str]:
 def copy_weights(model: nn.Module, frozen: Weights | None = None) -> Weights:
     """Return a copy of a model's parameters and buffers on the host.
 
+    A parameter that does not learn is not copied but taken as it is, for nobody writes to it.
+
     Args:
         model: the network.
-        frozen: gets a copy of every parameter that does not learn, which is taken again the next time: of a
-            large network that was trained before, most do not.
+        frozen: what `frozen_weights` has given of it; `None`: it is asked.
     """
-    kept = {} if frozen is None else frozen
-    found: Weights = {}
-    for name, tensor in model.state_dict(keep_vars=True).items():
-        if isinstance(tensor, nn.Parameter) and not tensor.requires_grad:
-            found[name] = kept[name] if name in kept else tensor.detach().to("cpu", copy=True)
-            kept[name] = found[name]
-        else:
-            found[name] = tensor.detach().to("cpu", copy=True)
-    return found
+    kept = frozen_weights(model) if frozen is None else frozen
+    return {
+        name: kept[name] if name in kept else tensor.detach().to("cpu", copy=True)
+        for name, tensor in model.state_dict().items()
+    }
+
+
+def frozen_weights(model: nn.Module) -> Weights:
+    """Return the parameters that do not learn, on the host: the model's own tensors where it is there.
+
+    Of a large network that was trained before, most do not; every copy of it would cost as much as the whole.
+    """
+    return {
+        name: tensor.detach().to("cpu")
+        for name, tensor in model.state_dict(keep_vars=True).items()
+        if isinstance(tensor, nn.Parameter) and not tensor.requires_grad
+    }

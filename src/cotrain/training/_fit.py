@@ -23,7 +23,7 @@ from cotrain.gradients import Balance, Monitor, ReplayForward
 from cotrain.networks import MultiTaskNetwork, parameter_groups
 from cotrain.tasks import Task
 from cotrain.training._average import WeightAverage
-from cotrain.training._best_weights import BestWeights, Weights, copy_weights
+from cotrain.training._best_weights import BestWeights, Weights, copy_weights, frozen_weights
 from cotrain.training._checkpoint import Checkpoints, read_checkpoint
 from cotrain.training._device import can_fuse, default_generator, pick_device
 from cotrain.training._examples import Examples
@@ -157,7 +157,7 @@ class Fit:
         self.stale_epochs = 0
         self.finished = False
         self.best = BestWeights()
-        self._frozen: Weights = {}
+        self._frozen = frozen_weights(model)
         self.history: list[str] = []
         self._loss_sums = LossSums([task.name for task in self.tasks], self.device)
 
@@ -334,6 +334,7 @@ class Fit:
 
     def state_dict(self) -> dict[str, Any]:
         """Return all state as tensors and plain values."""
+        average = self.average
         return {
             "fingerprint": self.fingerprint,
             "epoch": self.epoch,
@@ -342,8 +343,9 @@ class Fit:
             "finished": self.finished,
             "history": self.history,
             "losses": self._loss_sums.state_dict(),
-            "model": self.model.state_dict(),
-            "averaged": None if self.average is None else self.average.model.state_dict(),
+            # What does not learn is one tensor in all of them, so that it is written once.
+            "model": {**self.model.state_dict(), **self._frozen},
+            "averaged": None if average is None else {**average.model.state_dict(), **self._frozen},
             "optimizer": self.optimizer.state_dict(),
             "balance": self.balance.state_dict(),
             "monitor": self.monitor.records,
@@ -376,6 +378,8 @@ class Fit:
         self.monitor.records = list(state["monitor"])
         self.model.sharing.load_health_state(state["health"])
         self.best.load_state_dict(state["best"])
+        for weights in self.best.copies.values():
+            weights.update(self._frozen)  # the same numbers, kept once
 
     def resume(self) -> None:
         """Go on from the checkpoint file."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cotrain._base import InvalidArgumentError
 from cotrain._base._ragged import Leaves
 from cotrain.networks import MultiTaskNetwork
-from cotrain.training._best_weights import Weights
+from cotrain.training._best_weights import Weights, frozen_weights
 from cotrain.training._predict import output_batches, outputs_of
 
 
@@ -22,11 +22,11 @@ class FrozenNetworks:
 
     Nothing is loaded, switched or written when they answer, so that any number of threads may ask at once.
     Tensors that several sets have alike are kept once, a set that no task uses not at all. A copy is the same
-    object.
+    object. Parameters that do not learn in the model are not copied: nobody writes to them.
 
     Args:
         model: a network of their architecture; it is copied, and its own weights do not matter.
-        weights: the distinct sets of weights; copied as well.
+        weights: the distinct sets of weights; what learns in the model is copied as well.
         weights_of: task -> index into `weights`; the attribute counts those sets only that a task uses.
 
     Raises:
@@ -49,8 +49,8 @@ class FrozenNetworks:
         self, model: MultiTaskNetwork, weights: Sequence[Weights], weights_of: Mapping[str, int]
     ) -> None:
         used = sorted(set(weights_of.values()))
-        frozen = _shared_where_equal([weights[number] for number in used])
-        object.__setattr__(self, "_networks", tuple(_with_weights(model, one) for one in frozen))
+        sets = _shared_where_equal([weights[number] for number in used], frozenset(frozen_weights(model)))
+        object.__setattr__(self, "_networks", tuple(_with_weights(model, one) for one in sets))
         numbers = {task: used.index(number) for task, number in weights_of.items()}
         object.__setattr__(self, "weights_of", numbers)
 
@@ -94,11 +94,16 @@ def _of_tasks(found: Sequence[Mapping[str, Any]], weights_of: Mapping[str, int])
     return {task: found[number][task] for task, number in weights_of.items() if task in found[number]}
 
 
-def _shared_where_equal(weights: Sequence[Weights]) -> list[Weights]:
-    """Return copies of the sets, in which a tensor that an earlier set has alike is that set's."""
+def _shared_where_equal(weights: Sequence[Weights], frozen: Collection[str]) -> list[Weights]:
+    """Return copies of the sets, in which a tensor that an earlier set has alike is that set's.
+
+    Args:
+        weights: the sets.
+        frozen: names of what is not copied.
+    """
     kept: list[Weights] = []
     for one in weights:
-        own = {name: tensor.detach().to("cpu", copy=True) for name, tensor in one.items()}
+        own = {name: tensor.detach().to("cpu", copy=name not in frozen) for name, tensor in one.items()}
         for before in kept:
             alike = [name for name in own if name in before and _same(before[name], own[name])]
             own |= {name: before[name] for name in alike}

@@ -42,3 +42,17 @@ def test_buffers_are_copied_and_the_network_itself_is_left_alone():
     assert float(average.model.seen) == 7.0
     changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
     assert changed == {"seen"}
+
+
+def test_what_does_not_learn_is_the_network_s_own_and_stays():
+    model = network()
+    model.sharing.requires_grad_(requires_grad=False)
+    average = WeightAverage(model, 0.9)
+    before = copy.deepcopy(model.state_dict())
+    with torch.no_grad():
+        model.heads[0].weight.add_(1.0)
+    average.update(0)
+    for (name, mine), theirs in zip(average.model.named_parameters(), model.parameters(), strict=True):
+        assert (mine is theirs) != theirs.requires_grad
+        assert theirs.requires_grad or torch.equal(mine, before[name])
+    assert not torch.equal(average.model.heads[0].weight, before["heads.0.weight"])

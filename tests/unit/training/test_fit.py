@@ -214,6 +214,46 @@ def test_interrupted_within_an_epoch_it_ends_bit_identical(tmp_path):
         assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
 
 
+def test_what_does_not_learn_is_written_once_and_resumed_bit_identical(tmp_path):
+    def wide_and_frozen(checkpoint=None):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            encoder = ct.networks.TableEncoder(width=200, depth=2, dropout=0.0, numbers="plain")
+            sharing = ct.networks.HardSharing().build(
+                lambda: encoder.build(InputSpec(n_numbers=3)), ["a", "b"]
+            )
+            heads = {name: torch.nn.Linear(200, 1) for name in ("a", "b")}
+            model = ct.networks.MultiTaskNetwork(sharing, heads)
+        sharing.requires_grad_(requires_grad=False)
+        train = examples(20, slice(0, 20))
+        return fit(train, train, checkpoint=checkpoint, model=model, epochs=4, average=0.9)
+
+    file = tmp_path / "state.pt"
+    stopped = wide_and_frozen(file)
+    stopped.checkpoints.due = lambda *, epoch_ended: True
+    step = stopped._take_step
+
+    def interrupted(batch, active):
+        if stopped._step == 7:
+            raise KeyboardInterrupt
+        step(batch, active)
+
+    stopped._take_step = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        stopped.run()
+    frozen = sum(p.numel() * 4 for p in stopped.model.parameters() if not p.requires_grad)
+    assert frozen > 100_000
+    assert file.stat().st_size < 1.5 * frozen
+    resumed = wide_and_frozen(file)
+    resumed.resume()
+    (once, *_), own = resumed.best.copies.values(), resumed.model.state_dict()
+    for name, tensor in once.items():
+        assert (tensor.data_ptr() == own[name].data_ptr()) == name.startswith("sharing")
+    found, whole = resumed.run(), wide_and_frozen().run()
+    for mine, theirs in zip(found.weights, whole.weights, strict=True):
+        assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
+
+
 def test_bfloat16_learns_too():
     result = fit(examples(32, range(32)), epochs=5, precision="bfloat16", learning_rate=0.02).run()
     assert result.history[-1]["loss"]["a"] < result.history[0]["loss"]["a"]

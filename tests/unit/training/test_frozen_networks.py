@@ -70,6 +70,16 @@ def test_tensors_that_are_alike_are_kept_once():
     assert own == ["heads.0.weight"]
 
 
+def test_what_does_not_learn_is_kept_once_by_the_fit_and_by_whoever_answers():
+    model = network(1)
+    model.sharing.requires_grad_(requires_grad=False)
+    networks = FrozenNetworks(model, [copy_weights(model), copy_weights(model)], {"a": 0, "b": 1})
+    for only in networks._networks:
+        for name, tensor in only.state_dict().items():
+            own = tensor.data_ptr() == model.state_dict()[name].data_ptr()
+            assert own == name.startswith("sharing")
+
+
 def test_nothing_in_it_learns_or_drops_units():
     networks = FrozenNetworks(network(1).train(), [network(1).state_dict()], {"a": 0, "b": 0})
     (only,) = networks._networks
