@@ -34,11 +34,6 @@ def demo(
         raise RunError(
             f"{output} holds a demo already: choose another --output, or replace it with --overwrite."
         )
-    import torch
-
-    # In networks this small two threads wait for one another more than they work: beside other work on two
-    # cores two epochs took 95 and 123 s, or 33 and 40 s of CPU, with one thread 20 and 21 s, or 7 s of CPU.
-    torch.set_num_threads(1)
     films = film_table()
     write_atomically(table, films.write_parquet)
     write_text_atomically(config, CONFIG)

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
@@ -34,6 +35,7 @@ from cotrain.training._predict import output_batches
 from cotrain.training._result import FitResult
 from cotrain.training._schedule import warm_cosine
 from cotrain.training._settings import Training
+from cotrain.training._threads import threads_for, using_threads
 from cotrain.training._validation import Validator
 
 #: Changes a batch, whose random draws come from a generator of the host or from torch's own stream.
@@ -190,7 +192,7 @@ class Fit:
             if self._remark:
                 logger.message(self._remark)
         try:
-            with torch.random.fork_rng(devices):
+            with torch.random.fork_rng(devices), using_threads(self.threads):
                 while not self.finished:
                     self._train_epoch()
                     self._end_epoch()
@@ -201,7 +203,8 @@ class Fit:
 
     def run_epoch(self) -> None:
         """Train for one epoch, the loggers not being told: for loops that do something in between."""
-        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices), using_threads(self.threads):
             self._train_epoch()
             self._end_epoch()
 
@@ -394,6 +397,11 @@ class Fit:
             self._fingerprint = self._first.fingerprint()
         return self._fingerprint
 
+    @cached_property
+    def threads(self) -> int:
+        """How many threads the steps are worth, counted when it is first asked for."""
+        return threads_for(self.model, self.train.inputs, self.budget.batch_size)
+
     @property
     def _step(self) -> int:
         return self.epoch * self.steps_per_epoch + self.step_in_epoch
@@ -422,7 +430,8 @@ class Fit:
         weights, weights_of = self.best.choose([task.name for task in self.tasks], last, self.budget.select)
         history = [json.loads(line) for line in self.history]
         skipped = {name: int(n) for name, n in self.balance.skipped.items() if n}
-        return FitResult(weights, weights_of, dict(self.best.epochs), history, skipped, self.budget)
+        best = dict(self.best.epochs)
+        return FitResult(weights, weights_of, best, history, skipped, self.budget, threads=self.threads)
 
 
 def _usual_mixing(model: MultiTaskNetwork, tasks: Sequence[Task], labelled: Tensor) -> Mixing:

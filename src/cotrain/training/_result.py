@@ -21,6 +21,7 @@ class FitResult:
         history: one record per epoch, without times, so that equal fits have equal histories.
         skipped: task -> steps in which its loss or gradient was not finite and was left out.
         budget: how long the fit could take; `None`: it is not known.
+        threads: that the steps were worth; `None`: it is not known.
 
     Example:
         >>> FitResult([{}], {"sold": 0}, {"combined": 3}, [], {}).best_epoch["combined"]
@@ -33,6 +34,7 @@ class FitResult:
     history: list[dict[str, Any]]
     skipped: dict[str, int]
     budget: Budget | None = None
+    threads: int | None = None
 
     @property
     def health(self) -> str:

@@ -31,6 +31,7 @@ from cotrain.learner._learner import fit_learner
 from cotrain.learner._run_folder import seal_run
 from cotrain.learner._single_task import single_task_learners, with_equal_steps
 from cotrain.training import Logger, ProgressLogger, TensorBoardLogger
+from cotrain.training._threads import using_threads
 
 Message = Callable[[str], None]
 
@@ -113,16 +114,16 @@ def _fit_and_compare(configuration: Configuration, folder: Path, how: _How, mess
     with TreesBeside.begin(configuration, split, wanted=how.beside) as beside:
         if beside.beside is not None:
             message("Boosted trees are fitted beside the networks, in a process of their own.")
-        return _compared(configuration, folder, how, message, split=split, clock=clock, beside=beside)
+        return _compared(configuration, folder, how, split, message=message, clock=clock, beside=beside)
 
 
 def _compared(
     configuration: Configuration,
     folder: Path,
     how: _How,
-    message: Message,
-    *,
     split: SplitTable,
+    *,
+    message: Message,
     clock: _Clock,
     beside: TreesBeside,
 ) -> RunResult:
@@ -149,11 +150,28 @@ def _compared(
     clock.lap("train")
     if learner.fitted_result.health:
         message(f"Experts in the last epoch: {learner.fitted_result.health}")
+    # What comes after is of the same size as a step, or smaller.
+    with using_threads(learner.fitted_result.threads):
+        singles = _singles(configuration, learner, split, fit, message=message)
+        if configuration.references == "full":
+            clock.lap("single_task")
+        judged = _judged(configuration, learner, singles, split, message=message, clock=clock, beside=beside)
+        write_examples(learner, split, folder, rows=configuration.keep_rows)
+    return judged
 
-    singles = _singles(configuration, learner, split, fit, message=message)
-    if configuration.references == "full":
-        clock.lap("single_task")
 
+def _judged(
+    configuration: Configuration,
+    learner: Learner,
+    singles: Mapping[str, Learner],
+    split: SplitTable,
+    *,
+    message: Message,
+    clock: _Clock,
+    beside: TreesBeside,
+) -> RunResult:
+    """Return what the test rows say of the networks that were fitted, and of trees."""
+    test = split["test"]
     table, judged, answers = EvaluationTable([]), [], []
     if test.height:
         trees = _trees(configuration, learner, split, message, beside=beside)
@@ -161,7 +179,6 @@ def _compared(
             clock.lap("trees")
         dependence = configuration.split.dependence(test)
         table, judged, answers = _tested(learner, singles, trees, test, dependence=dependence)
-    write_examples(learner, split, folder, rows=configuration.keep_rows)
     gain = delta_m_of(table) if singles and test.height else None
     return RunResult(
         table=table,
