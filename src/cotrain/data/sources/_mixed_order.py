@@ -22,10 +22,10 @@ class MixedOrder:
 
     An epoch has as many rows as all S sources together, N, in M = ⌈N / B⌉ steps whose sizes differ by one row
     at most. Source s gives R_s of them, Σ R_s = N, in proportion to its share, and at least one to each step
-    where B ≥ S. After every step what it has given is R_s · rows so far / N, rounded up or down; with two
-    sources no stretch of steps strays from the share by more than a row. A source goes through permutations
-    of its own, one after the other: with R_s below its rows n_s an epoch shows a part of them, and the next
-    one goes on where it ended.
+    where B ≥ S, else at least one to the epoch. After every step what it has given is R_s · rows so far / N,
+    rounded up or down; with two sources no stretch of steps strays from the share by more than a row. A
+    source goes through permutations of its own, one after the other: with R_s below its rows n_s an epoch
+    shows a part of them, and the next one goes on where it ended.
 
     Everything is a function of (seed, epoch, step); there is no state.
 
@@ -61,13 +61,13 @@ class MixedOrder:
         #: First row and end of each step in the order of an epoch.
         self.bounds = list(zip([0, *ends[:-1]], ends, strict=True))
         #: Rows of each source in an epoch, R_s.
-        self.per_epoch = _whole_shares(mixing.shares(sizes), self.n_rows, self._least)
+        least = len(self.bounds) if self._in_every_step else 1
+        self.per_epoch = _whole_shares(mixing.shares(sizes), self.n_rows, least)
 
     @property
-    def _least(self) -> int:
-        """Rows that every source gives to an epoch at least: one a step where there is room for all."""
-        smallest = min(end - first for first, end in self.bounds)
-        return len(self.bounds) if smallest >= len(self._rows_of) else 0
+    def _in_every_step(self) -> bool:
+        """Whether the smallest step has room for a row of every source."""
+        return min(end - first for first, end in self.bounds) >= len(self._rows_of)
 
     @cached_property
     def counts(self) -> np.ndarray:
@@ -75,7 +75,7 @@ class MixedOrder:
         totals, given = list(self.per_epoch.values()), [0] * len(self.per_epoch)
         counts = []
         for first, end in self.bounds:
-            counts.append(_rounded(totals, given, first, end, at_least=1 if self._least else 0))
+            counts.append(_rounded(totals, given, first, end, at_least=int(self._in_every_step)))
             given = [before + count for before, count in zip(given, counts[-1], strict=True)]
         return np.array(counts, dtype=np.int64)
 

@@ -119,3 +119,18 @@ def test_fewer_places_than_sources(sizes: list[int]) -> None:
     order = order_of(sizes, Equal(), 2)
     assert order.counts.sum() == sum(sizes)
     assert len(order.rows(0)) == sum(sizes)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_a_source_of_next_to_no_share_comes_once_an_epoch_where_steps_hold_fewer_rows_than_sources(
+    batch: int,
+) -> None:
+    order = order_of([12, 2, 3, 1], Given({"s0": 1, "s1": 1, "s2": 1, "s3": 1e-6}), batch)
+    assert min(order.per_epoch.values()) == 1
+    last = order.n_rows - 1
+    source_of = torch.cat([torch.full((len(rows),), s) for s, rows in enumerate(order._rows_of.values())])
+    places = torch.argsort(torch.cat(list(order._rows_of.values())))
+    for epoch in range(4):
+        rows = order.rows(epoch)
+        assert set(source_of[places][rows].tolist()) == {0, 1, 2, 3}
+        assert rows.max() <= last
