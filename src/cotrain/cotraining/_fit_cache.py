@@ -10,7 +10,7 @@ from cotrain._base import RunError, remove_leftovers
 from cotrain.training import Fit, FitResult
 from cotrain.training._checkpoint import read_checkpoint, write_checkpoint
 
-_PARTS = ("weights", "weights_of", "best_epoch", "history", "skipped")
+_PARTS = ("weights", "weights_of", "best_epoch", "history", "skipped", "crossed")
 
 
 @final

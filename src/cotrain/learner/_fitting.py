@@ -212,6 +212,7 @@ class Fitting:
             checkpoint=checkpoint,
             augment=self.augment,
             mixing=self.recipe.mixing,
+            crossed=stage is not None,
         )
         if self.resume and checkpoint is not None and checkpoint.exists():
             fit.resume()

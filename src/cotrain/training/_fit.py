@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, final
 
@@ -26,6 +26,7 @@ from cotrain.tasks import Task
 from cotrain.training._average import WeightAverage
 from cotrain.training._best_weights import BestWeights, Weights, copy_weights, frozen_weights
 from cotrain.training._checkpoint import Checkpoints, read_checkpoint
+from cotrain.training._crossed_choice import CrossedChoice
 from cotrain.training._device import can_fuse, default_generator, pick_device
 from cotrain.training._examples import Examples
 from cotrain.training._loggers import FitStart, Logger
@@ -68,6 +69,8 @@ class Fit:
         mixing: how many rows of each source a batch holds, where the training rows come from several, or of
             each task's; default `Proportional()`, and `RepeatFactor()` where some rows have no label of a
             task whose head reads maps.
+        crossed: whether the best epochs by either half of the validation labels are kept too, so that the
+            same labels can judge the fit, see `FitResult`.
 
     Example:
         >>> import polars as pl
@@ -103,6 +106,7 @@ class Fit:
         keep_all: bool = False,
         augment: Augment | None = None,
         mixing: Mixing | None = None,
+        crossed: bool = False,
     ) -> None:
         self.tasks, self.seed = list(tasks), seed
         self.settings = settings
@@ -121,6 +125,8 @@ class Fit:
             self.train.parts(), batch_size=size, seed=seed, mixed=self._mixed(mixing, keep_all=keep_all)
         )
         self.validator = Validator(self.tasks, train, validation)
+        chooses = crossed and validation is not None and self.budget.select != "last"
+        self.crossed = CrossedChoice(self.tasks, train, validation) if chooses and validation else None
         self.checkpoints = Checkpoints(checkpoint, settings.checkpoint_seconds)
 
         self._remark = _remark_on_weights(self.tasks, balancer)
@@ -312,13 +318,17 @@ class Fit:
         self.model.sharing.reset_health()
         if self.validator.examples is not None:
             batches = output_batches(model, self.validator.examples.inputs, self.budget.batch_size)
+            copied = cache(self._copied)
+            if self.crossed is not None:
+                batches = list(batches)
+                self.crossed.update(self.epoch, batches, copied, self.budget.select)
             validation = self.validator.validate(batches)
             self.balance.observe_validation(validation.losses)
             record |= {"validation": validation.values, "gain": validation.gains}
             if validation.by_source:
                 record["validation_by_source"] = validation.by_source
             criteria, select = validation.criteria(), self.budget.select
-            better = self.best.update(self.epoch, criteria, self._copied, select=select)
+            better = self.best.update(self.epoch, criteria, copied, select=select)
             self.stale_epochs = 0 if better else self.stale_epochs + 1
         self.balance.end_epoch()
         self.history.append(json.dumps(record))
@@ -354,6 +364,7 @@ class Fit:
             "monitor": self.monitor.records,
             "health": self.model.sharing.health_state(),
             "best": self.best.state_dict(),
+            "crossed": None if self.crossed is None else self.crossed.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -381,8 +392,11 @@ class Fit:
         self.monitor.records = list(state["monitor"])
         self.model.sharing.load_health_state(state["health"])
         self.best.load_state_dict(state["best"])
-        for weights in self.best.copies.values():
-            weights.update(self._frozen)  # the same numbers, kept once
+        if self.crossed is not None:
+            self.crossed.load_state_dict(state["crossed"])
+        for best in (self.best, *([] if self.crossed is None else self.crossed.best)):
+            for weights in best.copies.values():
+                weights.update(self._frozen)  # the same numbers, kept once
 
     def resume(self) -> None:
         """Go on from the checkpoint file."""
@@ -427,11 +441,15 @@ class Fit:
 
     def _result(self) -> FitResult:
         last = self._copied()
-        weights, weights_of = self.best.choose([task.name for task in self.tasks], last, self.budget.select)
+        names, select = [task.name for task in self.tasks], self.budget.select
+        weights, weights_of = self.best.choose(names, last, select)
+        crossed = [] if self.crossed is None else self.crossed.choose(names, last, select)
         history = [json.loads(line) for line in self.history]
         skipped = {name: int(n) for name, n in self.balance.skipped.items() if n}
         best = dict(self.best.epochs)
-        return FitResult(weights, weights_of, best, history, skipped, self.budget, threads=self.threads)
+        return FitResult(
+            weights, weights_of, best, history, skipped, self.budget, threads=self.threads, crossed=crossed
+        )
 
 
 def _usual_mixing(model: MultiTaskNetwork, tasks: Sequence[Task], labelled: Tensor) -> Mixing:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
 from cotrain.training._best_weights import Weights
 from cotrain.training._budget import Budget
+from cotrain.training._crossed_choice import Choice
 
 
 @final
@@ -22,6 +24,8 @@ class FitResult:
         skipped: task -> steps in which its loss or gradient was not finite and was left out.
         budget: how long the fit could take; `None`: it is not known.
         threads: that the steps were worth; `None`: it is not known.
+        crossed: what either half of the validation labels would have chosen, as pairs of `weights` and
+            `weights_of`; empty where nobody asked for it. What the first half chose is judged by the second.
 
     Example:
         >>> FitResult([{}], {"sold": 0}, {"combined": 3}, [], {}).best_epoch["combined"]
@@ -35,6 +39,7 @@ class FitResult:
     skipped: dict[str, int]
     budget: Budget | None = None
     threads: int | None = None
+    crossed: Sequence[Choice] = ()
 
     @property
     def health(self) -> str:

@@ -44,6 +44,7 @@ def tasks():
 
 
 def fit(train, validation=None, balancer=None, checkpoint=None, model=None, mixing=None, **settings):
+    crossed = settings.pop("crossed", False)
     if model is None:
         with torch.random.fork_rng():
             torch.manual_seed(0)
@@ -64,6 +65,7 @@ def fit(train, validation=None, balancer=None, checkpoint=None, model=None, mixi
         validation=validation,
         checkpoint=checkpoint,
         mixing=mixing,
+        crossed=crossed,
     )
 
 
@@ -185,7 +187,7 @@ def test_divergence_is_told_with_the_learning_rate():
 
 def test_interrupted_within_an_epoch_it_ends_bit_identical(tmp_path):
     train, validation = examples(80, range(0, 80, 3)), examples(32, range(32), seed=1)
-    options = {"epochs": 4, "average": 0.9, "select": "per_task", "patience": None}
+    options = {"epochs": 4, "average": 0.9, "select": "per_task", "patience": None, "crossed": True}
     whole = fit(train, validation, balancer=ct.balancing.DWA(), **options).run()
 
     path = tmp_path / "state.pt"
@@ -210,7 +212,10 @@ def test_interrupted_within_an_epoch_it_ends_bit_identical(tmp_path):
     result = again.run()
     assert result.history == whole.history
     assert result.weights_of == whole.weights_of
-    for mine, theirs in zip(result.weights, whole.weights, strict=True):
+    pairs = [(result.weights, whole.weights)]
+    assert [of for _, of in result.crossed] == [of for _, of in whole.crossed]
+    pairs += [(mine, theirs) for (mine, _), (theirs, _) in zip(result.crossed, whole.crossed, strict=True)]
+    for mine, theirs in ((one, other) for pair in pairs for one, other in zip(*pair, strict=True)):
         assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
 
 
@@ -252,6 +257,14 @@ def test_what_does_not_learn_is_written_once_and_resumed_bit_identical(tmp_path)
     found, whole = resumed.run(), wide_and_frozen().run()
     for mine, theirs in zip(found.weights, whole.weights, strict=True):
         assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
+
+
+def test_a_fit_that_chooses_no_epoch_has_nothing_to_cross():
+    train, validation = examples(80, range(80)), examples(32, range(32), seed=1)
+    assert len(fit(train, validation, crossed=True, select="per_task").run().crossed) == 2
+    assert not fit(train, validation, select="per_task").run().crossed
+    assert not fit(train, validation, crossed=True, select="last").run().crossed
+    assert not fit(train, crossed=True).run().crossed
 
 
 def test_bfloat16_learns_too():

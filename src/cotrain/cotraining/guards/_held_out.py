@@ -313,7 +313,7 @@ class Holdout:
         """
         found: dict[str, TeacherAssessment] = {}
         validation = self.validation
-        on_validation = {} if validation is None else fitted.predictions(validation.inputs)
+        on_validation = {} if validation is None else fitted.judged_on(validation)
         for task in peer.tasks:
             if validation is not None and _n_known(task, validation) >= LEAST_VALIDATION:
                 prediction, rows = on_validation[task.name], validation

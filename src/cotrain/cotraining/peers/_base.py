@@ -47,6 +47,17 @@ class FittedPeer(ABC):
     def predictions(self, inputs: Mapping[str, Tensor]) -> dict[str, Prediction]:
         """Return for each of the peer's tasks what it believes of every row."""
 
+    def judged_on(self, validation: Examples) -> dict[str, Prediction]:
+        """Return what it believes of validation rows where no row's label had a say in what the peer is.
+
+        Default: what it believes of them; a peer that chose among several states by these very labels says
+        of each row what the state would say that the others' labels choose.
+
+        Args:
+            validation: the rows that `Peer.fit` was given.
+        """
+        return self.predictions(validation.inputs)
+
 
 class Peer(ABC):
     """A model that is fitted anew in every round, to true labels and pseudo-labels with weights.

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from cotrain._base import InvalidArgumentError, mix_seed
+from cotrain._base._ragged import Ragged
 from cotrain.balancing import Balancer
 from cotrain.cotraining._entries import as_float, with_room_for_things
 from cotrain.cotraining._fit_cache import FitCache
@@ -33,6 +34,7 @@ from cotrain.tasks import Task
 from cotrain.training import Examples, Fit, FitResult, FrozenNetworks, Training
 from cotrain.training._best_weights import Weights
 from cotrain.training._budget import Budget
+from cotrain.training._crossed_choice import half_of_rows
 from cotrain.training._fit import Augment
 from cotrain.training._predict import output_batches
 
@@ -152,6 +154,7 @@ class NetworkPeer(OnlinePeer):
                 checkpoint=checkpoint,
                 augment=self.augment,
                 mixing=self.mixing,
+                crossed=True,
             )
 
         result = cache.fit(key, make)
@@ -267,6 +270,24 @@ class FittedNetwork(FittedPeer):
         shown = dict(inputs) if self.view is None else self.view(inputs)
         outputs = self._frozen().outputs(shown, [task.name for task in self.tasks])
         return {task.name: prediction_of_output(task, outputs[task.name]) for task in self.tasks}
+
+    def judged_on(self, validation: Examples) -> dict[str, Prediction]:
+        """Return for each row what the weights say that the other half of the labels chose."""
+        if not self.result.crossed:
+            return self.predictions(validation.inputs)
+        names = [task.name for task in self.tasks]
+        shown = validation.inputs if self.view is None else self.view(validation.inputs)
+        by_half = [
+            FrozenNetworks(self.model, *choice).outputs(shown, names) for choice in self.result.crossed
+        ]
+        found = {}
+        for task in self.tasks:
+            rows = torch.arange(len(validation))
+            own = half_of_rows(validation.masks[task.name])
+            one, other = (outputs[task.name] for outputs in by_half)
+            both = Ragged.cat([one, other]) if isinstance(one, Ragged) else torch.cat([one, other])
+            found[task.name] = prediction_of_output(task, both.index_select(0, rows + len(rows) * (own == 0)))
+        return found
 
     def _frozen(self) -> FrozenNetworks:
         """Return the networks that answer, in the precision of the model: any number of threads may ask."""

@@ -295,7 +295,11 @@ class CoTrainingLoop:
 
     def _checked(self, fitted: Sequence[FittedPeer]) -> Predictions:
         """Return the joint answer on the held-out rows."""
-        return {} if self.held is None else answers(fitted, self.answering, self.held.inputs)
+        if self.held is None:
+            return {}
+        if self.held is not self.validation:
+            return answers(fitted, self.answering, self.held.inputs)
+        return joint_answer([fitted[number].judged_on(self.held) for number in self.answering])
 
     def _can_be_judged(self, task: Task) -> bool:
         """Say whether there will be held-out labels of a task."""

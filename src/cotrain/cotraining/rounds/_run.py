@@ -105,7 +105,7 @@ def fit_student(
     if validation is None:
         return fitted.result, kept
     before = FittedNetwork(tasks, fitted.model, start)
-    answers = [one.predictions(validation.inputs) for one in (before, fitted)]
+    answers = [one.judged_on(validation) for one in (before, fitted)]
     for task in tasks:
         old, new = (_value(task, answer[task.name], validation) for answer in answers)
         kept[task.name] &= math.isnan(old) or new >= old

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -57,6 +58,21 @@ def test_the_precision_of_the_model_counts_when_it_is_asked():
     for name in "ab":
         one, other = (found[name].pseudo_labels(torch.float64) for found in (single, double))
         assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_each_row_is_judged_by_the_weights_that_the_other_half_chose():
+    fitted, models = made()
+    weights = [copy_weights(model) for model in models]
+    crossed = [([weights[0]], {"a": 0, "b": 0}), ([weights[1]], {"a": 0, "b": 0})]
+    rows = Examples(INPUTS, {}, {"a": torch.ones(6, 1), "b": torch.tensor([[1.0, 0, 1, 1, 0, 1]]).T})
+    assert fitted.judged_on(rows).keys() == fitted.predictions(INPUTS).keys()
+    chosen = replace(fitted.result, crossed=crossed)
+    found = FittedNetwork(fitted.tasks, fitted.model, chosen).judged_on(rows)
+    by = [outputs_of(model, INPUTS) for model in models]
+    half = {"a": [0, 1, 0, 1, 0, 1], "b": [0, 0, 1, 0, 0, 1]}
+    for name in "ab":
+        expected = torch.stack([by[1 - h][name][row] for row, h in enumerate(half[name])])
+        assert torch.equal(found[name].pseudo_labels(torch.float32), expected)
 
 
 def network_peer(**options) -> NetworkPeer:
