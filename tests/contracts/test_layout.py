@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import cotrain
-from cotrain._base import MissingExtraError, constructor_parameters
+from cotrain._base import MissingExtraError, _inputs, constructor_parameters
 from cotrain.configuration import kinds_of
 from cotrain.configuration._registry import FAMILIES, SETTINGS
 
@@ -34,6 +34,37 @@ def test_files_and_functions_stay_small_and_nothing_is_left_to_do(path):
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
             assert docstring_free(node) <= 60, f"{node.name} has {docstring_free(node)} lines"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_keys_of_inputs_are_spelled_in_one_place(path):
+    prefixes = {_inputs.BAG, _inputs.WORDS, _inputs.CHARACTERS, _inputs.PIECES, _inputs.FIRSTS}
+    prefixes |= {_inputs.PICTURE, _inputs.SOUND}
+    spelled = {
+        node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in prefixes
+    }
+    assert not spelled or path.name == "_inputs.py"
+
+
+def refused_choices(tree):
+    """Lines that refuse an argument for being none of some strings, in words of their own."""
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.If) and isinstance(node.test, ast.Compare)):
+            continue
+        choices = node.test.comparators[0]
+        strings = [one for one in getattr(choices, "elts", []) if isinstance(getattr(one, "value", 0), str)]
+        raised = node.body[0].exc if isinstance(node.body[0], ast.Raise) else None
+        error = getattr(getattr(raised, "func", None), "id", "")
+        asked = isinstance(node.test.ops[0], ast.NotIn) and isinstance(node.test.left, ast.Name)
+        if asked and len(strings) > 1 and error == "InvalidArgumentError":
+            yield node.lineno
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_is_none_of_the_choices_is_refused_by_the_one_check(path):
+    assert not list(refused_choices(ast.parse(path.read_text())))
 
 
 def many_positionals(path):

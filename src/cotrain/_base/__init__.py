@@ -1,6 +1,6 @@
 """The vocabulary that every layer shares: errors, names, parameters, seeds, whole files."""
 
-from cotrain._base._argument_checks import check_entries, check_number, expected_number
+from cotrain._base._argument_checks import check_choice, check_entries, check_number, expected_number
 from cotrain._base._atomic_files import remove_leftovers, write_atomically, write_text_atomically
 from cotrain._base._errors import (
     ConfigError,
@@ -33,6 +33,7 @@ __all__ = [
     "SubwordSpec",
     "at_least",
     "beyond",
+    "check_choice",
     "check_entries",
     "check_number",
     "constructor_parameters",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cotrain._base._errors import InvalidArgumentError
+from cotrain._base._errors import InvalidArgumentError, did_you_mean
 
 
 def expected_number(
@@ -88,6 +88,35 @@ def check_entries(owner: object, low: float, **values: Mapping[Any, float] | Seq
         for key, value in entries.items() if isinstance(entries, Mapping) else enumerate(entries):
             if expected := expected_number(value, low):
                 raise InvalidArgumentError(f"{_named(owner)}({name}[{key!r}]={value!r}): {expected}.")
+
+
+def check_choice(owner: object, choices: Sequence[str | None], **values: object) -> None:
+    """Refuse arguments that are none of the choices.
+
+    Args:
+        owner: whose arguments they are; of an object its class is named, and a text that has begun its
+            arguments, such as "Regression('price'", goes on.
+        choices: what there is to choose from.
+        **values: argument -> what came.
+
+    Raises:
+        InvalidArgumentError: with the owner, the argument, what came and the nearest choice, or all of them.
+
+    Example:
+        >>> check_choice("UnitNorm", ("mean", "max", "min"), length="median")
+        Traceback (most recent call last):
+        cotrain._base._errors.InvalidArgumentError: UnitNorm(length='median'): did you mean 'mean'?
+        >>> check_choice("Balance", (None, "auto", "exact"), way=2)
+        Traceback (most recent call last):
+        cotrain._base._errors.InvalidArgumentError: Balance(way=2): expected one of 'auto', 'exact', or None.
+    """
+    for name, value in values.items():
+        if not any(value is one or (isinstance(value, str) and value == one) for one in choices):
+            hint = did_you_mean(str(value), [one for one in choices if one is not None])
+            if None in choices and hint.endswith("."):
+                hint = f"{hint[:-1]}, or None."
+            named = _named(owner)
+            raise InvalidArgumentError(f"{named}{', ' if '(' in named else '('}{name}={value!r}): {hint}")
 
 
 def _named(owner: object) -> str:

@@ -5,6 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+#: The tensor of the categories of all columns.
+CATEGORIES = "categories"
+#: What the key of one column's tensor begins with; the column's name follows.
+BAG = "bag:"
+WORDS, CHARACTERS = "words:", "characters:"
+PIECES, FIRSTS = "pieces:", "firsts:"
+PICTURE = "picture:"
+SOUND = "sound:"
+
 
 @dataclass(frozen=True)
 class PictureSpec:

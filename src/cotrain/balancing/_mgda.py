@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import InvalidArgumentError, check_choice
 from cotrain.balancing._gramian_rule import GramianRule
 from cotrain.balancing._solvers import least_norm_weights
 
@@ -53,10 +53,7 @@ class MGDA(GramianRule):
         self, normalization: Normalization = "none", *, preference: Sequence[float] | None = None
     ) -> None:
         super().__init__(preference=preference)
-        if normalization not in ("none", "l2", "loss", "loss+"):
-            raise InvalidArgumentError(
-                f"MGDA(normalization={normalization!r}): expected 'none', 'l2', 'loss' or 'loss+'."
-            )
+        check_choice(self, ("none", "l2", "loss", "loss+"), normalization=normalization)
         self.normalization = normalization
 
     def _solve(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from cotrain._base import InvalidArgumentError, numpy_generator
+from cotrain._base import check_choice, numpy_generator
 from cotrain.balancing._arrays import Array, count, masked_softmax, masked_sum
 from cotrain.balancing._loss_rule import LossRule
 
@@ -48,10 +48,7 @@ class RandomWeighting(LossRule):
         preference: Sequence[float] | None = None,
     ) -> None:
         super().__init__(preference=preference)
-        if distribution not in ("normal", "dirichlet"):
-            raise InvalidArgumentError(
-                f"RandomWeighting(distribution={distribution!r}): expected 'normal' or 'dirichlet'."
-            )
+        check_choice(self, ("normal", "dirichlet"), distribution=distribution)
         self.distribution = distribution
         self.seed = seed
         self.state["step"] = 0

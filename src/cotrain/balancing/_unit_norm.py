@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import check_choice
 from cotrain.balancing._norm_rule import NormRule
 
 
@@ -42,8 +42,7 @@ class UnitNorm(NormRule):
         self, length: Literal["mean", "max", "min"] = "mean", *, preference: Sequence[float] | None = None
     ) -> None:
         super().__init__(preference=preference)
-        if length not in ("mean", "max", "min"):
-            raise InvalidArgumentError(f"UnitNorm(length={length!r}): expected 'mean', 'max' or 'min'.")
+        check_choice(self, ("mean", "max", "min"), length=length)
         self.length = length
 
     def _solve(

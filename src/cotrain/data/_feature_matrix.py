@@ -10,16 +10,13 @@ import torch
 from torch import Tensor
 
 from cotrain._base import DataError, InvalidArgumentError
+from cotrain._base._inputs import BAG, CATEGORIES, CHARACTERS, SOUND
 from cotrain._base._lazy import Lazy
 from cotrain._base._mel import log_mels, mel_filters
 from cotrain._base._ragged import Leaf, Leaves, Ragged
 
-#: A tags or text column, and the categories, in what `Schema.encode` gives.
-_BAG, _CATEGORIES = "bag:", "categories"
-#: What these say of a row, its words say as well.
-_CHARACTERS = "characters:"
-#: A column of sounds; samples of a frame and bands by which it is summed up.
-_SOUND, _WINDOW, _BANDS = "sound:", 256, 40
+#: Samples of a frame, and bands, by which a sound is summed up.
+_WINDOW, _BANDS = 256, 40
 
 
 @final
@@ -68,8 +65,8 @@ class FeatureMatrix:
         self._tokens = {}
         categorical: list[bool] = []
         for name, tensor in inputs.items():
-            if name.startswith(_CHARACTERS):
-                continue
+            if name.startswith(CHARACTERS):
+                continue  # the words say it as well
             if isinstance(tensor, Lazy):
                 raise DataError(
                     f"The rows of {name.partition(':')[2] or name!r} do not fit in memory, and models that "
@@ -77,14 +74,14 @@ class FeatureMatrix:
                 )
             if isinstance(tensor, Ragged) and tensor.is_floating_point():
                 tensor = _summary(name, tensor)
-            if name.startswith(_BAG) or isinstance(tensor, Ragged):
+            if name.startswith(BAG) or isinstance(tensor, Ragged):
                 self._tokens[name] = _most_frequent(_bag(tensor), self.n_tokens)
                 width = len(self._tokens[name])
             else:
                 width = tensor[:1].numel()
-            if name == _CATEGORIES:
+            if name == CATEGORIES:
                 self._first_codes = tensor.numpy().min(axis=0)
-            categorical += [name == _CATEGORIES] * width
+            categorical += [name == CATEGORIES] * width
         self.categorical = np.array(categorical, dtype=bool)
         return self
 
@@ -97,13 +94,13 @@ class FeatureMatrix:
         """
         parts: list[np.ndarray] = []
         for name, tensor in inputs.items():
-            if name.startswith(_CHARACTERS):
+            if name.startswith(CHARACTERS):
                 continue
             if name in self._tokens:
                 parts.append(_presence(_bag(tensor), self._tokens[name]))
                 continue
             values = (_summary(name, tensor) if isinstance(tensor, Ragged) else tensor).numpy()
-            if name == _CATEGORIES:
+            if name == CATEGORIES:
                 parts.append((values - self._first_codes).astype(np.float64))
             else:
                 parts.append(values.reshape(len(values), -1).astype(np.float64))
@@ -145,7 +142,7 @@ def _bag(tokens: Leaf) -> np.ndarray:
 
 def _summary(name: str, rows: Ragged) -> Tensor:
     """Return numbers that sum up each row, [N, ...]."""
-    return _of_sounds(rows) if name.startswith(_SOUND) else _means(rows)
+    return _of_sounds(rows) if name.startswith(SOUND) else _means(rows)
 
 
 def _of_sounds(rows: Ragged) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from cotrain._base._inputs import BAG, CATEGORIES, CHARACTERS, FIRSTS, PICTURE, PIECES, SOUND, WORDS
 from cotrain._base._ragged import Ragged
 from cotrain.data.columns import Column, Parts
 
@@ -46,26 +47,26 @@ def input_tensors(columns: Sequence[Column], parts: Sequence[Parts], offsets: np
         inputs["numbers"] = torch.from_numpy(np.concatenate(numbers, axis=1))
     codes = [part.codes for part in parts if part.codes is not None]
     if codes:
-        inputs["categories"] = torch.from_numpy(np.concatenate(codes, axis=1) + offsets)
+        inputs[CATEGORIES] = torch.from_numpy(np.concatenate(codes, axis=1) + offsets)
     for column, part in zip(columns, parts, strict=True):
         if part.tokens is not None:
-            inputs[f"bag:{column.name}"] = torch.from_numpy(part.tokens)
+            inputs[BAG + column.name] = torch.from_numpy(part.tokens)
         if part.pictures is not None:
             held = isinstance(part.pictures, np.ndarray)
-            inputs[f"picture:{column.name}"] = torch.from_numpy(part.pictures) if held else part.pictures
+            inputs[PICTURE + column.name] = torch.from_numpy(part.pictures) if held else part.pictures
         if part.sounds is not None:
-            inputs[f"sound:{column.name}"] = part.sounds
+            inputs[SOUND + column.name] = part.sounds
         if part.pieces is not None and part.piece_lengths is not None:
-            inputs[f"pieces:{column.name}"] = Ragged(
+            inputs[PIECES + column.name] = Ragged(
                 torch.from_numpy(part.pieces), _row_ends(part.piece_lengths)
             )
         if part.firsts is not None and part.lengths is not None:
-            inputs[f"firsts:{column.name}"] = Ragged(torch.from_numpy(part.firsts), _row_ends(part.lengths))
+            inputs[FIRSTS + column.name] = Ragged(torch.from_numpy(part.firsts), _row_ends(part.lengths))
         if part.lengths is not None and part.words is not None:
             ends = _row_ends(part.lengths)
-            inputs[f"words:{column.name}"] = Ragged(torch.from_numpy(part.words), ends)
+            inputs[WORDS + column.name] = Ragged(torch.from_numpy(part.words), ends)
             if part.characters is not None:
-                inputs[f"characters:{column.name}"] = Ragged(torch.from_numpy(part.characters), ends)
+                inputs[CHARACTERS + column.name] = Ragged(torch.from_numpy(part.characters), ends)
     return inputs
 
 

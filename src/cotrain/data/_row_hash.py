@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cotrain._base._inputs import BAG
 from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Leaf, Leaves, Ragged
 
@@ -43,7 +44,7 @@ def _bytes(name: str, tensor: Leaf | Lazy) -> list[bytes]:
         values, ends = tensor.values.cpu().contiguous().numpy(), tensor.offsets.tolist()
         return [values[start:end].tobytes() for start, end in pairwise(ends)]
     rows = tensor.reshape(len(tensor), -1).cpu().numpy()
-    if name.startswith("bag:"):
+    if name.startswith(BAG):
         # Bags are padded to the longest of their table: the padding says nothing.
         return [row[row != 0].tobytes() for row in rows]
     return [np.ascontiguousarray(row).tobytes() for row in rows]

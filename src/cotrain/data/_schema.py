@@ -16,6 +16,7 @@ from cotrain._base import (
     did_you_mean,
     parameters_of,
 )
+from cotrain._base._inputs import BAG, CHARACTERS, FIRSTS, PICTURE, PIECES, SOUND, WORDS
 from cotrain.data import columns as kinds
 from cotrain.data._infer_kind import Guess, infer_kind
 from cotrain.data._infer_list import annotation_columns
@@ -176,27 +177,23 @@ class Schema:
         return InputSpec(
             n_numbers=sum(column.n_numbers + column.n_indicators for column in self.columns),
             cardinalities=tuple(size for column in self.columns for size in column.cardinalities),
-            bags={f"bag:{column.name}": column.n_tokens for column in self.columns if column.n_tokens},
-            words={f"words:{column.name}": column.n_words for column in self.columns if column.n_words},
+            bags={BAG + column.name: column.n_tokens for column in self.columns if column.n_tokens},
+            words={WORDS + column.name: column.n_words for column in self.columns if column.n_words},
             characters={
-                f"characters:{column.name}": column.n_characters
+                CHARACTERS + column.name: column.n_characters
                 for column in self.columns
                 if column.n_characters
             },
             subwords={
-                f"pieces:{column.name}": column.subwords
+                PIECES + column.name: column.subwords
                 for column in self.columns
                 if column.subwords is not None
             },
-            of_words=tuple(f"firsts:{column.name}" for column in self.columns if column.of_words),
+            of_words=tuple(FIRSTS + column.name for column in self.columns if column.of_words),
             pictures={
-                f"picture:{column.name}": column.picture
-                for column in self.columns
-                if column.picture is not None
+                PICTURE + column.name: column.picture for column in self.columns if column.picture is not None
             },
-            sounds={
-                f"sound:{column.name}": column.sound_rate for column in self.columns if column.sound_rate
-            },
+            sounds={SOUND + column.name: column.sound_rate for column in self.columns if column.sound_rate},
             n_indicators=sum(column.n_indicators for column in self.columns),
             edges=tuple(edges for column in self.columns for edges in column.edges),
         )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from cotrain._base import InvalidArgumentError, check_number, did_you_mean
+from cotrain._base import InvalidArgumentError, check_choice, check_number, did_you_mean
 from cotrain.balancing import Balancer, Needs
 from cotrain.gradients._distributed import forbid_second_backward
 from cotrain.gradients._engine import Engine
@@ -101,10 +101,7 @@ class Balance:
                 "cotrain.balancing.Equal()."
             )
         check_number(self, 1, every=every)
-        if rescale not in (None, "sum", "mean", "weights"):
-            raise InvalidArgumentError(
-                f"Balance(rescale={rescale!r}): {did_you_mean(str(rescale), ['sum', 'mean', 'weights'])}"
-            )
+        check_choice(self, (None, "sum", "mean", "weights"), rescale=rescale)
         if rescale in ("sum", "mean") and balancer.needs in (Needs.LOSSES, Needs.CROSS):
             raise InvalidArgumentError(
                 f"Balance(rescale={rescale!r}) compares gradients, which {type(balancer).__name__} does not "

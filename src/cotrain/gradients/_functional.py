@@ -8,7 +8,7 @@ from typing import overload
 import torch
 from torch import Tensor
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import InvalidArgumentError, check_choice
 from cotrain.gradients._shared_parameters import SharedParameters
 from cotrain.gradients._step_losses import Losses, losses_by_task, order_losses
 from cotrain.gradients.sources._auto import SOURCES
@@ -121,8 +121,7 @@ def _opened(losses: Losses, parameters: Sequence[Tensor], source: str) -> TaskGr
             "can learn."
         )
     exact = [name for name in SOURCES if name != "representation"]
-    if source not in exact:
-        raise InvalidArgumentError(f"gramian(source={source!r}): expected one of {', '.join(exact)}.")
+    check_choice("gramian", exact, source=source)
     ordered = order_losses(named, tuple(named), learning[0].device)
     made = ExactSource() if source == "exact" else SOURCES[source]()
     return made.open(GradientRequest(ordered, shared, retain=True, weighed=True))

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cotrain._base import InvalidArgumentError, did_you_mean
+from cotrain._base import InvalidArgumentError, check_choice, did_you_mean
 from cotrain.balancing import Balancer, Equal
 from cotrain.keras._callback import EpochReporter
 from cotrain.keras._losses import LossSum, sentences
@@ -98,10 +98,7 @@ class MultiTaskModel(keras.Model):
                     f"MultiTaskModel(tasks=...) names {task!r}, which is no output: "
                     f"{did_you_mean(task, outputs)}"
                 )
-        if source not in ("auto", "exact", "ghost"):
-            raise InvalidArgumentError(
-                f"MultiTaskModel(source={source!r}): {did_you_mean(str(source), ['auto', 'exact', 'ghost'])}"
-            )
+        check_choice("MultiTaskModel", ("auto", "exact", "ghost"), source=source)
         if "call" in own_ways(type(self), MultiTaskModel):
             raise InvalidArgumentError(
                 f"{type(self).__name__} has a call of its own, and a MultiTaskModel is made of inputs and "

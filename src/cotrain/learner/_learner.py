@@ -15,8 +15,8 @@ from cotrain._base import (
     CotrainError,
     InvalidArgumentError,
     RunError,
+    check_choice,
     constructor_parameters,
-    did_you_mean,
     write_lock,
 )
 from cotrain.balancing import Balancer, ReferenceScaled
@@ -170,10 +170,7 @@ class Learner:
             require_entries(self.tasks)
         if encoder is not None:
             require_positions(encoder, self.tasks)
-        if pooling not in POOLINGS:
-            raise InvalidArgumentError(
-                f"Learner(pooling={pooling!r}): {did_you_mean(str(pooling), POOLINGS)}"
-            )
+        check_choice(self, POOLINGS, pooling=pooling)
         self.pooling: Pooling = pooling
         require_unique_outputs({task.name: task.output_columns for task in self.tasks})
         self.columns = with_text_names(columns or {})
@@ -184,10 +181,7 @@ class Learner:
         self.source = source
         require_augmentation(augmentation)
         self.augmentation: Augmentation = augmentation
-        if answer not in ("joint", "auto"):
-            raise InvalidArgumentError(
-                f"Learner(answer={answer!r}): {did_you_mean(str(answer), ('joint', 'auto'))}"
-            )
+        check_choice(self, ("joint", "auto"), answer=answer)
         self.answer: Literal["joint", "auto"] = answer
         self.seed = seed
         self._result: FitResult | None = None

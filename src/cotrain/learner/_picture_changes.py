@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from cotrain._base import InputSpec, InvalidArgumentError
+from cotrain._base._inputs import PICTURE
 from cotrain.tasks import Task
 from cotrain.training import PictureAugmentation
 from cotrain.training._picture_augmentation import PictureChanges
@@ -48,7 +49,7 @@ def picture_changes(choice: Augmentation, spec: InputSpec, tasks: Sequence[Task]
         return PictureChanges(PictureAugmentation(), keys[0], tasks) if len(keys) == 1 else None
     keys = list(spec.pictures) or [name for name, shape in spec.tensors.items() if len(shape) == 3]
     if len(keys) != 1:
-        columns = ", ".join(key.removeprefix("picture:") for key in keys)
+        columns = ", ".join(key.removeprefix(PICTURE) for key in keys)
         found = f"several ({columns}), of which it moves one at most" if keys else "no picture"
         raise InvalidArgumentError(
             f"augmentation: moves and recolours pictures, but the inputs have {found}: leave it out."

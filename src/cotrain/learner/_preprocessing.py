@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from cotrain._base import DataError, InputSpec
+from cotrain._base._inputs import PICTURE
 from cotrain._base._pictures import picture_sizes
 from cotrain._base._ragged import labelled_rows
 from cotrain.data import (
@@ -202,7 +203,7 @@ class Preprocessor:
         if len(self.spec.pictures) != 1:
             return None
         ((key, seen),) = self.spec.pictures.items()
-        name = key.removeprefix("picture:")
+        name = key.removeprefix(PICTURE)
         if isinstance(data, Mapping) and not self.are_sources(data):
             named = with_text_names(data)
             cells = [named[name]] if name in named else None

@@ -10,14 +10,6 @@ from cotrain._base import DataError, InputSpec, InvalidArgumentError, did_you_me
 from cotrain._base._ragged import LENGTHS
 
 
-def check_choice(owner: object, name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raise unless `value` is one of the `choices`."""
-    if value not in choices:
-        raise InvalidArgumentError(
-            f"{type(owner).__name__}({name}={value!r}): {did_you_mean(str(value), choices)}"
-        )
-
-
 def row_shape(owner: object, key: str, spec: InputSpec, n_axes: int | None = None) -> tuple[int, ...]:
     """Return the shape of one row of the input `key`, or say that it is not known or has other axes."""
     shapes = dict(spec.tensors)

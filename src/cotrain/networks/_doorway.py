@@ -9,6 +9,7 @@ from typing import Any, final
 from torch import Tensor, nn
 
 from cotrain._base import InputSpec, InvalidArgumentError
+from cotrain._base._inputs import SOUND, WORDS
 from cotrain.networks._base import Encoder
 from cotrain.networks._positions import MaskedStage, mask_after, run_stage
 from cotrain.networks.encoders import SoundEncoder
@@ -87,7 +88,7 @@ def encoder_maker(
 
 def _built_for_any(encoder: Encoder) -> Encoder:
     """Return an encoder of sequences, built for whatever it reads: its first stage is taken away."""
-    for spec in (InputSpec(sounds={"sound:": 16_000}), InputSpec(words={"words:": 2})):
+    for spec in (InputSpec(sounds={SOUND: 16_000}), InputSpec(words={WORDS: 2})):
         try:
             return copy.deepcopy(encoder).build(spec)
         except InvalidArgumentError:

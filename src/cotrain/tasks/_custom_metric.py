@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Protocol, TypeAlias, final
 
 import numpy as np
 
-from cotrain._base import CotrainError, InvalidArgumentError
+from cotrain._base import CotrainError, InvalidArgumentError, check_choice
 from cotrain.tasks._metric import Metric, Weights, require_metrics
 from cotrain.tasks._target_kind import TargetKind
 
@@ -68,10 +68,7 @@ class CustomMetric:
             raise InvalidArgumentError(
                 f"CustomMetric(function={function!r}): expected a function of (prediction, target)."
             )
-        if direction not in ("max", "min"):
-            raise InvalidArgumentError(
-                f"CustomMetric({self._called!r}, direction={direction!r}): expected 'max' or 'min'."
-            )
+        check_choice(f"CustomMetric({self._called!r}", ("max", "min"), direction=direction)
         self.direction: Literal["max", "min"] = direction
         self.best = best
         self.per_row = per_row

@@ -190,14 +190,6 @@ def require_positive(task: str, **values: float) -> None:
             )
 
 
-def check_choice(kind: str, task: str, name: str, value: object, *, choices: Sequence[object]) -> None:
-    """Raise `InvalidArgumentError` unless `value` is one of the choices."""
-    if value not in choices:
-        raise InvalidArgumentError(
-            f"{kind}({task!r}, {name}={value!r}): expected {' or '.join(map(repr, choices))}."
-        )
-
-
 def one_column(kind: str, task: str, columns: Sequence[str]) -> None:
     """Raise `InvalidArgumentError` unless there is exactly one column."""
     if len(columns) != 1:

@@ -8,9 +8,9 @@ from typing import Literal, final
 from torch import Tensor
 
 from cotrain._base import InvalidArgumentError
+from cotrain._base._inputs import SOUND
 from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Leaf, Leaves, Ragged
-from cotrain.networks.encoders._sound_stem import SOUND
 from cotrain.training._budget import (
     LEARNING_RATE,
     LEARNING_RATE_OF_SOUNDS,

@@ -1,11 +1,12 @@
 import ast
 import math
+import re
 from pathlib import Path
 
 import pytest
 
 import cotrain
-from cotrain._base import InvalidArgumentError, check_entries, check_number, expected_number
+from cotrain._base import InvalidArgumentError, check_choice, check_entries, check_number, expected_number
 
 
 class Owner:
@@ -48,6 +49,22 @@ def test_an_entry_is_named_by_its_place_or_its_key():
         check_entries(Owner(), 1, widths=(1, 0))
     with pytest.raises(InvalidArgumentError, match=r"^Owner\(experts\['b'\]=0\): expected at least 1\.$"):
         check_entries(Owner(), 1, experts={"a": 1, "b": 0})
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ("maen", "did you mean 'mean'?"),
+        ("x", "expected one of 'mean', 'first', or None."),
+        (0, "expected one"),
+    ],
+)
+def test_what_is_none_of_the_choices_is_named_with_its_owner(value, hint):
+    check_choice("Net", ("mean", "first", None), pooling="first", ending=None)
+    with pytest.raises(InvalidArgumentError, match=re.escape(f"Net(pooling={value!r}): {hint}")):
+        check_choice("Net", ("mean", "first", None), pooling=value)
+    with pytest.raises(InvalidArgumentError, match=re.escape(f"Net('y', pooling={value!r}): {hint}")):
+        check_choice("Net('y'", ("mean", "first", None), pooling=value)
 
 
 def test_no_argument_is_refused_in_other_words():

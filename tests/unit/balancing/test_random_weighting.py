@@ -40,5 +40,5 @@ def test_a_restarted_run_draws_the_same():
 
 
 def test_unknown_distributions_are_refused():
-    with pytest.raises(InvalidArgumentError, match="expected 'normal' or 'dirichlet'"):
-        RandomWeighting("uniform")
+    with pytest.raises(InvalidArgumentError, match="expected one of 'normal', 'dirichlet'"):
+        RandomWeighting("cauchy")

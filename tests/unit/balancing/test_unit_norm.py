@@ -20,5 +20,5 @@ def test_a_preference_sets_the_lengths():
 
 
 def test_unknown_lengths_are_refused():
-    with pytest.raises(InvalidArgumentError, match="'mean', 'max' or 'min'"):
+    with pytest.raises(InvalidArgumentError, match="UnitNorm.length="):
         UnitNorm("median")

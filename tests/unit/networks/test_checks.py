@@ -2,17 +2,11 @@ import pytest
 
 from cotrain._base import InvalidArgumentError
 from cotrain.networks import InputSpec
-from cotrain.networks._checks import check_choice, row_shape
+from cotrain.networks._checks import row_shape
 
 
 class Owner:
     pass
-
-
-def test_a_choice_that_is_nearly_right_gets_a_hint():
-    check_choice(Owner(), "pooling", "mean", ("mean", "first"))
-    with pytest.raises(InvalidArgumentError, match="mean"):
-        check_choice(Owner(), "pooling", "maen", ("mean", "first"))
 
 
 def test_the_shape_of_a_row_is_found_or_it_is_said_what_there_is():

@@ -207,7 +207,7 @@ def test_names_that_are_taken_and_wrong_arguments_are_refused() -> None:
     own = CustomMetric(mean_absolute, "min")
     with pytest.raises(InvalidArgumentError, match="two metrics are called the same"):
         Regression("y", metrics=[own, own])
-    with pytest.raises(InvalidArgumentError, match="expected 'max' or 'min'"):
+    with pytest.raises(InvalidArgumentError, match="expected one of 'max', 'min'"):
         CustomMetric(mean_absolute, "up")  # ty: ignore[invalid-argument-type]
     with pytest.raises(InvalidArgumentError, match=r"expected a function of \(prediction, target\)"):
         CustomMetric(lambda prediction: 0.0, "min")

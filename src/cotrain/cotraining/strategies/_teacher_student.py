@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, final
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import check_choice
 from cotrain.cotraining.peers import Peer
 from cotrain.cotraining.selection import Curriculum, Selector
 from cotrain.cotraining.strategies._base import PeerFactory, Strategy
@@ -58,11 +58,7 @@ class TeacherStudent(Strategy):
         selector: Selector | None = None,
         align: bool = False,
     ) -> None:
-        kinds = ("single", "joint", "both", "estimators")
-        if teachers_are not in kinds:
-            raise InvalidArgumentError(
-                f"TeacherStudent(teachers_are={teachers_are!r}): expected one of {', '.join(kinds)}."
-            )
+        check_choice(self, ("single", "joint", "both", "estimators"), teachers_are=teachers_are)
         self.teachers_are = teachers_are
         self.classifier = classifier
         self.regressor = regressor

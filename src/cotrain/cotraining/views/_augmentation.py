@@ -8,11 +8,9 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
+from cotrain._base._inputs import CHARACTERS, FIRSTS, PIECES, SOUND, WORDS
 from cotrain._base._ragged import LENGTHS, Leaves, Ragged
 from cotrain.cotraining.views._text_augmentation import TextAugmentation
-from cotrain.networks.encoders._sound_stem import SOUND
-from cotrain.networks.encoders._subword_stem import FIRSTS, PIECES
-from cotrain.networks.encoders._word_stem import CHARACTERS, WORDS
 
 #: Axes of [B, C, H, W].
 _AXES_OF_PICTURES = 4

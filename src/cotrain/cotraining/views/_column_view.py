@@ -8,13 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cotrain._base._inputs import BAG, CATEGORIES, CHARACTERS, FIRSTS, PIECES, WORDS
 from cotrain.cotraining.views._view import View
 from cotrain.data import Schema
-
-#: Inputs of a words column.
-_OF_WORDS = ("words", "characters")
-#: Inputs of a subwords column.
-_OF_SUBWORDS = ("firsts", "pieces")
 
 
 def column_view(schema: Schema, shown: Collection[str]) -> View:
@@ -37,14 +33,14 @@ def column_view(schema: Schema, shown: Collection[str]) -> View:
     flags = [column.name in shown for column in schema.columns for _ in range(column.n_indicators)]
     codes = [column.name in shown for column in schema.columns for _ in column.cardinalities]
     seen: dict[str, Tensor] = {"numbers": torch.tensor(values + flags, dtype=torch.bool)}
-    seen["categories"] = torch.tensor(codes, dtype=torch.bool)
+    seen[CATEGORIES] = torch.tensor(codes, dtype=torch.bool)
     for column in schema.columns:
         if column.n_tokens:
-            seen[f"bag:{column.name}"] = torch.tensor(column.name in shown)
+            seen[BAG + column.name] = torch.tensor(column.name in shown)
         if column.subwords is not None:
-            seen |= {f"{kind}:{column.name}": torch.tensor(column.name in shown) for kind in _OF_SUBWORDS}
+            seen |= {kind + column.name: torch.tensor(column.name in shown) for kind in (FIRSTS, PIECES)}
         if column.n_words:
-            seen |= {f"{kind}:{column.name}": torch.tensor(column.name in shown) for kind in _OF_WORDS}
+            seen |= {kind + column.name: torch.tensor(column.name in shown) for kind in (WORDS, CHARACTERS)}
     sizes = np.array(schema.spec().cardinalities, dtype=np.int64)
     # The first code of a column, shifted to where the column begins, is that of unknown values.
-    return View(seen, {"categories": torch.from_numpy(np.cumsum(sizes) - sizes)})
+    return View(seen, {CATEGORIES: torch.from_numpy(np.cumsum(sizes) - sizes)})

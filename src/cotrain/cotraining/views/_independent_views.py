@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 
 from cotrain._base import InvalidArgumentError
+from cotrain._base._inputs import BAG, CHARACTERS, FIRSTS, PIECES, WORDS
 from cotrain._base._ragged import Leaf, Leaves, Ragged
 from cotrain.cotraining.views._view import View
-from cotrain.networks.encoders._subword_stem import FIRSTS, PIECES
-from cotrain.networks.encoders._word_stem import CHARACTERS, WORDS
 
 #: Rows that the rank correlations are measured on, taken evenly.
 MOST_ROWS = 2000
@@ -54,7 +53,7 @@ def independent_views(inputs: Leaves, n_views: int = 2) -> list[View]:
     for name, part in zip(names, columns, strict=True):
         mine = owner[start : start + part.shape[1]]
         start += part.shape[1]
-        whole = name.startswith("bag:") or isinstance(inputs[name], Ragged)
+        whole = name.startswith(BAG) or isinstance(inputs[name], Ragged)
         for number, view in enumerate(views):
             view[name] = torch.from_numpy(mine == number).reshape(() if whole else inputs[name].shape[1:])
             for key, of in _BESIDE.items():
@@ -122,7 +121,7 @@ def _exchange(dependence: np.ndarray, owner: np.ndarray, n_parts: int) -> bool:
 def _columns(name: str, tensor: Leaf) -> np.ndarray:
     if isinstance(tensor, Ragged):
         return tensor.lengths[:, None].double().numpy()
-    if name.startswith("bag:"):
+    if name.startswith(BAG):
         # Of a bag the number of tokens: what they say is not one-dimensional.
         return (tensor != 0).sum(dim=1, keepdim=True).double().numpy()
     return tensor.reshape(len(tensor), -1).double().numpy()

@@ -9,12 +9,9 @@ import torch
 from torch import Tensor
 
 from cotrain._base import InvalidArgumentError, check_number
+from cotrain._base._inputs import BAG, CHARACTERS, PIECES, WORDS
 from cotrain._base._ragged import LENGTHS, Leaves
-from cotrain.networks.encoders._subword_stem import PIECES
-from cotrain.networks.encoders._word_stem import CHARACTERS, WORDS
 
-#: What the keys of texts begin with, which are bags of tokens.
-_BAG = "bag:"
 #: Number of an unknown word, and of an unknown character.
 _UNKNOWN = 1
 
@@ -73,7 +70,7 @@ class TextAugmentation:
                     f"TextAugmentation: column {name.removeprefix(PIECES)!r} is read as the subwords of a "
                     "pre-trained model, which are not augmented: leave text= out."
                 )
-        if not any(name.startswith((WORDS, _BAG)) for name in inputs):
+        if not any(name.startswith((WORDS, BAG)) for name in inputs):
             raise InvalidArgumentError(
                 "TextAugmentation: there is no column of words or text among the inputs: leave text= out."
             )
@@ -82,7 +79,7 @@ class TextAugmentation:
         """Return other tensors; those given stay as they are."""
         changed = dict(inputs)
         for name, tensor in inputs.items():
-            if name.startswith(_BAG) and self.dropout > 0:
+            if name.startswith(BAG) and self.dropout > 0:
                 dropped = torch.rand(tensor.shape, device=tensor.device) < self.dropout
                 changed[name] = tensor.masked_fill(_but_one(dropped, tensor != 0), 0)
             elif name.startswith(WORDS) and not name.endswith(LENGTHS):

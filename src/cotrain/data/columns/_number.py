@@ -7,7 +7,7 @@ from typing import Any, Literal, final
 import numpy as np
 import polars as pl
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import InvalidArgumentError, check_choice
 from cotrain.data.columns._base import Column, Parts
 from cotrain.data.columns._values import numeric_values
 
@@ -62,10 +62,7 @@ class Number(Column):
         super().__init__(name)
         if bins < 0 or bins == 1:
             raise InvalidArgumentError(f"Column {name!r}: bins must be 0 or at least 2, got {bins!r}.")
-        if transform not in ("auto", "linear", "log"):
-            raise InvalidArgumentError(
-                f"Column {name!r}: transform must be 'auto', 'linear' or 'log', got {transform!r}."
-            )
+        check_choice(f"Column {name!r}: number", ("auto", "linear", "log"), transform=transform)
         if decimal not in (".", ",") or thousands == decimal or thousands not in ("", ",", ".", " ", "'"):
             raise InvalidArgumentError(
                 f"Column {name!r}: decimal must be '.' or ',', and thousands another mark or '', got "

@@ -8,7 +8,7 @@ from typing import Any, Literal, final
 import numpy as np
 import polars as pl
 
-from cotrain._base import DataError, InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError, check_choice
 from cotrain._base._subwords import SubwordTokenizer, read_tokenizer
 from cotrain.data.columns._base import Column, Parts
 from cotrain.data.columns._segmenting import best_segmenter, is_unspaced, split_words
@@ -69,11 +69,8 @@ class Subwords(Column):
         room: int = MOST,
     ) -> None:
         super().__init__(name)
-        if units not in ("text", "words") or split not in ("auto", "spaces", "words"):
-            raise InvalidArgumentError(
-                f"Column {name!r}: units must be 'text' or 'words' and split 'auto', 'spaces' or 'words', "
-                f"got {units!r} and {split!r}."
-            )
+        check_choice(f"Column {name!r}: subwords", ("text", "words"), units=units)
+        check_choice(f"Column {name!r}: subwords", ("auto", "spaces", "words"), split=split)
         for what, value in (("max_tokens", max_tokens), ("room", room)):
             if value is not None and value < 1:
                 raise InvalidArgumentError(f"Column {name!r}: {what} is {value!r}, expected at least 1.")

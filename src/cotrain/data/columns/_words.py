@@ -8,7 +8,7 @@ from typing import Any, Literal, final
 import numpy as np
 import polars as pl
 
-from cotrain._base import DataError, InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError, check_choice
 from cotrain.data.columns._base import Column, Parts
 from cotrain.data.columns._text import word_terms
 from cotrain.data.columns._word_lists import Split, best_split, word_lists
@@ -70,10 +70,7 @@ class Words(Column):
         max_words: int = 512,
     ) -> None:
         super().__init__(name)
-        if split not in ("auto", "spaces", "words"):
-            raise InvalidArgumentError(
-                f"Column {name!r}: split must be 'auto', 'spaces' or 'words', got {split!r}."
-            )
+        check_choice(f"Column {name!r}: words", ("auto", "spaces", "words"), split=split)
         for what, value, least in (
             ("min_count", min_count, 1),
             ("max_values", max_values, 1),

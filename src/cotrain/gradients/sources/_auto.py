@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from torch import nn
 
-from cotrain._base import InvalidArgumentError, did_you_mean
+from cotrain._base import InvalidArgumentError, check_choice
 from cotrain.balancing import Balancer, Needs
 from cotrain.gradients.graph._boundary_gradients import BoundaryGradients
 from cotrain.gradients.graph._task_graph import RETAINED, SHARED, GraphInspection, TaskGraph, watched
@@ -145,6 +145,10 @@ SOURCES: dict[str, Callable[[], GradientSource]] = {
 }
 
 
+#: Names under which the gradients themselves are to be had.
+_WITH_GRADIENTS = ("auto", "exact")
+
+
 def choose_source(
     source: str | Sequence[nn.Module],
     balancer: Balancer,
@@ -163,10 +167,9 @@ def choose_source(
         InvalidArgumentError: for an unknown name, or a source that cannot give what the method needs.
     """
     if isinstance(source, str):
-        if source not in SOURCES:
-            raise InvalidArgumentError(f"Balance(source={source!r}): {did_you_mean(source, SOURCES)}")
+        check_choice("Balance", tuple(SOURCES), source=source)
         if balancer.needs is Needs.JACOBIAN:
-            if source not in ("auto", "exact"):
+            if source not in _WITH_GRADIENTS:
                 raise InvalidArgumentError(
                     f"{type(balancer).__name__} needs the gradients themselves, which source={source!r} does "
                     "not have: use source='exact'."

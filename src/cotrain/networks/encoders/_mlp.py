@@ -8,10 +8,9 @@ from typing import Self, final
 
 from torch import Tensor, nn
 
-from cotrain._base import InputSpec, InvalidArgumentError, check_entries, check_number
+from cotrain._base import InputSpec, InvalidArgumentError, check_choice, check_entries, check_number
 from cotrain.networks._base import Encoder
 from cotrain.networks._checks import (
-    check_choice,
     refuse_lengths,
     row_shape,
 )
@@ -61,7 +60,7 @@ class MLP(Encoder):
         check_entries(self, 1, hidden=hidden)
         if n_inputs is not None:
             check_number(self, 1, n_inputs=n_inputs)
-        check_choice(self, "activation", activation, tuple(ACTIVATIONS))
+        check_choice(self, tuple(ACTIVATIONS), activation=activation)
         check_number(self, 0, 1, open_high=True, dropout=dropout)
         self.hidden = tuple(hidden)
         self.key = key

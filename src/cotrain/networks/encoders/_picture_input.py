@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cotrain._base import InputSpec, InvalidArgumentError, PictureSpec, did_you_mean
+from cotrain._base._inputs import PICTURE
 from cotrain.networks._checks import refuse_lengths
 from cotrain.networks.encoders._table_encoder import TableInputs
 
@@ -101,10 +102,10 @@ def picture_key(owner: object, key: str | None, spec: InputSpec) -> str:
     """
     name = type(owner).__name__
     if key is not None:
-        return f"picture:{key}" if f"picture:{key}" in spec.pictures else key
+        return PICTURE + key if PICTURE + key in spec.pictures else key
     candidates = list(spec.pictures) or [k for k, shape in spec.tensors.items() if len(shape) == 3]
     if len(candidates) > 1:
-        columns = [candidate.removeprefix("picture:") for candidate in candidates]
+        columns = [candidate.removeprefix(PICTURE) for candidate in candidates]
         raise InvalidArgumentError(
             f"{name}: there are pictures in {', '.join(columns)}: say which to read, such as "
             f"key={columns[0]!r}."

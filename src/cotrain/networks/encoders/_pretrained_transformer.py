@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cotrain._base import InputSpec, InvalidArgumentError, SubwordSpec, check_number, require_extra
+from cotrain._base._inputs import PIECES
 from cotrain._base._subwords import SubwordTokenizer, read_tokenizer
 from cotrain.networks._base import Encoder
 from cotrain.networks._checks import refuse_unread
@@ -26,7 +27,7 @@ from cotrain.networks.encoders._pretrained_folder import (
     require_layers,
     weight_files,
 )
-from cotrain.networks.encoders._subword_stem import PIECES, SubwordStem
+from cotrain.networks.encoders._subword_stem import SubwordStem
 from cotrain.networks.encoders._table_encoder import TableInputs
 
 #: Peak learning rates: of weights that of Devlin et al. (2 to 5e-5), of adapters as Hu et al. (4 to 5e-4).

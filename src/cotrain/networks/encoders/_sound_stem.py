@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from cotrain._base._mel import log_mels, mel_filters
 from cotrain._base._ragged import LENGTHS
 
-#: What the key of a column of sounds begins with.
-SOUND = "sound:"
 #: How far below the loudest band of a recording the logarithm of an energy goes, 40 dB. On strings of spoken
 #: digits (300 steps of 16, recognition alone) the word error rate of the validation rows was .20 with it, and
 #: .29 without.

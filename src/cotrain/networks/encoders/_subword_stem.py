@@ -10,11 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from cotrain._base import SubwordSpec
+from cotrain._base._inputs import FIRSTS, PIECES
 from cotrain.networks._positions import MaskedStage, mask_of_input
 from cotrain.networks.encoders._table_encoder import TableInputs
-
-#: What the keys of the inputs of a column of subwords begin with.
-PIECES, FIRSTS = "pieces:", "firsts:"
 
 
 @final

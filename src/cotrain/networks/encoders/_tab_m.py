@@ -8,9 +8,9 @@ from typing import Self, final, get_args
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import InputSpec, check_number
+from cotrain._base import InputSpec, check_choice, check_number
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_choice, refuse_unread
+from cotrain.networks._checks import refuse_unread
 from cotrain.networks._members import MemberInputs
 from cotrain.networks.encoders._dense import ACTIVATIONS, Activation
 from cotrain.networks.encoders._number_embeddings import NumberEmbeddings, NumberKind
@@ -79,8 +79,8 @@ class TabM(Encoder):
         check_number(self, 1, number_embedding=number_embedding)
         check_number(self, 2, members=members)
         check_number(self, 0, 1, open_high=True, dropout=dropout, bag_dropout=bag_dropout)
-        check_choice(self, "activation", activation, tuple(ACTIVATIONS))
-        check_choice(self, "numbers", numbers, get_args(NumberKind))
+        check_choice(self, tuple(ACTIVATIONS), activation=activation)
+        check_choice(self, get_args(NumberKind), numbers=numbers)
         self.width = width
         self.depth = depth
         self.members = members

@@ -7,9 +7,10 @@ from typing import Self, final, get_args
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import InputSpec, InvalidArgumentError, check_number
+from cotrain._base import InputSpec, InvalidArgumentError, check_choice, check_number
+from cotrain._base._inputs import CATEGORIES
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_choice, refuse_unread
+from cotrain.networks._checks import refuse_unread
 from cotrain.networks.encoders._dense import Dense, ResidualBlock
 from cotrain.networks.encoders._number_embeddings import NumberEmbeddings, NumberKind
 
@@ -71,7 +72,7 @@ class TableEncoder(Encoder):
         check_number(self, 1, number_embedding=number_embedding)
         check_number(self, 0, depth=depth)
         check_number(self, 0, 1, open_high=True, dropout=dropout, bag_dropout=bag_dropout)
-        check_choice(self, "numbers", numbers, get_args(NumberKind))
+        check_choice(self, get_args(NumberKind), numbers=numbers)
         self.width = width
         self.depth = depth
         self.embedding = embedding
@@ -139,6 +140,6 @@ class TableInputs(nn.Module):
         if self.number_embeddings is not None:
             parts.append(self.number_embeddings(inputs["numbers"]))
         if self.categories is not None:
-            parts.append(self.categories(inputs["categories"]).flatten(1))
+            parts.append(self.categories(inputs[CATEGORIES]).flatten(1))
         parts += [self.dropout(self.bags[name](inputs[key])) for name, key in self.bag_keys.items()]
         return torch.cat(parts, dim=1)

@@ -6,9 +6,9 @@ from typing import Literal, Self, final
 
 from torch import nn
 
-from cotrain._base import InputSpec, InvalidArgumentError, check_number
+from cotrain._base import InputSpec, InvalidArgumentError, check_choice, check_number
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_choice, refuse_unread
+from cotrain.networks._checks import refuse_unread
 from cotrain.networks._positions import Chain
 from cotrain.networks.encoders._attention import AttentionBlock
 from cotrain.networks.encoders._column_stems import ColumnStems
@@ -87,7 +87,7 @@ class WordEncoder(Encoder):
         check_number(self, 1, embedding=embedding, bag_embedding=bag_embedding)
         check_number(self, 0, 1, open_high=True, dropout=dropout, word_dropout=word_dropout)
         check_number(self, 0, 1, open_high=True, bag_dropout=bag_dropout)
-        check_choice(self, "blocks", blocks, ("lstm", "transformer", "conv"))
+        check_choice(self, ("lstm", "transformer", "conv"), blocks=blocks)
         unit = {"lstm": 2, "transformer": heads, "conv": 1}[blocks]
         if width % unit:
             raise InvalidArgumentError(

@@ -9,10 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from cotrain._base import InputSpec
+from cotrain._base._inputs import CHARACTERS, WORDS
 from cotrain.networks._positions import mask_of_input
-
-#: What the keys of the two inputs of a column of words begin with.
-WORDS, CHARACTERS = "words:", "characters:"
 
 
 @final

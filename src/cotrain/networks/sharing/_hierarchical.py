@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cotrain._base import InvalidArgumentError, check_number, did_you_mean
+from cotrain._base import InvalidArgumentError, check_choice, check_number, did_you_mean
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_choice
 from cotrain.networks._positions import PositionwiseLinear, concatenate, fit_positions, walk
 from cotrain.networks.sharing._base import Sharing
 
@@ -70,7 +69,7 @@ class Hierarchical(Sharing):
         snapshots: int = 10,
     ) -> None:
         super().__init__()
-        check_choice(self, "lower", lower, ("none", "representations", "predictions"))
+        check_choice(self, ("none", "representations", "predictions"), lower=lower)
         check_number(self, 1, snapshots=snapshots)
         check_number(self, 0, math.inf, open_high=True, successive=successive)
         self.reads = reads

@@ -9,9 +9,8 @@ from typing import Any, Literal, Self, final
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import InvalidArgumentError, did_you_mean
+from cotrain._base import InvalidArgumentError, check_choice, did_you_mean
 from cotrain.networks._base import Encoder
-from cotrain.networks._checks import check_choice
 from cotrain.networks.sharing._base import Sharing
 
 
@@ -65,8 +64,8 @@ class SoftSharing(Sharing):
         stages: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        check_choice(self, "penalty_kind", penalty_kind, ("l2", "mean", "trace_norm"))
-        check_choice(self, "schedule", schedule, ("constant", "linear", "cosine"))
+        check_choice(self, ("l2", "mean", "trace_norm"), penalty_kind=penalty_kind)
+        check_choice(self, ("constant", "linear", "cosine"), schedule=schedule)
         if not 0 <= strength < math.inf:
             raise InvalidArgumentError(
                 f"SoftSharing(strength={strength!r}): expected a number of at least 0."

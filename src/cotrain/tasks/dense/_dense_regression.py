@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cotrain._base import DataError, InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError, check_choice
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._custom_metric import MetricChoice
 from cotrain.tasks._exhibit import Exhibit
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import NumberTargets
-from cotrain.tasks._target_values import check_choice, one_column
+from cotrain.tasks._target_values import one_column
 from cotrain.tasks._weighted_median import weighted_median
 from cotrain.tasks.dense._field_metrics import depth_metrics, normal_metrics, value_metrics
 from cotrain.tasks.dense._fields import field_bytes, nearest_field, read_field
@@ -96,7 +96,7 @@ class DenseRegression(Task):
         sample_weight: str | None = None,
         metrics: Sequence[MetricChoice] | None = None,
     ) -> None:
-        check_choice("DenseRegression", name, "quantity", quantity, choices=tuple(_METRICS))
+        check_choice(f"DenseRegression({name!r}", tuple(_METRICS), quantity=quantity)
         self.quantity = quantity
         super().__init__(
             name,

@@ -10,7 +10,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import DataError, InvalidArgumentError, did_you_mean, first_largest
+from cotrain._base import DataError, InvalidArgumentError, check_choice, did_you_mean, first_largest
 from cotrain._base._ragged import Leaf, Ragged, padded
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._class_weights import ClassWeight, check_class_weight, class_weights
@@ -21,7 +21,6 @@ from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import (
     ClassCoding,
-    check_choice,
     check_range,
     labelled_classes,
     one_column,
@@ -110,7 +109,7 @@ class Tagging(Task):
             metrics=metrics,
         )
         one_column("Tagging", name, self.columns)
-        check_choice("Tagging", name, "spans", spans, choices=(None, "BIO"))
+        check_choice(f"Tagging({name!r}", (None, "BIO"), spans=spans)
         check_class_weight("Tagging", name, class_weight)
         check_range("Tagging", name, label_smoothing=(label_smoothing, 0.0, 0.5))
         if isinstance(missing, str):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cotrain._base import DataError, InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError, check_choice
 from cotrain._base._ragged import Leaf, Ragged, padded
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._custom_metric import MetricChoice
@@ -20,7 +20,7 @@ from cotrain.tasks._exhibit import Exhibit
 from cotrain.tasks._hypothesis_labelling import HypothesisLabelling
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets
-from cotrain.tasks._target_values import check_choice, one_column, require_labels
+from cotrain.tasks._target_values import one_column, require_labels
 from cotrain.tasks.sequence._ctc import BLANK, least_frames, prefix_beam_search
 from cotrain.tasks.sequence._transcript_metrics import transcript_metrics
 
@@ -115,7 +115,7 @@ class Transcription(Task):
             metrics=metrics,
         )
         one_column("Transcription", name, self.columns)
-        check_choice("Transcription", name, "units", units, choices=("characters", "words"))
+        check_choice(f"Transcription({name!r}", ("characters", "words"), units=units)
         if isinstance(word_list, str) and word_list != "training":
             raise InvalidArgumentError(
                 f"Transcription({name!r}, word_list={word_list!r}): expected a list of words, or 'training'."

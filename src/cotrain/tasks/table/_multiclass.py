@@ -10,7 +10,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import DataError, InvalidArgumentError, first_largest
+from cotrain._base import DataError, InvalidArgumentError, check_choice, first_largest
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._class_weights import ClassWeight, check_class_weight, class_weights
 from cotrain.tasks._cross_entropy import class_logits, class_losses
@@ -22,7 +22,6 @@ from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import (
     ClassCoding,
     Value,
-    check_choice,
     check_range,
     key_of,
     labelled_classes,
@@ -108,7 +107,7 @@ class Multiclass(Task):
         check_range("Multiclass", name, min_count=(min_count, 2, 10**9))
         check_range("Multiclass", name, label_smoothing=(label_smoothing, 0.0, 0.5))
         check_focal_gamma("Multiclass", name, focal_gamma, label_smoothing)
-        check_choice("Multiclass", name, "rare", rare, choices=("error", "merge", "drop"))
+        check_choice(f"Multiclass({name!r}", ("error", "merge", "drop"), rare=rare)
         check_class_weight("Multiclass", name, class_weight)
         if classes is not None and len({key_of(value) for value in classes}) < max(2, len(classes)):
             raise InvalidArgumentError(

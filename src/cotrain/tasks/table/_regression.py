@@ -10,13 +10,13 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import DataError, InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError, check_choice
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._custom_metric import MetricChoice
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import NumberTargets
-from cotrain.tasks._target_values import check_choice, check_range, numbers, require_labels
+from cotrain.tasks._target_values import check_range, numbers, require_labels
 from cotrain.tasks.table._column_metrics import by_column
 from cotrain.tasks.table._quantile_metrics import quantile_metrics
 from cotrain.tasks.table._quantiles import (
@@ -111,8 +111,8 @@ class Regression(Task):
             sample_weight=sample_weight,
             metrics=metrics,
         )
-        check_choice("Regression", name, "transform", transform, choices=("none", "log", "log1p"))
-        check_choice("Regression", name, "criterion", criterion, choices=("mse", "mae", "huber"))
+        check_choice(f"Regression({name!r}", ("none", "log", "log1p"), transform=transform)
+        check_choice(f"Regression({name!r}", ("mse", "mae", "huber"), criterion=criterion)
         check_range("Regression", name, delta=(delta, 1e-3, 1e3))
         self.transform = transform
         self.criterion = criterion

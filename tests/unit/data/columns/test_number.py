@@ -101,7 +101,7 @@ def test_says_what_is_wrong() -> None:
 
 def test_refuses_options_out_of_range() -> None:
     for options in ({"bins": 1}, {"bins": -1}, {"transform": "square"}):
-        with pytest.raises(InvalidArgumentError, match=r"got (1|-1|'square')"):
+        with pytest.raises(InvalidArgumentError, match=r"got (1|-1)|transform='square'"):
             Number("x", **options)  # type: ignore[arg-type]
 
 
