@@ -62,7 +62,8 @@ class Training:
         balance_every: steps for which a balancer's weights are used again, ≥ 1.
         monitor: steps between two records of how the tasks' gradients relate, ≥ 1, for `cotrain analyze`;
             each costs a step of a gradient method. `None`: none are kept.
-        precision: "float32", or "bfloat16" for autocast.
+        precision: "float32", or "bfloat16" for autocast, where layers that have no such form on this
+            processor stay in float32.
         device: "auto" (an accelerator if there is one), or a torch device name.
         checkpoint_seconds: time between two checkpoints within an epoch, > 0.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, final
 
 import torch
@@ -49,6 +50,8 @@ class LSTMLayer(nn.Module):
     `nn.LSTM` keeps a second list of its weights, which `torch.export` must not see change. The gate that
     forgets begins open (bias 1): Jozefowicz et al., "An Empirical Exploration of Recurrent Network
     Architectures", 2015, https://proceedings.mlr.press/v37/jozefowicz15.html
+
+    Under autocast it computes in float32 on processors for which PyTorch has no LSTM of half precision.
     """
 
     def __init__(self, n_inputs: int, width: int) -> None:
@@ -66,9 +69,29 @@ class LSTMLayer(nn.Module):
             self.input_bias[width : 2 * width] = 1
 
     def forward(self, hidden: Tensor) -> Tensor:
+        on_host = hidden.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+        if on_host and not has_half_lstm(torch.get_autocast_dtype("cpu")):
+            with torch.autocast("cpu", enabled=False):
+                return self._states(hidden.float())
+        return self._states(hidden)
+
+    def _states(self, hidden: Tensor) -> Tensor:
         start = hidden.new_zeros(1, hidden.shape[0], self.width)
         weights = [self.input_weight, self.hidden_weight, self.input_bias, self.hidden_bias]
         return torch.lstm(hidden, (start, start), weights, True, 1, 0.0, self.training, False, True)[0]
+
+
+@functools.cache
+def has_half_lstm(dtype: torch.dtype) -> bool:
+    """Return whether PyTorch has an LSTM of this type for the processor: of some, oneDNN has none."""
+    one = torch.zeros(1, 1, 1)
+    weights = [torch.zeros(4, 1), torch.zeros(4, 1), torch.zeros(4), torch.zeros(4)]
+    try:
+        with torch.no_grad(), torch.autocast("cpu", dtype):
+            torch.lstm(one, (one, one), weights, True, 1, 0.0, True, False, True)
+    except RuntimeError:
+        return False
+    return True
 
 
 @final

@@ -6,6 +6,7 @@ from cotrain.networks.encoders._sequence_blocks import (
     LSTMBlock,
     LSTMLayer,
     SequenceConvBlock,
+    has_half_lstm,
 )
 
 
@@ -28,6 +29,29 @@ def test_a_layer_is_its_equations_and_begins_by_forgetting_nothing():
     assert layer.input_bias.split(4)[1].tolist() == [1.0] * 4
     square = layer.hidden_weight.detach()[:4]
     torch.testing.assert_close(square @ square.T, torch.eye(4), rtol=0, atol=1e-5)
+
+
+def test_under_autocast_a_processor_without_a_half_lstm_computes_in_float32(monkeypatch):
+    whole = torch.lstm
+
+    def without_half(*arguments):
+        if torch.is_autocast_enabled("cpu"):
+            raise RuntimeError(
+                "could not create a primitive descriptor for an LSTM forward propagation primitive"
+            )
+        return whole(*arguments)
+
+    monkeypatch.setattr(torch, "lstm", without_half)
+    has_half_lstm.cache_clear()
+    torch.manual_seed(0)
+    layer, x = LSTMLayer(3, 4), torch.randn(2, 5, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        given = layer(x.bfloat16())
+    has_half_lstm.cache_clear()
+    assert given.dtype == torch.float32
+    torch.testing.assert_close(given, layer(x.bfloat16().float()))
+    given.sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in layer.parameters())
 
 
 @pytest.mark.parametrize("real", [[0, 1, 2], [0, 2, 5], [3], [1, 2, 3, 4, 5, 6]])
