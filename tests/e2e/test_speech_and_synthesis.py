@@ -30,7 +30,6 @@ tasks:
   - {kind: Synthesis, name: voice, columns: file, given: [text, speaker]}
 encoder: {kind: SoundEncoder, width: 16, depth: 2}
 split: {column: part}
-references: constant
 training: {epochs: 4, batch_size: 16, learning_rate: 0.005}
 """
 

@@ -13,6 +13,8 @@ WORDS, CHARACTERS = "words:", "characters:"
 PIECES, FIRSTS = "pieces:", "firsts:"
 PICTURE = "picture:"
 SOUND = "sound:"
+#: What the names of inputs begin with that one task alone reads, some of them made of its labels.
+OWN = "given:"
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,15 @@ import torch
 from torch import Tensor
 
 from cotrain._base import DataError, InvalidArgumentError
-from cotrain._base._inputs import BAG, CATEGORIES, CHARACTERS, SOUND
+from cotrain._base._inputs import BAG, CATEGORIES, CHARACTERS, OWN, SOUND
 from cotrain._base._lazy import Lazy
 from cotrain._base._mel import log_mels, mel_filters
 from cotrain._base._ragged import Leaf, Leaves, Ragged
 
 #: Samples of a frame, and bands, by which a sound is summed up.
 _WINDOW, _BANDS = 256, 40
+#: Characters say what their words say, and what one task alone is given may be another's label.
+_UNREAD = (CHARACTERS, OWN)
 
 
 @final
@@ -28,7 +30,8 @@ class FeatureMatrix:
     another, which is nothing that an estimator should learn from. Of a sound there are the mean and the
     deviation over its frames of each of 40 log-mel energies. Of the tokens of a tags, text or words column
     the most frequent ones of the training rows become a column of 0 and 1 each, and of other rows of
-    different length there is the mean of their entries.
+    different length there is the mean of their entries. What one task alone is given, such as the text that
+    is to be said, is left out: it may be what another task has to find.
 
     Args:
         n_tokens: columns per tags or text column at most, ≥ 0. Trees over all of tens of thousands of tokens
@@ -65,8 +68,8 @@ class FeatureMatrix:
         self._tokens = {}
         categorical: list[bool] = []
         for name, tensor in inputs.items():
-            if name.startswith(CHARACTERS):
-                continue  # the words say it as well
+            if name.startswith(_UNREAD):
+                continue
             if isinstance(tensor, Lazy):
                 raise DataError(
                     f"The rows of {name.partition(':')[2] or name!r} do not fit in memory, and models that "
@@ -94,7 +97,7 @@ class FeatureMatrix:
         """
         parts: list[np.ndarray] = []
         for name, tensor in inputs.items():
-            if name.startswith(CHARACTERS):
+            if name.startswith(_UNREAD):
                 continue
             if name in self._tokens:
                 parts.append(_presence(_bag(tensor), self._tokens[name]))

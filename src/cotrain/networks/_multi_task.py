@@ -8,13 +8,14 @@ from typing import Any, Literal, final
 from torch import Tensor, nn
 
 from cotrain._base import InvalidArgumentError, did_you_mean
+from cotrain._base._inputs import OWN
 from cotrain.networks._doorway import entered_inputs
 from cotrain.networks._output_space import OutputSpace
 from cotrain.networks._pooling import Pooling, make_pool
 from cotrain.networks._positions import run_stage
 from cotrain.networks.sharing._base import Sharing
 from cotrain.tasks import PreNet
-from cotrain.tasks._base import OWN, Reads
+from cotrain.tasks._base import Reads
 
 #: What a head reads of a row: what tasks name, or what each stage of the encoder gives.
 HeadReads = Reads | Literal["levels"]

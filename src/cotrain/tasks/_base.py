@@ -47,8 +47,6 @@ from cotrain.tasks._target_values import require_columns, require_positive
 Reads = Literal["vector", "positions", "map"]
 #: Most outputs that losses are taken of together where the rows are all those there are: 16 MB of float32.
 LOSSES_AT_A_TIME = 2**22
-#: What the names of inputs begin with that one task alone reads.
-OWN = "given:"
 
 
 class Task(ABC):

@@ -117,3 +117,16 @@ def test_subwords_are_columns_of_their_presence_and_their_places_say_no_more():
     inputs = {"pieces:a": Ragged(entries, torch.tensor([0, 3, 4, 4]))}
     matrix = FeatureMatrix(5).fit(inputs)
     assert matrix.transform(inputs).tolist() == [[1, 1], [1, 0], [0, 0]]
+
+
+def test_what_one_task_alone_is_given_is_left_out():
+    # A voice is given the speaker, whom another task has to find, and places that are known of sounds alone.
+    plain = {"numbers": torch.randn(4, 2)}
+    given = {
+        "given:voice:categories": torch.tensor([[1], [2], [1], [2]]),
+        "given:voice:units": Ragged.from_rows([torch.ones(n, dtype=torch.int64) for n in (1, 2, 3, 1)]),
+    }
+    matrix = FeatureMatrix().fit(plain | given)
+    assert matrix.categorical.tolist() == [False, False]
+    np.testing.assert_array_equal(matrix.transform(plain | given), plain["numbers"].numpy())
+    np.testing.assert_array_equal(matrix.transform(plain), plain["numbers"].numpy())
