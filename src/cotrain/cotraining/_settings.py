@@ -46,8 +46,8 @@ class CoTraining:
             (fewer than 100) are cross-fitted with so many folds of the training labels, ≥ 2: for each fold
             the rounds are run once more without its labels, so that every labelled row is held out once.
         margin: standard errors by which a round must be better than the start on held-out labels to answer
-            for a task, ≥ 0; 0: not being worse on the validation rows is enough, and no round
-            is cross-fitted.
+            for a task, ≥ 0, and of numbers three times as many; 0: not being worse on the validation rows is
+            enough, and no round is cross-fitted.
         min_labels: fewest held-out labels of a task that its rounds are judged by, ≥ 0. A task with fewer, or
             with fewer than five of another class than the commonest one, keeps its start; 0: no task does.
         label_noise: what becomes of true labels that are probably wrong: "keep" them, or take out those that

@@ -12,7 +12,7 @@ import torch
 
 from cotrain.cotraining._entries import metric_arrays
 from cotrain.cotraining.guards._held_out import LEAST_VALIDATION, HeldOut, Holdout
-from cotrain.cotraining.guards._round_choice import ONE_SIGMA, value_on
+from cotrain.cotraining.guards._round_choice import ONE_SIGMA, margin_of, value_on
 from cotrain.cotraining.guards._view_check import ViewCheck
 from cotrain.cotraining.peers import OnlinePeer
 from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
@@ -208,7 +208,7 @@ def _as_good_as_the_best(
         name: value
         for name, answer in answers.items()
         if not math.isnan(value := sign * value_on(task, answer, rows))
-        and (not margin or (value >= start and held.gain(task, answer).exceeds(margin)))
+        and (not margin or (value >= start and held.gain(task, answer).exceeds(margin_of(task, margin))))
     }
     if not known:
         return "", [first]

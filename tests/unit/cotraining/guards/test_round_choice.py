@@ -93,6 +93,25 @@ def test_a_margin_wants_a_gain_that_chance_does_not_explain(make_problem, counts
     assert chosen(make_problem(), counts, margin=1.0).round == expected
 
 
+@pytest.mark.parametrize(("errors", "expected"), [(1.0, 0), (1.4, 0), (1.6, 1), (3.0, 1)])
+def test_a_round_of_numbers_must_be_better_by_three_times_the_margin(errors, expected):
+    n = 50
+    difference = torch.linspace(-1, 1, n, dtype=torch.float64)
+    difference = difference + errors * difference.std() / n**0.5
+    task = kinds.Regression("y")
+    task.fit(pl.DataFrame({"y": [0.0, 1.0, 2.0]}))
+    truth = torch.zeros(n, 1)
+    # Both err to the same side, the start by so much more.
+    values = [(5 + difference)[:, None].float(), torch.full((n, 1), 5.0)]
+    rows = HeldOut([Prediction(values=one) for one in values], truth, torch.ones(n, 1, dtype=torch.bool))
+    gain = rows.gain(task, rows.predictions[1])
+    assert gain.value / gain.error == pytest.approx(errors, rel=0.01)
+    examples = Examples({"x": truth}, {"y": truth}, {"y": rows.mask})
+    guard = RoundVetoes([task], examples, {}, 0.1)
+    assert choose_round(task, rows, guard, CoTraining(margin=0.5)).round == expected
+    assert choose_round(task, rows, guard, CoTraining(margin=0.0)).round == 1
+
+
 def test_a_large_margin_refuses_what_a_small_one_takes(make_problem):
     problem = make_problem()
     assert chosen(problem, [60, 62], margin=1.0).round == 1
