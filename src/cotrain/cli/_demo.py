@@ -44,6 +44,8 @@ def demo(
         settings=None,
         references=None,
         answer=None,
+        preset=None,
+        time_limit=None,
         resume=False,
         overwrite=overwrite,
         tensorboard=False,

@@ -45,6 +45,19 @@ def train(
             "blend, by the validation rows)."
         ),
     ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="fast (a quarter of the usual epochs), good (the defaults) or best (as --answer auto)."
+        ),
+    ] = None,
+    time_limit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Time for training, such as 90s, 10m or 1h30m: fewer epochs where not all fit.",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace a run that is in the folder.")] = False,
     tensorboard: Annotated[bool, typer.Option(help="Also log to RUN/tensorboard (extra 'track').")] = False,
@@ -69,14 +82,14 @@ def train(
     cotrain train films.yaml --set training.epochs=40 --set balancer=Equal --run runs/longer
 
     cotrain train films.yaml --run runs/longer --resume
+
+    cotrain train films.yaml --time-limit 10m --preset best
     """
     from cotrain.comparison import train_run
 
     given = list(settings or [])
-    if references is not None:
-        given.append(f"references={references}")
-    if answer is not None:
-        given.append(f"answer={answer}")
+    asked = {"references": references, "answer": answer, "preset": preset, "training.time_limit": time_limit}
+    given += [f"{key}={value}" for key, value in asked.items() if value is not None]
     if not rows:
         given.append("keep_rows=false")
     message = None if quiet or as_json else _message

@@ -33,6 +33,7 @@ from cotrain.jobs import PoolJob, Where
 from cotrain.learner import Configuration
 from cotrain.learner._answer_choice import ALONE, JOINT
 from cotrain.learner._answer_choice import TREES as BOOSTED
+from cotrain.learner._configuration import require_no_time_limit
 
 RESULTS = "results.json"
 #: Counts the ways in which kept differences were ever computed, so that none of another way is taken.
@@ -69,6 +70,7 @@ def compare(
         ...     return compare(configuration, folder, workers=2)["chosen"]
     """
     started = time.monotonic()
+    require_no_time_limit(configuration, "a comparison")
     settings = construct_class(ComparisonSettings, configuration.compare, "compare")
     seeds = [configuration.learner.seed + number for number in range(settings.seeds)]
     grid = Grid.open(configuration, folder, workers, progress or _Silent())

@@ -209,6 +209,21 @@ class Configuration:
         return self.from_config(config)
 
 
+def require_no_time_limit(configuration: Configuration, what: str) -> None:
+    """Raise `ConfigError` if fits that have to be alike would each take what their time allows.
+
+    Args:
+        configuration: of the fits.
+        what: needs them alike.
+    """
+    limit = configuration.learner.training.time_limit
+    if limit is not None:
+        raise ConfigError(
+            f"training.time_limit is {limit!r}, and {what} gives all fits the same steps, however long they "
+            "take: leave it out (--set training.time_limit=null), and set training.epochs."
+        )
+
+
 def _read_frames(paths: Paths, name: str, query: str | None) -> list[tuple[str, pl.DataFrame]]:
     """Return (source, cells) of one part of the data; `name` is the source where there is one."""
     named = dict(paths) if isinstance(paths, Mapping) else {name: paths}

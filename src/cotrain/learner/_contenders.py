@@ -21,6 +21,7 @@ from cotrain.learner._single_task import TaskLearner, single_task_learners, with
 from cotrain.learner._temperatures import best_temperature
 from cotrain.learner._tree_reference import TreeReference
 from cotrain.tasks import Task
+from cotrain.training._time_plan import seconds_of
 
 #: Fits a learner to training rows and validation rows, and returns it.
 Fit = Callable[[Any, object, object, FitOptions], Any]
@@ -93,11 +94,11 @@ def fit_contenders(
         chosen[name] = choose_answer(labels[name], parts, blend=can_have_trees(task))
         outputs[name] = answered(task, chosen[name], parts)
         _tell(options, f"{name}: {chosen[name].title} answers ({chosen[name].reason}).")
-    used = {name: set(answer.weights) for name, answer in chosen.items()}
-    with_trees = [name for name in tasks if TREES in used[name]]
+    members = {name: set(answer.weights) for name, answer in chosen.items()}
+    with_trees = [name for name in tasks if TREES in members[name]]
     answers = Answers(
         chosen,
-        {name: singles[name].fitted for name in tasks if ALONE in used[name]},
+        {name: singles[name].fitted for name in tasks if ALONE in members[name]},
         {name: trees.fit(tasks[name]) for name in with_trees} if trees is not None else {},
         trees.inputs if with_trees and trees is not None else None,
         {name: temperatures[name] for name in with_trees if name in temperatures},
@@ -143,8 +144,13 @@ def why_joint(learner: TaskLearner, labels: HeldLabels, output: Any) -> str:
 def _fit_singles(
     learner: TaskLearner, fitting: Fitting, names: list[str], options: FitOptions, *, fit: Fit
 ) -> dict[str, Any]:
-    """Fit a network for each of these tasks alone, in as many steps as the joint one."""
+    """Fit a network for each of these tasks alone, in as many steps as the joint one.
+
+    Where time is limited each may take its share of what the joint fit and those before it have left.
+    """
     singles: dict[str, Any] = {}
+    limit = learner.training.time_limit
+    left = None if limit is None else seconds_of(limit) - fitting.seconds
     n_joint = int(fitting.train.labelled().any(dim=1).sum())
     for number, (name, single) in enumerate(single_task_learners(learner).items()):
         if name not in names:
@@ -158,8 +164,19 @@ def _fit_singles(
             overwrite=options.overwrite,
             progress=False,
             left_out=options.left_out,
+            # One epoch is run in any case.
+            time_limit=None if left is None else max(left / (len(names) - len(singles)), 0.01),
         )
+        single.training.time_limit = None
         singles[name] = fit(single, fitting.train_table, fitting.held_table, own)
+        result = singles[name].fitted_result
+        left = None if left is None else left - (result.seconds or 0.0)
+        if result.budget is not None and result.budget.epochs != single.training.epochs:
+            _tell(
+                options,
+                f"{name} alone: {result.budget.epochs} of {single.training.epochs} epochs fit into its share "
+                "of the time limit, so that it has taken fewer steps than the joint network.",
+            )
     return singles
 
 

@@ -47,6 +47,7 @@ from cotrain.training import (
     Training,
 )
 from cotrain.training._predict import outputs_of, rows_at_a_time
+from cotrain.training._time_plan import seconds_of
 
 #: What is called of a logger.
 LOGGER_METHODS = [name for name in vars(Logger) if not name.startswith("_")]
@@ -93,6 +94,8 @@ class FitOptions:
         config: what to write as the run's configuration; `None`: that of the recipe.
         test: test rows, which nothing is learned from: a run that is gone on with must have the same.
         dependence: `groups` or `times` of the validation rows, by which `answer: auto` counts them.
+        time_limit: seconds that this fit may take, where it is one of several that share the recipe's limit;
+            `None`: that of the recipe.
         trees: gives task -> trees that were fitted to these rows elsewhere; asked when they are needed.
 
     Raises:
@@ -109,6 +112,7 @@ class FitOptions:
     config: Mapping[str, Any] | None = None
     test: object = None
     dependence: Mapping[str, np.ndarray] = field(default_factory=dict)
+    time_limit: float | None = None
     trees: Callable[[], Mapping[str, BoostedTrees]] = dict
 
     def __post_init__(self) -> None:
@@ -182,6 +186,9 @@ class Fitting:
             )
             self.loggers.insert(0, JsonLinesLogger(self.folder / HISTORY))
         self.resume = options.resume
+        #: That the joint fit has taken; known when it is over.
+        self.seconds = 0.0
+        self.training = recipe.training.within(time_of(recipe, options))
 
     def run(self) -> tuple[FittedModel, FitResult]:
         """Fit, and write the weights before anything else can go wrong.
@@ -204,7 +211,7 @@ class Fitting:
             model,
             self.preprocessor.tasks,
             copy.deepcopy(self.recipe.balancer),
-            self.recipe.training,
+            self.training,
             train=self.train,
             validation=self.held,
             seed=self.recipe.seed,
@@ -217,6 +224,7 @@ class Fitting:
         if self.resume and checkpoint is not None and checkpoint.exists():
             fit.resume()
         result = fit.run()
+        self.seconds = result.seconds or 0.0
         weights, weights_of, provenance = result.weights, result.weights_of, Provenance()
         if stage is not None:
             weights, weights_of, provenance = stage.improve(result, self.train, self.held)
@@ -290,6 +298,18 @@ class Fitting:
             folder=self.folder,
             loggers=self.loggers,
         )
+
+
+def time_of(recipe: Recipe, options: FitOptions) -> float | None:
+    """Return the seconds that a joint fit may take; `None`: there is no limit.
+
+    With `answer: auto` half of the limit is left to the networks for single tasks.
+    """
+    limit = recipe.training.time_limit
+    if options.time_limit is not None or limit is None:
+        return options.time_limit
+    share = 0.5 if recipe.answer == "auto" and len(recipe.tasks) > 1 else 1.0
+    return share * seconds_of(limit)
 
 
 def _of_one_row(task: Task, constant: Tensor) -> Leaf:

@@ -37,6 +37,7 @@ from cotrain.learner._fitting import FitOptions, Fitting
 from cotrain.learner._output_columns import require_unique_outputs
 from cotrain.learner._picture_changes import Augmentation, require_augmentation
 from cotrain.learner._preprocessing import Preprocessor
+from cotrain.learner._preset import Preset, apply_preset
 from cotrain.learner._provenance import Provenance
 from cotrain.learner._run_folder import (
     prepare_run_folder,
@@ -98,6 +99,9 @@ class Learner:
             that one, a network for the task alone, boosted trees or a blend of them, whichever the validation
             rows prefer, the first of these among equally good ones (see `choose_answer`). The others are
             fitted as well, which takes about twice the time and more, and are kept with the run.
+        preset: how much work the fit is worth, in one word, instead of the arguments that it stands for.
+            "fast": a quarter of the usual epochs (`epochs: fast`), unless `training` says how many; "good":
+            the defaults; "best": `answer: auto`.
         seed: names every random stream; equal seeds give equal results on equal machines.
 
     Raises:
@@ -139,6 +143,7 @@ class Learner:
         sample_weight: str | None = None,
         augmentation: Augmentation = "auto",
         answer: Literal["joint", "auto"] = "joint",
+        preset: Preset = "good",
         seed: int = 0,
     ) -> None:
         names = [task.name for task in tasks]
@@ -168,6 +173,7 @@ class Learner:
             output_space.check(self.tasks)
         if cotraining is not None:
             require_entries(self.tasks)
+            _require_no_limit(self.training)
         if encoder is not None:
             require_positions(encoder, self.tasks)
         check_choice(self, POOLINGS, pooling=pooling)
@@ -182,7 +188,9 @@ class Learner:
         require_augmentation(augmentation)
         self.augmentation: Augmentation = augmentation
         check_choice(self, ("joint", "auto"), answer=answer)
-        self.answer: Literal["joint", "auto"] = answer
+        # What it stands for is written out, in a configuration too: it must not act twice.
+        self.preset: Preset = "good"
+        self.training, self.answer = apply_preset(preset, self.training, answer)
         self.seed = seed
         self._result: FitResult | None = None
         self._fitted: FittedModel | None = None
@@ -400,6 +408,14 @@ class Learner:
         if self._result is None:
             raise RunError("This learner was not fitted in this process: there is no fit to tell of.")
         return self._result
+
+
+def _require_no_limit(training: Training) -> None:
+    if training.time_limit is not None:
+        raise InvalidArgumentError(
+            f"training.time_limit is {training.time_limit!r}, and rounds of co-training take the time that "
+            "they take: leave it out, and set training.epochs and cotraining.max_rounds."
+        )
 
 
 def fit_learner(learner: Learner, data: object, validation: object, options: FitOptions) -> Learner:

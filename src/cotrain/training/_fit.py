@@ -37,6 +37,7 @@ from cotrain.training._result import FitResult
 from cotrain.training._schedule import warm_cosine
 from cotrain.training._settings import Training
 from cotrain.training._threads import threads_for, using_threads
+from cotrain.training._time_plan import TimePlan
 from cotrain.training._validation import Validator
 
 #: Changes a batch, whose random draws come from a generator of the host or from torch's own stream.
@@ -159,7 +160,7 @@ class Fit:
         self._generator = default_generator(self.device)
 
         self.steps_per_epoch = len(self.batches)
-        self.n_steps = self.budget.epochs * self.steps_per_epoch
+        self.plan = TimePlan(settings.time_limit, self.budget.epochs)
         self.epoch = 0
         self.step_in_epoch = 0
         self.stale_epochs = 0
@@ -185,12 +186,13 @@ class Fit:
     def run(self) -> FitResult:
         """Train until the last epoch or until nothing gets better, and return the best weights."""
         devices = [self.device] if self.device.type == "cuda" else []
+        self.plan.start()
         for logger in self.loggers:
             logger.start(
                 FitStart(
                     [task.name for task in self.tasks],
                     self.n_steps,
-                    self.budget.epochs,
+                    self.plan.epochs,
                     self._step,
                     [json.loads(line) for line in self.history],
                 )
@@ -336,11 +338,14 @@ class Fit:
         self.step_in_epoch = 0
         self._loss_sums.clear()
         patience = self.budget.patience if self.budget.select != "last" else None
-        self.finished = self.epoch == self.budget.epochs or (
+        remark = self.plan.end_epoch(self.epoch)
+        self.finished = self.epoch >= self.plan.epochs or (
             patience is not None and self.stale_epochs >= patience
         )
         for logger in self.loggers:
             logger.epoch(record)
+            if remark and not (self.finished and self.epoch < self.plan.epochs):
+                logger.message(remark)
         kept = self.checkpoints.path is not None
         if kept and (self.finished or self.checkpoints.due(epoch_ended=True)):
             self.checkpoints.write(self.state_dict())
@@ -354,6 +359,7 @@ class Fit:
             "step_in_epoch": self.step_in_epoch,
             "stale_epochs": self.stale_epochs,
             "finished": self.finished,
+            "plan": self.plan.state_dict(),
             "history": self.history,
             "losses": self._loss_sums.state_dict(),
             # What does not learn is one tensor in all of them, so that it is written once.
@@ -382,6 +388,7 @@ class Fit:
         self.step_in_epoch = state["step_in_epoch"]
         self.stale_epochs = state["stale_epochs"]
         self.finished = state["finished"]
+        self.plan.load_state_dict(state.get("plan", {}))
         self.history = list(state["history"])
         self._loss_sums.load_state_dict(state["losses"])
         self.model.load_state_dict(state["model"])
@@ -417,6 +424,11 @@ class Fit:
         return threads_for(self.model, self.train.inputs, self.budget.batch_size)
 
     @property
+    def n_steps(self) -> int:
+        """Steps of the whole fit, as it is planned now."""
+        return self.plan.epochs * self.steps_per_epoch
+
+    @property
     def _step(self) -> int:
         return self.epoch * self.steps_per_epoch + self.step_in_epoch
 
@@ -446,9 +458,16 @@ class Fit:
         crossed = [] if self.crossed is None else self.crossed.choose(names, last, select)
         history = [json.loads(line) for line in self.history]
         skipped = {name: int(n) for name, n in self.balance.skipped.items() if n}
-        best = dict(self.best.epochs)
         return FitResult(
-            weights, weights_of, best, history, skipped, self.budget, threads=self.threads, crossed=crossed
+            weights,
+            weights_of,
+            dict(self.best.epochs),
+            history,
+            skipped,
+            replace(self.budget, epochs=self.plan.epochs),
+            threads=self.threads,
+            seconds=self.plan.seconds,
+            crossed=crossed,
         )
 
 

@@ -26,6 +26,7 @@ class FitResult:
         threads: that the steps were worth; `None`: it is not known.
         crossed: what either half of the validation labels would have chosen, as pairs of `weights` and
             `weights_of`; empty where nobody asked for it. What the first half chose is judged by the second.
+        seconds: that the fit took, before an interruption only where time is limited; `None`: not known.
 
     Example:
         >>> FitResult([{}], {"sold": 0}, {"combined": 3}, [], {}).best_epoch["combined"]
@@ -40,6 +41,7 @@ class FitResult:
     budget: Budget | None = None
     threads: int | None = None
     crossed: Sequence[Choice] = ()
+    seconds: float | None = None
 
     @property
     def health(self) -> str:

@@ -14,6 +14,7 @@ import yaml
 from cotrain._base import RunError, write_text_atomically
 from cotrain.configuration import construct_class
 from cotrain.learner import Configuration, SplitTable
+from cotrain.learner._configuration import require_no_time_limit
 from cotrain.tuning._results import record, results_of, write_files
 from cotrain.tuning._study import open_storage, open_study
 from cotrain.tuning._trials import SEEN, counted, work, work_alone
@@ -59,6 +60,7 @@ def tune(
         >>> def trials_of(configuration: Configuration, folder: Path) -> int:
         ...     return len(tune(configuration, folder, workers=2)["trials"])
     """
+    require_no_time_limit(configuration, "a search")
     tuning = construct_class(Tuning, configuration.tune, "tune")
     fields = tuning.all_fields(configuration)
     split = SplitTable.of(configuration)

@@ -55,6 +55,19 @@ def test_what_does_not_say_what_to_train_is_refused(cotrain, run, arguments, mes
     assert message in err
 
 
+def test_a_preset_and_a_limit_of_time_are_written_into_the_run(cotrain, run):
+    options = ["--preset", "best", "--time-limit", "10m", "--references", "constant", "--no-report"]
+    status, _, err = cotrain("train", "job.yaml", "--run", "limited", "--quiet", *options)
+    assert status == 0, err
+    config = yaml.safe_load((run.parent / "limited" / "config.yaml").read_text())
+    assert config["answer"] == "auto"
+    assert config["training"]["time_limit"] == "10m"
+    assert "preset" not in config
+    status, _, err = cotrain("train", "job.yaml", "--run", "bad", "--time-limit", "soon")
+    assert status == 2
+    assert "expected seconds, or a time such as 90s, 10m or 1h30m" in err
+
+
 def test_who_answers_is_asked_for_printed_and_told_at_use(cotrain, run):
     options = ["--answer", "auto", "--references", "constant", "--no-report"]
     status, out, err = cotrain("train", "job.yaml", "--run", "best", *options)

@@ -165,6 +165,13 @@ def test_a_wrong_section_or_no_test_rows_leave_no_cells(configuration, tmp_path)
     assert not list(tmp_path.glob("out/cells/*"))
 
 
+def test_sides_that_would_take_what_their_time_allows_are_refused(configuration, tmp_path):
+    limited = configuration().changed({"training.time_limit": "1m"})
+    with pytest.raises(ConfigError, match="time_limit is '1m', and a comparison gives all fits the same"):
+        compare(limited, tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+
+
 def test_keys_do_not_depend_on_where_the_folder_is(configuration, tmp_path):
     names = []
     for folder in (tmp_path / "here", tmp_path / "there" / "deep"):

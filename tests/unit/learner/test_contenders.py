@@ -256,3 +256,40 @@ def test_trees_answer_for_quantiles_too() -> None:
     predicted = found.predict(test)
     assert (predicted["price_q10"] <= predicted["price"]).all()
     assert (predicted["price"] <= predicted["price_q90"]).all()
+
+
+def test_a_limit_of_time_is_shared_by_the_joint_network_and_those_for_single_tasks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from cotrain.learner import _fitting, _learner
+    from cotrain.training._time_plan import TimePlan
+
+    limits, told = [], Told()
+    fit, start, end = fit_learner, _fitting.Fitting.run, TimePlan.end_epoch
+
+    def noted(made: Any, data: object, validation: object, options: FitOptions) -> Any:
+        limits.append(options.time_limit)
+        assert (made.training.time_limit is None) == (len(limits) > 1)
+        return fit(made, data, validation, options)
+
+    def ran(self: Any) -> Any:
+        found = start(self)
+        assert self.training.time_limit == (limits[-1] or 300)
+        self.seconds = 200.0
+        return found
+
+    def shortened(self: TimePlan, done: int) -> str:
+        self.epochs = 2 if self.limit is not None and len(limits) > 1 else self.epochs
+        return end(self, done)
+
+    monkeypatch.setattr(_learner, "fit_learner", noted)
+    monkeypatch.setattr(_fitting.Fitting, "run", ran)
+    monkeypatch.setattr(TimePlan, "end_epoch", shortened)
+    made = learner()
+    made.training = ct.Training(epochs=3, batch_size=64, time_limit="10m")
+    made.fit(frame(), 0.3, progress=False, loggers=[told])  # ty: ignore[invalid-argument-type]
+    assert limits[0] is None
+    assert limits[1] == pytest.approx(200)  # of the 400 that are left, for two
+    assert limits[2] == pytest.approx(400, abs=30)  # the first of them took next to nothing
+    assert any(line.startswith("price alone: 2 of ") and "fewer steps" in line for line in told.lines)
+    assert made.config()["training"]["time_limit"] == "10m"

@@ -109,6 +109,13 @@ def test_an_unknown_field_is_told_before_anything_is_fitted(
         tune(job_of(data, fields=fields), tmp_path / "s")
 
 
+def test_trials_that_would_take_what_their_time_allows_are_refused(data: Path, tmp_path: Path) -> None:
+    job = job_of(data, fields=RATE).changed({"training.time_limit": "1m"})
+    with pytest.raises(ConfigError, match="time_limit is '1m', and a search gives all fits the same steps"):
+        tune(job, tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+
+
 def test_nothing_to_search_for_is_refused() -> None:
     with pytest.raises(ConfigError, match="names nothing to search for"):
         Tuning()

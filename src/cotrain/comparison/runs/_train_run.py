@@ -6,7 +6,7 @@ import copy
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -32,6 +32,7 @@ from cotrain.learner._run_folder import seal_run
 from cotrain.learner._single_task import single_task_learners, with_equal_steps
 from cotrain.training import Logger, ProgressLogger, TensorBoardLogger
 from cotrain.training._threads import using_threads
+from cotrain.training._time_plan import seconds_of
 
 Message = Callable[[str], None]
 
@@ -128,6 +129,10 @@ def _compared(
     beside: TreesBeside,
 ) -> RunResult:
     validation, test = split["validation"], split["test"]
+    limit = _joint_seconds(configuration)
+    if limit is not None:
+        n = len(configuration.learner.tasks) + 1
+        message(f"{n} networks of as many steps share the time limit: {limit:.3g} s for the joint one.")
 
     def fit(learner: Learner, title: str, run: Path | None) -> Learner:
         options = FitOptions(
@@ -141,6 +146,7 @@ def _compared(
             config=configuration.config() if run is not None else None,
             test=test if run is not None and test.height else None,
             dependence=configuration.split.dependence(validation) if run is not None else {},
+            time_limit=limit if run is not None else None,
             trees=beside.fitted if run is not None else dict,
         )
         held = split.typed("validation") if validation.height else None
@@ -198,6 +204,19 @@ def _judged(
     )
 
 
+def _joint_seconds(configuration: Configuration) -> float | None:
+    """Return the seconds of the joint fit where networks for each task alone come after it in one time limit.
+
+    They take as many steps as the joint one, which are no longer than its own: each fit gets an equal share.
+    `None`: there is no limit, or none of them to share it with.
+    """
+    learner = configuration.learner
+    limit = learner.training.time_limit
+    if limit is None or configuration.references != "full" or learner.answer == "auto":
+        return None
+    return seconds_of(limit) / (len(learner.tasks) + 1)
+
+
 def _loggers(title: str, progress: bool | None, run: Path | None) -> list[Logger]:
     """Return who follows a fit: a bar if it is wanted, and TensorBoard for a run folder."""
     loggers: list[Logger] = [] if progress is False else [ProgressLogger(title=title)]
@@ -223,6 +242,12 @@ def _singles(
         n_tasks = len(configuration.learner.tasks)
         message(f"Reference {i + 1} of {n_tasks}: a network for {task} alone, as many steps.")
         n_labelled = split.coverage[task]["train"]
+        budget = learner.fitted_result.budget
+        if single.training.time_limit is not None and budget is not None:
+            # As many steps as the joint network has come to take.
+            single.training = single.training.fixed(replace(budget, select=single.training.select)).within(
+                None
+            )
         single.training = with_equal_steps(single.training, n_labelled, split.n_rows["train"], inputs)
         singles[task] = fit(single, task, None)
     return {task.name: singles[task.name] for task in configuration.learner.tasks}

@@ -11,6 +11,7 @@ from cotrain.comparison import train_run
 from cotrain.comparison.runs import _train_run
 from cotrain.learner import Configuration, Learner
 from cotrain.learner._run_folder import verify_run
+from cotrain.training._time_plan import TimePlan
 
 
 @pytest.fixture
@@ -75,6 +76,25 @@ def test_every_reference_is_asked_for_and_named_while_it_is_made(values, tmp_pat
     assert list(result.seconds) == ["read", "train", "single_task", "trees"]
     assert result.delta_m is not None
     assert result.delta_m_sentence.startswith("On this seed, not judged: ")
+
+
+def test_lone_networks_take_as_many_steps_as_time_left_the_joint_one(values, tmp_path, monkeypatch):
+    seen, lines = [], []
+    fit = _train_run.fit_learner
+
+    def noted(learner, data, validation, options):
+        seen.append((learner.training.epochs, learner.training.time_limit, options.time_limit))
+        if options.time_limit is not None:
+            monkeypatch.setattr(TimePlan, "end_epoch", lambda plan, done: setattr(plan, "epochs", 2) or "")
+        return fit(learner, data, validation, options)
+
+    monkeypatch.setattr(_train_run, "fit_learner", noted)
+    training = {"epochs": 10, "batch_size": 32, "time_limit": "30s"}
+    run(values | {"references": "full", "training": training}, tmp_path / "r", message=lines.append)
+    assert seen[0] == (10, "30s", 10.0)
+    # Two epochs of two batches for the joint network; each task has labels in one or two batches.
+    assert all(limit is None and given is None and epochs in (2, 4) for epochs, limit, given in seen[1:])
+    assert "3 networks of as many steps share the time limit: 10 s for the joint one." in lines
 
 
 def test_without_test_rows_nothing_is_judged(values, tmp_path):
