@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import math
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -23,6 +25,15 @@ PASSES = 3
 OPERATIONS_A_PARAMETER = 30
 #: Rows that are counted.
 ROWS_COUNTED = 8
+
+
+def _of_lstm(steps: Sequence[int], inputs: Sequence[int], hidden: Sequence[int], *_: Any, **__: Any) -> int:
+    """Return the operations of a layer in one direction: a matrix product of each kind a position."""
+    return 2 * math.prod(steps[:-1]) * (math.prod(inputs) + math.prod(hidden))
+
+
+#: What PyTorch does not count by itself: the LSTM of oneDNN.
+_COUNTED = {torch.ops.aten.mkldnn_rnn_layer: _of_lstm}
 
 
 def threads_for(model: MultiTaskNetwork, inputs: Leaves, batch_size: int) -> int:
@@ -45,8 +56,14 @@ def threads_for(model: MultiTaskNetwork, inputs: Leaves, batch_size: int) -> int
         return most
     n_rows = len(next(iter(inputs.values())))
     some = {name: leaf[: min(ROWS_COUNTED, n_rows)] for name, leaf in inputs.items()}
-    with FlopCounterMode(display=False) as counted, using_threads(1):
-        outputs_of(model, some)
+    fast_attention = torch.backends.mha.get_fastpath_enabled()
+    # What PyTorch puts together for inference, such as a whole layer of a Transformer, is not counted.
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with FlopCounterMode(display=False, custom_mapping=_COUNTED) as counted, using_threads(1):
+            outputs_of(model, some)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast_attention)
     forward = counted.get_total_flops() * batch_size / max(1, min(ROWS_COUNTED, n_rows))
     update = OPERATIONS_A_PARAMETER * sum(p.numel() for p in model.parameters() if p.requires_grad)
     return max(1, min(most, int((PASSES * forward + update) / OPERATIONS_A_THREAD)))

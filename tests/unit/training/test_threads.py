@@ -13,7 +13,7 @@ import cotrain as ct
 from cotrain.networks import InputSpec
 from cotrain.networks._multi_task import MultiTaskNetwork
 from cotrain.training import Examples, Fit
-from cotrain.training._threads import threads_for, using_threads
+from cotrain.training._threads import _COUNTED, threads_for, using_threads
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +52,25 @@ def test_the_number_is_that_of_the_operations_of_a_whole_step() -> None:
 
 def test_fewer_rows_than_are_counted_are_enough() -> None:
     assert threads_for(network(1024), rows(1), 256) == threads_for(network(1024), rows(500), 256)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_what_pytorch_does_not_count_by_itself_is_counted(bidirectional: bool) -> None:
+    layer = torch.nn.LSTM(12, 20, num_layers=2, batch_first=True, bidirectional=bidirectional).eval()
+    with FlopCounterMode(display=False, custom_mapping=_COUNTED) as counted, torch.inference_mode():
+        layer(torch.randn(3, 7, 12))
+    directions = 1 + bidirectional
+    weights = directions * 80 * (12 + 20) + directions * 80 * (directions * 20 + 20)
+    assert counted.get_total_flops() == pytest.approx(2 * 3 * 7 * weights, rel=0.02)
+
+
+def test_a_layer_of_a_transformer_is_counted_though_it_is_one_operation_at_inference() -> None:
+    layer = torch.nn.TransformerEncoderLayer(512, 8, 2048, batch_first=True)
+    encoder = ct.networks.Wrap(layer, [""], widths=(512,), fresh=True)
+    sharing = ct.networks.HardSharing().build(lambda: encoder.build(InputSpec()), ["a"])
+    model = MultiTaskNetwork(sharing, {"a": torch.nn.Linear(512, 1)})
+    assert threads_for(model, {"inputs": torch.randn(9, 40, 512)}, 32) == 16
+    assert torch.backends.mha.get_fastpath_enabled()
 
 
 def test_counting_changes_neither_network_nor_random_state() -> None:
