@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from difflib import SequenceMatcher
 from typing import Any
 
 import polars as pl
@@ -40,15 +42,28 @@ def infer_dense(values: pl.Series, pictures: Sequence[str], columns: Sequence[st
     labels = _box_labels(values)
     if labels is not None:
         sized = {"width", "height"} <= set(columns)
-        options = {} if sized or not pictures else {"picture": pictures[0]}
+        asked = len(pictures) > 1 or (pictures and not sized)
+        options = {"picture": _nearest(values.name, pictures)} if asked else {}
         beside = ("width", "height") if sized else ()
         why = f"lists of boxes, of {len(labels)} classes: {', '.join(labels[:5])}"
         return TaskGuess(values.name, "Detection", why, _known(values).len(), options, beside)
     if pictures and is_paths(_known(values), (".npy",)):
-        return _field(values, "arrays in files")
+        return _of_one(_field(values, "arrays in files"), pictures)
     if pictures and is_picture(values):
-        return _in_pixels(values)
+        return _of_one(_in_pixels(values), pictures)
     return None
+
+
+def _of_one(guess: TaskGuess, pictures: Sequence[str]) -> TaskGuess:
+    """Say in which of several pictures it is: the one whose name is most like that of the target."""
+    if len(pictures) < 2:
+        return guess
+    return replace(guess, options={**guess.options, "picture": _nearest(guess.name, pictures)})
+
+
+def _nearest(target: str, pictures: Sequence[str]) -> str:
+    likeness = {name: SequenceMatcher(None, target, name).ratio() for name in pictures}
+    return max(pictures, key=likeness.__getitem__)
 
 
 def _in_pixels(values: pl.Series) -> TaskGuess:

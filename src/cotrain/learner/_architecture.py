@@ -88,6 +88,12 @@ class Architecture:
             sharing.build(make, names)
             widths = sharing.widths()
             first = make().widths[0] if own else 0
+            # Of several pictures a head of the whole row reads the features of all.
+            widths |= {
+                task.name: widths[task.name] * max(1, len(sharing.pictures))
+                for task in tasks
+                if task.reads == "vector"
+            }
             n = sharing.members
             heads = {task.name: task.head(widths[task.name], self.head, members=n) for task in tasks}
             return MultiTaskNetwork(
@@ -121,7 +127,7 @@ class Architecture:
     def reads(self) -> list[str] | None:
         """The inputs that the encoder names as those that it reads; `None`: it names none."""
         key = getattr(self.encoder, "key", None)
-        return [key] if isinstance(key, str) else None
+        return [key] if isinstance(key, str) else key
 
     def with_encoder(self, encoder: Encoder | None) -> Architecture:
         """Return the same with another encoder; `None`: the same."""

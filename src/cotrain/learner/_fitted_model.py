@@ -135,11 +135,14 @@ class FittedModel:
     def _decoded(self, data: object) -> pl.DataFrame:
         data = data if isinstance(data, Dataset) else self.preprocessor.table(data)
         sizes = self.preprocessor.picture_sizes(data)
-        if sizes is None or self.answers.others:
+        if not sizes or self.answers.others:
             return self.preprocessor.decoded(self.outputs(data), sizes)
         # An answer for every pixel is much larger than the mask that is made of it.
         parts = (
-            self.preprocessor.decoded(tempered(outputs, self.confidence.temperatures), sizes[rows])
+            self.preprocessor.decoded(
+                tempered(outputs, self.confidence.temperatures),
+                {task: of_rows[rows] for task, of_rows in sizes.items()},
+            )
             for rows, outputs in self.networks.output_batches(self.preprocessor.inputs(data))
         )
         return pl.concat(list(parts))

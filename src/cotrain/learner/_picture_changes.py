@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from cotrain._base import InputSpec, InvalidArgumentError
-from cotrain._base._inputs import PICTURE
 from cotrain.tasks import Task
 from cotrain.training import PictureAugmentation
 from cotrain.training._picture_augmentation import PictureChanges
 
-#: "auto": as `PictureAugmentation()` says where the inputs have one column of pictures, else not.
+#: "auto": as `PictureAugmentation()` says where the inputs have columns of pictures, else not.
 Augmentation = PictureAugmentation | Literal["auto"] | None
 
 
@@ -32,8 +31,8 @@ def picture_changes(choice: Augmentation, spec: InputSpec, tasks: Sequence[Task]
         tasks: fitted.
 
     Raises:
-        InvalidArgumentError: the user wants one, and the inputs have no picture, or several, of which nobody
-            knows where masks and boxes lie.
+        InvalidArgumentError: the user wants one, and the inputs have no picture, or several tensors, of which
+            nobody knows where masks and boxes lie.
 
     Example:
         >>> picture_changes("auto", InputSpec(n_numbers=3), []) is None
@@ -45,13 +44,11 @@ def picture_changes(choice: Augmentation, spec: InputSpec, tasks: Sequence[Task]
     if choice is None:
         return None
     if choice == "auto":
-        keys = list(spec.pictures)
-        return PictureChanges(PictureAugmentation(), keys[0], tasks) if len(keys) == 1 else None
+        return PictureChanges(PictureAugmentation(), list(spec.pictures), tasks) if spec.pictures else None
     keys = list(spec.pictures) or [name for name, shape in spec.tensors.items() if len(shape) == 3]
-    if len(keys) != 1:
-        columns = ", ".join(key.removeprefix(PICTURE) for key in keys)
-        found = f"several ({columns}), of which it moves one at most" if keys else "no picture"
+    if not keys or (len(keys) > 1 and not spec.pictures):
+        found = f"several ({', '.join(keys)}), of which it moves one at most" if keys else "no picture"
         raise InvalidArgumentError(
             f"augmentation: moves and recolours pictures, but the inputs have {found}: leave it out."
         )
-    return PictureChanges(choice, keys[0], tasks)
+    return PictureChanges(choice, keys, tasks)

@@ -40,6 +40,9 @@ from cotrain.networks import OutputSpace
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
+#: Task -> height and width of its picture in every row.
+PictureSizes = Mapping[str, Sequence[tuple[int, int]]]
+
 
 @final
 class Preprocessor:
@@ -185,42 +188,43 @@ class Preprocessor:
         named = row if all(type(name) is str for name in row) else with_text_names(row)
         return self._rows.encode(named)
 
-    def picture_sizes(self, data: object) -> list[tuple[int, int]] | None:
+    def picture_sizes(self, data: object) -> PictureSizes:
         """Return height and width of the picture of every row, in the pixels that it has itself.
 
-        A row without a picture has the size that networks see. `None`: no task asks where things are in a
-        picture, or there is not one picture a row.
+        A row without a picture has the size that networks see.
 
         Args:
             data: a table, a Dataset, or one row as a mapping of values.
+
+        Returns:
+            task -> the sizes of its picture, for tasks that say where things are in one; none of tasks whose
+            picture is not known, or not there.
         """
-        if all(task.reads != "map" for task in self.tasks):
-            return None
+        tasks = [task for task in self.tasks if task.reads == "map"]
+        if not tasks:
+            return {}
         if self.schema is None:
             shapes = [shape for shape in self.spec.tensors.values() if len(shape) == 3]
-            n_rows = len(cast(MapDataset, data))
-            return [(shapes[0][1], shapes[0][2])] * n_rows if len(shapes) == 1 else None
-        if len(self.spec.pictures) != 1:
-            return None
-        ((key, seen),) = self.spec.pictures.items()
-        name = key.removeprefix(PICTURE)
-        if isinstance(data, Mapping) and not self.are_sources(data):
-            named = with_text_names(data)
-            cells = [named[name]] if name in named else None
-        else:
-            frame = self.table(data).frame
-            cells = frame[name].to_list() if name in frame.columns else None
-        if cells is None:
-            return None  # what is asked reads no picture, or says that there is none
-        return picture_sizes(cells, (seen.shape[1], seen.shape[2]), f"Column {name!r}")
+            sizes = [(shape[1], shape[2]) for shape in shapes] * len(cast(MapDataset, data))
+            return {task.name: sizes for task in tasks} if len(shapes) == 1 else {}
+        one_row = isinstance(data, Mapping) and not self.are_sources(data)
+        named = with_text_names(cast("Mapping[str, Any]", data)) if one_row else self.table(data).frame
+        found: dict[str, list[tuple[int, int]]] = {}
+        for key, seen in self.spec.pictures.items():
+            name = key.removeprefix(PICTURE)
+            mine = [t.name for t in tasks if len(self.spec.pictures) == 1 or t.position_column == name]
+            # What is asked may read no picture, or say that there is none.
+            if mine and name in (named if isinstance(named, Mapping) else named.columns):
+                cells = [named[name]] if isinstance(named, Mapping) else named[name].to_list()
+                sizes = picture_sizes(cells, (seen.shape[1], seen.shape[2]), f"Column {name!r}")
+                found |= dict.fromkeys(mine, sizes)
+        return found
 
-    def decoded_row(
-        self, outputs: Mapping[str, Tensor], sizes: Sequence[tuple[int, int]] | None = None
-    ) -> dict[str, Any]:
+    def decoded_row(self, outputs: Mapping[str, Tensor], sizes: PictureSizes | None = None) -> dict[str, Any]:
         """Return the predictions for one row, column -> value: what `decoded` gives, faster."""
         found: dict[str, Any] = {}
         for task in (task for task in self.tasks if task.name in outputs):
-            predicted = _predicted(task, outputs[task.name], sizes)
+            predicted = _predicted(task, outputs[task.name], (sizes or {}).get(task.name))
             for column in task.columns:
                 name = column if column in predicted else task.name
                 if column in self.labels and not self.labels[column].number:
@@ -271,9 +275,7 @@ class Preprocessor:
         """Names of the input columns."""
         return [] if self.schema is None else [column.name for column in self.schema.columns]
 
-    def decoded(
-        self, outputs: Mapping[str, Tensor], sizes: Sequence[tuple[int, int]] | None = None
-    ) -> pl.DataFrame:
+    def decoded(self, outputs: Mapping[str, Tensor], sizes: PictureSizes | None = None) -> pl.DataFrame:
         """Return the predictions of all tasks in the type of their label column.
 
         Args:
@@ -282,7 +284,7 @@ class Preprocessor:
         """
         columns: dict[str, Any] = {}
         for task in (task for task in self.tasks if task.name in outputs):
-            predicted = _predicted(task, outputs[task.name], sizes)
+            predicted = _predicted(task, outputs[task.name], (sizes or {}).get(task.name))
             for column in task.columns:
                 name = column if column in predicted else task.name
                 if column in self.labels:

@@ -35,7 +35,9 @@ class MultiTaskNetwork(nn.Module):
         reads: task -> what its head reads: one pooled "vector", the "positions" [B, S, D], the "map" of a
             picture [B, D, H, W], or all "levels", what each stage gives, the finest first; absent ones read
             a vector.
-        columns: task -> the column of words or sounds whose positions it reads, where there are several.
+        columns: task -> the column of words or sounds whose positions it reads, or that of the picture whose
+            map, where there are several. Of several pictures a head that reads a vector gets those of all,
+            P·D wide.
         pooling: how positions become one vector, see `Learner`.
         prenets: task -> what its own inputs go through in the place of the encoder's first stage, which must
             be a `Doorway`; absent ones read what the encoder reads.
@@ -81,6 +83,8 @@ class MultiTaskNetwork(nn.Module):
         self.output_space = output_space
         self.reads: dict[str, HeadReads] = {task: (reads or {}).get(task, "vector") for task in heads}
         self.columns = dict(columns or {})
+        self.pictures = sharing.pictures
+        self._require_pictures()
         #: M, how many answers there are for each row, see `TabM`.
         self.members = sharing.members
         widths = sharing.widths()
@@ -207,13 +211,38 @@ class MultiTaskNetwork(nn.Module):
                 head, pool = parts[task]
                 read: Any = self.sharing.refine(task, representations[task], outputs)
                 if self.reads[task] == "vector":
-                    read = pool(read) if self.members > 1 else pool(read, mask)
+                    read = self._joined(pool(read) if self.members > 1 else pool(read, mask))
                 else:
-                    read = _of_rows([*below.get(task, []), read], rows.get(task))
+                    levels = self._of_picture([*below.get(task, []), read], task)
+                    read = _of_rows(levels, rows.get(task))
                     read = read if self.reads[task] == "levels" else read[-1]
                 # A head of positions may say in its output which of them are padding.
                 outputs[task] = run_stage(head, read, mask if self.reads[task] == "positions" else None)
         return outputs
+
+    def _joined(self, vectors: Tensor) -> Tensor:
+        """Return the vectors of a row's pictures beside one another, [P·B, D] -> [B, P·D]."""
+        n = len(self.pictures)
+        return vectors if n < 2 else vectors.unflatten(0, (n, -1)).transpose(0, 1).flatten(1)
+
+    def _of_picture(self, levels: list[Tensor], task: str) -> list[Tensor]:
+        """Return the maps of the picture that a task reads."""
+        if len(self.pictures) < 2:
+            return levels
+        place = self.pictures.index(self.columns[task])
+        return [level.unflatten(0, (len(self.pictures), -1))[place] for level in levels]
+
+    def _require_pictures(self) -> None:
+        """Raise `InvalidArgumentError` unless heads know what to read of several pictures."""
+        for task in self.tasks if self.pictures else ():
+            if self.sharing.refined_by(task):
+                raise InvalidArgumentError(
+                    f"{type(self.sharing).__name__} lets the task {task!r} read what other tasks say, which "
+                    "it cannot of several pictures: take another way of sharing, such as HardSharing, or "
+                    "name one picture as the encoder's key."
+                )
+            if self.reads[task] != "vector":
+                require_picture(task, self.columns.get(task), self.pictures)
 
     def _representations(
         self, inputs: dict[str, Tensor], needed: set[str]
@@ -284,6 +313,15 @@ class MultiTaskNetwork(nn.Module):
         first = [] if prenet is None else list(prenet.parameters())
         own = [*first, *self.heads[index].parameters(), *self.pools[index].parameters()]
         return [*self.sharing.task_parameters(task), *(p for p in own if p.requires_grad)]
+
+
+def require_picture(task: str, column: str | None, pictures: Sequence[str]) -> None:
+    """Raise `InvalidArgumentError` unless a task on maps says which of several pictures it means."""
+    if len(pictures) > 1 and column not in pictures:
+        raise InvalidArgumentError(
+            f"The task {task!r} says where things are in one picture, and there are {', '.join(pictures)}: "
+            f"say in which, as in picture: {pictures[0]}."
+        )
 
 
 def _of_rows(levels: list[Tensor], rows: Tensor | None) -> list[Tensor]:

@@ -365,7 +365,7 @@ class Task(ABC):
 
     @property
     def position_column(self) -> str | None:
-        """The column whose positions the head reads, where there may be several; `None`: the only one."""
+        """The column whose positions, or the picture whose map, the head reads; `None`: the only one."""
         return None
 
     def require_positions(self, n_positions: Tensor, targets: Any, mask: Any) -> None:  # noqa: B027

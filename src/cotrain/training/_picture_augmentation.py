@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cotrain._base import InvalidArgumentError
+from cotrain._base._inputs import PICTURE
 from cotrain.tasks import Task
 
 
@@ -116,22 +117,23 @@ def move_pictures(pictures: Tensor, moves: Tensor) -> Tensor:
 @final
 @dataclass(frozen=True)
 class PictureChanges:
-    """An augmentation of the pictures of one input, and of the labels of all tasks.
+    """An augmentation of pictures, of each by draws of its own, and of the labels of all tasks.
 
     Args:
         augmentation: what is drawn.
-        key: name of the input, [B, C, H, W] whole or real numbers.
+        keys: names of the inputs, [B, C, H, W] whole or real numbers. A task whose `position_column` is one
+            of them moves with that one, others with the first.
         tasks: those that have labels in the batches; of others nothing is said.
 
     Example:
-        >>> changes = PictureChanges(PictureAugmentation(), "image", [])
+        >>> changes = PictureChanges(PictureAugmentation(), ["image"], [])
         >>> batch = {"inputs": {"image": torch.rand(2, 1, 6, 9)}, "targets": {}, "masks": {}}
         >>> changes(batch, torch.Generator().manual_seed(0))["inputs"]["image"].shape
         torch.Size([2, 1, 6, 9])
     """
 
     augmentation: PictureAugmentation
-    key: str
+    keys: Sequence[str]
     tasks: Sequence[Task]
 
     def __call__(self, batch: Mapping[str, Any], generator: torch.Generator) -> dict[str, Any]:
@@ -141,20 +143,17 @@ class PictureChanges:
             batch: "inputs", "targets" and "masks".
             generator: of the host, what is drawn from.
         """
-        pictures = batch["inputs"][self.key]
-        pictures = pictures if pictures.is_floating_point() else pictures.float()
-        height, width = pictures.shape[2:]
-        moves = self.augmentation.draw(len(pictures), generator, aspect=width / height)
-        moves = moves.to(pictures.device, non_blocking=True)
-        changed = self.augmentation.recolour(move_pictures(pictures, moves), generator)
+        inputs, moves = dict(batch["inputs"]), dict[str, Tensor]()
+        for key in self.keys:
+            pictures = inputs[key] if inputs[key].is_floating_point() else inputs[key].float()
+            height, width = pictures.shape[2:]
+            drawn = self.augmentation.draw(len(pictures), generator, aspect=width / height)
+            moves[key] = drawn.to(pictures.device, non_blocking=True)
+            inputs[key] = self.augmentation.recolour(move_pictures(pictures, moves[key]), generator)
         targets, masks = dict(batch["targets"]), dict(batch["masks"])
         for task in self.tasks:
             if task.name in targets:
                 name = task.name
-                targets[name], masks[name] = task.moved(targets[name], masks[name], moves)
-        return {
-            **batch,
-            "inputs": {**batch["inputs"], self.key: changed},
-            "targets": targets,
-            "masks": masks,
-        }
+                own = moves.get(f"{PICTURE}{task.position_column}", moves[self.keys[0]])
+                targets[name], masks[name] = task.moved(targets[name], masks[name], own)
+        return {**batch, "inputs": inputs, "targets": targets, "masks": masks}

@@ -119,3 +119,11 @@ def test_a_coco_file_gives_a_detection(tmp_path):
     (tmp_path / "instances.json").write_text(json.dumps(document))
     (guess,) = infer_tasks(read_table(tmp_path / "instances.json"), ["boxes"])
     assert (guess.kind, guess.beside) == ("Detection", ("width", "height"))
+
+
+def test_in_which_of_several_pictures_something_is_is_guessed_by_the_names():
+    boxes = pl.Series("boxes_side", [[{"box": [2, 1, 4, 4], "label": "cat"}], [], None])
+    for columns in (["front", "side", "boxes_side"], ["front", "side", "boxes_side", "width", "height"]):
+        guess = infer_dense(boxes, ["front", "side"], columns)
+        assert guess is not None
+        assert guess.options == {"picture": "side"}

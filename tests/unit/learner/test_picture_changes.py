@@ -155,14 +155,17 @@ def test_a_stopped_fit_goes_on_to_the_same_weights(tmp_path, monkeypatch, n_step
 PICTURE = PictureSpec((3, 8, 8), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
-def test_auto_changes_the_one_picture_and_nothing_else():
+def test_auto_changes_the_pictures_and_nothing_else():
     one = InputSpec(pictures={"picture:a": PICTURE})
     found = picture_changes("auto", one, [])
     assert found is not None
-    assert found.key == "picture:a"
+    assert found.keys == ["picture:a"]
     assert parameters_of(found.augmentation) == parameters_of(PictureAugmentation())
     several = InputSpec(pictures={"picture:a": PICTURE, "picture:b": PICTURE})
-    for spec in (several, InputSpec(n_numbers=2), InputSpec(tensors={"image": (3, 8, 8)})):
+    both = picture_changes("auto", several, [])
+    assert both is not None
+    assert both.keys == ["picture:a", "picture:b"]
+    for spec in (InputSpec(n_numbers=2), InputSpec(tensors={"image": (3, 8, 8)})):
         assert picture_changes("auto", spec, []) is None
     for spec in (one, several, InputSpec(n_numbers=2)):
         assert picture_changes(None, spec, []) is None
@@ -172,7 +175,7 @@ def test_a_tensor_of_pictures_is_changed_where_the_user_says_so():
     spec = InputSpec(tensors={"image": (3, 8, 8), "numbers": (4,)})
     found = picture_changes(MOVED, spec, [])
     assert found is not None
-    assert found.key == "image"
+    assert found.keys == ["image"]
 
 
 @pytest.mark.parametrize(
@@ -180,7 +183,7 @@ def test_a_tensor_of_pictures_is_changed_where_the_user_says_so():
     [
         (InputSpec(n_numbers=2), "have no picture"),
         (InputSpec(tensors={"samples": (800,)}), "have no picture"),
-        (InputSpec(pictures={"picture:a": PICTURE, "picture:b": PICTURE}), r"several \(a, b\)"),
+        (InputSpec(tensors={"a": (3, 8, 8), "b": (3, 8, 8)}), r"several \(a, b\)"),
     ],
 )
 def test_what_it_cannot_help_is_refused(spec: InputSpec, said: str):

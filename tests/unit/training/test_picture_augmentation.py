@@ -104,7 +104,7 @@ def batch_of(pictures: torch.Tensor) -> dict:
 def test_a_batch_is_changed_as_a_whole_and_the_given_one_stays(dtype: torch.dtype):
     pictures = (255 * torch.rand(4, 3, 6, 8)).to(dtype)
     batch = batch_of(pictures)
-    changes = PictureChanges(PictureAugmentation(), "picture:file", [Shift("a")])
+    changes = PictureChanges(PictureAugmentation(), ["picture:file"], [Shift("a")])
     changed = changes(batch, torch.Generator().manual_seed(0))
     again = changes(batch, torch.Generator().manual_seed(0))
     moves = PictureAugmentation().draw(4, torch.Generator().manual_seed(0), aspect=8 / 6)
@@ -118,5 +118,27 @@ def test_a_batch_is_changed_as_a_whole_and_the_given_one_stays(dtype: torch.dtyp
 
 def test_a_task_that_is_not_in_the_batch_is_left_aside():
     batch = batch_of(torch.rand(2, 1, 4, 4))
-    changes = PictureChanges(PictureAugmentation(), "picture:file", [Shift("c")])
+    changes = PictureChanges(PictureAugmentation(), ["picture:file"], [Shift("c")])
     assert set(changes(batch, torch.Generator())["targets"]) == {"a", "b"}
+
+
+class OfPicture(Shift):
+    """The same of a task that names its picture."""
+
+    position_column = "side"
+
+
+def test_each_picture_moves_by_draws_of_its_own_with_the_tasks_that_name_it():
+    pictures = torch.rand(4, 3, 6, 8)
+    batch = batch_of(pictures)
+    batch["inputs"]["picture:side"] = torch.rand(4, 1, 5, 5)
+    keys = ["picture:file", "picture:side"]
+    changes = PictureChanges(PictureAugmentation(), keys, [Shift("a"), OfPicture("b")])
+    changed = changes(batch, torch.Generator().manual_seed(0))
+    generator, augmentation = torch.Generator().manual_seed(0), PictureAugmentation()
+    for key, task, aspect in (("picture:file", "a", 8 / 6), ("picture:side", "b", 1.0)):
+        moves = augmentation.draw(4, generator, aspect=aspect)
+        expected = augmentation.recolour(move_pictures(batch["inputs"][key], moves), generator)
+        assert torch.equal(changed["inputs"][key], expected)
+        assert torch.equal(changed["targets"][task], moves[:, 0, 2:])
+    assert not torch.equal(changed["targets"]["a"], changed["targets"]["b"])

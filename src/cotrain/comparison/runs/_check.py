@@ -8,6 +8,7 @@ from typing import Any, final
 from cotrain.data import Schema, check_missing, find_problems
 from cotrain.data.sources import rows_of_sources
 from cotrain.learner import Configuration, SplitTable
+from cotrain.networks._multi_task import require_picture
 
 
 @final
@@ -71,6 +72,14 @@ def check_data(configuration: Configuration) -> CheckReport:
         types=split.typed("train").types,
         ask=False,
     ).recoded(configuration.learner.architecture.coding)
+    read = configuration.learner.architecture.reads
+    notes = schema.describe()
+    pictures = [
+        note.column for note in notes if note.kind == "picture" and (read is None or note.column in read)
+    ]
+    for task in tasks:
+        if task.reads == "map":
+            require_picture(task.name, task.position_column, pictures)
     problems = [] if split.table is None else check_missing(split.table)
     sources = {} if split.table is None else rows_of_sources(split.table)
     problems += find_problems(split.frame, tasks, schema, split.rows, sources=sources)
@@ -80,6 +89,6 @@ def check_data(configuration: Configuration) -> CheckReport:
         tasks={task.name: type(task).__name__ for task in tasks},
         coverage=split.coverage,
         by_source=split.by_source,
-        columns=[asdict(note) for note in schema.describe()],
+        columns=[asdict(note) for note in notes],
         problems=[asdict(problem) for problem in problems],
     )

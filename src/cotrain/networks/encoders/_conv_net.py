@@ -11,7 +11,7 @@ from cotrain._base import InputSpec, InvalidArgumentError, check_entries, check_
 from cotrain.networks._base import Encoder
 from cotrain.networks._checks import refuse_unread
 from cotrain.networks.encoders._conv_blocks import conv_stages
-from cotrain.networks.encoders._picture_input import channels_of, first_stage, picture_key
+from cotrain.networks.encoders._picture_input import first_stage, n_channels_of, picture_keys
 
 
 @final
@@ -33,7 +33,10 @@ class ConvNet(Encoder):
         channels: width D of each stage, at least one, each ≥ 1.
         blocks: residual blocks a stage, ≥ 1.
         strides: of each stage, 1 or 2; `None`: 1, then 2.
-        key: the column of pictures, or the name of an input tensor [B, C, H, W]; `None`: the only one.
+        key: the column of pictures, or the name of an input tensor [B, C, H, W], or a list of them; `None`:
+            all columns of pictures. Several are read one by one by the same network, at the size of the
+            largest, and heads of the whole row get the features of all; heads on maps name their picture.
+        own_stems: whether each of several pictures has a first stage of its own.
         n_channels: C; `None`: read from the description of the inputs.
 
     Raises:
@@ -52,7 +55,8 @@ class ConvNet(Encoder):
         *,
         blocks: int = 1,
         strides: Sequence[int] | None = None,
-        key: str | None = None,
+        key: str | Sequence[str] | None = None,
+        own_stems: bool = False,
         n_channels: int | None = None,
     ) -> None:
         super().__init__()
@@ -69,7 +73,8 @@ class ConvNet(Encoder):
                 f"ConvNet(strides={list(strides)!r}): expected 1 or 2 for each of the {len(channels)} stages."
             )
         self.strides = None if strides is None else tuple(strides)
-        self.key = key
+        self.key = key if isinstance(key, str) or key is None else list(key)
+        self.own_stems = own_stems
         self.n_channels = n_channels
         self.width = self.channels[-1]
 
@@ -81,9 +86,14 @@ class ConvNet(Encoder):
     def build(self, spec: InputSpec) -> Self:
         """Make the convolutions for images of this many channels."""
         refuse_unread(self, spec, "table", "pictures")
-        key = picture_key(self, self.key, spec)
-        n_channels = channels_of(self, key, spec) if self.n_channels is None else self.n_channels
+        keys = picture_keys(self, self.key, spec)
+        n_channels = n_channels_of(self, keys, spec) if self.n_channels is None else self.n_channels
         first, *rest = conv_stages(n_channels, self.channels, self.blocks, self.strides)
-        self.stages = nn.ModuleList([first_stage(spec, key, first, self.channels[0]), *rest])
+        # The first stage alone, so that what follows it is the same with stems of their own.
+        more = [
+            conv_stages(n_channels, self.channels[:1], self.blocks, self.strides and self.strides[:1])[0]
+            for _ in (keys[1:] if self.own_stems else ())
+        ]
+        self.stages = nn.ModuleList([first_stage(spec, keys, [first, *more], self.channels[0]), *rest])
         self.widths = self.channels
         return self

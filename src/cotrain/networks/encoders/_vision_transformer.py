@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Self, final
 
 import torch
@@ -13,7 +14,7 @@ from cotrain._base import InputSpec, InvalidArgumentError, check_number
 from cotrain.networks._base import Encoder
 from cotrain.networks._checks import refuse_unread
 from cotrain.networks.encoders._attention import AttentionBlock
-from cotrain.networks.encoders._picture_input import channels_of, first_stage, picture_key
+from cotrain.networks.encoders._picture_input import first_stage, n_channels_of, picture_keys
 
 
 @final
@@ -40,7 +41,8 @@ class VisionTransformer(Encoder):
         patch: P, side of a patch in pixels, ≥ 1. The cost of a block grows with the square of the number of
             patches.
         dropout: probability of dropping a unit, in [0, 1).
-        key: the column of pictures, or the name of an input tensor [B, C, H, W]; `None`: the only one.
+        key: the column of pictures, or the name of an input tensor [B, C, H, W], or a list of them; `None`:
+            all columns of pictures, which are read as `ConvNet` reads them.
         n_channels: C; `None`: read from the description of the inputs.
 
     Raises:
@@ -61,7 +63,7 @@ class VisionTransformer(Encoder):
         *,
         patch: int = 8,
         dropout: float = 0.1,
-        key: str | None = None,
+        key: str | Sequence[str] | None = None,
         n_channels: int | None = None,
     ) -> None:
         super().__init__()
@@ -79,7 +81,7 @@ class VisionTransformer(Encoder):
         self.heads = heads
         self.patch = patch
         self.dropout = dropout
-        self.key = key
+        self.key = key if isinstance(key, str) or key is None else list(key)
         self.n_channels = n_channels
 
     @property
@@ -90,14 +92,14 @@ class VisionTransformer(Encoder):
     def build(self, spec: InputSpec) -> Self:
         """Make the embedding of patches and the blocks for images of this many channels."""
         refuse_unread(self, spec, "table", "pictures")
-        key = picture_key(self, self.key, spec)
-        n_channels = channels_of(self, key, spec) if self.n_channels is None else self.n_channels
+        keys = picture_keys(self, self.key, spec)
+        n_channels = n_channels_of(self, keys, spec) if self.n_channels is None else self.n_channels
         patches = _Patches(n_channels, self.width, self.patch, self.dropout)
         blocks: list[nn.Module] = [
             _MapBlock(self.width, self.heads, self.dropout, last=number == self.depth - 1)
             for number in range(self.depth)
         ]
-        self.stages = nn.ModuleList([first_stage(spec, key, patches, self.width), *blocks])
+        self.stages = nn.ModuleList([first_stage(spec, keys, [patches], self.width), *blocks])
         self.widths = (self.width,) * (self.depth + 1)
         return self
 

@@ -13,6 +13,7 @@ from cotrain._base import InvalidArgumentError
 from cotrain.networks._base import Encoder
 from cotrain.networks._members import members_of
 from cotrain.networks._positions import MaskedStage
+from cotrain.networks.encoders._picture_input import SeveralPictures
 from cotrain.networks.sharing._gate_statistics import Health, Meter
 
 
@@ -102,6 +103,16 @@ class Sharing(nn.Module, ABC):
         """Return where among the positions each column of words stands; empty where they are of one thing."""
         stages = (module for module in self.modules() if isinstance(module, MaskedStage))
         return next((spans for stage in stages if (spans := stage.spans(inputs))), {})
+
+    @property
+    @final
+    def pictures(self) -> tuple[str, ...]:
+        """Names of P pictures of a row whose maps lie one behind the other, [P·B, D, H, W]; empty: of one.
+
+        Known after `build`.
+        """
+        found = (module.names for module in self.modules() if isinstance(module, SeveralPictures))
+        return next(found, ())
 
     @abstractmethod
     def widths(self) -> dict[str, int]:

@@ -54,6 +54,7 @@ class DenseRegression(Task):
         unit: what the numbers of a label are divided by, > 0: 1000 for depths in millimetres that shall be
             metres.
         ignore: the number of pixels that are not labelled, before it is divided; `None`: those above only.
+        picture: the column of the picture that the fields are of, where there are several.
         size: height and width of the fields that are learned from, or one number for both; `None`: the median
             of each side in training, and no side above 256. Figures are of fields of this size; predicted
             ones have that of their picture.
@@ -90,6 +91,7 @@ class DenseRegression(Task):
         unit: float = 1.0,
         ignore: float | None = None,
         size: int | Sequence[int] | None = None,
+        picture: str | None = None,
         weight: float = 1.0,
         preference: float = 1.0,
         when: str | None = None,
@@ -119,6 +121,7 @@ class DenseRegression(Task):
             )
         self.unit = float(unit)
         self.ignore = ignore
+        self.picture = picture
         self.size = size if isinstance(size, int) or size is None else list(size)
         self._shape = (1, 1) if sides is None else (sides[0], sides[1])
         self._mean, self._deviation = 0.0, 1.0
@@ -220,6 +223,11 @@ class DenseRegression(Task):
         self._mean, self._deviation = float(state["mean"]), float(state["deviation"])
 
     # -- network ------------------------------------------------------------------------------------
+
+    @property
+    def position_column(self) -> str | None:
+        """The picture in which things are, where a row has several."""
+        return self.picture
 
     @property
     def n_outputs(self) -> int:

@@ -58,8 +58,8 @@ class Detection(Task):
         name: see `Task`.
         columns: see `Task`; one column of lists of boxes.
         classes: the classes in order; `None`: those that occur in training.
-        picture: the column of the picture, of which the size is looked up where the table has no columns
-            `width` and `height`; `None`: there are such columns.
+        picture: the column of the picture in which the boxes are. It says which where a row has several,
+            and its size is looked up where the table has no columns width and height.
         annotated: a column of lists of those classes that were looked for in a picture; the others are
             unknown there. `None`: all were.
         most: boxes that are predicted in one picture, at most, ≥ 1; figures allow for no more.
@@ -267,6 +267,11 @@ class Detection(Task):
         self._sides = [float(side) for side in state["sides"]]
 
     # -- network ------------------------------------------------------------------------------------
+
+    @property
+    def position_column(self) -> str | None:
+        """The picture in which things are, where a row has several."""
+        return self.picture
 
     @property
     def n_classes(self) -> int:

@@ -55,6 +55,7 @@ class Segmentation(Task):
         classes: names of the classes 0, 1, ...; `None`: those numbers that occur in training, up to the
             largest.
         ignore: number of the pixels that are not labelled.
+        picture: the column of the picture that the masks are of, where there are several.
         size: height and width of the masks that are learned from, or one number for both; `None`: the median
             of each side in training, and no side above 256. Figures are of masks of this size; predicted
             masks have that of their picture.
@@ -95,6 +96,7 @@ class Segmentation(Task):
         classes: Sequence[str] | None = None,
         ignore: int = 255,
         size: int | Sequence[int] | None = None,
+        picture: str | None = None,
         class_weight: ClassWeight = None,
         upscale: int = 4,
         weight: float = 1.0,
@@ -131,6 +133,7 @@ class Segmentation(Task):
             )
         self.classes = None if classes is None else list(classes)
         self.ignore = ignore
+        self.picture = picture
         self.size = size if isinstance(size, int) or size is None else list(size)
         self.class_weight = class_weight
         self.upscale = upscale
@@ -239,6 +242,11 @@ class Segmentation(Task):
         self.upscale = int(state.get("upscale", 1))
 
     # -- network ------------------------------------------------------------------------------------
+
+    @property
+    def position_column(self) -> str | None:
+        """The picture in which things are, where a row has several."""
+        return self.picture
 
     @property
     def n_outputs(self) -> int:

@@ -1,8 +1,10 @@
 import json
 
+import numpy as np
 import polars as pl
 import pytest
 
+from cotrain._base import InvalidArgumentError
 from cotrain.comparison import check_data
 from cotrain.learner import Configuration
 
@@ -22,3 +24,26 @@ def test_rows_are_divided_as_training_would_also_into_parts_without_any(tmp_path
         assert (report.coverage["y"][part] == 0) == (options.get(part) == 0)
     assert [column["column"] for column in report.columns] == ["x"]
     json.dumps(report.to_json())
+
+
+def test_a_mask_in_one_of_several_pictures_has_to_say_in_which(tmp_path):
+    pytest.importorskip("PIL")
+    from PIL import Image
+
+    for row in range(12):
+        for name in ("front", "side", "mask"):
+            Image.fromarray(np.full((4, 4), row % 2, np.uint8)).save(tmp_path / f"{name}{row}.png")
+    rows = [
+        ",".join(f"{tmp_path}/{name}{row}.png" for name in ("front", "side", "mask")) for row in range(12)
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(["front,side,mask", *rows]))
+    values = {
+        "data": str(tmp_path / "t.csv"),
+        "columns": {"front": "picture", "side": "picture"},
+        "references": "constant",
+    }
+    task = {"kind": "Segmentation", "name": "mask"}
+    with pytest.raises(InvalidArgumentError, match="say in which, as in picture: front"):
+        check_data(Configuration.from_config({**values, "tasks": [task]}))
+    named = {**task, "picture": "side"}
+    assert check_data(Configuration.from_config({**values, "tasks": [named]})).n_rows == 12
