@@ -24,7 +24,7 @@ from cotrain.data import Split, sources
 from cotrain.data.sources import Mixing
 from cotrain.networks import Encoder, OutputSpace, Sharing
 from cotrain.tasks import CustomMetric, Metric, Task
-from cotrain.training import PictureAugmentation, Training
+from cotrain.training import PictureAugmentation, Reconstruction, Training
 
 T = TypeVar("T")
 #: How a class of somebody else's is written.
@@ -44,7 +44,14 @@ FAMILIES: dict[type, ModuleType] = {
 }
 
 #: Classes of which there is one kind only: a mapping of their arguments is enough.
-SETTINGS: tuple[type, ...] = (Training, Split, CoTraining, PictureAugmentation, TextAugmentation)
+SETTINGS: tuple[type, ...] = (
+    Training,
+    Split,
+    CoTraining,
+    PictureAugmentation,
+    Reconstruction,
+    TextAugmentation,
+)
 #: The same, with arguments that have to be given.
 _OF_ARGUMENTS: tuple[type, ...] = (*SETTINGS, CustomMetric)
 

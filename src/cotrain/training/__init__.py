@@ -6,6 +6,7 @@ from cotrain.training._frozen_networks import FrozenNetworks
 from cotrain.training._loggers import FitStart, JsonLinesLogger, Logger, TensorBoardLogger
 from cotrain.training._picture_augmentation import PictureAugmentation
 from cotrain.training._progress import ProgressLogger
+from cotrain.training._reconstruction import Reconstruction
 from cotrain.training._result import FitResult
 from cotrain.training._schedule import warm_cosine
 from cotrain.training._settings import Training
@@ -20,6 +21,7 @@ __all__ = [
     "Logger",
     "PictureAugmentation",
     "ProgressLogger",
+    "Reconstruction",
     "TensorBoardLogger",
     "Training",
     "warm_cosine",

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from cotrain._base import RunError, mix_seed
 from cotrain._base._ragged import Leaves
 from cotrain.balancing import Balancer
-from cotrain.balancing._loss_scale import heeds_scale
 from cotrain.data import Batches
 from cotrain.data.sources import MixedOrder, Mixing, Proportional, RepeatFactor
 from cotrain.gradients import Balance, Monitor, ReplayForward
 from cotrain.networks import MultiTaskNetwork, parameter_groups
 from cotrain.tasks import Task
 from cotrain.training._average import WeightAverage
+from cotrain.training._balancer_start import start_balancer
 from cotrain.training._best_weights import BestWeights, Weights, copy_weights, frozen_weights
 from cotrain.training._checkpoint import Checkpoints, read_checkpoint
 from cotrain.training._crossed_choice import CrossedChoice
@@ -33,6 +33,7 @@ from cotrain.training._loggers import FitStart, Logger
 from cotrain.training._loss_sums import LossSums
 from cotrain.training._monitor_means import mean_record
 from cotrain.training._predict import output_batches
+from cotrain.training._reconstruction import Reconstructor
 from cotrain.training._result import FitResult
 from cotrain.training._schedule import warm_cosine
 from cotrain.training._settings import Training
@@ -72,6 +73,8 @@ class Fit:
             task whose head reads maps.
         crossed: whether the best epochs by either half of the validation labels are kept too, so that the
             same labels can judge the fit, see `FitResult`.
+        unlabelled: inputs of all rows that `settings.reconstruction` learns from; `None`: of the training
+            rows, labelled or not.
 
     Example:
         >>> import polars as pl
@@ -108,6 +111,7 @@ class Fit:
         augment: Augment | None = None,
         mixing: Mixing | None = None,
         crossed: bool = False,
+        unlabelled: Leaves | None = None,
     ) -> None:
         self.tasks, self.seed = list(tasks), seed
         self.settings = settings
@@ -130,16 +134,7 @@ class Fit:
         self.crossed = CrossedChoice(self.tasks, train, validation) if chooses and validation else None
         self.checkpoints = Checkpoints(checkpoint, settings.checkpoint_seconds)
 
-        self._remark = _remark_on_weights(self.tasks, balancer)
-        balancer.start(
-            len(self.tasks),
-            reference_losses=[
-                # Of the loss without its weight, or a method that divides by it would undo the weight.
-                task.reference_loss(train.targets[task.name], train.masks[task.name])
-                for task in self.tasks
-            ],
-            preference=[task.preference for task in self.tasks],
-        )
+        self._remark = start_balancer(balancer, self.tasks, train)
         self.monitor = Monitor(settings.monitor or 1)
         self.balance = Balance(
             balancer,
@@ -154,9 +149,14 @@ class Fit:
         groups = parameter_groups(
             model, settings.weight_decay, settings.weight_decay if own_decay is None else own_decay
         )
+        self.reconstructor = Reconstructor.of(
+            settings.reconstruction, model, unlabelled or train.inputs, batch_size=size, seed=seed
+        )
+        heads = [] if self.reconstructor is None else list(self.reconstructor.parameters())
+        groups += [{"params": heads, "weight_decay": 0.0}] if heads else []
         self.optimizer = torch.optim.AdamW(groups, lr=self.budget.learning_rate, fused=can_fuse(self.device))
         self.average = WeightAverage(model, settings.average) if settings.average else None
-        self._parameters = list(model.parameters())
+        self._parameters = [*model.parameters(), *heads]
         self._generator = default_generator(self.device)
 
         self.steps_per_epoch = len(self.batches)
@@ -276,7 +276,7 @@ class Fit:
         again = ReplayForward(self.model) if self.balance.balancer.observes_update else None
         losses = self._losses(batch, active)
         self._loss_sums.add(losses)
-        self.balance.backward(losses, regulariser=self.model.sharing.penalty())
+        self.balance.backward(losses, regulariser=self._regulariser())
         if self.settings.clip is not None:
             nn.utils.clip_grad_norm_(self._parameters, self.settings.clip, foreach=True)
         self.optimizer.step()
@@ -287,6 +287,14 @@ class Fit:
                 self.balance.observe_update(self._losses(batch, active))
         if self.average is not None:
             self.average.update(self._step)
+
+    def _regulariser(self) -> Tensor:
+        """Return what is added to the tasks' loss after their balancing."""
+        penalty = self.model.sharing.penalty()
+        if self.reconstructor is None:
+            return penalty
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
+            return penalty.to(self.device) + self.reconstructor.loss(self.model, self._step)
 
     def _losses(self, batch: Mapping[str, Any], active: Mapping[Task, Tensor | None]) -> dict[str, Tensor]:
         rows = {task.name: rows for task, rows in active.items() if rows is not None}
@@ -369,6 +377,7 @@ class Fit:
             "balance": self.balance.state_dict(),
             "monitor": self.monitor.records,
             "health": self.model.sharing.health_state(),
+            "reconstruction": None if self.reconstructor is None else self.reconstructor.state_dict(),
             "best": self.best.state_dict(),
             "crossed": None if self.crossed is None else self.crossed.state_dict(),
         }
@@ -399,6 +408,8 @@ class Fit:
         self.monitor.records = list(state["monitor"])
         self.model.sharing.load_health_state(state["health"])
         self.best.load_state_dict(state["best"])
+        if self.reconstructor is not None:
+            self.reconstructor.load_state_dict(state["reconstruction"])
         if self.crossed is not None:
             self.crossed.load_state_dict(state["crossed"])
         for best in (self.best, *([] if self.crossed is None else self.crossed.best)):
@@ -480,15 +491,3 @@ def _usual_mixing(model: MultiTaskNetwork, tasks: Sequence[Task], labelled: Tens
     on_maps = set(model.map_tasks())
     places = [place for place, task in enumerate(tasks) if task.name in on_maps]
     return Proportional() if bool(labelled[:, places].all()) else RepeatFactor()
-
-
-def _remark_on_weights(tasks: Sequence[Task], balancer: Balancer) -> str:
-    """Return a sentence on weights that the balancer undoes; empty where they count."""
-    weighted = [task for task in tasks if task.weight != 1]
-    if not weighted or len(tasks) == 1 or heeds_scale(balancer, len(tasks)):
-        return ""
-    names = ", ".join(f"{task.name} ({task.weight:g})" for task in weighted)
-    return (
-        f"The weight of {names} does nothing to what the tasks share: {type(balancer).__name__} undoes any "
-        "factor on a loss; give a preference instead, which it heeds."
-    )

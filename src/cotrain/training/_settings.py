@@ -23,6 +23,7 @@ from cotrain.training._budget import (
     epochs_for,
     rows_a_step,
 )
+from cotrain.training._reconstruction import Reconstruction
 from cotrain.training._time_plan import seconds_of
 
 #: More epochs than anybody trains: the number was mistyped, and the fit would not end.
@@ -73,6 +74,7 @@ class Training:
             limit. After an epoch the planned number of epochs is shortened to what still fits, so that the
             learning rate falls to 0 in time; one epoch is always run. Time that was used before an
             interruption counts.
+        reconstruction: how the network learns from all rows, labelled or not, beside its tasks; `None`: not.
 
     Raises:
         InvalidArgumentError: if a value is out of its range.
@@ -102,6 +104,7 @@ class Training:
         device: str = "auto",
         checkpoint_seconds: float = 30.0,
         time_limit: float | str | None = None,
+        reconstruction: Reconstruction | None = None,
     ) -> None:
         self.epochs = epochs
         self.batch_size = batch_size
@@ -122,6 +125,7 @@ class Training:
         self.time_limit = time_limit
         if time_limit is not None:
             seconds_of(time_limit)
+        self.reconstruction = reconstruction
         self._check()
 
     def budget(self, n_labelled: int, inputs: Leaves | None = None, *, n_tasks: int = 1) -> Budget:

@@ -131,7 +131,8 @@ class NetworkPeer(OnlinePeer):
         labelled = examples.labelled().any(dim=1)
         true = labelled if true is None else true & labelled
         rows = torch.nonzero(labelled).flatten()
-        shown = self._shown(examples.take(rows))
+        everything = self._shown(examples)
+        shown = everything.take(rows)
         fixed, updates = self._budget(examples, true)
         shown = shown.take(repeated_rows(true[rows], fixed.batch_size, self.true_per_batch))
         settings = with_updates(self.settings.fixed(fixed), len(shown), updates)
@@ -155,6 +156,7 @@ class NetworkPeer(OnlinePeer):
                 augment=self.augment,
                 mixing=self.mixing,
                 crossed=True,
+                unlabelled=everything.inputs,
             )
 
         result = cache.fit(key, make)

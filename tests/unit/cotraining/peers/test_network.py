@@ -14,9 +14,10 @@ from cotrain._base import InputSpec, InvalidArgumentError
 from cotrain._base._ragged import Ragged
 from cotrain.balancing import Equal
 from cotrain.cotraining import FittedNetwork, NetworkPeer, View
+from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining.peers._network import sayable
 from cotrain.networks import HardSharing, MultiTaskNetwork, SoundEncoder, TableEncoder
-from cotrain.training import Examples, FitResult, Training
+from cotrain.training import Examples, FitResult, Reconstruction, Training
 from cotrain.training._best_weights import copy_weights
 from cotrain.training._predict import outputs_of
 
@@ -73,6 +74,29 @@ def test_each_row_is_judged_by_the_weights_that_the_other_half_chose():
     for name in "ab":
         expected = torch.stack([by[1 - h][name][row] for row, h in enumerate(half[name])])
         assert torch.equal(found[name].pseudo_labels(torch.float32), expected)
+
+
+@pytest.mark.parametrize("settings", [None, Reconstruction()])
+def test_rows_without_labels_teach_by_reconstruction_alone(settings):
+    task = kinds.Regression("y")
+    task.fit(pl.DataFrame({"y": [0.0, 1.0, 2.0]}))
+    known = (torch.arange(12) < 6)[:, None]
+
+    def build(name, tasks):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            encoder = TableEncoder(width=4, depth=1, dropout=0.0)
+            sharing = HardSharing().build(lambda: encoder.build(InputSpec(n_numbers=2)), ["y"])
+            return MultiTaskNetwork(sharing, {"y": torch.nn.Linear(4, 1)})
+
+    found = []
+    for shift in (0.0, 1.0):
+        numbers = torch.randn(12, 2, generator=torch.Generator().manual_seed(0)) + shift * ~known
+        rows = Examples({"numbers": numbers}, {"y": numbers[:, :1] * known}, {"y": known})
+        training = Training(2, 4, reconstruction=settings)
+        peer = NetworkPeer("one", [task], build=build, balancer=Equal(), settings=training)
+        found.append(peer.fit(rows, None, "key", FitCache()).result.weights[0])
+    assert all(torch.equal(one, found[1][name]) for name, one in found[0].items()) == (settings is None)
 
 
 def network_peer(**options) -> NetworkPeer:
