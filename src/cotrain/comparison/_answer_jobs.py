@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from cotrain._base._ragged import Leaf, labelled_rows
 from cotrain.comparison._checked_files import read_arrays, read_record, write_arrays, write_record
 from cotrain.comparison._network_jobs import load_network
 from cotrain.comparison._tree_jobs import VALIDATION_SCORES
@@ -17,8 +16,8 @@ from cotrain.configuration import construct_class
 from cotrain.data import Split, TypedTable
 from cotrain.evaluation._padded_scores import scores_of
 from cotrain.learner import Learner, Preprocessor
-from cotrain.learner._answer_choice import ALONE, JOINT, TREES, Answer, HeldLabels, blended, choose_answer
-from cotrain.learner._contenders import can_have_trees, tree_temperature, why_joint
+from cotrain.learner._answer_choice import ALONE, JOINT, TREES, Answer, HeldLabels, blended
+from cotrain.learner._contenders import can_have_trees, choose_for, codes_alike, why_joint
 from cotrain.tasks import Task
 
 
@@ -68,25 +67,15 @@ def _chosen(
         name = task.name
         labels = HeldLabels(task, held.targets[name], held.masks[name], tied)
         reason = why_joint(learner, labels, joint[name])
-        if reason:
-            n_labelled = int(labelled_rows(held.masks[name]).sum())
-            answer = Answer(metric=task.chosen_metrics()[0].name, n_labelled=n_labelled, reason=reason)
-            found[name] = {"answer": answer.to_json(), "temperature": None}
-            continue
-        outputs: dict[str, Leaf] = {JOINT: joint[name]}
-        single = load_network(Path(models[ALONE][name]), trusted)
-        # Of other labels another coding would have been learned; there are none.
-        if len(learner.tasks) > 1 and single.preprocessor.tasks[0].state_dict() == task.state_dict():
+        others: dict[str, Any] = {}
+        single = load_network(Path(models[ALONE][name]), trusted) if not reason else None
+        if single is not None and len(learner.tasks) > 1 and codes_alike(single, task):
             inputs = single.preprocessor.examples(validation).inputs
-            outputs[ALONE] = single.fitted.joint_outputs(inputs)[name]
-        temperature = None
-        if name in trees and can_have_trees(task):
-            of_trees = task.output_of_scores(torch.from_numpy(trees[name]))
-            assert of_trees is not None
-            temperature = tree_temperature(labels, of_trees)
-            outputs[TREES] = of_trees / (temperature or 1.0)
-        answer = choose_answer(labels, outputs, blend=can_have_trees(task))
-        found[name] = {"answer": answer.to_json(), "temperature": temperature}
+            others[ALONE] = single.fitted.joint_outputs(inputs)[name]
+        if not reason and name in trees and can_have_trees(task):
+            others[TREES] = task.output_of_scores(torch.from_numpy(trees[name]))
+        choice = choose_for(labels, reason, joint[name], others)
+        found[name] = {"answer": choice.answer.to_json(), "temperature": choice.temperature}
     return found
 
 

@@ -77,23 +77,19 @@ def fit_contenders(
     outputs: dict[str, Any] = dict(joint)
     rows = None if trees is None else trees.inputs.rows(fitting.held_table)
     for name, task in tasks.items():
-        if reasons[name]:
-            metric = task.chosen_metrics()[0].name
-            n = int(labelled_rows(held.masks[name]).sum())
-            chosen[name] = Answer(metric=metric, n_labelled=n, reason=reasons[name])
-            continue
-        parts = {JOINT: joint[name]}
-        # Of other labels another coding would have been learned; there are none.
-        if name in singles and singles[name].preprocessor.tasks[0].state_dict() == task.state_dict():
-            parts[ALONE] = singles[name].fitted.outputs(fitting.held_table, figures=True)[name]
-        if trees is not None and rows is not None and can_have_trees(task):
-            output = tree_outputs(task, trees.fit(task), rows)
-            temperature = tree_temperature(labels[name], output)
-            temperatures |= {} if temperature is None else {name: temperature}
-            parts[TREES] = output / (temperature or 1.0)
-        chosen[name] = choose_answer(labels[name], parts, blend=can_have_trees(task))
-        outputs[name] = answered(task, chosen[name], parts)
-        _tell(options, f"{name}: {chosen[name].title} answers ({chosen[name].reason}).")
+        others: dict[str, Any] = {}
+        if not reasons[name]:
+            if name in singles and codes_alike(singles[name], task):
+                others[ALONE] = singles[name].fitted.outputs(fitting.held_table, figures=True)[name]
+            if trees is not None and rows is not None and can_have_trees(task):
+                others[TREES] = tree_outputs(task, trees.fit(task), rows)
+        choice = choose_for(labels[name], reasons[name], joint[name], others)
+        chosen[name] = choice.answer
+        if choice.temperature is not None:
+            temperatures[name] = choice.temperature
+        if not reasons[name]:
+            outputs[name] = answered(task, choice.answer, choice.outputs)
+            _tell(options, f"{name}: {choice.answer.title} answers ({choice.answer.reason}).")
     members = {name: set(answer.weights) for name, answer in chosen.items()}
     with_trees = [name for name in tasks if TREES in members[name]]
     answers = Answers(
@@ -109,6 +105,47 @@ def fit_contenders(
         if name in confidence.thresholds:
             _tell(options, confidence.thresholds[name].sentence)
     return model.with_answers(answers, confidence), Contenders(singles, trees)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class ChosenAnswer:
+    """Who answers for one task.
+
+    Args:
+        answer: what was chosen.
+        temperature: what the outputs of trees were divided by; `None`: there are none, or they are numbers.
+        outputs: of all who might answer, those of trees tempered.
+    """
+
+    answer: Answer
+    temperature: float | None
+    outputs: Mapping[str, Any]
+
+
+def choose_for(labels: HeldLabels, reason: str, joint: Any, others: Mapping[str, Any]) -> ChosenAnswer:
+    """Choose who answers for a task on the validation rows: in a fit, and in a comparison of fits.
+
+    Args:
+        labels: of the validation rows.
+        reason: why there is no choice, see `why_joint`; "": there is one.
+        joint: outputs of the joint network.
+        others: outputs of "alone" and "trees", those that there are.
+    """
+    task, outputs = labels.task, {JOINT: joint, **others}
+    if reason:
+        n_labelled = int(labelled_rows(labels.mask).sum())
+        answer = Answer(metric=task.chosen_metrics()[0].name, n_labelled=n_labelled, reason=reason)
+        return ChosenAnswer(answer, None, outputs)
+    temperature = tree_temperature(labels, others[TREES]) if TREES in others else None
+    if temperature is not None:
+        outputs[TREES] = others[TREES] / temperature
+    return ChosenAnswer(choose_answer(labels, outputs, blend=can_have_trees(task)), temperature, outputs)
+
+
+def codes_alike(single: Any, task: Task) -> bool:
+    """Return whether a learner of a task alone has learned its coding: of other labels it has another."""
+    return single.preprocessor.tasks[0].state_dict() == task.state_dict()
 
 
 def can_have_trees(task: Task) -> bool:

@@ -13,7 +13,8 @@ import cotrain as ct
 from cotrain._base import InvalidArgumentError
 from cotrain.learner import _contenders as contenders
 from cotrain.learner import complete
-from cotrain.learner._contenders import can_have_trees
+from cotrain.learner._answer_choice import JOINT, TREES, HeldLabels
+from cotrain.learner._contenders import can_have_trees, choose_for
 from cotrain.learner._fitting import FitOptions
 from cotrain.learner._learner import fit_learner
 from cotrain.tasks import Binary, Multiclass, Multilabel, Ordinal, Regression, Tagging
@@ -213,6 +214,25 @@ def test_outputs_that_follow_from_one_another_stay_together() -> None:
     found = model.fit(table, 0.3, progress=False)
     assert set(found.answers.values()) == {"joint"}
     assert "follow from one another" in found.fitted.answers.of_task["buy"].reason
+
+
+def test_trees_are_tempered_before_they_compete_and_a_reason_ends_the_contest() -> None:
+    random = np.random.default_rng(0)
+    truth = random.integers(0, 2, 400)
+    task = Binary("y")
+    task.fit(pl.DataFrame({"y": truth}))
+    targets, mask = task.encode(pl.DataFrame({"y": truth}))
+    labels = HeldLabels(task, targets, mask, {})
+    right = torch.from_numpy(np.where(random.random(400) < 0.9, truth, 1 - truth) * 2.0 - 1)[:, None].float()
+    joint, trees = torch.zeros(400, 1), 30 * right
+    found = choose_for(labels, "", joint, {TREES: trees})
+    assert found.answer.by == TREES
+    assert found.temperature is not None
+    assert found.temperature > 5
+    torch.testing.assert_close(found.outputs[TREES], trees / found.temperature)
+    ended = choose_for(labels, "because", joint, {})
+    assert (ended.answer.by, ended.answer.reason, ended.answer.n_labelled) == (JOINT, "because", 400)
+    assert ended.temperature is None
 
 
 def test_who_can_have_trees() -> None:
