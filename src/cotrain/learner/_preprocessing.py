@@ -36,6 +36,7 @@ from cotrain.data.sources import read_sources
 from cotrain.learner._decisions import Thresholds, deciding
 from cotrain.learner._known_sources import KnownSources
 from cotrain.learner._label_types import LabelType
+from cotrain.learner._only_picture import name_only_picture
 from cotrain.networks import OutputSpace
 from cotrain.tasks import Task
 from cotrain.training import Examples
@@ -128,13 +129,14 @@ class Preprocessor:
         else:
             table = TypedTable.read(train, missing=missing, targets=_columns(tasks))
             frame = table.frame
+            of_source = [] if table.source is None else [table.source]
+            exclude = [*no_inputs(tasks, columns), *left_out, *of_source]
+            name_only_picture(tasks, frame, columns, exclude)
             for task in tasks:
                 task.fit(frame)
             coded = {task.name: task.encode(frame) for task in tasks}
             labelled = torch.stack([labelled_rows(mask) for _, mask in coded.values()]).any(dim=0)
             rows = frame.filter(pl.Series(labelled.numpy()))
-            of_source = [] if table.source is None else [table.source]
-            exclude = [*no_inputs(tasks, columns), *left_out, *of_source]
             schema = Schema.infer(rows, exclude=exclude, overrides=columns, types=table.types)
             schema = schema.recoded(coding).fit(rows)
             preprocessor = cls(tasks, schema, schema.spec(), {}, table=table, output_space=output_space)

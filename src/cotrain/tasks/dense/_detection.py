@@ -59,7 +59,7 @@ class Detection(Task):
         columns: see `Task`; one column of lists of boxes.
         classes: the classes in order; `None`: those that occur in training.
         picture: the column of the picture in which the boxes are. It says which where a row has several,
-            and its size is looked up where the table has no columns width and height.
+            and its size is looked up where the table has no columns width and height. `None`: the only one.
         annotated: a column of lists of those classes that were looked for in a picture; the others are
             unknown there. `None`: all were.
         most: boxes that are predicted in one picture, at most, ≥ 1; figures allow for no more.
@@ -127,6 +127,8 @@ class Detection(Task):
         #: Height and width of a usual picture, and the mean logarithm of a box's sides in parts of it.
         self._usual = [64, 64]
         self._sides = [-1.0, -1.0]
+        #: The only column of pictures, where nothing else says how large they are.
+        self._found: str | None = None
 
     # -- coding -------------------------------------------------------------------------------------
 
@@ -202,21 +204,30 @@ class Detection(Task):
             )
         return {"box": sides, "label": str(box["label"]), "crowd": bool(box.get("crowd"))}
 
+    def lacks_picture(self, frame: pl.DataFrame) -> bool:
+        """Return whether neither the user nor the table says how large the pictures are."""
+        return self.picture is None and not {"width", "height"} <= set(frame.columns)
+
+    def take_picture(self, column: str) -> None:
+        """Take the pictures of this column for those that the boxes are in."""
+        self._found = column
+
     def _sizes(self, frame: pl.DataFrame) -> list[tuple[int, int]]:
         """Return height and width of every row's picture."""
-        if self.picture is None and {"width", "height"} <= set(frame.columns):
+        if self.picture is None and not self.lacks_picture(frame):
             sides = zip(
                 self._labelled(frame), frame["height"].to_list(), frame["width"].to_list(), strict=True
             )
             return [self._stated_size(row, *known) for row, known in enumerate(sides)]
-        if self.picture is None or self.picture not in frame.columns:
-            name = self.picture or "picture"
+        picture = self.picture or self._found
+        if picture is None or picture not in frame.columns:
+            name = picture or "picture"
             raise DataError(
                 f"Task {self.name!r}: how large a picture is is not known: give columns width and height, or "
                 f"picture=, the column of the picture; {did_you_mean(name, frame.columns)}"
             )
         labelled = self._labelled(frame)
-        cells = [cell if known else None for cell, known in zip(frame[self.picture], labelled, strict=True)]
+        cells = [cell if known else None for cell, known in zip(frame[picture], labelled, strict=True)]
         return picture_sizes(cells, (1, 1), f"Task {self.name!r}")
 
     def _labelled(self, frame: pl.DataFrame) -> list[bool]:
@@ -258,13 +269,15 @@ class Detection(Task):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the classes and usual sizes."""
-        return {"classes": list(self._names), "usual": list(self._usual), "sides": list(self._sides)}
+        usual = {"usual": list(self._usual), "sides": list(self._sides)}
+        return {"classes": list(self._names), **usual, "picture": self._found}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over the classes and usual sizes."""
         self._names = [str(name) for name in state["classes"]]
         self._usual = [int(side) for side in state["usual"]]
         self._sides = [float(side) for side in state["sides"]]
+        self._found = None if state.get("picture") is None else str(state["picture"])
 
     # -- network ------------------------------------------------------------------------------------
 
