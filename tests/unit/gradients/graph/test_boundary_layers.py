@@ -82,6 +82,19 @@ def test_equals_running_every_node(kind, source):
             torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("source", ["exact", "ghost"])
+def test_whoever_retains_a_heads_gradient_gets_it_once(source):
+    net = Heads("plain")
+    z = net.encoder(net.x)
+    outputs = [head(z) for head in net.heads]
+    for output in outputs:
+        output.retain_grad()
+    losses = {name: output.square().mean() for name, output in zip("ab", outputs, strict=True)}
+    Balance(Inverse(), net.encoder.parameters(), source=source).backward(losses)
+    for output in outputs:
+        torch.testing.assert_close(output.grad, 2 * output.detach() / output.numel())
+
+
 def sent(kind: str) -> list[type]:
     net = Heads(kind)
     call = order_losses(net.losses(), ("a", "b"), torch.device("cpu"))
