@@ -28,8 +28,8 @@ ONE_SIGMA = 0.6827
 
 #: How many times the margin a round of numbers must be better. The standard error of cross-fitted differences
 #: is too small by a factor of about 1.6, since the folds learn from much the same labels (Nadeau & Bengio,
-#: "Inference for the Generalization Error", 2003, https://doi.org/10.1023/A:1024068626366). Of classes the
-#: temperature takes most of the differences away; of numbers under noise of Student's t with 2 degrees 10.6 %
+#: "Inference for the Generalization Error", 2003, https://doi.org/10.1023/A:1024068626366). Of classes
+#: the margin itself was seen to be enough; of numbers under noise of Student's t with 2 degrees 10.6 %
 #: of 104 runs lost at half a standard error, 6.7 % at one and 4.8 % at one and a half, and the mean gain was
 #: largest there, with 6 of 11 gains of three points kept at each of the three. Huber's, clipped and squared
 #: errors, and tests of ranks and signs, were no better at an equal share of rounds let through: what is lost
