@@ -17,7 +17,8 @@ from cotrain.learner import Configuration, SplitTable
 
 
 @pytest.fixture
-def values(tmp_path: Path) -> dict[str, Any]:
+def values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setattr(_trees_beside, "FEWEST_ROWS", 1)
     rng = np.random.default_rng(0)
     x, words = rng.normal(size=160), np.array(["good", "bad", "dull"])
     said = [f"{words[i % 3]} film {words[i % 2]}" for i in range(160)]
@@ -115,6 +116,15 @@ def test_where_no_trees_are_needed_or_rows_are_large_none_are_begun(
     values: dict[str, Any], here: list[int], changes: dict[str, Any]
 ) -> None:
     configuration = Configuration.from_config(values | changes)
+    assert TreesBeside.begin(configuration, SplitTable.of(configuration), wanted=True).beside is None
+    assert here == []
+
+
+def test_few_rows_are_not_worth_a_process(
+    values: dict[str, Any], here: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_trees_beside, "FEWEST_ROWS", 2000)
+    configuration = Configuration.from_config(values)
     assert TreesBeside.begin(configuration, SplitTable.of(configuration), wanted=True).beside is None
     assert here == []
 
