@@ -21,7 +21,8 @@ from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._exhibit import Exhibit
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets
-from cotrain.tasks._target_values import one_column
+from cotrain.tasks._target_values import check_range, one_column
+from cotrain.tasks.dense._dice import dice_losses
 from cotrain.tasks.dense._masks import classes_at, mask_bytes, read_mask, resized_mask, sized_map
 from cotrain.tasks.dense._moves import move_masks
 from cotrain.tasks.dense._pixel_confusion import pixel_confusion
@@ -40,10 +41,14 @@ MOST_UPSCALE = 16
 class Segmentation(Task):
     """Which of C classes each pixel is of ("semantic segmentation").
 
-        loss = -Σ over labelled pixels of w_y log softmax(z)_y / their number
+        loss = -Σ over labelled pixels of w_y log p_y / their number + dice · mean over pictures of D
+        D = 1 - mean over classes c in the picture of (2 Σ p_c t_c + 1) / (Σ (p_c + t_c) + 1)
 
-    with z the head's map, brought to the mask's size (bilinear). The head answers for `upscale` × `upscale`
-    places in each cell of the map that it reads, so that lines thinner than a cell are seen.
+    with p = softmax(z), z the head's map brought to the mask's size (bilinear), t_c = 1 where a pixel is of
+    class c, and the sums of D over the labelled pixels of a picture. Cross-entropy counts pixels, D the
+    classes that are there, small and thin ones like large ones, as the mean IoU does. The head answers for
+    `upscale` × `upscale` places in each cell of the map that it reads, so that lines thinner than a cell are
+    seen.
 
     A label is a mask: a picture whose values are class numbers, such as a PNG; `ignore` marks pixels that are
     not labelled, and a picture without a mask is unlabelled, while a mask of nothing but background is a
@@ -61,6 +66,7 @@ class Segmentation(Task):
             masks have that of their picture.
         class_weight: "balanced" lets all classes count alike however few pixels they have; or class ->
             weight, 1 for one that is not named.
+        dice: weight of D, ≥ 0. A picture counts in D by its labelled pixels.
         upscale: how many times finer than the map the head's answer is each way, 1 to 16; 4 is the stride of
             the default network. 1: one answer a cell from a 1×1 convolution, which takes the least memory.
         weight: see `Task`.
@@ -73,7 +79,9 @@ class Segmentation(Task):
         DataError: at `fit`, if there is no mask, or one has numbers beyond the classes.
 
     Source: Long, Shelhamer and Darrell, "Fully Convolutional Networks for Semantic Segmentation", 2015,
-    https://arxiv.org/abs/1411.4038.
+    https://arxiv.org/abs/1411.4038; D is from Milletari, Navab and Ahmadi, "V-Net", 2016,
+    https://arxiv.org/abs/1606.04797, with plain sums in place of squares, as in Drozdzal et al., "The
+    Importance of Skip Connections in Biomedical Image Segmentation", 2016, https://arxiv.org/abs/1608.04117.
 
     Example:
         >>> task = Segmentation("mask", classes=["ground", "tree"])
@@ -98,6 +106,7 @@ class Segmentation(Task):
         size: int | Sequence[int] | None = None,
         picture: str | None = None,
         class_weight: ClassWeight = None,
+        dice: float = 0.0,
         upscale: int = 4,
         weight: float = 1.0,
         preference: float = 1.0,
@@ -117,6 +126,7 @@ class Segmentation(Task):
         )
         one_column("Segmentation", name, self.columns)
         check_class_weight("Segmentation", name, class_weight)
+        check_range("Segmentation", name, dice=(dice, 0.0, 1e6))
         if classes is not None and not 2 <= len(set(self._names)) == len(self._names) <= MOST_CLASSES:
             raise InvalidArgumentError(
                 f"Segmentation({name!r}, classes=...): expected 2 to {MOST_CLASSES} different names, got "
@@ -136,6 +146,7 @@ class Segmentation(Task):
         self.picture = picture
         self.size = size if isinstance(size, int) or size is None else list(size)
         self.class_weight = class_weight
+        self.dice = float(dice)
         self.upscale = upscale
         self._shape = (1, 1) if sides is None else (sides[0], sides[1])
         self._weights: list[float] = []
@@ -185,15 +196,15 @@ class Segmentation(Task):
             )
 
     def encode_columns(self, frame: pl.DataFrame) -> tuple[Any, Any]:
-        """Return class numbers uint8 [B, H, W], C for an unseen class, and bool [B, H, W]."""
+        """Return class numbers uint8 [B, H, W], C for an unseen class or none, and bool [B, H, W]."""
         height, width = self._shape
-        targets = np.zeros((frame.height, height, width), np.uint8)
+        targets = np.full((frame.height, height, width), self.n_outputs, np.uint8)
         labelled = np.zeros(targets.shape, bool)
 
         def put(row: int, mask: np.ndarray) -> None:
             resized = resized_mask(mask, height, width)
             labelled[row] = resized != self.ignore
-            targets[row] = np.where(labelled[row], np.minimum(resized, self.n_outputs), 0)
+            targets[row] = np.where(labelled[row], np.minimum(resized, self.n_outputs), self.n_outputs)
 
         self._each(frame, put)
         return torch.from_numpy(targets), torch.from_numpy(labelled)
@@ -266,7 +277,7 @@ class Segmentation(Task):
         return nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.SiLU(), finer)
 
     def losses(self, output: Tensor, target: Tensor) -> Tensor:
-        """Return the weighted cross-entropy of every pixel, [B, H, W]."""
+        """Return the weighted cross-entropy of every pixel and, of its picture, dice · D, [B, H, W]."""
         classes = target.long()
         known = classes < self.n_outputs
         log_p = functional.log_softmax(sized_map(output, target.shape[1:]), dim=1)
@@ -275,11 +286,13 @@ class Segmentation(Task):
             weights = torch.tensor(self._weights, dtype=output.dtype).to(output.device, non_blocking=True)
             of_class = of_class * weights[classes.clamp(max=self.n_outputs - 1)]
         # A class that training never had costs as much as the least probable one and sends no gradient.
-        return -torch.where(known, of_class, log_p.detach().amin(dim=1))
+        losses = -torch.where(known, of_class, log_p.detach().amin(dim=1))
+        return losses + self.dice * dice_losses(log_p.exp(), classes)[:, None, None] if self.dice else losses
 
     def moved(self, target: Tensor, mask: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
         """Return the masks moved as their pictures were; what came in from outside is not labelled."""
-        return move_masks(target, mask, moves)
+        moved, left = move_masks(target, mask, moves)
+        return moved.masked_fill(left == 0, self.n_outputs), left
 
     def reference_output(self, targets: Any, mask: Any) -> Tensor:
         """Return the logarithms of the (weighted) class shares of the labelled pixels, [C]."""

@@ -46,7 +46,7 @@ def test_pixels_to_be_ignored_are_unlabelled():
     targets, labelled = fitted(classes=CLASSES).encode(frame_of(mask))
     assert not bool(labelled[0, 0].any())
     assert bool(labelled[0, 1:].all())
-    assert bool((targets[0, 0] == 0).all())
+    assert bool((targets[0, 0] == 3).all())
 
 
 def test_a_class_that_training_never_had_is_one_of_its_own():
@@ -83,6 +83,44 @@ def test_the_loss_is_the_formula_pixel_by_pixel(balanced):
                     total += weights[y] * (np.log(np.exp(z).sum()) - z[y])
                     n += 1
     assert float(task.loss(output, targets, labelled)) == pytest.approx(total / n, rel=1e-5)
+
+
+@pytest.mark.parametrize("dice", [0.5, 2.0])
+def test_dice_counts_the_classes_of_each_picture(dice):
+    """Picture by picture, class by class; pixels without a label, unseen classes and empty pictures apart."""
+    plain, task = fitted(classes=CLASSES), fitted(classes=CLASSES, dice=dice)
+    ignored = MASKS[1].copy()
+    ignored[2:4] = 255
+    targets, labelled = task.encode(frame_of(ignored, MASKS[2], np.full((6, 8), 255), None))
+    output = torch.randn(4, 3, 3, 4, generator=torch.Generator().manual_seed(1))
+    p = torch.nn.functional.interpolate(output, size=(6, 8), mode="bilinear").softmax(1).double().numpy()
+    total = 0.0
+    for b in range(2):
+        losses = []
+        for c in range(3):
+            pixels = [(y, x) for y in range(6) for x in range(8) if labelled[b, y, x]]
+            both = sum(p[b, c, y, x] for y, x in pixels) + sum(targets[b, y, x] == c for y, x in pixels)
+            hit = sum(p[b, c, y, x] for y, x in pixels if targets[b, y, x] == c)
+            if any(targets[b, y, x] == c for y, x in pixels):
+                losses.append(1 - (2 * hit + 1) / (float(both) + 1))
+        total += np.mean(losses) * int(labelled[b].sum())
+    added = dice * total / int(labelled.sum())
+    before = float(plain.loss(output, targets, labelled))
+    assert float(task.loss(output, targets, labelled)) == pytest.approx(before + added, rel=1e-5)
+
+
+def test_dice_of_what_is_moved_counts_what_stayed():
+    task = fitted(classes=CLASSES, dice=1.0)
+    targets, labelled = task.encode(frame_of(MASKS[1]))
+    shift = torch.tensor([[[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]])
+    moved, left = task.moved(targets, labelled, shift)
+    assert bool((moved[~left] == 3).all())
+    assert bool((moved[left] < 3).all())
+
+
+def test_dice_is_a_weight():
+    with pytest.raises(InvalidArgumentError, match=r"dice=-1"):
+        Segmentation("mask", dice=-1)
 
 
 def test_the_best_constant_has_the_shares_and_the_lowest_loss():
