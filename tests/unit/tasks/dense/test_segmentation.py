@@ -66,7 +66,7 @@ def test_a_class_that_training_never_had_is_one_of_its_own():
 
 @pytest.mark.parametrize("balanced", [None, "balanced"])
 def test_the_loss_is_the_formula_pixel_by_pixel(balanced):
-    task = fitted(classes=CLASSES, class_weight=balanced)
+    task = fitted(classes=CLASSES, class_weight=balanced, dice=0.0)
     targets, labelled = task.encode(frame_of(MASKS[1], MASKS[2]))
     labelled = labelled & (torch.rand(labelled.shape, generator=torch.Generator().manual_seed(0)) < 0.7)
     output = torch.randn(2, 3, 3, 4, generator=torch.Generator().manual_seed(1))
@@ -88,7 +88,7 @@ def test_the_loss_is_the_formula_pixel_by_pixel(balanced):
 @pytest.mark.parametrize("dice", [0.5, 2.0])
 def test_dice_counts_the_classes_of_each_picture(dice):
     """Picture by picture, class by class; pixels without a label, unseen classes and empty pictures apart."""
-    plain, task = fitted(classes=CLASSES), fitted(classes=CLASSES, dice=dice)
+    plain, task = fitted(classes=CLASSES, dice=0.0), fitted(classes=CLASSES, dice=dice)
     ignored = MASKS[1].copy()
     ignored[2:4] = 255
     targets, labelled = task.encode(frame_of(ignored, MASKS[2], np.full((6, 8), 255), None))
@@ -110,7 +110,7 @@ def test_dice_counts_the_classes_of_each_picture(dice):
 
 
 def test_dice_of_what_is_moved_counts_what_stayed():
-    task = fitted(classes=CLASSES, dice=1.0)
+    task = fitted(classes=CLASSES)
     targets, labelled = task.encode(frame_of(MASKS[1]))
     shift = torch.tensor([[[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]])
     moved, left = task.moved(targets, labelled, shift)
@@ -123,8 +123,8 @@ def test_dice_is_a_weight():
         Segmentation("mask", dice=-1)
 
 
-def test_the_best_constant_has_the_shares_and_the_lowest_loss():
-    task = fitted(classes=CLASSES)
+def test_the_best_constant_has_the_shares_and_the_lowest_cross_entropy():
+    task = fitted(classes=CLASSES, dice=0.0)
     targets, labelled = task.encode(frame_of(*MASKS, None))
     constant = task.reference_output(targets, labelled)
     shares = np.bincount(np.concatenate([mask.ravel() for mask in MASKS]), minlength=3) / (4 * 48)
