@@ -80,6 +80,7 @@ def half_of_rows(mask: Leaf) -> Tensor:
     """Return 0 and 1 by turns for the rows with a label, int64 [N].
 
     Example:
+        >>> import torch
         >>> half_of_rows(torch.tensor([[True], [False], [True], [True]])).tolist()
         [0, 0, 1, 0]
     """
