@@ -111,6 +111,7 @@ def test_dice_counts_the_classes_of_each_picture(dice):
 
 def test_dice_of_what_is_moved_counts_what_stayed():
     task = fitted(classes=CLASSES)
+    assert task.dice == 1.0
     targets, labelled = task.encode(frame_of(MASKS[1]))
     shift = torch.tensor([[[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]])
     moved, left = task.moved(targets, labelled, shift)
