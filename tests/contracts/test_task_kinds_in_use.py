@@ -33,6 +33,7 @@ from cotrain.cotraining import (
 from cotrain.evaluation import errors_by_group
 from cotrain.learner import Configuration, complete
 from cotrain.tasks import Task
+from cotrain.training import Logger
 from cotrain.tuning import tune
 
 KINDS = {
@@ -125,6 +126,16 @@ PROBLEMS: dict[str, Callable[[], tuple[Task, pl.DataFrame, dict[str, Any]]]] = {
 }
 
 
+class Told(Logger):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.lines.append(text)
+
+
 def learner_of(name: str, **options: Any) -> tuple[ct.Learner, pl.DataFrame]:
     task, frame, columns = PROBLEMS[name]()
     encoder = {
@@ -136,6 +147,25 @@ def learner_of(name: str, **options: Any) -> tuple[ct.Learner, pl.DataFrame]:
         encoder = ct.networks.SoundEncoder(width=8, depth=1)
     training = ct.Training(epochs=1, batch_size=8)
     return ct.Learner([task], encoder=encoder, columns=columns, training=training, **options), frame
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_an_ensemble_answers_with_a_mean_or_says_that_there_is_none(name, tmp_path):
+    learner, frame = learner_of(name, ensemble=2)
+    told = Told()
+    learner.fit(frame, validation=0.25, progress=False, run=tmp_path / "run", loggers=[told])
+    found = ct.Learner.load(tmp_path / "run").predict(frame)
+    assert found.equals(learner.predict(frame))
+    said = [line for line in told.lines if "have no mean" in line]
+    if name in ("Detection", "Transcription", "Synthesis"):
+        assert said == [f"y: predictions of a {name} have no mean: the first network answers alone."]
+        assert learner.fitted.ensemble_sentence == ""
+        plain, _ = learner_of(name)
+        assert plain.fit(frame, validation=0.25, progress=False).predict(frame).equals(found)
+    else:
+        assert not said
+        assert len(learner.fitted.networks.weights_of["y"]) == 2
+        assert learner.fitted.ensemble_sentence
 
 
 @pytest.fixture(scope="module", params=sorted(PROBLEMS))

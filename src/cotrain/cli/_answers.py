@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 
 def tell_answers(learner: Learner) -> None:
-    """Say who answers for which task, where it is not the joint network for all of them."""
+    """Say who answers for which task, where it is not one joint network for all of them."""
+    if learner.fitted.ensemble_sentence:
+        status(learner.fitted.ensemble_sentence)
     if learner.fitted.answers.others:
         told = ", ".join(f"{task}: {title}" for task, title in learner.answers.items())
         status(f"Who answers: {told}.")

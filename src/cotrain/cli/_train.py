@@ -48,7 +48,8 @@ def train(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="fast (a quarter of the usual epochs), good (the defaults) or best (as --answer auto)."
+            help="fast (a quarter of the usual epochs), good (the defaults) or best (as --answer auto, with "
+            "ensembles of three networks); what is written in the configuration stays."
         ),
     ] = None,
     time_limit: Annotated[

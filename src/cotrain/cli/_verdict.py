@@ -80,7 +80,7 @@ def print_outcome(outcome: RunResult, folder: Path, config: Path | None = None) 
         out.print(f"• {verdict.sentence}", markup=False, highlight=False)
     for answer in outcome.answers:
         out.print(f"→ {answer.sentence}", markup=False, highlight=False)
-    for sentence in outcome.thresholds:
+    for sentence in [*outcome.thresholds, *filter(None, [outcome.ensemble])]:
         out.print(f"→ {sentence}", markup=False, highlight=False)
     if outcome.delta_m_sentence:
         out.print(outcome.delta_m_sentence, markup=False, highlight=False)

@@ -111,7 +111,7 @@ def methods_of(
     """
     learner = with_own_epochs(learner)
     # Who answers is asked of what competes here.
-    learner.answer = "joint"
+    learner.answer = None
     names = tuple(task.name for task in learner.tasks)
     found = _joint(learner, settings, names)
     notes: list[str] = []
@@ -121,7 +121,7 @@ def methods_of(
             single.training = with_equal_steps(single.training, labelled[task], n_rows, inputs)
         found.append(Method(SINGLE_TASK, single, (task,)))
     if "pooled" in settings.references:
-        reason = why_not_pooled(learner.tasks)
+        reason = why_not_pooled(learner.tasks, learner.ensemble)
         if reason is None:
             pooled = _plain(learner)
             if labelled is not None:
@@ -129,6 +129,8 @@ def methods_of(
             found.append(Method(POOLED, pooled, names, "pooled"))
         else:
             notes.append(reason)
+    if learner.ensemble is not None and learner.ensemble > 1:
+        notes.append(f"Every network is an ensemble: {learner.ensemble} of them, mean of their predictions.")
     if chosen := [t.name for t in learner.tasks if t.decision is not None and t.decision.is_chosen]:
         notes.append(f"Thresholds of {', '.join(chosen)} are chosen in a run; a comparison decides at 0.5.")
     if "trees" in settings.references:

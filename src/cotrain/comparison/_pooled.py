@@ -30,8 +30,12 @@ _FILES = _DESCRIPTION, _WEIGHTS = "pooled.json", "pooled.safetensors"
 _OWN = ("name", "columns", "weight", "preference", "when", "sample_weight", "positive")
 
 
-def why_not_pooled(tasks: Sequence[Task]) -> str | None:
+def why_not_pooled(tasks: Sequence[Task], ensemble: int | None = None) -> str | None:
     """Return why these tasks cannot have one head, as a sentence; `None` if they can.
+
+    Args:
+        tasks: of the learner.
+        ensemble: networks of those that it would stand beside.
 
     Example:
         >>> from cotrain.tasks import Binary, Regression
@@ -42,6 +46,8 @@ def why_not_pooled(tasks: Sequence[Task]) -> str | None:
     first = tasks[0]
     if len(tasks) == 1:
         return f"No pooled network: {first.name} is the only task."
+    if ensemble is not None and ensemble > 1:
+        return f"No pooled network: it would be one beside ensembles of {ensemble}."
     for other in tasks[1:]:
         if type(other) is not type(first):
             return (

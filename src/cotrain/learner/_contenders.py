@@ -14,6 +14,7 @@ from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import labelled_rows
 from cotrain.learner._answer_choice import ALONE, JOINT, TREES, Answer, HeldLabels, choose_answer
 from cotrain.learner._answers import Answers, answered, tree_outputs
+from cotrain.learner._ensemble import networks
 from cotrain.learner._fitted_model import FittedModel
 from cotrain.learner._fitting import FitOptions, Fitting
 from cotrain.learner._run_folder import ALONE_FOLDER
@@ -192,7 +193,8 @@ def _fit_singles(
     for number, (name, single) in enumerate(single_task_learners(learner).items()):
         if name not in names:
             continue
-        _tell(options, f"answer: auto, a network for {name} alone ({len(singles) + 1} of {len(names)}).")
+        what = networks(learner.ensemble, f"for {name} alone")
+        _tell(options, f"answer: auto, {what} ({len(singles) + 1} of {len(names)}).")
         n_labelled = int(labelled_rows(fitting.train.masks[name]).sum())
         single.training = with_equal_steps(single.training, n_labelled, n_joint, fitting.train.inputs)
         own = FitOptions(

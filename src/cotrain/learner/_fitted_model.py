@@ -17,6 +17,7 @@ from cotrain.data.sources import rows_of_sources
 from cotrain.evaluation import Evaluation, EvaluationTable
 from cotrain.learner._answers import Answers
 from cotrain.learner._confidence import CalibratedConfidence
+from cotrain.learner._ensemble import ensemble_sentence
 from cotrain.learner._label_types import restore_pandas
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.learner._provenance import Provenance
@@ -31,7 +32,8 @@ class FittedModel:
     """A fitted model that nobody can change: preprocess → network → temper → decode.
 
     It holds one network for each set of weights, in evaluation mode for good, and writes nothing while it
-    answers, so any number of threads may use one at the same time. A copy is the same object.
+    answers, so any number of threads may use one at the same time. A copy is the same object. Those of an
+    ensemble answer one after another, and their mean is tempered.
 
     Args:
         preprocessor: of the inputs and the tasks.
@@ -95,6 +97,11 @@ class FittedModel:
         """The joint network alone, whoever answers."""
         found = replace(self, answers=Answers(), before=None)
         return found if self.before is None else found.with_confidence(self.before)
+
+    @property
+    def ensemble_sentence(self) -> str:
+        """What answers where that is an ensemble of networks; "" where it is not."""
+        return ensemble_sentence(self.networks.weights_of)
 
     def _answered(self, outputs: Mapping[str, Any], data: Any, *, figures: bool = False) -> dict[str, Any]:
         """Return the outputs of whoever answers, for rows that are a table of the training's types."""

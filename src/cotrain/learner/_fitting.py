@@ -5,15 +5,15 @@ from __future__ import annotations
 import copy
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast, final
+from typing import Any, Protocol, cast, final
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cotrain._base import DataError, InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError, remove_leftovers
 from cotrain._base._ragged import Leaf, Ragged, padded_inputs
 from cotrain.balancing import Balancer
 from cotrain.cotraining import CoTraining
@@ -26,11 +26,20 @@ from cotrain.learner._architecture import Architecture
 from cotrain.learner._confidence import CalibratedConfidence
 from cotrain.learner._cotraining_stage import CoTrainingStage
 from cotrain.learner._decisions import choose_thresholds
+from cotrain.learner._ensemble import (
+    has_mean,
+    joined_results,
+    joined_weights,
+    member_folder,
+    member_seed,
+    sharing,
+)
 from cotrain.learner._fitted_model import FittedModel
 from cotrain.learner._label_types import label_types
 from cotrain.learner._output_columns import require_unique_outputs
 from cotrain.learner._picture_changes import Augmentation, picture_changes
 from cotrain.learner._preprocessing import Preprocessor
+from cotrain.learner._preset import Answer
 from cotrain.learner._provenance import Provenance
 from cotrain.learner._run_folder import HISTORY, STATE, RunOptions, begin_run, seal_run, write_weights
 from cotrain.learner._train_validation_split import divide
@@ -65,7 +74,8 @@ class Recipe(Protocol):
     mixing: Mixing | None
     augmentation: Augmentation
     source: str | None
-    answer: Literal["joint", "auto"]
+    answer: Answer | None
+    ensemble: int | None
     seed: int
 
     @property
@@ -200,40 +210,87 @@ class Fitting:
         self._tell_of_rows_cut()
         settings = self.recipe.cotraining
         stage = None if settings is None else self._stage(settings)
-        model = self.recipe.architecture.build(self.preprocessor)
-        for task, head in zip(self.preprocessor.tasks, model.heads, strict=True):
-            task.start_head(head, self.train.targets[task.name], self.train.masks[task.name])
-        _require_outputs(model, self.preprocessor.tasks, self.train)
-        for rows in (self.train, self.held):
-            _require_positions(model, self.preprocessor.tasks, rows)
-        checkpoint = None if self.folder is None else self.folder / STATE
-        fit = Fit(
-            model,
-            self.preprocessor.tasks,
-            copy.deepcopy(self.recipe.balancer),
-            self.training,
-            train=self.train,
-            validation=self.held,
-            seed=self.recipe.seed,
-            loggers=self.loggers,
-            checkpoint=checkpoint,
-            augment=self.augment,
-            mixing=self.recipe.mixing,
-            crossed=stage is not None,
-        )
-        if self.resume and checkpoint is not None and checkpoint.exists():
-            fit.resume()
-        result = fit.run()
+        n, averaged = self.recipe.ensemble or 1, self._averaged()
+        model, results = self._members(n if averaged else 1, crossed=stage is not None)
+        weights, weights_of = joined_weights(results, averaged)
+        result, provenance = joined_results(results), Provenance()
         self.seconds = result.seconds or 0.0
-        weights, weights_of, provenance = result.weights, result.weights_of, Provenance()
         if stage is not None:
             weights, weights_of, provenance = stage.improve(result, self.train, self.held)
-        networks = FrozenNetworks(fit.model.cpu(), weights, weights_of)
+        networks = FrozenNetworks(model, weights, weights_of, self.preprocessor.tasks)
         if self.folder is not None:
             provenance.write(self.folder)
             write_weights(self.folder, networks.weights, networks.weights_of)
             self._seal(self.folder)
         return FittedModel(self.preprocessor, networks, provenance=provenance), result
+
+    def _averaged(self) -> list[str]:
+        """Return the tasks that all networks of an ensemble answer for, and tell of the others."""
+        n = self.recipe.ensemble or 1
+        averaged: list[str] = []
+        for task in self.preprocessor.tasks if n > 1 else []:
+            if has_mean(task, _of_one_row(task, self.preprocessor.constants[task.name])):
+                averaged.append(task.name)
+                continue
+            kind = type(task).__name__
+            self._tell(f"{task.name}: predictions of a {kind} have no mean: the first network answers alone.")
+        return averaged
+
+    def _members(self, n: int, *, crossed: bool) -> tuple[MultiTaskNetwork, list[FitResult]]:
+        """Fit networks one after another, each in its share of the time that is left.
+
+        Returns:
+            the last one, and what came of each.
+        """
+        limit = self.training.time_limit
+        left = None if limit is None else seconds_of(limit)
+        results: list[FitResult] = []
+        for number in range(n):
+            if n > 1:
+                self._tell(f"Network {number + 1} of {n}.")
+            # One epoch is run in any case.
+            share = None if left is None else max(left / (n - number), 0.01)
+            fit = self._fit(number, self.training.within(share), crossed=crossed)
+            result = fit.run()
+            results.append(result if number == 0 else sharing(result, results[0]))
+            left = None if left is None else left - (result.seconds or 0.0)
+        return fit.model.cpu(), results
+
+    def _fit(self, number: int, training: Training, *, crossed: bool) -> Fit:
+        """Return the fit of one network, at the place where it was interrupted if it goes on."""
+        recipe, tasks, seed = self.recipe, self.preprocessor.tasks, member_seed(self.recipe.seed, number)
+        model = replace(recipe.architecture, seed=seed).build(self.preprocessor)
+        for task, head in zip(tasks, model.heads, strict=True):
+            task.start_head(head, self.train.targets[task.name], self.train.masks[task.name])
+        if number == 0:
+            _require_outputs(model, tasks, self.train)
+            for rows in (self.train, self.held):
+                _require_positions(model, tasks, rows)
+        checkpoint, loggers = None, self.loggers
+        if self.folder is not None:
+            folder = member_folder(self.folder, number)
+            folder.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(folder)
+            checkpoint = folder / STATE
+            if number > 0:
+                loggers = [JsonLinesLogger(folder / HISTORY), *loggers[1:]]
+        fit = Fit(
+            model,
+            tasks,
+            copy.deepcopy(recipe.balancer),
+            training,
+            train=self.train,
+            validation=self.held,
+            seed=seed,
+            loggers=loggers,
+            checkpoint=checkpoint,
+            augment=self.augment,
+            mixing=recipe.mixing,
+            crossed=crossed,
+        )
+        if self.resume and checkpoint is not None and checkpoint.exists():
+            fit.resume()
+        return fit
 
     def calibrated(self, model: FittedModel) -> FittedModel:
         """Return the model with what the validation rows say of its confidence, and keep that as well.
@@ -256,15 +313,18 @@ class Fitting:
         if self.folder is not None:
             confidence.write(self.folder)
             self._seal(self.folder)
-        for logger in self.loggers:
-            for one in confidence.thresholds.values():
-                logger.message(one.sentence)
+        for one in confidence.thresholds.values():
+            self._tell(one.sentence)
         return model.with_confidence(confidence)
 
     def _seal(self, folder: Path) -> None:
         """Say that the run is whole, unless it is still to be chosen who answers."""
-        if self.recipe.answer == "joint":
+        if self.recipe.answer != "auto":
             seal_run(folder)
+
+    def _tell(self, text: str) -> None:
+        for logger in self.loggers:
+            logger.message(text)
 
     def _tell_of_rows_cut(self) -> None:
         schema = self.preprocessor.schema
@@ -273,14 +333,13 @@ class Fitting:
                 f"column {column.name!r}: {column.cut:,} of the training rows have more {column.entries} "
                 f"than are read; {column.cut_remark}"
             )
-            for logger in self.loggers if column.cut else []:
-                logger.message(said)
+            if column.cut:
+                self._tell(said)
 
     def _tell_of_names(self) -> None:
         if self.numbered:
             shown = ", ".join(self.numbered[:5]) + (", ..." if len(self.numbered) > 5 else "")
-            for logger in self.loggers:
-                logger.message(f"columns with numbers for names are called by these as text: {shown}")
+            self._tell(f"columns with numbers for names are called by these as text: {shown}")
 
     def _stage(self, settings: CoTraining) -> CoTrainingStage:
         recipe = self.recipe

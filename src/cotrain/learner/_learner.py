@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Literal, Self, final
+from typing import Any, Self, final
 
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -32,12 +32,13 @@ from cotrain.learner._answer_files import read_answers, write_answers
 from cotrain.learner._architecture import Architecture, require_positions
 from cotrain.learner._confidence import CalibratedConfidence
 from cotrain.learner._contenders import Contenders, fit_contenders
+from cotrain.learner._ensemble import require_ensemble
 from cotrain.learner._fitted_model import FittedModel
 from cotrain.learner._fitting import FitOptions, Fitting
 from cotrain.learner._output_columns import require_unique_outputs
 from cotrain.learner._picture_changes import Augmentation, require_augmentation
 from cotrain.learner._preprocessing import Preprocessor
-from cotrain.learner._preset import Preset, apply_preset
+from cotrain.learner._preset import Answer, Effort, Preset
 from cotrain.learner._provenance import Provenance
 from cotrain.learner._run_folder import (
     prepare_run_folder,
@@ -98,10 +99,17 @@ class Learner:
         answer: who answers in the end. "joint": the network that learned all tasks; "auto": for each task
             that one, a network for the task alone, boosted trees or a blend of them, whichever the validation
             rows prefer, the first of these among equally good ones (see `choose_answer`). The others are
-            fitted as well, which takes about twice the time and more, and are kept with the run.
+            fitted as well, which takes about twice the time and more, and are kept with the run. `None`:
+            "joint", or what the preset says.
+        ensemble: networks that are fitted to the same rows from different seeds, 1 to 100, and answer with
+            the mean of their predictions: of probabilities for classes, of values for numbers, position by
+            position and pixel by pixel. What has no mean (boxes, transcripts, sounds) is the first one's.
+            There are as many for a single task, where such networks stand beside them. `None`: 1, or what the
+            preset says. It is no setting of `training`, which is how one network is fitted.
         preset: how much work the fit is worth, in one word, instead of the arguments that it stands for.
-            "fast": a quarter of the usual epochs (`epochs: fast`), unless `training` says how many; "good":
-            the defaults; "best": `answer: auto`.
+            "fast": a quarter of the usual epochs (`epochs: fast`); "good": the defaults; "best":
+            `answer: auto` and, without co-training, `ensemble: 3`. Any of these that is given stays as it is
+            given.
         seed: names every random stream; equal seeds give equal results on equal machines.
 
     Raises:
@@ -142,7 +150,8 @@ class Learner:
         source: str | None = None,
         sample_weight: str | None = None,
         augmentation: Augmentation = "auto",
-        answer: Literal["joint", "auto"] = "joint",
+        answer: Answer | None = None,
+        ensemble: int | None = None,
         preset: Preset = "good",
         seed: int = 0,
     ) -> None:
@@ -187,10 +196,12 @@ class Learner:
         self.source = source
         require_augmentation(augmentation)
         self.augmentation: Augmentation = augmentation
-        check_choice(self, ("joint", "auto"), answer=answer)
+        check_choice(self, (None, "joint", "auto"), answer=answer)
+        require_ensemble(ensemble, cotraining)
         # What it stands for is written out, in a configuration too: it must not act twice.
         self.preset: Preset = "good"
-        self.training, self.answer = apply_preset(preset, self.training, answer)
+        effort = Effort(self.training, answer, ensemble, cotraining).filled(preset)
+        self.training, self.answer, self.ensemble = effort.training, effort.answer, effort.ensemble
         self.seed = seed
         self._result: FitResult | None = None
         self._fitted: FittedModel | None = None
@@ -224,7 +235,7 @@ class Learner:
             resume: go on with the run in that folder, which ends as if it had never been interrupted.
             overwrite: replace the run in that folder.
             progress: show a progress bar; default: if standard error is a terminal.
-            loggers: others who want to follow.
+            loggers: others who want to follow, of an ensemble one network after another.
 
         Raises:
             DataError: the data cannot be learned from.
@@ -348,7 +359,7 @@ class Learner:
         confidence = CalibratedConfidence.read(folder, learner.cotraining and learner.cotraining.calibration)
         learner._fitted = FittedModel(
             preprocessor.deciding(confidence.thresholds),
-            FrozenNetworks(model, weights, weights_of),
+            FrozenNetworks(model, weights, weights_of, preprocessor.tasks),
             confidence,
             Provenance.read(folder),
         )
@@ -400,7 +411,7 @@ class Learner:
 
     @property
     def fitted_result(self) -> FitResult:
-        """How the fit went.
+        """How the fit went; of an ensemble that of the first network, with the time that all took.
 
         Raises:
             RunError: the learner is not fitted, or was loaded.

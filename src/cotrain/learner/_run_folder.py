@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, final
@@ -19,6 +19,7 @@ from torch import Tensor
 from cotrain._base import ConfigError, RunError, remove_leftovers, write_atomically, write_text_atomically
 from cotrain.configuration import read_yaml
 from cotrain.data._row_hash import row_keys
+from cotrain.learner._ensemble import MEMBERS, MOST, member_folder
 from cotrain.learner._run_manifest import MANIFEST, seal, unseal, verify
 from cotrain.learner._run_record import RECORD, require_same_rows, tell_differences, write_record
 from cotrain.training import Examples
@@ -40,10 +41,16 @@ ROWS = "rows.parquet"
 #: Some rows of the test part with what was predicted, for the report.
 EXAMPLES = "examples.json"
 _ROW_KEYS = {"key": pl.UInt64, "part": pl.String}
+#: What networks of an ensemble after the first one leave.
+_OF_MEMBERS = tuple(
+    (member_folder(Path(), number) / name).as_posix()
+    for number in range(1, MOST)
+    for name in (STATE, HISTORY)
+)
 #: What the manifest answers for.
 SEALED = (
     CONFIG, SCHEMA, RECORD, ROWS, MODEL, STATE, HISTORY, METRICS, EXAMPLES, COTRAINING, CONFIDENCE,
-    PSEUDO_LABELS, ANSWERS, ANSWER_TREES,
+    PSEUDO_LABELS, ANSWERS, ANSWER_TREES, *_OF_MEMBERS,
 )  # fmt: skip
 FILES = (MANIFEST, *SEALED, "report.html")
 
@@ -69,7 +76,7 @@ def prepare_run_folder(folder: Path, *, overwrite: bool) -> None:
         )
     for name in present:
         (folder / name).unlink()
-    for name in ("tensorboard", ROUNDS, ALONE_FOLDER):
+    for name in ("tensorboard", ROUNDS, ALONE_FOLDER, MEMBERS):
         if overwrite and (folder / name).is_dir():
             shutil.rmtree(folder / name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -219,8 +226,8 @@ def read_schema(folder: Path) -> dict[str, Any]:
     return schema
 
 
-def write_weights(folder: Path, weights: list[Weights], weights_of: Mapping[str, int]) -> None:
-    """Write the sets of weights, and which task uses which.
+def write_weights(folder: Path, weights: list[Weights], weights_of: Mapping[str, Sequence[int]]) -> None:
+    """Write the sets of weights, and which task uses which, several of them in an ensemble.
 
     What a set has as the first one has it, such as weights that did not learn, is written once.
     """
@@ -237,7 +244,7 @@ def write_weights(folder: Path, weights: list[Weights], weights_of: Mapping[str,
     write_atomically(folder / MODEL, lambda temporary: save_file(unique, temporary, metadata))
 
 
-def read_weights(folder: Path) -> tuple[list[Weights], dict[str, int]]:
+def read_weights(folder: Path) -> tuple[list[Weights], dict[str, Sequence[int]]]:
     """Read what `write_weights` wrote.
 
     Raises:
@@ -249,13 +256,21 @@ def read_weights(folder: Path) -> tuple[list[Weights], dict[str, int]]:
         raise RunError(f"{path} does not exist.{hint}")
     try:
         with safe_open(path, framework="pt") as file:
-            weights_of = json.loads((file.metadata() or {})["cotrain"])["weights_of"]
-            weights: list[dict[str, Tensor]] = [{} for _ in range(max(weights_of.values()) + 1)]
+            saved = json.loads((file.metadata() or {})["cotrain"])["weights_of"]
+            # Runs of before have a number in place of a list.
+            weights_of: dict[str, Sequence[int]] = {
+                task: [of] if isinstance(of, int) else [int(number) for number in of]
+                for task, of in saved.items()
+            }
+            if not all(of and min(of) >= 0 for of in weights_of.values()):
+                raise ValueError(f"sets of weights {saved}")
+            n = 1 + max(number for of in weights_of.values() for number in of)
+            weights: list[dict[str, Tensor]] = [{} for _ in range(n)]
             for key in file.keys():  # noqa: SIM118 - not a dict
                 number, _, name = key.partition(".")
                 weights[int(number)][name] = file.get_tensor(key)
             weights = [{**weights[0], **one} for one in weights]
-    except (SafetensorError, KeyError, ValueError, IndexError) as error:
+    except (SafetensorError, KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
         raise RunError(f"{path} is damaged or not of this library ({error}): train again.") from error
     return weights, weights_of
 

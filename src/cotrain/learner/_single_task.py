@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import replace
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from cotrain._base._ragged import Leaves
 from cotrain.cotraining import CoTraining
 from cotrain.data import ColumnChoice
 from cotrain.learner._preprocessing import no_inputs
+from cotrain.learner._preset import Answer
 from cotrain.networks import HardSharing, OutputSpace, Sharing
 from cotrain.tasks import Task
 from cotrain.training import Training
@@ -25,7 +26,8 @@ class TaskLearner(Protocol):
     cotraining: CoTraining | None
     training: Training
     columns: dict[str, ColumnChoice]
-    answer: Literal["joint", "auto"]
+    answer: Answer | None
+    ensemble: int | None
     seed: int
 
     @property
@@ -38,7 +40,7 @@ _L = TypeVar("_L", bound=TaskLearner)
 
 
 def single_task_learners(learner: _L) -> dict[str, _L]:
-    """Return one unfitted learner per task: the same encoder, budget and seed, nothing shared."""
+    """Return one unfitted learner per task: the same encoder, budget, seed and ensemble, nothing shared."""
     singles: dict[str, _L] = {}
     for task in learner.tasks:
         single = copy.deepcopy(learner)
@@ -46,7 +48,7 @@ def single_task_learners(learner: _L) -> dict[str, _L]:
         single.sharing = HardSharing()
         single.output_space = None
         single.cotraining = None
-        single.answer = "joint"
+        single.answer = None
         # The other targets are no inputs, unless the joint fit reads them, too: they are not there at
         # prediction time.
         others = [c for c in no_inputs(learner.tasks, learner.columns) if c not in task.columns]

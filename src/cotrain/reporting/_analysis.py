@@ -22,6 +22,7 @@ DOMINANT = 0.5
 #: Below this share of the training rows a task hardly speaks.
 RARE = 0.1
 NOTHING = "Nothing stands out: lengths and directions of the gradients agree."
+OF_FIRST = "Gradients, losses and experts are those of the first network of the ensemble."
 NO_RECORDS = (
     "No gradients were recorded, so that nothing can be said of conflicts: train with "
     "--set training.monitor=20."
@@ -88,6 +89,8 @@ def analysis_of(
         for task, distance in calibration.items()
         if distance > 0.1
     ]
+    if metrics.get("ensemble") and sentences:
+        sentences.append(OF_FIRST)
     return {
         "tasks": tasks,
         "gradients": gradients,

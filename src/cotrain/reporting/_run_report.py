@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from cotrain.reporting._analysis import analysis_of
@@ -28,6 +29,8 @@ from cotrain.reporting._formatting import (
 )
 from cotrain.reporting._rounds import rounds_section
 
+#: What is said of the history of an ensemble.
+OF_FIRST = "Of the first network of the ensemble."
 #: Rows of the folded table; the rest stays in metrics.json.
 MOST_ROWS = 80
 
@@ -69,13 +72,20 @@ def run_report(
     select = config.get("training", {}).get("select", "combined")
     balancer = config.get("balancer", {"kind": "ReferenceScaled"})["kind"]
     analysis = analysis_of(history, metrics, config, cotraining)
-    sections = [
-        _figures(metrics["rows"], metrics["verdicts"]),
-        advice_section(analysis),
+    of_history = [
         curve_section(history, selecting, metrics["best_epoch"], select, pen=pen),
         weight_section(history, balancer, pen),
         analysis_section(analysis),
         expert_section(history, pen),
+    ]
+    if metrics.get("ensemble"):
+        of_history = [
+            section and replace(section, text=f"{OF_FIRST} {section.text}") for section in of_history
+        ]
+    sections = [
+        _figures(metrics["rows"], metrics["verdicts"]),
+        advice_section(analysis),
+        *of_history,
         rounds_section(cotraining, pen),
         coverage_section(metrics["coverage"], metrics["n_rows"]),
         columns_section(examples["columns"]) if examples else None,
@@ -87,7 +97,7 @@ def run_report(
     ]
     verdicts = [word_verdict(verdict["word"], verdict["sentence"]) for verdict in metrics["verdicts"]]
     notes = [answer["sentence"] for answer in metrics.get("answers", [])]
-    notes += metrics.get("thresholds", [])
+    notes += [*metrics.get("thresholds", []), *filter(None, [metrics.get("ensemble")])]
     notes += [metrics["delta_m_sentence"]] if metrics["delta_m_sentence"] else []
     if any(verdict["difference"] is not None for verdict in metrics["verdicts"]):
         notes.append(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal, Self, final
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from cotrain._base import InvalidArgumentError
 from cotrain._base._ragged import Leaf, Ragged
-from cotrain.tasks._blockwise_loss import blockwise_loss
+from cotrain.tasks._blockwise_loss import LOSSES_AT_A_TIME, blockwise_loss
 from cotrain.tasks._condition import require_condition, rows_where
 from cotrain.tasks._custom_metric import MetricChoice, choose_metrics
 from cotrain.tasks._decision import Decision
@@ -27,6 +28,7 @@ from cotrain.tasks._entries import of_length, rows_with_label
 from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._hypothesis_labelling import HypothesisLabelling
 from cotrain.tasks._masked_head import stacked_head, start_at
+from cotrain.tasks._mean_output import mean_of_scores
 from cotrain.tasks._member_head import MemberHead, members_as_rows
 from cotrain.tasks._metric import Metric, require_heeding
 from cotrain.tasks._precision import full_precision
@@ -45,8 +47,6 @@ from cotrain.tasks._target_values import require_columns, require_positive
 
 #: What a head reads of a row: one vector [B, D], one a position [B, S, D], or a picture's map [B, D, H, W].
 Reads = Literal["vector", "positions", "map"]
-#: Most outputs that losses are taken of together where the rows are all those there are: 16 MB of float32.
-LOSSES_AT_A_TIME = 2**22
 
 
 class Task(ABC):
@@ -345,11 +345,7 @@ class Task(ABC):
         target, mask = (leaf.values if isinstance(leaf, Ragged) else leaf for leaf in (targets, mask))
         of_row = 1 if self.reads == "vector" else target[:1].numel() or 1
         size = max(1, LOSSES_AT_A_TIME // (len(output) * of_row))
-        if len(target) <= size:
-            return float(self.loss(self._everywhere(output, target), target, mask))
-        return blockwise_loss(
-            self.loss_sum, lambda rows: self._everywhere(output, rows), (target, mask), size
-        )
+        return blockwise_loss(self.loss_sum, partial(self._everywhere, output), (target, mask), size)
 
     def _everywhere(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the same output [O] for all rows of a target, and all their positions."""
@@ -386,6 +382,11 @@ class Task(ABC):
     def output_of_scores(self, scores: Tensor) -> Tensor | None:
         """Return an output [B, O] that has these scores but for rounding; default none, `None`."""
         return None
+
+    def mean_output(self, outputs: Sequence[Tensor]) -> Tensor | None:
+        """Return one output for several networks' [B, O], by default of a row's mean scores; `None`: none."""
+        of_row = self.reads == "vector"
+        return mean_of_scores(self.scores, self.output_of_scores, outputs) if of_row else None
 
     def constant_output(self, output: Tensor) -> Tensor:
         """Return the output of one row that is the same constant [O] everywhere, [1, ...]; default [1, O]."""

@@ -7,6 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+#: Most outputs that losses are taken of together where the rows are all those there are: 16 MB of float32.
+LOSSES_AT_A_TIME = 2**22
+
 
 def blockwise_loss(
     loss_sum: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]],
@@ -29,6 +32,9 @@ def blockwise_loss(
         11.666666666666666
     """
     target, mask = labels
+    if len(target) <= size:
+        kept, total = loss_sum(everywhere(target), target, mask)
+        return float(kept / torch.where(total > 0, total, 1.0))
     sums = torch.zeros(2, dtype=torch.float64, device=target.device)
     for start in range(0, len(target), size):
         rows = target[start : start + size]

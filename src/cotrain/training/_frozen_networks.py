@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from cotrain._base import InvalidArgumentError
-from cotrain._base._ragged import Leaves
+from cotrain._base._ragged import Leaf, Leaves, Ragged
 from cotrain.networks import MultiTaskNetwork
+from cotrain.tasks import Task
 from cotrain.training._best_weights import Weights, frozen_weights
-from cotrain.training._predict import output_batches, outputs_of
+from cotrain.training._predict import joined_outputs, output_batches
 
 
 @final
@@ -24,13 +25,23 @@ class FrozenNetworks:
     Tensors that several sets have alike are kept once, a set that no task uses not at all. A copy is the same
     object. Parameters that do not learn in the model are not copied: nobody writes to them.
 
+    Where a task has several sets, those of an ensemble, the answer is the mean of their predictions, see
+    `Task.mean_output`; the networks answer one after another, some rows at a time.
+
+    Source: Lakshminarayanan et al., "Simple and Scalable Predictive Uncertainty Estimation using Deep
+    Ensembles", 2017, https://arxiv.org/abs/1612.01474. Here there is no adversarial training, and a number
+    has no variance.
+
     Args:
         model: a network of their architecture; it is copied, and its own weights do not matter.
         weights: the distinct sets of weights; what learns in the model is copied as well.
-        weights_of: task -> index into `weights`; the attribute counts those sets only that a task uses.
+        weights_of: task -> index into `weights`, or several; the attribute has tuples, and counts those sets
+            only that a task uses.
+        tasks: fitted tasks, of which those with several sets must be among them.
 
     Raises:
-        InvalidArgumentError: a set of weights is not of this architecture.
+        InvalidArgumentError: a set of weights is not of this architecture, or an output of an ensemble has no
+            mean.
 
     Example:
         >>> from cotrain.networks import HardSharing, InputSpec, TableEncoder
@@ -42,17 +53,24 @@ class FrozenNetworks:
         torch.Size([3, 1])
     """
 
-    weights_of: Mapping[str, int]
+    weights_of: Mapping[str, tuple[int, ...]]
     _networks: tuple[MultiTaskNetwork, ...]
+    _tasks: Mapping[str, Task]
 
     def __init__(
-        self, model: MultiTaskNetwork, weights: Sequence[Weights], weights_of: Mapping[str, int]
+        self,
+        model: MultiTaskNetwork,
+        weights: Sequence[Weights],
+        weights_of: Mapping[str, int | Sequence[int]],
+        tasks: Sequence[Task] = (),
     ) -> None:
-        used = sorted(set(weights_of.values()))
+        numbers = {task: (of,) if isinstance(of, int) else tuple(of) for task, of in weights_of.items()}
+        used = sorted(set().union(*numbers.values()))
         sets = _shared_where_equal([weights[number] for number in used], frozenset(frozen_weights(model)))
         object.__setattr__(self, "_networks", tuple(_with_weights(model, one) for one in sets))
-        numbers = {task: used.index(number) for task, number in weights_of.items()}
-        object.__setattr__(self, "weights_of", numbers)
+        kept = {task: tuple(used.index(number) for number in of) for task, of in numbers.items()}
+        object.__setattr__(self, "weights_of", kept)
+        object.__setattr__(self, "_tasks", {task.name: task for task in tasks})
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"FrozenNetworks cannot be changed: {name} stays as it is.")
@@ -75,23 +93,39 @@ class FrozenNetworks:
             inputs: name -> tensor [N, ...] or N ragged rows.
             tasks: whose outputs are asked for; `None`: all.
         """
-        found = [outputs_of(network, inputs, tasks=tasks) for network in self._networks]
-        return _of_tasks(found, self.weights_of)
+        return joined_outputs(self.output_batches(inputs, tasks))
 
-    def output_batches(self, inputs: Leaves) -> Iterator[tuple[slice, dict[str, Any]]]:
+    def output_batches(
+        self, inputs: Leaves, tasks: Collection[str] | None = None
+    ) -> Iterator[tuple[slice, dict[str, Any]]]:
         """Give each task's outputs some rows at a time, with the rows that they belong to.
 
         Args:
             inputs: name -> tensor [N, ...] or N ragged rows.
+            tasks: whose outputs are asked for; `None`: all.
         """
-        for together in zip(*(output_batches(network, inputs) for network in self._networks), strict=True):
+        batches = [output_batches(network, inputs, tasks=tasks) for network in self._networks]
+        for together in zip(*batches, strict=True):
             found = [outputs for _, outputs in together]
-            yield together[0][0], _of_tasks(found, self.weights_of)
+            # Of a task whose inputs are not enough for it there are none.
+            yield (
+                together[0][0],
+                {
+                    task: self._mean(task, [found[number][task] for number in numbers])
+                    for task, numbers in self.weights_of.items()
+                    if task in found[numbers[0]]
+                },
+            )
 
-
-def _of_tasks(found: Sequence[Mapping[str, Any]], weights_of: Mapping[str, int]) -> dict[str, Any]:
-    """Return each task's output from the network with its weights, where the inputs are enough for it."""
-    return {task: found[number][task] for task, number in weights_of.items() if task in found[number]}
+    def _mean(self, task: str, outputs: Sequence[Leaf]) -> Leaf:
+        """Return one output in place of those of several networks."""
+        if len(outputs) == 1:
+            return outputs[0]
+        values = [output.values if isinstance(output, Ragged) else output for output in outputs]
+        mean = self._tasks[task].mean_output(values)
+        if mean is None:
+            raise InvalidArgumentError(f"Predictions of the task {task!r} have no mean: give it one network.")
+        return Ragged(mean, outputs[0].offsets) if isinstance(outputs[0], Ragged) else mean
 
 
 def _shared_where_equal(weights: Sequence[Weights], frozen: Collection[str]) -> list[Weights]:

@@ -152,6 +152,8 @@ def _line(record: Mapping[str, Any]) -> str:
 class TensorBoardLogger:
     """Writes the epochs to a TensorBoard folder (extra `track`).
 
+    Where it follows several fits, as of an ensemble, those after the first stand under "network 2/" and on.
+
     Args:
         folder: where the event file goes.
 
@@ -172,17 +174,20 @@ class TensorBoardLogger:
 
         self.folder = folder
         self._writer = SummaryWriter(str(folder))
+        self._fits = 0
 
     def start(self, start: FitStart) -> None:
-        """Do nothing: the file is open."""
+        """Count the fits: the file is open."""
+        self._fits += 1
 
     def step(self, step: int, losses: Mapping[str, float]) -> None:
         """Do nothing: epochs are enough."""
 
     def epoch(self, record: Mapping[str, Any]) -> None:
         """Write each number of the record under its path, e.g. "validation/income"."""
+        which = f"network {self._fits}/" if self._fits > 1 else ""
         for path, number in _numbers(record):
-            self._writer.add_scalar(path, number, global_step=record["epoch"])
+            self._writer.add_scalar(which + path, number, global_step=record["epoch"])
 
     def finish(self) -> None:
         """Close the event file."""

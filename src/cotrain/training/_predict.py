@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -29,8 +29,13 @@ def outputs_of(
         task -> tensor [N, O]; where a task has an output for every position, N ragged rows of values [O]. A
         task that needs other inputs than these is left out.
     """
+    return joined_outputs(output_batches(model, inputs, batch_size, tasks=tasks))
+
+
+def joined_outputs(batches: Iterable[tuple[slice, Leaves]]) -> dict[str, Any]:
+    """Return each task's outputs on all rows, of those on some rows each in their order."""
     parts: dict[str, list[Leaf]] = {}
-    for _, outputs in output_batches(model, inputs, batch_size, tasks=tasks):
+    for _, outputs in batches:
         for task, output in outputs.items():
             parts.setdefault(task, []).append(output)
     return {task: _joined(pieces) for task, pieces in parts.items()}

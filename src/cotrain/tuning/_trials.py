@@ -115,8 +115,8 @@ def _prunes(tuning: Tuning) -> bool:
 def _fit(configuration: Configuration, rows: SplitTable, loggers: list[_Reports]) -> dict[str, float]:
     """Return task -> gain over a constant on the validation rows."""
     learner = configuration.learner
-    # What is searched for are the settings of the joint network.
-    learner.answer = "joint"
+    # What is searched for are the settings of the joint network, of which an ensemble has several alike.
+    learner.answer = learner.ensemble = None
     validation = rows["validation"]
     options = FitOptions(
         unlabelled=rows.typed("unlabelled"), progress=False, loggers=loggers, left_out=rows.left_out

@@ -60,12 +60,26 @@ def test_a_preset_and_a_limit_of_time_are_written_into_the_run(cotrain, run):
     status, _, err = cotrain("train", "job.yaml", "--run", "limited", "--quiet", *options)
     assert status == 0, err
     config = yaml.safe_load((run.parent / "limited" / "config.yaml").read_text())
-    assert config["answer"] == "auto"
+    assert (config["answer"], config["ensemble"]) == ("auto", 3)
     assert config["training"]["time_limit"] == "10m"
     assert "preset" not in config
     status, _, err = cotrain("train", "job.yaml", "--run", "bad", "--time-limit", "soon")
     assert status == 2
     assert "expected seconds, or a time such as 90s, 10m or 1h30m" in err
+
+
+def test_an_ensemble_is_told_at_the_end_and_at_use_and_the_word_given_wins(cotrain, run):
+    options = ["--preset", "best", "--answer", "joint", "--set", "ensemble=2", "--references", "constant"]
+    status, out, err = cotrain("train", "job.yaml", "--run", "two", "--no-report", *options)
+    assert status == 0, err
+    said = "The network is an ensemble: 2 networks from different seeds, mean of their predictions."
+    assert f"→ {said}" in out
+    assert "Network 2 of 2." in err
+    assert yaml.safe_load((run.parent / "two" / "config.yaml").read_text())["answer"] == "joint"
+    for command in (["evaluate", "two", "table.csv"], ["predict", "two", "table.csv", "-o", "out.csv"]):
+        status, _, err = cotrain(*command)
+        assert status == 0, err
+        assert said in err
 
 
 def test_who_answers_is_asked_for_printed_and_told_at_use(cotrain, run):

@@ -12,6 +12,7 @@ from cotrain.comparison import _answering, _grid, compare
 from cotrain.comparison._answer_jobs import choose_answers
 from cotrain.comparison._compare import require_finished
 from cotrain.learner import Configuration
+from cotrain.learner._run_folder import read_weights
 
 SECTION = {"seeds": 3, "learning_rates": [0.004, 0.01], "references": ["single_task"]}
 
@@ -251,3 +252,16 @@ def test_without_trees_or_without_networks_who_answers_says_so(configuration, tm
     results = compare(configuration(answer="auto"), tmp_path / "other")
     assert "answer: auto had nobody to choose from, because fits have failed." in results["notes"]
     assert results["answers"] == []
+
+
+def test_networks_on_both_sides_are_ensembles_alike(configuration, tmp_path):
+    section = SECTION | {"learning_rates": [0.004], "references": ["single_task", "pooled"]}
+    tasks = [{"kind": "Regression", "name": name} for name in ("y", "price")]
+    results = compare(configuration(compare=section, tasks=tasks, ensemble=2), tmp_path / "out")
+    assert results["notes"][:2] == [
+        "No pooled network: it would be one beside ensembles of 2.",
+        "Every network is an ensemble: 2 of them, mean of their predictions.",
+    ]
+    files = list((tmp_path / "out").glob("cells/*/model/model.safetensors"))
+    found = {tuple(map(len, read_weights(file.parent)[1].values())) for file in files}
+    assert found == {(2, 2), (2,)}, "all tasks together, and each alone"

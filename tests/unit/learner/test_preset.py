@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 import cotrain as ct
 from cotrain._base import InvalidArgumentError
 from cotrain.configuration import construct_class
 from cotrain.learner import Learner
+from cotrain.learner._preset import Preset
 from cotrain.learner._single_task import single_task_learners
 
 TASKS = [ct.tasks.Regression("a"), ct.tasks.Binary("b")]
@@ -18,7 +21,7 @@ TASKS = [ct.tasks.Regression("a"), ct.tasks.Binary("b")]
     [
         ("good", {}),
         ("fast", {"training": ct.Training(epochs="fast")}),
-        ("best", {"answer": "auto"}),
+        ("best", {"answer": "auto", "ensemble": 3}),
     ],
 )
 def test_it_is_written_out(preset, same):
@@ -27,11 +30,39 @@ def test_it_is_written_out(preset, same):
     again = construct_class(Learner, learner.config(), "")
     assert again.config() == learner.config()
     assert again.answer == learner.answer
-    assert all(single.answer == "joint" for single in single_task_learners(learner).values())
-    assert all(
-        construct_class(Learner, single.config(), "").answer == "joint"
-        for single in single_task_learners(learner).values()
-    )
+    assert again.ensemble == learner.ensemble
+    for single in single_task_learners(learner).values():
+        alone = construct_class(Learner, single.config(), "")
+        assert alone.answer is None
+        assert alone.ensemble == learner.ensemble
+
+
+#: What a user may say himself of each setting that some preset is about, both ends of what it can be.
+GIVEN = {
+    "training": [{"epochs": 7}, {"epochs": "fast"}],
+    "answer": ["joint", "auto"],
+    "ensemble": [1, 2, 5],
+}
+
+
+@pytest.mark.parametrize("preset", get_args(Preset))
+def test_what_the_user_has_said_wins_over_what_a_preset_stands_for(preset):
+    plain, filled = Learner(TASKS).config(), Learner(TASKS, preset=preset).config()
+    changed = [key for key in filled if filled[key] != plain.get(key)]
+    assert set(changed) <= set(GIVEN), "a preset sets what this test does not know of"
+    tasks = {"tasks": plain["tasks"], "preset": preset}
+    for key in GIVEN:
+        for value in GIVEN[key]:
+            learner = construct_class(Learner, {**tasks, key: value}, "")
+            # A value that is the usual one is kept as well: the run that is made of it says so.
+            assert learner.config()[key] == value
+            others = [other for other in changed if other != key]
+            assert {other: learner.config()[other] for other in others} == {o: filled[o] for o in others}
+
+
+def test_no_preset_asks_for_what_co_training_refuses():
+    learner = Learner(TASKS, preset="best", cotraining=ct.CoTraining(ct.cotraining.SelfTraining()))
+    assert (learner.answer, learner.ensemble) == ("auto", None)
 
 
 def test_epochs_of_the_users_own_stay():

@@ -170,13 +170,25 @@ def test_what_sets_of_weights_have_alike_is_written_once_and_to_the_bit(tmp_path
         {"a": alike.clone(), "b": torch.ones(()), "c": -zero},
         {"a": alike + 1, "b": torch.zeros(()), "c": zero.double()},
     ]
-    write_weights(tmp_path, sets, {"x": 0, "y": 1, "z": 2})
+    write_weights(tmp_path, sets, {"x": [0, 1], "y": [1], "z": [2]})
     with safe_open(tmp_path / "model.safetensors", framework="pt") as file:
         assert sorted(file.keys()) == ["0.a", "0.b", "0.c", "1.b", "1.c", "2.a", "2.c"]
     found, weights_of = read_weights(tmp_path)
-    assert weights_of == {"x": 0, "y": 1, "z": 2}
+    assert weights_of == {"x": [0, 1], "y": [1], "z": [2]}
     for before, after in zip(sets, found, strict=True):
         assert before.keys() == after.keys()
         for name, tensor in before.items():
             assert tensor.dtype == after[name].dtype
             assert tensor.numpy().tobytes() == after[name].numpy().tobytes()
+
+
+@pytest.mark.parametrize("wrong", [[], {"x": []}, {"x": [-1]}, {"x": [[0]]}, {"x": None}, 3])
+def test_sets_that_are_none_are_damage(tmp_path, wrong):
+    write_weights(tmp_path, [{"a": torch.ones(1)}], wrong)
+    with pytest.raises(RunError, match=r"model\.safetensors is damaged"):
+        read_weights(tmp_path)
+
+
+def test_one_set_a_task_may_be_a_number_as_in_runs_of_before(tmp_path):
+    write_weights(tmp_path, [{"a": torch.ones(1)}, {"a": torch.zeros(1)}], {"x": 1, "y": 0})
+    assert read_weights(tmp_path)[1] == {"x": [1], "y": [0]}

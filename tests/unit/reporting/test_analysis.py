@@ -38,6 +38,13 @@ def test_coverage_and_calibration_are_told() -> None:
     ]
 
 
+def test_gradients_of_an_ensemble_are_those_of_its_first_network() -> None:
+    sentences = analysis_of([record([1.0, 40.0], -0.3)], METRICS | {"ensemble": "3 networks."}, {})[
+        "sentences"
+    ]
+    assert sentences[-1] == "Gradients, losses and experts are those of the first network of the ensemble."
+
+
 def test_tasks_that_say_the_same_are_told_and_an_absent_one_is_not_guessed() -> None:
     assert "pull the same way" in analysis_of([record([1.0, 1.0], 0.99)], METRICS, {})["sentences"][0]
     found = analysis_of([record([1.0, None], None)], METRICS, {})

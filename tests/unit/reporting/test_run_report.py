@@ -131,6 +131,15 @@ def test_the_verdict_comes_first_in_the_words_of_the_figures() -> None:
     assert "A verdict takes several: cotrain compare" in markup
 
 
+def test_an_ensemble_is_named_and_its_curves_are_those_of_its_first_network() -> None:
+    names, said = ["a", "b"], "The network is an ensemble: 3 networks from different seeds."
+    found = metrics(names) | {"ensemble": said}
+    page = read(run_report("run", found, history(names), {}, config_text=""))
+    assert said in page.text
+    assert page.text.count("Of the first network of the ensemble. The dotted line") == 1
+    assert "ensemble" not in read(report(names)).text
+
+
 def test_every_picture_has_a_title_and_a_text_alternative_and_ids_of_its_own() -> None:
     page = read(report(["a", "b", "c"]))
     pictures = [attributes for tag, attributes in page.tags if tag == "svg" and "role" in attributes]

@@ -3,11 +3,13 @@ from __future__ import annotations
 import copy
 from concurrent.futures import ThreadPoolExecutor
 
+import polars as pl
 import pytest
 import torch
 
 from cotrain._base import InputSpec, InvalidArgumentError
 from cotrain.networks import MMoE, MultiTaskNetwork, TableEncoder
+from cotrain.tasks import Detection, Multiclass, Regression
 from cotrain.training import FrozenNetworks
 from cotrain.training._best_weights import copy_weights
 from cotrain.training._predict import outputs_of
@@ -35,7 +37,7 @@ def test_each_task_is_answered_by_its_own_weights(inputs, weights_of):
     networks = FrozenNetworks(network(3), [copy_weights(model) for model in models], weights_of)
     found = networks.outputs(inputs)
     assert list(found) == list(weights_of)
-    assert len(networks.weights) == len(set(weights_of.values())) == 1 + max(networks.weights_of.values())
+    assert len(networks.weights) == len(set(weights_of.values())) == 1 + max(networks.weights_of.values())[0]
     for task, number in weights_of.items():
         assert torch.equal(found[task], outputs_of(models[number], inputs)[task])
 
@@ -108,3 +110,33 @@ def test_the_precision_is_that_of_the_model(inputs):
     assert networks.weights[0]["heads.0.weight"].dtype == torch.float64
     expected = outputs_of(model.double(), doubled)
     assert all(torch.equal(networks.outputs(doubled)[task], expected[task]) for task in TASKS)
+
+
+def fitted_tasks():
+    frame = pl.DataFrame({"a": [0.0, 1.0, 5.0, 2.0], "a2": [0.0, 2.0, 1.0, 5.0], "b": ["x", "y", "x", "y"]})
+    tasks = [Regression("a", columns=["a", "a2"]), Multiclass("b")]
+    for task in tasks:
+        task.fit(frame)
+    return tasks
+
+
+def test_several_sets_answer_with_the_mean_of_what_they_predict(inputs):
+    models, tasks = [network(seed) for seed in (1, 2, 4)], fitted_tasks()
+    sets = [copy_weights(model) for model in models]
+    networks = FrozenNetworks(network(3), sets, {"a": [0, 2], "b": [0, 1, 2]}, tasks)
+    assert networks.weights_of == {"a": (0, 2), "b": (0, 1, 2)}
+    found, own = networks.outputs(inputs), [outputs_of(model, inputs) for model in models]
+    for task, numbers in zip(tasks, ([0, 2], [0, 1, 2]), strict=True):
+        expected = sum(task.scores(own[number][task.name].double()) for number in numbers) / len(numbers)
+        torch.testing.assert_close(task.scores(found[task.name]).double(), expected, rtol=1e-5, atol=1e-6)
+    batches = list(networks.output_batches(inputs))
+    assert torch.equal(torch.cat([outputs["b"] for _, outputs in batches]), found["b"])
+    assert list(networks.outputs(inputs, ["b"])) == ["b"]
+
+
+def test_what_has_no_mean_is_not_averaged_in_silence(inputs):
+    sets = [copy_weights(network(seed)) for seed in (1, 2)]
+    detection = Detection("a")
+    networks = FrozenNetworks(network(3), sets, {"a": [0, 1], "b": [0]}, [detection])
+    with pytest.raises(InvalidArgumentError, match="'a' have no mean"):
+        networks.outputs(inputs)

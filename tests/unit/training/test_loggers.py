@@ -62,3 +62,18 @@ def test_tensorboard_gets_the_numbers(tmp_path):
     events = EventAccumulator(str(tmp_path))
     events.Reload()
     assert [event.value for event in events.Scalars("loss/a")] == [0.5, 0.25]
+
+
+def test_tensorboard_tells_the_networks_of_an_ensemble_apart(tmp_path):
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    logger = TensorBoardLogger(tmp_path)
+    for value in (0.5, 0.25):
+        logger.start(start())
+        logger.epoch({"epoch": 0, "loss": {"a": value}})
+        logger.finish()
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    assert [event.value for event in events.Scalars("loss/a")] == [0.5]
+    assert [event.value for event in events.Scalars("network 2/loss/a")] == [0.25]

@@ -46,3 +46,15 @@ def test_a_trial_that_ends_has_a_score_and_one_that_fails_says_why(configuration
     assert "'a'" in failed.user_attrs["reason"]
     # Both count; one whose process was killed gives no reason and is done again.
     assert len(counted(study)) == 2
+
+
+def test_one_network_is_tuned_where_several_answer(configuration, tmp_path):
+    tuning, gains = Tuning(FIELDS), []
+    rows = SplitTable.of(configuration)
+    for ensemble in (1, 3):
+        changed = configuration.changed({"ensemble": ensemble})
+        study = open_study(open_storage(None, tmp_path / f"s{ensemble}"), changed, tuning, tmp_path / "s")
+        fields = tuning.all_fields(changed)
+        one_trial(study, ask(study, changed, tuning), changed, tuning, fields=fields, rows=rows)
+        gains.append((study.trials[0].params, study.trials[0].value))
+    assert gains[0] == gains[1]

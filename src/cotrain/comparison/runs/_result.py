@@ -93,6 +93,7 @@ class RunResult:
         by_source: source -> task -> part of the split -> labelled rows, where there are several sources.
         answers: who answers for each task, where that was chosen (`answer: auto`).
         thresholds: a sentence for each task whose threshold was to be chosen.
+        ensemble: a sentence about the networks, where each of them is several; "" where it is one.
 
     Example:
         >>> RunResult(EvaluationTable([]), [], None, "", {}, {"train": 56}, {}, {}, {}).to_json()["n_rows"]
@@ -113,6 +114,7 @@ class RunResult:
     by_source: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
     answers: list[AnswerTest] = field(default_factory=list)
     thresholds: list[str] = field(default_factory=list)
+    ensemble: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values."""
@@ -133,6 +135,8 @@ class RunResult:
             values["answers"] = [answer.to_json() for answer in self.answers]
         if self.thresholds:
             values["thresholds"] = self.thresholds
+        if self.ensemble:
+            values["ensemble"] = self.ensemble
         if not self.by_source:
             return values
         tables = self.table.by_source

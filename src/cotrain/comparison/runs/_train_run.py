@@ -26,6 +26,7 @@ from cotrain.comparison.runs._sentences import sentences_of
 from cotrain.comparison.runs._trees_beside import TreesBeside
 from cotrain.evaluation import EvaluationTable, delta_m_of, joined_tables
 from cotrain.learner import METRICS, Configuration, Learner, SplitTable
+from cotrain.learner._ensemble import networks
 from cotrain.learner._fitting import FitOptions
 from cotrain.learner._learner import fit_learner
 from cotrain.learner._run_folder import seal_run
@@ -132,7 +133,9 @@ def _compared(
     limit = _joint_seconds(configuration)
     if limit is not None:
         n = len(configuration.learner.tasks) + 1
-        message(f"{n} networks of as many steps share the time limit: {limit:.3g} s for the joint one.")
+        size = configuration.learner.ensemble or 1
+        what = "networks" if size == 1 else f"ensembles of {size} networks"
+        message(f"{n} {what} of as many steps share the time limit: {limit:.3g} s for the joint one.")
 
     def fit(learner: Learner, title: str, run: Path | None) -> Learner:
         options = FitOptions(
@@ -201,6 +204,7 @@ def _judged(
         by_source=split.by_source,
         answers=answers,
         thresholds=[one.sentence for one in learner.fitted.confidence.thresholds.values()],
+        ensemble=_ensemble_sentence(learner, singles),
     )
 
 
@@ -240,7 +244,8 @@ def _singles(
         if task in singles:
             continue
         n_tasks = len(configuration.learner.tasks)
-        message(f"Reference {i + 1} of {n_tasks}: a network for {task} alone, as many steps.")
+        what = networks(learner.ensemble, f"for {task} alone")
+        message(f"Reference {i + 1} of {n_tasks}: {what}, as many steps.")
         n_labelled = split.coverage[task]["train"]
         budget = learner.fitted_result.budget
         if single.training.time_limit is not None and budget is not None:
@@ -306,6 +311,12 @@ def _tested(
         answers = answer_tests(preprocessor.tasks, of_task, run, outputs=outputs, table=answered)
         table = table.with_reference("answer", answered)
     return table, verdicts(preprocessor.tasks, run), answers
+
+
+def _ensemble_sentence(learner: Learner, singles: Mapping[str, Learner]) -> str:
+    """Say that each network is an ensemble; "" where it is not."""
+    said = learner.fitted.ensemble_sentence
+    return f"{said} So is each network for a task alone." if said and singles else said
 
 
 def _unfinished(learner: Learner) -> dict[str, float]:

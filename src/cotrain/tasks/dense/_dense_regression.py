@@ -281,6 +281,11 @@ class DenseRegression(Task):
         """Return the numbers in the unit of the task, or directions, [B, C, H, W]."""
         return self.original(sized_map(full_precision(output), self._shape))
 
+    def mean_output(self, outputs: Sequence[Tensor]) -> Tensor:
+        """Return the mean, of depths of their logarithms, of directions of vectors of length 1."""
+        of_length = [functional.normalize(output, dim=1) for output in outputs]
+        return torch.stack(of_length if self.quantity == "normals" else list(outputs)).mean(dim=0)
+
     def original(self, targets: Tensor) -> Tensor:
         """Return coded numbers in the unit of the task; directions of length 1."""
         if self.quantity == "normals":

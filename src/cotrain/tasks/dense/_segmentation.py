@@ -19,6 +19,7 @@ from cotrain.tasks._custom_metric import MetricChoice
 from cotrain.tasks._diagnosis import Diagnosis
 from cotrain.tasks._entry_labelling import EntryLabelling
 from cotrain.tasks._exhibit import Exhibit
+from cotrain.tasks._mean_output import mean_of_classes
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import check_range, one_column
@@ -317,6 +318,10 @@ class Segmentation(Task):
     def scores(self, output: Tensor) -> Tensor:
         """Return the most probable class of every pixel, uint8 [B, H, W]."""
         return sized_map(full_precision(output), self._shape).argmax(dim=1).to(torch.uint8)
+
+    def mean_output(self, outputs: Sequence[Tensor]) -> Tensor:
+        """Return the logarithms of the mean probabilities of every place, [B, C, H, W]."""
+        return mean_of_classes(outputs, axis=1)
 
     def original(self, targets: Tensor) -> Tensor:
         """Return the class numbers as they are."""

@@ -17,6 +17,7 @@ from cotrain.tasks._class_weights import ClassWeight, check_class_weight, class_
 from cotrain.tasks._cross_entropy import class_logits, class_losses
 from cotrain.tasks._custom_metric import MetricChoice
 from cotrain.tasks._entry_labelling import EntryLabelling
+from cotrain.tasks._mean_output import mean_of_classes
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import (
@@ -251,6 +252,10 @@ class Tagging(Task):
     def scores(self, output: Tensor) -> Tensor:
         """Return the probability of every tag, [..., C]."""
         return torch.softmax(full_precision(output), dim=-1)
+
+    def mean_output(self, outputs: Sequence[Tensor]) -> Tensor:
+        """Return the logarithms of the mean probabilities, [..., C]."""
+        return mean_of_classes(outputs, axis=-1)
 
     def original(self, targets: Tensor) -> Tensor:
         """Return the numbers of the tags as they are."""
