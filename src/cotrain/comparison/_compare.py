@@ -183,6 +183,7 @@ def _entries(grid: Grid, swept: Swept) -> list[Entry]:
             for task in entrant.tasks:
                 share = record.get("unfinished", {}).get(task, 0.0)
                 entry.unfinished.setdefault(task, []).append(share)
+                entry.curves.setdefault(task, []).append(record.get("curves", {}).get(task, []))
             entry.learning_rates.setdefault(of, []).append(best.learning_rate)
             model = str(grid.place(best) / "model")
             entry.models.setdefault(number, {}).update(dict.fromkeys(entrant.tasks, model))

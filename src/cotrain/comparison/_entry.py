@@ -9,6 +9,8 @@ from typing import final
 
 import numpy as np
 
+from cotrain.comparison._curves import Curve
+
 
 @final
 @dataclass
@@ -24,6 +26,7 @@ class Entry:
         scores: number of the seed -> scores on the validation rows.
         unfinished: task -> at each seed, by which share the last quarter of an unfinished training still
             improved it; see `unfinished_tasks`.
+        curves: task -> at each seed its learning curve, see `curves_of`; empty where none was kept.
         seconds: of all its fits at the chosen learning rate.
         failed: why it has no figures.
         arrays: file with its scores on the test rows.
@@ -38,6 +41,7 @@ class Entry:
     models: dict[int, dict[str, str]] = field(default_factory=dict)
     scores: dict[int, list[float]] = field(default_factory=dict)
     unfinished: dict[str, list[float]] = field(default_factory=dict)
+    curves: dict[str, list[Curve]] = field(default_factory=dict)
     seconds: float = 0.0
     failed: str | None = None
     arrays: Path | None = None

@@ -12,6 +12,7 @@ import polars as pl
 
 from cotrain._base import remove_leftovers
 from cotrain.comparison._checked_files import write_arrays, write_record
+from cotrain.comparison._curves import curves_of
 from cotrain.comparison._pooled import PooledNetwork
 from cotrain.comparison._status_file import StatusLogger
 from cotrain.comparison._unfinished import unfinished_tasks
@@ -73,6 +74,8 @@ def train_cell(
         "epochs": len(result.history),
         "best_epoch": {name: epoch + 1 for name, epoch in result.best_epoch.items()},
         "unfinished": unfinished,
+        # One head of all tasks has a value for none of them.
+        "curves": {} if pooled else curves_of(result.history),
         "skipped": result.skipped,
         "seconds": round(time.monotonic() - started, 3),
         "cpu_seconds": round(time.process_time() - cpu, 3),

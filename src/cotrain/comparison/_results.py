@@ -11,6 +11,7 @@ import numpy as np
 from cotrain.comparison._answering import answers_of
 from cotrain.comparison._checked_files import read_arrays
 from cotrain.comparison._claims import judge_all
+from cotrain.comparison._confusions import confusions_of
 from cotrain.comparison._difference_jobs import read_truths
 from cotrain.comparison._entry import Entry, winner_of
 from cotrain.comparison._grid import GridData
@@ -48,7 +49,14 @@ def results_of(
     )
     del fitted
     truths = read_truths(preprocessor, data.folder)
-    figures = {entry.method: _figures(entry, preprocessor.tasks, truths) for entry in entries}
+    figures: dict[str, dict[str, dict[str, list[float]]]] = {}
+    confusions: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        scores = _scores(entry, preprocessor.tasks)
+        tasks = [task for task in preprocessor.tasks if task.name in scores]
+        figures[entry.method] = {task.name: _metrics(task, scores[task.name], truths) for task in tasks}
+        counts = {task.name: confusions_of(task, scores[task.name], truths[task.name]) for task in tasks}
+        confusions[entry.method] = {task: found for task, found in counts.items() if found}
     figures["constant"] = {
         task.name: _metrics(task, [_constant(preprocessor, task, truths)], truths)
         for task in preprocessor.tasks
@@ -66,7 +74,12 @@ def results_of(
         entry.method: _gain_of_metrics(entry.method, figures, preprocessor.tasks) for entry in judged
     }
     methods = [
-        _method(entry, gains.get(entry.method), all_metrics.get(entry.method), ranks) for entry in entries
+        {
+            **_method(entry, gains.get(entry.method), all_metrics.get(entry.method), ranks),
+            "curves": {task: of for task, of in entry.curves.items() if any(of)},
+            "confusions": confusions[entry.method],
+        }
+        for entry in entries
     ]
     with_alone = [entry for entry in entries if entry in judged or entry.method == "single_task"]
     chosen = None if winner is None else winner.method
@@ -94,19 +107,17 @@ def _answers(entries: Sequence[Entry], tasks: Sequence[Task]) -> list[dict[str, 
     return answers_of(asked.answers, [task.name for task in tasks])
 
 
-def _figures(
-    entry: Entry, tasks: Sequence[Task], truths: Mapping[str, Any]
-) -> dict[str, dict[str, list[float]]]:
-    """Return task -> metric, the selecting one first -> value at each seed."""
+def _scores(entry: Entry, tasks: Sequence[Task]) -> dict[str, list[np.ndarray]]:
+    """Return task -> its scores on the test rows at each seed; nothing where they are not there."""
     if entry.failed is not None or entry.arrays is None or not entry.arrays.exists():
         return {}
-    found: dict[str, dict[str, list[float]]] = {}
+    found: dict[str, list[np.ndarray]] = {}
     arrays = read_arrays(entry.arrays)
     for number, task in enumerate(tasks):
         keys = sorted((int(key.split("/")[0]), key) for key in arrays if key.endswith(f"/{number}"))
         # Trees have none of tasks with many answers a row.
         if keys:
-            found[task.name] = _metrics(task, [arrays[key] for _, key in keys], truths)
+            found[task.name] = [arrays[key] for _, key in keys]
     return found
 
 

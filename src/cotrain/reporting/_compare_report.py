@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from cotrain.reporting._cells_section import cells_confusion_section, cells_curve_section
 from cotrain.reporting._document import (
     Block,
     Drawing,
@@ -73,6 +74,8 @@ def comparison_report(name: str, results: Results, config_text: str) -> str:
         _figures(results),
         _differences(results, joint, pen),
         _summary(results),
+        cells_curve_section(results, pen),
+        cells_confusion_section(results),
         coverage_section(results["coverage"], n_rows),
         _fairness(results, config_text),
     ]

@@ -22,12 +22,7 @@ def diagnosis_sections(diagnostics: Mapping[str, Mapping[str, Any]], pen: Pen) -
         for task, found in diagnostics.items()
         for part in found.get("residuals", [])
     ]
-    tables: list[Block] = []
-    for task, found in diagnostics.items():
-        if "confusion" in found:
-            tables.append(_confusion(task, found["confusion"]))
-        if "labels" in found:
-            tables.append(_labels(task, found["labels"]))
+    tables: list[Block] = [table for task, found in diagnostics.items() for table in mistakes(task, found)]
     sections = []
     if calibrations:
         text = "A point on the dotted line comes true as often as the network says."
@@ -45,6 +40,17 @@ def diagnosis_sections(diagnostics: Mapping[str, Mapping[str, Any]], pen: Pen) -
         text = "Of each task the test rows with the largest share of wrong words, and some typical ones."
         sections.append(Section("Sentences with their true and predicted tags", sentences, text))
     return sections
+
+
+def mistakes(name: str, found: Mapping[str, Any]) -> list[Table]:
+    """Return the tables of what is mistaken for what.
+
+    Args:
+        name: of the task, or whatever the tables are about.
+        found: of its diagnosis.
+    """
+    tables = [_confusion(name, found["confusion"])] if "confusion" in found else []
+    return [*tables, _labels(name, found["labels"])] if "labels" in found else tables
 
 
 def calibration_gap(bins: Sequence[Mapping[str, Any]]) -> float:

@@ -77,6 +77,16 @@ def test_as_many_jobs_end_as_were_announced_and_a_second_time_none_is_done(confi
     again = compare(configuration(), tmp_path / "out", progress=second)
     assert {where for *_, where in second.titles} == {"before"}
     assert {**again, "seconds": 0} == {**results, "seconds": 0}
+    for method in [method for method in again["methods"] if method["name"] != "constant"]:
+        # One epoch at each of three seeds, and the 18 test rows as often.
+        curves = {
+            task: [[epoch for epoch, _ in curve] for curve in of] for task, of in method["curves"].items()
+        }
+        assert curves == {"big": [[1]] * 3, "price": [[1]] * 3}
+        (label,) = method["confusions"]["big"]["labels"]
+        n_labelled = next(task["n_labelled"] for task in again["tasks"] if task["name"] == "big")
+        assert sum(label[key] for key in label if key != "name") == 3 * n_labelled
+        assert set(method["confusions"]) == {"big"}
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == again
 
 
