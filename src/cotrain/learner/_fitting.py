@@ -208,6 +208,7 @@ class Fitting:
         """
         self._tell_of_names()
         self._tell_of_rows_cut()
+        self._tell_of_blends()
         settings = self.recipe.cotraining
         stage = None if settings is None else self._stage(settings)
         n, averaged = self.recipe.ensemble or 1, self._averaged()
@@ -335,6 +336,11 @@ class Fitting:
             )
             if column.cut:
                 self._tell(said)
+
+    def _tell_of_blends(self) -> None:
+        remark = "" if self.augment is None else self.augment.remark(self.train.labelled())
+        for logger in self.loggers if remark else []:
+            logger.message(remark)
 
     def _tell_of_names(self) -> None:
         if self.numbered:

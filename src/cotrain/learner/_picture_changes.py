@@ -32,7 +32,7 @@ def picture_changes(choice: Augmentation, spec: InputSpec, tasks: Sequence[Task]
 
     Raises:
         InvalidArgumentError: the user wants one, and the inputs have no picture, or several tensors, of which
-            nobody knows where masks and boxes lie.
+            nobody knows where masks and boxes lie; or rows are to be blended that have other inputs, too.
 
     Example:
         >>> picture_changes("auto", InputSpec(n_numbers=3), []) is None
@@ -51,4 +51,21 @@ def picture_changes(choice: Augmentation, spec: InputSpec, tasks: Sequence[Task]
         raise InvalidArgumentError(
             f"augmentation: moves and recolours pictures, but the inputs have {found}: leave it out."
         )
+    if choice.mixing.active:
+        _require_only_pictures(spec, keys)
     return PictureChanges(choice, keys, tasks)
+
+
+def _require_only_pictures(spec: InputSpec, keys: Sequence[str]) -> None:
+    """Raise `InvalidArgumentError` if rows have something that cannot be blended."""
+    others = [name for name in (*spec.tensors, *spec.ragged) if name not in keys]
+    for kind in ("words", "characters", "subwords", "sounds", "bags"):
+        others += [name.partition(":")[2] for name in getattr(spec, kind)]
+    columns = ["columns of numbers"] if spec.n_numbers else []
+    columns += ["columns of categories"] if spec.cardinalities else []
+    if columns or others:
+        raise InvalidArgumentError(
+            "augmentation: mixup and cutmix blend rows that are nothing but pictures, but the inputs have "
+            f"{', '.join([*columns, *dict.fromkeys(others)])} beside them: leave mixup and cutmix out, or "
+            "drop these under columns:."
+        )

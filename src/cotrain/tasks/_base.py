@@ -292,7 +292,8 @@ class Task(ABC):
 
         Args:
             output: [B, O] from the head; [B, M, O] of M members, whose mean loss it is.
-            target: [B, T] in the coding of `encode`; [B, M, T] of members that have labels of their own.
+            target: [B, T] in the coding of `encode`; [B, M, T] of members that have labels of their own, or
+                of rows that have M, as blends of pictures do.
             mask: [B, T], True where labelled, or weights ≥ 0 of rows or pseudo-labels. With nothing labelled
                 the loss is 0 and its gradient is 0.
         """
@@ -312,7 +313,7 @@ class Task(ABC):
             target: see `loss`.
             mask: see `loss`.
         """
-        if self.reads == "vector" and output.dim() == 3:
+        if self.reads == "vector" and (output.dim() == 3 or target.dim() == 3):
             output, target, mask = members_as_rows(output, target, mask)
         if self.per_position and output.dim() > 2:
             target, mask = (of_length(entries, output) for entries in (target, mask))

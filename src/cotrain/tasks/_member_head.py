@@ -124,13 +124,14 @@ def members_as_rows(output: Tensor, target: Tensor, mask: Tensor) -> tuple[Tenso
     """Return the outputs, targets and mask of members as those of as many rows, [B · M, ...] each.
 
     Args:
-        output: [B, M, O].
+        output: [B, M, O]; or [B, O] of rows with M labels each.
         target: [B, T], the same for all members, or [B, M, T].
         mask: as the target.
     """
-    n_members = output.shape[1]
+    n_members = output.shape[1] if output.dim() == 3 else target.shape[1]
     target, mask = (
         labels.flatten(0, 1) if labels.dim() == 3 else labels.repeat_interleave(n_members, dim=0)
         for labels in (target, mask)
     )
+    output = output if output.dim() == 3 else output[:, None].expand(-1, n_members, -1)
     return output.flatten(0, 1), target, mask

@@ -13,6 +13,7 @@ from torch.nn import functional
 from cotrain._base import InvalidArgumentError
 from cotrain._base._inputs import PICTURE
 from cotrain.tasks import Task
+from cotrain.training._picture_mixing import PictureMixing, blend, blends, partners
 
 
 @final
@@ -35,6 +36,10 @@ class PictureAugmentation:
             holds its corners, somewhat too large.
         brightness: largest change of all values, in parts of their range, ≥ 0.
         contrast: largest change of the distances from the picture's mean, in [0, 1).
+        mixup: α ≥ 0 of MixUp, usually 0.1 to 0.4: a picture is blended with another of its batch, by
+            λ ~ Beta(α, α) to 1 - λ, and learns the classes of both in these parts. 0: no.
+        cutmix: α ≥ 0 of CutMix, usually 1: a rectangle of another picture instead. 0: no. Rows with
+            boxes, masks or numbers stay whole with either; `PictureMixing` says which are blended with which.
 
     Raises:
         InvalidArgumentError: a value is out of its range.
@@ -56,6 +61,8 @@ class PictureAugmentation:
         rotate: float = 0.0,
         brightness: float = 0.1,
         contrast: float = 0.2,
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
     ) -> None:
         self.flip = flip
         self.flip_vertical = flip_vertical
@@ -64,6 +71,9 @@ class PictureAugmentation:
         self.rotate = rotate
         self.brightness = brightness
         self.contrast = contrast
+        self.mixup = mixup
+        self.cutmix = cutmix
+        self.mixing = PictureMixing(mixup, cutmix)
         ranges = {"scale": 1.0, "shift": 1.0, "contrast": 1.0, "rotate": 180.1, "brightness": float("inf")}
         for name, end in ranges.items():
             if not 0 <= getattr(self, name) < end:
@@ -156,4 +166,31 @@ class PictureChanges:
                 name = task.name
                 own = moves.get(f"{PICTURE}{task.position_column}", moves[self.keys[0]])
                 targets[name], masks[name] = task.moved(targets[name], masks[name], own)
-        return {**batch, "inputs": inputs, "targets": targets, "masks": masks}
+        changed = {**batch, "inputs": inputs, "targets": targets, "masks": masks}
+        return self._mixed(changed, generator) if self.augmentation.mixing.active else changed
+
+    def _mixed(self, batch: Mapping[str, Any], generator: torch.Generator) -> dict[str, Any]:
+        pictures = batch["inputs"][self.keys[0]]
+        n_rows, device = len(pictures), pictures.device
+        shares = self.augmentation.mixing.shares(n_rows, generator).to(device, non_blocking=True)
+        draws = torch.rand(n_rows, generator=generator).to(device, non_blocking=True)
+        partner = partners(batch["masks"], self.tasks, draws)
+        return blend(batch, self.keys, self.tasks, partner=partner, shares=shares)
+
+    def remark(self, labelled: Tensor) -> str:
+        """Return how many rows are blended with others, and why not more; "": none is asked to be.
+
+        Args:
+            labelled: [N, K], which of the tasks has a label.
+        """
+        if not self.augmentation.mixing.active:
+            return ""
+        mixed = torch.tensor([blends(task) for task in self.tasks])
+        of_classes, of_others = labelled[:, mixed].any(dim=1), labelled[:, ~mixed]
+        n_rows = int(labelled.any(dim=1).sum())
+        n_mixed = int((of_classes & ~of_others.any(dim=1)).sum())
+        said = f"mixup and cutmix: {n_mixed:,} of {n_rows:,} training rows are blended with others"
+        others = [task.name for task, own in zip(self.tasks, mixed.tolist(), strict=True) if not own]
+        if n_mixed == n_rows or not others:
+            return said
+        return f"{said}; those with a label of {', '.join(others)} stay whole: it is of the picture as it is"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -16,6 +17,7 @@ from cotrain._base import ConfigError, InputSpec, InvalidArgumentError, PictureS
 from cotrain.configuration import construct_class
 from cotrain.learner._picture_changes import picture_changes
 from cotrain.training import Fit, PictureAugmentation
+from cotrain.training._validation import Validator
 
 HEIGHT, WIDTH = 24, 32
 MOVED = PictureAugmentation(flip=True, scale=0.3, shift=0.2, brightness=0.0, contrast=0.0)
@@ -138,18 +140,98 @@ class StopAfter(ct.training.Logger):
         monkeypatch.setattr(Fit, "_take_step", counted)
 
 
+MIXED = PictureAugmentation(scale=0.1, mixup=0.4, cutmix=1.0)
+
+
 @pytest.mark.parametrize("n_steps", [2, 5])
-def test_a_stopped_fit_goes_on_to_the_same_weights(tmp_path, monkeypatch, n_steps: int):
-    whole = learner(augmentation=MOVED).fit(frame(), validation=None, progress=False)
+@pytest.mark.parametrize("augmentation", [MOVED, MIXED], ids=["moved", "mixed"])
+def test_a_stopped_fit_goes_on_to_the_same_weights(tmp_path, monkeypatch, augmentation, n_steps: int):
+    made, run = partial(learner, augmentation=augmentation), tmp_path / "run"
+    whole = made().fit(frame(), validation=None, progress=False)
     with monkeypatch.context() as patch:
         StopAfter(patch, n_steps)
         with pytest.raises(Stop):
-            learner(augmentation=MOVED).fit(frame(), validation=None, run=tmp_path / "run", progress=False)
-    resumed = learner(augmentation=MOVED).fit(
-        frame(), validation=None, run=tmp_path / "run", resume=True, progress=False
-    )
+            made().fit(frame(), validation=None, run=run, progress=False)
+    resumed = made().fit(frame(), validation=None, run=run, resume=True, progress=False)
     for name, output in whole.outputs(frame()).items():
         assert torch.equal(output, resumed.outputs(frame())[name])
+
+
+def test_pictures_with_boxes_and_masks_stay_whole_and_the_others_are_blended(monkeypatch):
+    augmentation = PictureAugmentation(scale=0, shift=0, brightness=0, contrast=0, mixup=5.0)
+    seen, blended = set(), 0
+    for batch in batches_of(monkeypatch, learner(augmentation=augmentation)):
+        weights = batch["masks"]["kind"][..., 0]
+        for row, picture in enumerate(batch["inputs"]["picture:file"]):
+            labelled = any(bool(batch["masks"][name][row].any()) for name in ("things", "mask"))
+            values = len(picture.round().unique())
+            blended += values > 2
+            seen.add((labelled, values > 2))
+            assert float(weights[row].sum()) == pytest.approx(1.0)
+    assert blended > 0
+    assert (True, True) not in seen
+
+
+@pytest.mark.parametrize("balancer", ["UPGrad", "GradDrop", "GradNorm", "FAMO", "Equal"])
+@pytest.mark.parametrize("sharing", [None, ct.networks.MTAN(), ct.networks.CrossStitch()])
+def test_blends_are_learned_with_every_kind_of_balancer_and_sharing(balancer: str, sharing):
+    frames = frame().with_columns(high=pl.Series([None if n % 3 else n % 2 for n in range(16)]))
+    made = ct.Learner(
+        [ct.tasks.Multiclass("kind"), ct.tasks.Binary("high")],
+        encoder=ct.networks.ConvNet((4, 4), strides=(2, 1)),
+        columns={"file": "picture", **dict.fromkeys(["width", "height", "things", "mask"], "drop")},
+        training=ct.Training(epochs=1, batch_size=5, select="last"),
+        balancer=getattr(ct.balancing, balancer)(),
+        sharing=sharing,
+        augmentation=MIXED,
+    )
+    made.fit(frames, validation=0.25, progress=False)
+    assert all(torch.isfinite(output).all() for output in made.outputs(frames).values())
+
+
+def test_validation_rows_are_not_blended(monkeypatch):
+    seen, validate = [], Validator.validate
+
+    def watched(self, batches):
+        batches = list(batches)
+        seen.append([dict(outputs) for _, outputs in batches])
+        return validate(self, batches)
+
+    monkeypatch.setattr(Validator, "validate", watched)
+    made = learner(augmentation=MIXED)
+    made.fit(frame(), frame(8), progress=False)
+    last = torch.cat([outputs["kind"] for outputs in seen[-1]])
+    assert len(seen) == 2
+    # What a model says is divided by one temperature.
+    ratio = last / made.outputs(frame(8))["kind"]
+    assert torch.allclose(ratio, ratio[0, 0], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (InputSpec(pictures={"picture:a": PictureSpec((1, 4, 4), (0.0,), (1.0,))}, n_numbers=2), "numbers"),
+        (InputSpec(tensors={"image": (3, 8, 8), "tokens": (4,)}), "have tokens beside them"),
+    ],
+)
+def test_rows_of_more_than_pictures_are_not_blended(spec: InputSpec, said: str):
+    with pytest.raises(InvalidArgumentError, match=said):
+        picture_changes(MIXED, spec, [])
+    assert picture_changes(MOVED, spec, []) is not None
+
+
+def test_how_many_rows_are_blended_is_told():
+    told = []
+
+    class Told(ct.training.Logger):
+        def message(self, text):
+            told.append(text)
+
+    learner(augmentation=MIXED).fit(frame(), validation=None, progress=False, loggers=[Told()])
+    said = (
+        "mixup and cutmix: 2 of 16 training rows are blended with others; those with a label of things, mask"
+    )
+    assert any(text.startswith(said) for text in told)
 
 
 PICTURE = PictureSpec((3, 8, 8), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
