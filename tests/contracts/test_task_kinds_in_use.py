@@ -118,6 +118,16 @@ PROBLEMS: dict[str, Callable[[], tuple[Task, pl.DataFrame, dict[str, Any]]]] = {
         in_pictures(lambda _: [{"box": [2.0, 2.0, 6.0, 6.0], "label": "thing"}]),
         {"file": "picture", "width": "drop", "height": "drop"},
     ),
+    "Keypoints": lambda: (
+        kinds.Keypoints("y", pairs=[["left", "right"]]),
+        in_pictures(
+            lambda picture: [
+                {"point": [4.0, 4.0 + 8 * float(picture[0, 0, 0] > 127)], "label": "left"},
+                {"point": [12.0, 4.0], "label": "right"},
+            ]
+        ),
+        {"file": "picture", "width": "drop", "height": "drop"},
+    ),
     "Synthesis": lambda: (
         kinds.Synthesis("y", given=["text", "speaker"], n_mels=12, iterations=2),
         said_in_sounds(),

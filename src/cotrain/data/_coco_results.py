@@ -1,4 +1,4 @@
-"""Predicted boxes as COCO's evaluation reads them."""
+"""Predicted boxes and points as COCO's evaluation reads them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ from cotrain.data.readers._coco import is_coco
 def write_coco_results(predictions: pl.DataFrame, pictures: str | Path, path: str | Path) -> int:
     """Write predicted boxes as a list of {image_id, category_id, bbox, score}, and return their number.
 
+    Points are written as {image_id, category_id, keypoints, score}, one thing a picture, of the only category
+    that names these points: x, y and 1 for each, 0 three times for those that are not predicted. The score is
+    the mean of those of the points.
+
     Numbers of pictures and categories are those of a COCO document; a category is found by its name. The file
     is whole or not there.
 
@@ -23,12 +27,13 @@ def write_coco_results(predictions: pl.DataFrame, pictures: str | Path, path: st
 
     Args:
         predictions: a row for each picture of the document, in its order; one column of lists of boxes (box,
-            label, score) in pixels.
+            label, score) or of points (point, label, score) in pixels.
         pictures: the document, .json.
         path: what is written.
 
     Raises:
-        DataError: it is no such document, there is not one column of boxes, or a label is no category.
+        DataError: it is no such document, there is not one column of boxes or points, or a label is no
+            category, or none of its keypoints.
 
     Example:
         >>> import tempfile
@@ -42,32 +47,64 @@ def write_coco_results(predictions: pl.DataFrame, pictures: str | Path, path: st
         [{'image_id': 7, 'category_id': 3, 'bbox': [1.0, 2.0, 3.0, 4.0], 'score': 0.5}]
     """
     document = _document(Path(pictures))
-    columns = [name for name, dtype in predictions.schema.items() if _holds_boxes(dtype)]
-    if len(columns) != 1:
-        found = ", ".join(columns) or "none"
+    kinds = {name: kind for name, dtype in predictions.schema.items() if (kind := _held(dtype))}
+    if len(kinds) != 1:
+        found = ", ".join(kinds) or "none"
         raise DataError(
-            f"Cannot write {path}: COCO results are of one column of boxes, and the predictions have {found}"
-            "; choose .jsonl for all of them."
+            f"Cannot write {path}: COCO results are of one column of boxes or points, and the predictions "
+            f"have {found}; choose .jsonl for all of them."
         )
+    ((column, kind),) = kinds.items()
     images = document["images"]
     if predictions.height != len(images):
         raise DataError(
             f"Cannot write {path}: {pictures} lists {len(images)} images, and there are predictions of "
             f"{predictions.height} rows."
         )
+    cells = zip(images, predictions[column].to_list(), strict=True)
+    of_kind = _results_of_boxes if kind == "box" else _results_of_points
+    results = of_kind([(image["id"], cell or []) for image, cell in cells], document, pictures)
+    write_text_atomically(Path(path), json.dumps(results) + "\n")
+    return len(results)
+
+
+#: Numbers of pictures, and what was predicted in them.
+_Said = list[tuple[Any, list[dict[str, Any]]]]
+
+
+def _results_of_boxes(said: _Said, document: Mapping[str, Any], pictures: str | Path) -> list[dict[str, Any]]:
     numbers = {str(c.get("name", c["id"])): c["id"] for c in document.get("categories", [])}
-    results = [
+    return [
         {
-            "image_id": image["id"],
+            "image_id": image,
             "category_id": _category(box["label"], numbers, pictures),
             "bbox": box["box"],
             "score": box["score"],
         }
-        for image, boxes in zip(images, predictions[columns[0]].to_list(), strict=True)
-        for box in boxes or []
+        for image, boxes in said
+        for box in boxes
     ]
-    write_text_atomically(Path(path), json.dumps(results) + "\n")
-    return len(results)
+
+
+def _results_of_points(
+    said: _Said, document: Mapping[str, Any], pictures: str | Path
+) -> list[dict[str, Any]]:
+    labels = list(dict.fromkeys(point["label"] for _, points in said for point in points))
+    named = {c["id"]: [str(one) for one in c.get("keypoints") or []] for c in document.get("categories", [])}
+    fitting = [category for category, names in named.items() if names and set(labels) <= set(names)]
+    if len(fitting) != 1:
+        raise DataError(
+            f"{pictures} has {len(fitting)} categories with the predicted keypoints "
+            f"{', '.join(map(repr, labels[:8]))}; COCO results need one: choose .jsonl or .parquet."
+        )
+    names, results = named[fitting[0]], []
+    for image, points in said:
+        places = {point["label"]: [*point["point"], 1] for point in points}
+        keypoints = [value for name in names for value in places.get(name, [0, 0, 0])]
+        score = sum(point["score"] for point in points) / max(1, len(points))
+        found = {"image_id": image, "category_id": fitting[0], "keypoints": keypoints, "score": score}
+        results += [found] if points else []
+    return results
 
 
 def _document(path: Path) -> Mapping[str, Any]:
@@ -86,9 +123,11 @@ def _document(path: Path) -> Mapping[str, Any]:
     return document
 
 
-def _holds_boxes(dtype: pl.DataType) -> bool:
+def _held(dtype: pl.DataType) -> str:
+    """Return "box" or "point", whichever a column lists; "": neither."""
     inner = dtype.inner if isinstance(dtype, pl.List) else None
-    return isinstance(inner, pl.Struct) and {"box", "label", "score"} <= {f.name for f in inner.fields}
+    fields = {f.name for f in inner.fields} if isinstance(inner, pl.Struct) else set()
+    return next((kind for kind in ("box", "point") if {kind, "label", "score"} <= fields), "")
 
 
 def _category(label: str, numbers: Mapping[str, Any], pictures: str | Path) -> Any:

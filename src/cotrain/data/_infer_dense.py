@@ -1,4 +1,4 @@
-"""Targets that lie in a picture: a mask, a number of every pixel, or a list of boxes."""
+"""Targets that lie in a picture: a mask, a number of every pixel, or a list of boxes or points."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DEPTH_NAME, _NORMALS_NAME = re.compile(r"(?i)depth|disparit|distance"), re.comp
 
 
 def infer_dense(values: pl.Series, pictures: Sequence[str], columns: Sequence[str]) -> TaskGuess | None:
-    """Return the guess for a column of masks, of numbers for pixels, or of boxes; `None`: it is none.
+    """Return the guess for a column of masks, of numbers for pixels, of boxes or points; `None`: it is none.
 
     Args:
         values: the target column.
@@ -39,14 +39,19 @@ def infer_dense(values: pl.Series, pictures: Sequence[str], columns: Sequence[st
         >>> infer_dense(pl.Series("boxes", boxes), ["file"], ["file", "boxes"]).options
         {'picture': 'file'}
     """
-    labels = _box_labels(values)
-    if labels is not None:
+    for kind, form, what in (
+        ("Detection", "box", "boxes, of {} classes"),
+        ("Keypoints", "point", "{} points"),
+    ):
+        labels = _labels_of(values, form)
+        if labels is None:
+            continue
         sized = {"width", "height"} <= set(columns)
         asked = len(pictures) > 1 or (pictures and not sized)
         options = {"picture": _nearest(values.name, pictures)} if asked else {}
         beside = ("width", "height") if sized else ()
-        why = f"lists of boxes, of {len(labels)} classes: {', '.join(labels[:5])}"
-        return TaskGuess(values.name, "Detection", why, _known(values).len(), options, beside)
+        why = f"lists of {what.format(len(labels))}: {', '.join(labels[:5])}"
+        return TaskGuess(values.name, kind, why, _known(values).len(), options, beside)
     if pictures and is_paths(_known(values), (".npy",)):
         return _of_one(_field(values, "arrays in files"), pictures)
     if pictures and is_picture(values):
@@ -95,8 +100,13 @@ def _known(values: pl.Series) -> pl.Series:
     return known.filter(known != "") if known.dtype == pl.String else known
 
 
-def _box_labels(values: pl.Series) -> list[str] | None:
-    """Return the sorted classes of a column of lists of boxes, be they lists or JSON; `None`: it is none."""
+def _labels_of(values: pl.Series, form: str) -> list[str] | None:
+    """Return the sorted labels of a column of lists, or JSON, of boxes or points; `None`: it is none.
+
+    Args:
+        values: the column.
+        form: "box" or "point".
+    """
     cells = _known(values).to_list()
     if values.dtype == pl.String:
         if not all(cell.startswith("[") for cell in cells):
@@ -105,11 +115,12 @@ def _box_labels(values: pl.Series) -> list[str] | None:
             cells = [json.loads(cell) for cell in cells]
         except ValueError:
             return None
-    boxes = [box for cell in cells if isinstance(cell, list) for box in cell]
-    if not boxes or not all(_is_box(box) for box in boxes):
+    things = [thing for cell in cells if isinstance(cell, list) for thing in cell]
+    if not things or not all(_has_form(thing, form) for thing in things):
         return None
-    return sorted({str(box["label"]) for box in boxes})
+    return sorted({str(thing["label"]) for thing in things})
 
 
-def _is_box(box: Any) -> bool:
-    return isinstance(box, Mapping) and isinstance(box.get("box"), list) and box.get("label") is not None
+def _has_form(thing: Any, form: str) -> bool:
+    whole = isinstance(thing, Mapping) and isinstance(thing.get(form), list)
+    return whole and thing.get("label") is not None

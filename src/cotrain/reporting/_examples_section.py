@@ -75,7 +75,7 @@ def _example(row: Row, tasks: Tasks) -> Example:
             panels += _fields(task, answer, row["row"])
         elif kind == "sound":
             panels += _sounds(task, answer, row["row"])
-        elif kind != "boxes":
+        elif kind not in ("boxes", "points"):
             lines += _texts(task, answer, kind)
         if true is None:
             lines.append(Line(task, [TextPart("no label on this row: only what is predicted")]))
@@ -89,7 +89,7 @@ def _inputs(row: Row) -> list[Panel]:
     boxes = {
         task: answer
         for task, answer in row["tasks"].items()
-        if (answer["predicted"] or answer["true"] or {"kind": ""})["kind"] == "boxes"
+        if (answer["predicted"] or answer["true"] or {"kind": ""})["kind"] in ("boxes", "points")
     }
     panels = []
     for name, found in row["inputs"].items():
@@ -120,8 +120,9 @@ def _has_maps(row: Row) -> bool:
 def _boxed(task: str, answer: Row, picture: Row, number: int) -> Panel:
     true = None if answer["true"] is None else answer["true"]["boxes"]
     said = [] if answer["predicted"] is None else answer["predicted"]["boxes"]
-    told = "no boxes are labelled" if true is None else f"true: {_names(true)}"
-    about = f"Picture of row {number} with boxes of {task}; {told}; predicted: {_names(said)}."
+    kind = (answer["predicted"] or answer["true"])["kind"]
+    told = f"no {kind} are labelled" if true is None else f"true: {_names(true)}"
+    about = f"Picture of row {number} with {kind} of {task}; {told}; predicted: {_names(said)}."
     labelled = "no label" if true is None else f"{len(true)} true (blue, solid)"
     caption = f"{task}: {labelled}, {len(said)} predicted (orange, dashed)"
     return Panel(caption, svg=boxes_over(picture, true, said, about), wide=True)

@@ -1,4 +1,4 @@
-"""Masks, fields and boxes as pictures inside the page."""
+"""Masks, fields, boxes and points as pictures inside the page."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ UNLABELLED, NOT_LABELLED = "#bbbbbb", 255
 WIDE, MOST_BOXES = 300, 30
 #: Colours of boxes, and the dashes of predicted ones: nothing is said by colour alone.
 _TRUE, _SAID, _DASHES = "#56b4e9", "#e69f00", "7 4"
+#: Of a point: the ring's radius, and the dashes of a predicted one.
+_RADIUS, _SHORT_DASHES = 5, "3 2"
 
 
 def class_colour(number: int) -> str:
@@ -94,11 +96,12 @@ def boxes_over(
     said: Sequence[Mapping[str, Any]],
     alternative: str,
 ) -> str:
-    """Return a picture with boxes over it as SVG markup; all texts are escaped.
+    """Return a picture with boxes or points over it as SVG markup; all texts are escaped.
 
     Args:
         picture: type, data, width and height as a run keeps them.
-        true: boxes (x, y, width, height in pixels) with labels, drawn solid; `None`: none is known.
+        true: boxes (x, y, width, height in pixels) or points (x, y) with labels, drawn solid; `None`: none
+            is known.
         said: predicted ones, drawn dashed, with scores; the surest first.
         alternative: what the picture shows.
     """
@@ -122,18 +125,22 @@ def pixelated(picture: Mapping[str, Any]) -> str:
 
 
 def _box(box: Mapping[str, Any], scale: float, height: float, *, dashed: bool) -> str:
-    x, y, w, h = (side * scale for side in box["box"])
     colour = _SAID if dashed else _TRUE
-    dashes = f' stroke-dasharray="{_DASHES}"' if dashed else ""
     score = "" if box.get("score") is None else f" {box['score']:.2f}"
     text = html.escape(neutral(f"{box['label']}{score}"))
-    frame = f'x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" fill="none"'
+    if "point" in box:
+        (x, y), h, dashes, size = (side * scale for side in box["point"]), _RADIUS, _SHORT_DASHES, 10
+        shape = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{_RADIUS}" fill="none"'
+    else:
+        (x, y, w, h), dashes, size = (side * scale for side in box["box"]), _DASHES, 13
+        shape = f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" fill="none"'
+    dashes = f' stroke-dasharray="{dashes}"' if dashed else ""
     # Predicted names stand above their box, true ones below it, both inside the picture.
     at = min(height - 4, max(13, y - 4 if dashed else y + h + 13))
     place = f'x="{min(max(2.0, x), WIDE - 60):.1f}" y="{at:.1f}"'
     return (
-        f'<rect {frame} stroke="#000" stroke-width="4" opacity=".55"/>'
-        f'<rect {frame} stroke="{colour}" stroke-width="2"{dashes}/>'
-        f'<text {place} font-size="13" font-weight="600" fill="{colour}" stroke="#000" stroke-width="3" '
+        f'{shape} stroke="#000" stroke-width="4" opacity=".55"/>'
+        f'{shape} stroke="{colour}" stroke-width="2"{dashes}/>'
+        f'<text {place} font-size="{size}" font-weight="600" fill="{colour}" stroke="#000" stroke-width="3" '
         f'paint-order="stroke" font-family="inherit">{text}</text>'
     )

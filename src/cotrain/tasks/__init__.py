@@ -10,7 +10,7 @@ from cotrain.tasks._metric import Metric
 from cotrain.tasks._prenet import Entered, PreNet
 from cotrain.tasks._row_labelling import RowLabelling
 from cotrain.tasks._target_kind import ClassTargets, LabelTargets, NumberTargets, TargetKind
-from cotrain.tasks.dense import DenseRegression, Detection, Segmentation
+from cotrain.tasks.dense import DenseRegression, Detection, Keypoints, Segmentation
 from cotrain.tasks.sequence import Synthesis, Tagging, Transcription
 from cotrain.tasks.table import Binary, Multiclass, Multilabel, Ordinal, Regression
 
@@ -26,6 +26,7 @@ __all__ = [
     "Exhibit",
     "Exhibiting",
     "HypothesisLabelling",
+    "Keypoints",
     "LabelTargets",
     "Metric",
     "Multiclass",

@@ -292,8 +292,7 @@ class Task(ABC):
 
         Args:
             output: [B, O] from the head; [B, M, O] of M members, whose mean loss it is.
-            target: [B, T] in the coding of `encode`; [B, M, T] of members that have labels of their own, or
-                of rows that have M, as blends of pictures do.
+            target: [B, T] in the coding of `encode`; [B, M, T] of M labels a row, of members or of blends.
             mask: [B, T], True where labelled, or weights ≥ 0 of rows or pseudo-labels. With nothing labelled
                 the loss is 0 and its gradient is 0.
         """
@@ -345,7 +344,8 @@ class Task(ABC):
         output = self.reference_output(targets, mask)
         target, mask = (leaf.values if isinstance(leaf, Ragged) else leaf for leaf in (targets, mask))
         of_row = 1 if self.reads == "vector" else target[:1].numel() or 1
-        size = max(1, LOSSES_AT_A_TIME // (len(output) * of_row))
+        of_map = self.constant_output(output).numel() if self.reads == "map" else 1
+        size = max(1, LOSSES_AT_A_TIME // max(len(output) * of_row, of_map))
         return blockwise_loss(self.loss_sum, partial(self._everywhere, output), (target, mask), size)
 
     def _everywhere(self, output: Tensor, target: Tensor) -> Tensor:

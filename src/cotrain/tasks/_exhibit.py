@@ -16,12 +16,13 @@ class Exhibit:
 
     Args:
         kind: "text": `text`; "transcript": `text`, of which single words are right or wrong; "mask":
-            `array` int [H, W] of class numbers, -1 where there is no label; "boxes": `boxes`; "field":
-            `array` float [H, W], or [3, H, W] of directions, NaN where there is no label; "sound": `samples`
-            at `rate` a second, and `array` float [T, M], its log-mel energies.
+            `array` int [H, W] of class numbers, -1 where there is no label; "boxes" and "points": `boxes`;
+            "field": `array` float [H, W], or [3, H, W] of directions, NaN where there is no label; "sound":
+            `samples` at `rate` a second, and `array` float [T, M], its log-mel energies.
         text: see `kind`.
         array: see `kind`.
-        boxes: mappings of box (x, y, width, height in pixels), label and, where it is predicted, score.
+        boxes: mappings of box (x, y, width, height in pixels), or point (x, y), label and, where it is
+            predicted, score.
         samples: float [n], full scale 1.
         rate: samples a second.
 
@@ -30,7 +31,7 @@ class Exhibit:
         'seven'
     """
 
-    kind: Literal["text", "transcript", "mask", "boxes", "field", "sound"]
+    kind: Literal["text", "transcript", "mask", "boxes", "points", "field", "sound"]
     text: str = ""
     array: np.ndarray | None = None
     boxes: Sequence[Mapping[str, Any]] = ()

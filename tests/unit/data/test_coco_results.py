@@ -67,3 +67,35 @@ def test_other_data_is_no_coco_document(tmp_path: Path, text: str):
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(DataError, match=r"is no COCO document.*choose \.jsonl"):
         write_coco_results(pl.DataFrame({"a": [[CAT]]}), tmp_path / "t.csv", tmp_path / "said.json")
+
+
+POINTS = [
+    {"point": [1.0, 2.0], "label": "nose", "score": 0.5},
+    {"point": [3.0, 4.0], "label": "ear", "score": 1.0},
+]
+
+
+def with_points(pictures: Path, *categories: int) -> Path:
+    document = json.loads(pictures.read_text())
+    for number in categories:
+        document["categories"][number]["keypoints"] = ["ear", "tail", "nose"]
+    pictures.write_text(json.dumps(document))
+    return pictures
+
+
+def test_points_are_those_of_the_category_that_names_them(pictures: Path, tmp_path: Path):
+    said = pl.DataFrame({"face": [POINTS, []]})
+    assert write_coco_results(said, with_points(pictures, 1), tmp_path / "said.json") == 1
+    assert json.loads((tmp_path / "said.json").read_text()) == [
+        {"image_id": 12, "category_id": 5, "keypoints": [3.0, 4.0, 1, 0, 0, 0, 1.0, 2.0, 1], "score": 0.75}
+    ]
+
+
+@pytest.mark.parametrize("categories", [(), (0, 1)])
+def test_points_of_no_or_of_two_categories_are_refused(pictures: Path, tmp_path: Path, categories):
+    said = pl.DataFrame({"face": [POINTS, []]})
+    with pytest.raises(
+        DataError, match=f"has {len(categories)} categories with the predicted keypoints 'nose'"
+    ):
+        write_coco_results(said, with_points(pictures, *categories), tmp_path / "said.json")
+    assert not (tmp_path / "said.json").exists()

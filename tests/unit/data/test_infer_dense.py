@@ -127,3 +127,20 @@ def test_in_which_of_several_pictures_something_is_is_guessed_by_the_names():
         guess = infer_dense(boxes, ["front", "side"], columns)
         assert guess is not None
         assert guess.options == {"picture": "side"}
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_lists_of_points_are_keypoints(as_json, pictures):
+    cells = [
+        [{"point": [2, 1], "label": "nose"}, {"point": [0, 2], "label": "ear"}],
+        None,
+        [{"point": [1, 1], "label": "ear"}],
+    ]
+    cells = [None if cell is None else json.dumps(cell) for cell in cells] if as_json else cells
+    frame = pl.DataFrame({"file": pictures, "face": cells})
+    (guess,) = infer_tasks(frame, ["face"])
+    assert (guess.kind, guess.options, guess.labelled) == ("Keypoints", {"picture": "file"}, 2)
+    assert "2 points: ear, nose" in guess.why
+    task = tasks.Keypoints(guess.name, **guess.options)
+    task.fit(frame)
+    assert task.encode(frame)[1].tolist() == [[True, True], [False, False], [False, True]]

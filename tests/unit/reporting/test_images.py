@@ -90,3 +90,18 @@ def test_names_of_boxes_are_text_and_predicted_ones_are_dashed():
     frames = re.findall(r'<rect x="([\d.]+)" y="[\d.]+" width="([\d.]+)"', svg)
     assert set(frames) == {("30.0", "60.0"), ("0.0", "150.0")}
     assert boxes_over(picture, None, [], "none").count("<rect") == 0
+
+
+def test_points_are_rings_and_predicted_ones_are_dashed():
+    picture = {"type": "image/png", "data": "AAAA", "width": 60, "height": 30}
+    true = [{"point": [6.0, 12.0], "label": "<nose>", "score": None}]
+    said = [{"point": [9.0, 12.0], "label": "nose", "score": 0.5}]
+    svg = boxes_over(picture, true, said, "a face")
+    assert set(re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', svg)) == {
+        ("30.0", "60.0"),
+        ("45.0", "60.0"),
+    }
+    assert svg.count("stroke-dasharray") == 1
+    assert "&lt;nose&gt;" in svg
+    assert "nose 0.50" in svg
+    assert "<rect" not in svg

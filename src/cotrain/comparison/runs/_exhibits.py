@@ -36,7 +36,7 @@ def plain_exhibit(exhibit: Exhibit) -> dict[str, Any]:
     if kind == "mask" and array is not None:
         numbers = np.where((array < 0) | (array > 255), 255, array).astype(np.uint8)
         return {"kind": kind, "map": packed(_smaller(numbers))}
-    if kind == "boxes":
+    if kind in ("boxes", "points"):
         return {"kind": kind, "boxes": [_box(box) for box in exhibit.boxes]}
     if kind == "field" and array is not None:
         return {"kind": kind, **levels(_smaller(array))}
@@ -132,9 +132,9 @@ def _smaller(array: np.ndarray) -> np.ndarray:
 
 
 def _box(box: Any) -> dict[str, Any]:
-    score = box.get("score")
+    score, form = box.get("score"), "box" if "box" in box else "point"
     return {
-        "box": [round(float(side), 2) for side in box["box"]],
+        form: [round(float(side), 2) for side in box[form]],
         "label": str(box["label"])[:60],
         "score": None if score is None else round(float(score), 3),
     }

@@ -10,6 +10,8 @@ import polars as pl
 
 from cotrain._base import DataError
 
+#: A point as it stands in a cell: [x, y] in pixels, and whether it is to be seen.
+POINT = pl.Struct({"point": pl.List(pl.Float64), "label": pl.String, "visible": pl.Boolean})
 #: A box as it stands in a cell: [x, y, width, height] in pixels from the upper left corner.
 BOX = pl.Struct({"box": pl.List(pl.Float64), "label": pl.String, "crowd": pl.Boolean})
 
@@ -25,12 +27,15 @@ def is_coco(document: object) -> bool:
 
 
 def coco_table(document: Mapping[str, Any], path: Path) -> pl.DataFrame:
-    """Return a table with the columns `file`, `width`, `height` and `boxes`.
+    """Return a table with the columns `file`, `width`, `height` and `boxes`, of points also `keypoints`.
 
     A picture without an annotation has an empty list of boxes: nothing is there. In a document without
     `annotations`, as COCO lists its unlabelled pictures, all boxes are null: nobody has looked. Labels are
     the names of the categories; categories' numbers, which may have gaps, are not seen again. `file` leads
     from the document's folder to the picture, by way of `images/` where the pictures lie there.
+
+    Where a category names keypoints, the list in `keypoints` has those points of all things in the picture
+    that are labelled (v = 1 or 2); v = 1, labelled and not to be seen, is `visible: false`.
 
     Source: https://cocodataset.org/#format-data.
 
@@ -57,7 +62,9 @@ def coco_table(document: Mapping[str, Any], path: Path) -> pl.DataFrame:
     places = {_of(picture, "id", path, "image"): i for i, picture in enumerate(pictures)}
     names = {c["id"]: str(c.get("name", c["id"])) for c in document.get("categories", [])}
     looked = isinstance(document.get("annotations"), list)
+    named = {c["id"]: [str(one) for one in c.get("keypoints") or []] for c in document.get("categories", [])}
     boxes: list[list[dict[str, Any]]] = [[] for _ in pictures]
+    points: list[list[dict[str, Any]]] = [[] for _ in pictures]
     for number, annotation in enumerate(document.get("annotations") or []):
         picture, category = annotation.get("image_id"), annotation.get("category_id")
         where = f"{path}: annotation {annotation.get('id', number)}"
@@ -72,13 +79,18 @@ def coco_table(document: Mapping[str, Any], path: Path) -> pl.DataFrame:
                 "crowd": bool(annotation.get("iscrowd", 0)),
             }
         )
+        points[places[picture]] += _points(annotation.get("keypoints"), named[category], where)
     folder = _folder([_of(picture, "file_name", path, "image") for picture in pictures], path.parent)
+    cells = {"boxes": pl.Series(boxes if looked else [None] * len(pictures), dtype=pl.List(BOX))}
+    if any(named.values()):
+        # A point that is not labelled is unknown: where none is the cell is empty.
+        cells["keypoints"] = pl.Series([of_one or None for of_one in points], dtype=pl.List(POINT))
     return pl.DataFrame(
         {
             "file": [folder + str(picture["file_name"]) for picture in pictures],
             "width": [picture.get("width") for picture in pictures],
             "height": [picture.get("height") for picture in pictures],
-            "boxes": pl.Series(boxes if looked else [None] * len(pictures), dtype=pl.List(BOX)),
+            **cells,
         },
         schema_overrides={"file": pl.String, "width": pl.Int64, "height": pl.Int64},
     )
@@ -95,6 +107,23 @@ def _box(values: Any, where: str) -> list[float]:
     if not whole or not all(isinstance(v, int | float) for v in values) or min(values[2:]) < 0:
         raise DataError(f"{where} has the bbox {values!r}, expected [x, y, width, height] in pixels.")
     return [float(value) for value in values]
+
+
+def _points(values: Any, names: Sequence[str], where: str) -> list[dict[str, Any]]:
+    """Return the labelled points of a thing, from [x, y, v, x, y, v, ...]."""
+    if values is None:
+        return []
+    whole = isinstance(values, list) and len(values) == 3 * len(names)
+    if not whole or not all(isinstance(v, int | float) for v in values):
+        raise DataError(
+            f"{where} has keypoints {str(values)[:60]}, expected x, y and v for each of the {len(names)} "
+            "keypoints of its category."
+        )
+    return [
+        {"point": [float(x), float(y)], "label": name, "visible": v > 1}
+        for name, x, y, v in zip(names, values[::3], values[1::3], values[2::3], strict=True)
+        if v > 0
+    ]
 
 
 def _folder(files: Sequence[str], parent: Path) -> str:

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from cotrain._base import DataError, InvalidArgumentError, did_you_mean
-from cotrain._base._pictures import picture_sizes
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._custom_metric import MetricChoice
 from cotrain.tasks._exhibit import Exhibit
@@ -30,6 +29,7 @@ from cotrain.tasks.dense._centres import (
 )
 from cotrain.tasks.dense._detection_metrics import detection_metrics
 from cotrain.tasks.dense._moves import LEAST_VISIBLE, move_boxes
+from cotrain.tasks.dense._picture_sizes import PictureSizes
 
 #: Pixels that a cell of a heat map is wide, for the loss of the best constant: the default network's stride.
 _STRIDE = 4
@@ -127,8 +127,7 @@ class Detection(Task):
         #: Height and width of a usual picture, and the mean logarithm of a box's sides in parts of it.
         self._usual = [64, 64]
         self._sides = [-1.0, -1.0]
-        #: The only column of pictures, where nothing else says how large they are.
-        self._found: str | None = None
+        self._sizes = PictureSizes(name, self.columns[0], picture)
 
     # -- coding -------------------------------------------------------------------------------------
 
@@ -150,8 +149,8 @@ class Detection(Task):
                 f"Task {self.name!r}: boxes are labelled {', '.join(map(repr, strange[:8]))}, which classes= "
                 "does not list: add them, or take these boxes out."
             )
-        labelled = self._labelled(frame)
-        sizes = [size for size, known in zip(self._sizes(frame), labelled, strict=True) if known]
+        labelled = self._sizes.labelled(frame)
+        sizes = [size for size, known in zip(self._sizes.of(frame), labelled, strict=True) if known]
         self._usual = [max(1, int(side)) for side in np.median(np.array(sizes), axis=0)]
         targets, _ = self.encode_columns(frame)
         real = targets[targets[..., 4] >= 0]
@@ -166,7 +165,7 @@ class Detection(Task):
                 have. Boxes that co-training found have 2: beside them nothing is known of their class.
             mask bool [B, C].
         """
-        rows, sizes = self._boxes(frame), self._sizes(frame)
+        rows, sizes = self._boxes(frame), self._sizes.of(frame)
         most = max((len(boxes) for boxes in rows if boxes), default=0)
         targets = np.zeros((frame.height, max(1, most), 6), np.float32)
         targets[..., 4] = -1
@@ -206,44 +205,11 @@ class Detection(Task):
 
     def lacks_picture(self, frame: pl.DataFrame) -> bool:
         """Return whether neither the user nor the table says how large the pictures are."""
-        return self.picture is None and not {"width", "height"} <= set(frame.columns)
+        return self._sizes.lacking(frame)
 
     def take_picture(self, column: str) -> None:
         """Take the pictures of this column for those that the boxes are in."""
-        self._found = column
-
-    def _sizes(self, frame: pl.DataFrame) -> list[tuple[int, int]]:
-        """Return height and width of every row's picture."""
-        if self.picture is None and not self.lacks_picture(frame):
-            sides = zip(
-                self._labelled(frame), frame["height"].to_list(), frame["width"].to_list(), strict=True
-            )
-            return [self._stated_size(row, *known) for row, known in enumerate(sides)]
-        picture = self.picture or self._found
-        if picture is None or picture not in frame.columns:
-            name = picture or "picture"
-            raise DataError(
-                f"Task {self.name!r}: how large a picture is is not known: give columns width and height, or "
-                f"picture=, the column of the picture; {did_you_mean(name, frame.columns)}"
-            )
-        labelled = self._labelled(frame)
-        cells = [cell if known else None for cell, known in zip(frame[picture], labelled, strict=True)]
-        return picture_sizes(cells, (1, 1), f"Task {self.name!r}")
-
-    def _labelled(self, frame: pl.DataFrame) -> list[bool]:
-        """Return which rows have a list of boxes, be it an empty one."""
-        column = frame[self.columns[0]]
-        return (column.is_not_null() if column.dtype != pl.String else column.fill_null("") != "").to_list()
-
-    def _stated_size(self, row: int, labelled: bool, height: Any, width: Any) -> tuple[int, int]:
-        if not labelled:
-            return 1, 1  # no box is measured by it
-        if height is None or width is None or min(height, width) < 1:
-            raise DataError(
-                f"Task {self.name!r}, row {row}: the picture of labelled boxes has the height {height!r} and "
-                f"width {width!r}, expected both in pixels: fill them in, or empty the cell of the boxes."
-            )
-        return int(height), int(width)
+        self._sizes.found = column
 
     def _looked_for(self, frame: pl.DataFrame) -> np.ndarray:
         """Return which classes were looked for, bool [B, C]."""
@@ -270,14 +236,14 @@ class Detection(Task):
     def state_dict(self) -> dict[str, Any]:
         """Return the classes and usual sizes."""
         usual = {"usual": list(self._usual), "sides": list(self._sides)}
-        return {"classes": list(self._names), **usual, "picture": self._found}
+        return {"classes": list(self._names), **usual, "picture": self._sizes.found}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over the classes and usual sizes."""
         self._names = [str(name) for name in state["classes"]]
         self._usual = [int(side) for side in state["usual"]]
         self._sides = [float(side) for side in state["sides"]]
-        self._found = None if state.get("picture") is None else str(state["picture"])
+        self._sizes.found = None if state.get("picture") is None else str(state["picture"])
 
     # -- network ------------------------------------------------------------------------------------
 

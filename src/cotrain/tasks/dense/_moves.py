@@ -70,7 +70,6 @@ def move_boxes(
         moves: see `Task.moved`.
         least: share of a box that must stay in the picture; one for all, or [B, M].
     """
-    linear, shift = moves[:, :, :2].to(boxes), moves[:, :, 2].to(boxes)
     low, high = boxes[..., :2], boxes[..., :2] + boxes[..., 2:]
     corners = torch.stack(
         [
@@ -81,9 +80,7 @@ def move_boxes(
         ],
         dim=2,
     )
-    # The move leads from new places to old ones, boxes go the other way.
-    old = 2 * corners - 1 - shift[:, None, None]
-    new = (torch.linalg.solve(linear[:, None, None], old[..., None])[..., 0] + 1) / 2
+    new = _moved_places(corners, moves)
     first, last = new.amin(dim=2), new.amax(dim=2)
     whole = (last - first).prod(dim=-1)
     first, last = first.clamp(0, 1), last.clamp(0, 1)
@@ -91,3 +88,23 @@ def move_boxes(
     there = (classes >= 0) & (seen > least * whole)
     moved = torch.cat([first, last - first], dim=-1)
     return torch.where(there[..., None], moved, 0.0), torch.where(there, classes, -1)
+
+
+def move_points(points: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
+    """Return points [B, P, 2] after a move, and which of them are in the picture, bool [B, P].
+
+    Args:
+        points: x, y in parts of the picture.
+        moves: see `Task.moved`.
+    """
+    new = _moved_places(points, moves)
+    return new.clamp(0, 1), ((new >= 0) & (new <= 1)).all(dim=-1)
+
+
+def _moved_places(places: Tensor, moves: Tensor) -> Tensor:
+    """Return places [B, ..., 2] in parts of the picture after a move."""
+    between = [1] * (places.dim() - 2)
+    linear, shift = moves[:, :, :2].to(places), moves[:, :, 2].to(places)
+    # The move leads from new places to old ones, what lies there goes the other way.
+    old = 2 * places - 1 - shift.reshape(-1, *between, 2)
+    return (torch.linalg.solve(linear.reshape(-1, *between, 2, 2), old[..., None])[..., 0] + 1) / 2

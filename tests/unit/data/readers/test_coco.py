@@ -85,3 +85,29 @@ def test_other_documents_are_none(tmp_path: Path):
     assert not is_coco({"images": 3})
     assert not is_coco([])
     assert coco_table({"images": []}, tmp_path / "x.json").height == 0
+
+
+def test_labelled_points_are_listed_by_name_and_pictures_without_any_are_empty(tmp_path):
+    document = copy.deepcopy(DOCUMENT)
+    document["categories"][0]["keypoints"] = ["ear", "tail", "nose"]
+    document["annotations"][1]["keypoints"] = [3, 4, 2, 5, 6.5, 1, 0, 0, 0]
+    table = coco_table(document, tmp_path / "points.json")
+    assert table["keypoints"].to_list() == [
+        None,
+        [
+            {"point": [3.0, 4.0], "label": "ear", "visible": True},
+            {"point": [5.0, 6.5], "label": "tail", "visible": False},
+        ],
+    ]
+    assert "keypoints" not in coco_table(DOCUMENT, tmp_path / "boxes.json").columns
+    del document["annotations"]
+    assert coco_table(document, tmp_path / "points.json")["keypoints"].null_count() == 2
+
+
+@pytest.mark.parametrize("values", [[1, 2], [1, 2, 2], "none", [1, 2, "x"] * 3])
+def test_points_of_another_form_are_refused(tmp_path, values):
+    document = copy.deepcopy(DOCUMENT)
+    document["categories"][0]["keypoints"] = ["ear", "tail", "nose"]
+    document["annotations"][1]["keypoints"] = values
+    with pytest.raises(DataError, match="annotation 2 has keypoints .* for each of the 3 keypoints"):
+        coco_table(document, tmp_path / "points.json")

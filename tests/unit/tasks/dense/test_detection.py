@@ -198,7 +198,7 @@ def test_a_labelled_picture_of_unknown_size_is_refused_and_an_unlabelled_one_is_
     frame = frame_of(ROWS).with_columns(width=pl.Series([16, 16, side, 16]))
     Detection("boxes").fit(frame)
     frame = frame_of(ROWS).with_columns(width=pl.Series([16, side, 16, 16]))
-    with pytest.raises(DataError, match="row 1: the picture of labelled boxes has the height 8 and width"):
+    with pytest.raises(DataError, match="row 1: the picture of the labels in .* has the height 8 and width"):
         Detection("boxes").fit(frame)
 
 

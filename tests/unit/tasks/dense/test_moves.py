@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cotrain.tasks.dense._moves import move_boxes, move_masks
+from cotrain.tasks.dense._moves import move_boxes, move_masks, move_points
 from cotrain.training import PictureAugmentation
 
 SIDE = 32
@@ -85,3 +85,18 @@ def test_types_are_kept_and_weights_move_as_they_are(dtype: torch.dtype):
     assert moved.dtype == dtype
     assert torch.equal(moved, classes.flip(-1))
     assert torch.allclose(left, weights.flip(-1))
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_points_move_as_the_corners_of_boxes_do(flip: bool):
+    augmentation = PictureAugmentation(flip=flip, scale=0.3, shift=0.2, rotate=40)
+    moves = augmentation.draw(16, torch.Generator().manual_seed(0))
+    points = torch.rand(16, 5, 2, generator=torch.Generator().manual_seed(1))
+    small = torch.cat([points, torch.full_like(points, 1e-4)], dim=-1)
+    boxes, classes = move_boxes(small, torch.zeros(16, 5, dtype=torch.int64), moves, least=0.99)
+    found, there = move_points(points, moves)
+    both = there & (classes >= 0)
+    assert float(both.float().mean()) > 0.5
+    assert torch.allclose(found[both], boxes[both][:, :2], atol=3e-4)
+    assert bool(((found >= 0) & (found <= 1)).all())
+    assert int((there != (classes >= 0)).sum()) <= 1
