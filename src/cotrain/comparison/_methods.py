@@ -17,6 +17,7 @@ from cotrain.comparison._settings import FACTORS, ComparisonSettings
 from cotrain.configuration import describe
 from cotrain.cotraining._entries import require_entries
 from cotrain.learner import Learner
+from cotrain.learner._ensemble import require_ensemble
 from cotrain.learner._single_task import single_task_learners, with_equal_steps
 
 SINGLE_TASK, POOLED, TREES, ANSWER = "single_task", "pooled", "trees", "answer"
@@ -147,6 +148,8 @@ def _joint(learner: Learner, settings: ComparisonSettings, names: tuple[str, ...
     rounds = [learner.cotraining] if settings.cotraining is None else settings.cotraining
     if any(c is not None for c in rounds):
         require_entries(learner.tasks)
+    for cotraining in rounds:
+        require_ensemble(learner.ensemble, cotraining)
     grid = [(s, b, c) for s in sharings for b in balancers for c in rounds]
     if "equal" in settings.references:
         grid.append((sharings[0], Equal(), None))

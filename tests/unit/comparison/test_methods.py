@@ -1,4 +1,7 @@
+import pytest
+
 import cotrain as ct
+from cotrain._base import InvalidArgumentError
 from cotrain.comparison._methods import SINGLE_TASK, TREES, learning_rates, methods_of, tree_learning_rates
 from cotrain.comparison._settings import ComparisonSettings
 
@@ -17,6 +20,13 @@ def test_everything_competes_once_and_a_reference_that_cannot_is_named():
     assert notes == [
         "No pooled network: a is Binary and b is Regression, and one head needs tasks of one kind."
     ]
+
+
+def test_an_ensemble_and_rounds_of_co_training_are_refused_before_anything_is_fitted():
+    settings = ComparisonSettings(cotraining=[None, ct.CoTraining(ct.cotraining.SelfTraining())])
+    with pytest.raises(InvalidArgumentError, match="co-training ends with one network"):
+        methods_of(ct.Learner([ct.tasks.Binary("a")], ensemble=2), settings)
+    assert methods_of(ct.Learner([ct.tasks.Binary("a")], ensemble=1), settings)[0]
 
 
 def test_a_comparison_says_that_it_chooses_no_thresholds():
