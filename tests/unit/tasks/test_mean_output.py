@@ -12,6 +12,7 @@ import cotrain.tasks
 from cotrain.tasks import (
     Binary,
     DenseRegression,
+    Keypoints,
     Multiclass,
     Multilabel,
     Ordinal,
@@ -119,17 +120,21 @@ def test_fields_are_averaged_in_the_numbers_that_are_learned(quantity):
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_every_kind_has_a_mean_or_is_known_to_have_none():
-    kinds = {
-        name
-        for name in cotrain.tasks.__all__
-        if isinstance(kind := getattr(cotrain.tasks, name), type) and issubclass(kind, Task)
-    } - {"Task"}
-    tested = {type(task).__name__ for task in OF_ROWS} | {"Tagging", "Segmentation", "DenseRegression"}
-    assert kinds == tested | WITHOUT
-    for name in WITHOUT:
-        task = getattr(cotrain.tasks, name).__new__(getattr(cotrain.tasks, name))
-        assert task.mean_output([torch.zeros(1, 2), torch.zeros(1, 2)]) is None
+@pytest.mark.parametrize("n", [1, 3])
+def test_points_are_averaged_as_places(n):
+    task = Keypoints("points", points=["nose", "ear"])
+    given = outputs(task, n, 2, 2, 4, 5)
+    found, each = (task.scores(one)[..., :2] for one in (task.mean_output(given), torch.cat(given)))
+    torch.testing.assert_close(found, each.unflatten(0, (n, 2)).mean(dim=0), rtol=1e-5, atol=1e-5)
+
+
+def test_a_kind_that_reads_no_vector_has_a_mean_or_is_known_to_have_none():
+    kinds = [getattr(cotrain.tasks, name) for name in cotrain.tasks.__all__]
+    kinds = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Task) and kind is not Task]
+    without = {kind for kind in kinds if kind.reads != "vector" and "mean_output" not in vars(kind)}
+    assert {kind.__name__ for kind in without} == WITHOUT
+    for kind in without:
+        assert kind.__new__(kind).mean_output([torch.zeros(1, 2), torch.zeros(1, 2)]) is None
 
 
 def test_a_kind_whose_scores_lead_nowhere_has_none():
