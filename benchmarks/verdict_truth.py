@@ -2,6 +2,7 @@
 
     python benchmarks/verdict_truth.py --problems 10 --seeds 3
     python benchmarks/verdict_truth.py --kinds null conflict --problems 50
+    python benchmarks/verdict_truth.py --kinds null conflict --problems 50 --folds 3
 
 Networks and tables are small: a problem is a dozen short fits, most of whose time is their start. Each
 kind is K tasks of 12 numbers:
@@ -81,6 +82,7 @@ def judge_one(kind: str, seed: int, arguments: argparse.Namespace) -> dict[str, 
             "seed": seed,
             "compare": {"seeds": arguments.seeds, "learning_rates": [0.01], "references": ["single_task"]},
         }
+        config["compare"]["folds"] = arguments.folds
         if kind != "groups":
             config["columns"] = {"who": "drop"}
         return compare(Configuration.from_config(config), Path(folder) / "out", workers=arguments.workers)
@@ -101,6 +103,7 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--folds", type=int, help="cross-validation; default: one test part")
     parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
     for kind in arguments.kinds:

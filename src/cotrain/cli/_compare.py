@@ -111,8 +111,9 @@ def print_results(results: dict[str, Any]) -> None:
         gains = [share(method["delta_m"]), share(method["delta_m_per_metric"])]
         sums.append([name, *gains, method["worst_task"], method["mean_rank"]])
     columns = [f"{task['name']} ({task['metric']})" for task in results["tasks"]]
-    n_seeds = len(results["seeds"])
-    print_table(f"Test figures, mean of {n_seeds} seeds", ["method", *columns], figures)
+    folds = f", all rows of {results['folds']} folds" if results.get("folds") else ""
+    title = f"Test figures, mean of {len(results['seeds'])} seeds{folds}"
+    print_table(title, ["method", *columns], figures)
     header = ["method", "delta_m", "delta_m per metric", "worst task", "mean rank"]
     print_table("Over all tasks, against a network for each task alone", header, sums)
     for note in (results["definition"], results["definition_per_metric"], *results["notes"]):

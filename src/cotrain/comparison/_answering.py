@@ -85,17 +85,18 @@ def score(grid: Grid, entry: Entry, sides: Mapping[str, Entry | None]) -> None:
     entry.failed = failed.get("test of answer")
 
 
-def answers_of(path: Path, tasks: Sequence[str]) -> list[dict[str, Any]]:
-    """Return for each task who answers at which seed, and the same as a sentence."""
+def answers_of(path: Path, tasks: Sequence[str], n_folds: int = 1) -> list[dict[str, Any]]:
+    """Return for each task who answers at which seed (of which fold), and the same as a sentence."""
     seeds = read_record(path)["seeds"]
-    return [_answer_of(name, [of_seed[name]["answer"] for of_seed in seeds]) for name in tasks]
+    unit = "seed" if n_folds == 1 else "fit"
+    return [_answer_of(name, [of_seed[name]["answer"] for of_seed in seeds], unit) for name in tasks]
 
 
-def _answer_of(name: str, by_seed: list[Mapping[str, Any]]) -> dict[str, Any]:
+def _answer_of(name: str, by_seed: list[Mapping[str, Any]], unit: str) -> dict[str, Any]:
     counts = Counter(answer["by"] for answer in by_seed)
     n = len(by_seed)
-    shares = [f"{_CALLED[by]} at {f'all {n}' if k == n else k} seeds" for by, k in counts.most_common()]
-    shares = [share.replace(" 1 seeds", " 1 seed") for share in shares]
+    shares = [f"{_CALLED[by]} at {f'all {n}' if k == n else k} {unit}s" for by, k in counts.most_common()]
+    shares = [share.replace(f" 1 {unit}s", f" 1 {unit}") for share in shares]
     kept = {answer["reason"] for answer in by_seed} if counts == {JOINT: n} else set()
     why = f" ({next(iter(kept))})" if len(kept) == 1 else ""
     return {"task": name, "by_seed": by_seed, "sentence": f"{name}: {', '.join(shares)}{why}."}

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from cotrain._base import RunError, versions, write_text_atomically
+from cotrain._base._ragged import Leaves
+from cotrain.comparison._all_folds import of_all_folds
 from cotrain.comparison._answering import NO_TREES, choose, score
 from cotrain.comparison._difference_jobs import compare_scores
 from cotrain.comparison._entry import Entry, winner_of
@@ -36,6 +38,8 @@ from cotrain.learner._answer_choice import TREES as BOOSTED
 from cotrain.learner._configuration import require_no_time_limit
 
 RESULTS = "results.json"
+#: Labelled rows below which cross-validation is thought of.
+FEW_ROWS = 1000
 #: Counts the ways in which kept differences were ever computed, so that none of another way is taken.
 STATISTIC = 4
 #: Contender -> number of the seed -> the cells that tried each learning rate.
@@ -73,24 +77,26 @@ def compare(
     require_no_time_limit(configuration, "a comparison")
     settings = construct_class(ComparisonSettings, configuration.compare, "compare")
     seeds = [configuration.learner.seed + number for number in range(settings.seeds)]
-    grid = Grid.open(configuration, folder, workers, progress or _Silent())
+    grid = Grid.open(configuration, folder, workers, progress or _Silent(), n_folds=settings.folds)
     try:
-        labelled = {task: parts["train"] for task, parts in grid.data.coverage.items()}
-        inputs = some_inputs(configuration.learner, grid.data.train(), grid.data.left_out)
-        rates = learning_rates(configuration.learner, settings, inputs)
-        n_rows = grid.data.n_rows["train"]
-        entrants, notes = methods_of(configuration.learner, settings, labelled, n_rows, inputs=inputs)
-        n_methods = len({entrant.method for entrant in entrants})
-        with_trees = any(entrant.method == TREES for entrant in entrants)
-        # Who answers is chosen, tested and judged.
+        divisions = grid.divisions()
+        rates = learning_rates(configuration.learner, settings, _some_inputs(grid))
+        entrants = [_entrants(one, settings) for one in divisions]
+        notes = [*entrants[0][1], *_note_on_folds(grid, settings)]
         asked = configuration.learner.answer == "auto"
-        n_tests = 2 * n_methods - 1 - with_trees + 3 * asked
-        grid.progress.total(_n_cells(entrants, len(rates), settings) + n_tests)
-        swept = _fit(grid, entrants, rates=rates, seeds=seeds, settings=settings)
-        entries = _entries(grid, swept)
-        if asked:
-            notes += _choose(grid, entries, trees_asked="trees" in settings.references)
-        _score(grid, entries, [task.name for task in configuration.learner.tasks])
+        grid.progress.total(_n_jobs(entrants[0][0], len(rates), settings, len(divisions), asked=asked))
+        swept = [
+            _fit(one, of_one, rates=rates, seeds=seeds, settings=settings)
+            for one, (of_one, _) in zip(divisions, entrants, strict=True)
+        ]
+        by_fold = [_entries(one, tried) for one, tried in zip(divisions, swept, strict=True)]
+        winner = winner_of(of_all_folds(by_fold, folder))
+        for one, entries in zip(divisions, by_fold, strict=True):
+            said = _choose(one, entries, winner, settings) if asked else []
+            notes += [note for note in said if note not in notes]
+            _score(one, entries, winner)
+        entries = of_all_folds(by_fold, folder)
+        _compare(grid, entries)
     finally:
         grid.leases.close()
     results = results_of(
@@ -106,19 +112,53 @@ def compare(
         "notes": notes,
         "coverage": grid.data.coverage,
         "n_rows": grid.data.n_rows,
+        "folds": settings.folds,
         "seconds": round(time.monotonic() - started, 1),
-        "cpu_seconds_of_fits": round(_cpu_seconds(grid, swept), 1),
+        "cpu_seconds_of_fits": round(sum(_cpu_seconds(grid, tried) for tried in swept), 1),
         "versions": versions(),
     }
     write_text_atomically(folder / RESULTS, json.dumps(results, ensure_ascii=False, indent=1) + "\n")
     return results
 
 
-def _n_cells(entrants: Sequence[Method], n_rates: int, settings: ComparisonSettings) -> int:
-    """Return how many fits there will be if none fails."""
+def _some_inputs(grid: Grid) -> Leaves | None:
+    return some_inputs(grid.configuration.learner, grid.data.train(), grid.data.left_out)
+
+
+def _entrants(grid: Grid, settings: ComparisonSettings) -> tuple[list[Method], list[str]]:
+    """Return everything that competes on these rows, with a sentence about each reference that cannot."""
+    labelled = {task: parts["train"] for task, parts in grid.data.coverage.items()}
+    learner, n_rows = grid.configuration.learner, grid.data.n_rows["train"]
+    return methods_of(learner, settings, labelled, n_rows, inputs=_some_inputs(grid))
+
+
+def _n_jobs(
+    entrants: Sequence[Method], n_rates: int, settings: ComparisonSettings, n_folds: int, *, asked: bool
+) -> int:
+    """Return how many jobs there will be if none fails; who answers is chosen, tested and judged."""
     repeats = settings.seeds - 1
     again = repeats * n_rates if settings.sweep == "every_seed" else repeats
-    return sum(n_rates + (0 if entrant.method == TREES else again) for entrant in entrants)
+    n_cells = sum(n_rates + (0 if entrant.method == TREES else again) for entrant in entrants)
+    n_methods = len({entrant.method for entrant in entrants})
+    with_trees = any(entrant.method == TREES for entrant in entrants)
+    return n_folds * (n_cells + n_methods + 2 * asked) + n_methods - 1 - with_trees + asked
+
+
+def _note_on_folds(grid: Grid, settings: ComparisonSettings) -> list[str]:
+    """Return what is to be said of which rows were tested."""
+    n_rows, split = grid.data.n_rows, grid.configuration.split
+    if settings.folds is not None:
+        return [
+            f"{settings.folds} folds: each of the {n_rows['test']} labelled rows was a test row once, of "
+            "fits that had not seen it."
+        ]
+    labelled = sum(n_rows[part] for part in ("train", "validation", "test"))
+    if labelled >= FEW_ROWS or split.column is not None or split.time is not None:
+        return []
+    return [
+        f"The test part has {n_rows['test']} of {labelled} labelled rows: with compare.folds=5 each of them "
+        "would be a test row once, for five times the fits."
+    ]
 
 
 def _fit(
@@ -190,13 +230,15 @@ def _entries(grid: Grid, swept: Swept) -> list[Entry]:
     return list(methods.values())
 
 
-def _choose(grid: Grid, entries: list[Entry], *, trees_asked: bool) -> list[str]:
+def _choose(
+    grid: Grid, entries: list[Entry], winner: Entry | None, settings: ComparisonSettings
+) -> list[str]:
     """Add who answers to the methods, where there is somebody to choose from; return what is to be said."""
-    winner, single, trees = winner_of(entries), _named(entries, SINGLE_TASK), _named(entries, TREES)
+    single, trees = _named(entries, SINGLE_TASK), _named(entries, TREES)
     if winner is None or single is None:
         return ["answer: auto had nobody to choose from, because fits have failed."]
-    entries.append(choose(grid, winner, single, trees))
-    return [] if trees_asked else [NO_TREES]
+    entries.append(choose(grid, _method(entries, winner.method), single, trees))
+    return [] if "trees" in settings.references else [NO_TREES]
 
 
 def _named(entries: Sequence[Entry], method: str) -> Entry | None:
@@ -204,13 +246,14 @@ def _named(entries: Sequence[Entry], method: str) -> Entry | None:
     return next((entry for entry in entries if entry.method == method and entry.failed is None), None)
 
 
-def _score(grid: Grid, entries: list[Entry], names: list[str]) -> None:
-    """Read the test rows for each finished method, then compare with the single-task networks."""
+def _score(grid: Grid, entries: list[Entry], winner: Entry | None) -> None:
+    """Read the test rows for each finished method."""
     learner = grid.configuration.learner.config()
+    names = [task.name for task in grid.configuration.learner.tasks]
     parts, trusted = str(grid.data.folder), sorted(foreign_kinds(grid.configuration.config()))
     common = {"parts": parts, "config": learner, "left_out": grid.data.left_out}
     jobs: list[PoolJob] = []
-    winner, boosted, answer = winner_of(entries), _named(entries, TREES), _named(entries, ANSWER)
+    boosted, answer = _named(entries, TREES), _named(entries, ANSWER)
     for entry in [entry for entry in entries if entry.failed is None and entry is not answer]:
         if entry.method == TREES:
             rates = {task: rate for task, (rate,) in entry.learning_rates.items()}
@@ -226,18 +269,25 @@ def _score(grid: Grid, entries: list[Entry], names: list[str]) -> None:
         arguments = {**what, "output": str(entry.arrays)}
         jobs.append(PoolJob(f"test of {entry.method}", function, entry.arrays, arguments))
     _note_failures(grid.run(jobs), entries)
-    if answer is not None:
-        sides = {JOINT: winner, ALONE: _method(entries, SINGLE_TASK), BOOSTED: boosted}
+    if answer is not None and winner is not None:
+        sides = {
+            JOINT: _method(entries, winner.method),
+            ALONE: _method(entries, SINGLE_TASK),
+            BOOSTED: boosted,
+        }
         score(grid, answer, sides)
-    _compare(grid, entries, winner, common)
 
 
 def _method(entries: Sequence[Entry], method: str) -> Entry:
     return next(entry for entry in entries if entry.method == method)
 
 
-def _compare(grid: Grid, entries: list[Entry], winner: Entry | None, common: Mapping[str, Any]) -> None:
+def _compare(grid: Grid, entries: list[Entry]) -> None:
     """Say how far methods are from the single-task networks, some of them from trees or the winner too."""
+    winner, learner = winner_of(entries), grid.configuration.learner
+    common = {
+        "parts": str(grid.data.folder), "config": learner.config(), "left_out": grid.data.left_out
+    }  # fmt: skip
     single, boosted = _method(entries, SINGLE_TASK), _named(entries, TREES)
     if single.failed is not None or single.arrays is None:
         return

@@ -32,6 +32,8 @@ class Entry:
         arrays: file with its scores on the test rows.
         differences: file with the differences to the single-task networks.
         answers: file that says who answers for each task at each seed, of `answer: auto`.
+        n_folds: how many folds these are the fits of; lists and numbers of seeds are those of the first fold
+            before those of the second.
     """
 
     method: str
@@ -47,6 +49,7 @@ class Entry:
     arrays: Path | None = None
     differences: Path | None = None
     answers: Path | None = None
+    n_folds: int = 1
 
     @property
     def validation(self) -> float:

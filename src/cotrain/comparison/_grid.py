@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, Self, final
 
@@ -15,6 +15,7 @@ import polars as pl
 
 from cotrain._base import write_atomically
 from cotrain.comparison._checked_files import read_record
+from cotrain.comparison._folds import all_tested, splits_of_folds
 from cotrain.comparison._methods import Trial
 from cotrain.comparison._network_jobs import train_cell
 from cotrain.comparison._status_file import Status
@@ -85,6 +86,7 @@ class GridData:
         left_out: columns that are neither inputs nor targets.
         coverage: task -> part -> labelled rows.
         n_rows: part -> rows.
+        name: of a fold; "" where there is one division of the rows.
     """
 
     folder: Path
@@ -92,17 +94,21 @@ class GridData:
     left_out: list[str]
     coverage: dict[str, dict[str, int]]
     n_rows: dict[str, int]
+    name: str = ""
 
     @classmethod
-    def write(cls, split: SplitTable, folder: Path) -> Self:
+    def write(cls, split: SplitTable, folder: Path, title: str = "") -> Self:
         """Write each part to a file of its own."""
+        folder.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256()
         for name in PARTS:
             path = folder / f"{name}.parquet"
             write_atomically(path, split.typed(name).write_parquet)
             digest.update(path.read_bytes())
         key = digest.hexdigest()[:16]
-        return cls(folder, key, left_out=split.left_out, coverage=split.coverage, n_rows=split.n_rows)
+        return cls(
+            folder, key, left_out=split.left_out, coverage=split.coverage, n_rows=split.n_rows, name=title
+        )
 
     def train(self) -> pl.DataFrame:
         """Return the training rows."""
@@ -121,6 +127,7 @@ class Grid:
         progress: is told.
         leases: who works on what.
         data: the rows.
+        folds: the rows divided as each fold does, where there are folds.
         old_failures: failure files of earlier attempts.
         failed: name of a job -> why.
     """
@@ -132,14 +139,25 @@ class Grid:
     leases: Leases
     data: GridData
     old_failures: dict[Path, int]
+    folds: tuple[GridData, ...] = ()
     failed: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, configuration: Configuration, folder: Path, workers: int, progress: Progress) -> Self:
+    def open(
+        cls,
+        configuration: Configuration,
+        folder: Path,
+        workers: int,
+        progress: Progress,
+        *,
+        n_folds: int | None = None,
+    ) -> Self:
         """Split the table and write each part to a file of its own."""
-        split = SplitTable.of(configuration)
-        split.require_labels()
-        split.require_rows("A comparison", "validation", "test")
+        folds = [] if n_folds is None else splits_of_folds(configuration, n_folds)
+        split = all_tested(folds) if folds else SplitTable.of(configuration)
+        for one in folds or [split]:
+            one.require_labels()
+            one.require_rows("A comparison", "validation", "test")
         folder.mkdir(parents=True, exist_ok=True)
         _remove_old_leftovers(folder)
         failures = {path: path.stat().st_mtime_ns for path in folder.glob("*/**/*.failed")}
@@ -150,17 +168,25 @@ class Grid:
             progress=progress,
             leases=Leases(folder / "leases"),
             data=GridData.write(split, folder / "parts"),
+            folds=tuple(
+                GridData.write(one, folder / "parts" / f"fold-{number}", f", fold {number}")
+                for number, one in enumerate(folds, start=1)
+            ),
             old_failures=failures,
         )
 
+    def divisions(self) -> list[Self]:
+        """Return the grid as each fold fills it; itself where there are none."""
+        return [replace(self, data=data, folds=()) for data in self.folds] or [self]
+
     def train(self, cells: Sequence[Trial]) -> None:
         """Fit the cells that are not there yet."""
-        titles = {cell.key: cell.title for cell in cells}
+        titles = {cell.key: cell.title + self.data.name for cell in cells}
         self.failed.update(self._run([self._job(cell) for cell in cells], titles))
 
     def run(self, jobs: Sequence[PoolJob]) -> dict[str, str]:
         """Do the jobs whose output is not there yet; return name -> reason of those that failed."""
-        return self._run(jobs, {job.name: job.name for job in jobs})
+        return self._run(jobs, {job.name: job.name + self.data.name for job in jobs})
 
     def record(self, cell: Trial) -> dict[str, Any]:
         """Return what a cell has written; nothing if it failed."""

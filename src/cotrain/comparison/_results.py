@@ -104,7 +104,7 @@ def _answers(entries: Sequence[Entry], tasks: Sequence[Task]) -> list[dict[str, 
     asked = next((e for e in entries if e.failed is None and e.answers is not None), None)
     if asked is None or asked.answers is None:
         return []
-    return answers_of(asked.answers, [task.name for task in tasks])
+    return answers_of(asked.answers, [task.name for task in tasks], asked.n_folds)
 
 
 def _scores(entry: Entry, tasks: Sequence[Task]) -> dict[str, list[np.ndarray]]:
@@ -161,14 +161,17 @@ def _gain_of_metrics(
 
 
 def _learning_rates(entry: Entry) -> dict[str, float]:
-    """Return task -> the chosen one; where seeds differ: "task, seed number" -> that seed's."""
+    """Return task -> the chosen one; where fits differ: "task, seed number, fold number" -> that fit's."""
     found: dict[str, float] = {}
     for of, rates in entry.learning_rates.items():
         if len(set(rates)) == 1:
             found[of] = rates[0]
         else:
             before = f"{of}, " if of else ""
-            found |= {f"{before}seed {number}": rate for number, rate in enumerate(rates)}
+            n_seeds = max(1, len(rates) // entry.n_folds)
+            for number, rate in enumerate(rates):
+                fold = f", fold {number // n_seeds + 1}" if entry.n_folds > 1 else ""
+                found[f"{before}seed {number % n_seeds}{fold}"] = rate
     return found
 
 

@@ -5,6 +5,7 @@ from cotrain.data._coco_results import write_coco_results
 from cotrain.data._column_patterns import match_columns
 from cotrain.data._dataset import MapDataset, dataset_spec, stack_dataset
 from cotrain.data._feature_matrix import FeatureMatrix
+from cotrain.data._fold import Fold
 from cotrain.data._frames import from_polars_like, to_polars
 from cotrain.data._infer_kind import Guess, infer_kind
 from cotrain.data._infer_tasks import infer_tasks
@@ -25,6 +26,7 @@ __all__ = [
     "ColumnChoice",
     "ColumnNote",
     "FeatureMatrix",
+    "Fold",
     "Guess",
     "MapDataset",
     "Missing",

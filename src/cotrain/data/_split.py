@@ -13,6 +13,7 @@ from torch import Tensor
 
 from cotrain._base import DataError, InvalidArgumentError, did_you_mean, numpy_generator
 from cotrain._base._ragged import Leaf, Ragged, labelled_rows
+from cotrain.data._fold import Fold
 from cotrain.data._stratify import assign_units
 from cotrain.data.columns._date import seconds_of
 from cotrain.data.columns._values import text_values
@@ -163,6 +164,7 @@ def split_rows(
     labelled: Mapping[str, np.ndarray],
     *,
     sources: Mapping[str, np.ndarray] | None = None,
+    fold: Fold | None = None,
 ) -> dict[str, np.ndarray]:
     """Divide the rows.
 
@@ -180,6 +182,7 @@ def split_rows(
         labelled: per task booleans, or codes of classes with −1 = unlabelled (from `strata`);
             [N] or [N, T].
         sources: source -> its row numbers, ascending, from `rows_of_sources`.
+        fold: of cross-validation, whose rows are the test in place of a share; `None`: there are none.
 
     Returns:
         ascending row numbers, int64, under "train", "validation", "test", all labelled; "unlabelled", the
@@ -189,6 +192,7 @@ def split_rows(
     Raises:
         DataError: no row is labelled, the column, group or time is absent or has values missing, or a part
             that was asked for comes out empty.
+        InvalidArgumentError: folds are asked for where a column or the time says what is tested.
 
     Example:
         >>> frame = pl.DataFrame({"sold": [True, False] * 10 + [None]})
@@ -202,21 +206,33 @@ def split_rows(
         raise DataError(
             f"None of the {frame.height} rows has a label of any task: there is nothing to learn."
         )
+    if fold is not None and (spec.column is not None or spec.time is not None):
+        said = "column" if spec.column is not None else "time"
+        raise InvalidArgumentError(
+            f"Folds make every labelled row a test row once, and split.{said} says which rows are: leave out "
+            "one of the two."
+        )
     if sources is None or len(sources) < 2:
-        parts = _split(frame, spec, seed, codes)
+        parts = _split(frame, spec, seed, codes, fold=fold)
     elif spec.group is not None:
         of_row = np.zeros((frame.height, 1), dtype=np.int64)
         for number, rows in enumerate(sources.values()):
             of_row[rows] = number
-        parts = _split(frame, spec, seed, codes, even=of_row)
+        parts = _split(frame, spec, seed, codes, even=of_row, fold=fold)
     else:
-        parts = _split_each(frame, spec, seed, codes, sources=sources)
-    _require_parts(parts, spec)
+        parts = _split_each(frame, spec, seed, codes, sources=sources, fold=fold)
+    _require_parts(parts, spec, fold)
     return parts
 
 
 def _split_each(
-    frame: pl.DataFrame, spec: Split, seed: int, codes: np.ndarray, *, sources: Mapping[str, np.ndarray]
+    frame: pl.DataFrame,
+    spec: Split,
+    seed: int,
+    codes: np.ndarray,
+    *,
+    sources: Mapping[str, np.ndarray],
+    fold: Fold | None,
 ) -> dict[str, np.ndarray]:
     """Divide each source as if there were no other."""
     found: dict[str, list[np.ndarray]] = {}
@@ -228,7 +244,7 @@ def _split_each(
         own = frame[rows]
         silent = spec.column is not None and _column(own, spec.column, "split").null_count() == own.height
         try:
-            parts = _split(own, by_shares if silent else spec, seed, codes[rows])
+            parts = _split(own, by_shares if silent else spec, seed, codes[rows], fold=fold)
         except DataError as error:
             raise DataError(f"Source {name!r}: {error}") from error
         for part, chosen in parts.items():
@@ -241,7 +257,13 @@ def _split_each(
 
 
 def _split(
-    frame: pl.DataFrame, spec: Split, seed: int, codes: np.ndarray, *, even: np.ndarray | None = None
+    frame: pl.DataFrame,
+    spec: Split,
+    seed: int,
+    codes: np.ndarray,
+    *,
+    even: np.ndarray | None = None,
+    fold: Fold | None = None,
 ) -> dict[str, np.ndarray]:
     """Divide rows; see `split_rows`.
 
@@ -251,6 +273,7 @@ def _split(
         seed: names the random stream.
         codes: of the labels, [N, T], −1 = unlabelled.
         even: what else to keep even, [N, E].
+        fold: of cross-validation.
     """
     rows = np.flatnonzero((codes >= 0).any(axis=1))
     without = np.flatnonzero((codes < 0).all(axis=1))
@@ -276,8 +299,11 @@ def _split(
     else:
         groups = None if spec.group is None else groups_of(frame, spec.group, rows)
         units = _units(codes[rows], None if groups is None else groups[rows], spec.stratify)
-        shares = [1 - spec.validation - spec.test, spec.validation, spec.test]
-        part_of_unit = assign_units(*units, shares, generator=numpy_generator(seed, "split"))
+        if fold is not None:
+            part_of_unit = fold.parts(units, spec.validation, seed)
+        else:
+            shares = [1 - spec.validation - spec.test, spec.validation, spec.test]
+            part_of_unit = assign_units(*units, shares, generator=numpy_generator(seed, "split"))
         part = part_of_unit if groups is None else part_of_unit[_dense(groups[rows])]
         if groups is not None:
             held_out = np.unique(groups[rows[part > 0]])
@@ -440,9 +466,10 @@ def _column(frame: pl.DataFrame, column: str, what: str) -> pl.Series:
     return frame[column]
 
 
-def _require_parts(result: Mapping[str, np.ndarray], spec: Split) -> None:
+def _require_parts(result: Mapping[str, np.ndarray], spec: Split, fold: Fold | None) -> None:
     sizes = {name: len(result[name]) for name in PARTS}
-    wanted = {"train": True, "validation": spec.validation > 0, "test": spec.test > 0 and spec.column is None}
+    tested = fold is not None or (spec.test > 0 and spec.column is None)
+    wanted = {"train": True, "validation": spec.validation > 0, "test": tested}
     for name in PARTS:
         if wanted[name] and not sizes[name]:
             raise DataError(

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Self, final
 import numpy as np
 import polars as pl
 
-from cotrain._base import DataError
-from cotrain.data import TypedTable, split_rows, strata
+from cotrain._base import ConfigError, DataError
+from cotrain.data import Fold, TypedTable, split_rows, strata
 from cotrain.data.sources import rows_of_sources
 
 if TYPE_CHECKING:
@@ -52,13 +52,23 @@ class SplitTable:
     table: TypedTable | None = None
 
     @classmethod
-    def of(cls, configuration: Configuration) -> Self:
+    def of(cls, configuration: Configuration, fold: Fold | None = None) -> Self:
         """Read and divide the table of a configuration.
+
+        Args:
+            configuration: the configuration.
+            fold: of cross-validation, whose rows are the test in place of a share.
 
         Raises:
             DataError: the table cannot be read or divided.
+            ConfigError: folds are asked for where something else says which rows are tested.
         """
         table, given = configuration.tables()
+        if fold is not None and "test" in given:
+            raise ConfigError(
+                "Folds make every labelled row a test row once, and data has a test table of its own: leave "
+                "out one of the two."
+            )
         labels, split = strata(table.frame, configuration.learner.tasks), configuration.split
         left_out = [*split.columns, *([] if table.source is None else [table.source])]
         n_rows = table.height - sum(len(rows) for rows in given.values())
@@ -74,6 +84,7 @@ class SplitTable:
             configuration.learner.seed,
             {task: codes[:n_rows] for task, codes in labels.items()},
             sources={name: own for name, own in sources.items() if len(own)},
+            fold=fold,
         )
         for part, own in given.items():
             has = [(codes[own] >= 0).reshape(len(own), -1).any(axis=1) for codes in labels.values()]

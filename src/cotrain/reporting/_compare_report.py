@@ -62,9 +62,11 @@ def comparison_report(name: str, results: Results, config_text: str) -> str:
     n_rows = results["n_rows"]
     joint = [method["name"] for method in results["methods"] if method["name"] in results["verdicts"]]
     ways = len([name for name in joint if name != "answer"])
+    folds = results.get("folds")
+    rows = f"{counted(n_rows['test'], 'rows')} in {folds} folds" if folds else rows_of_parts(n_rows)
     lead = (
         f"{counted(ways, 'ways')} of learning {counted(len(results['tasks']), 'tasks')} together, "
-        f"{counted(n_seeds, 'seeds')}, {rows_of_parts(n_rows)}."
+        f"{counted(n_seeds, 'seeds')}, {rows}."
     )
     alone = {
         task["name"]: (task["figures"].get("single_task") or {}).get("mean") for task in results["tasks"]

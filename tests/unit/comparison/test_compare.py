@@ -3,7 +3,6 @@
 import json
 
 import numpy as np
-import polars as pl
 import pytest
 import yaml
 
@@ -11,61 +10,11 @@ from cotrain._base import ConfigError, DataError, RunError
 from cotrain.comparison import _answering, _grid, compare
 from cotrain.comparison._answer_jobs import choose_answers
 from cotrain.comparison._compare import require_finished
-from cotrain.learner import Configuration
 from cotrain.learner._run_folder import read_weights
 
-SECTION = {"seeds": 3, "learning_rates": [0.004, 0.01], "references": ["single_task"]}
+from .small_comparison import SECTION, Counter
 
-
-class Counter:
-    def __init__(self):
-        self.jobs, self.titles = 0, []
-
-    def total(self, jobs):
-        self.jobs = jobs
-
-    def done(self, title, reason, where):
-        self.titles.append((title, reason, where))
-
-    def running(self, jobs): ...
-
-
-def inline(jobs, workers, leases, observer, *, old_failures):
-    """Do in this process what the pool would give to others."""
-    failed = {}
-    for job in jobs:
-        there = job.output.exists()
-        if not there:
-            try:
-                job.function(**job.arguments)
-            except RunError as error:
-                failed[job.name] = str(error)
-        observer.done(job, failed.get(job.name), "before" if there else "here")
-    return failed
-
-
-@pytest.fixture(autouse=True)
-def in_this_process(monkeypatch):
-    monkeypatch.setattr(_grid, "run_jobs", inline)
-
-
-@pytest.fixture
-def configuration(tmp_path):
-    def make(**changed):
-        x = np.random.default_rng(0).normal(size=(90, 2))
-        big = [None if i % 3 == 0 else int(v > 0) for i, v in enumerate(x[:, 0])]
-        frame = pl.DataFrame({"x": x[:, 0], "y": x[:, 1], "big": big, "price": 10 + 3 * x[:, 1]})
-        frame.write_parquet(tmp_path / "t.parquet")
-        values = {
-            "data": str(tmp_path / "t.parquet"),
-            "tasks": [{"kind": "Binary", "name": "big"}, {"kind": "Regression", "name": "price"}],
-            "encoder": {"kind": "TableEncoder", "width": 4, "depth": 0},
-            "training": {"epochs": 1, "batch_size": 32},
-            "compare": SECTION,
-        }
-        return Configuration.from_config({**values, **changed})
-
-    return make
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 
 def test_as_many_jobs_end_as_were_announced_and_a_second_time_none_is_done(configuration, tmp_path):
@@ -192,21 +141,10 @@ def test_keys_do_not_depend_on_where_the_folder_is(configuration, tmp_path):
     assert _grid.short_key([1], tmp_path) != _grid.short_key([2], tmp_path)
 
 
-def seen_by_trees(configuration, tmp_path, **changed):
-    """A table of which trees learn one task and a network of one epoch does not."""
-    made = configuration(answer="auto", **changed)
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(300, 2))
-    jump = 3 * np.sign(x[:, 0] * x[:, 1])
-    frame = pl.DataFrame({"x": x[:, 0], "y": x[:, 1], "big": x[:, 0] > 0, "price": jump})
-    frame.write_parquet(tmp_path / "t.parquet")
-    return made
-
-
-def test_who_answers_is_one_more_contender(configuration, tmp_path):
+def test_who_answers_is_one_more_contender(seen_by_trees, tmp_path):
     counter = Counter()
     section = {**SECTION, "references": ["single_task", "trees"]}
-    made = seen_by_trees(configuration, tmp_path, compare=section)
+    made = seen_by_trees(compare=section)
     results = compare(made, tmp_path / "out", progress=counter)
     assert counter.jobs == len(counter.titles) == 3 * 2 * 3 + 2 * 2 + 3 + 1 + 3
     # The choice is over before a test row is read.
@@ -229,7 +167,7 @@ def test_who_answers_is_one_more_contender(configuration, tmp_path):
     assert methods["answer"]["delta_m"] > methods[results["chosen"]]["delta_m"]
 
 
-def test_the_choice_is_blind_to_the_test_rows(configuration, tmp_path, monkeypatch):
+def test_the_choice_is_blind_to_the_test_rows(seen_by_trees, tmp_path, monkeypatch):
     seen = []
 
     def without_test_rows(**arguments):
@@ -243,7 +181,7 @@ def test_the_choice_is_blind_to_the_test_rows(configuration, tmp_path, monkeypat
 
     monkeypatch.setattr(_answering, "choose_answers", without_test_rows)
     section = {**SECTION, "references": ["single_task", "trees"]}
-    compare(seen_by_trees(configuration, tmp_path, compare=section), tmp_path / "out")
+    compare(seen_by_trees(compare=section), tmp_path / "out")
     assert len(seen) == 1
 
 
