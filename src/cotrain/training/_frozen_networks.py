@@ -14,7 +14,7 @@ from cotrain._base._ragged import Leaf, Leaves, Ragged
 from cotrain.networks import MultiTaskNetwork
 from cotrain.tasks import Task
 from cotrain.training._best_weights import Weights, frozen_weights
-from cotrain.training._predict import joined_outputs, output_batches
+from cotrain.training._predict import batches_of, joined_outputs
 
 
 @final
@@ -104,18 +104,14 @@ class FrozenNetworks:
             inputs: name -> tensor [N, ...] or N ragged rows.
             tasks: whose outputs are asked for; `None`: all.
         """
-        batches = [output_batches(network, inputs, tasks=tasks) for network in self._networks]
-        for together in zip(*batches, strict=True):
-            found = [outputs for _, outputs in together]
+        for rows, found in batches_of(self._networks, inputs, tasks=tasks):
             # Of a task whose inputs are not enough for it there are none.
-            yield (
-                together[0][0],
-                {
-                    task: self._mean(task, [found[number][task] for number in numbers])
-                    for task, numbers in self.weights_of.items()
-                    if task in found[numbers[0]]
-                },
-            )
+            outputs = {
+                task: self._mean(task, [found[number][task] for number in numbers])
+                for task, numbers in self.weights_of.items()
+                if task in found[numbers[0]]
+            }
+            yield rows, outputs
 
     def _mean(self, task: str, outputs: Sequence[Leaf]) -> Leaf:
         """Return one output in place of those of several networks."""

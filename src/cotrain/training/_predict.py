@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -61,27 +61,55 @@ def output_batches(
     Returns:
         Rows, and task -> tensor [B, O], or B ragged rows of values [O], on them. There is at least one batch.
     """
+    for rows, (outputs,) in batches_of([model], inputs, batch_size, tasks=tasks):
+        yield rows, outputs
+
+
+def batches_of(
+    models: Sequence[MultiTaskNetwork],
+    inputs: Leaves,
+    batch_size: int = 1024,
+    *,
+    tasks: Collection[str] | None = None,
+) -> Iterator[tuple[slice, list[dict[str, Any]]]]:
+    """Give what several networks say of the same rows, which are decoded and padded once.
+
+    Args:
+        models: networks of one architecture, at least one; see `output_batches`.
+        inputs: see `output_batches`.
+        batch_size: see `output_batches`.
+        tasks: see `output_batches`.
+
+    Returns:
+        Rows, and for each network task -> its outputs on them.
+    """
     n_rows = len(next(iter(inputs.values())))
-    size = rows_at_a_time(inputs, batch_size, _maps_of_a_value(model))
+    size = rows_at_a_time(inputs, batch_size, max(_maps_of_a_value(model) for model in models))
     for start in range(0, max(n_rows, 1), size):
         rows = slice(start, start + size)
-        was_training = model.training
+        batch = padded_inputs({name: leaf[rows] for name, leaf in inputs.items()})
+        yield rows, [_in_evaluation_mode(model, batch, tasks) for model in models]
+
+
+def _in_evaluation_mode(
+    model: MultiTaskNetwork, batch: Mapping[str, Tensor], tasks: Collection[str] | None
+) -> dict[str, Leaf]:
+    was_training = model.training
+    if was_training:
+        model.eval()
+    try:
+        return _outputs(model, batch, tasks)
+    finally:
         if was_training:
-            model.eval()
-        try:
-            outputs = _outputs(model, {name: leaf[rows] for name, leaf in inputs.items()}, tasks)
-        finally:
-            if was_training:
-                model.train()
-        yield rows, outputs
+            model.train()
 
 
 @torch.inference_mode()
 def _outputs(
-    model: MultiTaskNetwork, inputs: Leaves, tasks: Collection[str] | None = None
+    model: MultiTaskNetwork, batch: Mapping[str, Tensor], tasks: Collection[str] | None = None
 ) -> dict[str, Leaf]:
     device = next(model.parameters()).device
-    batch = padded_inputs({name: leaf.to(device) for name, leaf in inputs.items()})
+    batch = {name: tensor.to(device) for name, tensor in batch.items()}
     lengths = model.lengths(batch)
     found: dict[str, Leaf] = {}
     asked = () if tasks is None else ([task for task in model.answerable(batch) if task in tasks],)

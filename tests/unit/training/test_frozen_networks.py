@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from cotrain._base import InputSpec, InvalidArgumentError
+from cotrain._base._lazy import Lazy
 from cotrain.networks import MMoE, MultiTaskNetwork, TableEncoder
 from cotrain.tasks import Detection, Multiclass, Regression
 from cotrain.training import FrozenNetworks
@@ -140,3 +141,15 @@ def test_what_has_no_mean_is_not_averaged_in_silence(inputs):
     networks = FrozenNetworks(network(3), sets, {"a": [0, 1], "b": [0]}, [detection])
     with pytest.raises(InvalidArgumentError, match="'a' have no mean"):
         networks.outputs(inputs)
+
+
+def test_rows_of_files_are_decoded_once_for_all_networks():
+    read = []
+    rows = Lazy([str(i) for i in range(9)], lambda cell: read.append(cell) or torch.full((3,), float(cell)))
+    models = [network(seed) for seed in (1, 2, 4)]
+    sets = [copy_weights(model) for model in models]
+    networks = FrozenNetworks(network(3), sets, {"a": [0, 2], "b": [1]}, fitted_tasks())
+    found = networks.outputs({"numbers": rows})
+    # One row more, by which it is told how large a row is.
+    assert len(read) == 9 + 1
+    assert torch.equal(found["b"], outputs_of(models[1], {"numbers": rows})["b"])
