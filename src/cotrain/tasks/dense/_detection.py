@@ -28,6 +28,7 @@ from cotrain.tasks.dense._centres import (
     known_cells,
 )
 from cotrain.tasks.dense._detection_metrics import detection_metrics
+from cotrain.tasks.dense._listed_cells import listed_cells
 from cotrain.tasks.dense._moves import LEAST_VISIBLE, move_boxes
 from cotrain.tasks.dense._picture_sizes import PictureSizes
 
@@ -185,12 +186,9 @@ class Detection(Task):
 
     def _boxes(self, frame: pl.DataFrame) -> list[list[dict[str, Any]] | None]:
         """Return the boxes of every row in one form; `None` where there is no label."""
-        column = frame[self.columns[0]]
-        if column.dtype == pl.String:
-            column = column.replace({"": None}).str.json_decode(pl.List(_AS_TEXT), infer_schema_length=None)
+        cells = listed_cells(frame[self.columns[0]], self.name, "boxes")
         return [
-            None if cell is None else [self._box(box, row) for box in cell]
-            for row, cell in enumerate(column.to_list())
+            None if cell is None else [self._box(box, row) for box in cell] for row, cell in enumerate(cells)
         ]
 
     def _box(self, box: Any, row: int) -> dict[str, Any]:
@@ -406,4 +404,3 @@ class Detection(Task):
 
 
 _SAID = pl.Struct({"box": pl.List(pl.Float64), "label": pl.String, "score": pl.Float64})
-_AS_TEXT = pl.Struct({"box": pl.List(pl.Float64), "label": pl.String, "crowd": pl.Boolean})

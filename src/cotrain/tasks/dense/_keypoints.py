@@ -21,6 +21,7 @@ from cotrain.tasks._target_kind import NumberTargets
 from cotrain.tasks._target_values import one_column
 from cotrain.tasks.dense._heat_maps import log_normal_maps, map_certainty, mean_places, place_losses
 from cotrain.tasks.dense._keypoint_metrics import keypoint_metrics
+from cotrain.tasks.dense._listed_cells import listed_cells
 from cotrain.tasks.dense._moves import move_points
 from cotrain.tasks.dense._picture_sizes import PictureSizes
 
@@ -192,10 +193,8 @@ class Keypoints(Task):
 
     def _points(self, frame: pl.DataFrame) -> list[list[dict[str, Any]]]:
         """Return the points of every row that are labels, in one form."""
-        column = frame[self.columns[0]]
-        if column.dtype == pl.String:
-            column = column.replace({"": None}).str.json_decode(pl.List(_AS_TEXT), infer_schema_length=None)
-        return [self._of_row(cell or [], row) for row, cell in enumerate(column.to_list())]
+        cells = listed_cells(frame[self.columns[0]], self.name, "points")
+        return [self._of_row(cell or [], row) for row, cell in enumerate(cells)]
 
     def _of_row(self, cell: Sequence[Any], row: int) -> list[dict[str, Any]]:
         found = [self._point(point, row) for point in cell]
@@ -217,7 +216,8 @@ class Keypoints(Task):
                 f"Task {self.name!r}, row {row}: {str(point)[:80]} is no point, expected point: [x, y] in "
                 "pixels and label."
             )
-        return {"point": place, "label": str(point["label"]), "visible": point.get("visible") is not False}
+        seen = point.get("visible")
+        return {"point": place, "label": str(point["label"]), "visible": seen is None or bool(seen)}
 
     def lacks_picture(self, frame: pl.DataFrame) -> bool:
         """Return whether neither the user nor the table says how large the pictures are."""
@@ -383,4 +383,3 @@ class Keypoints(Task):
 
 
 _SAID = pl.Struct({"point": pl.List(pl.Float64), "label": pl.String, "score": pl.Float64})
-_AS_TEXT = pl.Struct({"point": pl.List(pl.Float64), "label": pl.String, "visible": pl.Boolean})

@@ -52,6 +52,8 @@ def test_points_are_coded_in_parts_and_what_is_not_listed_is_unlabelled():
 
 def test_hidden_points_are_labels_unless_told_otherwise():
     task = fitted(hidden=False)
+    texts = [json.dumps([{**LEFT, "visible": value}, NOSE]) for value in (0, False, 1, None)]
+    assert task.encode(frame_of(texts))[1][:, 0].tolist() == [False, False, True, True]
     assert task.parts == ["left", "nose"]
     assert fitted(hidden=False, points=["left", "right"], rows=ROWS[:1]).encode(frame_of(ROWS[:1]))[
         1

@@ -1,0 +1,42 @@
+"""Cells that list things, as lists or as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import polars as pl
+
+from cotrain._base import DataError
+
+
+def listed_cells(column: pl.Series, task: str, things: str) -> list[list[Any] | None]:
+    """Return the list of every row; `None` where the cell is empty.
+
+    Args:
+        column: of lists, or of their JSON.
+        task: named in errors.
+        things: that are listed, named in errors.
+
+    Raises:
+        DataError: a cell is no list, or no JSON.
+
+    Example:
+        >>> listed_cells(pl.Series("boxes", ["[1, 2]", "", None]), "boxes", "boxes")
+        [[1, 2], None, None]
+    """
+    return [_list(cell, row, f"Task {task!r}", things) for row, cell in enumerate(column.to_list())]
+
+
+def _list(cell: Any, row: int, task: str, things: str) -> list[Any] | None:
+    found = cell
+    if isinstance(cell, str):
+        try:
+            found = json.loads(cell) if cell else None
+        except ValueError as error:
+            raise DataError(
+                f"{task}, row {row}: {cell[:80]!r} is no JSON ({error}), expected a list of {things}."
+            ) from error
+    if found is not None and not isinstance(found, list):
+        raise DataError(f"{task}, row {row}: {str(cell)[:80]!r} is no list, expected a list of {things}.")
+    return found

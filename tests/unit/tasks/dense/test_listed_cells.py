@@ -1,0 +1,42 @@
+"""Lists in cells, and what is none."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+import cotrain as ct
+from cotrain._base import DataError
+from cotrain.tasks.dense._listed_cells import listed_cells
+
+
+def test_lists_and_their_json_are_the_same():
+    things = [[{"box": [1.0, 2.0], "label": "a"}], [], None]
+    texts = ['[{"box": [1.0, 2.0], "label": "a"}]', "[]", ""]
+    assert listed_cells(pl.Series("y", things), "y", "boxes") == things
+    assert listed_cells(pl.Series("y", texts), "y", "boxes") == things
+
+
+@pytest.mark.parametrize("kind", [ct.tasks.Detection, ct.tasks.Keypoints])
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("nonsense", "row 1: 'nonsense' is no JSON .*, expected a list of"),
+        ('{"box": [1, 2, 3, 4]}', "row 1: .* is no list, expected a list of"),
+        ("[1, 2]", "row 1: 1 is no "),
+        ('[{"box": "x", "point": "x", "label": "a"}]', "row 1: .* is no (box|point), expected"),
+        (
+            '[{"box": [1, 2, 3, NaN], "point": [1, NaN], "label": "a"}]',
+            "row 1: .* is no (box|point), expected",
+        ),
+    ],
+)
+def test_what_is_no_list_of_things_is_refused_with_its_row(kind, cell, said):
+    frame = pl.DataFrame({"y": ["[]", cell], "width": [9, 9], "height": [9, 9]})
+    with pytest.raises(DataError, match=f"Task 'y', {said}"):
+        kind("y").fit(frame)
+
+
+def test_a_column_of_numbers_is_no_list():
+    with pytest.raises(DataError, match="row 0: '3' is no list, expected a list of boxes"):
+        listed_cells(pl.Series("y", [3]), "y", "boxes")
