@@ -18,7 +18,8 @@ somebody has to read whether it is true. Of every other run:
     finite    no prediction is NaN, and probabilities are probabilities
     pages     `report`, `analyze` and `evaluate` end without a fault
 
-`fuzz.py` tries what is typed wrong; here all that is typed is right.
+With --compare each case is a comparison with random references, folds and contenders: it ends, and what it
+keeps says the same a second time. `fuzz.py` tries what is typed wrong; here all that is typed is right.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from unittest import mock
 import numpy as np
 import polars as pl
 import torch
+import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -406,6 +408,34 @@ def problems_of(frame: pl.DataFrame, config: Config, folder: Path) -> Iterator[s
     yield from _pages(frame, config, folder)
 
 
+def problems_of_comparison(config: Config, folder: Path, draw: Draw) -> Iterator[str]:
+    """Yield what does not hold of a comparison with these settings, most of which are the learner's."""
+    references = draw.sample(["trees", "equal", "pooled"], draw.randint(0, 3))
+    section = {"seeds": 3, "learning_rates": [1e-3], "references": ["single_task", *references]}
+    section["folds"] = draw.maybe(0.4, 3)
+    section["sharing"] = draw.maybe(0.5, ["HardSharing", draw.choice(["MMoE", "CGC", "SoftSharing"])])
+    section["balancers"] = draw.maybe(0.5, [draw.choice(BALANCERS), draw.choice(BALANCERS)])
+    settings = {key: value for key, value in config.items() if key not in ("references", "ensemble")}
+    settings["training"] = {**config["training"], "epochs": 1}
+    settings["compare"] = {key: value for key, value in section.items() if value is not None}
+    (folder / "compare.yaml").write_text(yaml.safe_dump(settings))
+    found = []
+    for _ in range(2):
+        result = CliRunner().invoke(app, ["compare", "compare.yaml", "--quiet", "--json", "--workers", "1"])
+        if isinstance(result.exception, CotrainError):
+            raise result.exception
+        if result.exception is not None:
+            yield f"compare: {type(result.exception).__name__}: {result.exception}: {settings['compare']}"
+            return
+        results = json.loads(result.stdout)
+        found.append({key: value for key, value in results.items() if key != "seconds"})
+    if found[0] != found[1]:
+        yield f"compare: what was kept says something else: {settings['compare']}"
+    failed = {one["name"]: one["failed"] for one in found[0]["methods"] if one["failed"]}
+    if failed:
+        yield f"compare: {failed}"
+
+
 def _odd_values(found: pl.DataFrame) -> Iterator[str]:
     for name in found.columns:
         if found[name].dtype.is_float() and not found[name].is_finite().all():
@@ -430,12 +460,16 @@ def _pages(frame: pl.DataFrame, config: Config, folder: Path) -> Iterator[str]:
             yield f"pages: cotrain {command[0]}: {type(fault).__name__}: {fault}"
 
 
-def outcome(number: int, field: str) -> tuple[str, str]:
+def outcome(number: int, field: str, *, comparing: bool = False) -> tuple[str, str]:
     """Return what became of a case, and what to say of it."""
     with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
         try:
             frame, config = case(number, field, Path(name))
-            troubles = list(problems_of(frame, config, Path(name)))
+            if comparing:
+                draw = Draw(f"compare {number}")
+                troubles = list(problems_of_comparison(config, Path(name), draw))
+            else:
+                troubles = list(problems_of(frame, config, Path(name)))
         except CotrainError as error:
             return "refused", str(error)
         except Exception:
@@ -451,6 +485,7 @@ def main() -> None:
     parser.add_argument("--fields", nargs="+", choices=list(FIELDS), default=list(FIELDS))
     parser.add_argument("--cases", type=int, default=20, help="of each field")
     parser.add_argument("--seed", type=int, default=0, help="number of the first case")
+    parser.add_argument("--compare", action="store_true", help="comparisons in place of fits")
     parser.add_argument("--only", type=int, help="this case alone, with its settings")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -462,7 +497,7 @@ def main() -> None:
             if given.only is not None:
                 with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
                     print(json.dumps(case(number, field, Path(name))[1], indent=1))
-            kind, said = outcome(number, field)
+            kind, said = outcome(number, field, comparing=given.compare)
             counts[f"{field}: {kind}"] += 1
             if said:
                 print(f"{field} {number}: {kind}\n{said}\n", flush=True)
