@@ -186,6 +186,36 @@ def test_where_all_gradients_are_zero_heads_still_get_a_weight(name):
     assert weights is None or (weights > 0).all()
 
 
+#: Methods with options that divide by a loss or take its logarithm.
+OF_LOSSES = [("MGDA", {"normalization": "loss"}), ("MGDA", {"normalization": "loss+"})]
+
+
+@pytest.mark.parametrize(("name", "options"), [*((name, {}) for name in METHODS), *OF_LOSSES])
+@pytest.mark.parametrize("when", ["at first", "later", "for all"])
+def test_a_loss_that_has_come_to_nothing_stops_nobody(name, options, when):
+    """In float32 the loss of a class that a network is sure of is 0, and its gradient next to nothing."""
+    balancer = make(name)
+    if options:
+        balancer = getattr(balancing, name)(**options)
+        balancer.start(K, reference_losses=[1.0] * K)
+    for step in range(4):
+        losses, *jacobians = problem(step)
+        if when != "later" or step == 2:
+            vanished = range(K) if when == "for all" else [1]
+            for task in vanished:
+                losses[task] = 0.0
+                for jacobian in jacobians:
+                    jacobian[task] *= 1e-7
+        weights, update = take(balancer, losses, jacobians)
+        assert np.isfinite(update).all()
+        if weights is not None:
+            assert np.isfinite(weights).all()
+        if when != "for all":
+            # Who still has something to learn goes on.
+            assert np.abs(update).max() > 0
+        balancer.end_epoch()
+
+
 @pytest.mark.parametrize("name", [name for name in METHODS if name not in PER_TASK | {"RandomWeighting"}])
 @pytest.mark.parametrize("how", ["inactive", "loss nan", "loss inf", "row nan", "row inf"])
 def test_an_absent_task_is_as_if_left_out(name, how):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from cotrain._base import InvalidArgumentError
 from cotrain.balancing._norm_rule import NormRule
 
 
@@ -16,15 +15,13 @@ class DBMTL(NormRule):
     running means of the gradients, which need all their entries, it is `DBMTLMomentum`.
 
     It fails near the end of training of one task: its gradient is then noise, brought to full length.
-    A loss that is not positive has no logarithm and is refused.
+    Losses ≤ 0, which have no logarithm, count as 1, as in `DBMTLMomentum`: a loss of a class that a network
+    is sure of comes to 0 in float32.
 
     A preference multiplies the weights.
 
     Args:
         preference: see `Balancer`.
-
-    Raises:
-        InvalidArgumentError: at a loss ≤ 0.
 
     Example:
         >>> import numpy as np
@@ -38,10 +35,5 @@ class DBMTL(NormRule):
     def _solve(
         self, norms_A: np.ndarray, losses_A: np.ndarray, preference_A: np.ndarray, index_A: np.ndarray
     ) -> np.ndarray:
-        if (losses_A <= 0).any():
-            worst = int(np.argmin(losses_A))
-            raise InvalidArgumentError(
-                f"DBMTL takes logarithms of the losses and got {losses_A[worst]:g} for task number "
-                f"{index_A[worst]}: shift that loss above 0, or use UnitNorm, which has the same direction."
-            )
-        return preference_A * ((norms_A / losses_A).max() / norms_A)
+        of_logs_A = norms_A / np.where(losses_A > 0, losses_A, 1.0)
+        return preference_A * (of_logs_A.max() / norms_A)

@@ -12,6 +12,8 @@ from cotrain.balancing._gramian_rule import GramianRule
 from cotrain.balancing._solvers import least_norm_weights
 
 Normalization = Literal["none", "l2", "loss", "loss+"]
+#: Share of the largest loss of a step that a loss counts as at least: what a network is sure of comes to 0.
+SMALLEST_LOSS = 1e-8
 
 
 class MGDA(GramianRule):
@@ -30,11 +32,11 @@ class MGDA(GramianRule):
 
     Args:
         normalization: the gradients are divided by sₖ before the hull is taken: `"none"` sₖ = 1, `"l2"`
-            ‖gₖ‖, `"loss"` Lₖ, `"loss+"` Lₖ‖gₖ‖.
+            ‖gₖ‖, `"loss"` Lₖ, `"loss+"` Lₖ‖gₖ‖. A loss counts as 1e-8 of the step's largest at least.
         preference: see `Balancer`.
 
     Raises:
-        InvalidArgumentError: if `normalization` is not one of the four, or a loss is not positive where the
+        InvalidArgumentError: if `normalization` is not one of the four, or a loss is negative where the
             normalisation divides by it.
 
     Example:
@@ -63,12 +65,12 @@ class MGDA(GramianRule):
             return least_norm_weights(gramian_AA)
         scales_A = preference_A.copy()
         if self.normalization in ("loss", "loss+"):
-            if (losses_A <= 0).any():
+            if (losses_A < 0).any():
                 raise InvalidArgumentError(
                     f"MGDA(normalization={self.normalization!r}) divides by the losses and got "
                     f"{losses_A.min():g}: use 'l2' or 'none', or shift the loss above 0."
                 )
-            scales_A *= losses_A / losses_A.max()
+            scales_A *= np.maximum(losses_A / (losses_A.max() or 1.0), SMALLEST_LOSS)
         if self.normalization in ("l2", "loss+"):
             scales_A *= np.sqrt(np.diagonal(gramian_AA))
         weights_A = least_norm_weights(gramian_AA / (scales_A[:, None] * scales_A)) / scales_A

@@ -1,9 +1,7 @@
 """DB-MTL without its running means."""
 
 import numpy as np
-import pytest
 
-from cotrain._base import InvalidArgumentError
 from cotrain.balancing import DBMTL, DBMTLMomentum
 
 
@@ -17,6 +15,8 @@ def test_log_loss_gradients_get_the_length_of_the_longest():
     np.testing.assert_allclose(DBMTLMomentum(beta=0.0).combine(rows, losses), expected)
 
 
-def test_a_loss_without_a_logarithm_is_refused():
-    with pytest.raises(InvalidArgumentError, match="got -2 for task number 1"):
-        DBMTL().weights(np.array([1.0, -2.0]), np.ones(2))
+def test_losses_without_a_logarithm_count_as_one():
+    rows, losses = np.random.default_rng(0).normal(size=(3, 8)), np.array([0.1, 0.0, -2.0])
+    expected = DBMTL().weights(np.array([0.1, 1.0, 1.0]), (rows**2).sum(axis=1))
+    np.testing.assert_allclose(DBMTL().weights(losses, (rows**2).sum(axis=1)), expected)
+    np.testing.assert_allclose(DBMTLMomentum(beta=0.0).combine(rows, losses), expected @ rows)
