@@ -417,6 +417,8 @@ def problems_of_comparison(config: Config, folder: Path, draw: Draw) -> Iterator
     section["balancers"] = draw.maybe(0.5, [draw.choice(BALANCERS), draw.choice(BALANCERS)])
     settings = {key: value for key, value in config.items() if key not in ("references", "ensemble")}
     settings["training"] = {**config["training"], "epochs": 1}
+    if 0 in config.get("split", {}).values():
+        settings["split"] = {"validation": 0.2, "test": 0.2}
     settings["compare"] = {key: value for key, value in section.items() if value is not None}
     (folder / "compare.yaml").write_text(yaml.safe_dump(settings))
     found = []
