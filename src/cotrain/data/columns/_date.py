@@ -64,12 +64,10 @@ class Date(Column):
     def learn(self, values: pl.Series) -> dict[str, Any]:
         """Learn the spelling, mean and spread."""
         spelling = self.format or (find_format(values) if values.dtype == pl.String else None)
-        if self.format is None and spelling in _ALIKE and reads(values, _ALIKE[spelling]):
-            raise DataError(
-                f"Column {self.name!r} has dates that read as {spelling} as well as {_ALIKE[spelling]}, such "
-                f"as {text_values(values).drop_nulls()[0]!r}: say which, with columns: "
-                f"{{{self.name}: {{kind: date, format: '{_ALIKE[spelling]}'}}}}."
-            )
+        if self.format is None and spelling is not None:
+            other = _ALIKE.get(spelling)
+            remedy = f"say which, with columns: {{{self.name}: {{kind: date, format: '{other}'}}}}"
+            self._require_one_reading(values, spelling, remedy)
         times = self._read(values, spelling)
         seconds = _seconds(times)
         years = times.dt.year().cast(pl.Float64).drop_nulls().to_numpy()
@@ -110,6 +108,15 @@ class Date(Column):
         """Return the dates as they are read, in microseconds."""
         return self._read(values, self.state["format"])
 
+    def _require_one_reading(self, values: pl.Series, spelling: str, remedy: str) -> None:
+        """Raise `DataError` if the other order of day and month reads all values, too."""
+        other = _ALIKE.get(spelling)
+        if other is not None and reads(values, other):
+            raise DataError(
+                f"Column {self.name!r} has dates that read as {spelling} as well as {other}, such as "
+                f"{text_values(values).drop_nulls()[0]!r}: {remedy}."
+            )
+
     def _read(self, values: pl.Series, spelling: str | None) -> pl.Series:
         if values.dtype == pl.Null:
             return values.cast(pl.Datetime("us"))
@@ -123,8 +130,10 @@ class Date(Column):
         if values.dtype != pl.String:
             raise DataError(f"Column {values.name!r} is a date column, but its type here is {values.dtype}.")
         text = text_values(values)
-        # A column that came as dates in training may come as text later.
-        spelling = spelling or find_format(values)
+        if spelling is None and (spelling := find_format(values)) is not None:
+            # It came as dates in training, which say nothing of how text spells them.
+            remedy = f"{self.name!r} held dates in training; write the year first, such as 2020-12-31"
+            self._require_one_reading(values, spelling, remedy)
         times = text.str.to_datetime(spelling, strict=False, time_unit="us") if spelling else None
         wrong = text if times is None else text.filter(times.is_null() & text.is_not_null())
         if times is None or len(wrong):

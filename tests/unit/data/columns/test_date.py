@@ -62,3 +62,17 @@ def test_a_column_without_dates_is_all_missing() -> None:
     fitted = Date("d").fit(pl.Series("d", [None, None], dtype=pl.Date))
     assert np.isfinite(fitted.encode(pl.Series("d", [date(2020, 1, 1), None])).numbers).all()
     assert Date("d").fit(pl.Series("d", [None])).n_indicators == 1
+
+
+@pytest.mark.parametrize("spelling", FORMATS)
+@pytest.mark.parametrize("rows", [1, 3])
+def test_text_where_training_had_dates_is_read_right_or_refused(spelling: str, rows: int) -> None:
+    # What a day is does not depend on which other rows are asked about.
+    days = [datetime(2020, 2, 1), datetime(2021, 6, 13), datetime(2019, 12, 25)][:rows]
+    fitted = Date("d").fit(pl.Series("d", DAYS))
+    text = pl.Series("d", [day.strftime(spelling.replace("%.f", ".000000")) for day in days])
+    if rows == 1 and spelling[:2] in ("%m", "%d") and spelling[2] in "/-":
+        with pytest.raises(DataError, match=r"'d' has dates that read .*'d' held dates in training; write"):
+            fitted.encode(text)
+    else:
+        assert fitted.times(text).to_list() == days
