@@ -215,7 +215,8 @@ def _pandas_column(series: nw.Series) -> pl.Series:
     if dtype.is_numeric() and not series.is_null().any():
         return pl.Series(series.name, np.ascontiguousarray(series.to_numpy()))
     if dtype.is_float():
-        return pl.Series(series.name, series.to_numpy().astype(np.float64), nan_to_null=True)
+        # In its own precision, so that .1 in single precision is spelled .1 beside a missing cell, too.
+        return pl.Series(series.name, series.to_numpy(), nan_to_null=True)
     values = series.to_list()
     if dtype != nw.String:
         values = [_as_list(value) for value in values]

@@ -228,3 +228,11 @@ def test_every_word_of_pandas_for_nothing_is_null(dtype):
 def test_text_of_numpy_is_text():
     column = pd.Series([*np.array(["a", "b"]), None], dtype=object)
     assert to_polars(pd.DataFrame({"t": column}))["t"].to_list() == ["a", "b", None]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "Float32", "Float64"])
+@pytest.mark.parametrize("other", [0.5, None])
+def test_a_float_is_spelled_the_same_beside_a_missing_cell(dtype: str, other: float | None) -> None:
+    # A class 0.1 of single precision became the class 0.10000000149011612.
+    frame = pd.DataFrame({"x": pd.Series([0.1, other], dtype=dtype)})
+    assert read_table(frame)["x"].to_list() == [0.1, other]
