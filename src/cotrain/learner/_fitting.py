@@ -94,7 +94,8 @@ class FitOptions:
     """What a fit may be told beside its recipe and its data.
 
     Args:
-        unlabelled: a further table for co-training, beside the unlabelled rows of the data.
+        unlabelled: a further table without labels, for co-training and reconstruction, beside such rows of
+            the data.
         run: folder that gets the run while it goes on; `None`: nothing is written.
         resume: go on with the run in that folder.
         overwrite: replace the run in that folder.
@@ -157,7 +158,7 @@ class Fitting:
             validation,
             recipe.tasks,
             recipe.seed,
-            with_unlabelled=recipe.cotraining is not None,
+            with_unlabelled=learns_without_labels(recipe),
             unlabelled=options.unlabelled,
             missing=recipe.missing,
             columns=recipe.columns,
@@ -363,6 +364,11 @@ class Fitting:
             folder=self.folder,
             loggers=self.loggers,
         )
+
+
+def learns_without_labels(recipe: Recipe) -> bool:
+    """Return whether anything is learned from rows without any label."""
+    return recipe.cotraining is not None or recipe.training.reconstruction is not None
 
 
 def time_of(recipe: Recipe, options: FitOptions) -> float | None:

@@ -34,7 +34,7 @@ from cotrain.learner._confidence import CalibratedConfidence
 from cotrain.learner._contenders import Contenders, fit_contenders
 from cotrain.learner._ensemble import require_ensemble
 from cotrain.learner._fitted_model import FittedModel
-from cotrain.learner._fitting import FitOptions, Fitting
+from cotrain.learner._fitting import FitOptions, Fitting, learns_without_labels
 from cotrain.learner._output_columns import require_unique_outputs
 from cotrain.learner._picture_changes import Augmentation, require_augmentation
 from cotrain.learner._preprocessing import Preprocessor
@@ -229,7 +229,8 @@ class Learner:
                 "0" here.
             validation: share of the labelled rows to choose the best epoch on, in (0, 1); or those rows
                 themselves, as any kind of `data`; or `None`, to train to the last epoch on all rows.
-            unlabelled: a further table for co-training, beside the unlabelled rows of `data`.
+            unlabelled: a further table without labels, beside such rows of `data`, for co-training and for
+                `training.reconstruction`.
             run: folder that gets the run while it goes on: configuration, schema, checkpoints, history and
                 at the end the model. `None`: nothing is written.
             resume: go on with the run in that folder, which ends as if it had never been interrupted.
@@ -239,8 +240,15 @@ class Learner:
 
         Raises:
             DataError: the data cannot be learned from.
+            InvalidArgumentError: there are further rows without labels, and nothing learns from such rows.
             RunError: the run folder holds a run already, or none that fits.
         """
+        if unlabelled is not None and not learns_without_labels(self):
+            raise InvalidArgumentError(
+                "fit(unlabelled=...): nothing here learns from rows without labels: give the Learner "
+                "cotraining=CoTraining(), or training=Training(reconstruction=Reconstruction()), or leave "
+                "them out."
+            )
         options = FitOptions(
             unlabelled=unlabelled,
             run=run,

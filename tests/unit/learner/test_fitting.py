@@ -14,7 +14,7 @@ import cotrain as ct
 from cotrain._base import DataError, InvalidArgumentError
 from cotrain.cotraining import Committee, CoTraining
 from cotrain.learner._fitting import FitOptions
-from cotrain.training import Examples, Logger
+from cotrain.training import Examples, Logger, Reconstruction
 
 
 def table(n: int = 90) -> pl.DataFrame:
@@ -201,3 +201,54 @@ def test_rows_are_hashed_for_a_checkpoint_only(tmp_path, monkeypatch):
     assert not hashed
     learner().fit(table(), 0.2, progress=False, run=tmp_path / "run")
     assert hashed
+
+
+def shifted(n: int, *, by: float) -> pl.DataFrame:
+    """Rows without any label, which say that x and z go together in another way."""
+    x = np.random.default_rng(1).normal(size=n)
+    return pl.DataFrame({"x": x, "w": by * x})
+
+
+def learning(what: str) -> ct.Learner:
+    """A learner that learns from rows without labels, or not."""
+    peers = ct.cotraining.SelfTraining(selector=ct.cotraining.Threshold(0.01))
+    settings = ct.CoTraining(peers, max_rounds=1, updates=8, margin=0.0, min_labels=0, max_drift=1.0)
+    return ct.Learner(
+        [ct.tasks.Binary("y")],
+        encoder=ct.networks.TableEncoder(width=4, depth=0),
+        training=ct.Training(
+            epochs=2, batch_size=32, reconstruction=Reconstruction() if what == "reconstruction" else None
+        ),
+        cotraining=settings if what == "co-training" else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("what", "share"),
+    [
+        ("nothing", 0.2),
+        *((what, share) for what in ("reconstruction", "co-training") for share in (0.2, None)),
+    ],
+)
+def test_rows_without_labels_teach_what_learns_from_them_and_nothing_else(what, share):
+    """They lie among the data, or are given beside it: it is the same."""
+    x = np.random.default_rng(0).normal(size=(90, 2))
+    labelled = pl.DataFrame({"x": x[:, 0], "w": x[:, 1], "y": x[:, 0] > 0})
+
+    def taught(by: float) -> list[torch.Tensor]:
+        more = shifted(60, by=by)
+        among = pl.concat([labelled, more], how="diagonal")
+        ways = [learning(what).fit(among, share, progress=False)]
+        if what != "nothing":
+            ways.append(learning(what).fit(labelled, share, unlabelled=more, progress=False))
+        return [torch.cat([w.flatten() for w in one.fitted.networks.weights[0].values()]) for one in ways]
+
+    one, other = taught(1.0), taught(5.0)
+    for first, second in zip(one, other, strict=True):
+        assert torch.equal(first, second) == (what == "nothing")
+    assert all(torch.equal(one[0], way) for way in one)
+
+
+def test_further_rows_without_labels_are_refused_where_nothing_learns_from_them():
+    with pytest.raises(InvalidArgumentError, match="nothing here learns from rows without labels"):
+        learner().fit(table(), unlabelled=shifted(9, by=1.0), progress=False)
