@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, final
 
-from cotrain._base import ConfigError
+from cotrain._base import ConfigError, constructor_parameters
 from cotrain.learner import Configuration
 from cotrain.tuning._search_space import SearchDimension
 
 Objectives = Literal["combined", "per_task"]
+
+
+#: What of a learner a trial does not heed, since the table is read once and one network answers; and what of
+#: a configuration is no part of a learner.
+_UNHEEDED = ("missing", "source", "answer", "ensemble", "preset")
+_NOT_OF_A_FIT = tuple(name for name in constructor_parameters(Configuration) if name != "learner")
 
 
 @final
@@ -19,7 +25,8 @@ class Tuning:
     Args:
         fields: key of the configuration -> its range {low, high, log, step}, or a list of choices. A key is
             written as for `--set`: "training.learning_rate", "encoder.width", "tasks.price.weight",
-            "sharing".
+            "sharing". A trial fits one joint network to rows that are read and divided once: what is about
+            the rows, or about who answers beside that network, is refused.
         task_weights: range of the static weight of each task. The balancer is then `Static`: the reference
             that every other one has to beat (Xin et al., "Do Current Multi-Task Optimization Methods in
             Deep Learning Even Help?", 2022, https://arxiv.org/abs/2209.11379).
@@ -73,9 +80,11 @@ class Tuning:
         """Return every field, the weights of the tasks included, after a look at whether the job has it.
 
         Raises:
-            ConfigError: the configuration has no such key, or does not allow such a value.
+            ConfigError: the configuration has no such key, does not allow such a value, or no trial would
+                heed it.
         """
         for field in self.parsed:
+            _require_heeded(field.key)
             for value in field.ends():
                 try:
                     configuration.changed({field.key: value})
@@ -102,3 +111,19 @@ class Tuning:
             weights = [values[f"weight of {task.name}"] for task in configuration.learner.tasks]
             changed["balancer"] = {"kind": "Static", "weights_per_task": weights}
         return configuration.changed(changed)
+
+
+def _require_heeded(key: str) -> None:
+    """Raise `ConfigError` if a value of this key changes nothing of what a trial is judged by.
+
+    Its trials would differ by chance or not at all, and the best one's value would be taken for found.
+    """
+    first = key.split(".")[0]
+    if first in _UNHEEDED or first in _NOT_OF_A_FIT:
+        hint = (
+            " (choose among the epochs instead, training.epochs: [auto, fast])" if first == "preset" else ""
+        )
+        raise ConfigError(
+            f"tune.fields.{key}: every trial fits one joint network to the same rows, and would not heed it: "
+            f"leave it out{hint}."
+        )

@@ -85,7 +85,7 @@ def test_several_objectives_give_a_front_that_is_drawn(data: Path, tmp_path: Pat
 
 
 def test_trials_that_fail_say_why(data: Path, tmp_path: Path) -> None:
-    fields = {"training.batch_size": [64], "split.validation": [0.2]}
+    fields = {"training.batch_size": [64], "training.warmup": [0.1]}
     configuration = job_of(data, fields=fields, trials=2)
     configuration.learner.training.learning_rate = 1e30
     with pytest.raises(RunError, match="No trial has succeeded: RunError: Training diverged"):

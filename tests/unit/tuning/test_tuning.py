@@ -1,7 +1,7 @@
 import pytest
 
-from cotrain._base import ConfigError
-from cotrain.learner import Configuration
+from cotrain._base import ConfigError, constructor_parameters
+from cotrain.learner import Configuration, Learner
 from cotrain.tuning import Tuning
 
 CONFIG = {
@@ -40,6 +40,40 @@ def test_a_key_or_value_that_the_configuration_does_not_have_is_named():
         Tuning({"training.epoch": [1, 2]}).all_fields(configuration)
     with pytest.raises(ConfigError, match=r"tune.fields.training.epochs"):
         Tuning({"training.epochs": ["many"]}).all_fields(configuration)
+
+
+#: What a trial heeds, or refuses later on in words of its own.
+HEEDED = [
+    "tasks", "encoder", "sharing", "balancer", "cotraining", "training", "head", "pooling", "output_space",
+    "columns", "mixing", "sample_weight", "augmentation", "seed",
+]  # fmt: skip
+UNHEEDED = {
+    "query": ["a", "b"],
+    "data": ["t.csv", "u.csv"],
+    "split.validation": {"low": 0.1, "high": 0.4},
+    "validation": ["v.csv", "w.csv"],
+    "test": ["v.csv", "w.csv"],
+    "references": ["trees", "full"],
+    "keep_rows": [True, False],
+    "compare.seeds": [3, 5],
+    "tune.trials": [3, 5],
+    "missing": [["NA"], ["?"]],
+    "source": ["a", "b"],
+    "answer": ["joint", "auto"],
+    "ensemble": {"low": 1, "high": 3},
+    "preset": ["fast", "good"],
+}
+
+
+@pytest.mark.parametrize("key", UNHEEDED)
+def test_what_no_trial_heeds_is_refused(key):
+    with pytest.raises(ConfigError, match=rf"tune.fields.{key}: every trial fits .* would not heed it"):
+        Tuning({key: UNHEEDED[key]}).all_fields(Configuration.from_config(CONFIG))
+
+
+def test_of_every_key_of_a_configuration_it_is_known_whether_trials_heed_it():
+    keys = {*constructor_parameters(Configuration), *constructor_parameters(Learner)} - {"learner"}
+    assert keys == {*HEEDED, *(key.split(".")[0] for key in UNHEEDED)}
 
 
 def test_values_of_a_trial_are_put_in():
