@@ -19,6 +19,7 @@ from cotrain.learner._answer_choice import ALONE, JOINT, TREES
 #: How contenders are called in a sentence.
 _CALLED = {JOINT: "together", ALONE: "alone", TREES: "trees", "blend": "a blend"}
 NO_TREES = "answer: auto had no trees to choose: add trees to compare.references, if they are to compete."
+TREES_FAILED = "answer: auto had no trees to choose, because fits of them have failed."
 
 
 def choose(grid: Grid, joint: Entry, single: Entry, trees: Entry | None) -> Entry:

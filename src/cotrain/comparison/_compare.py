@@ -11,7 +11,7 @@ from typing import Any
 from cotrain._base import RunError, versions, write_text_atomically
 from cotrain._base._ragged import Leaves
 from cotrain.comparison._all_folds import of_all_folds
-from cotrain.comparison._answering import NO_TREES, choose, score
+from cotrain.comparison._answering import NO_TREES, TREES_FAILED, choose, score
 from cotrain.comparison._difference_jobs import compare_scores
 from cotrain.comparison._entry import Entry, winner_of
 from cotrain.comparison._equal_sides import some_inputs
@@ -91,9 +91,9 @@ def compare(
         ]
         by_fold = [_entries(one, tried) for one, tried in zip(divisions, swept, strict=True)]
         winner = winner_of(of_all_folds(by_fold, folder))
+        if asked:
+            notes += _choose(divisions, by_fold, winner, settings)
         for one, entries in zip(divisions, by_fold, strict=True):
-            said = _choose(one, entries, winner, settings) if asked else []
-            notes += [note for note in said if note not in notes]
             _score(one, entries, winner)
         entries = of_all_folds(by_fold, folder)
         _compare(grid, entries)
@@ -231,14 +231,24 @@ def _entries(grid: Grid, swept: Swept) -> list[Entry]:
 
 
 def _choose(
-    grid: Grid, entries: list[Entry], winner: Entry | None, settings: ComparisonSettings
+    divisions: Sequence[Grid],
+    by_fold: Sequence[list[Entry]],
+    winner: Entry | None,
+    settings: ComparisonSettings,
 ) -> list[str]:
-    """Add who answers to the methods, where there is somebody to choose from; return what is to be said."""
-    single, trees = _named(entries, SINGLE_TASK), _named(entries, TREES)
-    if winner is None or single is None:
+    """Add who answers to the methods, if every fold has somebody to choose; return what is to be said."""
+    singles = [_named(entries, SINGLE_TASK) for entries in by_fold]
+    if winner is None or None in singles:
         return ["answer: auto had nobody to choose from, because fits have failed."]
-    entries.append(choose(grid, _method(entries, winner.method), single, trees))
-    return [] if "trees" in settings.references else [NO_TREES]
+    with_trees = all(_named(entries, TREES) is not None for entries in by_fold)
+    for one, entries, single in zip(divisions, by_fold, singles, strict=True):
+        assert single is not None
+        trees = _named(entries, TREES) if with_trees else None
+        entries.append(choose(one, _method(entries, winner.method), single, trees))
+    if "trees" not in settings.references:
+        return [NO_TREES]
+    tried = any(entry.method == TREES for entry in by_fold[0])
+    return [TREES_FAILED] if tried and not with_trees else []
 
 
 def _named(entries: Sequence[Entry], method: str) -> Entry | None:

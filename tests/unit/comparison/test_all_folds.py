@@ -5,9 +5,10 @@ import polars as pl
 import pytest
 import yaml
 
-from cotrain.comparison import compare
+from cotrain.comparison import _grid, compare
 from cotrain.learner import Learner
 
+from .conftest import inline
 from .small_comparison import SECTION, Counter
 
 pytestmark = pytest.mark.usefixtures("in_this_process")
@@ -79,3 +80,40 @@ def test_folds_choose_who_answers_each_for_itself(seen_by_trees, tmp_path):
     price = next(one for one in results["answers"] if one["task"] == "price")
     assert len(price["by_seed"]) == 2 * 3
     assert "trees at all 6 fits" in price["sentence"]
+
+
+@pytest.mark.parametrize("failing", ["network of both", "network of one", "trees"])
+def test_fits_that_fail_in_one_fold_alone_leave_a_comparison_of_the_others(
+    failing, seen_by_trees, tmp_path, monkeypatch
+):
+    section = {**SECTION, "folds": 2, "learning_rates": [0.01], "references": ["single_task", "trees"]}
+
+    def of_the_second_fold(job):
+        given = job.arguments
+        if job.output.name != "cell.json" or "fold-2" not in given["parts"]:
+            return False
+        kind = (
+            "trees" if "learning_rate" in given else f"network of {_NUMBERS[len(given['config']['tasks'])]}"
+        )
+        return kind == failing
+
+    def failing_there(jobs, *others, **options):
+        bad = [job.name for job in jobs if of_the_second_fold(job)]
+        done = inline([job for job in jobs if job.name not in bad], *others, **options)
+        return done | dict.fromkeys(bad, "Training diverged.")
+
+    monkeypatch.setattr(_grid, "run_jobs", failing_there)
+    results = compare(seen_by_trees(compare=section), tmp_path / "out")
+    failed = {method["name"]: method["failed"] for method in results["methods"] if method["failed"]}
+    name = {"network of one": "single_task", "trees": "trees"}.get(failing, "HardSharing + ReferenceScaled")
+    assert list(failed) == [name]
+    assert failed[name].startswith("fold 2: ")
+    # Nobody answers who was not there in every fold.
+    by = {who for one in results["answers"] for of in one["by_seed"] for who in of["weights"]}
+    assert by <= {"joint", "alone"}
+    said = "had no trees to choose" if failing == "trees" else "had nobody to choose from"
+    assert said in " ".join(results["notes"])
+    assert bool(results["answers"]) == (failing == "trees")
+
+
+_NUMBERS = {1: "one", 2: "both"}
