@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
 
 from cotrain._base import DataError
 from cotrain.data import Fold
-from cotrain.learner import Configuration, Preprocessor, SplitTable
+from cotrain.learner import Configuration, Learner, Preprocessor, SplitTable
 
 
 def splits_of_folds(configuration: Configuration, n_folds: int) -> list[SplitTable]:
@@ -26,24 +27,28 @@ def splits_of_folds(configuration: Configuration, n_folds: int) -> list[SplitTab
             "the folds, or the task."
         )
     folds = [SplitTable.of(configuration, Fold(number, n_folds)) for number in range(n_folds)]
-    rows = all_tested(folds)
-    known = Preprocessor.fit(rows.typed("train"), learner.tasks, learner.columns, rows.left_out)[0].tasks
+    known = _parts(all_tested(folds), learner)
     for number, fold in enumerate(folds, start=1):
         fold.require_labels()
         try:
-            own = Preprocessor.fit(fold.typed("train"), learner.tasks, learner.columns, fold.left_out)[
-                0
-            ].tasks
+            own = _parts(fold, learner)
         except DataError as error:
             raise DataError(f"Fold {number} of {n_folds}: {error}") from error
-        for task, of_fold in zip(known, own, strict=True):
-            if task.parts != of_fold.parts:
-                lost = sorted(set(map(str, task.parts)) - set(map(str, of_fold.parts)))
+        for task, parts in known.items():
+            if own[task] != parts:
+                other = ", ".join(sorted(set(parts) ^ set(own[task])))
                 raise DataError(
-                    f"Task {task.name!r}: no training row of fold {number} has the class {', '.join(lost)}: "
+                    f"Task {task!r}: the training rows of fold {number} have none or too few of class {other}: "
                     "ask for fewer compare.folds, or merge rare classes."
                 )
     return folds
+
+
+def _parts(split: SplitTable, learner: Learner) -> dict[str, list[str]]:
+    """Return task -> its classes, labels or targets, as the training rows have them."""
+    tasks = copy.deepcopy(learner.tasks)
+    fitted, _ = Preprocessor.fit(split.typed("train"), tasks, learner.columns, split.left_out)
+    return {task.name: list(task.parts) for task in fitted.tasks}
 
 
 def all_tested(folds: Sequence[SplitTable]) -> SplitTable:

@@ -39,6 +39,21 @@ def test_a_class_that_a_fold_lacks_is_named_before_anything_is_fitted(configurat
     assert not (tmp_path / "out" / "cells").exists()
 
 
+def test_a_tag_that_a_fold_has_too_rarely_is_named_before_anything_is_fitted(configuration, tmp_path):
+    made = configuration(
+        tasks=[{"kind": "Multilabel", "name": "tags", "separator": ";", "min_count": 3}],
+        compare={**SECTION, "folds": 3},
+        split={"validation": 0.3},
+    )
+    tags = ["a;b"] * 40 + ["a"] * 47 + ["a;c"] * 3
+    pl.DataFrame({"x": np.sin(np.arange(90)), "tags": tags}).write_parquet(tmp_path / "t.parquet")
+    with pytest.raises(
+        DataError, match="Task 'tags': .* of fold 1 have none or too few of class c: ask for fewer"
+    ):
+        compare(made, tmp_path / "out")
+    assert not (tmp_path / "out" / "cells").exists()
+
+
 def test_tasks_with_many_answers_a_row_are_named(configuration, tmp_path):
     tags = {"tasks": [{"kind": "Tagging", "name": "tags"}], "columns": {"tokens": "words"}, "encoder": None}
     made = configuration(**tags, compare={**SECTION, "folds": 2})
