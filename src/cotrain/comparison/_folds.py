@@ -38,8 +38,8 @@ def splits_of_folds(configuration: Configuration, n_folds: int) -> list[SplitTab
             if own[task] != parts:
                 other = ", ".join(sorted(set(parts) ^ set(own[task])))
                 raise DataError(
-                    f"Task {task!r}: the training rows of fold {number} have none or too few of class {other}: "
-                    "ask for fewer compare.folds, or merge rare classes."
+                    f"Task {task!r}: the training rows of fold {number} have none or too few of class "
+                    f"{other}: ask for fewer compare.folds, or merge rare classes."
                 )
     return folds
 
