@@ -12,6 +12,7 @@ from cotrain._base._sounds import SOUND_ENDINGS, is_sound_data
 from cotrain.data._doubts import doubt_of
 from cotrain.data._file_paths import is_paths
 from cotrain.data._infer_list import infer_list
+from cotrain.data._row_numbers import WHY
 from cotrain.data._spelling import settle_numbers, settle_text
 from cotrain.data.columns import Boolean, Category, Column, Date, Number, Picture, Sound, Tags, Text
 from cotrain.data.columns._date import find_format
@@ -141,7 +142,7 @@ def _infer_number(known: pl.Series, distinct: int, bins: int) -> Guess:
                 return Guess(None, "an identifier: whole numbers, all different, and a name that says so")
             return Guess(Category(name), f"whole numbers, {distinct} different, named like an identifier")
         if distinct == len(known) and bool((steps == 1).all()):
-            return Guess(None, "a row number: each value is one more than the last")
+            return Guess(None, WHY)
     if known.dtype.is_integer() and known.is_in([0, 1]).all():
         return Guess(Boolean(name), "0 or 1")
     # Few whole numbers may be names of classes, in no order: they get a code each beside the number.

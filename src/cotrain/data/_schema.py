@@ -21,6 +21,7 @@ from cotrain.data import columns as kinds
 from cotrain.data._infer_kind import Guess, infer_kind
 from cotrain.data._infer_list import annotation_columns
 from cotrain.data._input_tensors import code_offsets, input_tensors
+from cotrain.data._row_numbers import WHY
 from cotrain.data.columns import Column
 from cotrain.data.columns._values import text_values
 
@@ -91,6 +92,7 @@ class Schema:
         *,
         bins: int = 0,
         types: Mapping[str, str] | None = None,
+        numbered: Sequence[str] = (),
         ask: bool = True,
     ) -> Self:
         """Choose a kind for every column of the training rows.
@@ -102,6 +104,7 @@ class Schema:
                 "sound" or "drop"; or a mapping of `kind` and the options of that kind.
             bins: bins per number column that are coded as a category as well, 0 = none, otherwise ≥ 2.
             types: column -> type, where more rows than these have settled it, see `TypedTable`.
+            numbered: columns that number the rows of the whole table, see `TypedTable`: they are left out.
             ask: whether to raise an error where the values leave open what a column is, such as 01/02/2020;
                 otherwise the question is the column's note.
 
@@ -118,6 +121,8 @@ class Schema:
             if series.name in left_out:
                 continue
             guess = infer_kind(series, bins=bins, typed=(types or {}).get(series.name, "empty") != "empty")
+            if series.name in numbered:
+                guess = Guess(None, WHY)
             if series.name in noted:
                 guess = Guess(None, f"a value for each word of {noted[series.name]!r}, so a label of it")
             elif series.name in of_words and not isinstance(guess.column, kinds.Words):

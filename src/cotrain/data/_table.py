@@ -13,6 +13,7 @@ import polars as pl
 from cotrain._base import DataError
 from cotrain.data._missing import Missing, Word
 from cotrain.data._read import read_cells
+from cotrain.data._row_numbers import row_numbers
 from cotrain.data._spelling import (
     TYPES,
     settle_as,
@@ -42,6 +43,7 @@ class TypedTable:
         missing: the words that mean "nothing".
         blanked: column -> word -> number of cells that it took out.
         source: the column that says which source a row comes from, where there are several.
+        numbered: the columns that number all rows together, see `row_numbers`.
 
     Example:
         >>> table = TypedTable.read(pl.DataFrame({"zip": ["00501", "02139"], "rooms": ["2", "NA"]}))
@@ -57,12 +59,14 @@ class TypedTable:
         blanked: Mapping[str, Mapping[str, int]] | None = None,
         *,
         source: str | None = None,
+        numbered: Sequence[str] = (),
     ) -> None:
         self.frame = frame
         self.types = dict(types)
         self.missing = missing or Missing()
         self.blanked = {column: dict(words) for column, words in (blanked or {}).items()}
         self.source = source
+        self.numbered = tuple(numbered)
 
     @classmethod
     def read(
@@ -90,21 +94,33 @@ class TypedTable:
             source = cls._written(Path(source)) or source
         if isinstance(source, cls):
             same = types is None or dict(types) == source.types
-            return source if same else cls.settled(source.frame, source.missing, types or {}, source.source)
+            if same:
+                return source
+            table = cls.settled(source.frame, source.missing, types or {}, source.source)
+            table.numbered = source.numbered
+            return table
         words = missing if isinstance(missing, Missing) else Missing(missing)
         return cls.settled(read_cells(source, query, targets=targets), words, types or {})
 
     def __getitem__(self, rows: np.ndarray | Sequence[int]) -> TypedTable:
         """Return some rows, with the types of the whole table."""
-        return TypedTable(self.frame[rows], self.types, self.missing, source=self.source)
+        some = self.frame[rows]
+        return TypedTable(some, self.types, self.missing, source=self.source, numbered=self.numbered)
 
     def from_source(self, column: str) -> TypedTable:
         """Return the table with the name of the column that says which source a row comes from."""
-        return TypedTable(self.frame, self.types, self.missing, self.blanked, source=column)
+        return TypedTable(
+            self.frame, self.types, self.missing, self.blanked, source=column, numbered=self.numbered
+        )
 
     def write_parquet(self, path: str | Path) -> None:
         """Write the rows so that `read` gives them back with the types of the whole table."""
-        saved = {"types": self.types, "missing": self.missing.to_json(), "source": self.source}
+        saved = {
+            "types": self.types,
+            "missing": self.missing.to_json(),
+            "source": self.source,
+            "numbered": self.numbered,
+        }
         self.frame.write_parquet(path, metadata={_METADATA: json.dumps(saved)})
 
     @property
@@ -123,7 +139,8 @@ class TypedTable:
             return None
         values = json.loads(saved)
         types, missing = require_types(values["types"]), Missing(values["missing"])
-        return cls(pl.read_parquet(path), types, missing, source=values.get("source"))
+        numbered = values.get("numbered", ())
+        return cls(pl.read_parquet(path), types, missing, source=values.get("source"), numbered=numbered)
 
     @classmethod
     def settled(
@@ -145,7 +162,8 @@ class TypedTable:
             found[series.name] = type_of(settled) if kind == "empty" else kind
             if words:
                 blanked[series.name] = words
-        return cls(pl.DataFrame(columns), found, missing, blanked, source=source)
+        frame = pl.DataFrame(columns)
+        return cls(frame, found, missing, blanked, source=source, numbered=row_numbers(frame))
 
 
 def read_table(source: Any, query: str | None = None, *, missing: MissingWords = None) -> pl.DataFrame:

@@ -137,7 +137,9 @@ class Preprocessor:
             coded = {task.name: task.encode(frame) for task in tasks}
             labelled = torch.stack([labelled_rows(mask) for _, mask in coded.values()]).any(dim=0)
             rows = frame.filter(pl.Series(labelled.numpy()))
-            schema = Schema.infer(rows, exclude=exclude, overrides=columns, types=table.types)
+            schema = Schema.infer(
+                rows, exclude=exclude, overrides=columns, types=table.types, numbered=table.numbered
+            )
             schema = schema.recoded(coding).fit(rows)
             preprocessor = cls(tasks, schema, schema.spec(), {}, table=table, output_space=output_space)
             preprocessor.sources = KnownSources.of(table, preprocessor._inputs)

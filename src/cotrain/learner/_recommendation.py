@@ -86,7 +86,12 @@ class Recommendation:
         split = _split_column(frame)
         no_inputs = [name for name in (split, table.source) if name is not None]
         notes = Schema.infer(
-            frame, exclude=[*targets, *no_inputs], overrides=kinds, types=table.types, ask=False
+            frame,
+            exclude=[*targets, *no_inputs],
+            overrides=kinds,
+            types=table.types,
+            numbered=table.numbered,
+            ask=False,
         ).describe()
         config: dict[str, Any] = {"data": each_path(data, lambda path: os.path.relpath(path, relative_to))}
         if query is not None:

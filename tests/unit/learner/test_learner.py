@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import cotrain as ct
-from cotrain._base import ConfigError, DataError, InvalidArgumentError, RunError
+from cotrain._base import ConfigError, DataError, InvalidArgumentError, RunError, numpy_generator
 from cotrain.learner._run_folder import seal_run
 
 
@@ -291,3 +291,16 @@ def test_equal_networks_are_equal_files(tmp_path):
 def test_a_method_that_takes_several_batches_is_refused_before_anything_is_read(method):
     with pytest.raises(InvalidArgumentError, match=f"^{method.__name__} takes the losses of 3 independent"):
         learner(balancer=method())
+
+
+def test_a_row_number_of_a_sorted_file_tells_no_label() -> None:
+    # Half of the rows said nothing of the others' numbers, and of sorted rows the numbers said everything.
+    rng = numpy_generator("sorted file")
+    n = 300
+    frame = pl.DataFrame({"": range(n), "x": rng.normal(size=n), "late": [i >= n // 2 for i in range(n)]})
+    learner = ct.Learner(
+        [ct.tasks.Binary("late")], encoder=ct.networks.TableEncoder(4, 0), training=ct.Training(1, 32)
+    )
+    learner.fit(frame, validation=0.2, progress=False)
+    kinds = {note.column: note.kind for note in learner.preprocessor.schema.notes}
+    assert kinds == {"": "drop", "x": "number"}

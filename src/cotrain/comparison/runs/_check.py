@@ -70,6 +70,7 @@ def check_data(configuration: Configuration) -> CheckReport:
         exclude=[*targets, *split.left_out],
         overrides=configuration.learner.columns,
         types=split.typed("train").types,
+        numbered=split.typed("train").numbered,
         ask=False,
     ).recoded(configuration.learner.architecture.coding)
     read = configuration.learner.architecture.reads

@@ -11,6 +11,7 @@ import polars as pl
 from cotrain._base import DataError, did_you_mean
 from cotrain.data._missing import Missing
 from cotrain.data._read import read_cells
+from cotrain.data._row_numbers import row_numbers
 from cotrain.data._schema import ColumnChoice
 from cotrain.data._table import MissingWords, TypedTable
 from cotrain.data.sources._join_column import join_column
@@ -114,11 +115,19 @@ def join_frames(
         parts = [(name, frame[column] if column in frame.columns else frame.height) for name, frame in frames]
         columns.append(join_column(column, parts, missing, types.get(column), choice=kinds.get(column)))
     table = TypedTable.settled(pl.DataFrame(columns), missing, types)
+    table.numbered = row_numbers(table.frame, [frame.height for _, frame in frames])
     if source is None:
         return table
     names = pl.concat([pl.repeat(name, frame.height, eager=True) for name, frame in frames]).alias(source)
     frame = table.frame.with_columns(names.cast(pl.String))
-    return TypedTable(frame, {**table.types, source: "text"}, missing, table.blanked, source=source)
+    return TypedTable(
+        frame,
+        {**table.types, source: "text"},
+        missing,
+        table.blanked,
+        source=source,
+        numbered=table.numbered,
+    )
 
 
 def require_sources(data: Sources) -> Sources:
