@@ -100,7 +100,8 @@ class GridData:
     def write(cls, split: SplitTable, folder: Path, title: str = "") -> Self:
         """Write each part to a file of its own."""
         folder.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256()
+        # What is no input stands in the files like any other column.
+        digest = hashlib.sha256(json.dumps(sorted(split.left_out)).encode())
         for name in PARTS:
             path = folder / f"{name}.parquet"
             write_atomically(path, split.typed(name).write_parquet)

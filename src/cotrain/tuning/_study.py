@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cotrain._base import ConfigError, RunError, mix_seed, require_extra
 from cotrain.jobs import Leases
 from cotrain.learner import Configuration
+from cotrain.learner._configuration import GIVEN_PARTS, each_path
 from cotrain.tuning._tuning import Tuning
 
 if TYPE_CHECKING:
@@ -133,7 +134,8 @@ def was_killed(trial: optuna.trial.FrozenTrial) -> bool:
 def _digest(configuration: Configuration) -> str:
     """Name all that scores depend on: neither the number of trials nor where the data lies."""
     config = configuration.config()
-    config["data"] = Path(config["data"]).name
+    for part in config.keys() & {"data", *GIVEN_PARTS}:
+        config[part] = each_path(config[part], lambda path: Path(path).name)
     config["tune"] = {key: value for key, value in config["tune"].items() if key != "trials"}
     return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()[:16]
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,9 @@ def test_the_key_of_the_rows_depends_on_what_they_hold_and_on_nothing_else(tmp_p
     assert key("again") == first
     assert key("longer", n_rows=81) != first
     assert key("parted", split=Split(validation=0.3, test=0.2)) != first
+    # The same rows, of which one column more is no input.
+    fewer_inputs = replace(SplitTable.of(configuration(tmp_path / "one")), left_out=["x"])
+    assert GridData.write(fewer_inputs, tmp_path / "fewer").key != first
 
 
 @pytest.mark.parametrize("part", ["validation", "test"])

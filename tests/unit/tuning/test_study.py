@@ -30,6 +30,23 @@ def test_a_study_is_gone_on_with_and_that_of_another_configuration_refused(tmp_p
         study(tmp_path, configuration(seed=7))
 
 
+@pytest.mark.parametrize(
+    "laid",
+    [
+        lambda place: {"data": f"{place}/t.csv"},
+        lambda place: {"data": [f"{place}/t.csv", f"{place}/u.csv"]},
+        lambda place: {"data": {"one": f"{place}/t.csv", "two": [f"{place}/u.csv", f"{place}/v.csv"]}},
+        lambda place: {"data": f"{place}/t.csv", "validation": f"{place}/v.csv", "test": f"{place}/u.csv"},
+        lambda place: {"data": {"one": f"{place}/t.csv"}, "validation": {"one": f"{place}/v.csv"}},
+    ],
+)
+def test_a_study_knows_its_tables_by_their_names_wherever_they_lie(tmp_path, laid):
+    study(tmp_path, configuration(**laid("here")))
+    study(tmp_path, configuration(**laid("there")))
+    with pytest.raises(RunError, match="holds a search of another configuration"):
+        study(tmp_path, configuration(data="other.csv"))
+
+
 def test_a_storage_that_is_none_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="expected journal:PATH"):
         open_storage("nowhere", tmp_path)
