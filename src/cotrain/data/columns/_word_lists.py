@@ -1,4 +1,4 @@
-"""Cells that hold words in order: lists, lists spelled as JSON, and text that is split."""
+"""Cells that hold words in order: lists, lists that a text spells, and text that is split."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Literal
 
 import polars as pl
 
+from cotrain._base._spelled_lists import SPELLED_LIST, spelled_list
 from cotrain.data.columns._segmenting import NO_SPACES
 from cotrain.data.columns._values import text_values
 
 #: How a text becomes words.
 Split = Literal["spaces", "words"]
-#: What a JSON list of strings begins with.
-_JSON = r"^\[\s*(\"|null\b|\])"
 #: A word with its apostrophes and hyphens, a character of a script without spaces, or a mark.
 _LETTERS = rf"[[\p{{L}}\p{{N}}\p{{M}}_]--[{NO_SPACES}]]+"
 _WORD = rf"{_LETTERS}(?:['’\-]{_LETTERS})*|[{NO_SPACES}]|\S"
@@ -25,7 +24,7 @@ def word_lists(values: pl.Series, split: Split = "spaces") -> pl.Series:
     """Return the words of each row, lists of strings; null where the cell is missing.
 
     Args:
-        values: lists; or text, of which a cell that is a JSON list of strings is that list, and any other one
+        values: lists; or text, of which a cell that spells a list of strings is that list, and any other one
             is split.
         split: "spaces" = at blanks, or "words" = words, marks, and single characters of scripts without
             spaces.
@@ -49,13 +48,15 @@ def word_lists(values: pl.Series, split: Split = "spaces") -> pl.Series:
 
 
 def json_lists(text: pl.Series) -> pl.Series | None:
-    """Return the cells that are JSON lists of strings and nulls, null where another stands; `None`: none is.
+    """Return the cells that spell lists of strings and nulls, null where another stands; `None`: none does.
+
+    In JSON, or as Python prints them.
 
     Example:
-        >>> json_lists(pl.Series(['["a", null]', "[1]", "[sic]"])).to_list()
-        [['a', None], None, None]
+        >>> json_lists(pl.Series(['["a", null]', "['b']", "[1]", "[sic]"])).to_list()
+        [['a', None], ['b'], None, None]
     """
-    like = text.str.contains(_JSON).fill_null(value=False)
+    like = text.str.contains(SPELLED_LIST).fill_null(value=False)
     if not like.any():
         return None
     read = [
@@ -87,7 +88,7 @@ def best_split(values: pl.Series) -> Split:
     if values.dtype.is_nested():
         return "spaces"
     text = text_values(values).drop_nulls()
-    text = text.filter(~text.str.contains(_JSON))
+    text = text.filter(~text.str.contains(SPELLED_LIST))
     if not len(text):
         return "spaces"
     hanging = text.str.contains(_HANGING) | text.str.contains(rf"[{NO_SPACES}]{{3}}")
@@ -95,11 +96,9 @@ def best_split(values: pl.Series) -> Split:
 
 
 def _read(cell: str) -> list[str | None] | None:
-    try:
-        found = json.loads(cell)
-    except ValueError:
-        return None
-    return found if all(item is None or isinstance(item, str) for item in found) else None
+    found = spelled_list(cell)
+    strings = [item for item in found or [] if item is None or isinstance(item, str)]
+    return strings if found is not None and len(strings) == len(found) else None
 
 
 def _is_nested(inner: object) -> bool:

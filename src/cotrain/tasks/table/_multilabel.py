@@ -38,6 +38,7 @@ from cotrain.tasks.table._tags import encode_tags, tag_counts
 class Multilabel(Task):
     """A target of T yes-or-no labels: T columns with two values each, or one column of separated tags.
 
+    A cell that spells a list, in JSON or as Python prints it, is that list.
     With columns every cell can be missing on its own. With `separator` a row has all labels or, where the
     cell is empty, none. The loss of an entry is that of `Binary`; the loss of the task is the mean over the
     labelled entries. A tag or value at evaluation time that training never had is counted by `unseen`; such

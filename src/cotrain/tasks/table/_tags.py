@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from cotrain._base._spelled_lists import spelled_list
 from cotrain.tasks._target_values import keys
 
 
@@ -51,7 +52,20 @@ def _cells(column: pl.Series, separator: str) -> tuple[pl.DataFrame, np.ndarray]
     else:
         text = keys(column)
         labelled = text.is_not_null().to_numpy()
-        lists = text.str.split(separator)
+        lists = _with_spelled(text, text.str.split(separator))
     frame = pl.DataFrame({"row": np.arange(len(column)), "tag": lists}).explode("tag")
     frame = frame.with_columns(pl.col("tag").str.strip_chars())
     return frame.filter(pl.col("tag").is_not_null() & (pl.col("tag") != "")), labelled
+
+
+def _with_spelled(text: pl.Series, lists: pl.Series) -> pl.Series:
+    """Return lists with those in their places that the text spells, as a file has a column of lists."""
+    like = (text.str.starts_with("[") & text.str.ends_with("]")).fill_null(value=False)
+    if not like.any():
+        return lists
+    found = [spelled_list(cell) if looks else None for cell, looks in zip(text, like, strict=True)]
+    named = [
+        None if cell is None else [None if item is None else str(item) for item in cell] for cell in found
+    ]
+    spelled = pl.Series(named, dtype=pl.List(pl.String))
+    return spelled.zip_with(spelled.is_not_null(), lists)
