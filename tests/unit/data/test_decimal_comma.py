@@ -38,3 +38,22 @@ def test_only_where_commas_do_not_separate_the_columns(tmp_path):
     assert read_table(tmp_path / "a.csv")["price"].to_list() == [1250.5, None]
     (tmp_path / "b.csv").write_text('price,city\n"1,250",Bern\n"7",Rom\n')
     assert read_table(tmp_path / "b.csv")["price"].to_list() == ["1,250", "7"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "read"),
+    [
+        (["999", "1.000", "12.500", None], [999, 1000, 12500, None]),
+        (["-1.000", "1.000.000", "7", ""], [-1000, 1000000, 7, None]),
+        (["0.125", "1.000"], ["0.125", "1.000"]),
+        (["1.5", "1.000"], ["1.5", "1.000"]),
+        (["1.000", "x"], ["1.000", "x"]),
+        (["7", "12"], ["7", "12"]),
+    ],
+)
+def test_points_are_thousands_beside_a_column_with_decimal_commas(cells: list, read: list) -> None:
+    # 999 and 1.000 were 999 and 1.
+    column = pl.Series("n", cells, dtype=pl.String)
+    beside = pl.Series("price", ["1,5"] * len(cells))
+    assert parse_decimal_commas(pl.DataFrame([beside, column]))["n"].to_list() == read
+    assert parse_decimal_commas(pl.DataFrame([column]))["n"].to_list() == cells
