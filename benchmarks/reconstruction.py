@@ -66,7 +66,7 @@ def main() -> None:
             for name, reconstruction in settings.items():
                 tasks, begun = problem(table, seed, given.data)[2], time.process_time()
                 training = ct.Training(select="last", reconstruction=reconstruction)
-                learner = ct.Learner(tasks, training=training, seed=seed).fit(train, progress=False)
+                learner = ct.Learner(tasks, training=training, seed=seed).fit(train, None, progress=False)
                 seconds[name].append(time.process_time() - begun)
                 for row in map(learner.evaluate(test).row, [task.name for task in tasks]):
                     values[f"{row.task} {row.metric}"][name].append(row.value)
