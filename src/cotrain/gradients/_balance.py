@@ -41,8 +41,9 @@ class Balance:
 
     Gradient accumulation: gradients are added to `.grad`; each call weighs its own batch. Half precision:
     run the forward pass under autocast; with float16 give the `GradScaler` as `scaler` and the losses
-    unscaled, then use `scaler.step` as always (a non-finite gradient of a finite loss then counts as
-    overflow: it is left for the scaler to find, and the method is not asked).
+    unscaled, then use `scaler.step` as always, with one optimiser or several (a non-finite gradient of a
+    finite loss, or a step without any finite loss, then counts as overflow: it is left for the scaler to
+    find in all that would have got a gradient, and the method is not asked).
 
     Args:
         balancer: the method.
@@ -57,7 +58,8 @@ class Balance:
             between, where a step costs one backward pass.
         rescale: what to do about the length of the update, which differs up to 100-fold between methods:
             `None` leaves it; "sum" and "mean" make it as long as the sum or the mean of the gradients;
-            "weights" makes the weights of the active tasks add up to their number.
+            "weights" makes the weights of the active tasks add up to their number (refused where a task has
+            no one weight: methods that combine gradients entry by entry, and `groups`).
         monitor: records cosines, norms and conflicts at every so many steps.
         scaler: the `GradScaler` of float16 training; losses are given unscaled.
         memory: for source="auto": what the gradients of single tasks may take beside the activations, in
@@ -67,7 +69,8 @@ class Balance:
             the group's own (`group_weights`), and what is in no group as one more. Costs the Jacobian.
 
     Raises:
-        InvalidArgumentError: for an unknown source, task or rescaling.
+        InvalidArgumentError: for an unknown source or rescaling, one that the method has no use for, or a
+            task that is named twice.
 
     Example:
         >>> import torch
@@ -107,8 +110,18 @@ class Balance:
                 f"Balance(rescale={rescale!r}) compares gradients, which {type(balancer).__name__} does not "
                 "look at: use rescale='weights'."
             )
+        if rescale == "weights" and (balancer.needs is Needs.JACOBIAN or groups is not None):
+            raise InvalidArgumentError(
+                "Balance(rescale='weights') scales one weight per task, which "
+                f"{'groups' if groups is not None else type(balancer).__name__} does not have: use "
+                "rescale='sum' or 'mean'."
+            )
         self.balancer = balancer
         self.tasks = None if tasks is None else tuple(tasks)
+        if self.tasks is not None and len(set(self.tasks)) < len(self.tasks):
+            raise InvalidArgumentError(
+                f"Balance(tasks={list(self.tasks)!r}) names a task twice: give each task one name."
+            )
         self.model = model
         self.monitor = monitor
         self.scaler = scaler
@@ -226,7 +239,8 @@ class Balance:
         if step.losses.live or world_size() > 1:
             total = self._engine.combine(step)
         else:
-            total = step.losses.values_A.sum()
+            # A zero that `backward` can be called on and that leads to no parameter.
+            total = step.losses.values_A.sum() + torch.zeros((), requires_grad=True)
         return total if regulariser is None else total + regulariser
 
     def weigh(self, losses: Losses, *extra_batches: Losses) -> Tensor:
@@ -368,6 +382,9 @@ class Balance:
             if name not in self.tasks:
                 raise InvalidArgumentError(f"There is no task {name!r}: {did_you_mean(name, self.tasks)}")
         given = {name: torch.as_tensor(loss).detach() for name, loss in named.items()}
-        like = next(iter(given.values()), torch.zeros(()))
-        missing = torch.full((), float("nan"), dtype=like.dtype, device=like.device)
-        return torch.stack([given.get(name, missing).reshape(()).to(like) for name in self.tasks])
+        dtype = torch.float32  # at least: a whole number must not make the others whole
+        for loss in given.values():
+            dtype = torch.promote_types(dtype, loss.dtype)
+        device = next((loss.device for loss in given.values()), torch.device("cpu"))
+        missing = torch.full((), torch.nan)
+        return torch.stack([given.get(name, missing).reshape(()).to(device, dtype) for name in self.tasks])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cotrain._base import InvalidArgumentError, check_choice
-from cotrain.gradients._shared_parameters import SharedParameters
+from cotrain.gradients._shared_parameters import SharedParameters, flat_width
 from cotrain.gradients._step_losses import Losses, losses_by_task, order_losses
 from cotrain.gradients.sources._auto import SOURCES
 from cotrain.gradients.sources._base import GradientRequest, TaskGradients
@@ -101,8 +101,9 @@ def gramian(
             )
     rows_KP, start, columns = jacobian(losses, known), 0, {}
     for parameter in SharedParameters(known).trainable():
-        columns[id(parameter)] = rows_KP[:, start : start + parameter.numel()]
-        start += parameter.numel()
+        width = flat_width([parameter])
+        columns[id(parameter)] = rows_KP[:, start : start + width]
+        start += width
     empty = rows_KP[:, :0]
     parts = {
         name: torch.cat([columns.get(id(parameter), empty) for parameter in members], 1) if members else empty

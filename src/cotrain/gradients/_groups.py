@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from cotrain._base import InvalidArgumentError
 from cotrain.balancing import Balancer, JacobianRule, Needs
-from cotrain.gradients._shared_parameters import SharedParameters
+from cotrain.gradients._shared_parameters import SharedParameters, flat_width
 
 #: Name -> a module, or parameters.
 Groups = Mapping[str, nn.Module | Iterable[Tensor]]
@@ -94,7 +94,7 @@ class PerGroup(JacobianRule):
         losses, active = host[0], host[1] > 0
         updates, start = [], 0
         for name, members in self._members.items():
-            width = sum(parameter.numel() for parameter in members if parameter.requires_grad)
+            width = flat_width(parameter for parameter in members if parameter.requires_grad)
             part_KP = jacobian_KP[:, start : start + width]
             start += width
             gramian = np.asarray((part_KP @ part_KP.T).double().cpu())

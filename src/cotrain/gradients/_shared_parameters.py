@@ -175,6 +175,12 @@ def grads_set_aside(parameters: Sequence[Tensor]) -> Generator[None]:
                 parameter.grad = before if parameter.grad is None else before.add_(parameter.grad)
 
 
+def show_overflow(leaves: Iterable[Tensor]) -> None:
+    """Make gradients infinite: a `GradScaler` then skips the step of each optimiser and lowers its scale."""
+    for leaf in leaves:
+        leaf.grad = torch.full_like(leaf, math.inf)
+
+
 def add_grad(parameter: Tensor, grad: Tensor) -> None:
     """Add to one parameter's gradient, in the parameter's own type."""
     grad = grad.detach()

@@ -193,7 +193,9 @@ class SkipCounter:
         """The counts with those of the last step; `None` before the first."""
         if self._broken_K is not None:
             counts_K = self._broken_K.long()
-            self._counts_K = counts_K if self._counts_K is None else self._counts_K + counts_K
+            # Counts that were loaded may lie on another device than the losses.
+            held_K = torch.zeros_like(counts_K) if self._counts_K is None else self._counts_K
+            self._counts_K = held_K.to(counts_K.device) + counts_K
             self._broken_K = None
         return self._counts_K
 

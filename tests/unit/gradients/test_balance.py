@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pytest
 import torch
 
@@ -123,6 +124,42 @@ def test_rescale_of_weights():
         assert float(balance.weights.sum()) == pytest.approx(3)
 
 
+def test_rescale_of_weights_counts_the_tasks_of_the_step():
+    net = Net()
+    balance = Balance(Static([0, 1, 2]), net.encoder.parameters(), rescale="weights")
+    balance.backward(net.losses())
+    assert balance.weights.tolist() == [0, 1, 2]
+    balance = Balance(Inverse(), net.encoder.parameters(), rescale="weights", every=3)
+    for absent in ([], ["t1"], ["t0", "t1"]):
+        balance.backward({name: loss for name, loss in net.losses().items() if name not in absent})
+        assert float(balance.weights.sum()) == pytest.approx(3 - len(absent))
+
+
+@pytest.mark.parametrize("kind", [float, np.float64, torch.tensor, lambda loss: torch.tensor(loss).half()])
+def test_validation_losses_may_be_whole_numbers(kind):
+    heard = []
+    rule = Equal()
+    rule.observe_validation = heard.append
+    rule.observe_update = heard.append
+    balance = Balance(rule, [torch.ones(1, requires_grad=True)], tasks=["a", "b", "c"])
+    balance.observe_validation({"a": 1, "b": kind(0.5)})
+    balance.observe_update({"c": torch.tensor(2), "a": torch.tensor(0.25)})
+    assert torch.equal(heard[0][:2].double(), torch.tensor([1, 0.5]).double())
+    assert torch.equal(heard[1][[0, 2]].double(), torch.tensor([0.25, 2]).double())
+    assert heard[0][2].isnan()
+    assert heard[1][1].isnan()
+
+
+@pytest.mark.parametrize("rule", [Equal, Inverse, UnitLength])
+def test_a_batch_without_any_label_can_be_combined(rule):
+    net = Net()
+    balance = Balance(rule(), net.encoder.parameters(), tasks=["t0", "t1", "t2"])
+    balance.combine({}).backward()
+    assert all(parameter.grad is None for parameter in net.parameters())
+    balance.combine({}, regulariser=net.encoder[0].weight.sum()).backward()
+    assert torch.equal(net.encoder[0].weight.grad, torch.ones_like(net.encoder[0].weight))
+
+
 def test_preference_reaches_the_heads():
     net, plain = Net(), Net()
     Balance(Inverse(preference=[1, 2, 3]), net.encoder.parameters()).backward(net.losses())
@@ -149,6 +186,12 @@ def test_errors_are_sentences():
         Balance(Equal(), parameters, rescale="sun")
     with pytest.raises(InvalidArgumentError, match="rescale='weights'"):
         Balance(Equal(), parameters, rescale="sum")
+    with pytest.raises(InvalidArgumentError, match=r"SignSum does not have: use rescale='sum' or 'mean'"):
+        Balance(SignSum(), parameters, rescale="weights")
+    with pytest.raises(InvalidArgumentError, match="groups does not have"):
+        Balance(Inverse(), parameters, rescale="weights", groups={"all": net.encoder})
+    with pytest.raises(InvalidArgumentError, match="names a task twice"):
+        Balance(Equal(), parameters, tasks=["t0", "t0"])
     with pytest.raises(InvalidArgumentError, match="source"):
         Balance(Equal(), parameters, source="exakt")
     with pytest.raises(InvalidArgumentError, match="first call has no losses"):

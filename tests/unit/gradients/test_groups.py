@@ -5,7 +5,8 @@ import torch
 
 from cotrain._base import InvalidArgumentError
 from cotrain.balancing import MGDA, Equal, MoCo, UPGrad
-from cotrain.gradients import Balance
+from cotrain.gradients import Balance, gramian
+from cotrain.gradients import jacobian as jacobian_of
 
 from .networks import Inverse, Net, UnitLength, flat, jacobian, values
 
@@ -71,6 +72,28 @@ def test_groups_keep_a_state_each_and_a_frozen_one_waits():
     whole = Balance(MGDA(), other.encoder.parameters(), tasks=["t0", "t1", "t2"], groups={"x": other.encoder})
     with pytest.raises(InvalidArgumentError, match=r"belongs to the groups \['early', 'late', 'rest'\]"):
         whole.load_state_dict(balance.state_dict())
+
+
+@pytest.mark.parametrize("rule", [Inverse, UPGrad])
+def test_groups_of_complex_parameters(rule):
+    a = torch.tensor([1 + 2j, 0.5j], dtype=torch.complex128, requires_grad=True)
+    b = torch.tensor([0.3, -1.0], dtype=torch.float64, requires_grad=True)
+
+    def losses() -> dict:
+        product = a * b
+        return {"one": product.abs().square().sum(), "two": (product.real + a.imag).sum() + b.square().sum()}
+
+    rows = jacobian_of(losses(), [a, b])
+    balance = Balance(rule(), [a, b], groups={"a": [a], "b": [b]})
+    balance.backward(losses())
+    parts = {"a": rows[:, :4], "b": rows[:, 4:]}
+    found = {"a": torch.view_as_real(a.grad).flatten(), "b": b.grad}
+    grams = gramian(losses(), [a, b], groups={"a": [a], "b": [b]})
+    for name, part in parts.items():
+        torch.testing.assert_close(grams[name], part @ part.T)
+        weights = torch.from_numpy(rule().weights(values(losses()), (part @ part.T).numpy()))
+        torch.testing.assert_close(balance.group_weights[name], weights)
+        torch.testing.assert_close(found[name], weights @ part)
 
 
 def test_what_is_no_group_is_refused():

@@ -8,7 +8,7 @@ import torch
 from cotrain.balancing import Equal, UPGrad
 from cotrain.gradients import Balance
 
-from .networks import Net, SignSum, flat
+from .networks import Net, SignSum, UnitLength, flat
 
 
 def scaler(initial: float) -> torch.amp.GradScaler:
@@ -62,6 +62,31 @@ def test_an_overflow_of_a_losses_only_step_too():
     scale.step(optimizer)
     scale.update()
     assert scale.get_scale() < 2.0**126
+
+
+@pytest.mark.parametrize("rule", [Equal, UPGrad, UnitLength, SignSum])
+@pytest.mark.parametrize("what", ["overflow", "nan", "inf"])
+@pytest.mark.parametrize("n_tasks", [1, 3])
+@pytest.mark.parametrize("source", ["exact", "auto"])
+@pytest.mark.parametrize("every", [1, 2])
+def test_a_scaler_skips_the_step_of_every_optimiser(rule, what, n_tasks, source, every):
+    # Of a head that had no gradient the scaler said "No inf checks were recorded", or it moved alone.
+    net = Net(n_tasks, dtype=torch.float32)
+    scale = scaler(2.0**126 if what == "overflow" else 2.0**10)
+    optimizers = [torch.optim.SGD(part.parameters(), lr=1.0) for part in (net.encoder, net.heads)]
+    before = [p.detach().clone() for p in net.parameters()]
+    balance = Balance(rule(), net.encoder.parameters(), scaler=scale, source=source, every=every)
+    factor = {"overflow": 1e4, "nan": float("nan"), "inf": float("inf")}[what]
+    for factors in ([factor], [1e-3, factor])[every - 1 :]:
+        for one in factors:
+            net.zero_grad()
+            balance.backward({name: loss * one for name, loss in net.losses().items()})
+    first = scale.get_scale()
+    for optimizer in optimizers:
+        scale.step(optimizer)
+    scale.update()
+    assert scale.get_scale() < first
+    assert all(torch.equal(p, q) for p, q in zip(net.parameters(), before, strict=True))
 
 
 def test_a_nan_loss_drops_its_task_only():

@@ -9,7 +9,7 @@ from torch import nn
 from cotrain._base import InvalidArgumentError
 from cotrain.balancing import Equal, UPGrad
 from cotrain.gradients import Balance
-from cotrain.gradients._step_losses import StepLosses, losses_by_task, order_losses
+from cotrain.gradients._step_losses import SkipCounter, StepLosses, losses_by_task, order_losses
 
 from .networks import Inverse, Net, flat, grads
 
@@ -99,6 +99,16 @@ def test_what_is_no_losses_is_refused_in_a_sentence():
             losses_by_task(message, ["a", "b"])
     with pytest.raises(InvalidArgumentError, match="does not depend on any trainable"):
         Balance(Equal(), Net().encoder.parameters()).backward(torch.ones(2))
+
+
+def test_counts_that_were_loaded_may_lie_on_another_device():
+    counter = SkipCounter()
+    counter.counts_K = torch.ones(2, dtype=torch.long)
+    loss = torch.zeros(2, device="meta")
+    step = StepLosses(2, (0, 1), tuple(loss.unbind()), loss)
+    for _ in range(2):
+        counter.start(step, torch.zeros(2, dtype=torch.bool, device="meta"))
+    assert counter.counts_K.device.type == "meta"
 
 
 def test_the_order_is_that_of_the_tasks():

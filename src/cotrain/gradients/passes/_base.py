@@ -15,9 +15,10 @@ from cotrain.balancing._step_decision import Rescale
 from cotrain.gradients._distributed import share_call
 from cotrain.gradients._monitor import Monitor
 from cotrain.gradients._process_group import is_ddp, world_size
-from cotrain.gradients._shared_parameters import SharedParameters
+from cotrain.gradients._shared_parameters import SharedParameters, show_overflow
 from cotrain.gradients._step_losses import SkipCounter, StepLosses
 from cotrain.gradients.backward._cpu_backward import CPUBackward
+from cotrain.gradients.graph._task_graph import TaskGraph
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,18 @@ class Pass(ABC):
         else:
             self.context.skipped.start(losses, ~values_A.isfinite())
 
+    def overflown(self, losses: StepLosses) -> bool:
+        """Show a `GradScaler` an overflow where no loss in host memory is finite, as plain training would.
+
+        Without any gradient it would refuse the step. On an accelerator nobody waits for the losses: the
+        gradients are then zeros.
+        """
+        on_host = bool(losses.live) and losses.values_A.device.type == "cpu"
+        if self.context.scaler is None or not on_host or world_size() > 1 or losses.finite_A.any():
+            return False
+        show_overflow(TaskGraph(losses.live).leaves.values())
+        return True
+
     def passed_on_host(
         self, losses: StepLosses, weights_K: Tensor, factors_K: Sequence[float] | None
     ) -> bool:
@@ -156,7 +169,7 @@ class Pass(ABC):
         return True
 
 
-def scaled_to_number(weights_K: Tensor) -> Tensor:
-    """Scale weights on the device so that they add up to the number of those that are not 0."""
+def scaled_to_number(weights_K: Tensor, active_K: Tensor) -> Tensor:
+    """Scale weights on the device so that they add up to the number of active tasks."""
     total = weights_K.sum()
-    return weights_K * (weights_K.count_nonzero() / torch.where(total > 0, total, 1))
+    return weights_K * (active_K.sum() / torch.where(total > 0, total, 1))

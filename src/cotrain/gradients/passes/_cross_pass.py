@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,7 +12,7 @@ from cotrain._base import InvalidArgumentError
 from cotrain.balancing import StepDecision
 from cotrain.gradients._process_group import world_size
 from cotrain.gradients.passes._base import Pass, PassContext, PassResult, Step
-from cotrain.gradients.passes._gradient_pass import take_note
+from cotrain.gradients.passes._gradient_pass import on_host, take_note
 from cotrain.gradients.passes._split_pass import SplitPass
 from cotrain.gradients.sources._base import GradientRequest
 from cotrain.gradients.sources._exact import ExactSource
@@ -37,7 +39,7 @@ class CrossPass(Pass):
             for source, batch in zip(self._sides, step.extra, strict=True)
         ]
         decision = self._decide(step, jacobians[0] @ jacobians[1].T)
-        take_note(self.context, step, decision)
+        take_note(self.context, step, replace(decision, gramian_KK=self._own_gramian(step)))
         weights_K = torch.from_numpy(decision.weights_K).to(step.losses.values_A)
         return PassResult(weights_K, "exact: the weights come from independent batches", decision.active_K)
 
@@ -47,6 +49,13 @@ class CrossPass(Pass):
         assert result.weights_K is not None
         self._split.apply(step.losses, result.weights_K, step.regulariser)
         return result
+
+    def _own_gramian(self, step: Step) -> np.ndarray | None:
+        """Return the Gramian of the losses that are weighed, for a monitor; `None`: it is not due."""
+        if not self.context.due(step.number) or not step.losses.live:
+            return None
+        request = GradientRequest(step.losses, self.context.shared, retain=True, weighed=True)
+        return on_host(step.losses, ExactSource().open(request), None)[0]
 
     def _decide(self, step: Step, cross: Tensor) -> StepDecision:
         losses, (first, second) = step.losses, step.extra

@@ -17,6 +17,7 @@ from cotrain.gradients._distributed import (
     refuse_synchronising,
 )
 from cotrain.gradients._process_group import world_size
+from cotrain.gradients._shared_parameters import show_overflow
 from cotrain.gradients._step_losses import StepLosses
 from cotrain.gradients.graph._task_graph import TaskGraph
 from cotrain.gradients.passes._base import Pass, PassContext, PassResult, Step, with_all_ranks
@@ -53,10 +54,13 @@ class GradientPass(Pass):
         if context.scaler is not None:  # its factor, without waiting for the device
             scale = context.scaled(torch.ones((), device=losses.values_A.device))
         decision = self._decide(losses, gradients, scale)
-        if decision.overflow:
-            # The scaler finds an overflow: it then skips the step and lowers its scale.
-            for parameter in context.shared.trainable():
-                parameter.grad = torch.full_like(parameter, float("inf"))
+        nothing_finite = context.scaler is not None and decision.skip and decision.broken_K.any()
+        if decision.overflow or nothing_finite:
+            # The scaler finds an overflow: it then skips the step and lowers its scale. Heads get it too, for
+            # they may have an optimiser of their own; and so they do where no loss is finite, as in plain
+            # training: the scaler refuses a step without any gradient.
+            everywhere = context.trainable() if world_size() > 1 else []
+            show_overflow([*context.shared.trainable(), *gradients.heads.parameters(), *everywhere])
         elif not decision.skip:
             self._add(losses, gradients, decision, scale)
         if regulariser is not None:

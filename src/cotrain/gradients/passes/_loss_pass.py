@@ -24,7 +24,8 @@ class LossPass(Pass):
             rule = Equal(preference=rule.preference)
         weights_K = rule.weights(losses_K, None, present_K)
         if self.context.rescale == "weights":
-            weights_K = scaled_to_number(weights_K)
+            active_K = losses_K.isfinite()
+            weights_K = scaled_to_number(weights_K, active_K if present_K is None else active_K & present_K)
         self.start_counting(step.losses)
         return PassResult(weights_K.to(step.losses.values_A.dtype), f"none: {why}")
 
@@ -33,6 +34,8 @@ class LossPass(Pass):
         context, result = self.context, self.weigh(step)
         weights_K, regulariser = result.weights_K, step.regulariser
         assert weights_K is not None
+        if self.overflown(step.losses):
+            return result
         if regulariser is None and self.passed_on_host(step.losses, weights_K, None):
             return result
         with averaged_grads(context.model, context.reached()):

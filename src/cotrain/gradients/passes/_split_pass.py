@@ -23,17 +23,17 @@ class SplitPass(Pass):
         """Return the weights of a method between its solves."""
         step = with_all_ranks(step)
         losses, rule = step.losses, self.context.balancer
+        active_K = losses.present_K() & losses.losses_K().isfinite()
         if rule.needs is Needs.LOSSES:
             present_K = losses.present_K() if len(losses.places) < losses.n_tasks else None
             weights_K = rule.weights(losses.losses_K(), None, present_K)
-            if self.context.rescale == "weights":
-                weights_K = scaled_to_number(weights_K)
             weights_K = weights_K.to(losses.values_A.dtype)
         elif step.reused_K is None:
             raise InvalidArgumentError("There are no weights to use again before the first step.")
         else:
-            taking_part_K = losses.present_K() & losses.losses_K().isfinite()
-            weights_K = step.reused_K.to(losses.values_A) * taking_part_K
+            weights_K = step.reused_K.to(losses.values_A) * active_K
+        if self.context.rescale == "weights":
+            weights_K = scaled_to_number(weights_K, active_K)
         self.start_counting(losses)
         return PassResult(weights_K, "none: weights of an earlier step are used again")
 
@@ -55,6 +55,8 @@ class SplitPass(Pass):
             regulariser: added at weight 1.
         """
         context = self.context
+        if self.overflown(losses):
+            return
         wanted_K = head_weights(
             context.balancer.preference, np.isin(np.arange(losses.n_tasks), losses.places)
         )

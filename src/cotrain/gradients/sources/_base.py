@@ -139,6 +139,10 @@ class TaskSpecificGradients:
         self._held += parts
         self._looked_at.append(whole)
 
+    def parameters(self) -> list[Tensor]:
+        """Return the parameters that have a gradient here."""
+        return [parameter for _, parameter, _ in self._held]
+
     def finite(self, n_present: int, device: torch.device) -> Tensor:
         """Return A booleans."""
         if all_finite_on_host(self._looked_at):
