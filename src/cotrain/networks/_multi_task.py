@@ -11,6 +11,7 @@ from cotrain._base import InvalidArgumentError, did_you_mean
 from cotrain._base._inputs import OWN
 from cotrain.networks._doorway import entered_inputs
 from cotrain.networks._output_space import OutputSpace
+from cotrain.networks._parameter_users import parameter_users
 from cotrain.networks._pooling import Pooling, make_pool
 from cotrain.networks._positions import run_stage
 from cotrain.networks.sharing._base import Sharing
@@ -308,11 +309,22 @@ class MultiTaskNetwork(nn.Module):
         if self.output_space is not None and any(task in self.output_space.reads(t) for t in self.tasks):
             # Another task's output is made of this one's head, and so of all that is under it.
             return []
-        index = self.tasks.index(task)
-        prenet = self.prenet(task)
+        users = parameter_users(
+            self.sharing, {one: self.sharing.task_modules(one) for one in self.sharing.tasks}
+        )
+        for one in self.tasks:
+            for parameter in self._around(one):
+                users.setdefault(id(parameter), set()).add(one)
+        # A head that two tasks have, or a weight that it has in common with the encoder, is nobody's own.
+        own = [*self.sharing.task_parameters(task), *self._around(task)]
+        found = {id(p): p for p in own if p.requires_grad and users[id(p)] == {task}}
+        return list(found.values())
+
+    def _around(self, task: str) -> list[nn.Parameter]:
+        """Return the parameters of what a task has before and behind the architecture."""
+        index, prenet = self.tasks.index(task), self.prenet(task)
         first = [] if prenet is None else list(prenet.parameters())
-        own = [*first, *self.heads[index].parameters(), *self.pools[index].parameters()]
-        return [*self.sharing.task_parameters(task), *(p for p in own if p.requires_grad)]
+        return [*first, *self.heads[index].parameters(), *self.pools[index].parameters()]
 
 
 def require_picture(task: str, column: str | None, pictures: Sequence[str]) -> None:

@@ -3,6 +3,9 @@ import torch
 from torch import nn
 
 from cotrain._base import InvalidArgumentError
+from cotrain.balancing import MGDA, UPGrad
+from cotrain.gradients import Balance
+from cotrain.gradients import jacobian as gradient_rows
 from cotrain.networks import (
     ESMM,
     HardSharing,
@@ -10,7 +13,9 @@ from cotrain.networks import (
     InputSpec,
     MMoE,
     MultiTaskNetwork,
+    Separate,
     Sharing,
+    SoftSharing,
     Transformer,
 )
 
@@ -30,6 +35,38 @@ def test_parameters_are_split(recorder):
     parts = [model.shared_parameters(), model.task_parameters("a"), model.task_parameters("b")]
     ids = [id(parameter) for part in parts for parameter in part]
     assert sorted(ids) == sorted({id(parameter) for parameter in model.parameters()})
+
+
+class Tied(nn.Module):
+    def __init__(self, weight: nn.Parameter) -> None:
+        super().__init__()
+        self.weight, self.bias = weight, nn.Parameter(torch.zeros(weight.shape[1]))
+
+    def forward(self, x):
+        return x @ self.weight + self.bias
+
+
+@pytest.mark.parametrize("kind", [HardSharing, SoftSharing, Separate])
+@pytest.mark.parametrize("rule", [UPGrad, MGDA])
+def test_what_tasks_have_in_common_behind_the_architecture_is_shared(recorder, kind, rule):
+    sharing = kind().build(recorder, ["a", "b", "c"])
+    common, trunk = nn.Linear(4, 4), next(p for p in sharing.parameters() if p.shape == (4, 6))
+    tied = Tied(trunk)
+    heads = {"a": common, "b": nn.Sequential(nn.Tanh(), common), "c": tied}
+    model = MultiTaskNetwork(sharing, heads)
+    own = {task: {id(p) for p in model.task_parameters(task)} for task in heads}
+    shared = model.shared_parameters()
+    assert {id(common.weight), id(common.bias), id(trunk)} <= {id(p) for p in shared}
+    assert own["c"] >= {id(tied.bias)}
+    parts = [id(p) for p in shared] + [one for ids in own.values() for one in ids]
+    assert sorted(parts) == sorted({id(p) for p in model.parameters()})
+    # The method weighs all that several tasks reach.
+    losses = {task: output.square().mean() for task, output in model(recorder.inputs).items()}
+    rows = gradient_rows(losses, shared)
+    balance = Balance(rule(), shared)
+    balance.backward(losses)
+    found = torch.cat([torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in shared])
+    torch.testing.assert_close(found, balance.weights.to(rows.dtype) @ rows, rtol=1e-4, atol=1e-5)
 
 
 def test_heads_of_other_tasks_are_refused(recorder):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from cotrain._base import InvalidArgumentError
 from cotrain.networks._base import Encoder
 from cotrain.networks._members import members_of
+from cotrain.networks._parameter_users import parameter_users
 from cotrain.networks._positions import MaskedStage
 from cotrain.networks.encoders._picture_input import SeveralPictures
 from cotrain.networks.sharing._gate_statistics import Health, Meter
@@ -125,8 +126,10 @@ class Sharing(nn.Module, ABC):
     @final
     def task_parameters(self, task: str) -> list[nn.Parameter]:
         """Return the parameters that only this task uses, those that learn."""
-        parameters = (parameter for module in self.task_modules(task) for parameter in module.parameters())
-        return [parameter for parameter in parameters if parameter.requires_grad]
+        own = {one: self.task_modules(one) for one in self.tasks}
+        users = parameter_users(self, own)
+        found = {id(p): p for module in own[task] for p in module.parameters() if users[id(p)] == {task}}
+        return [parameter for parameter in found.values() if parameter.requires_grad]
 
     @final
     def shared_parameters(self) -> list[nn.Parameter]:
