@@ -117,7 +117,7 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
         """Return the most probable classes, [n] or [n, K]."""
         found = self._probabilities(X)
         chosen = [classes[first_largest(p)] for p, classes in zip(found, self._classes, strict=True)]
-        return chosen[0] if self._single else np.stack(chosen, axis=1)
+        return chosen[0] if self._single else _side_by_side(chosen)
 
     def predict_proba(self, X: Any) -> Any:
         """Return probabilities [n, C] in the order of `classes_`; a list of them for several targets."""
@@ -193,6 +193,12 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
                 when[rows, t] = outcome.chosen[name]
         self.transduction_ = completed[:, 0] if self._single else completed
         self.labeled_iter_ = when[:, 0] if self._single else when
+
+
+def _side_by_side(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """Return columns as [n, K], as objects where an array would make words of the numbers among them."""
+    kinds = {"number" if column.dtype.kind in "iuf" else column.dtype.kind for column in columns}
+    return np.stack([column if len(kinds) == 1 else column.astype(object) for column in columns], axis=1)
 
 
 def _plain(labels: np.ndarray) -> np.ndarray:

@@ -68,7 +68,7 @@ def check_labels(name: str, labels: np.ndarray, *, marked: bool) -> None:
         marked: whether some rows have the number −1.
 
     Raises:
-        DataError: a label is the word "-1", "nan" or the like.
+        DataError: a label is the word "-1", "nan" or the like, or words stand beside other labels.
     """
     words = sorted({str(one) for one in labels if isinstance(one, str) and one in _WORDS_FROM_MARKERS})
     if words:
@@ -76,6 +76,13 @@ def check_labels(name: str, labels: np.ndarray, *, marked: bool) -> None:
             f"Task {name!r} has the word {words[0]!r} among its labels, which is what an array of words "
             "makes of a marker: give y with dtype=object and None where a row is unlabelled, or rename the "
             "class."
+        )
+    known = [isinstance(one, str) for one in labels] if labels.dtype.kind == "O" else []
+    if any(known) and not all(known):
+        word, other = labels[known.index(True)], labels[known.index(False)]
+        raise DataError(
+            f"Task {name!r} has words and other values among its labels, such as {word!r} and {other!r}: "
+            "give all classes one type."
         )
     if marked and labels.dtype.kind in "if" and set(np.unique(labels).tolist()) == {1}:
         warnings.warn(

@@ -17,7 +17,7 @@ import polars as pl
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from cotrain._base import DataError, InputSpec, InvalidArgumentError, mix_seed
 from cotrain.balancing import ReferenceScaled
@@ -103,7 +103,7 @@ class SemiSupervised(BaseEstimator, ABC):
                 so that pseudo-labels keep their weight beside them. A label of weight 0 counts as none.
 
         Raises:
-            DataError: a task has no label.
+            DataError: a task has no label, or labels have weights of which the estimator would not hear.
             InvalidArgumentError: an argument is out of range.
         """
         if y is None:
@@ -136,6 +136,19 @@ class SemiSupervised(BaseEstimator, ABC):
             )
         return weights
 
+    def _require_heed(self, rows: Examples) -> None:
+        """Refuse weights of labels that the estimator would not hear of."""
+        if self.estimator is None or has_fit_parameter(self.estimator, "sample_weight"):
+            return
+        for name, mask in rows.masks.items():
+            given = mask[mask > 0]
+            if not bool(torch.allclose(given, given[0])):
+                raise DataError(
+                    f"sample_weight: the labels of {name!r} have different weights, and "
+                    f"{type(self.estimator).__name__}.fit takes no sample_weight: give an estimator that "
+                    "does, or leave the weights out."
+                )
+
     def _co_train(
         self,
         frame: pl.DataFrame,
@@ -150,6 +163,8 @@ class SemiSupervised(BaseEstimator, ABC):
             {name: pair[0] for name, pair in pairs.items()},
             {name: _weighted(name, pair[1], weights) for name, pair in pairs.items()},
         )
+        if weights is not None:
+            self._require_heed(rows)
         train_rows, held_rows = self._divide(rows, tasks, seed)
         held = None if not len(held_rows) else rows.take(torch.from_numpy(held_rows))
         train = rows.take(torch.from_numpy(train_rows))

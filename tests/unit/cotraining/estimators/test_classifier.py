@@ -101,6 +101,27 @@ def test_several_columns_are_several_tasks(hole):
     assert model.score(x, y) > 0.8
 
 
+@pytest.mark.parametrize("numbers", [int, float, bool])
+@pytest.mark.parametrize("form", ["object", "pandas", "polars"])
+def test_words_beside_numbers_keep_their_types(numbers, form):
+    # Side by side in one array the numbers became words, which no score could compare.
+    x, _, few = blobs(60)
+    columns = {
+        "kind": [None if label == -1 else f"class {label}" for label in few],
+        "code": [None if label == -1 else numbers(label == 1) for label in few],
+    }
+    data = np.array(list(columns.values()), dtype=object).T
+    given = {"object": data, "pandas": pd.DataFrame(columns), "polars": pl.DataFrame(columns)}[form]
+    model = linear().fit(x, given)
+    predicted = model.predict(x)
+    for t, classes in enumerate(model.classes_):
+        assert set(predicted[:, t].tolist()) <= set(classes.tolist())
+        # Whole numbers with gaps are floats in frames.
+        number = float if numbers is int and form != "object" else numbers
+        assert {type(value) for value in predicted[:, t].tolist()} == {(str, number)[t]}
+    assert model.score(x, given) > 0.8
+
+
 def test_views_are_lists_of_columns():
     x, _, few = blobs()
     model = linear(views=[[0, 1], [2, 3]]).fit(x, few)

@@ -86,3 +86,11 @@ def test_numbers_may_be_nullable_too():
 def test_other_things_are_refused(y):
     with pytest.raises(DataError):
         columns_of(y)
+
+
+@pytest.mark.parametrize("other", [1, 1.0, True])
+def test_words_and_other_values_are_no_classes_of_one_task(other):
+    # Of 1 they made the class "1", which no label is equal to.
+    with pytest.raises(DataError, match="'y' has words and other values among its labels"):
+        check_labels("y", np.array(["yes", other, "no"], dtype=object), marked=False)
+    check_labels("y", np.array(["yes", "no"], dtype=object), marked=True)

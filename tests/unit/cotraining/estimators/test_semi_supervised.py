@@ -11,6 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import make_blobs
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from cotrain._base import DataError, InvalidArgumentError, constructor_parameters
 from cotrain.cotraining import Committee, CoTrainingClassifier, CoTrainingRegressor, TwoViewCoTraining
@@ -61,6 +64,24 @@ def test_without_weights_the_mask_is_left_alone():
 def test_weights_that_are_none_are_refused(cls, estimator, weights):
     with pytest.raises(DataError, match="sample_weight"):
         made(cls, estimator).fit(*rows(cls), sample_weight=weights)
+
+
+@pytest.mark.parametrize(
+    ("cls", "estimator"),
+    [
+        (CoTrainingClassifier, make_pipeline(StandardScaler(), LogisticRegression())),
+        (CoTrainingClassifier, KNeighborsClassifier()),
+        (CoTrainingRegressor, KNeighborsRegressor(2)),
+    ],
+)
+def test_weights_that_the_estimator_does_not_take_are_refused(cls, estimator):
+    x, y = rows(cls)
+    with pytest.raises(DataError, match=r"takes no sample_weight"):
+        made(cls, estimator).fit(x, y, sample_weight=1.0 + np.arange(len(x)) % 2)
+    # Of what is not labelled, of rows that count for nothing, and of a common factor it need not hear.
+    unseen = np.where(np.arange(len(x)) < 40, 3.0, np.arange(len(x)))
+    unseen[:3] = 0
+    assert made(cls, estimator).fit(x, y, sample_weight=unseen).predict(x).shape == (len(x),)
 
 
 @pytest.mark.parametrize(("cls", "estimator"), [*BOTH, *NETWORKS])
