@@ -44,9 +44,10 @@ def complete(
             f"{output} is there already: choose another --output, or replace it with --overwrite."
         )
     cells = lossless(read_cells(data, query))
-    table = complete(Learner.load(run, trust=trust), cells, min_confidence=min_confidence)
-    sources = {c: dict(table[c].value_counts().iter_rows()) for c in table.columns if c.endswith("_source")}
-    counts = {column.removesuffix("_source"): found for column, found in sources.items()}
+    learner = Learner.load(run, trust=trust)
+    table = complete(learner, cells, min_confidence=min_confidence)
+    targets = [column for task in learner.preprocessor.tasks for column in task.columns]
+    counts = {column: dict(table[f"{column}_source"].value_counts().iter_rows()) for column in targets}
     if output is not None:
         write_table(table, output, neutralise=neutralise)
         if as_json:

@@ -56,6 +56,8 @@ def evaluate(
 
     learner = Learner.load(run, trust=trust)
     paths = table_paths(data) if data else None
+    if query is not None and isinstance(paths, dict):
+        raise ConfigError("--query goes with one database, not with several sources: leave it out.")
     if part is not None:
         table = rows_of_part(run, learner, part, data=paths, query=query, trust=trust)
     elif paths is not None:

@@ -36,7 +36,7 @@ def status(text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print `value` as strict JSON: what is not a finite number is null."""
+    """Print `value` as strict JSON: what is not a finite number is null, bytes are in hexadecimal."""
     text = json.dumps(_strict(value), ensure_ascii=False, indent=1, default=str)
     sys.stdout.write(visible_json(text) + "\n")
 
@@ -74,6 +74,8 @@ def _is_number(text: str) -> bool:
 def _strict(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, bytes):  # as a CSV file has them
+        return value.hex()
     if isinstance(value, dict):
         return {str(key): _strict(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -20,3 +20,20 @@ def test_what_the_run_is_not_sure_of_stays_open(cotrain, run):
     assert counts["given"] == 80
     assert counts.get("open", 0) + counts.get("predicted", 0) == 40
     assert counts.get("open", 0) > 0
+
+
+def test_other_columns_that_are_called_so_are_not_counted(cotrain, run):
+    # They were shown as a target's cells, and one of words with a gap ended in a traceback.
+    cells = pl.read_csv("table.csv")
+    words = pl.Series("traffic_source", ["ads", None, "mail"] * (cells.height // 3))
+    lists = pl.Series("open_source", [["a"], [], None] * (cells.height // 3))
+    cells.with_columns(words).write_csv("more.csv")
+    cells.with_columns(words, lists).write_ndjson("more.jsonl")
+    for table in ("more.csv", "more.jsonl"):
+        status, _, err = cotrain("complete", run, table, "-o", "c.jsonl", "--overwrite")
+        assert status == 0
+        assert "traffic" not in err
+        assert "  big: " in err
+        status, out, _ = cotrain("complete", run, table, "-o", "c.jsonl", "--overwrite", "--json")
+        assert status == 0
+        assert set(json.loads(out)["cells"]) == {"big", "price"}

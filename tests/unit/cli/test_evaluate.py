@@ -15,3 +15,10 @@ def test_a_folder_that_is_no_run_gets_a_sentence(cotrain, run):
     assert (status, out) == (2, "")
     assert err.startswith("Error: ")
     assert "Traceback" not in err
+
+
+def test_a_query_beside_several_sources_is_refused(cotrain, run):
+    # It was left out without a word.
+    status, out, err = cotrain("evaluate", run, "a=table.csv", "b=table.csv", "--query", "SELECT 1")
+    assert (status, out) == (2, "")
+    assert "--query goes with one database" in err

@@ -10,6 +10,13 @@ def test_json_is_strict_whatever_is_in_it(capsys):
     assert "ü" in text
 
 
+def test_bytes_come_back_from_json(capsys):
+    mask = b"\x89PNG\x00"
+    print_json([{"mask": mask, "masks": [mask, None]}])
+    (row,) = json.loads(capsys.readouterr().out)
+    assert bytes.fromhex(row["mask"]) == bytes.fromhex(row["masks"][0]) == mask
+
+
 def test_names_are_never_read_as_markup(capsys):
     print_table("[b]t", ["[red]name"], [["[/]x"], [None], [float("nan")], [0.25], [12.5]])
     out = capsys.readouterr().out
