@@ -101,11 +101,7 @@ class Recommendation:
         beside = {column for guess in guesses for column in guess.beside}
         notes = [replace(note, kind=DROP) if note.column in beside else note for note in notes]
         config["columns"] = {note.column: note.kind for note in notes}
-        train = (
-            frame
-            if split is None
-            else frame.filter(pl.col(split).str.to_lowercase().str.starts_with("train"))
-        )
+        train = _training_rows(frame, split)
         n_labelled = train.filter(pl.any_horizontal(pl.col(list(targets)).is_not_null())).height
         kinds_seen = {note.kind for note in notes}
         files = bool(kinds_seen & {"picture", "sound"})
@@ -187,6 +183,11 @@ def _words_in_lists_and_text(data: Mapping[str, TablePaths]) -> dict[str, str]:
             if column.null_count() < len(column):
                 shapes.setdefault(column.name, set()).add(column.dtype.is_nested())
     return {column: "words" for column, found in shapes.items() if len(found) > 1}
+
+
+def _training_rows(frame: pl.DataFrame, split: str | None) -> pl.DataFrame:
+    """Return the rows that a column of parts gives to the training; all without one."""
+    return frame if split is None else frame.filter(pl.col(split).str.to_lowercase().str.starts_with("train"))
 
 
 def _split_column(frame: pl.DataFrame) -> str | None:
