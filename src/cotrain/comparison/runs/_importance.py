@@ -34,7 +34,8 @@ def importance_of(learner: Learner, rows: pl.DataFrame) -> dict[str, dict[str, A
         rows: with labels; up to 300 are drawn by lot.
 
     Returns:
-        task -> metric, and columns: a name and the importance in each of three shuffles. Empty where inputs
+        task -> metric, and columns: a name and the importance in each of three shuffles, none of words that
+        a task has labels for. Empty where there is no such column, or inputs
         are pictures or sounds, come from several sources, or the networks are large.
     """
     schema = learner.preprocessor.schema
@@ -46,8 +47,14 @@ def importance_of(learner: Learner, rows: pl.DataFrame) -> dict[str, dict[str, A
     table = rows[np.sort(drawn)]
     if learner.preprocessor.examples(table).sources is not None:
         return {}
-    base = _values(learner, table)
-    names = [one.name for one in schema.columns if one.name in table.columns][:COLUMNS]
+    # Words that have labels of their own are not shuffled: the labels would be those of other words.
+    tagged = any(task.reads == "positions" and task.per_position for task in learner.preprocessor.tasks)
+    names = [
+        one.name
+        for one in schema.columns
+        if one.name in table.columns and not (tagged and one.word_counts(table[one.name]) is not None)
+    ][:COLUMNS]
+    base = _values(learner, table) if names else {}
     found: dict[str, dict[str, Any]] = {
         task: {"metric": metric, "value": value, "columns": []} for task, (metric, value, _) in base.items()
     }

@@ -130,6 +130,10 @@ class Column(ABC):
         """Code one list of strings as `encode` codes a column of it, faster; `None`: only `encode` can."""
         return None
 
+    def word_counts(self, values: pl.Series) -> np.ndarray | None:
+        """Return how many words each row has, read or not, int64 [B]; `None`: the column is not of words."""
+        return None
+
     def terms(self, values: pl.Series) -> pl.DataFrame | None:
         """Return what a linear model counts of B rows, the columns `row` and `term`; `None`: nothing.
 

@@ -14,7 +14,7 @@ from cotrain.data.columns._base import Column, Parts
 from cotrain.data.columns._segmenting import best_segmenter, is_unspaced, split_words
 from cotrain.data.columns._text import word_terms
 from cotrain.data.columns._values import text_values
-from cotrain.data.columns._word_lists import Split, best_split, word_lists
+from cotrain.data.columns._word_lists import Split, best_split, count_words, word_lists
 
 #: Most subwords of a row where nobody says what the model can read: that of BERT.
 MOST = 512
@@ -165,6 +165,10 @@ class Subwords(Column):
             piece_lengths=np.bincount(rows[further], minlength=n_rows),
             pieces=pairs[further],
         )
+
+    def word_counts(self, values: pl.Series) -> np.ndarray | None:
+        """Return how many words each row has, those beyond `max_tokens` too; `None`: they are texts."""
+        return count_words(values, self._split) if self.of_words else None
 
     def terms(self, values: pl.Series) -> pl.DataFrame:
         """Return the words and their pairs, in lower case."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
 from cotrain._base._spelled_lists import SPELLED_LIST, spelled_list
@@ -45,6 +46,16 @@ def word_lists(values: pl.Series, split: Split = "spaces") -> pl.Series:
     found = text.str.extract_all(_WORD if split == "words" else r"\S+")
     lists = json_lists(text)
     return found if lists is None else lists.zip_with(lists.is_not_null(), found).alias(values.name)
+
+
+def count_words(values: pl.Series, split: Split) -> np.ndarray:
+    """Return how many words `word_lists` finds in each row, int64 [B]; none where the cell is missing.
+
+    Example:
+        >>> count_words(pl.Series(["Do n't go .", None]), "spaces").tolist()
+        [4, 0]
+    """
+    return word_lists(values, split).list.len().fill_null(0).cast(pl.Int64).to_numpy()
 
 
 def json_lists(text: pl.Series) -> pl.Series | None:

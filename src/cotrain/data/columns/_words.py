@@ -11,7 +11,7 @@ import polars as pl
 from cotrain._base import DataError, InvalidArgumentError, check_choice
 from cotrain.data.columns._base import Column, Parts
 from cotrain.data.columns._text import word_terms
-from cotrain.data.columns._word_lists import Split, best_split, word_lists
+from cotrain.data.columns._word_lists import Split, best_split, count_words, word_lists
 
 #: Numbers with a meaning of their own, of words and of characters.
 PADDING, UNKNOWN, FIRST = 0, 1, 2
@@ -133,6 +133,10 @@ class Words(Column):
         return Parts(
             lengths=lengths, words=numbers[place], characters=None if letters is None else letters[place]
         )
+
+    def word_counts(self, values: pl.Series) -> np.ndarray:
+        """Return how many words each row has, those beyond `max_words` too, int64 [B]."""
+        return count_words(values, self._split)
 
     def terms(self, values: pl.Series) -> pl.DataFrame:
         """Return the words and their pairs, in lower case."""

@@ -52,8 +52,8 @@ class Tagging(Task):
         name: see `Task`.
         columns: see `Task`; one column.
         spans: "BIO": tags are spans; `None`: each tag stands for itself.
-        tokens: the column of words that the tags belong to; needed where there are several. Then a cell with
-            more or fewer tags than words is an error.
+        tokens: the column of words that the tags belong to; needed where there are several. In a table a
+            cell with more or fewer tags than words is an error.
         missing: tags that say nothing, as null does; of tags that are numbers as they are written, such as
             "-100" in the tensors of a Dataset.
         class_weight: "balanced" lets all tags count alike however rare; or tag -> weight, 1 for one that is

@@ -52,3 +52,19 @@ def test_a_task_without_labels_and_one_row_are_left_out(fitted, monkeypatch):
     assert importance_of(learner, frame[:1]) == {}
     monkeypatch.setattr(_importance, "MOST_PARAMETERS", 10)
     assert importance_of(learner, frame) == {}
+
+
+@pytest.mark.parametrize("options", [{}, {"tokens": "words"}])
+def test_words_that_have_labels_are_not_shuffled_away_from_them(options):
+    words = [["a", "b", "a"][: 1 + i % 3] for i in range(24)]
+    tags = [["X" if word == "a" else "Y" for word in row] for row in words]
+    frame = pl.DataFrame({"words": words, "x": [float(i % 5) for i in range(24)], "tags": tags})
+    made = ct.Learner(
+        [ct.tasks.Tagging("tags", **options)],
+        columns={"words": "words"},
+        encoder=ct.networks.WordEncoder(width=8, word_embedding=4, character_embedding=4),
+        training=ct.Training(epochs=1, batch_size=8),
+    ).fit(frame, validation=None, progress=False)
+    assert [one["column"] for one in importance_of(made, frame)["tags"]["columns"]] == ["x"]
+    alone = made.fit(frame.drop("x"), validation=None, progress=False)
+    assert importance_of(alone, frame.drop("x")) == {}
