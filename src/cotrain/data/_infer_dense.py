@@ -9,6 +9,7 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from cotrain._base import DataError
@@ -84,6 +85,12 @@ def _in_pixels(values: pl.Series) -> TaskGuess:
     largest = max((int(mask[mask != 255].max()) for mask in masks if (mask != 255).any()), default=0)
     if largest > 254:
         return _field(values, f"pictures of numbers up to {largest:,}, more than masks have classes")
+    found = np.unique(np.concatenate([np.unique(mask) for mask in masks])) if masks else np.zeros(0)
+    if len(found) == 2 and found[1] == 255:
+        raise DataError(
+            f"Target {values.name!r} holds masks of {found[0]} and 255, and 255 means that a pixel is not "
+            "labelled: save the class as 1."
+        )
     why = f"pictures of class numbers, 0 to {largest}"
     return TaskGuess(values.name, "Segmentation", why, len(known), {})
 

@@ -43,8 +43,8 @@ def complete(learner: Learner | FittedModel, data: object, *, min_confidence: fl
       but those that co-training made labels of;
     - COLUMN_source: "given"; "pseudo": co-training made a label of it, from which the network has learned;
       "predicted"; "open": the cell stays empty, because the prediction is not sure enough, the column has no
-      room for it, or it is one of masks or boxes, which `predict` gives; or "none": it stays empty, because
-      the task's `when` does not hold in this row;
+      room for it, or it is one of masks, fields or boxes, which `predict` gives; or "none": it stays empty,
+      because the task's `when` does not hold in this row;
     - after co-training also COLUMN_round and COLUMN_teacher: which round labelled a "pseudo" cell, and the
       names of the peers that did. Its confidence is theirs. Rows are known again by their inputs.
 

@@ -86,7 +86,7 @@ class Task(ABC):
     #: Whether the classes are levels in order, so that a neighbour of the right one is nearly right.
     ordered: ClassVar[bool] = False
     #: Whether a target is a value, or a list of them, that a cell holds as it is predicted; not so a mask,
-    #: boxes in pixels, a sound.
+    #: a field, boxes in pixels, a sound.
     plain_cells: ClassVar[bool] = True
     IMPORTED: ClassVar[Sequence[str]] = ("metrics",)  #: options that may name code outside this library
     #: Axes of the target of one position, where the task reads positions: 1 where it is a vector.

@@ -55,6 +55,12 @@ def test_pictures_beside_pictures_are_masks(tmp_path, pictures):
     assert "class numbers, 0 to 3" in guess.why
 
 
+def test_masks_in_black_and_white_are_not_taken_for_background_alone(tmp_path, pictures):
+    masks = [saved(tmp_path, f"mask{i}.png", np.array([[0, 255 * (i % 2)]], np.uint8)) for i in range(3)]
+    with pytest.raises(DataError, match="'mask' holds masks of 0 and 255, .* save the class as 1"):
+        infer_tasks(pl.DataFrame({"file": pictures, "mask": masks}), ["mask"])
+
+
 def test_a_table_whose_only_pictures_are_the_target_is_refused(tmp_path):
     paths = [saved(tmp_path, f"{i}.png", np.zeros((2, 2), np.uint8)) for i in range(30)]
     with pytest.raises(DataError, match="'mask' has 30 different texts"):

@@ -45,7 +45,7 @@ class DenseRegression(Task):
 
     A label is a NumPy file, a picture of 8, 16 or 32 bits (of normals: red, green and blue, 0 to 255 for −1
     to 1), or an array, [height, width] or [height, width, 3]. Pixels without a label are NaN, infinite, or
-    `ignore`; of depth also what is not above 0, of normals what has no direction.
+    `ignore`; of depth also what is not above 0, of normals what has no direction, such as black.
 
     Args:
         name: see `Task`.
@@ -81,6 +81,7 @@ class DenseRegression(Task):
 
     target_kind = NumberTargets()
     reads = "map"
+    plain_cells = False
 
     def __init__(
         self,

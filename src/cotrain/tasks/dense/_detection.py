@@ -72,8 +72,8 @@ class Detection(Task):
         metrics: see `Task`.
 
     Raises:
-        DataError: at `fit`, if there is no box, a box is of another form, or the sizes of pictures are not
-        known.
+        DataError: at `fit`, if there is no box, a box is of another form or has its middle outside its
+        picture, or the sizes of pictures are not known.
 
     Example:
         >>> boxes = [[{"box": [2, 1, 4, 4], "label": "cat"}], [], None]
@@ -179,6 +179,12 @@ class Detection(Task):
             mask[row] = looked[row]
             for place, box in enumerate(boxes):
                 x, y, w, h = box["box"]
+                if not (0 <= x + w / 2 <= width and 0 <= y + h / 2 <= height):
+                    raise DataError(
+                        f"Task {self.name!r}, row {row}: the middle of the box {[x, y, w, h]} is outside its "
+                        f"picture of {width}×{height} pixels, expected [x, y, width, height] from the upper "
+                        "left corner: two corners are another form, and what lies outside is to be cut off."
+                    )
                 of_class = numbers.get(box["label"], self.n_classes)
                 scaled = [x / width, y / height, w / width, h / height]
                 targets[row, place] = [*scaled, of_class, float(box["crowd"])]

@@ -24,7 +24,7 @@ def read_field(value: object, n_channels: int) -> np.ndarray:
         value: path or bytes of a NumPy file or of a picture, a mapping of `bytes` or `path`, an array or
             lists. An array is [H, W] for one number a pixel, and [H, W, 3] for three, or [3, H, W] where its
             last axis has not 3. A picture of one number holds it as it is (8, 16 or 32 bits); one of three is
-            red, green and blue, 0 to 255 for −1 to 1, as normals are saved.
+            red, green and blue, 0 to 255 for −1 to 1, as normals are saved; black is 0, 0, 0.
         n_channels: numbers of a pixel, 1 or 3.
 
     Raises:
@@ -69,7 +69,10 @@ def _array(value: object, n_channels: int) -> tuple[str, np.ndarray]:
             held = "one number a pixel" if n_channels == 1 else "red, green and blue"
             raise DataError(f"{name} holds {image.mode}, expected {held}: save it so, or as a .npy file.")
         array = np.asarray(image)
-    return name, array if n_channels == 1 else array.astype(np.float64) / 127.5 - 1
+    if n_channels == 1:
+        return name, array
+    # Black is what is drawn where no direction is known: it would be (-1, -1, -1), which none is.
+    return name, np.where(array.any(axis=2, keepdims=True), array.astype(np.float64) / 127.5 - 1, 0.0)
 
 
 def nearest_field(field: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -80,7 +80,8 @@ class Segmentation(Task):
         metrics: see `Task`.
 
     Raises:
-        DataError: at `fit`, if there is no mask, or one has numbers beyond the classes.
+        DataError: at `fit`, if there is no mask, all are of one class, as masks of 0 and 255 are while 255
+        means not labelled, or one has numbers beyond the classes.
 
     Source: Long, Shelhamer and Darrell, "Fully Convolutional Networks for Semantic Segmentation", 2015,
     https://arxiv.org/abs/1411.4038; D is from Milletari, Navab and Ahmadi, "V-Net", 2016,
@@ -175,6 +176,7 @@ class Segmentation(Task):
             largest = int(found.max()) if len(found) else 0
             self._names = [str(number) for number in range(max(2, largest + 1))]
         self._require_known(found)
+        self._require_several(found, masks)
         if self.size is None:
             sides = np.median([mask.shape for mask in masks], axis=0)
             sides = np.maximum(1, np.rint(sides * min(1.0, LONGEST / sides.max()))).astype(int)
@@ -198,6 +200,22 @@ class Segmentation(Task):
                 f"Task {self.name!r}: masks have the numbers {', '.join(map(str, strange[:8]))}, but "
                 f"classes= names {len(self._names)} (0 to {len(self._names) - 1}): add names, or set ignore=."
             )
+
+    def _require_several(self, found: np.ndarray, masks: Sequence[np.ndarray]) -> None:
+        """Refuse masks of one class: black and white, 0 and 255, they would be of background alone."""
+        if len(found) > 1:
+            return
+        of_one = f"pixels of the class {int(found[0])} alone" if len(found) else "no labelled pixel"
+        ignored = (
+            f"; pixels of {self.ignore} count as not labelled: if they are a class, save them as the next "
+            "number"
+            if any((mask == self.ignore).any() for mask in masks)
+            else ""
+        )
+        raise DataError(
+            f"Task {self.name!r}: {len(masks)} masks in {self.columns[0]!r} have {of_one}, and there is "
+            f"nothing to tell apart{ignored}; otherwise leave the task out."
+        )
 
     def encode_columns(self, frame: pl.DataFrame) -> tuple[Any, Any]:
         """Return class numbers uint8 [B, H, W], C for an unseen class or none, and bool [B, H, W]."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from typing import Any
@@ -77,6 +78,21 @@ def test_pixels_without_a_label_are_none():
     field = NORMALS[0].copy()
     field[0, 0], field[0, 1] = 0, math.nan
     assert normals.encode(frame_of(field))[1][0, 0].tolist() == [False, False] + [True] * 6
+
+
+def test_black_pixels_of_a_picture_of_normals_are_not_labelled():
+    image_module = pytest.importorskip("PIL.Image")
+    colours = np.full((6, 8, 3), (128, 128, 255), np.uint8)
+    colours[2:] = 0
+    file = io.BytesIO()
+    image_module.fromarray(colours).save(file, "PNG")
+    frame = pl.DataFrame({"y": [file.getvalue()]})
+    task = DenseRegression("y", quantity="normals")
+    task.fit(frame)
+    targets, labelled = task.encode(frame)
+    assert labelled[0, :, 0].tolist() == [True, True, False, False, False, False]
+    said = task.original(task.reference_output(targets, labelled)[None, :, None, None])
+    assert said.flatten().tolist() == pytest.approx([0, 0, 1], abs=0.02)
 
 
 def test_units_are_divided_by():

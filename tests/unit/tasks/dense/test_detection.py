@@ -180,6 +180,23 @@ def test_boxes_that_cannot_be_learned_from_are_refused(rows: Any, options: Any, 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("box", [[9, 4, 16, 6], [2, 5, 4, 8], [-9, 0, 8, 8], [20, 1, 2, 2]])
+def test_boxes_with_their_middle_outside_the_picture_are_refused_in_training_and_later(box: list[int]):
+    # Such as two corners, which as [x, y, width, height] lead out of the picture.
+    wrong = {**DOG, "box": [float(v) for v in box]}
+    with pytest.raises(DataError, match=r"row 1: the middle of the box .* outside its picture of 16×8"):
+        fitted([[CAT, DOG], [wrong]])
+    with pytest.raises(DataError, match=r"row 2: the middle of the box") as caught:
+        fitted().encode(frame_of([[CAT], None, [wrong]]))
+    assert "\n" not in str(caught.value)
+
+
+def test_boxes_that_reach_out_of_the_picture_stay_as_they_are():
+    task = fitted([[{**DOG, "box": [-2.0, 4.0, 8.0, 6.0]}, CAT]])
+    targets, _ = task.encode(frame_of([[{**DOG, "box": [-2.0, 4.0, 8.0, 6.0]}]]))
+    assert targets[0, 0, :4].tolist() == [-0.125, 0.5, 0.5, 0.75]
+
+
 def test_pictures_of_unknown_size_are_asked_about():
     with pytest.raises(DataError, match="how large a picture is is not known"):
         Detection("boxes").fit(frame_of(ROWS).drop("width"))

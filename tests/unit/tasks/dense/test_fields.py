@@ -43,6 +43,12 @@ def test_colours_are_directions():
     assert found[:, 0, 1].tolist() == pytest.approx([1, -1, -1 / 255], abs=1e-9)
 
 
+def test_black_is_no_direction():
+    colours = np.array([[[0, 0, 0], [0, 0, 128]]], np.uint8)
+    found = read_field(as_png(colours), 3)
+    assert found[:, 0].T.tolist() == [[0, 0, 0], pytest.approx([-1, -1, 1 / 255], abs=1e-9)]
+
+
 def test_arrays_and_files_of_arrays_are_read_whichever_axis_comes_first(tmp_path: Path):
     field = DRAW.normal(size=(3, 4, 5))
     np.save(tmp_path / "a.npy", field)

@@ -242,6 +242,14 @@ def test_colours_are_refused_and_palettes_are_numbers():
         ([None, None], {}, "no row has a mask"),
         ([np.full((3, 3), 2)], {"classes": ["a", "b"]}, "masks have the numbers 2, but classes= names 2"),
         ([np.full((3, 3), 255)], {"ignore": 0}, "has the number 255"),
+        ([255 * np.eye(3), None], {}, "pixels of the class 0 alone, .*; pixels of 255 count as not labelled"),
+        ([255 * np.eye(3)], {"classes": ["a", "b"]}, "if they are a class, save them as the next number"),
+        (
+            [np.zeros((3, 3)), np.zeros((3, 3))],
+            {},
+            "2 masks in 'mask' have pixels of the class 0 alone, .* ap",
+        ),
+        ([np.full((3, 3), 255)], {}, "1 masks in 'mask' have no labelled pixel, .* pixels of 255 count as"),
     ],
 )
 def test_masks_that_cannot_be_learned_from_are_refused(masks: Any, options: Any, sentence: str):
