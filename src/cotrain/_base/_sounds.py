@@ -20,6 +20,8 @@ MOST_SECONDS = 3600
 #: How the bytes of a flac, ogg and mp3 file begin; those of a wav file by RIFF, a size, and WAVE.
 _STARTS = (b"fLaC", b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+#: Most channels of an array that has more of them than samples; others have the axes of one changed.
+MOST_CHANNELS = 64
 #: What an array of whole numbers is divided by.
 _FULL_SCALE = {np.dtype(np.int16): 2.0**15, np.dtype(np.int32): 2.0**31}
 
@@ -237,6 +239,12 @@ def _of_array(value: tuple[Any, ...]) -> tuple[np.ndarray, int, str]:
         raise DataError(
             f"A sound in memory has the shape {array.shape} and type {array.dtype}, expected a pair of "
             "samples [n] or [n, channels], floats or integers of 16 or 32 bits, and a rate."
+        )
+    n_channels = len(array.T) if array.ndim == 2 else 1
+    if n_channels > max(MOST_CHANNELS, len(array)):
+        raise DataError(
+            f"A sound in memory has {len(array)} samples of {n_channels} channels, expected [n, "
+            "channels]: channels stand first in it; transpose it."
         )
     if array.dtype.kind == "i":
         if array.dtype not in _FULL_SCALE:

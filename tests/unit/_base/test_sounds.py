@@ -62,6 +62,16 @@ def test_channels_are_averaged():
     assert np.allclose(found, TONE / 4, atol=1e-4)
 
 
+@pytest.mark.parametrize("n_channels", [1, 2, 6])
+def test_samples_whose_channels_stand_first_are_refused(n_channels: int):
+    sound = np.stack([TONE] * n_channels, axis=1)
+    exact = read_sound((sound, RATE), RATE)
+    assert np.allclose(exact, TONE, atol=1e-6)
+    for turned in ((sound.T, RATE), {"array": sound.T.tolist(), "sampling_rate": RATE}):
+        with pytest.raises(DataError, match=rf"has {n_channels} samples of {len(TONE)} channels, expected"):
+            read_sound(turned, RATE)
+
+
 def test_path_bytes_mapping_and_array_are_the_same_sound(tmp_path: Path):
     data = wav_bytes(TONE, RATE)
     (tmp_path / "a.wav").write_bytes(data)

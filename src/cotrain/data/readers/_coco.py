@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,8 @@ def coco_table(document: Mapping[str, Any], path: Path) -> pl.DataFrame:
         path: where it was read; what pictures are relative to.
 
     Raises:
-        DataError: an annotation belongs to no picture or to no category, or has no box.
+        DataError: an annotation belongs to no picture or to no category, or has no box; two pictures or two
+            categories have one id.
 
     Example:
         >>> table = coco_table(
@@ -59,10 +61,12 @@ def coco_table(document: Mapping[str, Any], path: Path) -> pl.DataFrame:
         [[{'box': [1.0, 2.0, 10.0, 20.0], 'label': 'cat', 'crowd': False}]]
     """
     pictures = document["images"]
-    places = {_of(picture, "id", path, "image"): i for i, picture in enumerate(pictures)}
-    names = {c["id"]: str(c.get("name", c["id"])) for c in document.get("categories", [])}
+    places = {number: i for i, number in enumerate(_numbers(pictures, path, "image"))}
+    categories = document.get("categories") or []
+    _numbers(categories, path, "categorie")
+    names = {c["id"]: str(c.get("name", c["id"])) for c in categories}
     looked = isinstance(document.get("annotations"), list)
-    named = {c["id"]: [str(one) for one in c.get("keypoints") or []] for c in document.get("categories", [])}
+    named = {c["id"]: [str(one) for one in c.get("keypoints") or []] for c in categories}
     boxes: list[list[dict[str, Any]]] = [[] for _ in pictures]
     points: list[list[dict[str, Any]]] = [[] for _ in pictures]
     for number, annotation in enumerate(document.get("annotations") or []):
@@ -94,6 +98,18 @@ def coco_table(document: Mapping[str, Any], path: Path) -> pl.DataFrame:
         },
         schema_overrides={"file": pl.String, "width": pl.Int64, "height": pl.Int64},
     )
+
+
+def _numbers(items: Sequence[Any], path: Path, what: str) -> list[Any]:
+    """Return the `id` of each entry; of two with one it would not be known whose an annotation is."""
+    found = [_of(item, "id", path, what) for item in items]
+    if len(set(found)) < len(found):
+        twice = next(number for number, times in Counter(found).items() if times > 1)
+        raise DataError(
+            f"{path}: {found.count(twice)} entries of `{what}s` have the id {twice!r}, so that it is not "
+            "known whose an annotation is: give each its own, or keep documents that were joined apart."
+        )
+    return found
 
 
 def _of(item: Any, key: str, path: Path, what: str) -> Any:

@@ -73,6 +73,9 @@ def changed(*path: Any, to: Any) -> dict[str, Any]:
         (changed("annotations", 0, "bbox", to=None), "has the bbox None"),
         (changed("images", 0, to={"id": 3}), "has no 'file_name'"),
         (changed("images", 0, to=[]), "has no 'id'"),
+        (changed("images", 1, "id", to=9), "2 entries of `images` have the id 9"),
+        (changed("categories", 1, "id", to=21), "2 entries of `categories` have the id 21"),
+        (changed("categories", 0, to={"name": "cat"}), "an entry of `categories` has no 'id'"),
     ],
 )
 def test_what_is_not_whole_is_refused_in_one_sentence(tmp_path: Path, document: Any, sentence: str):
