@@ -37,6 +37,7 @@ from cotrain.learner._decisions import Thresholds, deciding
 from cotrain.learner._known_sources import KnownSources
 from cotrain.learner._label_types import LabelType
 from cotrain.learner._only_picture import name_only_picture
+from cotrain.learner._upright_labels import require_upright
 from cotrain.learner._words_and_tags import require_entry_a_word
 from cotrain.networks import OutputSpace
 from cotrain.tasks import Task
@@ -251,6 +252,7 @@ class Preprocessor:
         schema = self._schema(table)
         inputs = schema.encode(table.frame)
         require_entry_a_word(self.tasks, schema.columns, table.frame, coded)
+        require_upright(self.tasks, [key.removeprefix(PICTURE) for key in self.spec.pictures], table.frame)
         for task in self.tasks:
             inputs |= task.own_inputs(table.frame) | task.taught_inputs(coded[task.name][0])
         targets, masks = ({name: pair[part] for name, pair in coded.items()} for part in (0, 1))

@@ -223,6 +223,10 @@ class Keypoints(Task):
         """Return whether neither the user nor the table says how large the pictures are."""
         return self._sizes.lacking(frame)
 
+    def label_sizes(self, frame: pl.DataFrame) -> list[tuple[int, int] | None]:
+        """Return the sizes that columns width and height say."""
+        return self._sizes.stated(frame)
+
     def take_picture(self, column: str) -> None:
         """Take the pictures of this column for those that the points are in."""
         self._sizes.found = column

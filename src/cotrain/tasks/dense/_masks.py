@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from cotrain._base import DataError
-from cotrain._base._pictures import open_picture
+from cotrain._base._pictures import open_picture, picture_size
 from cotrain.tasks.dense._fields import nearest_places
 
 #: Kinds of picture whose values are numbers of classes: grey, black and white, indices, deep grey.
@@ -51,6 +51,19 @@ def read_mask(value: object) -> np.ndarray:
                 "value a class, or with a palette."
             )
         return np.asarray(image).astype(np.int64)
+
+
+def mask_size(value: object) -> tuple[int, int]:
+    """Return height and width of what `read_mask` reads, without decoding the pixels of a file.
+
+    Example:
+        >>> mask_size(np.array([[0, 3]]))
+        (1, 2)
+    """
+    if isinstance(value, list | np.ndarray):
+        height, width = np.shape(value)
+        return int(height), int(width)
+    return picture_size(value)
 
 
 def resized_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:

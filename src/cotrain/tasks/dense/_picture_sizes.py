@@ -54,6 +54,13 @@ class PictureSizes:
         cells = [cell if known else None for cell, known in zip(frame[picture], labelled, strict=True)]
         return picture_sizes(cells, (1, 1), f"Task {self.task!r}")
 
+    def stated(self, frame: pl.DataFrame) -> list[tuple[int, int] | None]:
+        """Return height and width of labelled rows where columns say them; `None` of all others."""
+        if self.picture is not None or self.lacking(frame):
+            return [None] * frame.height
+        found = zip(self.of(frame), self.labelled(frame), strict=True)
+        return [size if known else None for size, known in found]
+
     def labelled(self, frame: pl.DataFrame) -> list[bool]:
         """Return which rows have a cell, be it an empty list."""
         column = frame[self.column]

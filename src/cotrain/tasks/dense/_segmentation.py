@@ -24,7 +24,14 @@ from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import check_range, one_column
 from cotrain.tasks.dense._dice import dice_losses
-from cotrain.tasks.dense._masks import classes_at, mask_bytes, read_mask, resized_mask, sized_map
+from cotrain.tasks.dense._masks import (
+    classes_at,
+    mask_bytes,
+    mask_size,
+    read_mask,
+    resized_mask,
+    sized_map,
+)
 from cotrain.tasks.dense._moves import move_masks
 from cotrain.tasks.dense._pixel_confusion import pixel_confusion
 from cotrain.tasks.dense._segmentation_metrics import segmentation_metrics
@@ -230,6 +237,11 @@ class Segmentation(Task):
 
         self._each(frame, put)
         return torch.from_numpy(targets), torch.from_numpy(labelled)
+
+    def label_sizes(self, frame: pl.DataFrame) -> list[tuple[int, int] | None]:
+        """Return the sizes of the masks."""
+        cells = frame[self.columns[0]].to_list()
+        return [None if cell is None or _is_blank(cell) else mask_size(cell) for cell in cells]
 
     def _masks(self, frame: pl.DataFrame) -> list[np.ndarray | None]:
         found: list[np.ndarray | None] = [None] * frame.height

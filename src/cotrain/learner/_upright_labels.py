@@ -1,0 +1,58 @@
+"""Whether labels lie in pictures the way that these are shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import polars as pl
+
+from cotrain._base import DataError
+from cotrain._base._pictures import picture_sizes
+from cotrain.tasks import Task
+
+#: A ratio of height to width is that of another one if they differ by less than this factor; one nearer to 1
+#: than its square does not say which way a picture stands.
+_ALIKE = 1.05
+
+
+@runtime_checkable
+class SizedLabels(Protocol):
+    """A kind of task whose labels say how large the picture is that they lie in."""
+
+    def label_sizes(self, frame: pl.DataFrame) -> Sequence[tuple[int, int] | None]:
+        """Return height and width in pixels for each row; `None`: its label does not say."""
+
+
+def require_upright(tasks: Sequence[Task], pictures: Sequence[str], frame: pl.DataFrame) -> None:
+    """Raise `DataError` if a label lies in a picture that stands on its side.
+
+    Pictures are shown as their EXIF entry says. Labels that were drawn before it was heeded, and a width
+    and height that are exchanged, would be stretched into the picture and lie elsewhere.
+
+    Args:
+        tasks: those count whose labels say how large they are.
+        pictures: the columns of pictures.
+        frame: the rows.
+    """
+    for task in tasks:
+        name = task.position_column or (pictures[0] if len(pictures) == 1 else "")
+        if not isinstance(task, SizedLabels) or name not in pictures or name not in frame.columns:
+            continue
+        of_label = task.label_sizes(frame)
+        cells = [cell if size else None for cell, size in zip(frame[name].to_list(), of_label, strict=True)]
+        shown = picture_sizes(cells, (0, 0), f"Column {name!r}")
+        for row, (label, picture) in enumerate(zip(of_label, shown, strict=True)):
+            if label is not None and picture[0] and _on_its_side(label, picture):
+                raise DataError(
+                    f"Task {task.name!r}, row {row}: the label lies in a picture of {label[1]}×{label[0]} "
+                    f"pixels, and that of {name!r} is shown as {picture[1]}×{picture[0]}, turned by its EXIF "
+                    "entry or because width and height are exchanged: save the picture as its label sees it, "
+                    "or empty the cell."
+                )
+
+
+def _on_its_side(label: tuple[int, int], picture: tuple[int, int]) -> bool:
+    one, other = math.log(label[0] / label[1]), math.log(picture[0] / picture[1])
+    return abs(one + other) < math.log(_ALIKE) and abs(one) > 2 * math.log(_ALIKE)
