@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ def columns_of(y: Any) -> tuple[np.ndarray, list[str]]:
         y: [N] or [N, K] array, list, series or frame.
 
     Raises:
-        DataError: y is of another shape, complex or infinite.
+        DataError: y is of another shape, complex or infinite, or has two columns of one name.
 
     Example:
         >>> columns_of(["yes", -1, None])[0][:, 0].tolist()
@@ -42,7 +44,23 @@ def columns_of(y: Any) -> tuple[np.ndarray, list[str]]:
     if values.ndim == 1:
         return values[:, None], ["y"]
     names = [str(name) for name in getattr(y, "columns", [])]
+    require_distinct(names, "y")
     return values, names or [f"y{i}" for i in range(values.shape[1])]
+
+
+def require_distinct(names: Sequence[str], what: str) -> None:
+    """Refuse two columns of one name, of which one would stand for both.
+
+    Args:
+        names: of the columns, as text.
+        what: whose columns they are.
+
+    Raises:
+        DataError: a name comes twice.
+    """
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise DataError(f"{what} has several columns named {twice!r}: give each column a name of its own.")
 
 
 def unlabelled(y: np.ndarray) -> np.ndarray:

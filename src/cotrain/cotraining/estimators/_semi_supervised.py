@@ -25,7 +25,7 @@ from cotrain.cotraining._estimator_factory import EstimatorFactory
 from cotrain.cotraining._network_factory import NetworkFactory
 from cotrain.cotraining._predictions import Prediction
 from cotrain.cotraining._settings import CoTraining
-from cotrain.cotraining.estimators._labels import columns_of
+from cotrain.cotraining.estimators._labels import columns_of, require_distinct
 from cotrain.cotraining.peers import FittedNetwork
 from cotrain.cotraining.rounds._records import CoTrainingResult
 from cotrain.cotraining.rounds._run import CoTrainingRun, cleaned
@@ -286,6 +286,7 @@ class SemiSupervised(BaseEstimator, ABC):
 
     def _table(self, X: Any, *, reset: bool) -> pl.DataFrame:
         """Return X as a frame: numbers as they are, other columns of frames by what they hold."""
+        require_distinct([str(name) for name in getattr(X, "columns", ())], "X")
         if _has_words(X):
             validate_data(self, X, reset=reset, skip_check_array=True)
             return to_polars(X)

@@ -146,6 +146,17 @@ def test_views_are_named_by_number_or_by_name_and_unknown_ones_refused(cls, esti
             made(cls, estimator, views=views).fit(named, y)
 
 
+@pytest.mark.parametrize(("cls", "estimator"), BOTH)
+def test_two_columns_of_one_name_are_refused(cls, estimator):
+    # Of two such targets the second one's answers were those of both.
+    x, y = rows(cls)
+    twice = pd.DataFrame(np.stack([y, np.where(y == 1, 0, y)], axis=1), columns=["q", "q"])
+    with pytest.raises(DataError, match="y has several columns named 'q'"):
+        made(cls, estimator).fit(x, twice)
+    with pytest.raises(DataError, match="X has several columns named 'a'"):
+        made(cls, estimator).fit(pd.DataFrame(x, columns=["a", "a", "b", "c"]), y)
+
+
 def test_an_encoder_of_ones_own_is_used_by_every_network():
     x, y = rows(CoTrainingClassifier)
     for encoder, width in ((TableEncoder(24, 0), 24), (MLP((9,), key="numbers"), 9)):
