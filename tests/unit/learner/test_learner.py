@@ -303,4 +303,4 @@ def test_a_row_number_of_a_sorted_file_tells_no_label() -> None:
     )
     learner.fit(frame, validation=0.2, progress=False)
     kinds = {note.column: note.kind for note in learner.preprocessor.schema.notes}
-    assert kinds == {"": "drop", "x": "number"}
+    assert kinds == {"column_0": "drop", "x": "number"}
