@@ -9,7 +9,6 @@ random tasks, sharing, balancer, encoder, split, sources, references, answers an
 alone decides what it is. A case that is refused in one sentence is counted, and the sentence printed:
 somebody has to read whether it is true. Of every other run:
 
-    loaded    what the run folder gives says the same as what was fitted
     alone     a row is predicted by itself as it is among others
     labels    predictions do not hear the labels of the rows
     twice     the same fit gives the same predictions, to the bit

@@ -386,8 +386,7 @@ class Task(ABC):
 
     def mean_output(self, outputs: Sequence[Tensor]) -> Tensor | None:
         """Return one output for several networks' [B, O], by default of a row's mean scores; `None`: none."""
-        of_row = self.reads == "vector"
-        return mean_of_scores(self.scores, self.output_of_scores, outputs) if of_row else None
+        return mean_of_scores(self.scores, self.output_of_scores, outputs) if self.reads == "vector" else None
 
     def constant_output(self, output: Tensor) -> Tensor:
         """Return the output of one row that is the same constant [O] everywhere, [1, ...]; default [1, O]."""
