@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -106,8 +107,12 @@ def print_results(results: dict[str, Any]) -> None:
     figures, sums = [], []
     for method in results["methods"]:
         name = method["name"]
-        means = [task["figures"].get(name, {}).get("mean") for task in results["tasks"]]
-        figures.append([name, *("–" if value is None else figure(value) for value in means)])
+        means = [
+            figure(math.nan if value is None else value, small=task["direction"] == "min")
+            for task in results["tasks"]
+            for value in [task["figures"].get(name, {}).get("mean")]
+        ]
+        figures.append([name, *means])
         gains = [share(method["delta_m"]), share(method["delta_m_per_metric"])]
         sums.append([name, *gains, method["worst_task"], method["mean_rank"]])
     columns = [f"{task['name']} ({task['metric']})" for task in results["tasks"]]

@@ -74,11 +74,14 @@ def groups_of(values: pl.Series) -> list[str | None]:
 def _sentences(column: str, tasks: dict[str, list[dict[str, Any]]]) -> list[str]:
     from cotrain.evaluation import figure
 
+    def shown(record: dict[str, Any], name: str) -> str:
+        return figure(record[name], small=record["direction"] == "min")
+
     sentences = []
     for task, records in tasks.items():
         sentences += [
             f"{task} is worse where {column} is {record['group']}: {record['metric']} "
-            f"{figure(record['value'])} on {record['n_labelled']} rows, {figure(record['rest'])} on the "
+            f"{shown(record, 'value')} on {record['n_labelled']} rows, {shown(record, 'rest')} on the "
             "others. Look at these rows and at how many of them there are in training."
             for record in records
             if record["word"] == "worse"

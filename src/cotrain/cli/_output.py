@@ -63,7 +63,9 @@ def _shown(value: object) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) >= 10 or value == 0 else f"{value:.3f}"
+        from cotrain.evaluation import figure
+
+        return figure(value, small=True)
     return str(value)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cotrain.cli._output import console, print_table
 from cotrain.comparison import RunResult
-from cotrain.evaluation import EvaluationTable, figure
+from cotrain.evaluation import EvaluationTable
 from cotrain.reporting._run_report import beaten_by_trees
 
 #: More parts than these (genres, classes) stay in metrics.json.
@@ -32,8 +32,8 @@ def print_evaluation(
         if row.part is not None and (row.metric != selecting or n_parts > MOST_PARTS):
             continue
         name = row.task if row.part is None else f"  {row.part}"
-        figures = [figure(row.references[reference]) for reference in table.references]
-        rows.append([name, row.metric, str(row.n_labelled), figure(row.value), *figures])
+        figures = [row.shown(reference) for reference in table.references]
+        rows.append([name, row.metric, str(row.n_labelled), row.shown(), *figures])
     references = [TITLES.get(reference, reference) for reference in table.references]
     print_table(title, ["task", "metric", "labelled", model, *references], rows)
 
@@ -45,7 +45,7 @@ def print_by_source(table: EvaluationTable) -> None:
     if len(set(tasks)) == len(tasks):
         return  # each task has one source, whose figures stand above
     rows = [
-        [source, task, row.metric, str(row.n_labelled), figure(row.value)]
+        [source, task, row.metric, str(row.n_labelled), row.shown()]
         for source, figures in own.items()
         for task in figures.tasks
         for row in [figures.row(task)]
@@ -56,7 +56,7 @@ def print_by_source(table: EvaluationTable) -> None:
 def print_by_group(table: EvaluationTable, column: str) -> None:
     """Print the selecting figure of every task for each value of a column."""
     rows = [
-        [group, task, row.metric, str(row.n_labelled), figure(row.value)]
+        [group, task, row.metric, str(row.n_labelled), row.shown()]
         for group, figures in table.by_group.items()
         for task in figures.tasks
         for row in [figures.row(task)]

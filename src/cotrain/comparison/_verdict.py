@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cotrain._base._ragged import Leaf, padded
 from cotrain.comparison.runs._result import TaskVerdict
-from cotrain.evaluation import Difference, EvaluationTable, figure, holm, paired_bootstrap, too_few_to_tell
+from cotrain.evaluation import Difference, EvaluationTable, holm, paired_bootstrap, too_few_to_tell
 from cotrain.evaluation._padded_scores import constant_beside, scores_of, truth_beside, truth_of
 from cotrain.tasks import Task
 from cotrain.training import Examples
@@ -114,19 +114,19 @@ def _verdict(task: Task, run: OneSeed, constant: Difference | None, p_value: flo
     word = "no clear difference from a constant"
     if p_value <= 1 - LEVEL:
         word = "better than a constant" if constant.value > 0 else "worse than a constant"
-    shown = ", ".join(f"{reference} {figure(value)}" for reference, value in row.references.items())
-    return TaskVerdict(name, row.metric, word, f"{name}: {word} ({row.metric} {figure(row.value)}; {shown}).")
+    shown = ", ".join(f"{reference} {row.shown(reference)}" for reference in row.references)
+    return TaskVerdict(name, row.metric, word, f"{name}: {word} ({row.metric} {row.shown()}; {shown}).")
 
 
 def _beside_single_task(task: Task, run: OneSeed, constant: Difference) -> TaskVerdict:
     name, row, lone = task.name, run.table.row(task.name), run.alone[task.name]
     found = run.difference(task, scores_of(task, run.joint[name]), scores_of(task, lone))
-    figures = f"{row.metric} {figure(row.value)} together, {figure(row.references['single_task'])} alone"
+    figures = f"{row.metric} {row.shown()} together, {row.shown('single_task')} alone"
     alone = run.against_constant(task, lone)
     leaning = ""
     if not (constant.low > 0 or alone.low > 0):
         word, why = LEARNS_NOTHING, "alone or together: neither is better than a constant beyond chance"
-        figures += f", {figure(row.references['constant'])} constant"
+        figures += f", {row.shown('constant')} constant"
     elif name in run.unfinished:
         word, why = UNFINISHED, "the last epoch is the best, and the last ones brought much: train longer"
     else:

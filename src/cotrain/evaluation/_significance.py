@@ -182,7 +182,7 @@ def _sentence(claim: Claim, word: Word, alpha: float, smallest_effect: float) ->
     if claim.values is None:
         size = f"{claim.metric} {found.value:+.2%} [{found.low:+.2%}, {found.high:+.2%}]"
     else:
-        ours, theirs = (figure(value) for value in claim.values)
+        ours, theirs = (figure(value, small=True) for value in claim.values)
         size = (
             f"{claim.metric} {ours}, {claim.reference} {theirs}; difference "
             f"{found.value:+.3g} [{found.low:+.3g}, {found.high:+.3g}]"

@@ -38,6 +38,16 @@ class EvaluationRow:
     value: float
     references: dict[str, float] = field(default_factory=dict)
 
+    def shown(self, reference: str | None = None) -> str:
+        """Return the value, or that of a reference, as a table or a sentence shows it.
+
+        Example:
+            >>> EvaluationRow("capacity", "rmse", "min", None, 9, 3.3e-13, {"constant": 9.5e-13}).shown()
+            '3.3e-13'
+        """
+        value = self.value if reference is None else self.references.get(reference, math.nan)
+        return figure(value, small=self.direction == "min")
+
 
 @final
 @dataclass(frozen=True)
@@ -148,11 +158,8 @@ class EvaluationTable:
                 row.task if row.part is None else f"{row.task}[{row.part}]",
                 row.metric,
                 str(row.n_labelled),
-                figure(row.value, small=row.direction == "min"),
-                *(
-                    figure(row.references.get(name, math.nan), small=row.direction == "min")
-                    for name in self.references
-                ),
+                row.shown(),
+                *(row.shown(name) for name in self.references),
             ]
             for row in self.rows
         ]
@@ -189,7 +196,8 @@ def figure(value: float, *, small: bool = False) -> str:
 
     Args:
         value: any float.
-        small: whether values below 0.001 matter, as for errors in a unit of their own.
+        small: whether values below 0.1 keep three digits, as for errors in a unit of their own and for
+            differences; otherwise they are shares, of which the third decimal is the last that matters.
 
     Example:
         >>> [figure(value) for value in (0.84532, 10.5512, 1234.5, -0.0001, float("nan"))]
@@ -201,7 +209,8 @@ def figure(value: float, *, small: bool = False) -> str:
         return "–"
     size = abs(value)
     if small and 0 < size < 0.1:
-        return f"{value:.3g}"
+        short, digits = f"{value:.3f}", f"{value:.3g}"
+        return short if float(short) == float(digits) else digits
     # Adding zero after rounding takes the sign off a negative zero.
     return f"{round(value, 3) + 0.0:.3f}" if size < 10 else f"{value:.2f}" if size < 100 else f"{value:.4g}"
 

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import Any
 from unicodedata import bidirectional
 
+from cotrain.evaluation import figure
 from cotrain.reporting._document import LegendEntry, TableCell, Verdict
 from cotrain.reporting._draw import N_STYLES, dash_attribute
 
@@ -26,8 +27,7 @@ def shown(value: float | None, *, signed: bool = False) -> str:
     """Return a figure with three to four significant digits; what is missing is a dash."""
     if value is None or not math.isfinite(value):
         return "–"
-    size = abs(value)
-    text = f"{value:.3f}" if 1e-3 <= size < 10 or value == 0 else f"{value:.{4 if size >= 10 else 2}g}"
+    text = figure(value, small=True)
     return f"+{text}" if signed and value > 0 else text
 
 

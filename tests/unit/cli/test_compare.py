@@ -4,7 +4,12 @@ RESULTS = {
     "chosen": "HardSharing",
     "seeds": [0, 1, 2],
     "tasks": [
-        {"name": "big", "metric": "auroc", "figures": {"HardSharing": {"mean": 0.8125}, "constant": {}}},
+        {
+            "name": "big",
+            "metric": "auroc",
+            "direction": "max",
+            "figures": {"HardSharing": {"mean": 0.8125}, "constant": {}},
+        },
     ],
     "verdicts": {"HardSharing": [{"sentence": "big: helped."}]},
     "verdicts_over_all": {"HardSharing": {"sentence": "all tasks: helped."}},

@@ -28,3 +28,10 @@ def test_status_goes_to_standard_error(capsys):
     status("reading [a]")
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "reading [a]\n")
+
+
+def test_small_numbers_of_a_table_keep_their_digits(capsys):
+    print_table("t", ["a", "b", "c", "d"], [[0.0123, -3.25e-13, 0.0, 4.0]])
+    out = capsys.readouterr().out
+    for text in ("0.0123", "-3.25e-13", "4.000"):
+        assert text in out

@@ -2,7 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from cotrain.cli._verdict import MOST_PARTS, print_evaluation, print_outcome
+from cotrain.cli._verdict import (
+    MOST_PARTS,
+    print_by_group,
+    print_by_source,
+    print_evaluation,
+    print_outcome,
+)
 from cotrain.comparison import RunResult, TaskVerdict
 from cotrain.evaluation import EvaluationRow, EvaluationTable
 
@@ -58,3 +64,19 @@ def test_where_trees_are_ahead_it_says_how_the_best_one_answers(capsys, directio
     print_outcome(outcome, Path("run"))
     out = capsys.readouterr().out
     assert ("Boosted trees are ahead on 1 of 2 tasks: with --answer auto" in " ".join(out.split())) == said
+
+
+def test_an_error_in_a_small_unit_keeps_its_digits(capsys):
+    row = EvaluationRow("capacity", "rmse", "min", None, 9, 3.25e-13, {"constant": 9.5e-13})
+    table = EvaluationTable([row], {"a": EvaluationTable([row])}, {"g": EvaluationTable([row])})
+    printed = [
+        lambda: print_evaluation(table),
+        lambda: print_by_source(EvaluationTable([row], {"a": table, "b": table})),
+        lambda: print_by_group(table, "group"),
+        lambda: print(table),
+    ]
+    for show in printed:
+        show()
+        out = capsys.readouterr().out
+        assert "3.25e-13" in out
+        assert "0.000" not in out

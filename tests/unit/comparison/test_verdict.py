@@ -5,7 +5,7 @@ import torch
 
 from cotrain.comparison._verdict import OneSeed, verdicts
 from cotrain.evaluation import evaluate
-from cotrain.tasks import Binary
+from cotrain.tasks import Binary, Regression
 from cotrain.training import Examples
 
 N = 300
@@ -97,3 +97,22 @@ def test_without_enough_labels_nothing_is_said(problem):
     one[0] = True
     assert judged(problem, signs, mask=one).word == "unknown"
     assert judged(problem, signs, signs, mask=one).word == "unknown"
+
+
+@pytest.mark.parametrize("has_alone", [False, True])
+def test_a_sentence_keeps_the_digits_of_a_small_unit(has_alone):
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame({"y": 1e-12 * rng.normal(size=N)})
+    task = Regression("y")
+    task.fit(frame)
+    targets, mask = task.encode(frame)
+    test = Examples({}, {"y": targets}, {"y": mask})
+    joint = targets + 0.3 * torch.from_numpy(rng.normal(size=(N, 1))).float()
+    constants = {"y": torch.zeros(1)}
+    table = evaluate([task], {"y": joint}, test.targets, test.masks, constants=constants)
+    table = table.with_reference("single_task", table) if has_alone else table
+    (found,) = verdicts(
+        [task], OneSeed(test, table, {"y": joint}, {"y": joint} if has_alone else {}, constants)
+    )
+    assert "e-13" in found.sentence
+    assert "0.000" not in found.sentence

@@ -153,3 +153,9 @@ def test_the_words_of_a_claim_are_its_own() -> None:
 def test_ranks_share_ties_and_put_the_missing_last() -> None:
     values = {"a": {"t": 1.0}, "b": {"t": 1.0}, "c": {"t": math.nan}, "d": {}}
     assert mean_ranks(values, {"t": "min"}) == {"a": 1.5, "b": 1.5, "c": 3.5, "d": 3.5}
+
+
+def test_a_sentence_keeps_the_digits_of_a_small_unit() -> None:
+    one = Difference(6e-13, 5e-13, 7e-13, 0.0001, 0.95, 3, 100)
+    sentence = judge([Claim("capacity", one, "rmse", (3.25e-13, 9.5e-13))])[0].sentence
+    assert "(rmse 3.25e-13, alone 9.5e-13; difference +6e-13 [+5e-13, +7e-13] over 3 seeds)" in sentence

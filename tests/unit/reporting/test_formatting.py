@@ -8,6 +8,7 @@ from cotrain.reporting._formatting import headline, legend, listed, short, shown
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.84532, "0.845"), (0.0, "0.000"), (12.345, "12.35"), (1234.5, "1234"), (0.00012, "0.00012"),
+     (0.0012345, "0.00123"), (-0.012345, "-0.0123"), (3.25e-13, "3.25e-13"),
      (None, "–"), (math.nan, "–"), (math.inf, "–"), (-0.5, "-0.500")],
 )  # fmt: skip
 def test_figures_have_three_to_four_digits(value, text):

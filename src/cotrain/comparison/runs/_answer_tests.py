@@ -55,8 +55,7 @@ def answer_tests(
             word = "no clear difference"
             if corrected[name] <= 1 - LEVEL:
                 word = "better" if difference > 0 else "worse"
-            before = figure(run.table.row(name).value)
-            sentence += f" Test rows: {figure(row.value)}, together {before}: {word}."
+            sentence += f" Test rows: {row.shown()}, together {run.table.row(name).shown()}: {word}."
         elif set(answer.weights) != {JOINT}:
             word = "unknown"
             sentence += f" Test rows: too few to tell ({run.too_few(task) or 'there is none'})."
@@ -68,6 +67,6 @@ def answer_tests(
 
 def _chosen(answer: Answer) -> str:
     """Return who was chosen by which figures."""
-    values = ", ".join(f"{NAMES[name]} {figure(value)}" for name, value in answer.values.items())
+    values = ", ".join(f"{NAMES[name]} {figure(value, small=True)}" for name, value in answer.values.items())
     shown = f" (validation {answer.metric}: {values})" if values else ""
     return f"{answer.title} answers, {answer.reason}{shown}."

@@ -52,3 +52,24 @@ def test_a_constant_with_rounding_of_its_own_has_no_rank_correlation() -> None:
     targets = np.arange(9.0)[:, None]
     constant = np.full((9, 1), np.float32(4.1)) + np.spacing(np.float32(4.1)) * (np.arange(9) % 3)[:, None]
     assert np.isnan(metric(Regression, "spearman").compute(constant, targets, np.ones((9, 1), bool)))
+
+
+@pytest.mark.parametrize("found", Regression.available_metrics(), ids=lambda found: found.name)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("unit", [1e-30, 1e-12, 1e-6, 1e6, 1e30])
+def test_a_unit_changes_an_error_by_itself_and_a_share_not_at_all(
+    found: Metric, weighted: bool, unit: float
+) -> None:
+    rng = np.random.default_rng(0)
+    targets = rng.normal(size=(60, 1)) + 5
+    scores = targets + rng.normal(size=(60, 1))
+    mask = rng.integers(0, 3, size=(60, 1)) * 1.0 if weighted else rng.random((60, 1)) < 0.6
+    factor = unit if found.direction == "min" else 1.0
+    expected = found.compute(scores, targets, mask) * factor
+    assert found.compute(scores * unit, targets * unit, mask) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e-12, 3e30])
+def test_equal_targets_have_no_r2(value: float) -> None:
+    targets, mask = np.full((30, 1), value), np.ones((30, 1), bool)
+    assert np.isnan(metric(Regression, "r2").compute(targets + 1, targets, mask))
