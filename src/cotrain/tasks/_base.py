@@ -85,9 +85,10 @@ class Task(ABC):
     reads: ClassVar[Reads] = "vector"
     #: Whether the classes are levels in order, so that a neighbour of the right one is nearly right.
     ordered: ClassVar[bool] = False
-    #: Whether a target is a value, or a list of them, that a cell holds as it is predicted; not so a mask,
-    #: a field, boxes in pixels, a sound.
+    #: Whether a cell holds a target as it is predicted, a value or a list; not so a mask, boxes, a sound.
     plain_cells: ClassVar[bool] = True
+    #: Whether each pixel has a target of its own, which goes where the pixel goes.
+    pixelwise: ClassVar[bool] = False
     IMPORTED: ClassVar[Sequence[str]] = ("metrics",)  #: options that may name code outside this library
     #: Axes of the target of one position, where the task reads positions: 1 where it is a vector.
     entry_axes: ClassVar[int] = 0

@@ -13,7 +13,7 @@ from torch.nn import functional
 from cotrain._base import InvalidArgumentError
 from cotrain._base._inputs import PICTURE
 from cotrain.tasks import Task
-from cotrain.training._picture_mixing import PictureMixing, blend, blends, partners
+from cotrain.training._picture_mixing import PictureMixing, blend, blends, is_cut, partners
 
 
 @final
@@ -38,8 +38,9 @@ class PictureAugmentation:
         contrast: largest change of the distances from the picture's mean, in [0, 1).
         mixup: α ≥ 0 of MixUp, usually 0.1 to 0.4: a picture is blended with another of its batch, by
             λ ~ Beta(α, α) to 1 - λ, and learns the classes of both in these parts. 0: no.
-        cutmix: α ≥ 0 of CutMix, usually 1: a rectangle of another picture instead. 0: no. Rows with
-            boxes, masks or numbers stay whole with either; `PictureMixing` says which are blended with which.
+        cutmix: α ≥ 0 of CutMix, usually 1: a rectangle of another picture instead, and of its mask. 0: no.
+            Rows with boxes or numbers stay whole with either, and with masks under MixUp; `PictureMixing`
+            says which are blended with which.
 
     Raises:
         InvalidArgumentError: a value is out of its range.
@@ -174,7 +175,7 @@ class PictureChanges:
         n_rows, device = len(pictures), pictures.device
         shares = self.augmentation.mixing.shares(n_rows, generator).to(device, non_blocking=True)
         draws = torch.rand(n_rows, generator=generator).to(device, non_blocking=True)
-        partner = partners(batch["masks"], self.tasks, draws)
+        partner = partners(batch["masks"], self.tasks, draws, is_cut(shares))
         return blend(batch, self.keys, self.tasks, partner=partner, shares=shares)
 
     def remark(self, labelled: Tensor) -> str:
@@ -185,7 +186,8 @@ class PictureChanges:
         """
         if not self.augmentation.mixing.active:
             return ""
-        mixed = torch.tensor([blends(task) for task in self.tasks])
+        cut = self.augmentation.cutmix > 0
+        mixed = torch.tensor([blends(task) or (cut and task.pixelwise) for task in self.tasks])
         of_classes, of_others = labelled[:, mixed].any(dim=1), labelled[:, ~mixed]
         n_rows = int(labelled.any(dim=1).sum())
         n_mixed = int((of_classes & ~of_others.any(dim=1)).sum())

@@ -23,9 +23,11 @@ class PictureMixing:
     CutMix v is 1 in a rectangle and 0 elsewhere: its centre is uniform, its sides are √(1 - λ) of the
     picture's with that λ, and what lies outside is cut off.
 
-    The partner j is one of the rows that have every label that row i has, itself included, so that a blend is
-    told both its classes or none. Row i stays whole where it has a label of a task that is not of classes:
-    boxes, masks and words lie in a picture, and a number of a blend, such as a count, is not known.
+    The partner j is one of the rows that have every class that row i has, itself included, so that a blend is
+    told both its classes or none. In the rectangle of CutMix each pixel of a mask or field has the label of
+    the picture that it comes from, and none where that one has none. Otherwise row i stays whole where it has
+    a label of a task that is not of classes: boxes and words lie in a picture, a mask says nothing of a sum
+    of two, and a number of a blend, such as a count, is not known.
 
     Args:
         mixup: α of MixUp, ≥ 0; 0: none.
@@ -35,8 +37,10 @@ class PictureMixing:
         InvalidArgumentError: a value is out of its range.
 
     Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018, https://arxiv.org/abs/1710.09412;
-    Yun et al., "CutMix", 2019, https://arxiv.org/abs/1905.04899. Their code draws one λ a batch, and partners
-    by a permutation; here each row draws its own. Pixels on the rectangle's edge are blended, so that λ is
+    Yun et al., "CutMix", 2019, https://arxiv.org/abs/1905.04899; of masks French et al.,
+    "Semi-supervised semantic segmentation needs strong, varied perturbations", 2020,
+    https://arxiv.org/abs/1906.01916. Their code draws one λ a batch, and partners by a permutation; here each
+    row draws its own. Pixels on the rectangle's edge are blended, so that λ is
     the same for pictures of any size. Numbers stay out: blends of any two rows harm regression (Yao et al.,
     "C-Mixup", 2022, https://arxiv.org/abs/2210.05775).
 
@@ -103,30 +107,40 @@ def share_of_own(shares: Tensor) -> Tensor:
     return 1 - shares[:, 0] * (shares[:, 3] - shares[:, 1]) * (shares[:, 4] - shares[:, 2])
 
 
+def is_cut(shares: Tensor) -> Tensor:
+    """Return which rows have a rectangle that is all the partner's, bool [B]."""
+    return shares[:, 0] == 1
+
+
 def blends(task: Task) -> bool:
     """Whether a task's labels may be those of two pictures: classes of a whole row."""
     return task.reads == "vector" and task.has_classes
 
 
-def partners(masks: Mapping[str, Tensor], tasks: Sequence[Task], draws: Tensor) -> Tensor:
+def partners(masks: Mapping[str, Tensor], tasks: Sequence[Task], draws: Tensor, cut: Tensor) -> Tensor:
     """Return for each row the number of the one that it is blended with, int64 [B]; its own: it stays whole.
 
     Args:
         masks: task -> [B, T, ...], bool or weights.
         tasks: those of the masks.
         draws: uniform in [0, 1), [B].
+        cut: see `is_cut`.
 
     Example:
         >>> from cotrain.tasks import Binary
         >>> known = torch.tensor([[True], [False], [True]])
-        >>> partners({"a": known}, [Binary("a")], torch.tensor([0.9, 0.1, 0.0])).tolist()
+        >>> partners({"a": known}, [Binary("a")], torch.tensor([0.9, 0.1, 0.0]), torch.ones(3)).tolist()
         [2, 0, 0]
     """
     present = [task for task in tasks if task.name in masks]
     labelled = {task.name: (masks[task.name] > 0).flatten(1) for task in present}
     n_rows, none = len(draws), draws.new_zeros(len(draws), 0)
     known = torch.cat([none, *(labelled[task.name] for task in present if blends(task))], dim=1).float()
-    others = [labelled[task.name].any(dim=1, keepdim=True) for task in present if not blends(task)]
+    others = [
+        labelled[task.name].any(dim=1, keepdim=True) & ~(cut.bool()[:, None] & task.pixelwise)
+        for task in present
+        if not blends(task)
+    ]
     whole = torch.cat([none.bool(), *others], dim=1).any(dim=1)
     # Row j has all labels of row i where no label of i is missing in j.
     possible = (known @ (1 - known).T == 0) & ~whole[:, None]
@@ -140,6 +154,8 @@ def blend(
     batch: Mapping[str, Any], keys: Sequence[str], tasks: Sequence[Task], *, partner: Tensor, shares: Tensor
 ) -> dict[str, Any]:
     """Return a batch of blended pictures; tasks that blend have two labels a row, [B, 2, T], with weights.
+
+    Labels of pixels go where their pixels go.
 
     Args:
         batch: "inputs", "targets" and "masks".
@@ -159,4 +175,10 @@ def blend(
             targets[task.name] = torch.stack([target, target[partner]], dim=1)
             parts = [own * mask, (1 - own) * mask[partner] * (mask > 0)]
             masks[task.name] = torch.stack(parts, dim=1)
+        elif task.name in targets and task.pixelwise:
+            target, mask = targets[task.name], masks[task.name]
+            pasted = (coverage(shares, mask.shape[1:]) > 0.5) & is_cut(shares)[:, None, None, None]
+            there = pasted if target.dim() > mask.dim() else pasted[:, 0]
+            targets[task.name] = torch.where(there, target[partner], target)
+            masks[task.name] = torch.where(pasted[:, 0], mask[partner], mask)
     return {**batch, "inputs": inputs, "targets": targets, "masks": masks}

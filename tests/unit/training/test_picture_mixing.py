@@ -13,7 +13,7 @@ import cotrain as ct
 from cotrain._base import InvalidArgumentError
 from cotrain.training import PictureAugmentation
 from cotrain.training._picture_augmentation import PictureChanges
-from cotrain.training._picture_mixing import PictureMixing, blend, coverage, partners, share_of_own
+from cotrain.training._picture_mixing import PictureMixing, blend, coverage, is_cut, partners, share_of_own
 
 STILL = {"scale": 0.0, "shift": 0.0, "brightness": 0.0, "contrast": 0.0}
 FRAME = pl.DataFrame(
@@ -57,7 +57,8 @@ def drawn(batch: dict, tasks: list[ct.tasks.Task], seed: int = 0, **options) -> 
     changes.augmentation.draw(n_rows, stream)
     changes.augmentation.recolour(batch["inputs"]["picture:file"], stream)
     shares = mixing.shares(n_rows, stream)
-    return partners(batch["masks"], tasks, torch.rand(n_rows, generator=stream)), shares, changed
+    draws = torch.rand(n_rows, generator=stream)
+    return partners(batch["masks"], tasks, draws, is_cut(shares)), shares, changed
 
 
 @pytest.mark.parametrize("focal_gamma", [0.0, 2.0])
@@ -145,12 +146,13 @@ def test_a_partner_has_all_labels_of_the_row_and_rows_with_other_labels_stay_who
     masks = {task.name: torch.rand(n_rows, 1, generator=stream) < share for task in tasks}
     masks["price"] = torch.rand(n_rows, 1, generator=stream) < 0.2
     masks["mask"] = torch.rand(n_rows, 3, 3, generator=stream) < 0.03
-    partner = partners(masks, tasks, torch.rand(n_rows, generator=stream))
+    cut = torch.rand(n_rows, generator=stream) < 0.5
+    partner = partners(masks, tasks, torch.rand(n_rows, generator=stream), cut)
     for row, other in enumerate(partner.tolist()):
         assert all(
             masks[task.name][other].all() or not masks[task.name][row].any() for task in tasks[:n_tasks]
         )
-        if masks["price"][row].any() or masks["mask"][row].any():
+        if masks["price"][row].any() or (masks["mask"][row].any() and not cut[row]):
             assert other == row
 
 
@@ -158,7 +160,8 @@ def test_all_possible_partners_are_equally_probable():
     known = torch.tensor([[True, False], [True, True], [False, True], [True, True]])
     draws = (torch.arange(1200.0) + 0.5) / 1200
     task = ct.tasks.Multilabel("tags", separator=",")
-    found = torch.stack([partners({"tags": known}, [task], draw.expand(4)) for draw in draws])
+    cut = torch.zeros(4, dtype=torch.bool)
+    found = torch.stack([partners({"tags": known}, [task], draw.expand(4), cut) for draw in draws])
     counts = [found[:, row].bincount(minlength=4).tolist() for row in range(4)]
     assert counts == [[400, 400, 0, 400], [0, 600, 0, 600], [0, 400, 400, 400], [0, 600, 0, 600]]
 
@@ -228,6 +231,54 @@ def test_a_rectangle_of_whole_pixels_is_cut_out_of_the_other_picture():
     assert share_of_own(shares).tolist() == [0.75, 1.0]
 
 
+def pixel_batch(seed: int, n_rows: int, size: tuple[int, int]) -> tuple[list[ct.tasks.Task], dict]:
+    """Return masks, depths and normals whose every label says which row and pixel it is of."""
+    tasks = [
+        ct.tasks.Segmentation("mask"),
+        ct.tasks.DenseRegression("depth"),
+        ct.tasks.DenseRegression("normals", quantity="normals"),
+    ]
+    stream = torch.Generator().manual_seed(seed)
+    own = torch.arange(float(n_rows * size[0] * size[1])).reshape(n_rows, *size)
+    targets = {"mask": own, "depth": own[:, None], "normals": own[:, None].expand(-1, 3, -1, -1)}
+    masks = {name: torch.rand(n_rows, *size, generator=stream) < 0.7 for name in targets}
+    masks["depth"][0] = False
+    return tasks, {"inputs": {"picture:file": own[:, None]}, "targets": targets, "masks": masks}
+
+
+@pytest.mark.parametrize("size", [(6, 6), (5, 9), (1, 1)])
+@pytest.mark.parametrize("options", [{"cutmix": 1.0}, {"mixup": 0.5}, {"mixup": 0.5, "cutmix": 1.0}])
+def test_each_pixel_keeps_its_own_label_wherever_it_goes(size: tuple[int, int], options: dict):
+    tasks, batch = pixel_batch(0, 12, size)
+    partner, shares, changed = drawn(batch, tasks, **options)
+    still = PictureChanges(PictureAugmentation(**STILL), ["picture:file"], tasks)
+    batch = still(batch, torch.Generator().manual_seed(0))
+    inside = coverage(shares, size)[:, 0] > 0.5
+    n_moved = 0
+    for row, other in enumerate(partner.tolist()):
+        if not is_cut(shares)[row]:
+            assert other == row, "a mask says nothing of a sum of two pictures"
+        for task in tasks:
+            old, new = ((of["targets"][task.name], of["masks"][task.name]) for of in (batch, changed))
+            for y in range(size[0]):
+                for x in range(size[1]):
+                    source = other if inside[row, y, x] else row
+                    n_moved += source != row
+                    assert torch.equal(new[0][row, ..., y, x], old[0][source, ..., y, x])
+                    assert new[1][row, y, x] == old[1][source, y, x]
+    assert n_moved or "cutmix" not in options or size == (1, 1)
+
+
+def test_rows_with_masks_and_classes_learn_both_classes_of_a_cut_picture():
+    tasks = tasks_of()
+    pixels, of_pixels = pixel_batch(3, 24, (6, 8))
+    batch = batch_of(tasks)
+    both = {part: batch[part] | of_pixels[part] for part in ("inputs", "targets", "masks")}
+    partner, _, changed = drawn(both, [*tasks, *pixels], cutmix=1.0)
+    assert int((partner != torch.arange(24)).sum()) > 12
+    assert torch.equal(changed["targets"]["kind"][:, 1], batch["targets"]["kind"][partner])
+
+
 def test_with_both_about_half_of_the_rows_have_either():
     shares = PictureMixing(mixup=0.4, cutmix=1.0).shares(4000, torch.Generator().manual_seed(0))
     assert 0.45 < float((shares[:, 0] == 1).float().mean()) < 0.55
@@ -249,7 +300,7 @@ def test_all_pictures_of_a_row_are_blended_alike():
     batch = batch_of(tasks)
     batch["inputs"]["picture:side"] = torch.rand(24, 1, 5, 5)
     shares = PictureMixing(mixup=0.5).shares(24, torch.Generator().manual_seed(0))
-    partner = partners(batch["masks"], tasks, torch.rand(24))
+    partner = partners(batch["masks"], tasks, torch.rand(24), is_cut(shares))
     found = blend(batch, ["picture:file", "picture:side"], tasks, partner=partner, shares=shares)["inputs"]
     for name, pictures in batch["inputs"].items():
         share = shares[:, :1, None, None]
@@ -260,6 +311,14 @@ def test_all_pictures_of_a_row_are_blended_alike():
 def test_values_out_of_range_are_refused(options: dict):
     with pytest.raises(InvalidArgumentError, match=r"expected a number in \[0, inf\)"):
         PictureAugmentation(**options)
+
+
+def test_masks_are_said_to_be_blended_by_cutmix_alone():
+    tasks = [ct.tasks.Segmentation("mask"), ct.tasks.Detection("boxes")]
+    labelled = torch.tensor([[True, False], [False, True], [True, True]])
+    for options, n in (({"cutmix": 1.0}, 1), ({"mixup": 0.2}, 0)):
+        changes = PictureChanges(PictureAugmentation(**options), ["picture:file"], tasks)
+        assert changes.remark(labelled).startswith(f"mixup and cutmix: {n} of 3 training rows are blended")
 
 
 def test_it_is_said_how_many_rows_are_blended():

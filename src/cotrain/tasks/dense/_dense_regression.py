@@ -81,6 +81,7 @@ class DenseRegression(Task):
 
     target_kind = NumberTargets()
     reads = "map"
+    pixelwise = True
     plain_cells = False
 
     def __init__(

@@ -106,6 +106,7 @@ class Segmentation(Task):
 
     target_kind = ClassTargets()
     reads = "map"
+    pixelwise = True
     plain_cells = False
 
     def __init__(
