@@ -32,8 +32,8 @@ from cotrain.training import PictureAugmentation
 
 #: Rows in a step: what asks of every pixel wants steps.
 BATCH = 8
-#: Balancers beside the default, of which the best may not be better by more than a standard error.
-BALANCERS = ("Equal", "ReferenceScaled", "UPGrad", "FAMO")
+#: Balancers beside the default, `ReferenceScaled`, which none should beat by more than a standard error.
+BALANCERS = ("Equal", "UPGrad", "FAMO")
 #: What is shown of a task, the first one being that which its weights are selected by.
 SHOWN = {
     "Multiclass": ["accuracy"],
