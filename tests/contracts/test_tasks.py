@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -234,6 +235,23 @@ def test_pseudo_labels_are_in_the_coding_of_encode(kind: type[Task], options: di
     confidence = task.confidence(output)
     assert confidence.shape == targets.shape
     assert ((confidence >= 0) & (confidence <= 1)).all()
+
+
+@pytest.mark.parametrize("threshold", [None, 0.2, 0.8])
+@pytest.mark.parametrize(("kind", "options"), MADE)
+def test_confidence_is_the_probability_of_what_is_predicted(
+    kind: type[Task], options: dict, threshold: float | None
+) -> None:
+    can_decide = "threshold" in inspect.signature(kind).parameters
+    if threshold is not None and not can_decide:
+        pytest.skip("its predictions have no threshold")
+    task = fitted(kind, options | ({"threshold": threshold} if can_decide else {}))
+    if not task.has_classes:
+        return
+    output = outputs_for(task, 9)
+    scores, label = task.scores(output), task.pseudo_label(output).long()
+    of_label = torch.where(label == 1, scores, 1 - scores) if can_decide else scores.gather(1, label)
+    torch.testing.assert_close(task.confidence(output), of_label)
 
 
 @pytest.mark.parametrize(("kind", "options"), MADE)

@@ -20,11 +20,11 @@ def diagnostics(task: Task, scores: np.ndarray, targets: np.ndarray, mask: np.nd
         mask: [N, T] bool, True where labelled.
 
     Returns:
-        Plain values. For classes `confusion` (`names`, `counts[true][predicted]`) and `calibration`; for
-        labels `labels` (counts of right and wrong per label at probability 0.5) and `calibration`; for
-        numbers `residuals`, one record a column with a sample of true and predicted values. A calibration is
-        a list of bins: `confidence` (mean predicted probability), `right` (share that came true), `n`. Empty
-        where nothing is labelled.
+        Plain values. For classes `confusion` (`names`, `counts[true][predicted]`, `right`) and `calibration`;
+        for labels `labels` (counts of right and wrong per label, and its `threshold`) and `calibration`; for
+        numbers `residuals`, one record a column with a sample of true and predicted values and their `unit`.
+        A calibration is a list of bins: `confidence` (mean predicted probability, of yes for labels), `right`
+        (share that came true), `n`. Empty where nothing is labelled.
 
     Example:
         >>> import polars as pl
@@ -33,7 +33,8 @@ def diagnostics(task: Task, scores: np.ndarray, targets: np.ndarray, mask: np.nd
         >>> task.fit(pl.DataFrame({"y": [0, 1, 0, 1]}))
         >>> scores, y = np.array([[0.9], [0.8], [0.2], [0.7]]), np.array([[1.0], [1.0], [0.0], [0.0]])
         >>> diagnostics(task, scores, y, np.ones((4, 1), bool))["labels"][0]
-        {'name': 'y', 'true_positive': 2, 'false_positive': 1, 'false_negative': 0, 'true_negative': 1}
+        {'name': 'y', 'threshold': 0.5, 'true_positive': 2, 'false_positive': 1, 'false_negative': 0, \
+'true_negative': 1}
     """
     diagnosis = task.diagnosis()
     return diagnosis.summary(diagnosis.record(scores, targets, mask > 0), task.parts)

@@ -13,7 +13,7 @@ from cotrain.reporting._formatting import short, shown
 def diagnosis_sections(diagnostics: Mapping[str, Mapping[str, Any]], pen: Pen) -> list[Section]:
     """Return the sections about where predictions go wrong, those that there are figures for."""
     calibrations = [
-        _calibration(task, found["calibration"], pen)
+        _calibration(task, found["calibration"], pen, of_yes="labels" in found)
         for task, found in diagnostics.items()
         if found.get("calibration")
     ]
@@ -77,11 +77,32 @@ def _calibration_title(diagnostics: Mapping[str, Mapping[str, Any]]) -> str:
     return f"Trust probabilities least for {short(worst)}: they are {distances[worst]:.0%} off on average"
 
 
-def _calibration(task: str, bins: Sequence[Mapping[str, Any]], pen: Pen) -> Drawing:
+def calibration_manner(bins: Sequence[Mapping[str, Any]], *, of_yes: bool) -> str:
+    """Return in which way probabilities do not come true, if they do not.
+
+    Args:
+        bins: of a calibration.
+        of_yes: whether they are of yes, so that one below a half is sure of no; otherwise of what is
+            predicted.
+    """
     distance, gap = calibration_distance(bins), calibration_gap(bins)
-    manner = "well calibrated" if distance < 0.03 else "too sure" if gap > 0 else "not sure enough"
-    if distance >= 0.03 and abs(gap) < distance / 2:
-        manner = "too sure here, not sure enough there"
+    if distance < 0.03:
+        return "well calibrated"
+    if of_yes and abs(gap) >= distance / 2:
+        return f"yes comes true {'less' if gap > 0 else 'more'} often than said"
+    if of_yes:
+        gap = calibration_gap([part if part["confidence"] >= 0.5 else _of_no(part) for part in bins])
+    if abs(gap) < distance / 2:
+        return "too sure here, not sure enough there"
+    return "too sure" if gap > 0 else "not sure enough"
+
+
+def _of_no(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {**part, "confidence": 1 - part["confidence"], "right": 1 - part["right"]}
+
+
+def _calibration(task: str, bins: Sequence[Mapping[str, Any]], pen: Pen, *, of_yes: bool) -> Drawing:
+    distance, manner = calibration_distance(bins), calibration_manner(bins, of_yes=of_yes)
     title = f"{short(task)}: {manner} ({distance:.1%} off on average)"
     confidence, right = [part["confidence"] for part in bins], [part["right"] for part in bins]
     largest = max(part["n"] for part in bins)
@@ -91,7 +112,12 @@ def _calibration(task: str, bins: Sequence[Mapping[str, Any]], pen: Pen) -> Draw
         axes.plot(confidence, right, **style(0))
         sizes = [12 + 60 * part["n"] / largest for part in bins]
         axes.scatter(confidence, right, s=sizes, color=style(0)["color"], zorder=3)
-        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="predicted probability", ylabel="share that came true")
+        axes.set(
+            xlim=(0, 1),
+            ylim=(0, 1),
+            xlabel=f"predicted probability{' of yes' * of_yes}",
+            ylabel="share that came true",
+        )
 
     points = "; ".join(f"said {part['confidence']:.2f}, came true {part['right']:.2f}" for part in bins)
     return Drawing(title, pen.draw(f"Calibration of {task}. {points}.", paint))
@@ -111,7 +137,8 @@ def _confusion(task: str, confusion: Mapping[str, Any]) -> Table:
         for j, n in enumerate(counts[i]):
             if i != j and n > most:
                 worst, most = (name, names[j]), n
-    right = sum(counts[i][i] for i in range(len(names)))
+    # Of what is counted together as "(other)" not all on the diagonal is right.
+    right = confusion.get("right", sum(counts[i][i] for i in range(len(names))))
     total = max(1, sum(map(sum, counts)))
     mistake = ""
     if worst is not None:
@@ -127,6 +154,8 @@ def _confusion(task: str, confusion: Mapping[str, Any]) -> Table:
 
 def _labels(task: str, labels: Sequence[Mapping[str, Any]]) -> Table:
     rows = []
+    thresholds = {label.get("threshold", 0.5) for label in labels}
+    alike = len(thresholds) == 1
     misses: dict[str, float] = {}
     for label in labels:
         found, missed = label["true_positive"], label["false_negative"]
@@ -136,16 +165,18 @@ def _labels(task: str, labels: Sequence[Mapping[str, Any]]) -> Table:
         if recall is not None:
             misses[label["name"]] = 1 - recall
         counts = [TableCell(str(n)) for n in (total, found, missed, false)]
-        rows.append(
-            [TableCell(label["name"]), *counts, TableCell(shown(precision)), TableCell(shown(recall))]
+        name = TableCell(
+            label["name"], detail="" if alike else f"yes above {label.get('threshold', 0.5):.3g}"
         )
+        rows.append([name, *counts, TableCell(shown(precision)), TableCell(shown(recall))])
     title = f"{short(task)}: found and missed"
     if misses:
         worst = max(misses, key=lambda name: misses[name])
         which = "" if len(labels) == 1 else f" of {short(worst)}"
         title = f"{short(task)}: {misses[worst]:.0%} of the positive rows{which} are missed"
     header = ["label", "positive", "found", "missed", "false alarms", "precision", "recall"]
-    return Table(header, rows, title=title, note="At probability 0.5, on labelled test rows.")
+    at = f"At probability {min(thresholds):.3g}" if alike else "Each label at a threshold of its own"
+    return Table(header, rows, title=title, note=f"{at}, on labelled test rows.")
 
 
 def _sentence(task: str, sentences: Sequence[Mapping[str, Any]], place: int) -> Table:
@@ -168,11 +199,16 @@ def _sentence(task: str, sentences: Sequence[Mapping[str, Any]], place: int) -> 
 
 def _residuals(task: str, part: Mapping[str, Any], n_parts: int, pen: Pen) -> Drawing:
     name = task if n_parts == 1 else f"{task}, {part['name']}"
-    error = part["mean_error"]
-    lean = "too high" if error > 0 else "too low"
+    error, unit = part["mean_error"], part.get("unit", "")
+    lean = (
+        f"{shown(abs(error))} too {'high' if error > 0 else 'low'}"
+        if error
+        else "neither too high nor too low"
+    )
+    of_unit = f", in {unit} of the column's values" if unit else ""
     title = (
         f"{short(name)}: half of the predictions are within {shown(part['half_within'])}; on average "
-        f"{shown(abs(error))} {lean}"
+        f"{lean}{of_unit}"
     )
     true, predicted = part["true"], part["predicted"]
 
@@ -180,7 +216,7 @@ def _residuals(task: str, part: Mapping[str, Any], n_parts: int, pen: Pen) -> Dr
         low, high = min(true + predicted), max(true + predicted)
         axes.plot([low, high], [low, high], **faint())
         axes.scatter(true, predicted, s=10, color=style(0)["color"], alpha=0.55, linewidths=0)
-        axes.set(xlabel="true value (unit of the column)", ylabel="predicted value")
+        axes.set(xlabel=f"true value ({unit or 'unit'} of the column)", ylabel="predicted value")
 
     alternative = f"{len(true)} of {part['n']} test rows of {name}: predicted against true values. {title}."
     return Drawing(title, pen.draw(alternative, paint))

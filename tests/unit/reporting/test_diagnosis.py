@@ -1,6 +1,11 @@
 import pytest
 
-from cotrain.reporting._diagnosis import calibration_distance, calibration_gap, diagnosis_sections
+from cotrain.reporting._diagnosis import (
+    calibration_distance,
+    calibration_gap,
+    calibration_manner,
+    diagnosis_sections,
+)
 from cotrain.reporting._draw import Pen
 
 pytest.importorskip("matplotlib", reason="the extra 'report' is not installed")
@@ -59,3 +64,52 @@ def test_a_sentence_shows_each_word_above_its_true_and_predicted_tag_and_stars_w
     assert worst.title == "pos, one of the worst rows (1): 1 of 2 words wrong"
     assert (worst.folded, typical.folded) == (False, True)
     assert "*" not in typical.rows[1][1].text
+
+
+def test_of_classes_that_are_counted_together_not_all_are_right():
+    confusion = {"names": ["x", "(other)"], "counts": [[5, 0], [0, 5]], "right": 6}
+    (section,) = diagnosis_sections({"a": {"confusion": confusion}}, Pen())
+    assert section.blocks[0].title == "a: 60% right"
+
+
+def label(name, threshold):
+    counts = {"true_positive": 3, "false_positive": 0, "false_negative": 2, "true_negative": 9}
+    return {"name": name, "threshold": threshold, **counts}
+
+
+def test_it_says_at_which_probability_yes_begins():
+    found = {"labels": [label("a", 0.25)]}
+    (section,) = diagnosis_sections({"t": found}, Pen())
+    assert section.blocks[0].note == "At probability 0.25, on labelled test rows."
+    found = {"labels": [label("a", 0.25), label("b", 0.5)]}
+    (section,) = diagnosis_sections({"t": found}, Pen())
+    assert section.blocks[0].note == "Each label at a threshold of its own, on labelled test rows."
+    assert [row[0].detail for row in section.blocks[0].rows] == ["yes above 0.25", "yes above 0.5"]
+
+
+def test_it_says_of_what_residuals_are():
+    (residual,) = FOUND["b"]["residuals"]
+    for unit, said in (("", "too high"), ("log10", "too high, in log10 of the column's values")):
+        (section,) = diagnosis_sections({"b": {"residuals": [residual | {"unit": unit}]}}, Pen())
+        assert section.blocks[0].title.endswith(said)
+        assert f"true value ({unit or 'unit'} of the column)" in section.blocks[0].svg
+    (section,) = diagnosis_sections({"b": {"residuals": [residual | {"mean_error": 0.0}]}}, Pen())
+    assert section.blocks[0].title.endswith("on average neither too high nor too low")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "of_yes", "manner"),
+    [
+        ([(0.95, 0.8), (0.7, 0.6)], False, "too sure"),
+        ([(0.8, 0.95), (0.6, 0.7)], False, "not sure enough"),
+        ([(0.95, 0.8), (0.05, 0.2)], True, "too sure"),
+        ([(0.8, 0.95), (0.2, 0.05)], True, "not sure enough"),
+        ([(0.2, 0.1), (0.3, 0.2)], True, "yes comes true less often than said"),
+        ([(0.6, 0.7), (0.3, 0.4)], True, "yes comes true more often than said"),
+        ([(0.95, 0.8), (0.8, 0.95), (0.05, 0.2), (0.2, 0.05)], True, "too sure here, not sure enough there"),
+        ([(0.5, 0.51)], True, "well calibrated"),
+    ],
+)
+def test_the_sureness_of_a_yes_or_no_is_that_of_the_more_probable_value(pairs, of_yes, manner):
+    bins = [{"confidence": said, "right": true, "n": 10} for said, true in pairs]
+    assert calibration_manner(bins, of_yes=of_yes) == manner

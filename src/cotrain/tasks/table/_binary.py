@@ -224,8 +224,9 @@ class Binary(Task):
         return [self.name, f"{self.name}_probability"]
 
     def confidence(self, output: Tensor) -> Tensor:
-        """Return the probability of the more probable value, [B, 1]."""
-        return torch.sigmoid(full_precision(output).abs())
+        """Return the probability of the value that is decided for, [B, 1]."""
+        logits = full_precision(output)
+        return torch.sigmoid(torch.where(above(self.decision, torch.sigmoid(logits)), logits, -logits))
 
     def pseudo_label(self, output: Tensor) -> Tensor:
         """Return 1 where the positive value is predicted, else 0, [B, 1]."""

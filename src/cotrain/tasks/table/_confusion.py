@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,27 +17,38 @@ from cotrain.tasks.table._class_metrics import labelled, of_labelled
 MOST_CLASSES = 15
 
 
-def confusion() -> Diagnosis:
+#: Probabilities [N, C] -> the class that is predicted of each row, [N].
+Decide = Callable[[np.ndarray], np.ndarray]
+
+
+def confusion(decide: Decide = first_largest) -> Diagnosis:
     """Make the diagnosis of a target with classes.
 
-    Its summary has `confusion` (`names`, `counts[true][predicted]`) and `calibration` of the largest
-    probability; it is empty where nothing is labelled.
+    Its summary has `confusion` (`names`, `counts[true][predicted]`, and `right`, how many rows are) and
+    `calibration` of the probability of what is predicted; it is empty where nothing is labelled.
+
+    Args:
+        decide: what is predicted; default the most probable class.
 
     Example:
         >>> found = confusion()
         >>> probabilities, truth = np.array([[0.9, 0.1], [0.4, 0.6]]), np.array([[0], [0]])
         >>> records = found.record(probabilities, truth, np.ones((2, 1), bool))
         >>> found.summary(records, ["cat", "dog"])["confusion"]
-        {'names': ['cat', 'dog'], 'counts': [[1, 1], [0, 0]]}
+        {'names': ['cat', 'dog'], 'counts': [[1, 1], [0, 0]], 'right': 1}
     """
-    return Diagnosis(_record, _summary)
+    return Diagnosis(partial(_record, decide=decide), _summary)
 
 
-def _record(probabilities: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Return true class, most probable class and its probability, [B, 3]."""
+def _record(
+    probabilities: np.ndarray, targets: np.ndarray, mask: np.ndarray, *, decide: Decide
+) -> np.ndarray:
+    """Return true class, predicted class and its probability, [B, 3]."""
     rows = mask[:, 0]
     likely = probabilities[rows]
-    return of_labelled(rows, np.stack([targets[rows, 0], first_largest(likely), likely.max(axis=-1)], axis=1))
+    predicted = decide(likely)
+    sure = np.take_along_axis(likely, predicted[:, None], axis=1)[:, 0]
+    return of_labelled(rows, np.stack([targets[rows, 0], predicted, sure], axis=1))
 
 
 def _summary(records: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
@@ -50,7 +62,9 @@ def _summary(records: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
 
 
 def confusion_matrix(names: Sequence[str], truth: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
-    """Return the names and counts of the most frequent classes, the others being one.
+    """Return the names and counts of the most frequent classes, the others being one, and the rows right.
+
+    One of the other classes may be taken for another one of them, which the matrix does not show.
 
     Args:
         names: of the C classes.
@@ -66,7 +80,7 @@ def confusion_matrix(names: Sequence[str], truth: np.ndarray, predicted: np.ndar
     size = len(kept) + 1
     pairs = place[np.minimum(truth, n_classes)] * size + place[predicted]
     counts = np.bincount(pairs, minlength=size * size).reshape(size, size)
-    shown = [str(names[i]) for i in kept]
+    shown, right = [str(names[i]) for i in kept], int((truth == predicted).sum())
     if counts[-1].any() or counts[:, -1].any():
-        return {"names": [*shown, "(other)"], "counts": counts.tolist()}
-    return {"names": shown, "counts": counts[:-1, :-1].tolist()}
+        return {"names": [*shown, "(other)"], "counts": counts.tolist(), "right": right}
+    return {"names": shown, "counts": counts[:-1, :-1].tolist(), "right": right}

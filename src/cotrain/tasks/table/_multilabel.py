@@ -280,8 +280,9 @@ class Multilabel(Task):
         return [name for column in self.columns for name in (column, f"{column}_probability")]
 
     def confidence(self, output: Tensor) -> Tensor:
-        """Return the probability of the more probable value of every label, [B, T]."""
-        return torch.sigmoid(full_precision(output).abs())
+        """Return the probability of the value of every label that is decided for, [B, T]."""
+        logits = full_precision(output)
+        return torch.sigmoid(torch.where(above(self.decision, torch.sigmoid(logits)), logits, -logits))
 
     def pseudo_label(self, output: Tensor) -> Tensor:
         """Return 1 where a label is predicted, else 0, [B, T]."""

@@ -215,7 +215,7 @@ class Ordinal(Task):
 
     def diagnosis(self) -> Diagnosis:
         """Return which classes are taken for which, and the calibration."""
-        return confusion()
+        return confusion(levels_of)
 
     @classmethod
     def available_metrics(cls) -> list[Metric]:

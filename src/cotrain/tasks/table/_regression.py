@@ -314,7 +314,7 @@ class Regression(Task):
 
     def diagnosis(self) -> Diagnosis:
         """Return how far the predictions are off."""
-        return residuals()
+        return residuals({"none": "", "log": "log10", "log1p": "log1p"}[self.transform])
 
     @classmethod
     def available_metrics(cls) -> list[Metric]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,14 @@ MOST_COLUMNS = 4
 SAMPLE = 200
 
 
-def residuals() -> Diagnosis:
+def residuals(unit: str = "") -> Diagnosis:
     """Make the diagnosis of numbers.
 
-    Its summary has `residuals`, one record a column with a sample of true and predicted values; it is empty
-    where nothing is labelled.
+    Its summary has `residuals`, one record a column with a sample of true and predicted values and their
+    `unit`; it is empty where nothing is labelled.
+
+    Args:
+        unit: what the numbers are of the column's, such as "log10"; "": themselves.
 
     Example:
         >>> found = residuals()
@@ -28,12 +32,13 @@ def residuals() -> Diagnosis:
         >>> found.summary(records, ["y"])["residuals"][0]["half_within"]
         0.5
     """
-    return Diagnosis(column_record, _summary)
+    return Diagnosis(column_record, partial(_summary, unit=unit))
 
 
-def _summary(records: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
+def _summary(records: np.ndarray, names: Sequence[str], *, unit: str) -> dict[str, Any]:
     scores, targets, mask = columns_of(records)
-    return {"residuals": _residuals(names, scores, targets, mask)} if mask.any() else {}
+    found = _residuals(names, scores, targets, mask) if mask.any() else []
+    return {"residuals": [one | {"unit": unit} for one in found]} if found else {}
 
 
 def _residuals(

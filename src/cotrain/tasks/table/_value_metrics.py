@@ -34,8 +34,8 @@ def r2(scores: np.ndarray, targets: np.ndarray, weights: Weights = None) -> floa
     """
     of_row = 1.0 if weights is None else weights
     # In a unit in which squares neither vanish nor overflow: a picofarad is as good a number as a farad.
-    size = float(np.abs(targets).max())
-    scores, targets = (values / (size if size > 0 else 1.0) for values in (scores, targets))
+    size = 2.0 ** np.frexp(np.abs(targets).max())[1]
+    scores, targets = scores / size, targets / size
     spread = np.sum(of_row * (targets - np.average(targets, weights=weights)) ** 2)
     if spread <= 1e-20 * float(np.sum(of_row * targets**2)):
         return float("nan")

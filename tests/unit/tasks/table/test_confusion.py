@@ -36,3 +36,4 @@ def test_counts_are_those_of_the_whole_matrix(n_classes: int, n_rows: int, seed:
         np.testing.assert_array_equal(blocks[-1, :-1], counts[np.ix_(rest, kept)].sum(axis=0))
         assert blocks[-1, -1] == counts[np.ix_(rest, rest)].sum()
     assert blocks.sum() == n_rows
+    assert found["right"] == np.trace(counts[:-1])
