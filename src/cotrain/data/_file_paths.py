@@ -14,7 +14,10 @@ _SAMPLE = 20
 
 
 def is_paths(values: pl.Series, endings: tuple[str, ...], folder: Path | None = None) -> bool:
-    """Whether a column of text holds the paths of files that exist.
+    """Whether a column of text holds paths of files.
+
+    The first ones all end as such files do, and one of them at least exists: whoever reads the files says
+    which are lacking, where a column of names would be learned as text.
 
     Args:
         values: some may be null.
@@ -25,12 +28,24 @@ def is_paths(values: pl.Series, endings: tuple[str, ...], folder: Path | None = 
         >>> is_paths(pl.Series(["a.png", "nowhere.png"]), PICTURE_ENDINGS)
         False
     """
-    if values.dtype != pl.String:
-        return False
-    known = values.filter(values.str.len_chars() > 0).head(_SAMPLE)
-    if not len(known) or not all(text.lower().endswith(endings) for text in known):
-        return False
-    return all(_located(text, folder).is_file() for text in known)
+    return any(_located(text, folder).is_file() for text in _names(values, endings))
+
+
+def absent_file(values: pl.Series, endings: tuple[str, ...]) -> str | None:
+    """Return the first of a column's names of files where none of them exists; `None`: it is no such column.
+
+    Args:
+        values: some may be null.
+        endings: of the names of such files, in lower case.
+
+    Example:
+        >>> absent_file(pl.Series(["a.png", "nowhere.png"]), PICTURE_ENDINGS)
+        'a.png'
+        >>> absent_file(pl.Series(["https://example.org/a.png"]), PICTURE_ENDINGS) is None
+        True
+    """
+    names = [name for name in _names(values, endings) if "://" not in name]
+    return names[0] if names and not is_paths(values, endings) else None
 
 
 def with_whole_paths(frame: pl.DataFrame, folder: Path) -> pl.DataFrame:
@@ -54,6 +69,14 @@ def with_whole_paths(frame: pl.DataFrame, folder: Path) -> pl.DataFrame:
         for name in found
     ]
     return frame.with_columns(whole) if whole else frame
+
+
+def _names(values: pl.Series, endings: tuple[str, ...]) -> list[str]:
+    """Return the first values of a column of text if all of them end so, else none."""
+    if values.dtype != pl.String:
+        return []
+    known = values.filter(values.str.len_chars() > 0).head(_SAMPLE).to_list()
+    return known if all(text.lower().endswith(endings) for text in known) else []
 
 
 def _located(text: str, folder: Path | None) -> Path:

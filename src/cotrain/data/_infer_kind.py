@@ -10,7 +10,7 @@ import polars as pl
 from cotrain._base._pictures import PICTURE_ENDINGS
 from cotrain._base._sounds import SOUND_ENDINGS, is_sound_data
 from cotrain.data._doubts import doubt_of
-from cotrain.data._file_paths import is_paths
+from cotrain.data._file_paths import absent_file, is_paths
 from cotrain.data._infer_list import infer_list
 from cotrain.data._row_numbers import WHY
 from cotrain.data._spelling import settle_numbers, settle_text
@@ -133,6 +133,20 @@ def is_sound(values: pl.Series) -> bool:
     return values.dtype == pl.String and is_paths(text_values(values.drop_nulls().head(100)), SOUND_ENDINGS)
 
 
+def _infer_absent_files(known: pl.Series) -> Guess | None:
+    """Return the question that names of pictures or sounds are which are nowhere."""
+    for cls, endings, things in ((Picture, PICTURE_ENDINGS, "pictures"), (Sound, SOUND_ENDINGS, "sounds")):
+        absent = absent_file(known.head(100), endings)
+        if absent is not None:
+            doubt = (
+                f"Column {known.name!r} has names of {things}, but there is no such file as {absent!r}: "
+                "correct the paths, which are relative to the file of the table, or leave them out, with "
+                f"columns: {{{known.name}: drop}}."
+            )
+            return Guess(cls(known.name), f"names of {things} that do not exist", doubt)
+    return None
+
+
 def _infer_number(known: pl.Series, distinct: int, bins: int) -> Guess:
     name = known.name
     if known.dtype.is_integer() and len(known) > 20:
@@ -155,6 +169,9 @@ def _infer_number(known: pl.Series, distinct: int, bins: int) -> Guess:
 
 def _infer_text(known: pl.Series, distinct: int) -> Guess:
     name, share = known.name, distinct / len(known)
+    absent = _infer_absent_files(known)
+    if absent is not None:
+        return absent
     doubt = doubt_of(known)
     if doubt is not None:
         column = Date(name) if doubt.kind == "date" else Number(name)

@@ -6,7 +6,9 @@ import polars as pl
 import pytest
 
 from cotrain._base._pictures import PICTURE_ENDINGS
-from cotrain.data._file_paths import is_paths, with_whole_paths
+from cotrain._base._sounds import SOUND_ENDINGS
+from cotrain.data import infer_kind
+from cotrain.data._file_paths import absent_file, is_paths, with_whole_paths
 
 
 @pytest.fixture
@@ -18,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_only_columns_of_files_that_exist_are_paths(folder: Path):
     assert is_paths(pl.Series([None, "a.png", "", "b.JPG"]), PICTURE_ENDINGS, folder)
-    assert not is_paths(pl.Series(["a.png", "gone.png"]), PICTURE_ENDINGS, folder)
+    assert not is_paths(pl.Series(["no.png", "gone.png"]), PICTURE_ENDINGS, folder)
     assert not is_paths(pl.Series(["a.png", "a film"]), PICTURE_ENDINGS, folder)
     assert not is_paths(pl.Series(["c.wav"]), PICTURE_ENDINGS, folder)
     assert not is_paths(pl.Series([None], dtype=pl.String), PICTURE_ENDINGS, folder)
@@ -34,3 +36,29 @@ def test_paths_become_whole_and_all_else_stays(folder: Path):
     assert found["sound"].to_list() == [str(folder / "c.wav")] * 3
     assert found.select("text", "n").equals(frame.select("text", "n"))
     assert with_whole_paths(found, Path("/elsewhere")).equals(found)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_absent_file_does_not_make_a_column_of_paths_text(folder: Path, place: int):
+    names = ["a.png", "b.JPG"]
+    names.insert(place, "gone.png")
+    assert is_paths(pl.Series(names), PICTURE_ENDINGS, folder)
+    found = with_whole_paths(pl.DataFrame({"file": names}), folder)["file"]
+    assert found.to_list() == [str(folder / name) for name in names]
+    guess = infer_kind(found)
+    assert (type(guess.column).__name__, guess.doubt) == ("Picture", "")
+
+
+@pytest.mark.parametrize(("ending", "kind"), [(".png", "Picture"), (".wav", "Sound")])
+def test_names_of_files_of_which_none_exists_are_asked_about(ending: str, kind: str):
+    guess = infer_kind(pl.Series("file", [f"nowhere_{i}{ending}" for i in range(30)]))
+    assert type(guess.column).__name__ == kind
+    assert "there is no such file as" in guess.doubt
+    assert "columns: {file: drop}" in guess.doubt
+
+
+def test_addresses_and_texts_are_no_absent_files():
+    assert absent_file(pl.Series(["https://example.org/a.png"] * 3), PICTURE_ENDINGS) is None
+    assert absent_file(pl.Series(["a.png", "a film"]), PICTURE_ENDINGS) is None
+    assert absent_file(pl.Series(["a.wav"]), PICTURE_ENDINGS) is None
+    assert absent_file(pl.Series(["a.wav"]), SOUND_ENDINGS) == "a.wav"

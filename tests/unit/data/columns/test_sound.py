@@ -183,4 +183,4 @@ def test_a_table_of_sounds_is_saved_and_read_again_and_a_row_is_one_of_it(folder
 def test_a_column_without_any_sound_is_refused():
     with pytest.raises(DataError, match="no row has a sound"):
         Sound("x").fit(pl.Series("x", [None, None], dtype=pl.String))
-    assert not isinstance(infer_kind(pl.Series("x", ["a.wav", "b.wav"] * 5)).column, Sound)
+    assert "no such file as 'a.wav'" in infer_kind(pl.Series("x", ["a.wav", "b.wav"] * 5)).doubt
