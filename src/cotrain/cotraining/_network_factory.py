@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, final
 
@@ -124,11 +125,18 @@ class NetworkFactory:
         )
 
     def views(self, names: Sequence[str], n_random: int) -> list[View]:
-        """Return named views, or such as divide the columns as the settings say.
+        """Return named views, or such as divide the columns of numbers as the settings say.
 
         Raises:
             InvalidArgumentError: there is no view of a name, or too few columns to divide.
         """
+        n_columns = sum(math.prod(shape) for shape in self.shapes.values())
+        if not names and n_columns < n_random:
+            raise InvalidArgumentError(
+                f"{n_random} views are to divide the columns of numbers, of which there "
+                f"{'is 1' if n_columns == 1 else f'are {n_columns}'}; categories and words are seen by every "
+                "view: name the columns of each view, or take a strategy without views, such as Committee."
+            )
         if not names and self.settings.division == "independent" and self.inputs is not None:
             # Codes are shown to every view, as they are to random ones: the blank of a code is not 0.
             return independent_views({name: self.inputs[name] for name in self.shapes}, n_random)

@@ -26,7 +26,6 @@ from cotrain.cotraining._network_factory import NetworkFactory
 from cotrain.cotraining._predictions import Prediction
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining.estimators._labels import columns_of, require_distinct
-from cotrain.cotraining.peers import FittedNetwork
 from cotrain.cotraining.rounds._records import CoTrainingResult
 from cotrain.cotraining.rounds._run import CoTrainingRun, cleaned
 from cotrain.cotraining.rounds._strategy_selection import run_rounds, strategy_for_views
@@ -186,13 +185,9 @@ class SemiSupervised(BaseEstimator, ABC):
         outcome = replace(run_rounds(run), doubted=doubted)
         if against:
             outcome = replace(outcome, stopped=f"{against}; {outcome.stopped}")
-        # Of the rounds only those that answer are needed from now on.
-        needed = set(outcome.chosen.values())
-        kept = [one if number in needed else [] for number, one in enumerate(outcome.fitted)]
-        for network in (one for fitted in kept for one in fitted if isinstance(one, FittedNetwork)):
-            # In float32 the last digits of an answer depend on which rows are asked for with it.
-            network.model.double()
-        self._outcome = replace(outcome, fitted=kept, assessments=(), held_out={})
+        self._outcome = outcome.for_answers()
+        # In float32 the last digits of an answer depend on which rows are asked for with it.
+        self._outcome.in_double()
         return train_rows
 
     def _divide(self, rows: Examples, tasks: Sequence[Task], seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -332,14 +327,18 @@ def _network(
 ) -> MultiTaskNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(mix_seed(seed, name))
-        # For numbers alone a wide layer of which half is dropped: of what we tried the best with few labels.
-        plain = MLP((128,), key="numbers", n_inputs=spec.n_numbers, dropout=0.5)
-        mixed = TableEncoder(128, 1, numbers="plain")
-        made = encoder or usual or (mixed if spec.cardinalities or spec.bags else plain)
+        made = encoder or usual or _default_encoder(spec)
         sharing = HardSharing().build(lambda: copy.deepcopy(made).build(spec), [task.name for task in tasks])
         widths, n = sharing.widths(), sharing.members
         heads = {task.name: task.head(widths[task.name], members=n) for task in tasks}
         return MultiTaskNetwork(sharing, heads)
+
+
+def _default_encoder(spec: InputSpec) -> Encoder:
+    if spec.cardinalities or spec.bags:
+        return TableEncoder(128, 1, numbers="plain")
+    # For numbers alone a wide layer of which half is dropped: of what we tried the best with few labels.
+    return MLP((128,), key="numbers", n_inputs=spec.n_numbers, dropout=0.5)
 
 
 def _weighted(name: str, mask: torch.Tensor, weights: np.ndarray | None) -> torch.Tensor:

@@ -58,6 +58,9 @@ class FittedPeer(ABC):
         """
         return self.predictions(validation.inputs)
 
+    def in_double(self) -> None:  # noqa: B027
+        """Answer in float64 from now on, to inputs that are; what has one precision only stays as it is."""
+
 
 class Peer(ABC):
     """A model that is fitted anew in every round, to true labels and pseudo-labels with weights.

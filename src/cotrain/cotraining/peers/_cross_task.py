@@ -96,6 +96,10 @@ class FittedCrossTask(FittedPeer):
             for task in self.tasks
         }
 
+    def in_double(self) -> None:
+        """Ask the network in float64 from now on."""
+        self.source.in_double()
+
 
 def _others(outputs: Mapping[str, Prediction], task: Task) -> dict[str, Tensor]:
     """Return the probabilities and values of all other tasks side by side, [N, O]."""

@@ -291,6 +291,10 @@ class FittedNetwork(FittedPeer):
             found[task.name] = prediction_of_output(task, both.index_select(0, rows + len(rows) * (own == 0)))
         return found
 
+    def in_double(self) -> None:
+        """Answer in float64 from now on."""
+        self.model.double()
+
     def _frozen(self) -> FrozenNetworks:
         """Return the networks that answer, in the precision of the model: any number of threads may ask."""
         dtype = next(self.model.parameters()).dtype

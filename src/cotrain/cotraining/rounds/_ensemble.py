@@ -25,9 +25,13 @@ class StrategyEnsemble(FittedPeer):
 
     def __init__(self, outcome: CoTrainingResult, tasks: Sequence[str], *, started: bool) -> None:
         chosen = {task: 0 if started else outcome.chosen[task] for task in tasks}
-        self.outcome = replace(outcome, chosen=chosen)
+        self.outcome = replace(outcome, chosen=chosen).for_answers()
         self.updates = outcome.updates
 
     def predictions(self, inputs: Mapping[str, Tensor]) -> dict[str, Prediction]:
         """Return the joint answer for its tasks."""
         return self.outcome.predictions(inputs)
+
+    def in_double(self) -> None:
+        """Ask every peer that answers in float64 from now on."""
+        self.outcome.in_double()

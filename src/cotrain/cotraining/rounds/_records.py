@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, final
 
 from torch import Tensor
@@ -131,6 +131,18 @@ class CoTrainingResult:
         needed = sorted(set(self.chosen.values()))
         by_round = {number: answers(self.fitted[number], self.answering, inputs) for number in needed}
         return {task: by_round[number][task] for task, number in self.chosen.items()}
+
+    def for_answers(self) -> CoTrainingResult:
+        """Return what answers need: the peers of the rounds that were chosen, and what there is to tell."""
+        needed = set(self.chosen.values())
+        kept = [fitted if number in needed else [] for number, fitted in enumerate(self.fitted)]
+        return replace(self, fitted=kept, assessments=(), held_out={})
+
+    def in_double(self) -> None:
+        """Answer in float64 from now on."""
+        for fitted in self.fitted:
+            for one in fitted:
+                one.in_double()
 
     @property
     def updates(self) -> int:

@@ -17,7 +17,7 @@ class TwoViewCoTraining(Strategy):
 
     This is the co-training of Blum and Mitchell: two views that are each enough for the task and whose errors
     have little to do with each other give labels that are news to the other side. Where there is no such
-    division, columns are divided at random, and `Committee` is usually the better choice.
+    division, the columns of numbers are divided at random, and `Committee` is usually the better choice.
 
     Args:
         views: names of two or more views; `None`: `n_random` random ones.

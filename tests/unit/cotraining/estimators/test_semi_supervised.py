@@ -16,7 +16,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from cotrain._base import DataError, InvalidArgumentError, constructor_parameters
-from cotrain.cotraining import Committee, CoTrainingClassifier, CoTrainingRegressor, TwoViewCoTraining
+from cotrain.configuration import kinds_of
+from cotrain.cotraining import (
+    Committee,
+    CoTrainingClassifier,
+    CoTrainingRegressor,
+    Strategy,
+    TwoViewCoTraining,
+)
 from cotrain.cotraining.estimators._semi_supervised import SemiSupervised, _weighted
 from cotrain.networks import MLP, TableEncoder
 
@@ -155,6 +162,41 @@ def test_two_columns_of_one_name_are_refused(cls, estimator):
         made(cls, estimator).fit(x, twice)
     with pytest.raises(DataError, match="X has several columns named 'a'"):
         made(cls, estimator).fit(pd.DataFrame(x, columns=["a", "a", "b", "c"]), y)
+
+
+FRAMES = {
+    "numbers": lambda n: pd.DataFrame({"a": np.arange(n) % 7 / 3, "b": np.arange(n) % 5 / 2}),
+    "categories": lambda n: pd.DataFrame({"a": [*"uvw"] * (n // 3), "b": ["x", "y"] * (n // 2)}),
+    "texts": lambda n: pd.DataFrame({"a": [f"word{i % 3} and word{i % 7}" for i in range(n)]}),
+    "both": lambda n: pd.DataFrame({"a": [*"uvw"] * (n // 3), "b": np.arange(n) % 5 / 2}),
+}
+
+
+@pytest.mark.parametrize("frame", ["numbers", "texts"])
+@pytest.mark.parametrize("strategy", ["auto", *sorted(set(kinds_of(Strategy)) - {"CrossTask"})])
+@pytest.mark.parametrize(("cls", "estimator"), NETWORKS)
+def test_every_strategy_answers_for_every_kind_of_column(cls, estimator, strategy, frame):
+    made_of = kinds_of(Strategy)[strategy]() if strategy != "auto" else "auto"
+    x, y = FRAMES[frame](60), rows(cls, 60, 30)[1]
+    model = made(cls, estimator, strategy=made_of, margin=0.0, min_labels=0, updates=2)
+    if strategy == "TwoViewCoTraining" and frame != "numbers":
+        with pytest.raises(InvalidArgumentError, match="2 views are to divide the columns of numbers"):
+            model.fit(x, y)
+        return
+    assert model.fit(x, y).predict(x).shape == (60,)
+
+
+@pytest.mark.parametrize("views", ["random", "independent"])
+@pytest.mark.parametrize(("cls", "estimator"), BOTH + NETWORKS)
+def test_views_that_would_divide_nothing_are_refused(cls, estimator, views):
+    y = rows(cls, 60, 30)[1]
+    for name, frame in FRAMES.items():
+        model = made(cls, estimator, views=views)
+        if name == "numbers":
+            model.fit(frame(60), y)
+            continue
+        with pytest.raises(InvalidArgumentError, match="seen by every view: name the columns of each view"):
+            model.fit(frame(60), y)
 
 
 def test_an_encoder_of_ones_own_is_used_by_every_network():
