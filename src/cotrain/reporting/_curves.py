@@ -8,47 +8,49 @@ from typing import Any
 
 from cotrain.reporting._document import Drawing, Section
 from cotrain.reporting._draw import N_STYLES, Pen, faint, finite, plain_log_axis, style, whole_ticks
-from cotrain.reporting._formatting import legend, listed, short, shown
+from cotrain.reporting._formatting import counted, legend, listed, short, shown
 
 History = Sequence[Mapping[str, Any]]
 
 
-def curve_section(
-    history: History,
-    rows: Mapping[str, Mapping[str, Any]],
-    best_epoch: Mapping[str, int],
-    select: str,
-    *,
-    pen: Pen,
-) -> Section | None:
+def curve_section(history: History, curves: Mapping[str, Mapping[str, Any]], pen: Pen) -> Section | None:
     """Return a picture per task: its selecting metric on the validation rows, or its loss.
 
     Args:
         history: records of history.jsonl.
-        rows: task -> its selecting row of the test table: name and direction of the metric.
-        best_epoch: criterion -> epoch, counted from 1.
-        select: "combined", "per_task" or "last": whose best epoch is kept.
+        curves: task -> `metric`, `direction` and `kept`, the epoch that is kept, counted from 1.
         pen: draws.
     """
     if not history:
         return None
     tasks = list(history[-1]["loss"])
-    kept = {task: best_epoch.get(task if select == "per_task" else "combined") for task in tasks}
-    pictures = [_curve(task, history, rows.get(task, {}), kept[task], pen=pen) for task in tasks]
-    early = [task for task in tasks if (epoch := kept[task]) and epoch <= len(history) / 2]
-    if select == "last" or not any(kept.values()):
-        title = f"{len(history)} epochs; the last one is kept"
-    elif select == "per_task":
-        title = "Each task keeps its own best epoch" + (
-            f"; {listed(early)} got worse in the second half" if early else ""
+    pictures = [_curve(task, history, curves.get(task, {}), pen) for task in tasks]
+    kept = {task: epoch for task in tasks if (epoch := curves.get(task, {}).get("kept")) is not None}
+    text = ""
+    if kept:
+        text = (
+            "The dotted line is the epoch that is kept; where a metric counts hits or labels are few, the "
+            "validation loss chose it."
         )
-    else:
-        title = f"The best epoch for all tasks together is {next(iter(kept.values()))} of {len(history)}"
-    return Section(title, pictures, "The dotted line is the epoch that is kept.")
+    return Section(_title(kept, len(history)), pictures, text)
 
 
-def _curve(task: str, history: History, row: Mapping[str, Any], kept: int | None, *, pen: Pen) -> Drawing:
-    epochs = [record["epoch"] + 1 for record in history]
+def _title(kept: Mapping[str, int], n_epochs: int) -> str:
+    """Say which epochs are kept."""
+    said, epochs = counted(n_epochs, "epochs"), set(kept.values())
+    if not kept:
+        return said
+    if epochs == {n_epochs}:
+        return f"{said}; the last one is kept"
+    if len(epochs) == 1:
+        return f"Epoch {min(epochs)} of {n_epochs} is kept{' for all tasks' * (len(kept) > 1)}"
+    early = [task for task, epoch in kept.items() if epoch <= n_epochs / 2]
+    worse = f"; {listed(early)} got no better in the second half" if early else ""
+    return f"Each task keeps its own best epoch{worse}"
+
+
+def _curve(task: str, history: History, row: Mapping[str, Any], pen: Pen) -> Drawing:
+    epochs, kept = [record["epoch"] + 1 for record in history], row.get("kept")
     validated = [record.get("validation", {}).get(task) for record in history]
     on_validation = any(value is not None and math.isfinite(value) for value in validated)
     values = finite(validated if on_validation else [record["loss"].get(task) for record in history])

@@ -68,12 +68,10 @@ def run_report(
         ...     return run_report("films", metrics, history, config, config_text="")
     """
     pen = Pen()
-    selecting = selecting_rows(metrics["rows"])
-    select = config.get("training", {}).get("select", "combined")
     balancer = config.get("balancer", {"kind": "ReferenceScaled"})["kind"]
     analysis = analysis_of(history, metrics, config, cotraining)
     of_history = [
-        curve_section(history, selecting, metrics["best_epoch"], select, pen=pen),
+        curve_section(history, metrics.get("curves", {}), pen),
         weight_section(history, balancer, pen),
         analysis_section(analysis),
         expert_section(history, pen),

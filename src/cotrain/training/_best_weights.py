@@ -80,7 +80,7 @@ class BestWeights:
         weights: list[Weights] = []
         weights_of: dict[str, int] = {}
         for name in tasks:
-            criterion = name if select == "per_task" and name in self.epochs else COMBINED
+            criterion = criterion_of(name, self.epochs, select)
             best = None if select == "last" else self.weights(criterion)
             epoch = -1 if best is None else self.epochs[criterion]
             if epoch not in kept:
@@ -98,6 +98,17 @@ class BestWeights:
         self.values = dict(state["values"])
         self.epochs = dict(state["epochs"])
         self.copies = dict(state["copies"])
+
+
+def criterion_of(task: str, epochs: Mapping[str, int], select: Select) -> str:
+    """Return by which criterion a task's weights are chosen: its own, or that of all tasks together.
+
+    Args:
+        task: its name.
+        epochs: criterion -> its best epoch.
+        select: see `Training`.
+    """
+    return task if select == "per_task" and task in epochs else COMBINED
 
 
 def _kept(values: Mapping[str, float], select: Select) -> set[str]:

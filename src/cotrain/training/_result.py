@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-from cotrain.training._best_weights import Weights
+from cotrain.training._best_weights import Weights, criterion_of
 from cotrain.training._budget import Budget
 from cotrain.training._crossed_choice import Choice
 
@@ -42,6 +42,15 @@ class FitResult:
     threads: int | None = None
     crossed: Sequence[Choice] = ()
     seconds: float | None = None
+
+    @property
+    def kept_epoch(self) -> dict[str, int]:
+        """Task -> the epoch, counted from 0, whose weights are kept for it; empty where it is not known."""
+        if self.budget is None:
+            return {}
+        select, last = self.budget.select, len(self.history) - 1
+        best = {} if select == "last" else self.best_epoch
+        return {task: best.get(criterion_of(task, best, select), last) for task in self.weights_of}
 
     @property
     def health(self) -> str:

@@ -21,26 +21,42 @@ def history(weights=({"a": 1.0, "b": 1.0},) * 4):
     ]
 
 
+def curves(**kept):
+    return {task: row | {"kept": kept.get(task)} for task, row in ROWS.items()}
+
+
 def test_each_task_gets_a_picture_with_its_best_epoch():
-    found = curve_section(history(), ROWS, {"combined": 2}, "combined", pen=Pen())
-    assert found.title == "The best epoch for all tasks together is 2 of 4"
+    found = curve_section(history(), curves(a=2, b=2), Pen())
+    assert found.title == "Epoch 2 of 4 is kept for all tasks"
     assert [picture.title for picture in found.blocks] == [
         "a: validation auroc best in epoch 2 (0.800), at the end 0.700",
         "b: validation rmse best in epoch 2 (1.000), at the end 1.200",
     ]
 
 
-def test_tasks_that_got_worse_are_named_where_each_keeps_its_own():
-    found = curve_section(history(), ROWS, {"a": 2, "b": 4}, "per_task", pen=Pen())
-    assert found.title == "Each task keeps its own best epoch; a got worse in the second half"
+def test_tasks_that_got_no_better_are_named_where_each_keeps_its_own():
+    found = curve_section(history(), curves(a=2, b=4), Pen())
+    assert found.title == "Each task keeps its own best epoch; a got no better in the second half"
+
+
+def test_a_line_stands_at_the_epoch_that_is_kept_and_at_no_other():
+    def lines(found):
+        return [picture.svg.count("stroke-dasharray") for picture in found.blocks]
+
+    none = curve_section(history(), curves(), Pen())
+    assert (none.title, none.text) == ("4 epochs", "")
+    one = curve_section(history(), curves(a=3), Pen())
+    assert lines(one)[0] == lines(none)[0] + 1
+    assert lines(one)[1] == lines(none)[1]
+    assert "dotted line is the epoch that is kept" in one.text
 
 
 def test_without_validation_the_loss_is_shown_and_the_last_epoch_kept():
     bare = [{key: record[key] for key in ("epoch", "loss")} for record in history()]
-    found = curve_section(bare, ROWS, {}, "last", pen=Pen())
+    found = curve_section(bare, curves(a=4, b=4), Pen())
     assert found.title == "4 epochs; the last one is kept"
     assert found.blocks[0].title == "a: training loss best in epoch 1 (1.000), at the end 1.000"
-    assert curve_section([], ROWS, {}, "last", pen=Pen()) is None
+    assert curve_section([], {}, Pen()) is None
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ def metrics(names: list[str]) -> dict[str, Any]:
         "coverage": {name: {"train": 5 + i, "validation": 1, "test": 9} for i, name in enumerate(names)},
         "n_rows": {"train": 20, "validation": 4, "test": 9, "unlabelled": 0, "unused": 0},
         "best_epoch": {"combined": 2},
+        "curves": {name: {"metric": "auroc", "direction": "max", "kept": 2} for name in names},
         "seconds": {"train": 1.0},
         "skipped": {names[0]: 3},
         "diagnostics": {name: kinds[i % 3] for i, name in enumerate(names)},

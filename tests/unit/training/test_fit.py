@@ -15,6 +15,8 @@ from cotrain.data import sources as ct_sources
 from cotrain.data.sources import RowSources
 from cotrain.networks import InputSpec
 from cotrain.training import Examples, Fit
+from cotrain.training._predict import outputs_of
+from cotrain.training._validation import Validator
 
 
 class Counting(ct.balancing.LossRule):
@@ -166,6 +168,26 @@ def test_each_task_may_keep_its_own_best_weights():
         assert result.best_epoch[task] == gains.index(max(gains))
     if result.best_epoch["a"] != result.best_epoch["b"]:
         assert result.weights_of["a"] != result.weights_of["b"]
+
+
+@pytest.mark.parametrize("select", ["auto", "combined", "per_task", "last"])
+@pytest.mark.parametrize("labels_of_b", [range(32), range(0)])
+def test_the_epoch_that_is_kept_is_the_one_whose_values_the_weights_have(select, labels_of_b):
+    train, validation = examples(64, range(64)), examples(32, labels_of_b, seed=1)
+    made = fit(train, validation, epochs=12, patience=None, learning_rate=0.1, select=select)
+    result = made.run()
+    assert set(result.kept_epoch) == {"a", "b"}
+    validator = Validator(made.tasks, train, validation)
+    for task, epoch in result.kept_epoch.items():
+        made.model.load_state_dict(result.weights[result.weights_of[task]])
+        found = validator.validate([(slice(None), outputs_of(made.model.eval(), validation.inputs))])
+        told = result.history[epoch]["validation"]
+        assert found.values["a"] == pytest.approx(told["a"], rel=1e-5), (task, epoch)
+        assert all(
+            found.values["a"] != pytest.approx(other["validation"]["a"], rel=1e-5)
+            for other in result.history
+            if other["epoch"] != epoch
+        )
 
 
 def test_a_broken_loss_is_left_out_and_counted():

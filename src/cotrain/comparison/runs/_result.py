@@ -86,6 +86,8 @@ class RunResult:
         coverage: task -> part of the split -> labelled rows.
         n_rows: part of the split -> rows.
         best_epoch: criterion -> epoch, counted from 1.
+        curves: task -> its selecting `metric`, the `direction` in which it is better, and `kept`, the epoch,
+            counted from 1, whose weights answer for it.
         seconds: what took how long.
         skipped: task -> steps left out because a loss or gradient was not finite.
         diagnostics: task -> calibration, confusion, residuals or tagged sentences of the test rows.
@@ -115,6 +117,7 @@ class RunResult:
     answers: list[AnswerTest] = field(default_factory=list)
     thresholds: list[str] = field(default_factory=list)
     ensemble: str = ""
+    curves: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values."""
@@ -126,6 +129,7 @@ class RunResult:
             "coverage": self.coverage,
             "n_rows": self.n_rows,
             "best_epoch": self.best_epoch,
+            "curves": self.curves,
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
             "skipped": self.skipped,
             "diagnostics": self.diagnostics,

@@ -197,6 +197,7 @@ def _judged(
         coverage=split.coverage,
         n_rows=split.n_rows,
         best_epoch={name: epoch + 1 for name, epoch in learner.fitted_result.best_epoch.items()},
+        curves=_curves(learner),
         seconds=clock.laps,
         skipped=learner.fitted_result.skipped,
         diagnostics=_diagnostics(learner, test) if test.height else {},
@@ -311,6 +312,17 @@ def _tested(
         answers = answer_tests(preprocessor.tasks, of_task, run, outputs=outputs, table=answered)
         table = table.with_reference("answer", answered)
     return table, verdicts(preprocessor.tasks, run), answers
+
+
+def _curves(learner: Learner) -> dict[str, dict[str, Any]]:
+    """Return what the history shows of each task, and which epoch of it is kept."""
+    kept = learner.fitted_result.kept_epoch
+    found = {}
+    for task in learner.preprocessor.tasks:
+        metric = task.chosen_metrics()[0]
+        epoch = kept[task.name] + 1 if task.name in kept else None
+        found[task.name] = {"metric": metric.name, "direction": metric.direction, "kept": epoch}
+    return found
 
 
 def _ensemble_sentence(learner: Learner, singles: Mapping[str, Learner]) -> str:

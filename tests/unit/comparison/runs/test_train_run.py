@@ -11,6 +11,8 @@ from cotrain.comparison import train_run
 from cotrain.comparison.runs import _train_run
 from cotrain.learner import Configuration, Learner
 from cotrain.learner._run_folder import verify_run
+from cotrain.reporting._curves import curve_section
+from cotrain.reporting._draw import Pen
 from cotrain.training._time_plan import TimePlan
 
 
@@ -185,3 +187,25 @@ def test_thresholds_are_said_and_kept_with_the_figures(values, tmp_path):
     (sentence,) = result.thresholds
     assert sentence.startswith("big: decided at 0.")
     assert json.loads((tmp_path / "r" / "metrics.json").read_text())["thresholds"] == [sentence]
+
+
+@pytest.mark.parametrize("select", ["auto", "per_task", "combined", "last"])
+@pytest.mark.parametrize("test", [0.0, 0.2])
+def test_the_report_shows_the_epoch_that_is_kept_and_the_way_in_which_a_metric_is_better(
+    values, tmp_path, select, test
+):
+    values["training"] |= {"epochs": 4, "select": select, "learning_rate": 0.05}
+    values["split"] = {"validation": 0.2, "test": test}
+    result = run(values, tmp_path / "r")
+    kept = {task: curve["kept"] for task, curve in result.curves.items()}
+    criteria = {"big": "combined", "price": "combined"} if select == "combined" else {t: t for t in kept}
+    expected = dict.fromkeys(kept, 4) if select == "last" else {
+        task: result.best_epoch[criterion] for task, criterion in criteria.items()
+    }  # fmt: skip
+    assert kept == expected
+    history = [json.loads(line) for line in (tmp_path / "r" / "history.jsonl").read_text().splitlines()]
+    best = max(history, key=lambda record: record["validation"]["big"])["epoch"] + 1
+    section = curve_section(
+        history, json.loads((tmp_path / "r" / "metrics.json").read_text())["curves"], Pen()
+    )
+    assert f"validation auroc best in epoch {best} " in section.blocks[0].title
