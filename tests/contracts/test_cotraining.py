@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -12,11 +14,14 @@ from cotrain import tasks as kinds
 from cotrain._base import InvalidArgumentError
 from cotrain.balancing import Equal
 from cotrain.configuration import construct, describe, kinds_of
-from cotrain.cotraining import Calibrator, CoTraining, Selector, Strategy
+from cotrain.cotraining import Calibrator, CoTraining, CoTrainingClassifier, Selector, Strategy
 from cotrain.cotraining._network_factory import NetworkFactory
 from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
 from cotrain.cotraining.rounds._run import CoTrainingRun
-from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskNetwork
+from cotrain.learner import Preprocessor
+from cotrain.learner._architecture import Architecture
+from cotrain.learner._cotraining_stage import CoTrainingStage
+from cotrain.networks import MLP, HardSharing, InputSpec, MultiTaskNetwork, TableEncoder
 from cotrain.tasks import Task
 from cotrain.training import Examples, Training
 
@@ -127,3 +132,55 @@ def test_an_unknown_view_is_named():
     factory, _, _ = factory_and_rows()
     with pytest.raises(InvalidArgumentError, match="There is no view 'left'"):
         factory.views(["left"], 2)
+
+
+def learner_with(cotraining: CoTraining) -> None:
+    """Fit nothing: what is refused is refused before."""
+    frame = pl.DataFrame({"x": [0.1, 0.2, 0.3, 0.4], "z": [1.5, 0.2, 2.3, 0.4], "a": [0, 1, 0, 1]})
+    frame = frame.with_columns(b=pl.Series([1.0, 2.0, None, 3.0]))
+    tasks: list[Task] = [kinds.Binary("a"), kinds.Regression("b")]
+    preprocessor, _ = Preprocessor.fit(frame, tasks, {}, [])
+    CoTrainingStage(
+        cotraining,
+        preprocessor,
+        Architecture(TableEncoder(4, 0), HardSharing()),
+        Equal(),
+        training=Training(epochs=1),
+    )
+
+
+@pytest.mark.parametrize("kind", STRATEGIES)
+def test_views_and_divisions_that_a_strategy_has_no_use_for_are_refused(kind: type[Strategy]):
+    views = {"left": ["x"], "right": ["z"]}
+    learner_with(CoTraining(kind()))
+    with pytest.raises(InvalidArgumentError, match=rf"'left', 'right', which {kind.__name__} shows to none"):
+        learner_with(CoTraining(kind(), views=views))
+    for named in (["left", "right"], None):
+        takes = named is not None and "views" in inspect.signature(kind).parameters
+        strategy = kind(views=named) if takes else kind()
+        if takes:
+            learner_with(CoTraining(strategy, views=views))
+            with pytest.raises(InvalidArgumentError, match=r"names 'other', which"):
+                learner_with(CoTraining(strategy, views={**views, "other": ["x"]}))
+        if named is None and kind.__name__ == "TwoViewCoTraining":
+            learner_with(CoTraining(strategy, division="independent"))
+            continue
+        with pytest.raises(InvalidArgumentError, match=rf"'independent', and {kind.__name__} divides no"):
+            learner_with(CoTraining(strategy, views=views if takes else None, division="independent"))
+
+
+def test_auto_refuses_one_view_and_a_division():
+    with pytest.raises(InvalidArgumentError, match="names 'left' alone: 'auto' tries views where"):
+        CoTraining("auto", views={"left": ["x"]})
+    with pytest.raises(InvalidArgumentError, match="'auto' tries no strategy that divides columns"):
+        CoTraining("auto", division="independent")
+
+
+@pytest.mark.parametrize("kind", STRATEGIES)
+def test_scikit_learns_form_refuses_views_that_a_strategy_has_no_use_for(kind: type[Strategy]):
+    x, y = np.arange(80.0).reshape(20, 4), np.array([[0, 1], [1, 0]] * 10)
+    for views in ([[0, 1], [2, 3]], "independent"):
+        if kind.__name__ == "TwoViewCoTraining" and views == "independent":
+            continue
+        with pytest.raises(InvalidArgumentError, match=rf"cotraining\..*{kind.__name__}"):
+            CoTrainingClassifier(kind(), views=views).fit(x, y)

@@ -72,6 +72,8 @@ class NetworkFactory:
         self.mixing = mixing
         self.augment = augment
         self.seed = seed
+        self._asked: set[str] = set()
+        self._divided = False
 
     @property
     def differ(self) -> bool:
@@ -137,6 +139,8 @@ class NetworkFactory:
                 f"{'is 1' if n_columns == 1 else f'are {n_columns}'}; categories and words are seen by every "
                 "view: name the columns of each view, or take a strategy without views, such as Committee."
             )
+        self._asked |= set(names)
+        self._divided |= not names
         if not names and self.settings.division == "independent" and self.inputs is not None:
             # Codes are shown to every view, as they are to random ones: the blank of a code is not 0.
             return independent_views({name: self.inputs[name] for name in self.shapes}, n_random)
@@ -148,6 +152,26 @@ class NetworkFactory:
                     f"There is no view {name!r} in cotraining.views: {did_you_mean(name, self.named_views)}"
                 )
         return [self.named_views[name] for name in names]
+
+    def require_heed(self) -> None:
+        """Refuse views of the settings, and a division of columns, that no peer has been made for.
+
+        Raises:
+            InvalidArgumentError: there are such.
+        """
+        strategy = type(self.settings.strategy).__name__
+        unseen = [name for name in self.settings.views if name not in self._asked]
+        if unseen:
+            raise InvalidArgumentError(
+                f"cotraining.views names {', '.join(map(repr, unseen))}, which {strategy} shows to none of "
+                f"its networks: take TwoViewCoTraining with views={list(self.settings.views)!r}, or leave "
+                f"{'it' if len(unseen) == 1 else 'them'} out."
+            )
+        if self.settings.division != "random" and not self._divided:
+            raise InvalidArgumentError(
+                f"cotraining.division is {self.settings.division!r}, and {strategy} divides no columns: take "
+                "TwoViewCoTraining without named views, or leave division out."
+            )
 
 
 def _made(path: str, options: Mapping[str, Any], seed: int) -> Any:

@@ -53,12 +53,12 @@ class CoTraining:
         label_noise: what becomes of true labels that are probably wrong: "keep" them, or take out those that
             "confident" learning doubts: they count as missing before the first round, and how many these were
             is reported. Validation labels stay, and so do texts.
-        views: name of a view -> input columns, for strategies that name views.
-        division: how columns are divided among views where none is named: "random", or "independent", so that
-            columns that say the same stay in one view.
+        views: name of a view -> input columns, for a strategy that names them, and for "auto".
+        division: how columns are divided among views by a strategy of views that names none: "random", or
+            "independent", so that columns that say the same stay in one view.
 
     Raises:
-        InvalidArgumentError: a value is out of its range.
+        InvalidArgumentError: a value is out of its range, or "auto" has no use for it.
 
     Example:
         >>> CoTraining(max_rounds=5).max_rounds
@@ -110,6 +110,19 @@ class CoTraining:
         return changed
 
     def _check(self) -> None:
+        self._check_ranges()
+        if self.strategy == "auto" and len(self.views) == 1:
+            raise InvalidArgumentError(
+                f"cotraining.views names {next(iter(self.views))!r} alone: 'auto' tries views where there "
+                "are two or more; name another, or leave views out."
+            )
+        if self.strategy == "auto" and self.division != "random":
+            raise InvalidArgumentError(
+                f"cotraining.division is {self.division!r}, and 'auto' tries no strategy that divides columns"
+                ": take TwoViewCoTraining, or leave division out."
+            )
+
+    def _check_ranges(self) -> None:
         ranges: list[tuple[str, bool, str]] = [
             (
                 "strategy",

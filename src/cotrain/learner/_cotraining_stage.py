@@ -95,6 +95,7 @@ class CoTrainingStage:
         if isinstance(settings.strategy, Strategy):
             # What its peers cannot take is said before anything is fitted.
             settings.strategy.peers(self.factory)
+            self.factory.require_heed()
 
     def improve(
         self, start: FitResult, train: Examples, validation: Examples | None

@@ -51,8 +51,8 @@ def test_the_ends_of_the_ranges_are_in_them():
         folds=2,
         margin=0.0,
         min_labels=0,
-        division="independent",
     )
+    CoTraining(division="independent")
 
 
 def test_no_two_settings_share_their_defaults():

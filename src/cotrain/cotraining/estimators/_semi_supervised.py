@@ -214,6 +214,12 @@ class SemiSupervised(BaseEstimator, ABC):
     # -- parts --------------------------------------------------------------------------------------
 
     def _settings(self) -> CoTraining:
+        if self.estimator is not None and self.encoder is not None:
+            raise InvalidArgumentError(
+                f"{type(self).__name__}(estimator=..., encoder=...): clones of "
+                f"{type(self.estimator).__name__} take the place of the networks, which the "
+                "encoder would be for: leave one of the two out."
+            )
         named = {f"view {i + 1}": [str(c) for c in view] for i, view in enumerate(self._view_columns())}
         strategy = self.strategy
         if strategy is None and self.views is not None:
@@ -274,6 +280,9 @@ class SemiSupervised(BaseEstimator, ABC):
             inputs=inputs,
             seed=seed,
         )
+        if isinstance(self.strategy, Strategy):
+            self.strategy.peers(networks)
+            networks.require_heed()
         if self.estimator is None:
             return networks
         numbers = not tasks[0].has_classes

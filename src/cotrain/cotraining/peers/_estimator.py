@@ -49,7 +49,8 @@ class EstimatorPeer(Peer):
             `bootstrapped`.
 
     Raises:
-        InvalidArgumentError: a task needs an estimator that was not given, or that has no probabilities.
+        InvalidArgumentError: a task needs an estimator that was not given, or that has no probabilities; at
+            `fit`, if a transductive one takes −1 for a class.
 
     Example:
         >>> from sklearn.linear_model import LogisticRegression
@@ -120,6 +121,8 @@ class EstimatorPeer(Peer):
                     self._fit_target(task, rows, coded[:, t].numpy(), mask[:, t].double().numpy())
                     for t in range(coded.shape[1])
                 ]
+            except InvalidArgumentError:
+                raise
             except (ValueError, ArithmeticError) as error:
                 fitted[task.name] = [math.nan] * coded.shape[1]
                 of = self.regressor if not task.has_classes else self.classifier
@@ -141,7 +144,14 @@ class EstimatorPeer(Peer):
             return float(target[labelled][0]) if labelled.any() else 0.0
         estimator = clone(self.regressor if number else self.classifier)
         if self.transductive and not number:
-            return estimator.fit(rows, np.where(labelled, target, -1))
+            estimator.fit(rows, np.where(labelled, target, -1))
+            if -1 in estimator.classes_:
+                raise InvalidArgumentError(
+                    f"{type(estimator).__name__} took the -1 of the rows without a label for a class of "
+                    f"{task.name!r}: transductive=True is for classifiers to which it says unlabelled, such "
+                    "as sklearn.semi_supervised:LabelSpreading."
+                )
+            return estimator
         if has_fit_parameter(estimator, "sample_weight"):
             return estimator.fit(rows[labelled], target[labelled], sample_weight=weight[labelled])
         return estimator.fit(rows[labelled], target[labelled])

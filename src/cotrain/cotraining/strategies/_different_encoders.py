@@ -53,7 +53,16 @@ class DifferentEncoders(Strategy):
         self.align = align
 
     def peers(self, factory: PeerFactory) -> list[Peer]:
-        """Make a network per encoder."""
+        """Make a network per encoder.
+
+        Raises:
+            InvalidArgumentError: equal estimators take the place of networks.
+        """
+        if self.encoders is None and not factory.differ:
+            raise InvalidArgumentError(
+                "DifferentEncoders makes networks that differ, and clones of one estimator would be equal: "
+                "leave the estimator out, or take Committee."
+            )
         return [
             factory.network(f"network {number + 1}", encoder=encoder)
             for number, encoder in enumerate(self.encoders or [None, None])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Literal, final
 
-from cotrain._base import check_choice
+from cotrain._base import InvalidArgumentError, check_choice
 from cotrain.cotraining.peers import Peer
 from cotrain.cotraining.selection import Curriculum, Selector
 from cotrain.cotraining.strategies._base import PeerFactory, Strategy
@@ -21,7 +22,7 @@ class TeacherStudent(Strategy):
     Args:
         teachers_are: "single": a network per task (MuST); "joint": a network for all tasks (noisy
             student); "both"; "estimators": a classifier and a regressor of scikit-learn's kind.
-        classifier: for "estimators", as "package.module:Class".
+        classifier: for "estimators" alone, as the four that follow; written "package.module:Class".
         regressor: the same for numbers.
         options: of the classifier's constructor.
         regressor_options: of the regressor's.
@@ -32,7 +33,7 @@ class TeacherStudent(Strategy):
         align: see `Strategy`.
 
     Raises:
-        InvalidArgumentError: there is no such kind of teacher.
+        InvalidArgumentError: there is no such kind of teacher, or estimators are described that do not teach.
 
     Source: Ghiasi et al., "Multi-Task Self-Training for Learning General Representations", 2021,
     https://arxiv.org/abs/2108.11353; Xie et al., "Self-Training with Noisy Student", 2020,
@@ -67,6 +68,18 @@ class TeacherStudent(Strategy):
         self.transductive = transductive
         self.selector = selector or Curriculum(1.0, growing=False)
         self.align = align
+        self._require_heed()
+
+    def _require_heed(self) -> None:
+        """Refuse what is said of estimators where none teaches."""
+        usual = inspect.signature(type(self)).parameters
+        said = [name for name in ("classifier", "regressor") if getattr(self, name) != usual[name].default]
+        said += [name for name in ("options", "regressor_options", "transductive") if getattr(self, name)]
+        if said and self.teachers_are != "estimators":
+            raise InvalidArgumentError(
+                f"TeacherStudent({self.teachers_are!r}, {said[0]}=...): {self.teachers_are!r} teachers are "
+                f"networks, which {said[0]} says nothing of: take teachers_are='estimators', or leave it out."
+            )
 
     def peers(self, factory: PeerFactory) -> list[Peer]:
         """Make the teachers, and the student last."""

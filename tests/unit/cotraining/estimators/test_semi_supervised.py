@@ -21,6 +21,7 @@ from cotrain.cotraining import (
     Committee,
     CoTrainingClassifier,
     CoTrainingRegressor,
+    DifferentEncoders,
     Strategy,
     TwoViewCoTraining,
 )
@@ -205,6 +206,18 @@ def test_an_encoder_of_ones_own_is_used_by_every_network():
         model = made(CoTrainingClassifier, encoder=encoder, margin=0.0, min_labels=0).fit(x, y)
         fitted = next(one for one in model._outcome.fitted if one)
         assert {peer.model.sharing.widths()["y"] for peer in fitted} == {width}
+
+
+@pytest.mark.parametrize(("cls", "estimator"), BOTH)
+def test_an_encoder_beside_an_estimator_is_refused(cls, estimator):
+    with pytest.raises(InvalidArgumentError, match="encoder would be for: leave one of the two out"):
+        made(cls, estimator, encoder=TableEncoder(24, 0)).fit(*rows(cls))
+
+
+@pytest.mark.parametrize(("cls", "estimator"), BOTH)
+def test_equal_estimators_are_no_different_encoders(cls, estimator):
+    with pytest.raises(InvalidArgumentError, match="clones of one estimator would be equal"):
+        made(cls, estimator, strategy=DifferentEncoders()).fit(*rows(cls))
 
 
 def test_a_sparse_matrix_is_refused_by_its_size_before_it_is_made_dense():

@@ -3,8 +3,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 import torch
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.semi_supervised import LabelSpreading
+from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 from sklearn.svm import LinearSVC
 
 from cotrain import tasks as kinds
@@ -81,3 +82,22 @@ def test_a_row_of_which_the_estimator_says_nothing_is_open(task):
     assert prediction.classes().flatten().tolist()[:2] == [1, 3]
     assert prediction.probabilities is not None
     assert prediction.probabilities[2, 0].tolist() == [0.25] * 4
+
+
+@pytest.mark.parametrize(
+    ("estimator", "heeds"),
+    [
+        (LabelSpreading("knn", n_neighbors=3), True),
+        (SelfTrainingClassifier(LogisticRegression()), True),
+        (LogisticRegression(), False),
+        (HistGradientBoostingClassifier(max_iter=5), False),
+    ],
+)
+def test_an_estimator_that_takes_unlabelled_rows_for_a_class_is_refused(make_problem, estimator, heeds):
+    problem = make_problem(labelled=60)
+    peer = EstimatorPeer("one", problem.tasks, estimator, transductive=True)
+    if heeds:
+        assert peer.fit(problem.train, None, "", FitCache()).predictions(problem.train.inputs)["class"]
+        return
+    with pytest.raises(InvalidArgumentError, match=f"{type(estimator).__name__} took the -1 .* of 'class'"):
+        peer.fit(problem.train, None, "", FitCache())

@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.base import BaseEstimator
 
+from cotrain._base import InvalidArgumentError
 from cotrain.configuration import construct, describe
 from cotrain.cotraining import CoTraining, Strategy, TeacherStudent
 
@@ -100,3 +101,20 @@ def test_options_of_both_estimators_reach_the_factory():
     options = {"options": {"a": 1}, "regressor_options": {"b": 2}}
     peer = TeacherStudent("estimators", **options).peers(RecordingFactory())[0]
     assert (peer.options, peer.regressor_options) == ({"a": 1}, {"b": 2})
+
+
+@pytest.mark.parametrize("teachers", ["single", "joint", "both"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"classifier": "sklearn.neighbors:KNeighborsClassifier"},
+        {"regressor": "sklearn.linear_model:Ridge"},
+        {"options": {"a": 1}},
+        {"regressor_options": {"a": 1}},
+        {"transductive": True},
+    ],
+)
+def test_what_is_said_of_estimators_is_refused_where_networks_teach(teachers, said):
+    with pytest.raises(InvalidArgumentError, match=rf"'{teachers}', {next(iter(said))}=.*teachers_are='est"):
+        TeacherStudent(teachers, **said)
+    TeacherStudent("estimators", **said)
