@@ -96,6 +96,23 @@ def offsets_of(task: Task, leaf: Leaf) -> Tensor | None:
     return None if _whole(task) else torch.arange(len(leaf) + 1) * leaf[:1].numel()
 
 
+def class_counts(classes: Tensor, where: Tensor, n: int) -> Tensor:
+    """Return how often each of n classes is among the entries `where`, float32 [T, C].
+
+    Args:
+        classes: int64 [M, T]; what is above n - 1 counts as that.
+        where: bool [M, T].
+        n: number of classes C.
+
+    Example:
+        >>> class_counts(torch.tensor([[0], [2], [2]]), torch.tensor([[True], [True], [False]]), 3)
+        tensor([[1., 0., 1.]])
+    """
+    n_targets = classes.shape[1]
+    places = classes.clamp(max=n - 1) + n * torch.arange(n_targets)
+    return torch.bincount(places[where], minlength=n_targets * n).reshape(n_targets, n).float()
+
+
 def row_of_entry(offsets: Tensor | None, n_rows: int) -> Tensor:
     """Return the row of each entry, int64 [M]."""
     rows = torch.arange(n_rows)

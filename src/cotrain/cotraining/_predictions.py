@@ -17,7 +17,14 @@ from torch import Tensor
 
 from cotrain._base import ROUNDING, first_largest, tie_groups
 from cotrain._base._ragged import Leaf, Ragged
-from cotrain.cotraining._entries import entries, known_entries, offsets_of, padded_rows, require_entries
+from cotrain.cotraining._entries import (
+    class_counts,
+    entries,
+    known_entries,
+    offsets_of,
+    padded_rows,
+    require_entries,
+)
 from cotrain.cotraining._hypotheses import Hypotheses
 from cotrain.cotraining._units import Units
 from cotrain.tasks import EntryLabelling, Task
@@ -351,8 +358,7 @@ def prior_of(task: Task, targets: Leaf, mask: Leaf) -> Tensor:
     if task.hypothesis_labelling() is not None:
         return torch.tensor([[0.0, 1.0]])
     known = known_entries(task, mask) & (classes < n)
-    one_hot = torch.nn.functional.one_hot(classes.clamp(max=n - 1), n) * known[..., None]
-    counts = one_hot.sum(dim=0).float() + 0.5
+    counts = class_counts(classes, known, n) + 0.5
     return counts / counts.sum(dim=-1, keepdim=True)
 
 

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from cotrain._base import DataError, numpy_generator
 from cotrain._base._ragged import labelled_rows
-from cotrain.cotraining._entries import metric_arrays
+from cotrain.cotraining._entries import class_counts, metric_arrays, offsets_of, row_of_entry
 from cotrain.cotraining._hypotheses import Hypotheses, as_wide_as_each_other, symbol_shares
-from cotrain.cotraining._predictions import Prediction, n_classes, true_units
+from cotrain.cotraining._predictions import Prediction, class_targets, n_classes, true_units
 from cotrain.cotraining._settings import CoTraining
+from cotrain.cotraining._units import Units
 from cotrain.cotraining.guards._held_out import HeldOut
 from cotrain.cotraining.peers import FittedPeer
 from cotrain.evaluation import paired_bootstrap
@@ -54,7 +55,7 @@ class RoundVetoes:
         self.examples = examples
         self.priors = priors
         self.max_drift = max_drift
-        self.n_units = {task.name: n_true_units(task, examples) for task in tasks}
+        self.n_effective = {task.name: effective_labels(task, examples) for task in tasks}
         self._reasons: dict[str, dict[int, str]] = {task.name: {} for task in tasks}
 
     def expect_answers(self, start: Sequence[FittedPeer]) -> None:
@@ -89,7 +90,7 @@ class RoundVetoes:
             round_: its number.
         """
         for task, shares in now.items():
-            prior, n_labels = self.priors[task], self.n_units[task]
+            prior, n_labels = self.priors[task], self.n_effective[task]
             bound = max(drift(start[task], prior), sampling_drift(prior, n_labels)) + self.max_drift
             if drift(shares, prior) > bound or starved(shares, start[task], prior, n_labels):
                 self._reasons[task].setdefault(round_, "its predictions left the labelled class shares")
@@ -212,8 +213,7 @@ def _last_as_good_as_the_best(task: Task, held: HeldOut, allowed: Sequence[int])
 
 def shares_of(classes: Tensor, where: Tensor, n: int) -> Tensor:
     """Return the shares of n classes among the entries `where`, [T, C]; NaN without any."""
-    one_hot = torch.nn.functional.one_hot(classes.clamp(max=n - 1), n) * where[..., None]
-    counts = one_hot.sum(dim=0).float()
+    counts = class_counts(classes, where, n)
     return counts / counts.sum(dim=-1, keepdim=True)
 
 
@@ -223,7 +223,7 @@ def drift(shares: Tensor, prior: Tensor) -> float:
     return float(torch.nan_to_num(distance).max())
 
 
-def starved(shares: Tensor, start: Tensor, prior: Tensor, n_labels: int) -> bool:
+def starved(shares: Tensor, start: Tensor, prior: Tensor, n_labels: Tensor) -> bool:
     """Say whether a class is predicted less than half as often as by the start and as it is labelled.
 
     A rare class can die out within any bound on the drift: it has not that much to lose. How often it is
@@ -233,31 +233,38 @@ def starved(shares: Tensor, start: Tensor, prior: Tensor, n_labels: int) -> bool
         shares: [T, C] of the predictions now; NaN where nothing is predicted.
         start: the same of the supervised start.
         prior: [T, C] of the true labels.
-        n_labels: number of true labels behind the prior.
+        n_labels: see `effective_labels`.
     """
     return bool((shares < 0.5 * torch.minimum(start, lower_bound(prior, n_labels))).any())
 
 
-def lower_bound(prior: Tensor, n_labels: int) -> Tensor:
-    """Return the lower end of the one-sided 95 % interval for shares seen among n labels.
+def lower_bound(prior: Tensor, n_labels: Tensor) -> Tensor:
+    """Return the lower end of the one-sided 95 % interval for shares [T, C] seen among n labels [T, C].
 
     Source: Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927,
     https://doi.org/10.1080/01621459.1927.10502953.
     """
-    n, z = max(1, n_labels), 1.645
+    n, z = n_labels.clamp(min=1), 1.645
     spread = (prior * (1 - prior) / n + z**2 / (4 * n**2)).sqrt()
     return ((prior + z**2 / (2 * n) - z * spread) / (1 + z**2 / n)).clamp(min=0.0)
 
 
-def sampling_drift(prior: Tensor, n_labels: int) -> float:
+def sampling_drift(prior: Tensor, n_labels: Tensor) -> float:
     """Return how far the shares of n labels stray from the truth by chance in 19 of 20 samples.
 
     The quantile of half the sum of |differences| over 400 samples of n labels with these very shares, for
-    the target where it is largest.
+    the target where it is largest. Where classes count differently n is that of all: Σ v_c / Σ (v_c / n_c),
+    with v_c = s_c (1 - s_c).
+
+    Args:
+        prior: shares s, [T, C].
+        n_labels: n_c, [T, C] or [T, 1], see `effective_labels`.
     """
-    n, found = max(1, n_labels), 0.0
-    generator = numpy_generator(0, "sampling drift")
-    for shares in prior.double().numpy():
+    found, generator = 0.0, numpy_generator(0, "sampling drift")
+    spread = prior.double() * (1 - prior.double())
+    of_all = spread.sum(dim=1) / (spread / n_labels.clamp(min=1)).sum(dim=1)
+    for shares, size in zip(prior.double().numpy(), of_all.nan_to_num(1.0).tolist(), strict=True):
+        n = max(1, round(size))
         counts = generator.multinomial(n, shares / shares.sum(), size=400)
         found = max(found, float(np.quantile(np.abs(counts / n - shares).sum(axis=1) / 2, 0.95)))
     return found
@@ -318,7 +325,36 @@ def accepted_text_drift(
     return drift(symbol_shares(heard.labelling, torch.cat([true, said])), prior)
 
 
-def n_true_units(task: Task, examples: Examples) -> int:
-    """Return the number of labels of a task: entries, or whole units of such; of several targets the most."""
-    _, known = true_units(task, examples.targets[task.name], examples.masks[task.name])
-    return int(known.sum(dim=0).max())
+def effective_labels(task: Task, examples: Examples) -> Tensor:
+    """Return how many independent labels the share of each class is worth, [T, C], or [T, 1]: all alike.
+
+    Where a row is one entry these are the labels. Words of a sentence and pixels of a picture are not
+    independent: a share s = Σ n_ic / Σ n_i of m rows with n_i labels each, n_ic of them of class c, varies by
+
+        V = m / (m - 1) · Σ (n_ic - s n_i)² / (Σ n_i)²,   and is worth n = s (1 - s) / V labels,
+
+    at most all of them, and for a class that no row has, or every row alike, m of them.
+
+    Args:
+        task: fitted.
+        examples: N rows with the true labels.
+
+    Source: Kish, "Survey Sampling", 1965; the variance of a ratio from whole clusters.
+    """
+    classes, known = true_units(task, examples.targets[task.name], examples.masks[task.name])
+    offsets, n = offsets_of(task, examples.targets[task.name]), n_classes(task)
+    total = known.sum(dim=0)[:, None].float()
+    if offsets is None or task.hypothesis_labelling() is not None:
+        return total
+    entry_classes = class_targets(task, examples.targets[task.name])
+    units = Units.of(entry_classes, task.entry_labelling(), offsets)
+    rows = units.first(row_of_entry(offsets, len(examples)))
+    known = known & (classes < n)
+    counts = torch.bincount((rows * n + classes[:, 0])[known[:, 0]], minlength=len(examples) * n)
+    counts = counts.reshape(len(examples), n).double()
+    size = counts.sum(dim=1, keepdim=True)
+    shares, m = counts.sum(dim=0) / size.sum().clamp(min=1), (size > 0).sum()
+    variance = (counts - shares * size).square().sum(dim=0) / size.sum().clamp(min=1).square()
+    worth = shares * (1 - shares) / (variance * m / (m - 1).clamp(min=1))
+    worth = torch.where(variance > 0, worth, m.double()).clamp(max=float(total))
+    return worth[None].float()

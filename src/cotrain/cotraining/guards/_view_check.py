@@ -10,7 +10,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from cotrain.cotraining._entries import entries, known_entries
+from cotrain.cotraining._entries import class_counts, entries, known_entries
 from cotrain.cotraining._predictions import Prediction, class_targets, n_classes
 from cotrain.cotraining.guards._held_out import HeldOut
 from cotrain.tasks import Task
@@ -118,8 +118,8 @@ class ViewCheck:
         n = n_classes(self.task)
         classes = class_targets(self.task, held.targets)
         known = known_entries(self.task, held.mask) & (classes < n)
-        counts = (torch.nn.functional.one_hot(classes.clamp(max=n - 1), n) * known[..., None]).sum(dim=0)
-        shares = counts.float() / counts.sum(dim=-1, keepdim=True).clamp(min=1)
+        counts = class_counts(classes, known, n)
+        shares = counts / counts.sum(dim=-1, keepdim=True).clamp(min=1)
         # As the view's own prediction is divided into rows.
         return replace(held.predictions[0], probabilities=shares.expand(len(classes), -1, -1))
 

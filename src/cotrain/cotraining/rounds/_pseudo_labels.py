@@ -29,8 +29,8 @@ from cotrain.cotraining.guards._held_out import TeacherAssessment
 from cotrain.cotraining.guards._round_choice import (
     accepted_drift,
     accepted_text_drift,
+    effective_labels,
     label_shares,
-    n_true_units,
     sampling_drift,
 )
 from cotrain.cotraining.selection import Candidates
@@ -277,7 +277,7 @@ class PseudoLabeller:
             moved = accepted_text_drift(task, self.examples, prior, heard=prediction.heard, accepted=accepted)
         else:
             moved = accepted_drift(task, self.examples, prior, classes=classes, accepted=accepted)
-        n_labels = n_true_units(task, self.examples)
+        n_labels = effective_labels(task, self.examples)
         bound = self.settings.max_drift + sampling_drift(prior, n_labels)
         if moved <= bound:
             return ""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from cotrain._base import at_least, check_number
+from cotrain.cotraining._entries import class_counts
 from cotrain.cotraining.selection._base import Candidates, Selector
 
 
@@ -43,11 +44,8 @@ class AdaptiveThreshold(Selector):
         """Return where the confidence reaches the threshold of the predicted class."""
         sure = candidates.free & (candidates.confidence >= at_least(self.threshold))
         n_classes = candidates.prior.shape[1]
-        one_hot = torch.nn.functional.one_hot(candidates.classes, n_classes) * sure[..., None]
-        counts = one_hot.sum(dim=0).float()
+        counts = class_counts(candidates.classes, sure, n_classes)
         beta = counts / counts.amax(dim=1, keepdim=True).clamp(min=1.0)
         least = (self.threshold * beta / (2 - beta)).clamp(min=min(self.min_confidence, self.threshold))
-        of_entry = torch.gather(
-            least[None].expand(len(candidates.classes), -1, -1), -1, candidates.classes[..., None]
-        )[..., 0]
+        of_entry = least[torch.arange(len(least)), candidates.classes]
         return candidates.free & (candidates.confidence >= of_entry * at_least(1.0))

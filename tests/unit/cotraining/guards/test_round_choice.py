@@ -8,6 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -25,6 +26,7 @@ from cotrain.cotraining.guards._round_choice import (
     accepted_text_drift,
     choose_round,
     drift,
+    effective_labels,
     label_shares,
     sampling_drift,
     shares_of,
@@ -190,25 +192,74 @@ def test_drift_is_the_largest_of_the_targets():
 
 def test_a_rare_class_that_dies_out_is_starved_though_it_drifts_little():
     prior, start = torch.tensor([[0.9, 0.1]]), torch.tensor([[0.92, 0.08]])
-    collapsed = torch.tensor([[0.97, 0.03]])
+    collapsed, many = torch.tensor([[0.97, 0.03]]), torch.tensor([[1000.0]])
     assert drift(collapsed, prior) < 0.1
-    assert starved(collapsed, start, prior, 1000)
-    assert not starved(torch.tensor([[0.95, 0.05]]), start, prior, 1000)
+    assert starved(collapsed, start, prior, many)
+    assert not starved(torch.tensor([[0.95, 0.05]]), start, prior, many)
     # The start had all but lost it: that is not the round's doing.
-    assert not starved(collapsed, torch.tensor([[0.96, 0.04]]), prior, 1000)
+    assert not starved(collapsed, torch.tensor([[0.96, 0.04]]), prior, many)
     # Of 20 labels two can be of a class that makes up three in a hundred.
-    assert not starved(collapsed, start, prior, 20)
+    assert not starved(collapsed, start, prior, torch.tensor([[20.0]]))
 
 
 def test_few_labels_explain_more_drift():
     prior = torch.full((1, 10), 0.1)
-    assert sampling_drift(prior, 20) > sampling_drift(prior, 2000)
+    few, more, many = (torch.tensor([[float(n)]]) for n in (20, 60, 2000))
+    assert sampling_drift(prior, few) > sampling_drift(prior, many)
     draws = torch.multinomial(
         prior[0], 60 * 400, replacement=True, generator=torch.Generator().manual_seed(0)
     )
     counts = torch.nn.functional.one_hot(draws.reshape(400, 60), 10).float().mean(dim=1)
     seen = ((counts - 0.1).abs().sum(dim=1) / 2).quantile(0.95)
-    assert sampling_drift(prior, 60) == pytest.approx(float(seen), rel=0.1)
+    assert sampling_drift(prior, more) == pytest.approx(float(seen), rel=0.1)
+
+
+def masks_of(n: int, seed: int) -> tuple[kinds.Segmentation, Examples]:
+    """Return masks of which every other one has a patch of class 1 or 2 that fills a fourth of it."""
+    draw = np.random.default_rng(seed)
+    pictures = []
+    for row in range(n):
+        mask = np.zeros((8, 8), np.uint8)
+        if row % 2:
+            y, x = draw.integers(0, 5, size=2)
+            mask[y : y + 4, x : x + 4] = 1 + row // 2 % 2
+        pictures.append(mask)
+    task = kinds.Segmentation("mask", classes=["none", "a", "b"])
+    frame = pl.DataFrame({"mask": pl.Series(pictures, dtype=pl.Object)})
+    task.fit(frame)
+    targets, known = task.encode(frame)
+    return task, Examples({"x": torch.zeros(n, 1)}, {"mask": targets}, {"mask": known})
+
+
+def test_pixels_of_a_picture_are_not_so_many_labels():
+    """The worth of a share is that of a binomial of the same spread; here pictures are drawn anew."""
+    task, rows = masks_of(40, 0)
+    shares = torch.stack([(rows.targets["mask"] == c).double().mean(dim=(1, 2)) for c in range(3)], dim=1)
+    draw = torch.randint(0, 40, (20_000, 40), generator=torch.Generator().manual_seed(0))
+    spread = shares[draw].mean(dim=1).var(dim=0) * 40 / 39
+    s = shares.mean(dim=0)
+    expected = s * (1 - s) / spread
+    found = effective_labels(task, rows)
+    assert torch.allclose(found[0].double(), expected, rtol=0.05)
+    assert float(found.max()) < 40 * 64 / 5
+    prior = torch.stack([s]).float()
+    drawn = (shares[draw].mean(dim=1) - s).abs().sum(dim=1) / 2
+    assert sampling_drift(prior, found) == pytest.approx(float(drawn.quantile(0.95)), rel=0.25)
+
+
+def test_rows_that_are_one_label_count_as_such(make_problem):
+    problem = make_problem(n=60)
+    task = problem.tasks[0]
+    n = int(problem.train.masks[task.name].sum())
+    assert effective_labels(task, problem.train).tolist() == [[n]]
+
+
+def test_a_class_that_no_picture_has_counts_pictures():
+    task, rows = masks_of(40, 0)
+    rows.targets["mask"][rows.targets["mask"] == 2] = 0
+    assert float(effective_labels(task, rows)[0, 2]) == 40
+    one = rows.take(torch.tensor([1]))
+    assert torch.isfinite(effective_labels(task, one)).all()
 
 
 def test_a_round_that_is_surer_of_words_and_breaks_spans_is_not_chosen():
