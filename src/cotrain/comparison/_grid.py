@@ -20,6 +20,7 @@ from cotrain.comparison._methods import Trial
 from cotrain.comparison._network_jobs import train_cell
 from cotrain.comparison._status_file import Status
 from cotrain.comparison._tree_jobs import train_trees
+from cotrain.configuration import describe
 from cotrain.data import TypedTable
 from cotrain.jobs import Leases, PoolJob, Where, run_jobs
 from cotrain.learner import Configuration, SplitTable
@@ -215,7 +216,7 @@ class Grid:
         if cell.fitted == "trees":
             arguments |= {"task": cell.tasks[0], "learning_rate": cell.learning_rate}
             return PoolJob(cell.key, train_trees, place / "cell.json", arguments)
-        arguments["pooled"] = cell.fitted == "pooled"
+        arguments |= {"pooled": cell.fitted == "pooled", "split": describe(self.configuration.split)}
         return PoolJob(cell.key, train_cell, place / "cell.json", arguments)
 
     def _run(self, jobs: Sequence[PoolJob], titles: Mapping[str, str]) -> dict[str, str]:

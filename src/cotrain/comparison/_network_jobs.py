@@ -17,7 +17,7 @@ from cotrain.comparison._pooled import PooledNetwork
 from cotrain.comparison._status_file import StatusLogger
 from cotrain.comparison._unfinished import unfinished_tasks
 from cotrain.configuration import construct_class, foreign_kinds
-from cotrain.data import TypedTable
+from cotrain.data import Split, TypedTable
 from cotrain.evaluation._padded_scores import scores_of
 from cotrain.learner import Learner
 from cotrain.learner._fitting import FitOptions
@@ -27,7 +27,13 @@ from cotrain.learner._validation_gains import validation_score
 
 
 def train_cell(
-    parts: str, folder: str, config: Mapping[str, Any], left_out: Sequence[str], *, pooled: bool = False
+    parts: str,
+    folder: str,
+    config: Mapping[str, Any],
+    left_out: Sequence[str],
+    *,
+    pooled: bool = False,
+    split: Mapping[str, Any] | None = None,
 ) -> None:
     """Fit one network and keep it, with its score on the validation rows. The test rows are not looked at.
 
@@ -37,6 +43,7 @@ def train_cell(
         config: of the learner.
         left_out: columns that are neither inputs nor targets.
         pooled: fit one head to the stacked labels of all tasks.
+        split: arguments of the `Split`, which says whether rows belong together.
     """
     started, cpu = time.monotonic(), time.process_time()
     place = Path(folder)
@@ -55,7 +62,15 @@ def train_cell(
         held = preprocessor.examples(validation)
         score = validation_score(preprocessor, held, network.scores(held.inputs))
     else:
-        options = FitOptions(unlabelled=unlabelled, progress=False, left_out=left_out, loggers=[status])
+        divided = Split(**(split or {}))
+        options = FitOptions(
+            unlabelled=unlabelled,
+            progress=False,
+            left_out=left_out,
+            loggers=[status],
+            dependence=divided.dependence(validation.frame),
+            train_dependence=divided.dependence(train.frame),
+        )
         fit_learner(learner, train, validation, options)
         learner.save(place / "model", overwrite=True)
         preprocessor, result = learner.preprocessor, learner.fitted_result

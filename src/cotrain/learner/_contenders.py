@@ -203,6 +203,8 @@ def _fit_singles(
             overwrite=options.overwrite,
             progress=False,
             left_out=options.left_out,
+            dependence=options.dependence,
+            train_dependence=options.train_dependence,
             # One epoch is run in any case.
             time_limit=None if left is None else max(left / (len(names) - len(singles)), 0.01),
         )

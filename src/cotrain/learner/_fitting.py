@@ -41,6 +41,7 @@ from cotrain.learner._picture_changes import Augmentation, picture_changes
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.learner._preset import Answer
 from cotrain.learner._provenance import Provenance
+from cotrain.learner._row_units import with_units
 from cotrain.learner._run_folder import HISTORY, STATE, RunOptions, begin_run, seal_run, write_weights
 from cotrain.learner._train_validation_split import divide
 from cotrain.networks import MultiTaskNetwork, OutputSpace
@@ -104,7 +105,9 @@ class FitOptions:
         left_out: columns that are neither inputs nor targets, such as the split.
         config: what to write as the run's configuration; `None`: that of the recipe.
         test: test rows, which nothing is learned from: a run that is gone on with must have the same.
-        dependence: `groups` or `times` of the validation rows, by which `answer: auto` counts them.
+        dependence: `groups` or `times` of the validation rows, by which `answer: auto` and co-training count
+            them.
+        train_dependence: the same of the training rows, which co-training holds out in folds.
         time_limit: seconds that this fit may take, where it is one of several that share the recipe's limit;
             `None`: that of the recipe.
         trees: gives task -> trees that were fitted to these rows elsewhere; asked when they are needed.
@@ -123,6 +126,7 @@ class FitOptions:
     config: Mapping[str, Any] | None = None
     test: object = None
     dependence: Mapping[str, np.ndarray] = field(default_factory=dict)
+    train_dependence: Mapping[str, np.ndarray] = field(default_factory=dict)
     time_limit: float | None = None
     trees: Callable[[], Mapping[str, BoostedTrees]] = dict
 
@@ -176,6 +180,9 @@ class Fitting:
         )
         self.train_table, self.held_table = train, held
         self.held = None if held is None else self.preprocessor.examples(held)
+        self.train, n_units = with_units(self.train, options.train_dependence)
+        if self.held is not None:
+            self.held, _ = with_units(self.held, options.dependence, n_units)
         self.numbered = numbered_names(data)
         self.preprocessor.labels = label_types(data, self.preprocessor.tasks, self.preprocessor.table)
         outputs = {

@@ -25,6 +25,8 @@ class Examples:
         targets: task -> tensor [N, T, ...] or N ragged rows, coded; 0 where missing.
         masks: task -> the same shape; True (or a weight > 0) where there is a label.
         sources: which source each row comes from; `None`: there is one.
+        units: [N] int64, equal for rows that belong together, such as the visits of a patient; −1: the row
+            stands for itself, and so do all with `None`.
 
     Example:
         >>> mask = torch.tensor([[True], [False], [True]])
@@ -37,6 +39,7 @@ class Examples:
     targets: Leaves
     masks: Leaves
     sources: RowSources | None = None
+    units: Tensor | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
@@ -44,13 +47,15 @@ class Examples:
     def take(self, rows: Tensor) -> Examples:
         """Return these rows, in this order."""
         sources = None if self.sources is None else self.sources.take(rows)
-        return Examples(*(_take(part, rows) for part in (self.inputs, self.targets, self.masks)), sources)
+        units = None if self.units is None else self.units[rows]
+        parts = (_take(part, rows) for part in (self.inputs, self.targets, self.masks))
+        return Examples(*parts, sources, units)
 
     def to(self, device: torch.device) -> Examples:
         """Return the same rows on another device."""
         parts = (self.inputs, self.targets, self.masks)
         moved = ({name: tensor.to(device) for name, tensor in part.items()} for part in parts)
-        return Examples(*moved, self.sources)
+        return Examples(*moved, self.sources, self.units)
 
     def parts(self) -> dict[str, Leaves]:
         """Return inputs, targets and masks as one nested dict."""

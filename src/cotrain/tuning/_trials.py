@@ -119,7 +119,12 @@ def _fit(configuration: Configuration, rows: SplitTable, loggers: list[_Reports]
     learner.answer = learner.ensemble = None
     validation = rows["validation"]
     options = FitOptions(
-        unlabelled=rows.typed("unlabelled"), progress=False, loggers=loggers, left_out=rows.left_out
+        unlabelled=rows.typed("unlabelled"),
+        progress=False,
+        loggers=loggers,
+        left_out=rows.left_out,
+        dependence=configuration.split.dependence(validation),
+        train_dependence=configuration.split.dependence(rows["train"]),
     )
     fit_learner(learner, rows.typed("train"), rows.typed("validation"), options)
     held = learner.preprocessor.examples(validation)

@@ -148,7 +148,8 @@ def _compared(
             left_out=split.left_out,
             config=configuration.config() if run is not None else None,
             test=test if run is not None and test.height else None,
-            dependence=configuration.split.dependence(validation) if run is not None else {},
+            dependence=configuration.split.dependence(validation),
+            train_dependence=configuration.split.dependence(split["train"]),
             time_limit=limit if run is not None else None,
             trees=beside.fitted if run is not None else dict,
         )

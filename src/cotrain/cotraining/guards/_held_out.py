@@ -11,16 +11,16 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self, final
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from cotrain._base import numpy_generator
-from cotrain._base._ragged import Leaf, labelled_rows
+from cotrain._base._ragged import Leaf, Ragged, labelled_rows
 from cotrain.cotraining._entries import (
     entries,
     is_labelled,
     known_entries,
-    like,
+    mask_entries,
     offsets_of,
     row_of_entry,
     stacked,
@@ -37,8 +37,9 @@ from cotrain.cotraining._predictions import (
 from cotrain.cotraining._settings import CoTraining
 from cotrain.cotraining._units import Units
 from cotrain.cotraining.calibration import Calibrator, Temperature
+from cotrain.cotraining.guards._folds import calibration_folds
 from cotrain.cotraining.peers import FittedPeer, Peer
-from cotrain.data._row_hash import row_keys
+from cotrain.evaluation._too_few import LEAST_UNITS
 from cotrain.tasks import Task
 from cotrain.tasks._row_weights import times_rows
 from cotrain.training import Examples
@@ -84,19 +85,21 @@ class HeldOut:
         predictions: the start's first, each of n rows.
         targets: [n, T] coded, or n rows of entries.
         mask: of the same layout: where there is a label, or how much its row counts.
+        units: [n] int64, which rows belong together; −1, or `None`: each stands for itself.
     """
 
     predictions: Sequence[Prediction]
     targets: Leaf
     mask: Leaf
+    units: Tensor | None = None
 
     @classmethod
     def of(cls, task: Task, predictions: Sequence[Prediction], rows: Examples) -> Self:
         """Return those of a task on rows, of which only the labelled ones are kept."""
         mask = rows.masks[task.name]
         kept = torch.nonzero(labelled_rows(mask)).flatten()
-        known = mask if task.weight_column is not None else like(mask, known_entries(task, mask))
-        return cls([one.take(kept) for one in predictions], rows.targets[task.name][kept], known[kept])
+        units = None if rows.units is None else rows.units[kept]
+        return cls([one.take(kept) for one in predictions], rows.targets[task.name][kept], mask[kept], units)
 
     @property
     def n_labels(self) -> int:
@@ -114,7 +117,16 @@ class HeldOut:
             Prediction.stacked([own, other.predictions[min(number, last)]])
             for number, own in enumerate(self.predictions)
         ]
-        return HeldOut(predictions, stacked([self.targets, other.targets]), stacked([self.mask, other.mask]))
+        alone = [torch.full((part.n_labels,), -1) for part in (self, other)]
+        own = [part if part is not None else alone[i] for i, part in enumerate((self.units, other.units))]
+        units = None if self.units is None and other.units is None else torch.cat(own)
+        targets, mask = stacked([self.targets, other.targets]), stacked([self.mask, other.mask])
+        return HeldOut(predictions, targets, mask, units)
+
+    @property
+    def groups(self) -> np.ndarray | None:
+        """A number per row, equal for those that belong together; `None`: each row stands for itself."""
+        return None if self.units is None else _one_each(self.units).numpy()
 
     def examples(self, task: Task) -> Examples:
         """Return the labels as rows without inputs, for the metrics."""
@@ -128,8 +140,12 @@ class HeldOut:
         what it costs by connectionist temporal classification, per symbol. Either side's
         probabilities are first made as sure as these very labels bear out, by a temperature of its own: a
         round that tells classes apart better and is only surer than it should be is better, and whoever
-        predicts with it corrects that as well. The test is paired: the same rows stand on both sides. A
-        prediction that is not finite is no better than any.
+        predicts with it corrects that as well. The test is paired: the same rows stand on both sides, each
+        with its weight w, and rows that belong together are one observation u of U:
+
+            gain = Σ w_i d_i / Σ w_i,   error² = U / (U - 1) · Σ_u (Σ_{i in u} w_i (d_i - gain))² / (Σ w_i)²
+
+        A prediction that is not finite is no better than any.
 
         Source: Brier, "Verification of Forecasts Expressed in Terms of Probability", 1950,
         https://doi.org/10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
@@ -141,10 +157,15 @@ class HeldOut:
         """
         first = self.predictions[0] if before is None else before
         difference = self._losses(task, first) - self._losses(task, after)
-        n = len(difference)
-        if n < 2 or not bool(torch.isfinite(difference).all()):
+        n, weights = len(difference), self._weights(task)
+        unit = torch.arange(n) if self.units is None else _one_each(self.units)
+        n_units = int(unit.max()) + 1 if n else 0
+        if n_units < 2 or not bool(torch.isfinite(difference).all()):
             return Gain(0.0, math.inf, n)
-        return Gain(float(difference.mean()), float(difference.std()) / math.sqrt(n), n)
+        gain = float((weights * difference).sum() / weights.sum())
+        of_unit = torch.zeros(n_units, dtype=torch.float64).index_add(0, unit, weights * (difference - gain))
+        error = math.sqrt(n_units / (n_units - 1) * float(of_unit.square().sum())) / float(weights.sum())
+        return Gain(gain, error, n)
 
     def objection(self, task: Task, least: int) -> str:
         """Say why so few labels can tell nothing; "" if they can.
@@ -157,6 +178,9 @@ class HeldOut:
             return ""
         if self.n_labels < least:
             return f"{self.n_labels} held-out labels are fewer than min_labels={least}"
+        n_units = self.n_labels if self.groups is None else len(np.unique(self.groups))
+        if n_units < min(least, LEAST_UNITS):
+            return f"the {self.n_labels} held-out labels are of {n_units} groups or blocks of time only"
         if not task.has_classes or task.hypothesis_labelling() is not None:
             return ""
         classes, known = class_targets(task, self.targets), known_entries(task, self.mask)
@@ -170,6 +194,14 @@ class HeldOut:
         if others < LEAST_OF_OTHERS:
             return f"only {others} of {self.n_labels} held-out labels are of another class than the commonest"
         return ""
+
+    def _weights(self, task: Task) -> Tensor:
+        """Return how much each row counts, float64 [n]: all its labels have the same weight."""
+        weights = mask_entries(task, self.mask).double().amax(dim=1)
+        if not isinstance(self.mask, Ragged) and len(weights) == self.n_labels:
+            return weights
+        rows = row_of_entry(offsets_of(task, self.mask), self.n_labels)
+        return weights.new_zeros(self.n_labels).scatter_reduce(0, rows, weights, "amax")
 
     def _losses(self, task: Task, prediction: Prediction) -> Tensor:
         """Return the loss of each row, float64 [n]: the mean over its targets or entries with a label."""
@@ -195,37 +227,10 @@ class HeldOut:
         return kept / counts.clamp(min=1)
 
 
-def deal_into_folds(tasks: Sequence[Task], examples: Examples, folds: int, seed: int) -> Tensor:
-    """Deal the labelled rows out to folds, equal classes evenly, int64 [N]; −1: is never held out.
-
-    Rows with the very same inputs stay together. A class with fewer labels than folds stays whole: its rows
-    are in every training part, and no estimate is made of a class that a fit could not know.
-
-    Args:
-        tasks: the tasks, whose labels are dealt one after the other.
-        examples: N rows.
-        folds: number of folds, ≥ 2.
-        seed: names the random stream.
-    """
-    fold_of = torch.full((len(examples),), -1, dtype=torch.int64)
-    shuffled = torch.from_numpy(numpy_generator(seed, "folds of rounds").permutation(len(examples)))
-    rare = torch.zeros(len(examples), dtype=torch.bool)
-    for task in tasks:
-        mask = examples.masks[task.name]
-        labelled, first = labelled_rows(mask), _class_of_row(task, examples)
-        if task.class_names:
-            classes, known = class_targets(task, examples.targets[task.name]), known_entries(task, mask)
-            values, counts = classes[known].unique(return_counts=True)
-            few = torch.isin(classes, values[counts < folds]) & known
-            rare[row_of_entry(offsets_of(task, mask), len(examples))[few.any(dim=1)]] = True
-        rows = shuffled[(labelled & (fold_of < 0))[shuffled]]
-        rows = rows[first[rows].sort(stable=True).indices]
-        fold_of[rows] = torch.arange(len(rows)) % folds
-    fold_of[rare] = -1
-    together: dict[str, int] = {}
-    for row, key in enumerate(row_keys(examples.inputs)):
-        fold_of[row] = together.setdefault(key, int(fold_of[row])) if fold_of[row] >= 0 else -1
-    return fold_of
+def _one_each(units: Tensor) -> Tensor:
+    """Return units counted from 0, where each row of unit −1 has one of its own."""
+    own = torch.where(units < 0, -1 - torch.arange(len(units)), units)
+    return own.unique(return_inverse=True)[1]
 
 
 @final
@@ -330,7 +335,7 @@ class Holdout:
         return self._out_of_fold[peer.kin]
 
     def _predicted_by_folds(self, peer: Peer, key: str) -> dict[str, Prediction]:
-        fold_of = _fold_of(peer.tasks, self.examples, self.folds, self.seed)
+        fold_of = calibration_folds(peer.tasks, self.examples, self.folds, self.seed)
         parts: list[tuple[Tensor, Mapping[str, Prediction]]] = []
         for fold in range(self.folds):
             held = fold_of == fold
@@ -447,24 +452,3 @@ def _assembled(
             # The rows of a part are in order, so that its entries are too.
             found[torch.isin(row, rows)] = part
     return Prediction(found, ordered=task.ordered, labelling=task.entry_labelling(), offsets=offsets)
-
-
-def _class_of_row(task: Task, examples: Examples) -> Tensor:
-    """Return the class of each row that folds are even in, −1 without a label; all alike with many a row."""
-    mask = examples.masks[task.name]
-    if task.reads != "vector":
-        return torch.where(labelled_rows(mask), 0, -1)
-    return torch.where(labelled_rows(mask), class_targets(task, examples.targets[task.name])[:, 0], -1)
-
-
-def _fold_of(tasks: list[Task], examples: Examples, folds: int, seed: int) -> Tensor:
-    """Deal the labelled rows out to folds, equal classes evenly; −1: unlabelled."""
-    fold_of = torch.full((len(examples),), -1, dtype=torch.int64)
-    shuffled = torch.from_numpy(numpy_generator(seed, "folds").permutation(len(examples)))
-    for task in tasks:
-        classes = _class_of_row(task, examples)
-        labelled = labelled_rows(examples.masks[task.name]) & (fold_of < 0)
-        rows = shuffled[labelled[shuffled]]
-        rows = rows[classes[rows].sort(stable=True).indices]
-        fold_of[rows] = torch.arange(len(rows)) % folds
-    return fold_of

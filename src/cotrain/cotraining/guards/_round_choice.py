@@ -201,6 +201,7 @@ def _last_as_good_as_the_best(task: Task, held: HeldOut, allowed: Sequence[int])
                 [scores[number]],
                 targets=targets,
                 mask=mask,
+                groups=held.groups,
                 level=ONE_SIGMA,
                 n_resamples=100,
             )

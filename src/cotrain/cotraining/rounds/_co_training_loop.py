@@ -21,7 +21,8 @@ from cotrain.cotraining._predictions import (
     prior_of,
     true_units,
 )
-from cotrain.cotraining.guards._held_out import HeldOut, Holdout, TeacherAssessment, deal_into_folds
+from cotrain.cotraining.guards._folds import deal_into_folds
+from cotrain.cotraining.guards._held_out import HeldOut, Holdout, TeacherAssessment
 from cotrain.cotraining.guards._round_choice import (
     RoundVetoes,
     choose_round,

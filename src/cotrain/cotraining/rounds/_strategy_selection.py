@@ -223,6 +223,7 @@ def _as_good_as_the_best(
             [scores[name]],
             targets=targets,
             mask=mask,
+            groups=held.groups,
             level=ONE_SIGMA,
             n_resamples=200,
         )

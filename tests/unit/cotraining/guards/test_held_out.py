@@ -34,7 +34,6 @@ from cotrain.cotraining.guards._held_out import (
     Holdout,
     TeacherAssessment,
     _assessment,
-    deal_into_folds,
 )
 from cotrain.cotraining.guards._round_choice import RoundVetoes, choose_round
 from cotrain.training import Examples
@@ -160,39 +159,37 @@ def test_labels_of_one_class_only_can_tell_nothing(make_problem):
     assert held.objection(task, 51) == "50 held-out labels are fewer than min_labels=51"
 
 
-# -- folds ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_gain_counts_rows_by_their_weights_and_units_once(make_problem, weighted):
+    task = make_problem(kinds_=["size"]).tasks[0]
+    better = torch.randn(40, generator=torch.Generator().manual_seed(0))
+    start = Prediction(values=torch.full((40, 1), 9.0))
+    after = Prediction(values=9.0 - better[:, None])
+    weights = torch.arange(1, 41)[:, None].float() if weighted else torch.ones(40, 1).bool()
+    held = HeldOut([start], torch.zeros(40, 1), weights)
+    gain, w = held.gain(task, after), weights[:, 0].double()
+    assert gain.value == pytest.approx(float((w * better.double()).sum() / w.sum()), rel=1e-5)
+    if not weighted:
+        assert gain.error == pytest.approx(float(better.double().std()) / math.sqrt(40), rel=1e-5)
+    # As many rows again that say the same are no news where they belong to the rows that they repeat.
+    stacked = HeldOut([start], torch.zeros(40, 1), weights, torch.arange(40)).joined(
+        HeldOut([start], torch.zeros(40, 1), weights, torch.arange(40))
+    )
+    twice = stacked.gain(task, Prediction.stacked([after, after]))
+    assert (twice.value, twice.error) == pytest.approx((gain.value, gain.error))
+    alone = replace(stacked, units=None).gain(task, Prediction.stacked([after, after]))
+    assert alone.error < 0.8 * twice.error
+    one = HeldOut([start], torch.zeros(40, 1), weights, torch.zeros(40).long())
+    assert not one.gain(task, after).exceeds(0.0)
 
 
-def test_every_labelled_row_is_held_out_once_and_no_other(make_problem):
-    problem = make_problem(kinds_=["class", "size"], labelled=31)
-    fold_of = deal_into_folds(problem.tasks, problem.train, 3, 0)
-    assert torch.equal(fold_of >= 0, problem.train.labelled().any(dim=1))
-    counts = torch.bincount(fold_of[fold_of >= 0])
-    assert counts.max() - counts.min() <= 1
-    classes = problem.train.targets["class"][:, 0]
-    for c in range(3):
-        of_class = torch.bincount(fold_of[(fold_of >= 0) & (classes == c)], minlength=3)
-        assert of_class.max() - of_class.min() <= 1
-
-
-def test_a_rare_class_stays_whole(make_problem):
-    problem = make_problem(labelled=40)
-    mask = problem.train.masks["class"].clone()
-    rare = torch.nonzero((problem.train.targets["class"][:, 0] == 0) & mask[:, 0]).flatten()
-    mask[rare[2:]] = False
-    train = Examples(problem.train.inputs, problem.train.targets, {"class": mask})
-    fold_of = deal_into_folds(problem.tasks, train, 3, 0)
-    assert (fold_of[rare[:2]] == -1).all()
-    assert (fold_of >= 0).sum() == mask.sum() - 2
-
-
-def test_equal_rows_stay_together(make_problem):
-    problem = make_problem(labelled=30)
-    x = problem.train.inputs["inputs"].clone()
-    x[15:30] = x[:15]
-    train = Examples({"inputs": x}, problem.train.targets, problem.train.masks)
-    fold_of = deal_into_folds(problem.tasks, train, 3, 0)
-    assert torch.equal(fold_of[:15], fold_of[15:30])
+def test_many_labels_of_few_units_tell_nothing(make_problem):
+    task = make_problem(kinds_=["size"]).tasks[0]
+    prediction = Prediction(values=torch.zeros(60, 1))
+    held = HeldOut([prediction], torch.zeros(60, 1), torch.ones(60, 1).bool(), torch.arange(60) % 3)
+    assert held.objection(task, 20) == "the 60 held-out labels are of 3 groups or blocks of time only"
+    assert held.objection(task, 3) == held.objection(task, 0) == ""
+    assert replace(held, units=torch.full((60,), -1)).objection(task, 20) == ""
 
 
 # -- peers that are judged by such labels --

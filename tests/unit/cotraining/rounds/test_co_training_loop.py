@@ -29,7 +29,7 @@ from cotrain.cotraining import (
     View,
 )
 from cotrain.cotraining.guards import _round_choice
-from cotrain.cotraining.guards._held_out import deal_into_folds
+from cotrain.cotraining.guards._folds import deal_into_folds
 from cotrain.cotraining.peers._estimator import FittedEstimators
 from cotrain.cotraining.rounds import _co_training_loop
 from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
