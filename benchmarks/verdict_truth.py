@@ -3,6 +3,7 @@
     python benchmarks/verdict_truth.py --problems 10 --seeds 3
     python benchmarks/verdict_truth.py --kinds null conflict --problems 50
     python benchmarks/verdict_truth.py --kinds null conflict --problems 50 --folds 3
+    python benchmarks/verdict_truth.py --kinds many --problems 5 --defaults
 
 Networks and tables are small: a problem is a dozen short fits, most of whose time is their start. Each
 kind is K tasks of 12 numbers:
@@ -83,6 +84,8 @@ def judge_one(kind: str, seed: int, arguments: argparse.Namespace) -> dict[str, 
             "seed": seed,
             "compare": {"seeds": arguments.seeds, "learning_rates": [0.01], "references": ["single_task"]},
         }
+        if arguments.defaults:
+            del config["encoder"], config["training"], config["compare"]["learning_rates"]
         config["compare"]["folds"] = arguments.folds
         if kind != "groups":
             config["columns"] = {"who": "drop"}
@@ -104,6 +107,7 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--defaults", action="store_true", help="of the library: ten times as long")
     parser.add_argument("--folds", type=int, help="cross-validation; default: one test part")
     parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()

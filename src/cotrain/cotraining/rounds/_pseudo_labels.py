@@ -154,6 +154,7 @@ class PseudoLabeller:
         self.priors = priors
         self.bounds = ErrorBounds(examples) if strategy.bounded else None
         self._typical: dict[tuple[str, int], Tensor] = {}
+        self._chance: dict[str, float] = {}
 
     def free(self, task: Task) -> Tensor:
         """Return where a pseudo-label may stand, bool [N, T]: never where there is a true one."""
@@ -277,8 +278,9 @@ class PseudoLabeller:
             moved = accepted_text_drift(task, self.examples, prior, heard=prediction.heard, accepted=accepted)
         else:
             moved = accepted_drift(task, self.examples, prior, classes=classes, accepted=accepted)
-        n_labels = effective_labels(task, self.examples)
-        bound = self.settings.max_drift + sampling_drift(prior, n_labels)
+        if task.name not in self._chance:  # true labels stay what they are
+            self._chance[task.name] = sampling_drift(prior, effective_labels(task, self.examples))
+        bound = self.settings.max_drift + self._chance[task.name]
         if moved <= bound:
             return ""
         return f"refused: the {what} shares would move by {moved:.2f}, more than {bound:.2f}"

