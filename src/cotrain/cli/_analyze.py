@@ -147,7 +147,10 @@ def _print_groups(by: dict[str, Any]) -> None:
     from cotrain.cli._output import print_table
 
     rows = [
-        [task, one["group"], one["metric"], one["n_labelled"], one["value"], one["rest"], one["word"]]
+        [
+            *(task, one["group"], one["metric"], one["n_labelled"], one["value"], one["rest"]),
+            one["word"] or ("too few to tell" if one["too_few"] else ""),
+        ]
         for task, records in by["tasks"].items()
         for one in records
     ]

@@ -44,7 +44,8 @@ def errors_by_column(run: Path, column: str, *, trust: bool = False) -> dict[str
     examples = learner.preprocessor.examples(test)
     require_same_rows(run, {"test": examples.fingerprint()})
     records = learner.fitted.evaluation(test, examples=examples).records
-    tasks = {name: errors_by_group(of_task, groups) for name, of_task in records.items()}
+    tied = configuration.split.dependence(test)
+    tasks = {name: errors_by_group(of_task, groups, dependence=tied) for name, of_task in records.items()}
     return {"column": column, "tasks": tasks, "sentences": _sentences(column, tasks)}
 
 
@@ -88,4 +89,6 @@ def _sentences(column: str, tasks: dict[str, list[dict[str, Any]]]) -> list[str]
         ]
     if not any(tasks.values()):
         return [f"{column} has one value only on the labelled test rows: there are no groups to compare."]
+    if all(record["too_few"] for records in tasks.values() for record in records):
+        return [f"No group of {column} has labels enough on the test rows for a word."]
     return sentences or [f"No task is clearly worse on any group of {column}."]

@@ -74,6 +74,7 @@ class TaskRecords:
         self._records = {function: RowBuffer(n_rows) for function in functions}
         self._labelled = RowBuffer(n_rows)
         self._weights = RowBuffer(n_rows)
+        self._classes = RowBuffer(n_rows) if task.has_classes and task.reads == "vector" else None
 
     def add(self, output: Leaf, targets: Leaf, mask: Leaf) -> None:
         """Take rows.
@@ -115,6 +116,8 @@ class TaskRecords:
             self._require_room(function, records)
             kept.append(records)
         self._labelled.append(self.task.labelled_by_part(labelled))
+        if self._classes is not None:
+            self._classes.append(np.where(labelled, truth, -1).astype(np.int32))
 
     def _require_room(self, function: Record, records: np.ndarray) -> None:
         width, n_rows = records.shape[1], len(self._records[function]) + len(records)
@@ -135,6 +138,14 @@ class TaskRecords:
     def weights(self) -> np.ndarray | None:
         """How much each row counts, float64 [N]; `None`: all alike."""
         return self._weights.array[:, 0] if len(self._weights) else None
+
+    @property
+    def truth(self) -> tuple[np.ndarray, np.ndarray]:
+        """Classes (of other tasks zeros) and where labels are, [N, T] each: what `too_few_to_tell` counts."""
+        if self._classes is None:
+            return np.zeros((len(self.labelled), 1)), self.labelled[:, None]
+        classes = self._classes.array if len(self._classes) else np.zeros((0, 1), dtype=np.int32)
+        return classes, classes >= 0
 
     @property
     def _by_part(self) -> np.ndarray:

@@ -75,13 +75,16 @@ def resampling_units(
     return np.unique(block[code], return_inverse=True)[1]
 
 
-def draw_rows(labelled: np.ndarray, units: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the rows of as many units as there are, drawn with replacement.
+def draw_rows(
+    labelled: np.ndarray, units: np.ndarray, rng: np.random.Generator, *, how_many: int | None = None
+) -> np.ndarray:
+    """Return the rows of units drawn with replacement.
 
     Args:
         labelled: [n] row numbers.
         units: [n] from `resampling_units`.
         rng: draws.
+        how_many: units to draw; default: as many as there are.
 
     Example:
         >>> rows = draw_rows(np.array([5, 6, 7]), np.array([0, 1, 1]), np.random.default_rng(0))
@@ -90,9 +93,9 @@ def draw_rows(labelled: np.ndarray, units: np.ndarray, rng: np.random.Generator)
     """
     n_units = int(units.max()) + 1
     if n_units == len(labelled):
-        return rng.choice(labelled, len(labelled))
+        return rng.choice(labelled, how_many or n_units)
     order = np.argsort(units, kind="stable")
     ends = np.cumsum(np.bincount(units))
     starts = ends - np.bincount(units)
-    drawn = rng.integers(n_units, size=n_units)
+    drawn = rng.integers(n_units, size=how_many or n_units)
     return np.concatenate([labelled[order[starts[unit] : ends[unit]]] for unit in drawn])

@@ -4,7 +4,7 @@ import datetime as dt
 
 import polars as pl
 
-from cotrain.cli._groups import groups_of
+from cotrain.cli._groups import _sentences, groups_of
 
 
 def test_numbers_are_cut_into_quarters_and_few_values_are_kept() -> None:
@@ -29,3 +29,10 @@ def test_dates_become_years_and_skewed_numbers_fewer_groups() -> None:
 def test_names_and_flags_stay_what_they_are() -> None:
     assert groups_of(pl.Series(["<b>", None, "票"])) == ["<b>", None, "票"]
     assert groups_of(pl.Series([True, False, None])) == ["True", "False", None]
+
+
+def test_groups_that_are_all_too_small_are_not_called_alike() -> None:
+    record = {"group": "a", "metric": "rmse", "direction": "min", "n_labelled": 3, "value": 1.0, "rest": 2.0}
+    small, large = ([record | {"word": "", "too_few": why}] for why in ("3 rows", ""))
+    assert _sentences("g", {"y": small}) == ["No group of g has labels enough on the test rows for a word."]
+    assert _sentences("g", {"y": small, "z": large}) == ["No task is clearly worse on any group of g."]

@@ -9,7 +9,7 @@ import torch
 
 from cotrain._base import InvalidArgumentError
 from cotrain.evaluation import TaskRecords, errors_by_group
-from cotrain.tasks import Binary, Regression
+from cotrain.tasks import Binary, Multiclass, Regression, Task
 
 
 def records(scores: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> TaskRecords:
@@ -75,3 +75,64 @@ def test_a_group_in_which_the_metric_is_undefined_has_no_word() -> None:
     by_name = {record["group"]: record for record in found}
     assert by_name["all yes"]["value"] is None
     assert (by_name["all yes"]["interval"], by_name["all yes"]["word"]) == (None, "")
+
+
+def alike(task: Task, rng: np.random.Generator, n_rows: int) -> TaskRecords:
+    """Make records of rows that are as hard as one another."""
+    few = 2 if isinstance(task, Binary) else 4
+    y = rng.normal(size=n_rows) if isinstance(task, Regression) else rng.integers(0, few, n_rows)
+    frame = pl.DataFrame({"y": y})
+    task.fit(frame)
+    targets, mask = task.encode(frame)
+    noise = torch.from_numpy(rng.normal(size=(n_rows, task.n_outputs))).float()
+    right = targets.float() if task.n_outputs == 1 else torch.eye(few)[targets[:, 0]][:, : task.n_outputs]
+    found = TaskRecords(task)
+    found.add(right + noise, targets, mask)
+    return found
+
+
+@pytest.mark.parametrize("make", [lambda: Regression("y"), lambda: Binary("y"), lambda: Multiclass("y")])
+def test_without_a_difference_small_groups_are_named_no_more_often_than_large_ones(make) -> None:
+    named, times = 0, 0
+    for size in (1, 2, 3, 5, 8, 12, 20):
+        for seed in range(15):
+            records_of = alike(make(), np.random.default_rng([size, seed]), 120)
+            found = errors_by_group(records_of, ["small"] * size + ["large"] * (120 - size), seed=seed)
+            named += any(record["word"] for record in found)
+            times += 1
+    assert named <= 0.05 * times  # at most 1 % by design, and 20 to 60 % where a bootstrap alone was asked
+
+
+def test_too_small_a_group_has_its_value_and_why_it_has_no_word() -> None:
+    groups = ["small"] * 5 + ["large"] * 60
+    by_name = {
+        one["group"]: one for one in errors_by_group(alike(Binary("y"), np.random.default_rng(0), 65), groups)
+    }
+    assert by_name["small"]["too_few"] == "5 labelled group's rows; 10 are needed"
+    assert by_name["large"]["too_few"] == "5 labelled other rows; 10 are needed"
+    assert by_name["small"]["value"] is not None
+    truth = np.array([[1.0]] * 3 + [[0.0]] * 20 + [[0.0], [1.0]] * 20)
+    task = Binary("y")
+    task.fit(pl.DataFrame({"y": [0, 1, 0, 1]}))
+    found = TaskRecords(task)
+    found.add_scores(
+        np.linspace(0, 1, 63)[:, None], torch.from_numpy(truth), torch.ones(63, 1, dtype=torch.bool)
+    )
+    by_name = {one["group"]: one for one in errors_by_group(found, ["rare"] * 23 + ["even"] * 40)}
+    assert by_name["rare"]["too_few"] == "3 positives in the group's rows; 5 are needed"
+
+
+def test_rows_that_belong_together_are_drawn_together() -> None:
+    named = {"rows": 0, "patients": 0}
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        patient = np.repeat(np.arange(40), 10)
+        truth = rng.normal(size=(400, 1))
+        size = np.exp(rng.normal(size=40))[patient][:, None]
+        found, groups = records(truth + size, truth), [f"g{i % 2}" for i in patient]
+        for what, tied in (("rows", None), ("patients", {"groups": patient})):
+            named[what] += any(
+                one["word"] for one in errors_by_group(found, groups, dependence=tied, seed=seed)
+            )
+    assert named["patients"] <= 2
+    assert named["rows"] > 5
