@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -70,7 +71,8 @@ def _shown(value: object) -> str:
 
 
 def _is_number(text: str) -> bool:
-    return text == "–" or text.replace(".", "").replace("-", "").replace(",", "").replace("%", "").isdigit()
+    digits = re.sub(r"e[+-]\d+$", "", text)
+    return text == "–" or digits.replace(".", "").replace("-", "").replace(",", "").replace("%", "").isdigit()
 
 
 def _strict(value: Any) -> Any:

@@ -82,7 +82,9 @@ def errors_by_group(
     if len(present) < 2:
         return []
     order = present[np.argsort(-counts, kind="stable")]
-    sides = [_Sides(records, labelled[names == name], labelled[names != name], dependence) for name in order]
+    sides = [
+        _GroupAndRest(records, labelled[names == name], labelled[names != name], dependence) for name in order
+    ]
     too_few = [one.too_few() for one in sides]
     n_judged = max(1, too_few.count(""))
     rng = numpy_generator(seed, "errors_by_group", records.task.name)
@@ -104,7 +106,7 @@ def errors_by_group(
 
 @final
 @dataclass(frozen=True)
-class _Sides:
+class _GroupAndRest:
     """The rows of a group and all others."""
 
     records: TaskRecords

@@ -35,3 +35,10 @@ def test_small_numbers_of_a_table_keep_their_digits(capsys):
     out = capsys.readouterr().out
     for text in ("0.0123", "-3.25e-13", "4.000"):
         assert text in out
+
+
+def test_numbers_stand_at_the_right_however_they_are_written(capsys):
+    print_table("t", ["a", "b"], [[3.25e-13, "x"], [12345.0, "longer"], [None, "y"]])
+    rows = [line.split("│") for line in capsys.readouterr().out.splitlines() if "│" in line]
+    assert all(row[1].endswith(f"{row[1].strip()} ") for row in rows)
+    assert rows[0][2].startswith(" x ")
