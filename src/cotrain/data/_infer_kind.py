@@ -11,11 +11,12 @@ from cotrain._base._pictures import PICTURE_ENDINGS
 from cotrain._base._sounds import SOUND_ENDINGS, is_sound_data
 from cotrain.data._doubts import doubt_of
 from cotrain.data._file_paths import absent_file, is_paths
-from cotrain.data._infer_list import infer_list
+from cotrain.data._infer_list import infer_list, infer_numbers
 from cotrain.data._row_numbers import WHY
 from cotrain.data._spelling import settle_numbers, settle_text
 from cotrain.data.columns import Boolean, Category, Column, Date, Number, Picture, Sound, Tags, Text
 from cotrain.data.columns._date import find_format
+from cotrain.data.columns._number_lists import number_lists
 from cotrain.data.columns._segmenting import count_words
 from cotrain.data.columns._values import text_values
 from cotrain.data.columns._word_lists import json_lists
@@ -77,6 +78,8 @@ def infer_kind(values: pl.Series, *, bins: int = 0, typed: bool = False) -> Gues
     lists = json_lists(known) if known.dtype == pl.String else None
     if lists is not None and not lists.null_count():
         return Guess(*infer_list(lists))
+    if known.dtype == pl.String and not (numbers := number_lists(known)).null_count():
+        return Guess(*infer_numbers(numbers))
     if distinct == 1 and len(known) == len(values):
         return Guess(None, f"constant: every value is {known[0]!r}")
     if known.dtype == pl.Boolean:
@@ -96,7 +99,10 @@ def _infer_cells(values: pl.Series) -> Guess | None:
         inner = dtype.inner
         if inner in (pl.String, pl.Categorical, pl.Enum, pl.Null):
             return Guess(*infer_list(values.cast(pl.List(pl.String))))
-        if isinstance(inner, type) or not inner.is_nested():  # type: ignore[union-attr]
+        plain = isinstance(inner, type) or not inner.is_nested()  # type: ignore[union-attr]
+        if plain and inner.is_numeric():
+            return Guess(*infer_numbers(number_lists(values), fixed=isinstance(dtype, pl.Array)))
+        if plain:
             return Guess(Tags(name), "lists of values")
     if is_picture(values):
         return Guess(Picture(name), "pictures" if dtype != pl.String else "paths of pictures that exist")

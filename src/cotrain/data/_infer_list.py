@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from cotrain.data.columns import Column, Tags, Words
+from cotrain.data.columns import Column, Tags, Vector, Words
 
 _WORDS_NAME = re.compile(r"(?i)(^|[_\W])(tokens?|words?|text|sentences?|forms?|utterances?)$")
 _TAGS_NAME = re.compile(r"(?i)(tags?|genres?|labels?|categor(y|ies)|keywords?|topics?|skills?)$")
@@ -53,6 +53,34 @@ def infer_list(lists: pl.Series) -> tuple[Column | None, str]:
         return Words(name), f"lists of words in order, as the name says: {figures}"
     sort = "sorted lists" if by_alphabet else "lists"
     return Tags(name), f"{sort} of values, hardly any twice in one: {figures}; if in order, call them words"
+
+
+def infer_numbers(lists: pl.Series, *, fixed: bool = False) -> tuple[Column | None, str]:
+    """Return the kind of a column of lists of numbers, and what that rests on; `None`: it cannot be used.
+
+    Fractions are measurements, whose places mean something. Whole numbers may be numbers of things, such as
+    the films that someone has seen.
+
+    Args:
+        lists: lists of numbers.
+        fixed: whether the type of the column says that all are of one length, as that of arrays does.
+
+    Example:
+        >>> infer_numbers(pl.Series("embedding", [[0.5, 1.0], None, [1.5, 3.0]]))[1]
+        'vectors of 2 numbers'
+        >>> type(infer_numbers(pl.Series("seen", [[7, 12], [7, 3]]))[0]).__name__
+        'Tags'
+    """
+    lengths = lists.list.len().drop_nulls()
+    entries = lists.explode().drop_nulls().cast(pl.Float64)
+    if not len(entries):
+        return None, "all lists are empty"
+    if not fixed and bool((entries == entries.round(0)).all()):
+        return Tags(lists.name), "lists of whole numbers, as names of things; if places count, a vector"
+    if lengths.n_unique() > 1:
+        least, most = lengths.min(), lengths.max()
+        return None, f"lists of {least} to {most} numbers: as a vector each would have to have as many"
+    return Vector(lists.name), f"vectors of {lengths[0]:,} numbers"
 
 
 def annotation_columns(

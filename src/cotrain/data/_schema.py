@@ -101,7 +101,7 @@ class Schema:
             frame: the labelled training rows.
             exclude: columns that are no inputs: targets, the split and the group column.
             overrides: column -> "number", "category", "tags", "text", "words", "date", "boolean", "picture",
-                "sound" or "drop"; or a mapping of `kind` and the options of that kind.
+                "sound", "vector" or "drop"; or a mapping of `kind` and the options of that kind.
             bins: bins per number column that are coded as a category as well, 0 = none, otherwise ≥ 2.
             types: column -> type, where more rows than these have settled it, see `TypedTable`.
             numbered: columns that number the rows of the whole table, see `TypedTable`: they are left out.

@@ -81,7 +81,7 @@ class Learner:
             every position: their "mean", their "max" unit by unit, or a mean whose weights the task learns
             ("attention").
         output_space: how outputs are made of the heads', such as `ESMM`; default: each of its own.
-        columns: input column -> kind ("number", "category", "tags", "text", "date"), or "drop" to leave a
+        columns: input column -> kind ("number", "category", "tags", "vector", "date"), or "drop" to leave a
             column out; the others are inferred. With options of the kind it is a mapping, such as
             {"kind": "tags", "separator": "|"}.
         missing: words that mean an empty cell, one list or column -> list, "*" for the others; default those

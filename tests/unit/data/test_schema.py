@@ -106,6 +106,7 @@ def test_every_kind_can_be_declared() -> None:
         "subwords",
         "tags",
         "text",
+        "vector",
         "words",
         "drop",
     ]

@@ -10,6 +10,7 @@ from cotrain.data.columns._sound import Sound
 from cotrain.data.columns._subwords import Subwords
 from cotrain.data.columns._tags import Tags
 from cotrain.data.columns._text import Text
+from cotrain.data.columns._vector import Vector
 from cotrain.data.columns._words import Words
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "Subwords",
     "Tags",
     "Text",
+    "Vector",
     "Words",
 ]

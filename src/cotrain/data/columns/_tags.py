@@ -9,6 +9,7 @@ import polars as pl
 
 from cotrain._base import InvalidArgumentError
 from cotrain.data.columns._base import Column, Parts
+from cotrain.data.columns._number_lists import number_words
 from cotrain.data.columns._tokens import FIRST, HASH, MISSING, buckets_for, hash_token, pad, require_hash
 from cotrain.data.columns._values import text_values
 from cotrain.data.columns._word_lists import json_lists
@@ -23,7 +24,7 @@ _FULL_WIDTH = {",": ",，、", ";": ";；", "|": "|｜", "/": "/／"}
 class Tags(Column):
     """A set of names per row, such as "Action, Drama": a token per frequent name, the rest hashed.
 
-    A text that is a JSON list of strings is read as that list.
+    A text that is a JSON list of strings or of numbers is read as that list.
 
     Args:
         name: name of the column.
@@ -146,6 +147,8 @@ def split_tags(values: pl.Series, separator: str) -> pl.DataFrame:
             text = text.str.replace_all(mark, separator, literal=True)
         lists, spelled = text.str.split(separator), json_lists(text_values(values))
         lists = lists if spelled is None else spelled.zip_with(spelled.is_not_null(), lists)
+        numbers = number_words(text)
+        lists = numbers.zip_with(numbers.is_not_null(), lists)
     frame = pl.DataFrame({"row": pl.int_range(len(values), eager=True), "tag": lists}).drop_nulls("tag")
     frame = frame.explode("tag").with_columns(pl.col("tag").str.strip_chars())
     return frame.filter(pl.col("tag").is_not_null() & (pl.col("tag") != ""))
