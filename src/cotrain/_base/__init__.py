@@ -15,6 +15,7 @@ from cotrain._base._errors import (
 from cotrain._base._inputs import InputSpec, PictureSpec, SubwordSpec
 from cotrain._base._parameters import constructor_parameters, parameters_of
 from cotrain._base._random import mix_seed, numpy_generator
+from cotrain._base._strict_json import strict_json
 from cotrain._base._ties import ROUNDING, at_least, beyond, first_largest, tie_groups
 from cotrain._base._versions import versions
 from cotrain._base._visible import safe_console, visible, visible_json, visible_line
@@ -46,6 +47,7 @@ __all__ = [
     "remove_leftovers",
     "require_extra",
     "safe_console",
+    "strict_json",
     "tie_groups",
     "versions",
     "visible",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import sys
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cotrain._base import safe_console, visible, visible_json, visible_line
+from cotrain._base import safe_console, strict_json, visible, visible_json, visible_line
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,8 +37,7 @@ def status(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print `value` as strict JSON: what is not a finite number is null, bytes are in hexadecimal."""
-    text = json.dumps(_strict(value), ensure_ascii=False, indent=1, default=str)
-    sys.stdout.write(visible_json(text) + "\n")
+    sys.stdout.write(visible_json(strict_json(value, indent=1)) + "\n")
 
 
 def print_csv(frame: pl.DataFrame) -> None:
@@ -73,15 +71,3 @@ def _shown(value: object) -> str:
 def _is_number(text: str) -> bool:
     digits = re.sub(r"e[+-]\d+$", "", text)
     return text == "–" or digits.replace(".", "").replace("-", "").replace(",", "").replace("%", "").isdigit()
-
-
-def _strict(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, bytes):  # as a CSV file has them
-        return value.hex()
-    if isinstance(value, dict):
-        return {str(key): _strict(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_strict(item) for item in value]
-    return value

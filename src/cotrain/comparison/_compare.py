@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cotrain._base import RunError, versions, write_text_atomically
+from cotrain._base import RunError, strict_json, versions, write_text_atomically
 from cotrain._base._ragged import Leaves
 from cotrain.comparison._all_folds import of_all_folds
 from cotrain.comparison._answering import NO_TREES, TREES_FAILED, choose, score
@@ -117,7 +116,7 @@ def compare(
         "cpu_seconds_of_fits": round(sum(_cpu_seconds(grid, tried) for tried in swept), 1),
         "versions": versions(),
     }
-    write_text_atomically(folder / RESULTS, json.dumps(results, ensure_ascii=False, indent=1) + "\n")
+    write_text_atomically(folder / RESULTS, strict_json(results, indent=1) + "\n")
     return results
 
 

@@ -46,6 +46,8 @@ class DeltaM:
         left_out = [task for task, gain in self.per_task.items() if math.isnan(gain)]
         note = f" Left out, because there is nothing to compare: {', '.join(left_out)}." if left_out else ""
         n_tasks = len(self.per_task) - len(left_out)
+        if not n_tasks:
+            return f"delta_m is not defined: there is no task that can be compared.{note}"
         return f"delta_m = {self.value:+.2%} over {n_tasks} tasks. {self.definition}{note}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from cotrain._base import write_text_atomically
+from cotrain._base import strict_json, write_text_atomically
 from cotrain._base._ragged import Ragged
 from cotrain.balancing import Balancer
 from cotrain.cotraining import CoTraining, CoTrainingResult, RoundRecord, Strategy
@@ -193,5 +192,4 @@ class CoTrainingStage:
             left = [task.name for task in self.preprocessor.tasks if task not in self.tasks]
             if left:
                 record["not_co_trained"] = left
-            text = json.dumps(record, ensure_ascii=False, indent=1)
-            write_text_atomically(self.folder / COTRAINING, text + "\n")
+            write_text_atomically(self.folder / COTRAINING, strict_json(record, indent=1) + "\n")

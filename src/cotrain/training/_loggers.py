@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, final
 
-from cotrain._base import require_extra, write_text_atomically
+from cotrain._base import require_extra, strict_json, write_text_atomically
 
 #: The file may lack one record in so many, so that N epochs do not write N² lines: 1,400 epochs of a tiny
 #: table took 25 s, half of them for this.
@@ -145,7 +144,7 @@ def _numbers(record: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, f
 
 
 def _line(record: Mapping[str, Any]) -> str:
-    return json.dumps(record, ensure_ascii=False) + "\n"
+    return strict_json(record) + "\n"
 
 
 @final

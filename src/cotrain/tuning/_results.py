@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from cotrain._base import write_text_atomically
+from cotrain._base import strict_json, write_text_atomically
 from cotrain.learner import Configuration
 from cotrain.tuning._front import front_svg
 from cotrain.tuning._search_space import SearchDimension
@@ -69,8 +69,7 @@ def write_files(
 
     `folder`/config.yaml is that of the best trial, so that `cotrain train FOLDER` trains with it.
     """
-    text = json.dumps(results, ensure_ascii=False, indent=1)
-    write_text_atomically(folder / TUNED, text + "\n")
+    write_text_atomically(folder / TUNED, strict_json(results, indent=1) + "\n")
     trials = {trial.number: trial for trial in study.get_trials(deepcopy=False)}
 
     def write(number: int, path: Path) -> None:

@@ -60,3 +60,8 @@ def test_a_table_is_compared_by_its_selecting_metrics() -> None:
     assert delta_m_of(table).value == pytest.approx(0.15)
     with pytest.raises(InvalidArgumentError, match=r"no reference 'trees', it has \['single_task'\]"):
         delta_m_of(table, "trees")
+
+
+def test_a_delta_m_of_no_task_is_said_to_be_none():
+    found = delta_m({"a": {"auroc": float("nan")}}, {"a": {"auroc": 0.5}}, {"auroc": "max"})
+    assert str(found).startswith("delta_m is not defined: there is no task that can be compared. Left out")

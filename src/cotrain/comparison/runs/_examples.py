@@ -11,7 +11,7 @@ from typing import Any, final
 import numpy as np
 import polars as pl
 
-from cotrain._base import numpy_generator, write_text_atomically
+from cotrain._base import numpy_generator, strict_json, write_text_atomically
 from cotrain._base._ragged import labelled_rows, padded
 from cotrain.comparison.runs._exhibits import plain_exhibit, plain_picture, plain_sound
 from cotrain.data.columns import Column
@@ -43,7 +43,7 @@ def write_examples(learner: Learner, split: SplitTable, folder: Path, *, rows: b
         "columns": columns_of(learner, split["train"]),
         **examples_of(learner, split[part][shown], split.rows[part][shown]),
     }
-    write_text_atomically(folder / EXAMPLES, json.dumps(found, ensure_ascii=False) + "\n")
+    write_text_atomically(folder / EXAMPLES, strict_json(found) + "\n")
 
 
 def columns_of(learner: Learner, train: pl.DataFrame) -> list[dict[str, Any]]:

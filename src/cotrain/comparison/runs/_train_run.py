@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from typing import Any, final
 import numpy as np
 import polars as pl
 
-from cotrain._base import versions, write_lock, write_text_atomically
+from cotrain._base import strict_json, versions, write_lock, write_text_atomically
 from cotrain.comparison._equal_sides import some_inputs
 from cotrain.comparison._trees_table import trees_table
 from cotrain.comparison._unfinished import unfinished_tasks
@@ -89,8 +88,7 @@ def train_run(
             _How(resume, overwrite, tensorboard, progress=progress, beside=beside),
             message or (lambda _: None),
         )
-        text = json.dumps(outcome.to_json(), ensure_ascii=False, indent=1)
-        write_text_atomically(folder / METRICS, text + "\n")
+        write_text_atomically(folder / METRICS, strict_json(outcome.to_json(), indent=1) + "\n")
         seal_run(folder)
     return outcome
 

@@ -11,6 +11,7 @@ from cotrain.comparison import train_run
 from cotrain.comparison.runs import _train_run
 from cotrain.learner import Configuration, Learner
 from cotrain.learner._run_folder import verify_run
+from cotrain.reporting import report_of_folder
 from cotrain.reporting._curves import curve_section
 from cotrain.reporting._draw import Pen
 from cotrain.training._time_plan import TimePlan
@@ -209,3 +210,42 @@ def test_the_report_shows_the_epoch_that_is_kept_and_the_way_in_which_a_metric_i
         history, json.loads((tmp_path / "r" / "metrics.json").read_text())["curves"], Pen()
     )
     assert f"validation auroc best in epoch {best} " in section.blocks[0].title
+
+
+def strict(text):
+    def refuse(constant):
+        raise ValueError(constant)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.mark.parametrize("cotraining", [False, True])
+def test_figures_that_are_not_defined_are_null(tmp_path, cotraining):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 2))
+    rare = [1 if i in (3, 40, 41, 80) else 0 for i in range(120)]
+    seldom = [float(v) if i < 30 else None for i, v in enumerate(x[:, 1])]
+    frame = pl.DataFrame({"x": x[:, 0], "z": x[:, 1], "rare": rare, "seldom": seldom, "at": list(range(120))})
+    frame.write_csv(tmp_path / "t.csv")
+    values = {
+        "data": str(tmp_path / "t.csv"),
+        "tasks": [{"kind": "Binary", "name": "rare"}, {"kind": "Regression", "name": "seldom"}],
+        "columns": {"at": "drop"},
+        "encoder": {"kind": "TableEncoder", "width": 4, "depth": 0},
+        "training": {"epochs": 2, "batch_size": 32},
+        # Neither the validation nor the test rows have a label of one task, or both classes of the other.
+        "split": {"validation": 0.2, "test": 0.2, "time": "at"},
+        "references": "full",
+    }
+    if cotraining:
+        values["cotraining"] = {"max_rounds": 1}
+    result = train_run(Configuration.from_config(values), tmp_path / "r", progress=False)
+    assert "nan" not in result.delta_m_sentence
+    files = [path for path in (tmp_path / "r").rglob("*") if path.suffix in (".json", ".jsonl")]
+    assert {"metrics.json", "history.jsonl", "examples.json"} <= {path.name for path in files}
+    for path in files:
+        for text in path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]:
+            strict(text)
+    assert report_of_folder(tmp_path / "r").startswith("<!doctype html>")
+    history = [strict(line) for line in (tmp_path / "r" / "history.jsonl").read_text().splitlines()]
+    assert history[0]["validation"]["seldom"] is None
