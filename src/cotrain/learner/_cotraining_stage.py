@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cotrain._base import strict_json, write_text_atomically
-from cotrain._base._ragged import Ragged
+from cotrain._base._ragged import Ragged, labelled_rows
 from cotrain.balancing import Balancer
 from cotrain.cotraining import CoTraining, CoTrainingResult, RoundRecord, Strategy
 from cotrain.cotraining._entries import can_be_labelled, of_lengths
@@ -124,7 +124,7 @@ class CoTrainingStage:
         run, doubted = cleaned(run)
         outcome = replace(run_rounds(run), doubted=doubted)
         student, kept = fit_student(run, self.factory, start, outcome)
-        self._report(outcome, kept)
+        self._report(outcome, kept, validation)
         cache.clear()
         kept = dict.fromkeys(start.weights_of, False) | kept
         if student is None:
@@ -135,7 +135,7 @@ class CoTrainingStage:
             task: len(start.weights) + student.weights_of[task] if kept[task] else start.weights_of[task]
             for task in start.weights_of
         }
-        return weights, weights_of, Provenance.of(train, learned, outcome.chosen, self.tasks)
+        return weights, weights_of, Provenance.of(train, learned, self.tasks)
 
     def _with_every_entry(self, rows: Examples) -> Examples:
         """Return rows whose ragged targets have an entry for every output: what there was not is open."""
@@ -170,15 +170,16 @@ class CoTrainingStage:
         for logger in self.loggers:
             logger.round(record.to_json(), record.lines())
 
-    def _report(self, outcome: CoTrainingResult, kept: dict[str, bool]) -> None:
+    def _report(self, outcome: CoTrainingResult, kept: dict[str, bool], held: Examples | None) -> None:
         why_not = {task.name: task.why_no_pseudo_labels for task in self.preprocessor.tasks}
         verdicts = {}
         for task, verdict in outcome.verdicts.items():
             if not outcome.chosen[task]:
                 verdicts[task] = f"supervised start: {why_not[task]}" if why_not[task] else verdict
             elif not kept[task]:
-                worse = "the network taught by the rounds was worse on the validation rows"
-                verdicts[task] = f"supervised start: {worse}"
+                n = 0 if held is None else int(labelled_rows(held.masks[task]).sum())
+                worse = f"the network taught by the rounds was worse on the {n} validation rows with a label"
+                verdicts[task] = f"supervised start: {worse} ({verdict})"
             else:
                 verdicts[task] = verdict
         for logger in self.loggers:

@@ -53,7 +53,6 @@ class Provenance:
         cls,
         rows: Examples,
         labels: Mapping[str, PseudoLabels],
-        rounds: Mapping[str, int],
         tasks: Sequence[Task] = (),
     ) -> Self:
         """Write down the pseudo-labels of co-training.
@@ -61,13 +60,12 @@ class Provenance:
         Args:
             rows: N training rows.
             labels: task -> its pseudo-labels.
-            rounds: task -> the round that was chosen for it.
             tasks: fitted, to write texts by.
         """
         written = {task.name: task.hypothesis_labelling() for task in tasks}
         keys = np.array(row_keys(rows.inputs))
         parts = [
-            _cells(keys, task, one, rounds[task], targets=rows.targets[task], labelling=written.get(task))
+            _cells(keys, task, one, targets=rows.targets[task], labelling=written.get(task))
             for task, one in labels.items()
             if one.n_accepted
         ]
@@ -107,7 +105,6 @@ def _cells(
     keys: np.ndarray,
     task: str,
     labels: PseudoLabels,
-    round_: int,
     *,
     targets: Leaf,
     labelling: HypothesisLabelling | None,
@@ -133,7 +130,7 @@ def _cells(
             "target": places[:, 1],
             "value": labels.values[accepted].double().numpy(),
             "confidence": labels.confidence[accepted].double().numpy(),
-            "round": pl.repeat(round_, len(places), dtype=pl.Int64, eager=True),
+            "round": pl.repeat(labels.round, len(places), dtype=pl.Int64, eager=True),
             "teacher": pl.repeat(labels.teacher, len(places), eager=True),
             "text": pl.Series(texts, dtype=pl.String),
         },

@@ -24,19 +24,27 @@ def rounds_section(cotraining: Mapping[str, Any] | None, pen: Pen) -> Section | 
     rounds, chosen, kept = cotraining["rounds"], cotraining["chosen"], cotraining["kept"]
     peers = ", ".join(map(short, cotraining["peers"]))
     text = f"{len(rounds)} round{'s' * (len(rounds) != 1)} of {peers}. "
-    text += f"It ended: {cotraining['stopped']}. The dotted line is the round that answers."
-    blocks: list[Block] = [
-        picture
-        for task in chosen
-        for picture in (_validation(task, rounds, chosen[task], pen), _accuracy(task, rounds, pen))
-        if picture is not None
-    ]
+    text += f"It ended: {cotraining['stopped']}."
+    tried = dict.fromkeys(record.get("strategy", "") for record in rounds)
+    if len(tried) == 1:
+        text += " The dotted line is the round that was chosen, 0 where the start answers."
+    blocks: list[Block] = []
+    for task in chosen:
+        for strategy in tried:
+            # Where several strategies were tried, they answer together, and no round by its number.
+            answers = None if len(tried) > 1 else chosen[task] * kept[task]
+            own = [record for record in rounds if record.get("strategy", "") == strategy]
+            of = f"{short(task)}, {strategy}" if strategy else short(task)
+            pictures = (_validation(task, own, answers, pen, of=of), _accuracy(task, own, pen, of=of))
+            blocks += [picture for picture in pictures if picture is not None]
     verdicts = [
         [TableCell(task), TableCell(cotraining["verdicts"][task], _tone(kept[task]))] for task in chosen
     ]
     blocks.append(Table(["task", "which network answers"], verdicts, "What became of each task"))
     rows = [
-        _row(record["round"], task, found) for record in rounds for task, found in record["tasks"].items()
+        _row(f"{record.get('strategy', '')} {record['round']}".strip(), task, found)
+        for record in rounds
+        for task, found in record["tasks"].items()
     ]
     if rows:
         header = ["round", "task", "accepted", "accuracy", "validation", "note"]
@@ -75,28 +83,39 @@ def rounds_sentences(cotraining: Mapping[str, Any] | None) -> list[str]:
 def _title(kept: Mapping[str, bool]) -> str:
     better = [task for task, is_kept in kept.items() if is_kept]
     if not better:
-        return "no task is better for it on the validation rows; all keep their supervised start"
+        return f"{'all tasks keep' if len(kept) > 1 else f'{listed(list(kept))} keeps'} the supervised start"
     others = len(kept) - len(better)
     rest = f"; {others} keep the supervised start" if others > 1 else "; 1 keeps its supervised start"
     return f"{listed(better)} learned from pseudo-labels{rest if others else ''}"
 
 
-def _validation(task: str, rounds: Rounds, chosen: int, pen: Pen) -> Drawing | None:
-    """Return the validation value over the rounds, the supervised start at 0."""
+def _validation(task: str, rounds: Rounds, answers: int | None, pen: Pen, *, of: str) -> Drawing | None:
+    """Return the validation value over the rounds, the supervised start at 0.
+
+    Args:
+        task: its name.
+        rounds: of one strategy.
+        answers: the round that answers, 0: the start; `None`: no single one does.
+        pen: draws.
+        of: what the title begins with.
+    """
     found = [(record["round"], record["tasks"][task]) for record in rounds if task in record["tasks"]]
     if not any("after" in record for _, record in found):
         return None
     start = next(record["start"] for _, record in found if "start" in record)
     places = [0, *(number for number, _ in found)]
     values = finite([start, *(record.get("after") for _, record in found)])
-    at_choice = values[places.index(chosen)] if chosen in places else start
-    title = f"{short(task)}: validation {shown(start)} at the start, {shown(at_choice)} in round {chosen}"
-    if not chosen:
-        title = f"{short(task)}: no round is better than the start ({shown(start)})"
+    last = f"{of}: validation {shown(start)} at the start, {shown(values[-1])} after the last round"
+    title = last if not answers else f"{of}: validation {shown(start)} at the start"
+    if answers:
+        title += f", {shown(values[places.index(answers)])} in round {answers}, which was chosen"
+    elif answers == 0:
+        title += "; the start answers"
 
     def paint(axes: Any) -> None:
         axes.plot(places, values, marker="o", markersize=4, **style(0))
-        axes.axvline(chosen, **faint())
+        if answers is not None:
+            axes.axvline(answers, **faint())
         axes.set(xlabel="round (0 = supervised start)", ylabel="first metric (validation)")
         whole_ticks(axes)
 
@@ -104,7 +123,7 @@ def _validation(task: str, rounds: Rounds, chosen: int, pen: Pen) -> Drawing | N
     return Drawing(title, pen.draw(f"{title}. {said}.", paint))
 
 
-def _accuracy(task: str, rounds: Rounds, pen: Pen) -> Drawing | None:
+def _accuracy(task: str, rounds: Rounds, pen: Pen, *, of: str) -> Drawing | None:
     """Return how many pseudo-labels there were, and how right they were estimated to be and are."""
     found = [(record["round"], record["tasks"][task]) for record in rounds if task in record["tasks"]]
     if not any(record["accepted"] for _, record in found):
@@ -117,7 +136,7 @@ def _accuracy(task: str, rounds: Rounds, pen: Pen) -> Drawing | None:
     if any(_has_truth(record) for _, record in found):
         lines["true accuracy"] = finite([record.get("true_accuracy") for _, record in found])
     last = found[-1][1]
-    title = f"{short(task)}: {last['accepted']} pseudo-labels in the last round"
+    title = f"{of}: {last['accepted']} pseudo-labels in the last round"
     if "estimated_accuracy" in last:
         title += f", {last['estimated_accuracy']:.0%} of them right by estimate"
     if _has_truth(last):
@@ -134,10 +153,10 @@ def _accuracy(task: str, rounds: Rounds, pen: Pen) -> Drawing | None:
     return Drawing(title, pen.draw(f"{title}. By round: {said}.", paint), entries)
 
 
-def _row(number: int, task: str, found: Mapping[str, Any]) -> list[TableCell]:
+def _row(name: str, task: str, found: Mapping[str, Any]) -> list[TableCell]:
     truth = f"{found['true_accuracy']:.3f} in truth" if _has_truth(found) else ""
     return [
-        TableCell(str(number)),
+        TableCell(name),
         TableCell(task),
         TableCell(str(found["accepted"]), "bar", found["coverage"], detail=f"{found['coverage']:.0%}"),
         TableCell(shown(found.get("estimated_accuracy")), detail=truth),

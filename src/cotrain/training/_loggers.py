@@ -193,11 +193,15 @@ class TensorBoardLogger:
         self._writer.close()
 
     def round(self, record: Mapping[str, Any], lines: Sequence[str]) -> None:
-        """Write each number of every task under its path, e.g. "cotraining/income/accepted"."""
+        """Write each number of every task under its path, e.g. "cotraining/income/accepted".
+
+        Where several strategies are tried, theirs begin with "cotraining/Committee" and so on.
+        """
+        above = "/".join(["cotraining", record["strategy"]] if record.get("strategy") else ["cotraining"])
         for task, figures in record["tasks"].items():
             for name, number in figures.items():
                 if isinstance(number, int | float):
-                    tag = f"cotraining/{task}/{name}"
+                    tag = f"{above}/{task}/{name}"
                     self._writer.add_scalar(tag, number, global_step=record["round"])
         # The fit has ended before: nobody else will.
         self._writer.close()

@@ -120,4 +120,4 @@ def test_one_task_alone(monkeypatch):
     student = fit_result([9.0], {"a": 0})
     weights, weights_of, provenance, _ = improved(monkeypatch, student, {"a": True}, {"a": 1}, n_tasks=1)
     assert marks(weights, weights_of) == {"a": 9.0}
-    assert provenance.cells["round"].to_list() == [1]
+    assert provenance.cells["round"].to_list() == [2]

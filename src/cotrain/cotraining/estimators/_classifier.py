@@ -190,7 +190,7 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
                 accepted = labels.accepted[:, 0].numpy()
                 rows = train_rows[accepted]
                 completed[rows, t] = classes[labels.values[:, 0].numpy()[accepted].astype(int)]
-                when[rows, t] = outcome.chosen[name]
+                when[rows, t] = labels.round
         self.transduction_ = completed[:, 0] if self._single else completed
         self.labeled_iter_ = when[:, 0] if self._single else when
 

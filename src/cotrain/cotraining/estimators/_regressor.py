@@ -160,6 +160,6 @@ class CoTrainingRegressor(RegressorMixin, SemiSupervised):
                 rows = train_rows[accepted]
                 values = task.original(labels.values.to(torch.float64))[:, 0].numpy()
                 completed[rows, t] = values[accepted]
-                when[rows, t] = outcome.chosen[task.name]
+                when[rows, t] = labels.round
         self.transduction_ = completed[:, 0] if self._single else completed
         self.labeled_iter_ = when[:, 0] if self._single else when

@@ -429,4 +429,5 @@ class CoTrainingLoop:
         if not chosen:
             return nothing
         predictions = self._predictions(rounds[chosen])
-        return self._label(task, self.answering, predictions, self.settings.max_rounds).labels
+        labels = self._label(task, self.answering, predictions, self.settings.max_rounds).labels
+        return replace(labels, round=chosen)

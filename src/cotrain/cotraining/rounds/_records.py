@@ -61,7 +61,13 @@ class TaskRound:
 @final
 @dataclass(frozen=True)
 class RoundRecord:
-    """One round: its number, its tasks, and the optimiser steps of each peer's fit.
+    """One round: its number, its tasks, the optimiser steps of each peer's fit, and whose it is.
+
+    Args:
+        round: its number, from 1.
+        tasks: what became of each.
+        updates: optimiser steps of each peer's fit.
+        strategy: whose round it is where several are tried; "" where there is one.
 
     Example:
         >>> one = TaskRound("sold", 12, 0.1, {"yes": 12}, 0.9, float("nan"), 0.99, 0.8, 0.8, 0.82, "")
@@ -72,11 +78,13 @@ class RoundRecord:
     round: int
     tasks: Sequence[TaskRound]
     updates: Sequence[int]
+    strategy: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         tasks = {task.task: task.to_json() for task in self.tasks}
-        return {"round": self.round, "updates": list(self.updates), "tasks": tasks}
+        whose = {"strategy": self.strategy} if self.strategy else {}
+        return {"round": self.round, **whose, "updates": list(self.updates), "tasks": tasks}
 
     def lines(self) -> list[str]:
         """Return the round as lines of text, one per task."""
@@ -87,9 +95,9 @@ class RoundRecord:
                 parts.append(f"estimated accuracy {task.estimated_accuracy:.2f}")
             if task.after == task.after:
                 parts.append(f"validation {task.before:.3g} -> {task.after:.3g} (start {task.start:.3g})")
-            lines.append(
-                f"round {self.round}  {task.task}: " + ", ".join([*parts, task.note] if task.note else parts)
-            )
+            whose = f"{self.strategy} round" if self.strategy else "round"
+            said = ", ".join([*parts, task.note] if task.note else parts)
+            lines.append(f"{whose} {self.round}  {task.task}: {said}")
         return lines
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -18,7 +19,7 @@ from cotrain.cotraining.peers import OnlinePeer
 from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
 from cotrain.cotraining.rounds._ensemble import StrategyEnsemble
 from cotrain.cotraining.rounds._pseudo_labels import PseudoLabels
-from cotrain.cotraining.rounds._records import CoTrainingResult
+from cotrain.cotraining.rounds._records import CoTrainingResult, RoundRecord
 from cotrain.cotraining.rounds._run import CoTrainingRun
 from cotrain.cotraining.selection import KBest
 from cotrain.cotraining.strategies import (
@@ -33,6 +34,8 @@ from cotrain.cotraining.strategies import (
 from cotrain.evaluation import paired_bootstrap
 from cotrain.tasks import Task
 
+#: What the verdict begins with where no round answers.
+START = "supervised start: "
 #: Most rows for which "auto" tries label spreading, which compares all rows with one another.
 MOST_TO_SPREAD = 10_000
 
@@ -120,9 +123,15 @@ def run_rounds(run: CoTrainingRun) -> CoTrainingResult:
     outcomes = {}
     for number, strategy in enumerate(candidates(run)):
         settings, cache = run.settings.with_strategy(strategy), run.cache.part(f"strategy-{number}")
-        one = replace(run, settings=settings, cache=cache, always_judged=True)
-        outcomes[type(strategy).__name__] = CoTrainingLoop(one).run()
+        name, hear = type(strategy).__name__, run.callback
+        told = None if hear is None else partial(_tell_of, hear, name)
+        one = replace(run, settings=settings, cache=cache, callback=told, always_judged=True)
+        outcomes[name] = CoTrainingLoop(one).run()
     return together(run.tasks, outcomes, run.settings.margin)
+
+
+def _tell_of(hear: Callable[[RoundRecord], None], strategy: str, record: RoundRecord) -> None:
+    hear(replace(record, strategy=strategy))
 
 
 def together(
@@ -154,17 +163,13 @@ def together(
         for task, names in kept.items()
     }
     return CoTrainingResult(
-        records=[record for outcome in outcomes.values() for record in outcome.records],
+        records=[
+            replace(record, strategy=name) for name, outcome in outcomes.items() for record in outcome.records
+        ],
         chosen={task: int(bool(names)) for task, names in improved.items()},
         stopped="; ".join(f"{name}: {outcome.stopped}" for name, outcome in outcomes.items()),
         verdicts={
-            task: (
-                " and ".join(kept[task]) + (" together" if len(kept[task]) > 1 else "")
-                if names
-                else "supervised start: no strategy was better"
-            )
-            + f", on {first.held_out[task].n_labels} held-out labels"
-            for task, names in improved.items()
+            task: _verdict(task, outcomes, kept[task] if names else []) for task, names in improved.items()
         },
         peers=list(outcomes),
         fitted=fitted,
@@ -173,6 +178,20 @@ def together(
         pool=first.pool,
         held_out=first.held_out,
     )
+
+
+def _verdict(task: str, outcomes: Mapping[str, CoTrainingResult], answering: Sequence[str]) -> str:
+    """Return which strategies answer for a task, on how many labels, or why none does."""
+    n_labels = next(iter(outcomes.values())).held_out[task].n_labels
+    if answering:
+        found = " and ".join(answering) + (" together" if len(answering) > 1 else "")
+        return f"{found}, on {n_labels} held-out labels"
+    # What kept every strategy's own start is more than that none was better: it may not have been asked.
+    why = {name: one.verdicts[task].removeprefix(START) for name, one in outcomes.items()}
+    if any(one.chosen[task] for one in outcomes.values()):
+        return f"{START}no strategy was better, on {n_labels} held-out labels"
+    said = [f"{name}: {reason}" for name, reason in why.items()]
+    return START + (next(iter(why.values())) if len(set(why.values())) == 1 else "; ".join(said))
 
 
 def _labels(

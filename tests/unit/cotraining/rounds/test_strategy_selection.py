@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -103,6 +105,42 @@ def test_the_answer_can_be_not_to_co_train(make_problem):
         found.predictions(rows.inputs)["class"].probabilities, outcomes["first"].fitted[0][0].p
     )
     assert found.labels["class"].n_accepted == 0
+
+
+@pytest.mark.parametrize("n_labels", [9, 80])
+def test_the_reason_why_nothing_was_judged_is_passed_on(make_problem, n_labels: int):
+    problem = make_problem()
+    rows = problem.validation
+    rows = Examples(rows.inputs, rows.targets, {"class": torch.arange(len(rows))[:, None] < n_labels})
+
+    def kept(reason: str):
+        one = outcome(rows, 60, start=60, chosen=0)
+        return replace(one, verdicts={"class": f"supervised start: {reason}"})
+
+    few = f"{n_labels} held-out labels are fewer than min_labels=90"
+    found = together(problem.tasks, {"first": kept(few), "second": kept(few)}, 0.5)
+    assert found.verdicts["class"] == f"supervised start: {few}"
+    found = together(problem.tasks, {"first": kept(few), "second": kept("there was no round")}, 0.5)
+    assert found.verdicts["class"] == f"supervised start: first: {few}; second: there was no round"
+
+
+def test_every_round_says_whose_it_is_and_every_label_its_round(make_problem):
+    problem, heard = make_problem(labelled=60), []
+    run = replace(problem.given(CoTraining("auto", 3, margin=0.0, min_labels=0)), callback=heard.append)
+    found = run_rounds(run)
+    assert [(one.strategy, one.round) for one in heard] == [
+        (one.strategy, one.round) for one in found.records
+    ]
+    assert {one.strategy for one in found.records} <= set(found.peers)
+    assert len({(one.strategy, one.round) for one in found.records}) == len(found.records)
+    assert all(line.startswith(f"{one.strategy} round {one.round}") for one in heard for line in one.lines())
+    labels = found.labels["class"]
+    best = [outcome.outcome for outcome in found.fitted[1] if outcome.outcome.chosen.get("class")]
+    if labels.n_accepted:
+        assert labels.round in {one.chosen["class"] for one in best}
+    alone = problem.run(CoTraining(Committee(), 3, margin=0.0, min_labels=0))
+    assert alone.labels["class"].round == alone.chosen["class"]
+    assert {one.strategy for one in alone.records} == {""}
 
 
 def test_auto_is_a_run_like_any_other(make_problem):
