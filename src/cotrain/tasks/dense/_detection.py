@@ -28,7 +28,7 @@ from cotrain.tasks.dense._centres import (
     known_cells,
 )
 from cotrain.tasks.dense._detection_metrics import detection_metrics
-from cotrain.tasks.dense._listed_cells import listed_cells
+from cotrain.tasks.dense._listed_cells import listed_cells, require_pixels
 from cotrain.tasks.dense._moves import LEAST_VISIBLE, move_boxes
 from cotrain.tasks.dense._picture_sizes import PictureSizes
 
@@ -193,9 +193,11 @@ class Detection(Task):
     def _boxes(self, frame: pl.DataFrame) -> list[list[dict[str, Any]] | None]:
         """Return the boxes of every row in one form; `None` where there is no label."""
         cells = listed_cells(frame[self.columns[0]], self.name, "boxes")
-        return [
+        rows = [
             None if cell is None else [self._box(box, row) for box in cell] for row, cell in enumerate(cells)
         ]
+        require_pixels([box["box"] for boxes in rows for box in boxes or []], self.name, "boxes")
+        return rows
 
     def _box(self, box: Any, row: int) -> dict[str, Any]:
         whole = isinstance(box, Mapping) and isinstance(box.get("box"), list) and len(box["box"]) == 4

@@ -21,7 +21,7 @@ from cotrain.tasks._target_kind import NumberTargets
 from cotrain.tasks._target_values import one_column
 from cotrain.tasks.dense._heat_maps import log_normal_maps, map_certainty, mean_places, place_losses
 from cotrain.tasks.dense._keypoint_metrics import keypoint_metrics
-from cotrain.tasks.dense._listed_cells import listed_cells
+from cotrain.tasks.dense._listed_cells import listed_cells, require_pixels
 from cotrain.tasks.dense._moves import move_points
 from cotrain.tasks.dense._picture_sizes import PictureSizes
 
@@ -194,7 +194,9 @@ class Keypoints(Task):
     def _points(self, frame: pl.DataFrame) -> list[list[dict[str, Any]]]:
         """Return the points of every row that are labels, in one form."""
         cells = listed_cells(frame[self.columns[0]], self.name, "points")
-        return [self._of_row(cell or [], row) for row, cell in enumerate(cells)]
+        rows = [self._of_row(cell or [], row) for row, cell in enumerate(cells)]
+        require_pixels([point["point"] for points in rows for point in points], self.name, "points")
+        return rows
 
     def _of_row(self, cell: Sequence[Any], row: int) -> list[dict[str, Any]]:
         found = [self._point(point, row) for point in cell]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -26,6 +27,26 @@ def listed_cells(column: pl.Series, task: str, things: str) -> list[list[Any] | 
         [[1, 2], None, None]
     """
     return [_list(cell, row, f"Task {task!r}", things) for row, cell in enumerate(column.to_list())]
+
+
+def require_pixels(places: Sequence[Sequence[float]], task: str, things: str) -> None:
+    """Raise `DataError` if all places are parts of their pictures, which would be learned as their corner.
+
+    Args:
+        places: the numbers of each thing.
+        task: named in errors.
+        things: that are listed, named in errors.
+
+    Example:
+        >>> require_pixels([[3.0, 4.5], [0.5, 0.5]], "face", "points")
+    """
+    numbers = [number for place in places for number in place]
+    if all(0 <= n <= 1 for n in numbers) and any(0 < n < 1 for n in numbers):
+        raise DataError(
+            f"Task {task!r}: all numbers of its {len(places)} {things} lie between 0 and 1, such as "
+            f"{list(places[0])}, so they seem to be parts of the picture: multiply them by its width and "
+            "height, as pixels are expected."
+        )
 
 
 def _list(cell: Any, row: int, task: str, things: str) -> list[Any] | None:

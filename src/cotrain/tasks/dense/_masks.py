@@ -18,6 +18,9 @@ from cotrain.tasks.dense._fields import nearest_places
 #: Kinds of picture whose values are numbers of classes: grey, black and white, indices, deep grey.
 _MODES = ("L", "P", "1", "I;16", "I;16B", "I;16L", "I")
 
+#: Formats that keep values only nearly.
+_LOSSY = ("JPEG", "MPO", "JPEG2000")
+
 
 def read_mask(value: object) -> np.ndarray:
     """Return the class numbers of a mask, int64 [H, W].
@@ -27,7 +30,7 @@ def read_mask(value: object) -> np.ndarray:
             indices, not its colours), or an array [H, W] of whole numbers.
 
     Raises:
-        DataError: it cannot be read, or holds colours.
+        DataError: it cannot be read, holds colours, or is of a format that changes values.
 
     Example:
         >>> read_mask(np.array([[0, 3]], np.uint8)).tolist()
@@ -49,6 +52,11 @@ def read_mask(value: object) -> np.ndarray:
             raise DataError(
                 f"{name} holds colours ({image.mode}), expected class numbers: save the mask in grey, a "
                 "value a class, or with a palette."
+            )
+        if image.format in _LOSSY:
+            raise DataError(
+                f"{name} is a {image.format}, whose compression changes numbers of classes into their "
+                "neighbours: save the mask as PNG, from what it was before."
             )
         return np.asarray(image).astype(np.int64)
 

@@ -40,3 +40,22 @@ def test_what_is_no_list_of_things_is_refused_with_its_row(kind, cell, said):
 def test_a_column_of_numbers_is_no_list():
     with pytest.raises(DataError, match="row 0: '3' is no list, expected a list of boxes"):
         listed_cells(pl.Series("y", [3]), "y", "boxes")
+
+
+@pytest.mark.parametrize(("kind", "things"), [(ct.tasks.Detection, "boxes"), (ct.tasks.Keypoints, "points")])
+@pytest.mark.parametrize(("scale", "refused"), [(0.1, True), (1, False), (3.5, False)])
+def test_parts_of_a_picture_are_no_pixels(kind, things, scale, refused):
+    cells = [
+        [{"box": [v, v, 2 * v, v], "point": [v, v], "label": "a"}] for v in (scale, 2 * scale, 3 * scale)
+    ]
+    frame = pl.DataFrame({"y": cells, "width": [99] * 3, "height": [99] * 3})
+    if refused:
+        with pytest.raises(DataError, match=f"all numbers of its 3 {things} lie between 0 and 1"):
+            kind("y").fit(frame)
+        return
+    task = kind("y")
+    task.fit(frame)
+    smallest = pl.DataFrame(
+        {"y": [[{"box": [0, 0, 1, 1], "point": [0, 1], "label": "a"}]], "width": [9], "height": [9]}
+    )
+    task.encode(smallest)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.nn import functional
 
+from cotrain._base import DataError
 from cotrain.tasks.dense._masks import classes_at, mask_bytes, read_mask, resized_mask
 
 
@@ -42,3 +46,21 @@ def test_classes_at_a_size_are_those_of_all_maps_brought_to_it_at_once(height, w
     found = classes_at(logits, height, width)
     assert found.dtype == torch.uint8
     assert torch.equal(found.long(), whole)
+
+
+def saved(mask: np.ndarray, form: str) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(mask.astype(np.uint8)).save(file, form)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF", "GIF"])
+def test_formats_that_keep_values_are_masks(form):
+    mask = np.random.default_rng(0).integers(0, 7, (9, 8))
+    assert np.array_equal(read_mask(saved(mask, form)), mask)
+
+
+def test_a_format_that_changes_values_is_no_mask():
+    mask = np.random.default_rng(0).integers(0, 7, (16, 16)) * 20
+    with pytest.raises(DataError, match="is a JPEG, whose compression changes"):
+        read_mask(saved(mask, "JPEG"))
