@@ -147,11 +147,14 @@ def _gain_of_metrics(
 ) -> DeltaM:
     """Return delta_m over all metrics of all tasks."""
     single = figures.get("single_task", {})
-    directions = {metric.name: metric.direction for task in tasks for metric in task.chosen_metrics()}
+    # Named by the task too: a metric of one's own may be better larger in one and smaller in another.
+    directions = {
+        f"{task.name}/{metric.name}": metric.direction for task in tasks for metric in task.chosen_metrics()
+    }
 
     def means(of: Mapping[str, Mapping[str, list[float]]], task: str) -> dict[str, float]:
         names = figures[method][task]
-        return {name: float(np.mean(of.get(task, {}).get(name, [math.nan]))) for name in names}
+        return {f"{task}/{name}": float(np.mean(of.get(task, {}).get(name, [math.nan]))) for name in names}
 
     return delta_m(
         {task: means(figures[method], task) for task in figures[method]},

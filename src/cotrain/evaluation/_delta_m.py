@@ -126,10 +126,11 @@ def delta_m_of(table: EvaluationTable, reference: str = "single_task") -> DeltaM
             "with_reference."
         )
     rows = [table.row(task) for task in table.tasks]
+    # A metric of one's own may be better larger in one task and smaller in another: named by its task.
     return delta_m(
-        {row.task: {row.metric: row.value} for row in rows},
-        {row.task: {row.metric: row.references.get(reference, math.nan)} for row in rows},
-        {row.metric: row.direction for row in rows},
+        {row.task: {row.task: row.value} for row in rows},
+        {row.task: {row.task: row.references.get(reference, math.nan)} for row in rows},
+        {row.task: row.direction for row in rows},
     )
 
 

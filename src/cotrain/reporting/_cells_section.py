@@ -25,7 +25,7 @@ def cells_curve_section(results: Mapping[str, Any], pen: Pen) -> Section | None:
     if not methods:
         return None
     pictures = [
-        _curves(task, [method for method in methods if task["name"] in method["curves"]][:N_STYLES], pen)
+        _curves(task, [method for method in methods if task["name"] in method["curves"]], pen)
         for task in results["tasks"]
         if any(task["name"] in method["curves"] for method in methods)
     ]
@@ -59,9 +59,14 @@ def _curves(task: Mapping[str, Any], methods: Methods, pen: Pen) -> Drawing:
         f"{short(name)}: at its best epochs {short(leader)} has the best validation {task['metric']}, "
         f"{shown(best[leader])} in the mean"
     )
+    # More lines than there are colours cannot be told apart: the leader's is always among them.
+    drawn = [method for method in methods if _called(method) == leader]
+    drawn = [*methods[: N_STYLES - 1], *drawn] if drawn[0] not in methods[:N_STYLES] else methods[:N_STYLES]
+    left = len(methods) - len(drawn)
+    title += f"; {counted(left, 'methods')} not drawn" if left else ""
 
     def paint(axes: Any) -> None:
-        for number, method in enumerate(methods):
+        for number, method in enumerate(drawn):
             for curve in method["curves"][name]:
                 axes.plot([epoch for epoch, _ in curve], [v for _, v in curve], **style(number), alpha=0.8)
         axes.set(xlabel="epoch", ylabel="validation value")
@@ -69,7 +74,7 @@ def _curves(task: Mapping[str, Any], methods: Methods, pen: Pen) -> Drawing:
 
     ends = "; ".join(f"{method} {shown(value)}" for method, value in best.items())
     alternative = f"Learning curves of {name}, {task['metric']} on the validation rows. Best epochs: {ends}."
-    return Drawing(title, pen.draw(alternative, paint), legend(list(best)))
+    return Drawing(title, pen.draw(alternative, paint), legend([_called(method) for method in drawn]))
 
 
 def cells_confusion_section(results: Mapping[str, Any]) -> Section | None:

@@ -12,7 +12,7 @@ from cotrain.comparison._checked_files import write_arrays
 from cotrain.comparison._difference_jobs import compare_scores
 from cotrain.comparison._entry import Entry
 from cotrain.comparison._grid import GridData
-from cotrain.comparison._results import results_of
+from cotrain.comparison._results import _gain_of_metrics, results_of
 from cotrain.learner import Configuration
 
 N_SEEDS = 3
@@ -126,3 +126,18 @@ def test_seeds_that_chose_alike_share_a_line_and_a_sweep_with_a_failed_fit_has_n
 def test_the_results_are_plain_values(judged):
     *_, results = judged
     assert json.loads(json.dumps(results, allow_nan=False)) == results
+
+
+def test_metrics_of_one_name_may_be_better_either_way():
+    def own(said, true):
+        return float(np.abs(said - true).mean())
+
+    tasks = [
+        ct.tasks.Regression(name, metrics=[ct.tasks.CustomMetric(own, direction, best=best)])
+        for name, direction, best in (("a", "max", 9.0), ("b", "min", 0.0))
+    ]
+    figures = {
+        "joint": {"a": {"own": [2.0]}, "b": {"own": [2.0]}},
+        "single_task": {"a": {"own": [1.0]}, "b": {"own": [1.0]}},
+    }
+    assert _gain_of_metrics("joint", figures, tasks).per_task == {"a": 1.0, "b": -1.0}

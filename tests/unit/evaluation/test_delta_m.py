@@ -65,3 +65,12 @@ def test_a_table_is_compared_by_its_selecting_metrics() -> None:
 def test_a_delta_m_of_no_task_is_said_to_be_none():
     found = delta_m({"a": {"auroc": float("nan")}}, {"a": {"auroc": 0.5}}, {"auroc": "max"})
     assert str(found).startswith("delta_m is not defined: there is no task that can be compared. Left out")
+
+
+def test_a_metric_of_one_name_may_be_better_either_way() -> None:
+    rows = [
+        EvaluationRow("a", "own", "max", None, 9, 2.0, {"single_task": 1.0}),
+        EvaluationRow("b", "own", "min", None, 9, 2.0, {"single_task": 1.0}),
+    ]
+    for order in (rows, rows[::-1]):
+        assert delta_m_of(EvaluationTable(order)).per_task == {"a": 1.0, "b": -1.0}

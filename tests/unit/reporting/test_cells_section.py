@@ -68,3 +68,19 @@ def test_the_chosen_method_is_open_and_the_others_wait() -> None:
     assert titles[3].endswith("(2 rows)"), "trees have one seed"
     # The results are as they were.
     assert CONFUSION == {"names": ["<a>", "b"], "counts": [[5, 1], [2, 4]]}
+
+
+@pytest.mark.parametrize("best", [0, 7, 8, 11])
+def test_the_best_of_many_methods_is_named_and_drawn_whichever_it_is(best: int) -> None:
+    many = [
+        method(f"m{i:02d}", {"<kind>": [[(1, 0.9 if i == best else 0.5)]], "size": [[(1, 1.0)]]})
+        for i in range(12)
+    ]
+    section = cells_curve_section(results(*many), Pen())
+    assert section is not None
+    kind = section.blocks[0]
+    assert f"m{best:02d} has the best validation accuracy, 0.900" in kind.title
+    assert kind.title.endswith("; 4 methods not drawn")
+    names = [entry.name for entry in kind.legend]
+    assert len(names) == 8
+    assert f"m{best:02d}" in names
