@@ -49,7 +49,6 @@ class Prediction:
         values: [N, T] standardised values; `None` for classes.
         spread: [N, T] standard deviation over the peers, ≥ 0; `None` for classes.
         agree: [N, T]: whether all the peers that were joined predict the same class; always for numbers.
-        ordered: whether classes are levels, so that the neighbours of the predicted one half agree.
         labelling: how the entries of a row are labelled; `None`: a row is one entry.
         offsets: where the entries of each row begin, int64 [rows + 1]; `None`: a row is one entry.
         outputs: of the head on N rows, where the probabilities do not tell all that is predicted, as of boxes
@@ -67,7 +66,6 @@ class Prediction:
     values: Tensor | None = None
     spread: Tensor | None = None
     agree: Tensor | None = None
-    ordered: bool = False
     labelling: EntryLabelling | None = None
     offsets: Tensor | None = None
     outputs: Tensor | None = None
@@ -84,7 +82,6 @@ class Prediction:
         heard = None if self.heard is None else self.heard.take(rows)
         return Prediction(
             *taken,
-            ordered=self.ordered,
             labelling=self.labelling,
             offsets=offsets,
             outputs=outputs,
@@ -108,7 +105,6 @@ class Prediction:
         first, heard = predictions[0], [one.heard for one in predictions if one.heard is not None]
         return cls(
             *whole,
-            ordered=first.ordered,
             labelling=first.labelling,
             offsets=offsets,
             outputs=outputs,
@@ -138,10 +134,9 @@ class Prediction:
     def confidence(self, classes: Tensor | None = None) -> Tensor:
         """Return how sure the prediction is, [N, T] in [0, 1].
 
-        For classes the largest probability; for levels that of the predicted level and its two
-        neighbours; for numbers the share of the rows whose spread is larger (all alike: one half). Of an
-        entry it is the probability of the class that it is given in its row, see `units`; of a text that of
-        being right.
+        For classes, and for levels in order, the largest probability; for numbers the share of the rows whose
+        spread is larger (all alike: one half). Of an entry it is the probability of the class that it is
+        given in its row, see `units`; of a text that of being right.
 
         Args:
             classes: int64 [N, T], how sure of these; `None`: of those predicted.
@@ -149,11 +144,7 @@ class Prediction:
         if self.probabilities is None:
             return _share_above(self._spread())
         chosen = (self.classes() if classes is None else classes)[..., None]
-        if self.labelling is not None or not self.ordered:
-            return self.probabilities.gather(-1, chosen)[..., 0]
-        padded = torch.nn.functional.pad(self.probabilities, (1, 1))
-        around = padded[..., :-2] + padded[..., 1:-1] + padded[..., 2:]
-        return around.gather(-1, chosen)[..., 0].clamp(max=1.0)
+        return self.probabilities.gather(-1, chosen)[..., 0]
 
     def units(self) -> Units:
         """Return which entries are labelled together; each by itself where a row is one entry."""
@@ -277,7 +268,7 @@ def prediction_of_output(task: Task, output: Leaf) -> Prediction:
         values = task.pseudo_label(output)
         return Prediction(values=values, spread=torch.zeros_like(values))
     probabilities = task.target_kind.probabilities(task.scores(output).float())
-    return Prediction(probabilities=probabilities, ordered=task.ordered)
+    return Prediction(probabilities=probabilities)
 
 
 def joined(predictions: Sequence[Prediction]) -> Prediction:
@@ -301,7 +292,6 @@ def joined(predictions: Sequence[Prediction]) -> Prediction:
     return Prediction(
         probabilities=torch.stack(found).mean(dim=0),
         agree=(classes == classes[0]).all(dim=0),
-        ordered=first.ordered,
         labelling=first.labelling,
         offsets=first.offsets,
         outputs=torch.stack(outputs).mean(dim=0) if outputs else None,

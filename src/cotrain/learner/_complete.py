@@ -16,6 +16,7 @@ from cotrain._base._ragged import Leaves
 from cotrain.cotraining import prediction_of_output
 from cotrain.data import lossless, read_cells
 from cotrain.data._frames import frame_like
+from cotrain.learner._confidence import predicted_classes
 from cotrain.learner._fitted_model import FittedModel
 from cotrain.learner._label_types import restore_pandas
 from cotrain.tasks import HypothesisLabelling, Task
@@ -131,7 +132,7 @@ def _with_teachers(
     """Put in the teachers' confidence where the network says what they did; elsewhere they have no part."""
     if not task.has_classes:
         return sure, made
-    said = prediction.classes().double().numpy().reshape(-1)
+    said = predicted_classes(task, prediction).double().numpy().reshape(-1)
     # A cell without a pseudo-label has NaN.
     return _where_alike(said == made["value"].to_numpy(), sure, made)
 

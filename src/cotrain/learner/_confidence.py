@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cotrain._base import RunError, write_text_atomically
+from cotrain._base import RunError, beyond, write_text_atomically
 from cotrain.cotraining import Calibrator, Prediction, Temperature, prediction_of_output
 from cotrain.learner._decisions import Thresholds, choose_thresholds
 from cotrain.learner._run_folder import CONFIDENCE
@@ -25,6 +25,22 @@ from cotrain.training import Examples
 NEAR = 0.5
 #: Fewest held-out numbers to say how often a prediction is near.
 LEAST = 10
+
+
+def predicted_classes(task: Task, prediction: Prediction) -> Tensor:
+    """Return the class that `Task.predict` says of each target, int64 [N, T].
+
+    It need not be the likeliest: where the task has a threshold of its own it decides, and of levels in order
+    their median is said.
+    """
+    if prediction.probabilities is None:
+        return prediction.classes()
+    if task.decision is not None:
+        return above(task.decision, prediction.probabilities[..., 1]).long()
+    if not task.ordered:
+        return prediction.classes()
+    passed = 1 - prediction.probabilities.double().cumsum(dim=-1)[..., :-1]
+    return (passed > beyond(0.5)).sum(dim=-1)
 
 
 @final
@@ -116,12 +132,11 @@ class CalibratedConfidence:
                 )
             row = [float("nan") if share is None else share for share in shares]
             return np.tile(np.array(row), (len(prediction.pseudo_labels(torch.float32)), 1))
-        # Of what is predicted, which need not be the more probable value.
-        decided = None if task.decision is None else above(task.decision, prediction.probabilities[..., 1])
+        said = predicted_classes(task, prediction)
         calibrator = self.calibrators.get(task.name)
         if calibrator is not None:
-            prediction = Prediction(calibrator.apply(prediction.probabilities), ordered=prediction.ordered)
-        return prediction.confidence(None if decided is None else decided.long()).double().numpy()
+            prediction = Prediction(calibrator.apply(prediction.probabilities))
+        return prediction.confidence(said).double().numpy()
 
     def write(self, folder: Path) -> None:
         """Write it to a run folder."""

@@ -19,15 +19,13 @@ def test_a_label_is_a_target_of_two_classes():
     assert prediction.scores(task)[1].item() == pytest.approx(0.9526, abs=1e-3)
 
 
-def test_a_level_and_its_neighbours_count_together():
+def test_a_level_is_as_sure_as_it_is_probable_without_its_neighbours():
     task = kinds.Ordinal("level")
     task.fit(pl.DataFrame({"level": [0, 1, 2, 3] * 2}))
     prediction = prediction_of_output(task, torch.tensor([[4.0, 0.5, -0.5]]))
     p = task.scores(torch.tensor([[4.0, 0.5, -0.5]]))[0]
     level = int(prediction.classes()[0, 0])
-    assert prediction.confidence()[0, 0].item() == pytest.approx(
-        float(p[max(0, level - 1) : level + 2].sum())
-    )
+    assert prediction.confidence()[0, 0].item() == pytest.approx(float(p[level]))
 
 
 def test_a_number_is_as_sure_as_the_peers_are_of_one_mind():
@@ -108,7 +106,6 @@ def test_it_can_be_asked_how_sure_another_class_is():
     p = torch.tensor([[[0.6, 0.3, 0.1]]])
     other = torch.tensor([[2]])
     assert Prediction(probabilities=p).confidence(other).item() == pytest.approx(0.1)
-    assert Prediction(probabilities=p, ordered=True).confidence(other).item() == pytest.approx(0.4)
 
 
 def test_the_prior_counts_true_labels_only():

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from cotrain import tasks as kinds
-from cotrain.cotraining import Isotonic, Prediction
-from cotrain.learner._confidence import CalibratedConfidence
+from cotrain.cotraining import Isotonic, Prediction, prediction_of_output
+from cotrain.learner._confidence import CalibratedConfidence, predicted_classes
 from cotrain.training import Examples
 
 
@@ -58,3 +58,29 @@ def test_without_held_out_rows_nothing_is_corrected_and_numbers_are_unknown():
 
 def test_a_folder_without_it_knows_nothing(tmp_path):
     assert not CalibratedConfidence.read(tmp_path).calibrators
+
+
+KINDS = {
+    "binary": lambda: kinds.Binary("y"),
+    "a threshold": lambda: kinds.Binary("y", threshold=0.2),
+    "multiclass": lambda: kinds.Multiclass("y"),
+    "ordinal": lambda: kinds.Ordinal("y"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_confidence_is_that_of_the_class_that_is_predicted(kind):
+    """However doubtful all classes are: a neighbouring level that is near is not right."""
+    task = KINDS[kind]()
+    values = [0, 1] if kind in ("binary", "a threshold") else [0, 1, 2, 3, 4]
+    task.fit(pl.DataFrame({"y": values * 4}))
+    output = 2 * torch.randn(400, task.n_outputs, generator=torch.Generator().manual_seed(0))
+    if kind == "ordinal":
+        output = output.sort(dim=1, descending=True).values
+    prediction, columns = prediction_of_output(task, output), task.predict(output)
+    said = torch.tensor([int(value) for value in columns["y"]])[:, None]
+    assert torch.equal(predicted_classes(task, prediction), said)
+    sure = CalibratedConfidence().sure(task, prediction)
+    p = task.target_kind.probabilities(task.scores(output).float())
+    assert sure == pytest.approx(p.gather(-1, said[..., None])[..., 0].double().numpy(), abs=1e-6)
+    assert (prediction.confidence() >= torch.from_numpy(sure) - 1e-6).all()

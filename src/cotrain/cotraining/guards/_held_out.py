@@ -451,4 +451,4 @@ def _assembled(
         if part is not None:
             # The rows of a part are in order, so that its entries are too.
             found[torch.isin(row, rows)] = part
-    return Prediction(found, ordered=task.ordered, labelling=task.entry_labelling(), offsets=offsets)
+    return Prediction(found, labelling=task.entry_labelling(), offsets=offsets)

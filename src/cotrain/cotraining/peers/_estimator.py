@@ -192,7 +192,7 @@ class FittedEstimators(FittedPeer):
             return Prediction(values=values, spread=torch.zeros_like(values))
         shape = (len(rows), len(self.fitted[task.name]), n_classes(task))
         if task.name in self.failures:
-            return Prediction(probabilities=torch.full(shape, math.nan), ordered=task.ordered)
+            return Prediction(probabilities=torch.full(shape, math.nan))
         found = np.zeros(shape)
         for t, model in enumerate(self.fitted[task.name]):
             if isinstance(model, float):
@@ -203,4 +203,4 @@ class FittedEstimators(FittedPeer):
                     found[:, t, model.classes_.astype(int)] = model.predict_proba(rows)
         nothing = ~(np.isfinite(found).all(axis=-1) & (found.sum(axis=-1) > 0))
         found[nothing] = 1 / found.shape[-1]
-        return Prediction(probabilities=torch.from_numpy(found).float(), ordered=task.ordered)
+        return Prediction(probabilities=torch.from_numpy(found).float())

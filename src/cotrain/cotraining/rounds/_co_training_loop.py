@@ -344,7 +344,6 @@ class CoTrainingLoop:
         return [
             Prediction(
                 probabilities=torch.zeros(0, n_targets, n_classes(task)),
-                ordered=task.ordered,
                 labelling=labelling,
                 offsets=None if labelling is None else torch.zeros(1, dtype=torch.int64),
             )

@@ -27,7 +27,9 @@ class AdaptiveThreshold(Selector):
         InvalidArgumentError: an argument is out of range.
 
     Source: Zhang et al., "FlexMatch", 2021, https://arxiv.org/abs/2110.08263. The floor is ours: with few
-    labels a class without any sure row would otherwise be accepted at any confidence.
+    labels a class without any sure row would otherwise be accepted at any confidence. The paper's
+    warm-up, which lowers all thresholds as long as most rows are not sure, β_c = σ_c / max(max σ, N - Σ σ),
+    is left out: the teachers have learned before they label.
 
     Example:
         >>> AdaptiveThreshold(0.9).threshold

@@ -23,7 +23,7 @@ class Threshold(Selector):
     Args:
         threshold: τ in (0, 1].
         positive: τ₊ in (0, 1] for the second class of every target, the "yes" of a label: a rare "yes"
-            seldom reaches what a common "no" does; `None`: τ.
+            seldom reaches what a common "no" does; `None`: τ. Tasks of more classes go by τ.
 
     Raises:
         InvalidArgumentError: a threshold is out of range.
