@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from cotrain.data._durations import seconds_spelled
 from cotrain.data.columns._values import text_values
 
 #: Kinds of content that a column can have. What is none of these ("list", ...) is left as it came.
@@ -35,7 +36,8 @@ def settle_text(text: pl.Series) -> pl.Series:
       beyond 2^53 beside fractions;
     - numbers that are all whole are integers, however they are written ("1.0");
     - true and false in any case are booleans;
-    - ISO dates are dates, with a time of day where one is not midnight; time zones are converted to UTC.
+    - ISO dates are dates, with a time of day where one is not midnight; time zones are converted to UTC;
+    - lengths of time ("PT90S", "0 days 00:01:30") are numbers of seconds.
 
     Args:
         text: stripped, null where missing.
@@ -49,7 +51,7 @@ def settle_text(text: pl.Series) -> pl.Series:
     head = text.drop_nulls().head(_FEW)
     if not len(head):
         return text
-    for read in (_numbers, _booleans, _times):
+    for read in (_numbers, _booleans, _times, _durations):
         if read(head) is not None:
             settled = read(text)
             if settled is not None:
@@ -181,6 +183,11 @@ def _times(text: pl.Series) -> pl.Series | None:
     return settle_times((dates.cast(pl.Datetime("us")) + clock.cast(pl.Duration("us"))).alias(text.name))
 
 
+def _durations(text: pl.Series) -> pl.Series | None:
+    seconds = seconds_spelled(text)
+    return None if seconds is None else settle_numbers(seconds)
+
+
 def _as_boolean(values: pl.Series) -> pl.Series:
     if values.dtype == pl.String:
         words = {"true": True, "false": False, "1": True, "0": False}
@@ -201,5 +208,8 @@ def _as_numbers(values: pl.Series) -> pl.Series:
     numbers = values.cast(pl.Float64, strict=False).fill_nan(None)
     if numbers.null_count() == values.null_count():
         return settle_numbers(numbers)
+    seconds = _durations(values)
+    if seconds is not None:
+        return seconds
     # Cells that are no numbers stay as they are, the others get the spelling of the training values.
     return text_values(numbers).zip_with(numbers.is_not_null(), values).alias(values.name)

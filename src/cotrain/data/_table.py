@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from cotrain._base import DataError
+from cotrain.data._durations import in_seconds
 from cotrain.data._missing import Missing, Word
 from cotrain.data._read import read_cells
 from cotrain.data._row_numbers import row_numbers
@@ -235,6 +236,8 @@ def _settle(series: pl.Series, missing: Missing, kind: str | None) -> tuple[pl.S
     elif dtype in (pl.UInt64, pl.Int128, pl.UInt128):
         exact = series.cast(pl.Int64, strict=False)
         series = exact if exact.null_count() == series.null_count() else series.cast(pl.String)
+    elif dtype == pl.Duration:
+        series = in_seconds(series)
     elif dtype in (pl.Categorical, pl.Enum, pl.Decimal, pl.Null, pl.Time):
         series = series.cast(pl.String)
     if series.dtype == pl.String:

@@ -93,6 +93,8 @@ def _flat(column: pl.Series) -> pl.Series:
     if dtype.is_nested() or dtype == pl.Object:
         texts = [None if value is None else _json(value) for value in column.to_list()]
         return pl.Series(column.name, texts, dtype=pl.String)
+    if dtype == pl.Duration:
+        return column.dt.to_string("iso")
     if dtype == pl.Binary:
         return pl.Series(
             column.name, [None if v is None else v.hex() for v in column.to_list()], dtype=pl.String

@@ -15,6 +15,7 @@ from cotrain._base import DataError, InvalidArgumentError, at_least
 from cotrain._base._ragged import Leaves
 from cotrain.cotraining import prediction_of_output
 from cotrain.data import lossless, read_cells
+from cotrain.data._durations import spans_like
 from cotrain.data._frames import frame_like
 from cotrain.learner._confidence import predicted_classes
 from cotrain.learner._fitted_model import FittedModel
@@ -182,7 +183,8 @@ def _with_column(
     if given.dtype == pl.Null:
         given = given.cast(values.dtype)
     exists = np.ones(frame.height, bool) if holds is None else holds
-    fitting = _as(values, given.dtype)
+    spans = spans_like(values, given)
+    fitting = _as(values, given.dtype) if spans is None else spans
     fill = empty & exists & ~(sure < at_least(min_confidence)) & fitting.is_not_null().to_numpy()
     joined = given.zip_with(pl.Series(~fill), fitting) if fill.any() else given
     source = np.where(fill, PREDICTED, np.where(~empty, GIVEN, np.where(exists, OPEN, NONE)))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import pytest
 
 import cotrain as ct
 from cotrain._base import DataError, InvalidArgumentError
+from cotrain.data import TypedTable
 from cotrain.learner import complete
 from cotrain.learner._complete import _as
 
@@ -303,3 +304,17 @@ def test_predictions_go_into_a_column_of_any_type_or_leave_it_open(values, dtype
 def test_classes_that_spell_days_go_into_a_column_of_days():
     classes = pl.Series(["2020-01-31", "x", None, "2020-01-31T23:30:00-02:00"])
     assert _as(classes, pl.Date()).to_list() == [date(2020, 1, 31), None, None, date(2020, 2, 1)]
+
+
+@pytest.mark.parametrize("spelled", [False, True])
+def test_lengths_of_time_are_filled_with_lengths_of_time(spelled):
+    minutes = [float(i % 9 + 1) for i in range(90)]
+    spans = pl.Series("span", [timedelta(minutes=v) if i % 3 else None for i, v in enumerate(minutes)])
+    frame = pl.DataFrame({"x": minutes, "span": spans.dt.to_string("iso") if spelled else spans})
+    learner = ct.Learner([ct.tasks.Regression("span")], training=ct.Training(30, 32, learning_rate=1e-2))
+    table = complete(learner.fit(frame, 0.2, progress=False), frame)
+    assert table["span"].dtype == frame["span"].dtype
+    found = TypedTable.read(table.select("span")).frame["span"]
+    gaps = frame["span"].is_null()
+    assert np.allclose(found.filter(gaps), 60 * frame["x"].filter(gaps), atol=60)
+    assert table["span"].filter(~gaps).equals(frame["span"].filter(~gaps))
