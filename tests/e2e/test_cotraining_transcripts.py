@@ -21,7 +21,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "speech" / "prepare.py"
 ROWS, TRANSCRIBED = {"train": 32, "validation": 8, "test": 8}, 8
 STAGES = {
     "SelfTraining": ["round-0-peer-0.fit.pt", "round-1-peer-0.state.pt", "student.state.pt"],
-    "MeanTeacher": ["online.state.pt", "student.state.pt"],
+    "MeanTeacher": ["online.state.pt"],
 }
 #: Strategies of rounds that label texts, beside `SelfTraining`.
 ROUNDS = ("Committee", "TeacherStudent", "TriTraining")

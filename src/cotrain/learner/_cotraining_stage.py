@@ -38,8 +38,9 @@ class CoTrainingStage:
     """Improves a supervised network by rounds of co-training.
 
     The peers come and go; what stays is one network of the learner's own architecture, fitted to the true
-    labels and to the pseudo-labels of the rounds that were chosen. For each task it is kept if it is not
-    worse than the supervised network on the validation rows, so a saved learner looks as it always did.
+    labels and to the pseudo-labels of the rounds that were chosen, or one that went on through the rounds
+    itself, see `fit_student`. For each task it is kept if it is not worse than the supervised network on the
+    validation rows, so a saved learner looks as it always did.
 
     Args:
         settings: of co-training.

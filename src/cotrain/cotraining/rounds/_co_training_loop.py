@@ -155,6 +155,7 @@ class CoTrainingLoop:
             assessments=self.assessments,
             pool=int((~self.true_rows).sum()),
             held_out=held,
+            online=self.strategy.online is not None,
         )
 
     def _play(self) -> tuple[list[list[FittedPeer]], list[Predictions], list[RoundRecord], str]:

@@ -119,6 +119,8 @@ class CoTrainingResult:
         pool: rows without any label that were looked at.
         held_out: task -> what every round predicts for labelled rows that it has not learned from.
         doubted: task -> true labels that were taken out as probably wrong; empty where none were looked for.
+        online: whether the peers went on from round to round, so that no fit to the labels of one round is
+            what they are.
     """
 
     records: Sequence[RoundRecord]
@@ -133,6 +135,7 @@ class CoTrainingResult:
     pool: int = 0
     held_out: Mapping[str, HeldOut] = field(default_factory=dict)
     doubted: Mapping[str, int] = field(default_factory=dict)
+    online: bool = False
 
     def predictions(self, inputs: Mapping[str, Tensor]) -> dict[str, Prediction]:
         """Return the joint answer for every task, each from its chosen round."""

@@ -7,11 +7,20 @@ from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from cotrain._base import InvalidArgumentError
-from cotrain.cotraining import CoTraining, FittedNetwork, PseudoLabels, SelfTraining, Threshold
+from cotrain.cotraining import (
+    CoTraining,
+    CrossPseudoSupervision,
+    FittedNetwork,
+    MeanTeacher,
+    PseudoLabels,
+    SelfTraining,
+    Threshold,
+)
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining.rounds import _run
 from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
@@ -189,3 +198,42 @@ def test_a_second_time_it_is_read_and_not_fitted(distilled, tmp_path):
     second, _ = fit_student(kept_run, factory, start, outcome)
     weights = zip(first.weights[0].values(), second.weights[0].values(), strict=True)
     assert all(torch.equal(one, other) for one, other in weights)
+
+
+@pytest.mark.parametrize("strategy", [MeanTeacher, CrossPseudoSupervision])
+@pytest.mark.parametrize("judged", [True, False])
+def test_networks_that_go_on_through_the_rounds_answer_themselves(make_problem, strategy: type, judged: bool):
+    """Fitted anew to the labels of one round they would be others than those that the guards have judged."""
+    problem = make_problem(kinds_=("class", "yes"), labelled=24, n=160)
+    settings = CoTraining(strategy(Threshold(0.5)), 2, updates=20, margin=0.0, min_labels=0)
+    factory = problem.networks(settings)
+    run = problem.given(settings, factory=factory)
+    outcome = CoTrainingLoop(run).run()
+    outcome = replace(outcome, chosen={"class": 1, "yes": 2})
+    start = outcome.fitted[0][0]
+    assert isinstance(start, FittedNetwork)
+    fitted, kept = fit_student(
+        run if judged else replace(run, validation=None), factory, start.result, outcome
+    )
+    assert fitted is not None
+    assert judged or kept == {"class": True, "yes": True}
+    answer = FittedNetwork(run.tasks, start.model, fitted).predictions(run.validation.inputs)
+    for task in run.tasks:
+        networks = [outcome.fitted[outcome.chosen[task.name]][number] for number in outcome.answering]
+        said = [one.predictions(run.validation.inputs)[task.name] for one in networks]
+        values = [_run._value(task, one, run.validation) for one in said]
+        best = said[int(np.argmax(values)) if judged else 0]
+        assert torch.equal(answer[task.name].probabilities, best.probabilities)
+
+
+def test_a_network_of_another_form_is_not_taken_for_the_learner_s_own(make_problem):
+    problem = make_problem(labelled=24, n=160)
+    settings = CoTraining(MeanTeacher(Threshold(0.5)), 1, updates=20, margin=0.0, min_labels=0)
+    factory = problem.networks(settings)
+    run = problem.given(settings, factory=factory)
+    outcome = CoTrainingLoop(run).run()
+    start = outcome.fitted[0][0].result
+    other = replace(start, weights=[{name: w[:1] for name, w in start.weights[0].items()}])
+    assert _run._network_of_rounds(run, start, replace(outcome, chosen={"class": 1})) is not None
+    assert _run._network_of_rounds(run, other, replace(outcome, chosen={"class": 1})) is None
+    assert _run._network_of_rounds(run, start, replace(outcome, chosen={"class": 0})) is None
