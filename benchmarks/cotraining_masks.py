@@ -6,8 +6,9 @@
 
 FOLDER is one that `benchmarks/vision.py` reads. A seed draws the labelled pictures, --labels of those that
 have a label; of the others the label is taken away. The validation part judges the rounds, and the test part
-nothing but the figures here: of the supervised start and of the answer. All networks of a run take equally
-many steps. Seconds are of the processor.
+nothing but the figures here: of the supervised start and of the answer. A round has as many steps as the
+start, and the rule "true labels alone" as many as start and rounds together. Masks are cut with their
+pictures (CutMix), at the start and in the rounds. Seconds are of the processor.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from vision import BATCH, table
 
 import cotrain as ct
 from cotrain.cotraining import (
+    AdaptiveThreshold,
     Committee,
     CoTraining,
     MeanTeacher,
@@ -38,19 +40,20 @@ from cotrain.cotraining import (
 )
 from cotrain.cotraining.guards._round_choice import value_on
 from cotrain.learner._cotraining_stage import CoTrainingStage
-from cotrain.training import Examples, FitResult, FrozenNetworks, Logger
+from cotrain.training import Examples, FitResult, FrozenNetworks, Logger, PictureAugmentation
 
 #: Task -> what is learned, made anew for each fit.
 TASKS = {
     "mask": lambda: ct.tasks.Segmentation("mask"),
     "boxes": lambda: ct.tasks.Detection("boxes", picture="file"),
 }
-#: Rule -> strategy by the least confidence. Pictures are moved and recoloured as it is, so that noise on
-#: single pixels is small and none comes from other pictures.
+#: Rule -> strategy by the least confidence; `None`: no rounds, but as many steps. Pictures are moved and
+#: recoloured as it is, so that noise on single pixels is small and none comes from other pictures.
 RULES = {
-    "mean teacher": lambda sure: MeanTeacher(Threshold(sure), gaussian=0.05, swap=0.0),
+    "mean teacher": lambda sure: MeanTeacher(AdaptiveThreshold(sure), gaussian=0.05, swap=0.0),
     "self-training": lambda sure: SelfTraining(Threshold(sure)),
     "committee": lambda sure: Committee(2, selector=Threshold(sure)),
+    "true labels alone": lambda _: None,
 }
 
 
@@ -85,15 +88,17 @@ def divided(given: argparse.Namespace, seed: int) -> dict[str, pl.DataFrame]:
 
 
 def fitted(
-    given: argparse.Namespace, seed: int, strategy: Strategy, rounds: Rounds
+    given: argparse.Namespace, seed: int, strategy: Strategy | None, rounds: Rounds
 ) -> tuple[float, float, float]:
     """Return the selecting figure of the start and of the answer on the test part, and the seconds."""
     parts = divided(given, seed)
+    epochs = given.epochs if strategy is not None else given.epochs * (1 + given.rounds)
     learner = ct.Learner(
         [TASKS[given.task]()],
         columns={"file": "picture"},
-        training=ct.Training(given.epochs, batch_size=BATCH, patience=None),
-        cotraining=CoTraining(strategy, max_rounds=given.rounds),
+        training=ct.Training(epochs, batch_size=BATCH, patience=None),
+        augmentation=PictureAugmentation(cutmix=given.cutmix),
+        cotraining=None if strategy is None else CoTraining(strategy, max_rounds=given.rounds),
         seed=seed,
     )
     kept: list[FitResult] = []
@@ -108,7 +113,8 @@ def fitted(
         learner.fit(parts["train"], validation=parts["validation"], progress=False, loggers=[rounds])
     seconds = time.process_time() - began
     test = learner.preprocessor.examples(parts["test"])
-    return _figure(learner, kept[0], test), _figure(learner, None, test), seconds
+    after = _figure(learner, None, test)
+    return _figure(learner, kept[0], test) if kept else after, after, seconds
 
 
 def _figure(learner: ct.Learner, start: FitResult | None, test: Examples) -> float:
@@ -159,8 +165,9 @@ def main() -> None:
     parser.add_argument("--rules", nargs="+", default=["mean teacher"], choices=list(RULES))
     parser.add_argument("--seeds", default="0-2", help="first and last")
     parser.add_argument("--labels", type=int, default=40, help="pictures with a label")
-    parser.add_argument("--epochs", type=int, default=120, help="of the labelled pictures")
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=60, help="of the labelled pictures")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--cutmix", type=float, default=1.0, help="α of CutMix; 0: none")
     parser.add_argument("--sure", type=float, default=0.9, help="least confidence of a pseudo-label")
     parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--table", action="store_true")
