@@ -127,7 +127,8 @@ def _sentences(path: Path, separator: str | None) -> Iterator[Sentence]:
     data = path.read_bytes()
     text = (gzip.decompress(data) if path.name.lower().endswith(".gz") else data).decode("utf-8-sig")
     lines = text.split("\n")  # not by `splitlines`, which breaks words at marks that are none of lines
-    if separator is None and any("\t" in line for line in lines[:1000]):
+    # Not by lines of blanks, nor by comments, which may hold a tab anywhere.
+    if separator is None and any("\t" in line.strip() for line in lines[:1000] if line[:1] != "#"):
         separator = "\t"
     width = 0
     sentence: Sentence = []

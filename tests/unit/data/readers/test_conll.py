@@ -71,6 +71,13 @@ def test_a_word_may_be_a_number_sign_or_hold_blanks_between_tabs(tmp_path) -> No
     assert frame["tokens"].to_list() == [["the", "#", "New York"]]
 
 
+@pytest.mark.parametrize("between", ["\n", " \t\n", "\t\n", "\n# a\tnote\n", "\n\n \n"])
+def test_tabs_in_lines_without_words_say_nothing_of_the_columns(tmp_path, between: str) -> None:
+    frame = read(tmp_path, f"# one\nSue B-PER\nran O\n{between}It O\n", "a.conll")
+    assert frame["tokens"].to_list() == [["Sue", "ran"], ["It"]]
+    assert frame["tags"].to_list() == [["B-PER", "O"], ["O"]]
+
+
 def test_null_tags_are_null_and_null_words_are_words(tmp_path) -> None:
     frame = read(tmp_path, "- -\n_ _\nx O\n", "a.bio")
     assert frame["tokens"].to_list() == [["-", "_", "x"]]
