@@ -6,6 +6,7 @@ Shapes: B rows; the values of a loss are [B], or [B, ...] where a row has severa
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -146,9 +147,27 @@ def sentences() -> Iterator[None]:
         raise InvalidArgumentError(found[1].replace("\\'", "'")) from error
 
 
-def read_labels(targets: Any) -> LabelledRows:
-    """Return the targets with 0 in place of NaN, and where they are."""
+def in_sentences(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function of a batch that does the same within `sentences`."""
+
+    @functools.wraps(function)
+    def told(batches: Any) -> Any:
+        with sentences():
+            return function(batches)
+
+    return told
+
+
+def read_labels(targets: Any, sample_weight: Any = None) -> LabelledRows:
+    """Return the targets with 0 in place of NaN and where a row does not count, and where they are.
+
+    Whatever stands where the sample weight is 0, often -1, is no label, and neither a loss nor a metric may
+    look at it.
+    """
     targets = tf.convert_to_tensor(targets)
+    if sample_weight is not None:
+        counts = _of_rank(tf.convert_to_tensor(sample_weight) != 0, targets, tf.reduce_any)
+        targets = tf.where(counts, targets, tf.zeros_like(targets))
     if not targets.dtype.is_floating:
         return LabelledRows(targets, None)
     mask = ~tf.math.is_nan(targets)

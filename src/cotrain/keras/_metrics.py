@@ -11,6 +11,9 @@ import tensorflow as tf
 from cotrain.keras._losses import LabelledRows, TaskLoss
 from cotrain.keras._train_step import Batch
 
+#: Figures that are of no one task.
+OF_ALL = ("loss", "penalty")
+
 
 class LabelledMean(keras.metrics.Mean):
     """The mean loss of a task over its labelled rows: NaN where there was none, for 0 would look perfect.
@@ -30,13 +33,15 @@ def without_labels_nan(logs: Mapping[str, Any], trackers: Mapping[str, LabelledM
     """Return the logs with NaN for every metric of a task that had no labelled row.
 
     Args:
-        logs: name -> value; the metrics of a task are named `<task>_<metric>`.
+        logs: name -> value; the metrics of a task are named `<task>_<metric>`, those of a model's one output
+            `<metric>`.
         trackers: task -> its mean loss.
     """
+    tasks = list(trackers)
     return {
         name: value if task is None else _nan_where_empty(value, trackers[task])
         for name, value in logs.items()
-        for task in [_task_of(name, list(trackers))]
+        for task in [_task_of(name, tasks) or (tasks[0] if len(tasks) == 1 and name not in OF_ALL else None)]
     }
 
 

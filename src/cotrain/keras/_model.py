@@ -12,7 +12,7 @@ import tensorflow as tf
 from cotrain._base import InvalidArgumentError, check_choice, did_you_mean
 from cotrain.balancing import Balancer, Equal
 from cotrain.keras._callback import EpochReporter
-from cotrain.keras._losses import LossSum, sentences
+from cotrain.keras._losses import LossSum, in_sentences
 from cotrain.keras._metrics import LabelledMean, labelled_rows, without_labels_nan
 from cotrain.keras._numpy_bridge import BalancerBridge
 from cotrain.keras._overrides import own_ways
@@ -41,8 +41,9 @@ class MultiTaskModel(keras.Model):
 
     `history` has `<task>_loss`, the mean over labelled rows, and `loss`, their sum times `loss_weights` plus
     regularisation, whatever the balancer did: a figure that can be compared over epochs and methods.
-    Metrics see labelled rows only. A task without any labelled row has NaN for its loss and its metrics, so
-    that no callback takes it for perfect. Calls return a dict task -> output.
+    Metrics see labelled rows only. A task without any labelled row has NaN for its loss and its metrics, and
+    where no task has one `loss` is NaN too, so that no callback takes it for perfect. Calls return a dict
+    task -> output.
 
     Several replicas (`MirroredStrategy`): label counts and Jacobians are summed over the replicas, so the
     step is that of the joined batch. `Every` saves nothing there, and Gramians come from K passes.
@@ -204,27 +205,42 @@ class MultiTaskModel(keras.Model):
             given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
             # First: a callback that saves at the end of an epoch saves what the balancer learned by then.
             callbacks = [reporter, *(callback for callback in given if callback is not None)]
-        with sentences():
-            return super().fit(
-                x=x,
-                y=y,
-                batch_size=batch_size,
-                epochs=epochs,
-                verbose=verbose,
-                callbacks=callbacks,
-                validation_split=validation_split,
-                validation_data=validation_data,
-                shuffle=shuffle,
-                class_weight=class_weight,
-                sample_weight=sample_weight,
-                initial_epoch=initial_epoch,
-                steps_per_epoch=steps_per_epoch,
-                validation_steps=validation_steps,
-                validation_batch_size=validation_batch_size,
-                validation_freq=validation_freq,
-            )
+        return super().fit(
+            x=x,
+            y=y,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
+        )
 
     # -- what Keras calls ---------------------------------------------------------------------------
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """Make what `fit` and `train_on_batch` call."""
+        before = self.train_function
+        super().make_train_function(force)
+        if self.train_function is not before:
+            self.train_function = in_sentences(self.train_function)
+        return self.train_function
+
+    def make_test_function(self, force: bool = False) -> Any:
+        """Make what `evaluate`, `test_on_batch` and the validation call."""
+        before = self.test_function
+        super().make_test_function(force)
+        if self.test_function is not before:
+            self.test_function = in_sentences(self.test_function)
+        return self.test_function
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Do one balanced step."""
@@ -266,12 +282,15 @@ class MultiTaskModel(keras.Model):
         logs = super().get_metrics_result()
         if self._machine.losses:
             logs = without_labels_nan(logs, dict(zip(self.tasks, self._task_trackers, strict=True)))
-            known = [tf.convert_to_tensor(logs[f"{task}_loss"]) for task in self.tasks]
-            known = [tf.where(tf.math.is_nan(loss), tf.zeros_like(loss), loss) for loss in known]
+            found = [tf.convert_to_tensor(logs[f"{task}_loss"]) for task in self.tasks]
+            known = [tf.where(tf.math.is_nan(loss), tf.zeros_like(loss), loss) for loss in found]
             losses = [
                 loss * self._machine.losses[task].weight for task, loss in zip(self.tasks, known, strict=True)
             ]
-            logs["loss"] = tf.add_n([tf.convert_to_tensor(loss) for loss in [*losses, logs.pop("penalty")]])
+            total = tf.add_n([tf.convert_to_tensor(loss) for loss in [*losses, logs.pop("penalty")]])
+            # Without any label there is no loss, and 0 would look perfect.
+            nothing = tf.reduce_all(tf.stack([tf.math.is_nan(loss) for loss in found]))
+            logs["loss"] = tf.where(nothing, tf.constant(float("nan"), total.dtype), total)
         return logs
 
     # -- saving -------------------------------------------------------------------------------------

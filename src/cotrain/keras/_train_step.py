@@ -87,7 +87,7 @@ class BalancedTrainStep:
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         labels = by_task(y, self.tasks, self.outputs, "y")
         weights = by_task(sample_weight, self.tasks, self.outputs, "sample_weight", spread=True)
-        return Batch(x, {task: read_labels(labels[task]) for task in labels}, weights)
+        return Batch(x, {task: read_labels(labels[task], weights.get(task)) for task in labels}, weights)
 
     def sums(self, batch: Batch, outputs: Any) -> dict[int, LossSum]:
         """Return the sums of losses by the places of the tasks that the batch has a column for."""

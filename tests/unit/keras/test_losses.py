@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from cotrain._base import InvalidArgumentError
-from cotrain.balancing import Equal
+from cotrain.balancing import Equal, UPGrad
 from cotrain.keras import MultiTaskModel
 from cotrain.keras._losses import TaskLoss, by_task, full_precision, read_labels, sentences
 
@@ -38,9 +38,44 @@ def test_labels_that_are_no_class_numbers_are_named_in_one_sentence(label, loss,
     inputs = keras.Input((4,))
     model = MultiTaskModel(inputs, {"kind": keras.layers.Dense(3)(inputs)}, balancer=Equal())
     model.compile("sgd", {"kind": loss}, run_eagerly=eagerly)
-    with pytest.raises(InvalidArgumentError, match="task 'kind' must be class numbers from 0 to 2") as caught:
-        model.fit(np.ones((4, 4)), {"kind": np.array([0, 1, 2, label])}, verbose=0)
-    assert "\n" not in str(caught.value)
+    x, y = np.ones((4, 4)), {"kind": np.array([0, 1, 2, label])}
+    ways = [
+        lambda: model.fit(x, y, verbose=0),
+        lambda: model.fit(x, {"kind": np.array([0, 1, 2, 0])}, validation_data=(x, y), verbose=0),
+        lambda: model.evaluate(x, y, verbose=0),
+        lambda: model.train_on_batch(x, y),
+        lambda: model.test_on_batch(x, y),
+    ]
+    for way in ways:
+        with pytest.raises(InvalidArgumentError, match="'kind' must be class numbers from 0 to 2") as caught:
+            way()
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("eagerly", [False, True])
+@pytest.mark.parametrize("shape", [(4,), (4, 1)])
+@pytest.mark.parametrize("balancer", [Equal, UPGrad])
+def test_what_stands_where_a_row_does_not_count_is_no_label(shape, eagerly, balancer):
+    inputs = keras.Input((4,))
+    hidden = keras.layers.Dense(5)(inputs)
+    heads = {"kind": keras.layers.Dense(3)(hidden), "size": keras.layers.Dense(1)(hidden)}
+    x = np.random.default_rng(0).normal(size=(4, 4)).astype("float32")
+    figures, start = [], None
+    for label in (0, -1, 99):
+        model = MultiTaskModel(inputs, heads, balancer=balancer())
+        start = start or model.get_weights()
+        model.set_weights(start)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        metrics = {"kind": ["sparse_categorical_accuracy"]}
+        model.compile("sgd", {"kind": loss, "size": "mse"}, metrics=metrics, run_eagerly=eagerly)
+        y = {"kind": np.array([0, 1, 2, label]).reshape(shape), "size": np.ones(4)}
+        weights = {"kind": np.array([1.0, 2.0, 1.0, 0.0]), "size": np.ones(4)}
+        model.fit(x, y, sample_weight=weights, verbose=0)
+        figures.append(
+            [*model.evaluate(x, y, sample_weight=weights, verbose=0), *model.get_weights()[0].ravel()]
+        )
+    for other in figures[1:]:
+        np.testing.assert_allclose(other, figures[0], rtol=1e-6)
 
 
 def total_and_count(loss, y, output, sample_weight=None):

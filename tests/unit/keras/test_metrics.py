@@ -50,3 +50,19 @@ def test_a_task_without_labels_never_stops_a_training_early():
     model = compiled()
     model.fit(x, y, validation_data=(x, y), epochs=2, verbose=0, callbacks=[stop])
     assert stop.best != 0.0
+
+
+@pytest.mark.parametrize("names", [("a",), ("a", "a_b")])
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_without_any_label_nothing_looks_perfect(names, eagerly):
+    x, y = rows()
+    model = compiled(names, run_eagerly=eagerly)
+    nothing = {name: np.full(8, np.nan, "float32") for name in names}
+    labelled = dict.fromkeys(names, y["a"])
+    history = model.fit(x, labelled, validation_data=(x, nothing), verbose=0).history
+    assert all(math.isnan(values[-1]) == name.startswith("val_") for name, values in history.items())
+    stop = keras.callbacks.EarlyStopping("val_loss", mode="min", patience=0)
+    history = model.fit(
+        x, labelled, validation_data=(x, nothing), epochs=3, callbacks=[stop], verbose=0
+    ).history
+    assert all(value != 0 for values in history.values() for value in values)
