@@ -8,9 +8,11 @@ from cotrain._base._errors import (
     DataError,
     InvalidArgumentError,
     MissingExtraError,
+    RowError,
     RunError,
     did_you_mean,
     require_extra,
+    rows_counted_in,
 )
 from cotrain._base._inputs import InputSpec, PictureSpec, SubwordSpec
 from cotrain._base._parameters import constructor_parameters, parameters_of
@@ -30,6 +32,7 @@ __all__ = [
     "InvalidArgumentError",
     "MissingExtraError",
     "PictureSpec",
+    "RowError",
     "RunError",
     "SubwordSpec",
     "at_least",
@@ -46,6 +49,7 @@ __all__ = [
     "parameters_of",
     "remove_leftovers",
     "require_extra",
+    "rows_counted_in",
     "safe_console",
     "strict_json",
     "tie_groups",

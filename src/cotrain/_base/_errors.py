@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from types import ModuleType
+
+import numpy as np
 
 
 class CotrainError(Exception):
@@ -63,6 +66,54 @@ class RunError(CotrainError, RuntimeError):
         ...     print(type(error).__name__)
         RunError
     """
+
+
+class RowError(DataError):
+    """A cell is wrong; the message says in which row.
+
+    Rows are counted from 0, as those of whoever looks at them: of a part of a table, or of rows that were
+    sorted out. On its way up the error is told where these rows lie in the table that was given, see
+    `rows_counted_in`.
+
+    Args:
+        message: with "{row}" in the place of the number.
+        row: the number.
+
+    Example:
+        >>> str(RowError("Task 'mask', row {row}: the file is damaged.", 3))
+        "Task 'mask', row 3: the file is damaged."
+    """
+
+    def __init__(self, message: str, row: int) -> None:
+        super().__init__(message.replace("{row}", str(row), 1))
+        self.message = message
+        self.row = row
+
+    def __reduce__(self) -> tuple[type[RowError], tuple[str, int]]:
+        """Survive the way back from another process."""
+        return type(self), (self.message, self.row)
+
+
+@contextmanager
+def rows_counted_in(rows: Sequence[int] | np.ndarray | None) -> Generator[None]:
+    """Let errors tell rows by their numbers in the table that they were taken from.
+
+    Args:
+        rows: of each row its number there; `None`: they are told as they are.
+
+    Example:
+        >>> with rows_counted_in([10, 11, 14]):
+        ...     raise RowError("Row {row} is wrong.", 2)
+        Traceback (most recent call last):
+            ...
+        cotrain._base._errors.RowError: Row 14 is wrong.
+    """
+    try:
+        yield
+    except RowError as error:
+        if rows is None:
+            raise
+        raise RowError(error.message, int(rows[error.row])) from error
 
 
 class MissingExtraError(CotrainError, ImportError):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cotrain._base._errors import DataError, MissingExtraError
+from cotrain._base._errors import DataError, MissingExtraError, RowError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -144,7 +144,7 @@ def picture_sizes(cells: Sequence[object], otherwise: tuple[int, int], where: st
         try:
             sizes.append(picture_size(cell))
         except DataError as error:
-            raise DataError(f"{where}, row {row}: {error}") from error
+            raise RowError(f"{where}, row {{row}}: {error}", row) from error
     return sizes
 
 

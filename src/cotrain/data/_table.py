@@ -45,6 +45,7 @@ class TypedTable:
         blanked: column -> word -> number of cells that it took out.
         source: the column that says which source a row comes from, where there are several.
         numbered: the columns that number all rows together, see `row_numbers`.
+        rows: of each row its number in the table that these were taken from; `None`: they are all of it.
 
     Example:
         >>> table = TypedTable.read(pl.DataFrame({"zip": ["00501", "02139"], "rooms": ["2", "NA"]}))
@@ -61,6 +62,7 @@ class TypedTable:
         *,
         source: str | None = None,
         numbered: Sequence[str] = (),
+        rows: np.ndarray | None = None,
     ) -> None:
         self.frame = frame
         self.types = dict(types)
@@ -68,6 +70,7 @@ class TypedTable:
         self.blanked = {column: dict(words) for column, words in (blanked or {}).items()}
         self.source = source
         self.numbered = tuple(numbered)
+        self.rows = rows
 
     @classmethod
     def read(
@@ -98,21 +101,30 @@ class TypedTable:
             if same:
                 return source
             table = cls.settled(source.frame, source.missing, types or {}, source.source)
-            table.numbered = source.numbered
+            table.numbered, table.rows = source.numbered, source.rows
             return table
         words = missing if isinstance(missing, Missing) else Missing(missing)
         return cls.settled(read_cells(source, query, targets=targets), words, types or {})
 
     def __getitem__(self, rows: np.ndarray | Sequence[int]) -> TypedTable:
         """Return some rows, with the types of the whole table."""
-        some = self.frame[rows]
-        return TypedTable(some, self.types, self.missing, source=self.source, numbered=self.numbered)
+        numbers = np.asarray(rows)
+        return TypedTable(
+            self.frame[rows],
+            self.types,
+            self.missing,
+            source=self.source,
+            numbered=self.numbered,
+            rows=numbers if self.rows is None else self.rows[numbers],
+        )
 
     def from_source(self, column: str) -> TypedTable:
         """Return the table with the name of the column that says which source a row comes from."""
-        return TypedTable(
+        found = TypedTable(
             self.frame, self.types, self.missing, self.blanked, source=column, numbered=self.numbered
         )
+        found.rows = self.rows
+        return found
 
     def write_parquet(self, path: str | Path) -> None:
         """Write the rows so that `read` gives them back with the types of the whole table."""

@@ -70,7 +70,14 @@ class KnownSources:
             absent = [column for column in absent if column not in needed]
         made = [_empty(column, types[column], frame.height) for column in absent]
         known = {**table.types, **{column: types[column] for column in absent}}
-        return TypedTable(frame.with_columns(made), known, table.missing, table.blanked, source=table.source)
+        return TypedTable(
+            frame.with_columns(made),
+            known,
+            table.missing,
+            table.blanked,
+            source=table.source,
+            rows=table.rows,
+        )
 
     def are_tables(self, data: object, columns: Sequence[str]) -> bool:
         """Whether data are a mapping of tables, and not one row as column -> value.

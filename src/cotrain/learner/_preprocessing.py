@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from cotrain._base import DataError, InputSpec
+from cotrain._base import DataError, InputSpec, rows_counted_in
 from cotrain._base._inputs import PICTURE
 from cotrain._base._pictures import picture_sizes
 from cotrain._base._ragged import labelled_rows
@@ -130,22 +130,10 @@ class Preprocessor:
             examples = preprocessor._completed(Examples(inputs, *preprocessor._labels(targets)))
         else:
             table = TypedTable.read(train, missing=missing, targets=_columns(tasks))
-            frame = table.frame
-            of_source = [] if table.source is None else [table.source]
-            exclude = [*no_inputs(tasks, columns), *left_out, *of_source]
-            name_only_picture(tasks, frame, columns, exclude)
-            for task in tasks:
-                task.fit(frame)
-            coded = {task.name: task.encode(frame) for task in tasks}
-            labelled = torch.stack([labelled_rows(mask) for _, mask in coded.values()]).any(dim=0)
-            rows = frame.filter(pl.Series(labelled.numpy()))
-            schema = Schema.infer(
-                rows, exclude=exclude, overrides=columns, types=table.types, numbered=table.numbered
-            )
-            schema = schema.recoded(coding).fit(rows)
-            preprocessor = cls(tasks, schema, schema.spec(), {}, table=table, output_space=output_space)
-            preprocessor.sources = KnownSources.of(table, preprocessor._inputs)
-            examples = preprocessor._coded(table, coded)
+            with rows_counted_in(table.rows):
+                preprocessor, examples = cls._learned(
+                    table, tasks, columns, left_out, output_space=output_space, coding=coding
+                )
         if not examples.inputs:
             raise DataError(
                 "There is no input column: all columns are targets, left out, or say nothing (identifiers, "
@@ -155,6 +143,36 @@ class Preprocessor:
             truth = (examples.targets[task.name], examples.masks[task.name])
             preprocessor.constants[task.name] = task.reference_output(*truth)
         return preprocessor, examples
+
+    @classmethod
+    def _learned(
+        cls,
+        table: TypedTable,
+        tasks: Sequence[Task],
+        columns: Mapping[str, ColumnChoice],
+        left_out: Sequence[str],
+        *,
+        output_space: OutputSpace | None,
+        coding: Coding | None,
+    ) -> tuple[Self, Examples]:
+        """Learn the codings of a table, see `fit`."""
+        frame = table.frame
+        of_source = [] if table.source is None else [table.source]
+        exclude = [*no_inputs(tasks, columns), *left_out, *of_source]
+        name_only_picture(tasks, frame, columns, exclude)
+        for task in tasks:
+            task.fit(frame)
+        coded = {task.name: task.encode(frame) for task in tasks}
+        labelled = torch.stack([labelled_rows(mask) for _, mask in coded.values()]).any(dim=0).numpy()
+        rows = frame.filter(pl.Series(labelled))
+        with rows_counted_in(np.flatnonzero(labelled)):
+            schema = Schema.infer(
+                rows, exclude=exclude, overrides=columns, types=table.types, numbered=table.numbered
+            )
+            schema = schema.recoded(coding).fit(rows)
+        preprocessor = cls(tasks, schema, schema.spec(), {}, table=table, output_space=output_space)
+        preprocessor.sources = KnownSources.of(table, preprocessor._inputs)
+        return preprocessor, preprocessor._coded(table, coded)
 
     def deciding(self, thresholds: Mapping[str, Thresholds]) -> Self:
         """Return the same with tasks that call a label yes from these thresholds on."""
@@ -245,7 +263,8 @@ class Preprocessor:
             return self._completed(Examples(inputs, *self._labels(targets)))
         self._schema(data)
         table = self.table(data)
-        return self._coded(table, {task.name: task.encode(table.frame) for task in self.tasks})
+        with rows_counted_in(table.rows):
+            return self._coded(table, {task.name: task.encode(table.frame) for task in self.tasks})
 
     def _coded(self, table: TypedTable, coded: Mapping[str, tuple[Any, Any]]) -> Examples:
         """Return the inputs of a table, those that are read of the targets too, beside coded targets."""

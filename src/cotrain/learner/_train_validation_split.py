@@ -88,7 +88,10 @@ def _with_more(table: TypedTable, unlabelled: object, wanted: bool) -> TypedTabl
         more = more.with_columns(pl.lit(UNLABELLED).alias(table.source))
     kept = [column for column in more.columns if column in table.frame.columns]
     joined = pl.concat([table.frame, more.select(kept)], how="diagonal_relaxed")
-    return TypedTable(joined, table.types, table.missing, source=table.source, numbered=table.numbered)
+    rows = None if table.rows is None else np.concatenate([table.rows, np.arange(more.height)])
+    return TypedTable(
+        joined, table.types, table.missing, source=table.source, numbered=table.numbered, rows=rows
+    )
 
 
 def _inputs(

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import polars as pl
 
-from cotrain._base import DataError
+from cotrain._base import RowError
 from cotrain._base._pictures import picture_sizes
 from cotrain.tasks import Task
 
@@ -45,11 +45,12 @@ def require_upright(tasks: Sequence[Task], pictures: Sequence[str], frame: pl.Da
         shown = picture_sizes(cells, (0, 0), f"Column {name!r}")
         for row, (label, picture) in enumerate(zip(of_label, shown, strict=True)):
             if label is not None and picture[0] and _on_its_side(label, picture):
-                raise DataError(
-                    f"Task {task.name!r}, row {row}: the label lies in a picture of {label[1]}×{label[0]} "
+                raise RowError(
+                    f"Task {task.name!r}, row {{row}}: the label lies in a picture of {label[1]}×{label[0]} "
                     f"pixels, and that of {name!r} is shown as {picture[1]}×{picture[0]}, turned by its EXIF "
                     "entry or because width and height are exchanged: save the picture as its label sees it, "
-                    "or empty the cell."
+                    "or empty the cell.",
+                    row,
                 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cotrain._base import DataError
+from cotrain._base import RowError
 from cotrain._base._ragged import Ragged
 from cotrain.data.columns import Column
 from cotrain.tasks import Task
@@ -49,12 +49,13 @@ def require_entry_a_word(
         wrong = np.flatnonzero(known & (n_words != n_entries)).tolist()
         if wrong:
             row, more = wrong[0], len(wrong) - 1
-            raise DataError(
-                f"Task {task.name!r}: row {row} has {int(n_entries[row])} entries in {task.columns[0]!r} for "
-                f"{int(n_words[row])} words in {name!r}"
+            raise RowError(
+                f"Task {task.name!r}: row {{row}} has {int(n_entries[row])} entries in {task.columns[0]!r} "
+                f"for {int(n_words[row])} words in {name!r}"
                 + (f", and {more} more rows differ" if more else "")
                 + ": give one a word, null where it is not known"
-                + ("." if isinstance(frame.schema[name], pl.List) else _how_to_split(name))
+                + ("." if isinstance(frame.schema[name], pl.List) else _how_to_split(name)),
+                row,
             )
 
 

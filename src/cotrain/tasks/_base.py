@@ -17,7 +17,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import InvalidArgumentError, rows_counted_in
 from cotrain._base._ragged import Leaf, Ragged
 from cotrain.tasks._blockwise_loss import LOSSES_AT_A_TIME, blockwise_loss
 from cotrain.tasks._condition import require_condition, rows_where
@@ -39,7 +39,7 @@ from cotrain.tasks._row_weights import (
     require_weight_column,
     row_weights,
     rows_that_count,
-    rows_with_weight,
+    rows_to_learn_from,
     weighted_labels,
 )
 from cotrain.tasks._target_kind import TargetKind
@@ -136,12 +136,11 @@ class Task(ABC):
             DataError: a column is absent, there is no label, or the labels cannot be learned from.
         """
         require_columns(frame, self.columns, self.name)
-        if self.when is not None:
-            frame = frame.filter(pl.Series(rows_where(frame, self.when, self.name).numpy()))
         if self.weight_column is not None:
             require_heeding(self.name, self.chosen_metrics(), self.weight_column)
-            frame = rows_with_weight(frame, self.weight_column, self.columns, task=self.name)
-        self.fit_columns(frame)
+        rows = rows_to_learn_from(frame, self)
+        with rows_counted_in(rows):
+            self.fit_columns(frame if rows is None else frame[rows])
 
     @abstractmethod
     def fit_columns(self, frame: pl.DataFrame) -> None:

@@ -10,8 +10,9 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from cotrain._base import DataError, InvalidArgumentError, did_you_mean
+from cotrain._base import DataError, InvalidArgumentError, RowError, did_you_mean, rows_counted_in
 from cotrain._base._ragged import Leaf, Ragged, labelled_rows
+from cotrain.tasks._condition import rows_where
 from cotrain.tasks._target_values import as_numbers, shown
 
 
@@ -50,10 +51,11 @@ def row_weights(frame: pl.DataFrame, column: str, task: str) -> np.ndarray:
     array = values.fill_null(float("nan")).to_numpy().copy()
     for what, wrong in (("negative", array < 0), ("infinite", np.isinf(array))):
         if wrong.any():
-            raise DataError(
-                f"{where} is {what} in {_rows(int(wrong.sum()))}, the first being row {int(wrong.argmax())} "
+            raise RowError(
+                f"{where} is {what} in {_rows(int(wrong.sum()))}, the first being row {{row}} "
                 f"with {array[wrong][0]:g}: a weight is a finite number ≥ 0; correct it, or write 0 to leave "
-                "the row out."
+                "the row out.",
+                int(wrong.argmax()),
             )
     return array
 
@@ -126,8 +128,30 @@ def _where(holds: Tensor, values: Tensor) -> Tensor:
     return torch.where(holds.view(-1, *[1] * (values.dim() - 1)), values, torch.zeros_like(values))
 
 
-def rows_with_weight(frame: pl.DataFrame, column: str, targets: Sequence[str], *, task: str) -> pl.DataFrame:
-    """Return the rows whose weight is above 0, to learn a coding from.
+def rows_to_learn_from(frame: pl.DataFrame, task: Any) -> np.ndarray | None:
+    """Return the numbers of the rows where a task exists and whose weight is above 0; `None`: all.
+
+    Args:
+        frame: the rows.
+        task: with a condition, a column of weights, or neither.
+
+    Raises:
+        DataError: a labelled row has no weight, or none has one above 0.
+    """
+    if task.when is None and task.weight_column is None:
+        return None
+    rows = np.arange(frame.height)
+    if task.when is not None:
+        rows = np.flatnonzero(rows_where(frame, task.when, task.name).numpy())
+    if task.weight_column is not None:
+        with rows_counted_in(rows):
+            weighty = _has_weight(frame[rows], task.weight_column, task.columns, task=task.name)
+        rows = rows[weighty]
+    return rows
+
+
+def _has_weight(frame: pl.DataFrame, column: str, targets: Sequence[str], *, task: str) -> np.ndarray:
+    """Return which rows have a weight above 0, to learn a coding from.
 
     Args:
         frame: the rows.
@@ -146,14 +170,15 @@ def rows_with_weight(frame: pl.DataFrame, column: str, targets: Sequence[str], *
             "a label: nothing is left to learn from; give some rows a weight above 0."
         )
     _require_full(np.isnan(weights) & labelled, column, task)
-    return frame.filter(pl.Series(weights > 0))
+    return weights > 0
 
 
 def _require_full(empty: np.ndarray, column: str, task: str) -> None:
     if empty.any():
-        raise DataError(
+        raise RowError(
             f"Task {task!r}: sample_weight {column!r} is empty in {_rows(int(empty.sum()))} with a label, "
-            f"the first being row {int(empty.argmax())}: write 1 to count a row once, or 0 to leave it out."
+            "the first being row {row}: write 1 to count a row once, or 0 to leave it out.",
+            int(empty.argmax()),
         )
 
 

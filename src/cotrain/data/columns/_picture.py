@@ -11,7 +11,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from cotrain._base import DataError, InvalidArgumentError, PictureSpec
+from cotrain._base import DataError, InvalidArgumentError, PictureSpec, RowError
 from cotrain._base._lazy import Lazy
 from cotrain._base._pictures import Channels, read_picture
 from cotrain.data.columns._base import Column, Parts
@@ -77,11 +77,13 @@ class Picture(Column):
 
     def learn(self, values: pl.Series) -> dict[str, Any]:
         """Look at some of the pictures for size, colours and depth, and at their values."""
-        known = values.drop_nulls().to_list()
-        if not known:
+        known = np.flatnonzero(values.is_not_null().to_numpy())
+        if not len(known):
             raise DataError(f"Column {self.name!r}: no row has a picture.")
-        sample = known[:: max(1, len(known) // _SAMPLE)][:_SAMPLE]
-        pictures = self._read(sample, 3 if self.channels is None else self.channels)
+        sample = known[:: max(1, len(known) // _SAMPLE)][:_SAMPLE].tolist()
+        cells, read = values.to_list(), 3 if self.channels is None else self.channels
+        with ThreadPoolExecutor(_THREADS) as pool:
+            pictures = list(pool.map(lambda row: self._one(cells[row], read, row), sample))
         height, width = self._side(pictures, 0), self._side(pictures, 1)
         channels = self.channels or (3 if any(_coloured(picture) for picture in pictures) else 1)
         deep = any(picture.dtype == np.uint16 for picture in pictures)
@@ -147,16 +149,13 @@ class Picture(Column):
         blank = torch.from_numpy(np.broadcast_to(mean, (channels, height, width)).copy())
         return Lazy([_file_of(cell) for cell in values.to_list()], decode, blank=blank)
 
-    def _read(self, cells: Sequence[Any], channels: Channels) -> list[np.ndarray]:
-        with ThreadPoolExecutor(_THREADS) as pool:
-            return list(pool.map(lambda cell: self._one(cell, channels, None), cells))
-
     def _one(self, cell: Any, channels: Channels, row: int | None) -> np.ndarray:
-        where = f"Column {self.name!r}" + ("" if row is None else f", row {row}")
         try:
             return read_picture(cell, channels)
         except DataError as error:
-            raise DataError(f"{where}: {error}") from error
+            if row is None:
+                raise DataError(f"Column {self.name!r}: {error}") from error
+            raise RowError(f"Column {self.name!r}, row {{row}}: {error}", row) from error
 
     def _side(self, pictures: Sequence[np.ndarray], axis: int) -> int:
         """Return the height (0) or width (1) that networks see."""

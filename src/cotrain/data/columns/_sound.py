@@ -12,7 +12,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from cotrain._base import CotrainError, DataError, InvalidArgumentError, MissingExtraError
+from cotrain._base import CotrainError, DataError, InvalidArgumentError, MissingExtraError, RowError
 from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Ragged
 from cotrain._base._sounds import MOST_SECONDS, read_sound, sound_length
@@ -143,7 +143,7 @@ class Sound(Column):
         except MissingExtraError:
             raise
         except CotrainError as error:
-            raise DataError(f"Column {self.name!r}, row {row}: {error}") from error
+            raise RowError(f"Column {self.name!r}, row {{row}}: {error}", row) from error
 
 
 def levelled(samples: np.ndarray) -> np.ndarray:

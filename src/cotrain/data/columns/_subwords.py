@@ -8,7 +8,7 @@ from typing import Any, Literal, final
 import numpy as np
 import polars as pl
 
-from cotrain._base import DataError, InvalidArgumentError, check_choice
+from cotrain._base import DataError, InvalidArgumentError, RowError, check_choice
 from cotrain._base._subwords import SubwordTokenizer, read_tokenizer
 from cotrain.data.columns._base import Column, Parts
 from cotrain.data.columns._segmenting import best_segmenter, is_unspaced, split_words
@@ -150,10 +150,11 @@ class Subwords(Column):
         rows, places, (numbers, first), lengths = self._subwords(values)
         if self.of_words and self.max_tokens is None and len(lengths) and lengths.max() > self.most:
             row = int(np.argmax(lengths > self.most))
-            raise DataError(
-                f"Column {self.name!r}: row {row} has words of {int(lengths[row])} subwords, and the model "
+            raise RowError(
+                f"Column {self.name!r}: row {{row}} has words of {int(lengths[row])} subwords, and the model "
                 f"reads {self.most}: cut such rows into sentences, or leave the rest unread by columns: "
-                f"{{{self.name}: {{kind: subwords, units: words, max_tokens: {self.most}}}}}."
+                f"{{{self.name}: {{kind: subwords, units: words, max_tokens: {self.most}}}}}.",
+                row,
             )
         read = places < self.most
         pairs = np.stack([numbers, places], axis=1).astype(np.int32)

@@ -11,7 +11,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from cotrain._base import DataError
+from cotrain._base import RowError
 from cotrain.data.columns._values import text_values
 
 
@@ -50,9 +50,10 @@ class RowSources:
         silent = int(values.null_count())
         if silent:
             row = int(values.is_null().arg_max() or 0)
-            raise DataError(
-                f"The source column {column.name!r} is empty in {silent} rows, first in row {row}: every row "
-                "needs the name of its source."
+            raise RowError(
+                f"The source column {column.name!r} is empty in {silent} rows, first in row {{row}}: every "
+                "row needs the name of its source.",
+                row,
             )
         found = list(dict.fromkeys([*names, *values.unique(maintain_order=True).to_list()]))
         places = {name: place for place, name in enumerate(found)}

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cotrain._base import DataError, InvalidArgumentError, check_choice
+from cotrain._base import DataError, InvalidArgumentError, RowError, check_choice
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._custom_metric import MetricChoice
 from cotrain.tasks._exhibit import Exhibit
@@ -190,7 +190,7 @@ class DenseRegression(Task):
             try:
                 field = read_field(cells[row], self.n_outputs)
             except DataError as error:
-                raise DataError(f"Task {self.name!r}, row {row}: {error}") from error
+                raise RowError(f"Task {self.name!r}, row {{row}}: {error}", row) from error
             take(row, *self._labelled(field))
 
         rows = [row for row, cell in enumerate(cells) if cell is not None and not _is_blank(cell)]

@@ -11,7 +11,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import DataError, InvalidArgumentError, did_you_mean
+from cotrain._base import DataError, InvalidArgumentError, RowError, did_you_mean
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._custom_metric import MetricChoice
 from cotrain.tasks._exhibit import Exhibit
@@ -180,10 +180,12 @@ class Detection(Task):
             for place, box in enumerate(boxes):
                 x, y, w, h = box["box"]
                 if not (0 <= x + w / 2 <= width and 0 <= y + h / 2 <= height):
-                    raise DataError(
-                        f"Task {self.name!r}, row {row}: the middle of the box {[x, y, w, h]} is outside its "
-                        f"picture of {width}×{height} pixels, expected [x, y, width, height] from the upper "
-                        "left corner: two corners are another form, and what lies outside is to be cut off."
+                    raise RowError(
+                        f"Task {self.name!r}, row {{row}}: the middle of the box {[x, y, w, h]} is outside "
+                        f"its picture of {width}×{height} pixels, expected [x, y, width, height] from the "
+                        "upper left corner: two corners are another form, and what lies outside is to be cut "
+                        "off.",
+                        row,
                     )
                 of_class = numbers.get(box["label"], self.n_classes)
                 scaled = [x / width, y / height, w / width, h / height]
@@ -203,9 +205,10 @@ class Detection(Task):
         whole = isinstance(box, Mapping) and isinstance(box.get("box"), list) and len(box["box"]) == 4
         sides = [float(v) for v in box["box"] if isinstance(v, int | float)] if whole else []
         if len(sides) < 4 or not np.isfinite(sides).all() or min(sides[2:]) <= 0 or box.get("label") is None:
-            raise DataError(
-                f"Task {self.name!r}, row {row}: {str(box)[:80]} is no box, expected box: [x, y, width, "
-                "height] in pixels, with a width and height above 0, and label."
+            raise RowError(
+                f"Task {self.name!r}, row {{row}}: {str(box)[:80]} is no box, expected box: [x, y, width, "
+                "height] in pixels, with a width and height above 0, and label.",
+                row,
             )
         return {"box": sides, "label": str(box["label"]), "crowd": bool(box.get("crowd"))}
 

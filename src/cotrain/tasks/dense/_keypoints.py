@@ -11,7 +11,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import DataError, InvalidArgumentError, did_you_mean
+from cotrain._base import DataError, InvalidArgumentError, RowError, did_you_mean
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._custom_metric import MetricChoice
 from cotrain.tasks._exhibit import Exhibit
@@ -182,9 +182,10 @@ class Keypoints(Task):
             for point in points:
                 (x, y), name = point["point"], point["label"]
                 if not (0 <= x <= width and 0 <= y <= height):
-                    raise DataError(
-                        f"Task {self.name!r}, row {row}: the point {name!r} at ({x:g}, {y:g}) is outside its "
-                        f"picture of {width}×{height} pixels: leave points out that are not in it."
+                    raise RowError(
+                        f"Task {self.name!r}, row {{row}}: the point {name!r} at ({x:g}, {y:g}) is outside "
+                        f"its picture of {width}×{height} pixels: leave points out that are not in it.",
+                        row,
                     )
                 if name in numbers:
                     targets[row, numbers[name], :2] = [x / width, y / height]
@@ -203,9 +204,10 @@ class Keypoints(Task):
         names = [point["label"] for point in found]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
-            raise DataError(
-                f"Task {self.name!r}, row {row}: there are {names.count(twice)} points {twice!r}, expected "
-                "one thing in a picture: cut it into pictures of one each, or learn boxes (Detection)."
+            raise RowError(
+                f"Task {self.name!r}, row {{row}}: there are {names.count(twice)} points {twice!r}, expected "
+                "one thing in a picture: cut it into pictures of one each, or learn boxes (Detection).",
+                row,
             )
         return [point for point in found if self.hidden or point["visible"]]
 
@@ -214,9 +216,10 @@ class Keypoints(Task):
         values = values if isinstance(values, list) and len(values) == 2 else []
         place = [float(v) for v in values if isinstance(v, int | float)]
         if len(place) < 2 or not np.isfinite(place).all() or point.get("label") is None:
-            raise DataError(
-                f"Task {self.name!r}, row {row}: {str(point)[:80]} is no point, expected point: [x, y] in "
-                "pixels and label."
+            raise RowError(
+                f"Task {self.name!r}, row {{row}}: {str(point)[:80]} is no point, expected point: [x, y] in "
+                "pixels and label.",
+                row,
             )
         seen = point.get("visible")
         return {"point": place, "label": str(point["label"]), "visible": seen is None or bool(seen)}

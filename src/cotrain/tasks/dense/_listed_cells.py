@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from cotrain._base import DataError
+from cotrain._base import DataError, RowError
 
 
 def listed_cells(column: pl.Series, task: str, things: str) -> list[list[Any] | None]:
@@ -55,9 +55,11 @@ def _list(cell: Any, row: int, task: str, things: str) -> list[Any] | None:
         try:
             found = json.loads(cell) if cell else None
         except ValueError as error:
-            raise DataError(
-                f"{task}, row {row}: {cell[:80]!r} is no JSON ({error}), expected a list of {things}."
+            raise RowError(
+                f"{task}, row {{row}}: {cell[:80]!r} is no JSON ({error}), expected a list of {things}.", row
             ) from error
     if found is not None and not isinstance(found, list):
-        raise DataError(f"{task}, row {row}: {str(cell)[:80]!r} is no list, expected a list of {things}.")
+        raise RowError(
+            f"{task}, row {{row}}: {str(cell)[:80]!r} is no list, expected a list of {things}.", row
+        )
     return found

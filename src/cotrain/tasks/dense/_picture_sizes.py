@@ -6,7 +6,7 @@ from typing import Any, final
 
 import polars as pl
 
-from cotrain._base import DataError, did_you_mean
+from cotrain._base import DataError, RowError, did_you_mean
 from cotrain._base._pictures import picture_sizes
 
 
@@ -70,8 +70,10 @@ class PictureSizes:
         if not labelled:
             return 1, 1  # nothing is measured by it
         if height is None or width is None or min(height, width) < 1:
-            raise DataError(
-                f"Task {self.task!r}, row {row}: the picture of the labels in {self.column!r} has the height "
-                f"{height!r} and width {width!r}, expected both in pixels: fill them in, or empty the cell."
+            raise RowError(
+                f"Task {self.task!r}, row {{row}}: the picture of the labels in {self.column!r} has the "
+                f"height {height!r} and width {width!r}, expected both in pixels: fill them in, or empty the "
+                "cell.",
+                row,
             )
         return int(height), int(width)

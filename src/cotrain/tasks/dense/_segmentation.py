@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cotrain._base import DataError, InvalidArgumentError, first_largest
+from cotrain._base import DataError, InvalidArgumentError, RowError, first_largest
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._class_weights import ClassWeight, check_class_weight, class_weights
 from cotrain.tasks._custom_metric import MetricChoice
@@ -257,7 +257,7 @@ class Segmentation(Task):
             try:
                 take(row, read_mask(cells[row]))
             except DataError as error:
-                raise DataError(f"Task {self.name!r}, row {row}: {error}") from error
+                raise RowError(f"Task {self.name!r}, row {{row}}: {error}", row) from error
 
         known = [row for row, cell in enumerate(cells) if cell is not None and not _is_blank(cell)]
         with ThreadPoolExecutor(4) as pool:

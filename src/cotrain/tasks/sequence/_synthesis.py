@@ -11,7 +11,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import DataError, InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError, RowError
 from cotrain._base._ragged import Leaf, Ragged
 from cotrain._base._sounds import read_sound, sound_length
 from cotrain.tasks._base import Task, full_precision
@@ -204,7 +204,7 @@ class Synthesis(Task):
         try:
             return min(max(sound_length(cells[rows[0]])[1], _RATES[0]), _RATES[1])
         except DataError as error:
-            raise DataError(f"Task {self.name!r}, row {rows[0]}: {error}") from error
+            raise RowError(f"Task {self.name!r}, row {{row}}: {error}", rows[0]) from error
 
     def _sounds(self, frame: pl.DataFrame, rows: Sequence[int]) -> list[np.ndarray]:
         """Return the log-mel energies [T, M] of some rows; files are read beside one another."""
@@ -214,7 +214,7 @@ class Synthesis(Task):
             try:
                 return frames.of(cells[row])
             except DataError as error:
-                raise DataError(f"Task {self.name!r}, row {row}: {error}") from error
+                raise RowError(f"Task {self.name!r}, row {{row}}: {error}", row) from error
 
         with ThreadPoolExecutor(4) as pool:
             return list(pool.map(read, rows))
@@ -227,9 +227,11 @@ class Synthesis(Task):
             needed = least_frames(self._given.optional[units[row]])
             if len(sound) < needed:
                 seconds = len(sound) * self.hop
-                raise DataError(
-                    f"Task {self.name!r}, row {row}: a sound of {len(sound)} frames ({seconds:.2f} s) cannot "
-                    f"say {needed} characters: it may be cut off, or that of another row; empty the cell."
+                raise RowError(
+                    f"Task {self.name!r}, row {{row}}: a sound of {len(sound)} frames ({seconds:.2f} s) "
+                    f"cannot say {needed} characters: it may be cut off, or that of another row; empty the "
+                    "cell.",
+                    row,
                 )
 
     def _standardised(self, logs: np.ndarray) -> np.ndarray:

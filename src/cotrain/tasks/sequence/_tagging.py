@@ -10,7 +10,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import DataError, InvalidArgumentError, check_choice, did_you_mean, first_largest
+from cotrain._base import DataError, InvalidArgumentError, RowError, check_choice, did_you_mean, first_largest
 from cotrain._base._ragged import Leaf, Ragged, padded
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._class_weights import ClassWeight, check_class_weight, class_weights
@@ -191,11 +191,12 @@ class Tagging(Task):
         wrong = np.flatnonzero(column.is_not_null().to_numpy() & (np.diff(ends) != n_words))
         if len(wrong):
             row = int(wrong[0])
-            raise DataError(
-                f"Task {self.name!r}: row {row} has {int(np.diff(ends)[row])} tags in {column.name!r} for "
+            raise RowError(
+                f"Task {self.name!r}: row {{row}} has {int(np.diff(ends)[row])} tags in {column.name!r} for "
                 f"{int(n_words[row])} words in {self.tokens!r}"
                 + (f", and {len(wrong) - 1} more rows differ" if len(wrong) > 1 else "")
-                + ": give one tag a word, null where it is not known, or empty the whole cell."
+                + ": give one tag a word, null where it is not known, or empty the whole cell.",
+                row,
             )
 
     def unseen(self, frame: pl.DataFrame) -> dict[str, int]:

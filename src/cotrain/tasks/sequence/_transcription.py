@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cotrain._base import DataError, InvalidArgumentError, check_choice
+from cotrain._base import DataError, InvalidArgumentError, RowError, check_choice
 from cotrain._base._ragged import Leaf, Ragged, padded
 from cotrain.tasks._base import Task, full_precision
 from cotrain.tasks._custom_metric import MetricChoice
@@ -259,10 +259,11 @@ class Transcription(Task):
             symbols = [number for number in numbers if number != BLANK]
             needed = least_frames(symbols)
             if labelled and needed > there:
-                raise DataError(
-                    f"Task {self.name!r}: row {row} has the text {self.text_of(np.array(symbols))!r}, which "
-                    f"needs {needed} positions, and its sound has {there}: empty the cell, take "
-                    "units='words', or let the encoder give more of them (a smaller hop or stride)."
+                raise RowError(
+                    f"Task {self.name!r}: row {{row}} has the text {self.text_of(np.array(symbols))!r}, "
+                    f"which needs {needed} positions, and its sound has {there}: empty the cell, take "
+                    "units='words', or let the encoder give more of them (a smaller hop or stride).",
+                    row,
                 )
 
     def reference_output(self, targets: Any, mask: Any) -> Tensor:
