@@ -71,7 +71,7 @@ def test_units_and_lengths_of_steps_are_told_with_what_to_try() -> None:
 def test_experts_and_co_training_are_part_of_it() -> None:
     found = analysis_of([{"epoch": 0}], METRICS, {}, {"kept": {"a": False}, "chosen": {"a": 0}, "rounds": []})
     assert found["experts"] is None
-    assert any(sentence.startswith("Co-training: no task is better") for sentence in found["sentences"])
+    assert "Co-training: a keeps the supervised start." in found["sentences"]
 
 
 def test_where_nobody_dominates_the_quiet_task_is_the_one_to_help() -> None:
