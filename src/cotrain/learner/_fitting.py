@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from cotrain._base import DataError, InvalidArgumentError, remove_leftovers
+from cotrain._base._inputs import PICTURE
 from cotrain._base._ragged import Leaf, Ragged, padded_inputs
 from cotrain.balancing import Balancer
 from cotrain.cotraining import CoTraining
 from cotrain.cotraining._entries import require_entries
-from cotrain.data import ColumnChoice, MissingWords
+from cotrain.data import ColumnChoice, MissingWords, TypedTable
 from cotrain.data._frames import numbered_names
 from cotrain.data.sources import Mixing
 from cotrain.evaluation import BoostedTrees
@@ -44,6 +45,7 @@ from cotrain.learner._provenance import Provenance
 from cotrain.learner._row_units import with_units
 from cotrain.learner._run_folder import HISTORY, STATE, RunOptions, begin_run, seal_run, write_weights
 from cotrain.learner._train_validation_split import divide
+from cotrain.learner._upright_labels import stretched_labels
 from cotrain.networks import MultiTaskNetwork, OutputSpace
 from cotrain.tasks import Task
 from cotrain.training import (
@@ -216,6 +218,7 @@ class Fitting:
         """
         self._tell_of_names()
         self._tell_of_rows_cut()
+        self._tell_of_shapes()
         self._tell_of_blends()
         settings = self.recipe.cotraining
         stage = None if settings is None else self._stage(settings)
@@ -344,6 +347,12 @@ class Fitting:
             )
             if column.cut:
                 self._tell(said)
+
+    def _tell_of_shapes(self) -> None:
+        if self.loggers and isinstance(self.train_table, TypedTable):
+            pictures = [key.removeprefix(PICTURE) for key in self.preprocessor.spec.pictures]
+            for remark in stretched_labels(self.preprocessor.tasks, pictures, self.train_table):
+                self._tell(remark)
 
     def _tell_of_blends(self) -> None:
         remark = "" if self.augment is None else self.augment.remark(self.train.labelled())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 import polars as pl
 
 from cotrain._base import RowError
 from cotrain._base._pictures import picture_sizes
+from cotrain.data import TypedTable
 from cotrain.tasks import Task
 
 #: A ratio of height to width is that of another one if they differ by less than this factor; one nearer to 1
@@ -36,6 +37,45 @@ def require_upright(tasks: Sequence[Task], pictures: Sequence[str], frame: pl.Da
         pictures: the columns of pictures.
         frame: the rows.
     """
+    for task, name, row, label, picture in _sizes(tasks, pictures, frame):
+        if _on_its_side(label, picture):
+            raise RowError(
+                f"Task {task.name!r}, row {{row}}: the label lies in a picture of {label[1]}×{label[0]} "
+                f"pixels, and that of {name!r} is shown as {picture[1]}×{picture[0]}, turned by its EXIF "
+                "entry or because width and height are exchanged: save the picture as its label sees it, "
+                "or empty the cell.",
+                row,
+            )
+
+
+def stretched_labels(tasks: Sequence[Task], pictures: Sequence[str], table: TypedTable) -> list[str]:
+    """Return for each task whose labels lie in pictures of another shape what becomes of them.
+
+    That may be meant, where masks were saved as squares; or the masks are those of other pictures.
+
+    Args:
+        tasks: those count whose labels say how large they are.
+        pictures: the columns of pictures.
+        table: the rows.
+    """
+    found: dict[str, list[tuple[int, str]]] = {}
+    numbers = range(table.height) if table.rows is None else table.rows
+    for task, name, row, label, picture in _sizes(tasks, pictures, table.frame):
+        ratio = label[0] / label[1] * picture[1] / picture[0]
+        if abs(math.log(ratio)) > math.log(_ALIKE):
+            beside = f"{label[1]}×{label[0]} beside {picture[1]}×{picture[0]} pixels of {name!r}"
+            found.setdefault(task.name, []).append((int(numbers[row]), beside))
+    return [
+        f"task {task!r}: the labels of {len(rows):,} rows lie in a picture of another shape and are "
+        f"stretched to it; row {rows[0][0]} has {rows[0][1]}"
+        for task, rows in found.items()
+    ]
+
+
+def _sizes(
+    tasks: Sequence[Task], pictures: Sequence[str], frame: pl.DataFrame
+) -> Iterator[tuple[Task, str, int, tuple[int, int], tuple[int, int]]]:
+    """Yield task, column of its picture, row, and height and width that its label and its picture have."""
     for task in tasks:
         name = task.position_column or (pictures[0] if len(pictures) == 1 else "")
         if not isinstance(task, SizedLabels) or name not in pictures or name not in frame.columns:
@@ -44,14 +84,8 @@ def require_upright(tasks: Sequence[Task], pictures: Sequence[str], frame: pl.Da
         cells = [cell if size else None for cell, size in zip(frame[name].to_list(), of_label, strict=True)]
         shown = picture_sizes(cells, (0, 0), f"Column {name!r}")
         for row, (label, picture) in enumerate(zip(of_label, shown, strict=True)):
-            if label is not None and picture[0] and _on_its_side(label, picture):
-                raise RowError(
-                    f"Task {task.name!r}, row {{row}}: the label lies in a picture of {label[1]}×{label[0]} "
-                    f"pixels, and that of {name!r} is shown as {picture[1]}×{picture[0]}, turned by its EXIF "
-                    "entry or because width and height are exchanged: save the picture as its label sees it, "
-                    "or empty the cell.",
-                    row,
-                )
+            if label is not None and picture[0]:
+                yield task, name, row, label, picture
 
 
 def _on_its_side(label: tuple[int, int], picture: tuple[int, int]) -> bool:

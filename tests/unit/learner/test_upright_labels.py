@@ -13,6 +13,7 @@ import pytest
 import cotrain as ct
 from cotrain._base import DataError
 from cotrain.tasks import Task
+from cotrain.training import Logger
 
 image = pytest.importorskip("PIL.Image")
 N_ROWS, TURNED = 8, 0x0112
@@ -84,3 +85,35 @@ def test_a_row_without_a_picture_or_a_label_is_not_looked_at(kind: str) -> None:
         y=pl.when(gone).then(none).otherwise("y"),
     )
     fit(kind, frame)
+
+
+class Heard(Logger):
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [((20, 20), True), ((20, 15), True), ((40, 24), False), ((10, 6), False), ((201, 120), False)],
+)
+def test_labels_that_are_stretched_are_told_of_with_their_row(kind: str, other: tuple[int, int], said: bool):
+    pictures = [picture(20, 12)] * 9
+    pictures[5] = picture(*other)
+    frame = table(kind, pictures).with_columns(here=pl.Series([0, 0] + [1] * 7))
+    learner = ct.Learner(
+        [KINDS[kind][0]("y", when="here == 1")],
+        columns={"photo": "picture", "x": "number", "width": "drop", "height": "drop", "here": "drop"},
+        encoder=ct.networks.ConvNet((4, 4), strides=(2, 2)),
+        training=ct.Training(epochs=1, batch_size=4),
+    )
+    heard = Heard()
+    learner.fit(frame, validation=frame[:3], progress=False, loggers=[heard])
+    wanted = (
+        "the labels of 1 rows lie in a picture of another shape and are stretched to it; row 5 has 20×12 "
+        f"beside {other[0]}×{other[1]}"
+    )
+    assert sum(wanted in message for message in heard.messages) == said
