@@ -21,7 +21,7 @@ from cotrain.data.checks._weights import weight_columns
 from cotrain.data.sources import read_sources
 from cotrain.learner._configuration import Configuration, Paths, TablePaths, each_path, override
 from cotrain.learner._gradient_probe import GradientProbe
-from cotrain.learner._sizing import sharing, sizes, sizes_sentence
+from cotrain.learner._sizing import sharing, sizes, sizes_sentence, unlabelled_sentence
 
 _SPLIT_NAMES = ("split", "fold", "part", "set")
 _SPLIT_VALUES = {"train", "training", "val", "valid", "validation", "dev", "test"}
@@ -120,6 +120,7 @@ class Recommendation:
         seen = _probed(config, train, no_inputs) if probe and len(guesses) > 1 else None
         config["sharing"], why = sharing(guesses, seen)
         why = f"{why} {sizes_sentence(guesses, frame.height, n_labelled, options)}"
+        why = f"{why} {unlabelled_sentence(n_labelled, train.height - n_labelled)}"
         read = [note.column for note in notes if note.kind != DROP]
         why = " ".join([why, *(of_weights(name) for name in weight_columns(frame, read))])
         tasks = [

@@ -8,6 +8,8 @@ from typing import Any
 from cotrain.data import TaskGuess
 from cotrain.learner._gradient_probe import GradientProbe
 
+#: Fewest labelled rows beside which co-training is worth a try: a task with fewer keeps its start.
+LEAST_TO_COTRAIN = 20
 #: With more tasks than this none gets experts of its own.
 MOST_OWN_EXPERTS = 10
 
@@ -100,3 +102,22 @@ def sizes_sentence(tasks: Sequence[TaskGuess], n_rows: int, n_labelled: int, opt
             "rows) and the most to gain or lose from the others"
         )
     return sentence + "."
+
+
+def unlabelled_sentence(n_labelled: int, n_unlabelled: int) -> str:
+    """Return a sentence on rows without any label, where they are more than the others; "" otherwise.
+
+    Args:
+        n_labelled: training rows with a label.
+        n_unlabelled: training rows without any.
+
+    Example:
+        >>> unlabelled_sentence(400, 100)
+        ''
+    """
+    if n_unlabelled <= n_labelled or n_labelled < LEAST_TO_COTRAIN:
+        return ""
+    return (
+        f"{n_unlabelled:,} training rows have no label of any task: `cotraining: {{strategy: auto}}` tries "
+        "to learn from them, and leaves it where held-out labels show no gain."
+    )

@@ -3,7 +3,7 @@ import pytest
 
 from cotrain.data import TaskGuess
 from cotrain.learner._gradient_probe import GradientProbe, Pair
-from cotrain.learner._sizing import sharing, sizes, sizes_sentence
+from cotrain.learner._sizing import sharing, sizes, sizes_sentence, unlabelled_sentence
 
 TASKS = [TaskGuess("a", "Binary", "", 900), TaskGuess("b", "Regression", "", 50)]
 
@@ -66,3 +66,13 @@ def test_above_ten_tasks_no_task_gets_experts_of_its_own():
 
 def test_words_in_order_get_the_encoder_that_reads_them():
     assert sizes(4000, words=True) == {"encoder": {"kind": "WordEncoder"}, "training": {"epochs": "auto"}}
+
+
+@pytest.mark.parametrize(
+    ("n_labelled", "n_unlabelled", "told"),
+    [(400, 7600, True), (400, 300, False), (19, 900, False), (0, 9, False)],
+)
+def test_co_training_is_named_where_most_rows_have_no_label(n_labelled, n_unlabelled, told):
+    said = unlabelled_sentence(n_labelled, n_unlabelled)
+    assert ("`cotraining: {strategy: auto}`" in said) == told
+    assert not told or said.startswith("7,600 training rows have no label of any task")

@@ -38,9 +38,10 @@ def check_coverage(labels: Sequence[Labels]) -> list[Problem]:
         any_label = np.stack([label.labelled for label in labels], axis=1)
         without = int((~any_label.any(axis=1)).sum())
         every = int(any_label.all(axis=1).sum())
+        alone = " and are learned from by `cotraining:` or `training: {reconstruction: ...}` alone"
         sentence = (
-            f"{every:,} of {len(any_label):,} rows have a label of every task, {without:,} have none at all "
-            "and serve as unlabelled data only."
+            f"{every:,} of {len(any_label):,} rows have a label of every task, {without:,} have none at all"
+            f"{alone if without else ''}."
         )
         problems.append(Problem("note", "coverage", "", sentence, {"every": every, "none": without}))
     return problems
