@@ -12,8 +12,8 @@ kind is K tasks of 12 numbers:
     own rows  the same with labels on rows of their own
     groups    rows in groups of 30 whose errors have an intra-class correlation of .3; no word should be said
     same      one task K times, with few labels each: learning together must help
-    conflict  tasks of opposite signs in a trunk of 4 units: it should hurt (how much depends on
-              the width: look at the mean delta_m before the words)
+    conflict  independent tasks in a trunk of 4 units, of which each needs two: it must hurt (how much depends
+              on the width: look at the mean delta_m before the words)
     noise     two tasks, and one of noise, which no network can learn
     many      8 independent tasks on rows of their own: delta_m within a per cent
 
@@ -50,8 +50,6 @@ def table_of(kind: str, seed: int) -> tuple[pl.DataFrame, int]:
     weights = rng.normal(size=(n_tasks, 2, N_INPUTS)) / math.sqrt(N_INPUTS)
     if kind == "same":
         weights[:] = weights[0]
-    if kind == "conflict":
-        weights[1] = -weights[0]
     who = np.arange(n_rows) // 30
     frame: dict[str, Any] = {f"x{i}": x[:, i] for i in range(N_INPUTS)} | {"who": who}
     for k in range(n_tasks):
