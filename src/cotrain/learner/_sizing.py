@@ -119,5 +119,5 @@ def unlabelled_sentence(n_labelled: int, n_unlabelled: int) -> str:
         return ""
     return (
         f"{n_unlabelled:,} training rows have no label of any task: `cotraining: {{strategy: auto}}` tries "
-        "to learn from them, and leaves it where held-out labels show no gain."
+        "to learn from them by a hundred fits and more, and leaves it where held-out labels show no gain."
     )
