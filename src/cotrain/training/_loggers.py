@@ -87,7 +87,7 @@ class JsonLinesLogger:
         path: the file.
 
     Example:
-        >>> import tempfile
+        >>> import json, tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = Path(folder) / "history.jsonl"
         ...     logger = JsonLinesLogger(path)
