@@ -7,8 +7,10 @@ import importlib
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class CotrainError(Exception):

@@ -120,11 +120,15 @@ class TypedTable:
 
     def from_source(self, column: str) -> TypedTable:
         """Return the table with the name of the column that says which source a row comes from."""
-        found = TypedTable(
-            self.frame, self.types, self.missing, self.blanked, source=column, numbered=self.numbered
+        return TypedTable(
+            self.frame,
+            self.types,
+            self.missing,
+            self.blanked,
+            source=column,
+            numbered=self.numbered,
+            rows=self.rows,
         )
-        found.rows = self.rows
-        return found
 
     def write_parquet(self, path: str | Path) -> None:
         """Write the rows so that `read` gives them back with the types of the whole table."""

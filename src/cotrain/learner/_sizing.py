@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cotrain.cotraining import CoTraining
 from cotrain.data import TaskGuess
 from cotrain.learner._gradient_probe import GradientProbe
 
-#: Fewest labelled rows beside which co-training is worth a try: a task with fewer keeps its start.
-LEAST_TO_COTRAIN = 20
 #: With more tasks than this none gets experts of its own.
 MOST_OWN_EXPERTS = 10
 
@@ -107,6 +106,8 @@ def sizes_sentence(tasks: Sequence[TaskGuess], n_rows: int, n_labelled: int, opt
 def unlabelled_sentence(n_labelled: int, n_unlabelled: int) -> str:
     """Return a sentence on rows without any label, where they are more than the others; "" otherwise.
 
+    With fewer labels than `min_labels` a task keeps its start, and there is nothing to try.
+
     Args:
         n_labelled: training rows with a label.
         n_unlabelled: training rows without any.
@@ -115,7 +116,7 @@ def unlabelled_sentence(n_labelled: int, n_unlabelled: int) -> str:
         >>> unlabelled_sentence(400, 100)
         ''
     """
-    if n_unlabelled <= n_labelled or n_labelled < LEAST_TO_COTRAIN:
+    if n_unlabelled <= n_labelled or n_labelled < CoTraining().min_labels:
         return ""
     return (
         f"{n_unlabelled:,} training rows have no label of any task: `cotraining: {{strategy: auto}}` tries "

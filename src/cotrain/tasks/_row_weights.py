@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -14,6 +14,9 @@ from cotrain._base import DataError, InvalidArgumentError, RowError, did_you_mea
 from cotrain._base._ragged import Leaf, Ragged, labelled_rows
 from cotrain.tasks._condition import rows_where
 from cotrain.tasks._target_values import as_numbers, shown
+
+if TYPE_CHECKING:
+    from cotrain.tasks._base import Task
 
 
 def require_weight_column(task: str, columns: Sequence[str], column: object) -> None:
@@ -128,7 +131,7 @@ def _where(holds: Tensor, values: Tensor) -> Tensor:
     return torch.where(holds.view(-1, *[1] * (values.dim() - 1)), values, torch.zeros_like(values))
 
 
-def rows_to_learn_from(frame: pl.DataFrame, task: Any) -> np.ndarray | None:
+def rows_to_learn_from(frame: pl.DataFrame, task: Task) -> np.ndarray | None:
     """Return the numbers of the rows where a task exists and whose weight is above 0; `None`: all.
 
     Args:

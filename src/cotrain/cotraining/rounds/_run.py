@@ -128,12 +128,14 @@ def _network_of_rounds(
 
     `None`: they did not go on from round to round, or are not of the learner's own form.
     """
+    if not outcome.online:
+        return None
     tasks = [task for task in run.tasks if outcome.chosen[task.name]]
     chosen: list[FittedNetwork] = []
     for task in tasks:
         candidates = [outcome.fitted[outcome.chosen[task.name]][number] for number in outcome.answering]
         own = [one for one in candidates if isinstance(one, FittedNetwork) and _is_own(one, start)]
-        if not outcome.online or len(own) < len(candidates):
+        if len(own) < len(candidates):
             return None
         chosen.append(max(own, key=lambda one, task=task: _standing(task, one, run.validation)))
     if not chosen:

@@ -348,7 +348,7 @@ class Segmentation(Task):
 
     def scores(self, output: Tensor) -> Tensor:
         """Return the most probable class of every pixel, uint8 [B, H, W]."""
-        # Of a middle axis `max` finds the same place as `argmax`, 5 to 15 times as fast on a processor.
+        # Of a middle axis `max` finds the same place as `argmax`, 4 to 5 times as fast on a processor.
         return sized_map(full_precision(output), self._shape).max(dim=1).indices.to(torch.uint8)
 
     def mean_output(self, outputs: Sequence[Tensor]) -> Tensor:
