@@ -138,7 +138,7 @@ class Task(ABC):
         require_columns(frame, self.columns, self.name)
         if self.weight_column is not None:
             require_heeding(self.name, self.chosen_metrics(), self.weight_column)
-        rows = rows_to_learn_from(frame, self)
+        rows = rows_to_learn_from(frame, self.when, self.weight_column, self.columns, task=self.name)
         with rows_counted_in(rows):
             self.fit_columns(frame if rows is None else frame[rows])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,9 +14,6 @@ from cotrain._base import DataError, InvalidArgumentError, RowError, did_you_mea
 from cotrain._base._ragged import Leaf, Ragged, labelled_rows
 from cotrain.tasks._condition import rows_where
 from cotrain.tasks._target_values import as_numbers, shown
-
-if TYPE_CHECKING:
-    from cotrain.tasks._base import Task
 
 
 def require_weight_column(task: str, columns: Sequence[str], column: object) -> None:
@@ -131,24 +128,29 @@ def _where(holds: Tensor, values: Tensor) -> Tensor:
     return torch.where(holds.view(-1, *[1] * (values.dim() - 1)), values, torch.zeros_like(values))
 
 
-def rows_to_learn_from(frame: pl.DataFrame, task: Task) -> np.ndarray | None:
+def rows_to_learn_from(
+    frame: pl.DataFrame, condition: str | None, column: str | None, targets: Sequence[str], *, task: str
+) -> np.ndarray | None:
     """Return the numbers of the rows where a task exists and whose weight is above 0; `None`: all.
 
     Args:
         frame: the rows.
-        task: with a condition, a column of weights, or neither.
+        condition: of the rows where the task exists.
+        column: of weights.
+        targets: the task's columns.
+        task: named in errors.
 
     Raises:
         DataError: a labelled row has no weight, or none has one above 0.
     """
-    if task.when is None and task.weight_column is None:
+    if condition is None and column is None:
         return None
     rows = np.arange(frame.height)
-    if task.when is not None:
-        rows = np.flatnonzero(rows_where(frame, task.when, task.name).numpy())
-    if task.weight_column is not None:
+    if condition is not None:
+        rows = np.flatnonzero(rows_where(frame, condition, task).numpy())
+    if column is not None:
         with rows_counted_in(rows):
-            weighty = _has_weight(frame[rows], task.weight_column, task.columns, task=task.name)
+            weighty = _has_weight(frame[rows], column, targets, task=task)
         rows = rows[weighty]
     return rows
 
