@@ -14,6 +14,7 @@ from torch import Tensor
 
 from cotrain._base import DataError, InputSpec, did_you_mean
 from cotrain._base._ragged import Leaf, Leaves, Ragged, laid_out
+from cotrain.data._nested import is_nested, nested_column
 
 
 class MapDataset(Protocol):
@@ -177,6 +178,8 @@ def _stack(rows: Sequence[dict[str, Any]], key: str) -> Leaf:
 
 def _target(rows: Sequence[dict[str, Any]], key: str) -> pl.Series:
     values = [_plain(row.get(key)) for row in rows]
+    if any(is_nested(value) for value in values) and (column := nested_column(key, values)) is not None:
+        return column
     try:
         return pl.Series(key, values, strict=True)
     except (TypeError, pl.exceptions.PolarsError):

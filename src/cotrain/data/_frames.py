@@ -12,6 +12,7 @@ import polars as pl
 
 from cotrain._base import DataError
 from cotrain.data._mixed import column_of
+from cotrain.data._nested import is_nested
 
 #: Values that a file can hold; others, such as dates, have types of their own.
 _PLAIN = {str, int, float, bool, type(None)}
@@ -228,6 +229,8 @@ def _pandas_column(series: nw.Series) -> pl.Series:
     if dtype == nw.Categorical or dtype == nw.Enum:
         values = [None if value is None else str(value) for value in values]
         return pl.Series(series.name, values, dtype=pl.String)
+    if any(is_nested(value) for value in values):
+        return column_of(series.name, values)
     if dtype == nw.Object and {type(value) for value in values} <= _PLAIN:
         return column_of(series.name, values)
     try:

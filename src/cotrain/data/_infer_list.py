@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from cotrain.data._nested import nested_column
 from cotrain.data.columns import Column, Tags, Vector, Words
 
 _WORDS_NAME = re.compile(r"(?i)(^|[_\W])(tokens?|words?|text|sentences?|forms?|utterances?)$")
@@ -130,9 +131,10 @@ def value_lists(values: pl.Series) -> pl.Series | None:
         return None
     try:
         read = [None if cell is None else json.loads(cell) for cell in values.to_list()]
-        return pl.Series(values.name, read, strict=True)
-    except (ValueError, TypeError, pl.exceptions.PolarsError):
+    except ValueError:
         return None
+    found = nested_column(values.name, read)
+    return value_lists(found) if found is not None else None
 
 
 def _go_together(one: pl.Series, other: pl.Series) -> bool:

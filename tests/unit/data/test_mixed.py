@@ -24,4 +24,4 @@ def test_values_of_several_types_are_spelled_as_a_file_spells_them() -> None:
     assert column_of("a", [1, True, None, "x"]).to_list() == ["1", "true", None, "x"]
     assert column_of("a", [10**30, 1]).to_list() == [str(10**30), "1"]
     assert column_of("a", [{"b": "ä"}, [1, 2]]).to_list() == ['{"b": "ä"}', "[1, 2]"]
-    assert column_of("a", [[1], ["x"]]).to_list() == ["[1]", '["x"]']
+    assert column_of("a", [[1], [[2]]]).to_list() == ["[1]", "[[2]]"]

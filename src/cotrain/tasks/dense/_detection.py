@@ -28,7 +28,7 @@ from cotrain.tasks.dense._centres import (
     known_cells,
 )
 from cotrain.tasks.dense._detection_metrics import detection_metrics
-from cotrain.tasks.dense._listed_cells import listed_cells, require_pixels
+from cotrain.tasks.dense._listed_cells import flag, listed_cells, require_pixels
 from cotrain.tasks.dense._moves import LEAST_VISIBLE, move_boxes
 from cotrain.tasks.dense._picture_sizes import PictureSizes
 
@@ -210,7 +210,8 @@ class Detection(Task):
                 "height] in pixels, with a width and height above 0, and label.",
                 row,
             )
-        return {"box": sides, "label": str(box["label"]), "crowd": bool(box.get("crowd"))}
+        crowd = flag(box, "crowd", row, self.name, otherwise=False)
+        return {"box": sides, "label": str(box["label"]), "crowd": crowd}
 
     def lacks_picture(self, frame: pl.DataFrame) -> bool:
         """Return whether neither the user nor the table says how large the pictures are."""

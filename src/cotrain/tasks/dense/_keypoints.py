@@ -21,7 +21,7 @@ from cotrain.tasks._target_kind import NumberTargets
 from cotrain.tasks._target_values import one_column
 from cotrain.tasks.dense._heat_maps import log_normal_maps, map_certainty, mean_places, place_losses
 from cotrain.tasks.dense._keypoint_metrics import keypoint_metrics
-from cotrain.tasks.dense._listed_cells import listed_cells, require_pixels
+from cotrain.tasks.dense._listed_cells import flag, listed_cells, require_pixels
 from cotrain.tasks.dense._moves import move_points
 from cotrain.tasks.dense._picture_sizes import PictureSizes
 
@@ -221,8 +221,8 @@ class Keypoints(Task):
                 "pixels and label.",
                 row,
             )
-        seen = point.get("visible")
-        return {"point": place, "label": str(point["label"]), "visible": seen is None or bool(seen)}
+        seen = flag(point, "visible", row, self.name, otherwise=True)
+        return {"point": place, "label": str(point["label"]), "visible": seen}
 
     def lacks_picture(self, frame: pl.DataFrame) -> bool:
         """Return whether neither the user nor the table says how large the pictures are."""

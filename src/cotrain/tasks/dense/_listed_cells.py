@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from cotrain._base import DataError, RowError
+
+_FLAGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 
 
 def listed_cells(column: pl.Series, task: str, things: str) -> list[list[Any] | None]:
@@ -27,6 +29,34 @@ def listed_cells(column: pl.Series, task: str, things: str) -> list[list[Any] | 
         [[1, 2], None, None]
     """
     return [_list(cell, row, f"Task {task!r}", things) for row, cell in enumerate(column.to_list())]
+
+
+def flag(thing: Mapping[str, Any], key: str, row: int, task: str, *, otherwise: bool) -> bool:
+    """Return what a thing says of a yes-or-no key: true, false, 1, 0, or their words.
+
+    Args:
+        thing: as it is listed.
+        key: that may be absent or null.
+        row: of its cell, for errors.
+        task: named in errors.
+        otherwise: what holds where it says nothing.
+
+    Raises:
+        RowError: it says something else.
+
+    Example:
+        >>> flag({"crowd": "false"}, "crowd", 0, "boxes", otherwise=True)
+        False
+    """
+    value = thing.get(key)
+    if value is None:
+        return otherwise
+    word = str(value).strip().lower()
+    if word not in _FLAGS:
+        raise RowError(
+            f"Task {task!r}, row {{row}}: {key} is {value!r}, expected true or false, or leave it out.", row
+        )
+    return _FLAGS[word]
 
 
 def require_pixels(places: Sequence[Sequence[float]], task: str, things: str) -> None:

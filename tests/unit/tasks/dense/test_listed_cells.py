@@ -7,7 +7,7 @@ import pytest
 
 import cotrain as ct
 from cotrain._base import DataError
-from cotrain.tasks.dense._listed_cells import listed_cells
+from cotrain.tasks.dense._listed_cells import flag, listed_cells
 
 
 def test_lists_and_their_json_are_the_same():
@@ -59,3 +59,21 @@ def test_parts_of_a_picture_are_no_pixels(kind, things, scale, refused):
         {"y": [[{"box": [0, 0, 1, 1], "point": [0, 1], "label": "a"}]], "width": [9], "height": [9]}
     )
     task.encode(smallest)
+
+
+@pytest.mark.parametrize("said", ["false", "False", 0, 0.0, "0", False])
+def test_no_is_no_however_it_is_written(said):
+    box = {"box": [1.0, 1.0, 2.0, 2.0], "label": "a", "crowd": said}
+    point = {"point": [1.0, 1.0], "label": "a", "visible": said}
+    sizes = {"width": [9], "height": [9]}
+    task = ct.tasks.Detection("y")
+    task.fit(pl.DataFrame({"y": [[box]], **sizes}))
+    assert task.encode(pl.DataFrame({"y": [[box]], **sizes}))[0][0, 0, 5] == 0
+    with pytest.raises(DataError, match="none of 1 rows has a point"):
+        ct.tasks.Keypoints("y", hidden=False).fit(pl.DataFrame({"y": [[point]], **sizes}))
+
+
+def test_what_is_neither_yes_nor_no_is_refused_with_its_row():
+    assert flag({}, "crowd", 0, "y", otherwise=True)
+    with pytest.raises(DataError, match="Task 'y', row 3: crowd is 'maybe', expected true or false"):
+        flag({"crowd": "maybe"}, "crowd", 3, "y", otherwise=False)
