@@ -169,9 +169,9 @@ def require_unique(names: Sequence[object], table: str) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         shown = ", ".join(repr(name) for name in twice[:10])
+        named = f"T{table[1:]}" if table.startswith("the ") else table  # not the path of a file
         raise DataError(
-            f"{table[0].upper()}{table[1:]} has more than one column named {shown}: "
-            "rename them (in SQL with AS) or leave one out."
+            f"{named} has more than one column named {shown}: rename them (in SQL with AS) or leave one out."
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ UNIVERSAL = ("form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps",
 PLAIN = {2: ("tokens", "tags"), 3: ("tokens", "pos", "tags"), 4: ("tokens", "pos", "chunk", "tags")}
 _NOTHING = ("_", "-")
 _DOCUMENT = "-DOCSTART-"
+#: How a comment begins, or the word #.
+_MARKED = re.compile(r"#(\s|$)").match
 
 #: A sentence: (number of its line, cells) of each word.
 Sentence = list[tuple[int, list[str]]]
@@ -36,7 +39,7 @@ def read_conllu(path: Path) -> pl.DataFrame:
         for line, cells in sentence:
             if len(cells) != len(UNIVERSAL) + 1:
                 raise DataError(
-                    f"Cannot read {path}: line {line} has {_columns(cells)}, CoNLL-U has "
+                    f"Cannot read {path}: line {line} has {_columns(len(cells))}, CoNLL-U has "
                     f"{len(UNIVERSAL) + 1}, separated by tabs."
                 )
             number = cells[0]
@@ -60,35 +63,74 @@ def read_conll(path: Path) -> pl.DataFrame:
     """Return the sentences of a file with two to four columns per word, a row each; with ten it is CoNLL-U.
 
     The columns are tokens and tags, with pos, or pos and chunk, between them. They are separated by tabs, or
-    by blanks where there are no tabs; a blank line ends a sentence. Lines that begin with `#` and have
-    another number of columns, and `-DOCSTART-`, are left out. `_` and `-` are null tags. Spans marked the old
-    way, with B- only between two neighbours of one kind (IOB1), are marked as IOB2: each begins with B-.
+    by blanks where there are no tabs; a blank line ends a sentence. Left out are `-DOCSTART-`, lines that
+    begin with `#` and have another number of columns, or stand before a sentence and end in what is no tag of
+    other words, a first column that counts the words of every sentence, and an empty last one. Of two columns
+    the tokens may stand behind, if O, B- and I- stand before them. `_` and `-` are null tags. Spans marked
+    the old way, with B- only between two neighbours of one kind (IOB1), are marked as IOB2: each begins with
+    B-.
 
     Raises:
         DataError: a line has another number of columns than the first one; with the number of the line.
     """
-    first = next((cells for sentence in _sentences(path, None) for _, cells in sentence), [])
-    if len(first) == len(UNIVERSAL) + 1:
+    rows = _words_first(_without_numbers(_of_one_width(path)))
+    width = len(rows[0][0]) if rows else 0
+    if width == len(UNIVERSAL) + 1:
         return read_conllu(path)
-    if len(first) not in PLAIN:
+    if width not in PLAIN:
         raise DataError(
-            f"Cannot read {path}: its first word has {_columns(first)}, expected a word, perhaps its part "
+            f"Cannot read {path}: its first word has {_columns(width)}, expected a word, perhaps its part "
             "of speech and chunk, and its tag: two to four, separated by tabs or blanks."
         )
-    names = PLAIN[len(first)]
-    rows: list[list[list[str]]] = []
-    for sentence in _sentences(path, None):
-        for line, cells in sentence:
-            if len(cells) != len(names):
-                raise DataError(
-                    f"Cannot read {path}: line {line} has {_columns(cells)}, the first word has {len(names)}."
-                )
-        rows.append([cells for _, cells in sentence])
+    names = PLAIN[width]
     columns: dict[str, Sequence[Sequence[str | None]]] = {}
     for place, name in enumerate(names):
         values = [[cells[place] for cells in row] for row in rows]
         columns[name] = values if place == 0 else as_iob2([[_tag(tag) for tag in row] for row in values])
     return pl.DataFrame(columns, schema=dict.fromkeys(names, pl.List(pl.String)))
+
+
+def _of_one_width(path: Path) -> list[list[list[str]]]:
+    """Return the cells of every word of every sentence; each word has as many as the first one."""
+    rows: list[list[list[str]]] = []
+    width = 0
+    for sentence in _sentences(path, None):
+        width = width or len(sentence[0][1])
+        for line, cells in sentence:
+            if len(cells) != width and width != len(UNIVERSAL) + 1:
+                raise DataError(
+                    f"Cannot read {path}: line {line} has {_columns(len(cells))}, the first word has {width}."
+                )
+        rows.append([cells for _, cells in sentence])
+    while width > 2 and not any(cells[-1] for row in rows for cells in row):
+        rows, width = [[cells[:-1] for cells in row] for row in rows], width - 1
+    return rows
+
+
+def _without_numbers(rows: list[list[list[str]]]) -> list[list[list[str]]]:
+    """Return words without a first column that counts them in every sentence, from 0 or 1."""
+    if not rows or not 3 <= len(rows[0][0]) <= 1 + max(PLAIN) or max(map(len, rows)) < 2:
+        return rows
+    start = rows[0][0][0]
+    counts = start in ("0", "1") and all(
+        cells[0] == str(number) for row in rows for number, cells in enumerate(row, int(start))
+    )
+    return [[cells[1:] for cells in row] for row in rows] if counts else rows
+
+
+def _words_first(rows: list[list[list[str]]]) -> list[list[list[str]]]:
+    """Return the two columns of a file with its tags of spans before the words the other way round."""
+    if not rows or len(rows[0][0]) != 2:
+        return rows
+    first, last = ([cells[place] for row in rows for cells in row] for place in (0, 1))
+    if not _are_spans(first) or _are_spans(last):
+        return rows
+    return [[[word, tag] for tag, word in row] for row in rows]
+
+
+def _are_spans(cells: Sequence[str]) -> bool:
+    marks = {cell if cell == "O" else cell[:2] if len(cell) > 2 else "" for cell in cells}
+    return marks <= {"O", "B-", "I-"} and marks != {"O"}
 
 
 def as_iob2(rows: list[list[str | None]]) -> list[list[str | None]]:
@@ -130,24 +172,32 @@ def _sentences(path: Path, separator: str | None) -> Iterator[Sentence]:
     # Not by lines of blanks, nor by comments, which may hold a tab anywhere.
     if separator is None and any("\t" in line.strip() for line in lines[:1000] if line[:1] != "#"):
         separator = "\t"
-    width = 0
+    rows = [_cells(line, separator) for line in lines]
+    # Of words that are surely ones: the text itself may begin with a word such as #rome.
+    width = next((len(cells) for cells in rows if cells and cells[0][:1] != "#"), 0)
+    tags = {cells[-1] for cells in rows if cells and len(cells) == width and not _MARKED(cells[0])}
     sentence: Sentence = []
-    for number, line in enumerate(lines, 1):
-        cells = line.rstrip("\r\n").split(separator) if line.strip() else []
-        if cells and not width and not line.startswith("#"):
-            width = len(cells)
-        comment = line.startswith("#") and len(cells) != width
-        if cells and not comment and cells[0] != _DOCUMENT:
-            sentence.append((number, [cell.strip() for cell in cells]))
-        elif not cells and sentence:
+    for number, cells in enumerate(rows, 1):
+        first = cells[0] if cells else ""
+        other = len(cells) != width or (not sentence and _MARKED(first) and cells[-1] not in tags)
+        comment = first[:1] == "#" and other
+        if cells and not comment:
+            sentence.append((number, cells))
+        elif not comment and sentence:
             yield sentence
             sentence = []
     if sentence:
         yield sentence
 
 
-def _columns(cells: list[str]) -> str:
-    return f"{len(cells)} column{'s' * (len(cells) != 1)}"
+def _cells(line: str, separator: str | None) -> list[str]:
+    """Return the cells of a word; none where a sentence ends: of a blank line, the mark of a document."""
+    cells = [cell.strip() for cell in line.split(separator)] if line.strip() else []
+    return cells if cells[:1] != [_DOCUMENT] else []
+
+
+def _columns(count: int) -> str:
+    return f"{count} column{'s' * (count != 1)}"
 
 
 def _value(word: list[str], place: int) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,14 +18,17 @@ from cotrain.data.readers._lines import Lines, ragged
 
 #: Who separates by the first ones hardly has as many of them inside of every row's cells.
 SEPARATORS = "\t;|,"
+#: A first line that says what separates the others; what stands behind it begins with its line break.
+_NAMED = re.compile(rb"\"?sep=([\t;|,])\"?(?=\r?\n)")
 
 
 def read_csv(path: Path) -> pl.DataFrame:
     """Return the cells of a CSV file as text.
 
     The separator (comma, semicolon, tab, bar) is the one that divides all rows into as many cells as the
-    header, quotes respected. Blank lines are skipped. Where semicolons separate, the comma is the decimal
-    mark: columns of numbers like 1.234,56 are read as numbers.
+    header, quotes respected, or the one that a first line such as `sep=;` names, as Excel reads it. Blank
+    lines are skipped. Where semicolons separate, the comma is the decimal mark: columns of numbers like
+    1.234,56 are read as numbers.
 
     Args:
         path: the file; .gz is unpacked, .tsv is separated by tabs; UTF-8, or UTF-16 with a byte order mark.
@@ -36,9 +40,12 @@ def read_csv(path: Path) -> pl.DataFrame:
     data = _utf8(
         gzip.decompress(path.read_bytes()) if path.name.lower().endswith(".gz") else path.read_bytes()
     )
+    named = _NAMED.match(data)
+    # An empty line in its place: lines keep their numbers.
+    data = data[named.end() :] if named else data
     lines = Lines(data)
     is_tsv = ".tsv" in (suffix.lower() for suffix in path.suffixes[-2:])
-    separator = "\t" if is_tsv else lines.separator(SEPARATORS)
+    separator = named[1].decode() if named else "\t" if is_tsv else lines.separator(SEPARATORS)
     frame = None
     if lines.regular(separator):
         lines.require_even(separator, str(path))

@@ -118,6 +118,41 @@ def test_says_what_is_wrong_and_in_which_line(tmp_path, name: str, text: str, me
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("separator", ["\t", " "])
+@pytest.mark.parametrize("start", ["", "# one\n", "-DOCSTART-\n\n", "# a longer note\n\n"])
+def test_words_that_begin_with_the_mark_of_comments_are_words(tmp_path, separator, start) -> None:
+    text = f"{start}#rome #\nis O\n\n# one\n# O\nran O\n#now #\n".replace(" O", f"{separator}O")
+    frame = read(tmp_path, text.replace(" #\n", f"{separator}#\n"), "a.bio")
+    assert frame["tokens"].to_list() == [["#rome", "is"], ["#", "ran", "#now"]]
+    assert frame["tags"].to_list() == [["#", "O"], ["O", "O", "#"]]
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_numbers_of_words_are_no_words(tmp_path, start: int) -> None:
+    text = f"#\tsource\n{start}\tIn\tO\n{start + 1}\tRome\tB-LOC\n\n{start}\t7\tO\n"
+    frame = read(tmp_path, text, "a.conll")
+    assert frame.to_dict(as_series=False) == {
+        "tokens": [["In", "Rome"], ["7"]],
+        "tags": [["O", "B-LOC"], ["O"]],
+    }
+    kept = read(tmp_path, text.replace(f"{start}\t7", "7\t7"), "b.conll")
+    assert kept["tokens"].to_list() == [[f"{start}", f"{start + 1}"], ["7"]]
+
+
+def test_tags_before_their_words_are_tags(tmp_path) -> None:
+    frame = read(tmp_path, "O\tshow\nB-GENRE\tfunny\nI-GENRE\tO\n", "a.bio")
+    assert frame["tokens"].to_list() == [["show", "funny", "O"]]
+    assert frame["tags"].to_list() == [["O", "B-GENRE", "I-GENRE"]]
+    # Where both columns could be tags, or neither is surely, words stand first.
+    assert read(tmp_path, "O\tO\nB-A\tB-A\n", "a.bio")["tokens"].to_list() == [["O", "B-A"]]
+    assert read(tmp_path, "O\tshow\nO\tme\n", "a.bio")["tokens"].to_list() == [["O", "O"]]
+
+
+def test_tabs_at_the_ends_of_lines_are_no_columns(tmp_path) -> None:
+    frame = read(tmp_path, "Sue\tB-PER\t\nran\tO\t\n", "a.bio")
+    assert frame.to_dict(as_series=False) == {"tokens": [["Sue", "ran"]], "tags": [["B-PER", "O"]]}
+
+
 def test_json_lines_may_be_packed(tmp_path) -> None:
     text = '{"tokens": ["a", "b"], "tags": ["O", null]}\n{"tokens": [], "tags": null}\n'
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(text.encode()))

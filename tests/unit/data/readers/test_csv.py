@@ -103,3 +103,21 @@ def test_reads_other_encodings_by_their_mark_and_refuses_the_rest(tmp_path: Path
 def test_a_comma_is_the_decimal_mark_where_semicolons_separate(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("Price, EUR;City\n1.250,5;Bern\n7;Rom\n")
     assert read_table(tmp_path / "t.csv")["Price, EUR"].to_list() == [1250.5, 7]
+
+
+@pytest.mark.parametrize("mark", ["sep=;\n", "sep=;\r\n", '"sep=;"\n', "\ufeffsep=;\r\n"])
+def test_a_first_line_may_name_the_separator(tmp_path: Path, mark: str) -> None:
+    (tmp_path / "t.csv").write_text(mark + 'a,b;c\n1,5;x\n2;"y"z\n', newline="")
+    frame = read_table(tmp_path / "t.csv")
+    assert frame.columns == ["a,b", "c"]
+    assert frame["a,b"].to_list() == [1.5, 2]
+    (tmp_path / "t.csv").write_text(mark + "a;b\n1;2\n3\n", newline="")
+    with pytest.raises(DataError, match="line 4 has 1 cell, the header has 2"):
+        read_table(tmp_path / "t.csv")
+
+
+def test_a_file_is_named_as_it_is_written(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text("a,a\n1,2\n")
+    with pytest.raises(DataError, match="^t.csv has more than one column named 'a'"):
+        read_csv(Path("t.csv"))
