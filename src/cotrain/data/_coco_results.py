@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from cotrain._base import DataError, did_you_mean, write_text_atomically
-from cotrain.data.readers._coco import is_coco
+from cotrain.data.readers._coco import category_numbers, is_coco
 
 
 def write_coco_results(predictions: pl.DataFrame, pictures: str | Path, path: str | Path) -> int:
@@ -73,7 +73,7 @@ _Said = list[tuple[Any, list[dict[str, Any]]]]
 
 
 def _results_of_boxes(said: _Said, document: Mapping[str, Any], pictures: str | Path) -> list[dict[str, Any]]:
-    numbers = {str(c.get("name", c["id"])): c["id"] for c in document.get("categories", [])}
+    numbers = category_numbers(document, Path(pictures))
     return [
         {
             "image_id": image,

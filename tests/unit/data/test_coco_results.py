@@ -17,6 +17,7 @@ PICTURES: dict[str, Any] = {
     "categories": [{"id": 34, "name": "cat"}, {"id": 5, "name": "dog"}],
 }
 CAT = {"box": [1.0, 2.0, 3.5, 4.0], "label": "cat", "score": 0.75}
+SAID = {"box": pl.List(pl.Float64), "label": pl.String, "score": pl.Float64}
 DOG = {"box": [0.0, 0.0, 9.0, 8.0], "label": "dog", "score": 0.5}
 
 
@@ -35,6 +36,20 @@ def test_pictures_and_categories_have_the_numbers_of_the_document(pictures: Path
         {"image_id": 3, "category_id": 34, "bbox": CAT["box"], "score": 0.75},
         {"image_id": 3, "category_id": 5, "bbox": DOG["box"], "score": 0.5},
     ]
+
+
+@pytest.mark.parametrize(("used", "number"), [([34], 34), ([5], 5), ([7], None), ([34, 5], None), ([], None)])
+def test_of_two_categories_of_one_name_that_in_use_is_meant(pictures: Path, tmp_path: Path, used, number):
+    categories = [{"id": 34, "name": "cat"}, {"id": 7, "name": "dog"}, {"id": 5, "name": "cat"}]
+    annotations = [{"category_id": one} for one in used]
+    pictures.write_text(json.dumps(PICTURES | {"categories": categories, "annotations": annotations}))
+    said = pl.DataFrame({"things": [[CAT], []]}, schema={"things": pl.List(pl.Struct(SAID))})
+    if number is None:
+        with pytest.raises(DataError, match="the categories 34, 5 are all named 'cat'"):
+            write_coco_results(said, pictures, tmp_path / "said.json")
+    else:
+        write_coco_results(said, pictures, tmp_path / "said.json")
+        assert json.loads((tmp_path / "said.json").read_text())[0]["category_id"] == number
 
 
 def test_nothing_found_is_an_empty_list(pictures: Path, tmp_path: Path):

@@ -16,6 +16,11 @@ POINT = pl.Struct({"point": pl.List(pl.Float64), "label": pl.String, "visible": 
 #: A box as it stands in a cell: [x, y, width, height] in pixels from the upper left corner.
 BOX = pl.Struct({"box": pl.List(pl.Float64), "label": pl.String, "crowd": pl.Boolean})
 
+#: What says whether a box is around a crowd, as text.
+_FLAGS = {"0": False, "0.0": False, "False": False, "None": False, "1": True, "1.0": True, "True": True}
+#: So many pictures are looked for.
+_SAMPLE = 20
+
 
 def is_coco(document: object) -> bool:
     """Whether a JSON document lists pictures as COCO does.
@@ -46,7 +51,8 @@ def coco_table(document: Mapping[str, Any], path: Path) -> pl.DataFrame:
 
     Raises:
         DataError: an annotation belongs to no picture or to no category, or has no box; two pictures or two
-            categories have one id.
+            categories have one id; two categories with annotations have one name; or an entry is of another
+            form.
 
     Example:
         >>> table = coco_table(
@@ -62,14 +68,18 @@ def coco_table(document: Mapping[str, Any], path: Path) -> pl.DataFrame:
     """
     pictures = document["images"]
     places = {number: i for i, number in enumerate(_numbers(pictures, path, "image"))}
-    categories = document.get("categories") or []
+    categories, annotations = (_list(document.get(key), key, path) for key in ("categories", "annotations"))
     _numbers(categories, path, "categorie")
     names = {c["id"]: str(c.get("name", c["id"])) for c in categories}
-    looked = isinstance(document.get("annotations"), list)
+    looked = document.get("annotations") is not None
     named = {c["id"]: [str(one) for one in c.get("keypoints") or []] for c in categories}
     boxes: list[list[dict[str, Any]]] = [[] for _ in pictures]
     points: list[list[dict[str, Any]]] = [[] for _ in pictures]
-    for number, annotation in enumerate(document.get("annotations") or []):
+    for number, annotation in enumerate(annotations):
+        if not isinstance(annotation, Mapping):
+            raise DataError(
+                f"{path}: entry {number} of `annotations` is {str(annotation)[:40]!r}, no mapping."
+            )
         picture, category = annotation.get("image_id"), annotation.get("category_id")
         where = f"{path}: annotation {annotation.get('id', number)}"
         if picture not in places:
@@ -80,10 +90,11 @@ def coco_table(document: Mapping[str, Any], path: Path) -> pl.DataFrame:
             {
                 "box": _box(annotation.get("bbox"), where),
                 "label": names[category],
-                "crowd": bool(annotation.get("iscrowd", 0)),
+                "crowd": _is_crowd(annotation.get("iscrowd"), where),
             }
         )
         points[places[picture]] += _points(annotation.get("keypoints"), named[category], where)
+    _require_names_apart(names, [annotation["category_id"] for annotation in annotations], path)
     folder = _folder([_of(picture, "file_name", path, "image") for picture in pictures], path.parent)
     cells = {"boxes": pl.Series(boxes if looked else [None] * len(pictures), dtype=pl.List(BOX))}
     if any(named.values()):
@@ -92,8 +103,8 @@ def coco_table(document: Mapping[str, Any], path: Path) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "file": [folder + str(picture["file_name"]) for picture in pictures],
-            "width": [picture.get("width") for picture in pictures],
-            "height": [picture.get("height") for picture in pictures],
+            "width": [_side(picture, "width", path) for picture in pictures],
+            "height": [_side(picture, "height", path) for picture in pictures],
             **cells,
         },
         schema_overrides={"file": pl.String, "width": pl.Int64, "height": pl.Int64},
@@ -103,6 +114,9 @@ def coco_table(document: Mapping[str, Any], path: Path) -> pl.DataFrame:
 def _numbers(items: Sequence[Any], path: Path, what: str) -> list[Any]:
     """Return the `id` of each entry; of two with one it would not be known whose an annotation is."""
     found = [_of(item, "id", path, what) for item in items]
+    strange = [number for number in found if not isinstance(number, int | str | float)]
+    if strange:
+        raise DataError(f"{path}: an entry of `{what}s` has the id {strange[0]!r}, expected a number.")
     if len(set(found)) < len(found):
         twice = next(number for number, times in Counter(found).items() if times > 1)
         raise DataError(
@@ -112,10 +126,67 @@ def _numbers(items: Sequence[Any], path: Path, what: str) -> list[Any]:
     return found
 
 
+def category_numbers(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Return the number of each category by its name; of two with one name that which annotations have.
+
+    Raises:
+        DataError: annotations have both or neither.
+
+    Example:
+        >>> twice = [{"id": 0, "name": "fish"}, {"id": 1, "name": "fish"}]
+        >>> category_numbers({"categories": twice, "annotations": [{"category_id": 1}]}, Path("a.json"))
+        {'fish': 1}
+    """
+    categories, annotations = (_list(document.get(key), key, path) for key in ("categories", "annotations"))
+    names = {_of(c, "id", path, "categorie"): str(c.get("name", c["id"])) for c in categories}
+    used = {annotation.get("category_id") for annotation in annotations}
+    named = {names[number] for number in used if number in names}
+    meant = {number: name for number, name in names.items() if number in used or name not in named}
+    _require_names_apart(meant, list(meant), path)
+    return {name: number for number, name in meant.items()}
+
+
+def _require_names_apart(names: Mapping[Any, str], used: Sequence[Any], path: Path) -> None:
+    """Raise `DataError` if two categories that are used have one name, which is all that is kept of them."""
+    counts = Counter(names[number] for number in dict.fromkeys(used))
+    twice = next((name for name, times in counts.items() if times > 1), None)
+    if twice is not None:
+        numbers = [number for number, name in names.items() if name == twice]
+        raise DataError(
+            f"{path}: the categories {', '.join(map(repr, numbers))} are all named {twice!r}, and a box is "
+            "known by the name: give each its own, or one number to all of them."
+        )
+
+
 def _of(item: Any, key: str, path: Path, what: str) -> Any:
     if not isinstance(item, Mapping) or key not in item:
         raise DataError(f"{path}: an entry of `{what}s` has no {key!r}: it is no whole COCO document.")
     return item[key]
+
+
+def _list(value: Any, key: str, path: Path) -> list[Any]:
+    if value is not None and not isinstance(value, list):
+        raise DataError(f"{path}: `{key}` is {type(value).__name__}, expected a list as COCO has it.")
+    return value or []
+
+
+def _side(picture: Mapping[str, Any], key: str, path: Path) -> int | None:
+    """Return width or height in pixels, of which some tools make a fraction or a text."""
+    side = picture.get(key)
+    try:
+        whole = None if side is None else int(float(str(side)))
+        fits = whole is None or whole == float(str(side))
+    except (TypeError, ValueError, OverflowError):
+        whole, fits = None, False
+    if not fits:
+        raise DataError(f"{path}: the image {picture['id']!r} has the {key} {side!r}, expected whole pixels.")
+    return whole
+
+
+def _is_crowd(value: Any, where: str) -> bool:
+    if str(value) not in _FLAGS:
+        raise DataError(f"{where} has iscrowd {value!r}, expected 0 or 1.")
+    return _FLAGS[str(value)]
 
 
 def _box(values: Any, where: str) -> list[float]:
@@ -144,7 +215,7 @@ def _points(values: Any, names: Sequence[str], where: str) -> list[dict[str, Any
 
 def _folder(files: Sequence[str], parent: Path) -> str:
     """Return "images/" if the pictures lie in that folder beside the document, else nothing."""
-    first = next(iter(files), None)
-    if first is None or (parent / first).exists():
+    first = files[:_SAMPLE]
+    if any((parent / name).exists() for name in first):
         return ""
-    return "images/" if (parent / "images" / first).exists() else ""
+    return "images/" if any((parent / "images" / name).exists() for name in first) else ""

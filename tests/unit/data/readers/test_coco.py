@@ -115,3 +115,40 @@ def test_points_of_another_form_are_refused(tmp_path, values):
     document["annotations"][1]["keypoints"] = values
     with pytest.raises(DataError, match="annotation 2 has keypoints .* for each of the 3 keypoints"):
         coco_table(document, tmp_path / "points.json")
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (changed("annotations", to={"1": {}}), "`annotations` is dict, expected a list"),
+        (changed("categories", to={"1": {}}), "`categories` is dict, expected a list"),
+        (changed("annotations", 0, to="x"), "entry 0 of `annotations` is 'x', no mapping"),
+        (changed("annotations", 0, "iscrowd", to="no"), "annotation 1 has iscrowd 'no', expected 0 or 1"),
+        (changed("images", 0, "width", to="wide"), "the image 9 has the width 'wide', expected whole pixels"),
+        (changed("images", 0, "height", to=1.5), "the image 9 has the height 1.5, expected whole pixels"),
+        (changed("images", 0, "id", to=[1]), r"an entry of `images` has the id \[1\], expected a number"),
+        (changed("categories", 1, "name", to="cat"), "the categories 21, 5 are all named 'cat'"),
+    ],
+)
+def test_entries_of_other_forms_are_refused_in_a_sentence(tmp_path: Path, document: Any, said: str):
+    with pytest.raises(DataError, match=said) as error:
+        read_cells(written(tmp_path, document))
+    assert "\n" not in str(error.value)
+
+
+def test_sides_and_flags_are_read_as_tools_write_them(tmp_path: Path):
+    plain = read_cells(written(tmp_path, DOCUMENT))
+    for width in (64.0, "64"):
+        assert read_cells(written(tmp_path, changed("images", 0, "width", to=width))).equals(plain)
+    for no, crowd in (("0", False), (False, False), (None, False), (0.0, False), ("1", True), (True, True)):
+        table = read_cells(written(tmp_path, changed("annotations", 0, "iscrowd", to=no)))
+        assert [box["crowd"] for box in table["boxes"].to_list()[1]] == [crowd, False]
+
+
+def test_the_folder_is_found_though_the_first_picture_is_not_there(tmp_path: Path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").write_bytes(b"")
+    assert coco_table(DOCUMENT, tmp_path / "instances.json")["file"].to_list() == [
+        "images/b.png",
+        "images/a.png",
+    ]
