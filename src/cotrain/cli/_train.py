@@ -36,7 +36,10 @@ def train(
     ] = None,
     references: Annotated[
         str | None,
-        typer.Option(help="What to compare with: constant, trees or full (adds single-task networks)."),
+        typer.Option(
+            help="What to compare with: constant, trees or full (adds single-task networks). Trees are "
+            "scikit-learn's, or with --set trees=lightgbm those of LightGBM (extra 'trees')."
+        ),
     ] = None,
     answer: Annotated[
         str | None,

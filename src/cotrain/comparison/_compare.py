@@ -30,6 +30,7 @@ from cotrain.comparison._results import results_of
 from cotrain.comparison._settings import ComparisonSettings
 from cotrain.comparison._tree_jobs import score_trees
 from cotrain.configuration import construct_class, describe, foreign_kinds
+from cotrain.evaluation._trees import TREE_LIBRARIES
 from cotrain.jobs import PoolJob, Where
 from cotrain.learner import Configuration
 from cotrain.learner._answer_choice import ALONE, JOINT
@@ -64,6 +65,7 @@ def compare(
     Raises:
         ConfigError: the `compare` section is wrong.
         DataError: the data cannot be learned from.
+        MissingExtraError: trees of a package that is not installed stand beside the networks.
         RunError: nothing could be compared, with the reasons.
 
     Example:
@@ -75,6 +77,9 @@ def compare(
     started = time.monotonic()
     require_no_time_limit(configuration, "a comparison")
     settings = construct_class(ComparisonSettings, configuration.compare, "compare")
+    library = TREE_LIBRARIES[configuration.learner.trees] if "trees" in settings.references else None
+    if library is not None:
+        library.require()
     seeds = [configuration.learner.seed + number for number in range(settings.seeds)]
     grid = Grid.open(configuration, folder, workers, progress or _Silent(), n_folds=settings.folds)
     try:
@@ -114,7 +119,7 @@ def compare(
         "folds": settings.folds,
         "seconds": round(time.monotonic() - started, 1),
         "cpu_seconds_of_fits": round(sum(_cpu_seconds(grid, tried) for tried in swept), 1),
-        "versions": versions(),
+        "versions": versions(*(library.packages if library is not None else ())),
     }
     write_text_atomically(folder / RESULTS, strict_json(results, indent=1) + "\n")
     return results

@@ -16,6 +16,7 @@ from cotrain.comparison._pooled import why_not_pooled
 from cotrain.comparison._settings import FACTORS, ComparisonSettings
 from cotrain.configuration import describe
 from cotrain.cotraining._entries import require_entries
+from cotrain.evaluation._trees import TREE_LIBRARIES
 from cotrain.learner import Learner
 from cotrain.learner._ensemble import require_ensemble
 from cotrain.learner._single_task import single_task_learners, with_equal_steps
@@ -113,6 +114,8 @@ def methods_of(
     learner = with_own_epochs(learner)
     # Who answers is asked of what competes here.
     learner.answer = None
+    # Networks are the same whose trees ever stand beside them, and so are their cells.
+    library, learner.trees = learner.trees, "scikit-learn"
     names = tuple(task.name for task in learner.tasks)
     found = _joint(learner, settings, names)
     notes: list[str] = []
@@ -136,7 +139,11 @@ def methods_of(
         notes.append(f"Thresholds of {', '.join(chosen)} are chosen in a run; a comparison decides at 0.5.")
     if "trees" in settings.references:
         of_rows = [task.name for task in learner.tasks if task.reads == "vector"]
-        found += [Method(TREES, _plain(learner), (task,), "trees") for task in of_rows]
+        with_library = _plain(learner)
+        with_library.trees = library
+        found += [Method(TREES, with_library, (task,), "trees") for task in of_rows]
+        if library != "scikit-learn":
+            notes.append(f"Boosted trees are those of {TREE_LIBRARIES[library].title}.")
         if left := [name for name in names if name not in of_rows]:
             notes.append(f"No boosted trees of {', '.join(left)}: trees answer once a row.")
     return found, notes

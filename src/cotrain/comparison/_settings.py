@@ -27,10 +27,10 @@ class ComparisonSettings:
         cotraining: ways of co-training, `None` (null) for none; default: the one of the configuration. Every
             pair of sharing and balancer meets each of them.
         references: what stands beside them. "single_task": one network per task, which the verdict is about;
-            "equal": joint training with equal weights; "trees": gradient-boosted trees per target, at one
-            seed, since they hardly depend on it; "pooled": one head learned on the stacked labels of all
-            tasks, where these are of one kind. The last two are of tasks with one answer a row. The best
-            constant prediction is always there.
+            "equal": joint training with equal weights; "trees": gradient-boosted trees per target, of the
+            library that `trees` names, at one seed, since they hardly depend on it; "pooled": one head
+            learned on the stacked labels of all tasks, where these are of one kind. The last two are of
+            tasks with one answer a row. The best constant prediction is always there.
         seeds: number of seeds, ≥ 3: with fewer there is no telling luck from gain.
         learning_rates: step sizes that every network, the references too, tries; default half, once and
             twice the one in `training`. Trees try as many, around their own.

@@ -45,7 +45,7 @@ def train_trees(
     preprocessor, _ = Preprocessor.fit(train, learner.tasks, learner.columns, left_out)
     held = preprocessor.examples(validation)
     chosen = next(one for one in preprocessor.tasks if one.name == task)
-    trees = TreeReference(preprocessor, train, validation, seed=learner.seed)
+    trees = TreeReference(preprocessor, train, validation, seed=learner.seed, library=learner.trees)
     scores = trees.scores(chosen, validation, learning_rate=learning_rate)
     score = validation_score(preprocessor, held, {task: scores})
     write_arrays(Path(folder) / VALIDATION_SCORES, {"scores": scores})
@@ -74,7 +74,7 @@ def score_trees(
         TypedTable.read(Path(parts) / f"{name}.parquet") for name in ("train", "validation", "test")
     )
     preprocessor, _ = Preprocessor.fit(train, learner.tasks, learner.columns, left_out)
-    trees = TreeReference(preprocessor, train, validation, seed=learner.seed)
+    trees = TreeReference(preprocessor, train, validation, seed=learner.seed, library=learner.trees)
     arrays: dict[str, np.ndarray] = {}
     for number, task in enumerate(preprocessor.tasks):
         # Of tasks with many answers a row there are none.

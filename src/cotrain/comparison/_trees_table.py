@@ -38,7 +38,9 @@ def trees_table(
     tasks = [task for task in preprocessor.tasks if task.reads == "vector"]
     if preprocessor.schema is None or not tasks:
         return EvaluationTable([])
-    trees = trees or TreeReference(preprocessor, train, validation, seed=learner.seed, fitted=fitted)
+    trees = trees or TreeReference(
+        preprocessor, train, validation, seed=learner.seed, library=learner.trees, fitted=fitted
+    )
     held_out = preprocessor.examples(test)
     rows = []
     for task in tasks:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, final
+from dataclasses import replace
 
 import numpy as np
 
-from cotrain._base import InvalidArgumentError, mix_seed
+from cotrain._base import InvalidArgumentError, check_choice, mix_seed
 from cotrain.evaluation._boosted_trees import BoostedTrees, TargetTrees, TreeRows, kept_categories
+from cotrain.evaluation._lightgbm_trees import LightGBMTrees
+from cotrain.evaluation._scikit_learn_trees import ScikitLearnTrees
 from cotrain.evaluation._term_model import TermModel
 from cotrain.evaluation._term_scores import STRENGTHS, term_scores
-from cotrain.evaluation._tree_ensemble import TreeEnsemble
+from cotrain.evaluation._tree_library import Boosting, TargetRows, TreeLibrary, TreeLibraryName
 from cotrain.tasks import Task
 
 #: From how many labelled rows on a tenth is set aside to stop early, where no rows are given for that.
@@ -26,6 +27,25 @@ SMALL = 2000
 PATIENCE, PATIENCE_OF_MANY = 50, 20
 #: With more targets than this, words are divided into fewer folds and have one strength.
 MANY_TARGETS = 8
+#: Whose trees there are.
+TREE_LIBRARIES: dict[TreeLibraryName, TreeLibrary] = {
+    "scikit-learn": ScikitLearnTrees(),
+    "lightgbm": LightGBMTrees(),
+}
+
+
+def tree_library(name: TreeLibraryName) -> TreeLibrary:
+    """Return whose trees these are.
+
+    Raises:
+        InvalidArgumentError: there are none of that name.
+
+    Example:
+        >>> tree_library("lightgbm").title
+        'LightGBM'
+    """
+    check_choice("fit_trees", tuple(TREE_LIBRARIES), library=name)
+    return TREE_LIBRARIES[name]
 
 
 def fit_trees(
@@ -37,6 +57,7 @@ def fit_trees(
     max_iter: int = 2000,
     learning_rate: float = 0.05,
     seed: int = 0,
+    library: TreeLibraryName = "scikit-learn",
 ) -> BoostedTrees:
     """Fit gradient-boosted trees to every target of a task alone.
 
@@ -45,9 +66,7 @@ def fit_trees(
     classifier. Each is fitted on the rows labelled for it, and ends with the round after which the loss on
     the held-out rows did not become better for 20 more, or 50 where there are few rows. Without ten of these
     a tenth of 1000 or more training rows is set aside for that, and of fewer all are used for 100 rounds at
-    most. Words come in as what a linear model of them says, out of fold (`term_scores`). Scikit-learn's
-    histogram gradient boosting, after LightGBM (Ke et al. 2017),
-    https://scikit-learn.org/stable/modules/ensemble.html#histogram-based-gradient-boosting.
+    most. Words come in as what a linear model of them says, out of fold (`term_scores`).
 
     Args:
         task: a fitted task.
@@ -57,9 +76,12 @@ def fit_trees(
         max_iter: most boosting rounds, ≥ 1.
         learning_rate: shrinkage of each tree, > 0.
         seed: of the early-stopping split and the folds.
+        library: whose trees: "scikit-learn", its histogram gradient boosting, or "lightgbm". Both get the
+            same rows, weights, rounds, sizes of leaves and rule to stop by.
 
     Raises:
-        InvalidArgumentError: if the shapes do not fit, or a target has no label.
+        InvalidArgumentError: if the shapes do not fit, a target has no label, or there is no such library.
+        MissingExtraError: LightGBM is asked for and not installed.
 
     Example:
         >>> import polars as pl
@@ -72,46 +94,32 @@ def fit_trees(
         >>> trees.scores(task, TreeRows(np.array([[2.0]]))).round(1)
         array([[20.]])
     """
+    grower = tree_library(library)
     _require_shapes(train, held)
     n_features = train.features.shape[1]
     kinds = np.zeros(n_features, bool) if categorical is None else np.asarray(categorical, bool)
     kept = kept_categories(train.features, kinds)
     rows = [train.with_kept(kept), *([] if held is None else [held.with_kept(kept)])]
-    options: dict[str, Any] = {
-        "learning_rate": learning_rate,
-        "max_iter": max_iter,
-        # Small trees that stop late: what did best over targets with much noise and few positives.
-        "max_leaf_nodes": 15,
-        "l2_regularization": 1.0,
-        "random_state": mix_seed(seed, "trees", task.name) % 2**32,
-    }
     targets = []
     for t in range(len(task.labels)):
         terms, of_train, of_held = _of_target(task, t, rows, seed)
         wider = np.zeros(of_train.features.shape[1], bool)
         wider[:n_features] = kinds
-        options["categorical_features"] = wider
-        targets.append(_fit_one(task, of_train, of_held, terms, options=options))
+        how = Boosting(
+            categorical=wider,
+            rounds=max_iter,
+            learning_rate=learning_rate,
+            leaf_rows=20,
+            patience=PATIENCE_OF_MANY,
+            seed=mix_seed(seed, "trees", task.name) % 2**32,
+        )
+        targets.append(_fit_one(task, of_train, of_held, terms, how=how, library=grower))
     return BoostedTrees(kept, targets, n_features)
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class _Labelled:
-    """Features [n, F], truth [n] and weights [n], if any, of the rows that are labelled for one target."""
-
-    features: np.ndarray
-    truth: np.ndarray
-    weights: np.ndarray | None
-
-    def where(self, rows: np.ndarray) -> _Labelled:
-        weights = None if self.weights is None else self.weights[rows]
-        return _Labelled(self.features[rows], self.truth[rows], weights)
 
 
 def _of_target(
     task: Task, t: int, rows: Sequence[TreeRows], seed: int
-) -> tuple[TermModel | None, _Labelled, _Labelled | None]:
+) -> tuple[TermModel | None, TargetRows, TargetRows | None]:
     """Return what one target's trees are told of words, what they learn from, and what they stop by."""
     features, terms, truths, weights = [], [], [], []
     for one in rows:
@@ -137,73 +145,52 @@ def _of_target(
         )
         said = [own, *(model.scores(one) for one in terms[1:])]
         features = [np.hstack(pair) for pair in zip(features, said, strict=True)]
-    found = [_Labelled(*parts) for parts in zip(features, truths, weights, strict=True)]
+    found = [TargetRows(*parts) for parts in zip(features, truths, weights, strict=True)]
     return model, found[0], found[1] if len(found) > 1 else None
 
 
 def _fit_one(
     task: Task,
-    train: _Labelled,
-    held: _Labelled | None,
+    train: TargetRows,
+    held: TargetRows | None,
     terms: TermModel | None,
     *,
-    options: dict[str, Any],
+    how: Boosting,
+    library: TreeLibrary,
 ) -> TargetTrees:
     """Return the trees of one target; none where it has but one class."""
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
-    features, truth = train.features, train.truth
     if not task.has_classes:
-        stops, given = _stopping(truth, held, options["max_iter"])
+        how, held = _stopping(train, held, how)
         levels = list(task.quantile_levels)
-        losses = [{"loss": "quantile", "quantile": level} for level in levels] or [{"loss": "squared_error"}]
-        models = [
-            HistGradientBoostingRegressor(**options | stops | loss).fit(
-                features, truth, train.weights, **given
-            )
-            for loss in losses
-        ]
-        return TargetTrees([_at_best(model) for model in models], None, terms, levels)
-    truth = truth.astype(int)
-    classes, counts = np.unique(truth, return_counts=True)
+        ensembles = [library.grow(train, held, replace(how, quantile=level)) for level in levels or [None]]
+        return TargetTrees(ensembles, None, terms, levels)
+    classes, codes, counts = np.unique(train.truth.astype(int), return_inverse=True, return_counts=True)
     if len(classes) == 1:
         return TargetTrees([], classes, terms)
     if held is not None:
         held = held.where(np.isin(held.truth, classes))
-        held = replace(held, truth=held.truth.astype(int))
+        held = replace(held, truth=np.searchsorted(classes, held.truth.astype(int)))
     # Every class costs a tree a round; many classes must not cost more than twenty.
-    rounds = max(1, options["max_iter"] * 20 // max(20, len(classes)))
+    rounds = max(1, how.rounds * 20 // max(20, len(classes)))
     # The split for early stopping is stratified: two rows of each class, and a tenth of the rows for all.
-    can_split = counts.min() >= 2 and len(truth) >= 10 * len(classes)
-    stops, given = _stopping(truth, held, rounds, can_split=bool(can_split))
-    model = HistGradientBoostingClassifier(**options | stops).fit(features, truth, train.weights, **given)
-    return TargetTrees([_at_best(model)], classes, terms)
+    can_split = bool(counts.min() >= 2 and len(codes) >= 10 * len(classes))
+    how = replace(how, rounds=rounds, n_classes=len(classes))
+    train = replace(train, truth=codes)
+    how, held = _stopping(train, held, how, can_split=can_split)
+    return TargetTrees([library.grow(train, held, how)], classes, terms)
 
 
 def _stopping(
-    truth: np.ndarray, held: _Labelled | None, max_iter: int, *, can_split: bool = True
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Return the settings by which boosting stops, and the rows by which it does."""
-    small = len(truth) < SMALL
-    settings: dict[str, Any] = {
-        "min_samples_leaf": 5 if small else 20,
-        "n_iter_no_change": PATIENCE if small else PATIENCE_OF_MANY,
-    }
+    train: TargetRows, held: TargetRows | None, how: Boosting, *, can_split: bool = True
+) -> tuple[Boosting, TargetRows | None]:
+    """Return when boosting stops, and the rows by which it does."""
+    if len(train.truth) < SMALL:
+        how = replace(how, leaf_rows=5, patience=PATIENCE)
     if held is not None and len(held.truth) >= LEAST_HELD:
-        stops = {"early_stopping": True, "max_iter": max_iter}
-        rows = {"X_val": held.features, "y_val": held.truth}
-        return settings | stops, rows if held.weights is None else rows | {"sample_weight_val": held.weights}
-    enough = len(truth) >= ROWS_FOR_EARLY_STOPPING
-    most = max_iter if enough else min(max_iter, 100)
-    return settings | {"early_stopping": enough and can_split, "max_iter": most}, {}
-
-
-def _at_best(model: Any) -> TreeEnsemble:
-    """Return the trees up to the round that was best, where boosting went on to see that it was."""
-    gains = model.validation_score_
-    # The first score is that of no tree at all.
-    best = int(np.argmax(gains)) if len(gains) else model.n_iter_
-    return TreeEnsemble.of_scikit_learn(model, max(best, 1))
+        return how, held
+    enough = len(train.truth) >= ROWS_FOR_EARLY_STOPPING
+    rounds = how.rounds if enough else min(how.rounds, 100)
+    return replace(how, rounds=rounds, sets_aside=enough and can_split), None
 
 
 def _require_shapes(train: TreeRows, held: TreeRows | None) -> None:

@@ -50,8 +50,8 @@ class Configuration:
         validation: path, or source -> path, of the validation rows; by default they are split off `data`.
         test: path, or source -> path, of the test rows; by default they are split off `data`.
         references: what the test figures are shown beside. "constant": the best constant prediction;
-            "trees": that and gradient-boosted trees per target; "full": these and one network per task
-            under the same budget.
+            "trees": that and gradient-boosted trees per target, of the library that `trees` names;
+            "full": these and one network per task under the same budget.
         keep_rows: whether the run folder keeps some test rows as they are, for the report's "rows to look
             at". `False`: nobody who gets the folder sees a row of the table, medical ones for example.
         compare: the section of `cotrain compare`, so that one file serves both; not looked at here.

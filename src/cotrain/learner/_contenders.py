@@ -232,7 +232,12 @@ def _fit_trees(
         return None
     _tell(options, f"answer: auto, boosted trees for {', '.join(task.name for task in able)}.")
     trees = TreeReference(
-        preprocessor, fitting.train_table, fitting.held_table, seed=learner.seed, fitted=options.trees()
+        preprocessor,
+        fitting.train_table,
+        fitting.held_table,
+        seed=learner.seed,
+        library=learner.trees,
+        fitted=options.trees(),
     )
     for task in able:
         trees.fit(task)

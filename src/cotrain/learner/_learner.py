@@ -28,6 +28,8 @@ from cotrain.data import ColumnChoice, Missing, MissingWords
 from cotrain.data._frames import with_text_names
 from cotrain.data.sources import Mixing
 from cotrain.evaluation import EvaluationTable
+from cotrain.evaluation._tree_library import TreeLibraryName
+from cotrain.evaluation._trees import TREE_LIBRARIES
 from cotrain.learner._answer_files import read_answers, write_answers
 from cotrain.learner._architecture import Architecture, require_positions
 from cotrain.learner._confidence import CalibratedConfidence
@@ -101,6 +103,8 @@ class Learner:
             rows prefer, the first of these among equally good ones (see `choose_answer`). The others are
             fitted as well, which takes about twice the time and more, and are kept with the run. `None`:
             "joint", or what the preset says.
+        trees: whose boosted trees stand beside the networks, as a reference and where they may answer:
+            "scikit-learn", or "lightgbm" (`pip install 'cotrain[trees]'`).
         ensemble: networks that are fitted to the same rows from different seeds, 1 to 100, and answer with
             the mean of their predictions: of probabilities for classes, of values for numbers, position by
             position and pixel by pixel. What has no mean (boxes, transcripts, sounds) is the first one's.
@@ -151,6 +155,7 @@ class Learner:
         sample_weight: str | None = None,
         augmentation: Augmentation = "auto",
         answer: Answer | None = None,
+        trees: TreeLibraryName = "scikit-learn",
         ensemble: int | None = None,
         preset: Preset = "good",
         seed: int = 0,
@@ -197,6 +202,8 @@ class Learner:
         require_augmentation(augmentation)
         self.augmentation: Augmentation = augmentation
         check_choice(self, (None, "joint", "auto"), answer=answer)
+        check_choice(self, tuple(TREE_LIBRARIES), trees=trees)
+        self.trees: TreeLibraryName = trees
         require_ensemble(ensemble, cotraining)
         # What it stands for is written out, in a configuration too: it must not act twice.
         self.preset: Preset = "good"
@@ -448,8 +455,11 @@ def fit_learner(learner: Learner, data: object, validation: object, options: Fit
 
     Raises:
         DataError: the data cannot be learned from.
+        MissingExtraError: trees of a package that is not installed may answer.
         RunError: the run folder holds a run already, or none that fits.
     """
+    if learner.answer == "auto":
+        TREE_LIBRARIES[learner.trees].require()
     if learner.answer == "auto" and isinstance(data, Dataset):
         raise InvalidArgumentError(
             "Learner(answer='auto') reads tables: what trees and networks for single tasks may read of a "

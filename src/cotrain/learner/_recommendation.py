@@ -169,6 +169,10 @@ class Recommendation:
         lines.append(_dump({"columns": rest.pop("columns")}))
         lines += textwrap.wrap(self.why, 108, initial_indent="# ", subsequent_indent="# ")
         compare = rest.pop("compare", None)
+        if rest["references"] != "constant":
+            lines.append(
+                "# Boosted trees are scikit-learn's; with trees: lightgbm LightGBM's (extra 'trees')."
+            )
         lines.append(_dump(rest))
         if compare is not None:
             lines.append("# For a verdict on learning together: cotrain compare with this file.")

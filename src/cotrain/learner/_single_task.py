@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from cotrain._base._ragged import Leaves
 from cotrain.cotraining import CoTraining
 from cotrain.data import ColumnChoice
+from cotrain.evaluation._tree_library import TreeLibraryName
 from cotrain.learner._preprocessing import no_inputs
 from cotrain.learner._preset import Answer
 from cotrain.networks import HardSharing, OutputSpace, Sharing
@@ -27,6 +28,7 @@ class TaskLearner(Protocol):
     training: Training
     columns: dict[str, ColumnChoice]
     answer: Answer | None
+    trees: TreeLibraryName
     ensemble: int | None
     seed: int
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from cotrain.data import FeatureMatrix, TermMatrix, TypedTable
 from cotrain.evaluation import BoostedTrees, TreeRows, fit_trees
+from cotrain.evaluation._tree_library import TreeLibraryName
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.tasks import Task
 from cotrain.training import Examples
@@ -86,7 +87,8 @@ class TreeReference:
         train: the training rows.
         validation: the rows that boosting stops by; `None`: there are none.
         seed: of folds and splits.
-        fitted: task -> trees that were fitted to the same rows elsewhere, by the same seed.
+        library: whose trees, see `fit_trees`.
+        fitted: task -> trees that were fitted to the same rows elsewhere, by the same seed and library.
     """
 
     def __init__(
@@ -96,9 +98,10 @@ class TreeReference:
         validation: TypedTable | None,
         *,
         seed: int = 0,
+        library: TreeLibraryName = "scikit-learn",
         fitted: Mapping[str, BoostedTrees] | None = None,
     ) -> None:
-        self.preprocessor, self.seed = preprocessor, seed
+        self.preprocessor, self.seed, self.library = preprocessor, seed, library
         self._train = preprocessor.examples(train)
         self.inputs = TreeInputs.fit(preprocessor, train, self._train)
         self._of_train = self.inputs.rows(train, self._train)
@@ -121,6 +124,7 @@ class TreeReference:
                 max_iter=tree_rounds(task),
                 learning_rate=learning_rate,
                 seed=self.seed,
+                library=self.library,
             )
         return self._fitted[task.name, learning_rate]
 

@@ -1,12 +1,13 @@
 """A comparison from the first cell to results.json, with its jobs done in this process."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
 import yaml
 
-from cotrain._base import ConfigError, DataError, RunError
+from cotrain._base import ConfigError, DataError, MissingExtraError, RunError
 from cotrain.comparison import _answering, _grid, compare
 from cotrain.comparison._answer_jobs import choose_answers
 from cotrain.comparison._compare import require_finished
@@ -213,3 +214,17 @@ def test_networks_on_both_sides_are_ensembles_alike(configuration, tmp_path):
     files = list((tmp_path / "out").glob("cells/*/model/model.safetensors"))
     found = {tuple(map(len, read_weights(file.parent)[1].values())) for file in files}
     assert found == {(2, 2), (2,)}, "all tasks together, and each alone"
+
+
+def test_trees_of_another_library_compete(configuration, tmp_path, monkeypatch):
+    section = {**SECTION, "learning_rates": [0.004], "references": ["single_task", "trees"]}
+    made = configuration(compare=section, trees="lightgbm")
+    results = compare(made, tmp_path / "out")
+    assert [method["failed"] for method in results["methods"] if method["name"] == "trees"] == [None]
+    assert {verdict["task"] for verdict in results["verdicts_on_trees"]} == {"big", "price"}
+    assert results["versions"]["lightgbm"]
+    assert "Boosted trees are those of LightGBM." in results["notes"]
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    with pytest.raises(MissingExtraError, match="trees: lightgbm needs the package 'lightgbm'"):
+        compare(made, tmp_path / "other")
+    assert not list(tmp_path.glob("other/cells/*"))

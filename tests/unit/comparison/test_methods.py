@@ -47,3 +47,20 @@ def test_trees_try_as_many_rates_as_networks_do_around_their_own():
     rates = learning_rates(learner(), ComparisonSettings())
     assert rates[1] == learner().training.budget(1).learning_rate
     assert len(tree_learning_rates(len(rates))) == len(rates)
+
+
+def test_whose_trees_they_are_is_a_matter_of_the_trees_alone():
+    """A network's cell is taken again, whichever trees stand beside it."""
+    settings = ComparisonSettings(references=("single_task", "trees"))
+    of_other = ct.Learner(learner().tasks, trees="lightgbm")
+    (plain, notes), (other, noted) = (methods_of(one, settings) for one in (learner(), of_other))
+    same = {
+        m.method
+        for m, n in zip(plain, other, strict=True)
+        if m.cell(0.1, 0, "rows").key == n.cell(0.1, 0, "rows").key
+    }
+    assert same == {m.method for m in plain} - {TREES}
+    assert {m.learner.trees for m in other if m.method == TREES} == {"lightgbm"}
+    assert not notes
+    assert noted == ["Boosted trees are those of LightGBM."]
+    assert of_other.trees == "lightgbm"

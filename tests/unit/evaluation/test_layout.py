@@ -4,9 +4,17 @@ from pathlib import Path
 
 import cotrain.evaluation
 
-#: How other rooms lay scores and truth of ragged rows beside each other, and what trees are made of and hear
-#: of words: of no use to a reader of figures.
-WITHIN = {"_padded_scores", "_term_model", "_term_scores", "_tree_ensemble"}
+#: How other rooms lay scores and truth of ragged rows beside each other, and who grows trees, what these are
+#: made of and hear of words: of no use to a reader of figures.
+WITHIN = {
+    "_lightgbm_trees",
+    "_padded_scores",
+    "_scikit_learn_trees",
+    "_term_model",
+    "_term_scores",
+    "_tree_ensemble",
+    "_tree_library",
+}
 
 
 def test_every_file_has_its_test_and_every_public_name_is_exported() -> None:

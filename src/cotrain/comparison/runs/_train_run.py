@@ -24,6 +24,8 @@ from cotrain.comparison.runs._result import RunResult, TaskVerdict
 from cotrain.comparison.runs._sentences import sentences_of
 from cotrain.comparison.runs._trees_beside import TreesBeside
 from cotrain.evaluation import EvaluationTable, delta_m_of, joined_tables
+from cotrain.evaluation._tree_library import TreeLibrary
+from cotrain.evaluation._trees import TREE_LIBRARIES
 from cotrain.learner import METRICS, Configuration, Learner, SplitTable
 from cotrain.learner._ensemble import networks
 from cotrain.learner._fitting import FitOptions
@@ -65,6 +67,7 @@ def train_run(
 
     Raises:
         DataError: the data cannot be learned from.
+        MissingExtraError: trees of a package that is not installed stand beside the networks or may answer.
         RunError: the folder holds a run that would be lost, or none to resume.
 
     Example:
@@ -106,6 +109,8 @@ class _How:
 
 
 def _fit_and_compare(configuration: Configuration, folder: Path, how: _How, message: Message) -> RunResult:
+    if configuration.references != "constant":
+        _library(configuration).require()
     clock = _Clock()
     split = SplitTable.of(configuration)
     split.require_labels()
@@ -187,6 +192,7 @@ def _judged(
             clock.lap("trees")
         dependence = configuration.split.dependence(test)
         table, judged, answers = _tested(learner, singles, trees, test, dependence=dependence)
+    with_trees = configuration.references != "constant" or configuration.learner.answer == "auto"
     gain = delta_m_of(table) if singles and test.height else None
     return RunResult(
         table=table,
@@ -200,12 +206,16 @@ def _judged(
         seconds=clock.laps,
         skipped=learner.fitted_result.skipped,
         diagnostics=_diagnostics(learner, test) if test.height else {},
-        versions=versions(),
+        versions=versions(*(_library(configuration).packages if with_trees else ())),
         by_source=split.by_source,
         answers=answers,
         thresholds=[one.sentence for one in learner.fitted.confidence.thresholds.values()],
         ensemble=_ensemble_sentence(learner, singles),
     )
+
+
+def _library(configuration: Configuration) -> TreeLibrary:
+    return TREE_LIBRARIES[configuration.learner.trees]
 
 
 def _joint_seconds(configuration: Configuration) -> float | None:
@@ -269,7 +279,8 @@ def _trees(
     """Return the test figures of boosted trees; nothing where they are not asked for or not possible."""
     if configuration.references == "constant" or learner.preprocessor.schema is None:
         return EvaluationTable([])
-    message("Reference: gradient-boosted trees per target; words through a linear model of them.")
+    title = _library(configuration).title
+    message(f"Reference: gradient-boosted trees per target ({title}); words through a linear model of them.")
     train, validation, test = (split.typed(part) for part in ("train", "validation", "test"))
     fitted = beside.fitted()
     return trees_table(learner, train, validation, test, trees=learner._contenders.trees, fitted=fitted)

@@ -135,7 +135,7 @@ def fit_all_trees(parts: str, output: str, config: Mapping[str, Any], left_out: 
     held = validation if validation.height else None
     options = FitOptions(unlabelled=unlabelled, progress=False, left_out=left_out)
     preprocessor = Fitting(copy.deepcopy(learner), train, held, options).preprocessor
-    trees = TreeReference(preprocessor, train, held, seed=learner.seed)
+    trees = TreeReference(preprocessor, train, held, seed=learner.seed, library=learner.trees)
     arrays: dict[str, np.ndarray] = {}
     for number, task in enumerate(preprocessor.tasks):
         if task.reads == "vector":

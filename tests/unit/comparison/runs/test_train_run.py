@@ -1,12 +1,14 @@
 """What a run does, in which order, and what it leaves."""
 
 import json
+import sys
+from importlib import metadata
 
 import numpy as np
 import polars as pl
 import pytest
 
-from cotrain._base import DataError, RunError
+from cotrain._base import DataError, MissingExtraError, RunError
 from cotrain.comparison import train_run
 from cotrain.comparison.runs import _train_run
 from cotrain.learner import Configuration, Learner
@@ -68,13 +70,44 @@ def test_the_run_is_sealed_and_holds_what_is_returned(values, tmp_path):
     assert {(row.task, row.metric): row.value for row in result.table.rows} == found
 
 
+def test_trees_of_another_library_are_named_and_answer_without_it_later(values, tmp_path, monkeypatch):
+    lines = []
+    values |= {"references": "trees", "answer": "auto", "trees": "lightgbm"}
+    x = np.random.default_rng(0).normal(size=(200, 2))
+    jump = 3 * np.sign(x[:, 0] * x[:, 1])
+    pl.DataFrame({"x": x[:, 0], "y": x[:, 1], "big": x[:, 0] > 0, "price": jump}).write_csv(values["data"])
+    result = run(values, tmp_path / "r", message=lines.append)
+    assert any("trees per target (LightGBM);" in line for line in lines)
+    assert result.versions["lightgbm"] == metadata.version("lightgbm")
+    rows = {row.task: row for row in result.table.rows if row.metric in ("rmse", "auroc")}
+    assert rows["price"].references["trees"] < 0.7 * rows["price"].references["constant"]
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    loaded = Learner.load(tmp_path / "r")
+    assert "trees" in loaded.answers["price"]
+    assert loaded.trees == "lightgbm"
+    test = _train_run.SplitTable.of(Configuration.from_config(values))["test"]
+    assert loaded.evaluate(test).value("price") == pytest.approx(rows["price"].references["answer"])
+
+
+@pytest.mark.parametrize("changed", [{"references": "trees"}, {"answer": "auto"}])
+def test_trees_of_a_package_that_is_absent_are_refused_before_anything_is_fitted(
+    values, tmp_path, monkeypatch, changed
+):
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    with pytest.raises(MissingExtraError, match=r"run pip install 'cotrain\[trees\]'"):
+        run(values | {"trees": "lightgbm"} | changed, tmp_path / "r")
+    assert not list(tmp_path.glob("r/*.safetensors"))
+    # Nobody asks for trees here.
+    assert "lightgbm" not in run(values | {"trees": "lightgbm"}, tmp_path / "other").versions
+
+
 def test_every_reference_is_asked_for_and_named_while_it_is_made(values, tmp_path):
     lines = []
     result = run(values | {"references": "full"}, tmp_path / "r", message=lines.append)
     assert [line for line in lines[1:] if line.startswith("Reference")] == [
         "Reference 1 of 2: a network for big alone, as many steps.",
         "Reference 2 of 2: a network for price alone, as many steps.",
-        "Reference: gradient-boosted trees per target; words through a linear model of them.",
+        "Reference: gradient-boosted trees per target (scikit-learn); words through a linear model of them.",
     ]
     assert list(result.seconds) == ["read", "train", "single_task", "trees"]
     assert result.delta_m is not None
