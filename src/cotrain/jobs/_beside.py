@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from multiprocessing.process import BaseProcess
 from typing import Any, Self, final
 
-from cotrain.jobs._worker_process import start_worker
+from cotrain.jobs._worker_process import start_worker, worker_context
 
 
 @final
@@ -17,8 +17,8 @@ class Beside:
     """A call that a process of its own makes, if one can be started; what it makes it leaves in files.
 
     Who asks for it must be able to make the call without it: no process can be started in some sandboxes and
-    in workers that are daemons, one may be killed for its memory, and on one core none is worth it. The
-    process is spawned, since a fork would copy locks that other threads hold, and ends with this one.
+    in workers that are daemons, one may be killed for its memory, and on one core none is worth it. It
+    is started as `worker_context` says, and ends with this one.
 
     Args:
         function: can be imported by another process.
@@ -33,14 +33,13 @@ class Beside:
     def __init__(
         self, function: Callable[..., None], arguments: Mapping[str, Any], *, threads: int = 1
     ) -> None:
-        self._process: multiprocessing.process.BaseProcess | None = None
+        self._process: BaseProcess | None = None
         if threads < 1:
             return
-        context = multiprocessing.get_context("spawn")
-        process = context.Process(
-            target=_call, args=(os.getpid(), threads, function, dict(arguments)), daemon=True
-        )
         try:
+            process = worker_context().Process(
+                target=_call, args=(dict(os.environ), threads, function, dict(arguments)), daemon=True
+            )
             process.start()
         except (OSError, RuntimeError, AssertionError, ValueError):
             return
@@ -85,10 +84,12 @@ def spare_cores(most: int = 8) -> int:
     return min(most, cpu_count() // 2)
 
 
-def _call(parent: int, threads: int, function: Callable[..., None], arguments: dict[str, Any]) -> None:
+def _call(
+    environment: dict[str, str], threads: int, function: Callable[..., None], arguments: dict[str, Any]
+) -> None:
     # Whoever is interrupted is the parent, which stops this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    start_worker(parent, threads)
+    start_worker(environment, threads)
     try:
         function(**arguments)
     except Exception:  # The parent makes the call itself, and what is wrong is said there.

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, final
 
 from cotrain._base import write_text_atomically
 from cotrain.jobs._leases import Leases
-from cotrain.jobs._worker_process import start_worker
+from cotrain.jobs._worker_process import start_worker, worker_context
 
 DIED = "its process died: too little memory, or it was killed"
 #: By whom a job was done: this process and its workers, another one, or one before this began.
@@ -84,8 +84,8 @@ def run_jobs(
 ) -> dict[str, str]:
     """See to it that all jobs are done, and return name -> reason of those that failed.
 
-    Jobs that other processes have begun are waited for, and taken over if these die. Processes are spawned,
-    with one thread each: a fork would copy locks that other threads hold.
+    Jobs that other processes have begun are waited for, and taken over if these die. Processes have
+    one thread each, see `worker_context`.
 
     Args:
         jobs: in the order in which they begin.
@@ -190,9 +190,10 @@ class _Pool:
 
     def _submit(self, job: PoolJob) -> None:
         if self._executor is None:
-            context = multiprocessing.get_context("spawn")
             self._executor = ProcessPoolExecutor(
-                self.workers, mp_context=context, initializer=start_worker, initargs=(os.getpid(), 1)
+                self.workers,
+                mp_context=worker_context(),
+                initializer=partial(start_worker, dict(os.environ)),
             )
         try:
             self.running[self._executor.submit(job.function, **job.arguments)] = job

@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import sys
 import threading
-import time
+from collections.abc import Mapping
+from multiprocessing.context import ForkServerContext, SpawnContext
 
 import torch
 
+#: What every worker needs and takes seconds to load: PyTorch's optimisers load its compiler. None of them
+#: leaves a thread with a lock behind, as Polars does, which each worker loads itself.
+PRELOADED = ("torch", "torch._dynamo", "rtdl_num_embeddings", "sklearn.ensemble")
 
-def start_worker(parent: int, threads: int = 1) -> None:
-    """Use so many threads, and end when the process that asked for the work is gone."""
+
+def worker_context() -> ForkServerContext | SpawnContext:
+    """Return how workers are started: clean, and where it can be from a process that has loaded libraries.
+
+    A fork of this process would copy locks that other threads hold. On Linux a process that does nothing else
+    loads `PRELOADED` once, for as long as this one lives, and workers are forks of that; elsewhere each is
+    spawned.
+    """
+    if sys.platform != "linux" or "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED))
+    return context
+
+
+def start_worker(environment: Mapping[str, str], threads: int = 1) -> None:
+    """Use so many threads, and end when the process that asked for the work is gone.
+
+    Args:
+        environment: the variables of the process that asks, now; those that a worker is a fork of are older.
+        threads: ≥ 1.
+    """
     from threadpoolctl import threadpool_limits
 
+    os.environ.clear()
+    os.environ.update(environment)
     torch.set_num_threads(threads)
     threadpool_limits(threads)
     # What is loaded later, such as scikit-learn's own OpenMP and the BLAS of SciPy, reads these as it begins.
@@ -20,8 +48,9 @@ def start_worker(parent: int, threads: int = 1) -> None:
         os.environ[name] = str(threads)
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
+        asking = multiprocessing.parent_process()
+        if asking is not None:
+            asking.join()
+            os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

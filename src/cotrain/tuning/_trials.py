@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 SEEN = ("train", "validation", "unlabelled")
 
 
-def work_alone(config: Mapping[str, Any], folder: str, storage: str | None, parent: int) -> None:
-    """Do trials in a process of its own that ends with its parent."""
-    start_worker(parent)
+def work_alone(
+    config: Mapping[str, Any], folder: str, storage: str | None, environment: Mapping[str, str]
+) -> None:
+    """Do trials in a process of its own that ends with the one that asks for them."""
+    start_worker(environment)
     configuration = Configuration.from_config(config)
     work(configuration, Path(folder), storage, lambda: None)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ import yaml
 
 from cotrain._base import RunError, write_text_atomically
 from cotrain.configuration import construct_class
+from cotrain.jobs._worker_process import worker_context
 from cotrain.learner import Configuration, SplitTable
 from cotrain.learner._configuration import require_no_time_limit
 from cotrain.tuning._results import record, results_of, write_files
@@ -99,10 +99,9 @@ def _work_together(
     configuration: Configuration, folder: Path, storage: str | None, workers: int, *, tell: Callable[[], None]
 ) -> None:
     """Let several processes do trials. One that dies leaves its trial to be done again."""
-    context = multiprocessing.get_context("spawn")
-    config, parent = configuration.config(), os.getpid()
+    context, config = worker_context(), configuration.config()
     processes = [
-        context.Process(target=work_alone, args=(config, str(folder), storage, parent))
+        context.Process(target=work_alone, args=(config, str(folder), storage, dict(os.environ)))
         for _ in range(workers)
     ]
     for process in processes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.connection
 import os
-from multiprocessing.context import SpawnContext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 
 from cotrain._base import write_text_atomically
 from cotrain.jobs import Beside, spare_cores
+from cotrain.jobs._worker_process import worker_context
 
 
 @pytest.mark.slow
@@ -49,7 +49,7 @@ def test_where_no_process_can_be_started_nothing_is_raised(monkeypatch: pytest.M
         def start(self) -> None:
             raise OSError("Resource temporarily unavailable")
 
-    monkeypatch.setattr(SpawnContext, "Process", Refused)
+    monkeypatch.setattr(type(worker_context()), "Process", Refused)
     with Beside(print, {}) as beside:
         assert not beside.has_succeeded()
     assert not multiprocessing.active_children()
