@@ -74,9 +74,10 @@ def injector(monkeypatch):
 
 
 def films(n_rows=40, unlabelled=0):
-    x = np.random.default_rng(0).normal(size=(n_rows + unlabelled, 2))
-    big = [bool(v > 0) if i < n_rows else None for i, v in enumerate(x[:, 0])]
-    return pl.DataFrame({"x": x[:, 0], "y": x[:, 1], "big": big, "price": 3 * x[:, 1]})
+    # With noise: boosted trees that can learn everything go on for two thousand rounds.
+    x, noise = np.random.default_rng(0).normal(size=(2, n_rows + unlabelled, 2))
+    big = [bool(v > 0) if i < n_rows else None for i, v in enumerate(x[:, 0] + noise[:, 0])]
+    return pl.DataFrame({"x": x[:, 0], "y": x[:, 1], "big": big, "price": 3 * x[:, 1] + noise[:, 1]})
 
 
 def learner(**options):
