@@ -1,6 +1,12 @@
 """The vocabulary that every layer shares: errors, names, parameters, seeds, whole files."""
 
-from cotrain._base._argument_checks import check_choice, check_entries, check_number, expected_number
+from cotrain._base._argument_checks import (
+    check_choice,
+    check_entries,
+    check_number,
+    check_whole,
+    expected_number,
+)
 from cotrain._base._atomic_files import remove_leftovers, write_atomically, write_text_atomically
 from cotrain._base._errors import (
     ConfigError,
@@ -40,6 +46,7 @@ __all__ = [
     "check_choice",
     "check_entries",
     "check_number",
+    "check_whole",
     "constructor_parameters",
     "did_you_mean",
     "expected_number",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, final
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import InvalidArgumentError, check_whole
 from cotrain.balancing import Balancer
 from cotrain.cotraining import CoTraining
 from cotrain.networks import Sharing
@@ -68,6 +68,9 @@ class ComparisonSettings:
         folds: int | None = None,
         smallest_effect: float = 0.01,
     ) -> None:
+        self.seeds = seeds
+        self.folds = folds
+        check_whole(self, "compare")
         if seeds < 3:
             raise InvalidArgumentError(
                 f"compare.seeds is {seeds!r}: expected at least 3, since one lucky seed proves nothing."
@@ -93,8 +96,6 @@ class ComparisonSettings:
         self.balancers = None if balancers is None else list(balancers)
         self.cotraining = None if cotraining is None else list(cotraining)
         self.references = list(references)
-        self.seeds = seeds
         self.learning_rates = None if learning_rates is None else list(learning_rates)
         self.sweep: Sweep = sweep
-        self.folds = folds
         self.smallest_effect = smallest_effect

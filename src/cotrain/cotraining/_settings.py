@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Literal, final
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import InvalidArgumentError, check_whole
 from cotrain.cotraining.calibration import Calibrator, Temperature
 from cotrain.cotraining.strategies import Committee, Strategy
 
@@ -123,6 +123,7 @@ class CoTraining:
             )
 
     def _check_ranges(self) -> None:
+        check_whole(self, "cotraining")
         ranges: list[tuple[str, bool, str]] = [
             (
                 "strategy",

@@ -7,7 +7,7 @@ from typing import Literal, final
 
 from torch import Tensor
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import InvalidArgumentError, check_whole
 from cotrain._base._inputs import SOUND
 from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Leaf, Leaves, Ragged
@@ -169,6 +169,7 @@ class Training:
         return limited
 
     def _check(self) -> None:
+        check_whole(self, "training")
         infinity = float("inf")
         ranges: list[tuple[str, bool, str]] = [
             (

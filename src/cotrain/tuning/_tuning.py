@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, final
 
-from cotrain._base import ConfigError, constructor_parameters
+from cotrain._base import ConfigError, constructor_parameters, expected_number
 from cotrain.learner import Configuration
 from cotrain.tuning._search_space import SearchDimension
 
@@ -57,8 +57,8 @@ class Tuning:
         startup: int = 5,
     ) -> None:
         for name, value in (("trials", trials), ("startup", startup)):
-            if value < 1:
-                raise ConfigError(f"tune.{name} is {value!r}: expected at least 1.")
+            if expected := expected_number(value, 1, whole=True):
+                raise ConfigError(f"tune.{name} is {value!r}: {expected}.")
         self.fields = dict(fields or {})
         self.task_weights = None if task_weights is None else dict(task_weights)
         self.trials = trials

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import final
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import InvalidArgumentError, check_number
 from cotrain.cotraining.peers import Peer
 from cotrain.cotraining.selection import KBest, Selector
 from cotrain.cotraining.strategies._base import PeerFactory, Strategy
@@ -45,6 +45,7 @@ class TwoViewCoTraining(Strategy):
         selector: Selector | None = None,
         align: bool = False,
     ) -> None:
+        check_number(self, 1, n_random=n_random)
         if (n_random if views is None else len(views)) < 2:
             raise InvalidArgumentError(
                 f"TwoViewCoTraining(views={views!r}, n_random={n_random!r}): expected at least two views."

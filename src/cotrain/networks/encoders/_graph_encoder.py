@@ -61,6 +61,8 @@ class GraphEncoder(Encoder):
         super().__init__()
         check_number(self, 1, width=width, convolutions=convolutions)
         check_number(self, 0, depth=depth)
+        if n_features is not None:
+            check_number(self, 1, n_features=n_features)
         _torch_geometric()
         self.width = width
         self.depth = depth

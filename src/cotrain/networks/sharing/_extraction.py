@@ -40,7 +40,7 @@ class Extraction(Sharing):
     ) -> None:
         super().__init__()
         check_number(self, 1, shared_experts=shared_experts, levels=levels, shared_stages=shared_stages)
-        if isinstance(own_experts, int):
+        if not isinstance(own_experts, Mapping):
             check_number(self, 1, own_experts=own_experts)
         check_number(self, 0, 1, open_high=True, gate_dropout=gate_dropout)
         self.shared_experts = shared_experts
