@@ -61,10 +61,14 @@ class Balancer(ABC):
 
     def __init__(self, *, preference: Sequence[float] | None = None) -> None:
         if preference is not None:
-            values = np.asarray(preference, dtype=np.float64)
+            try:
+                values = np.asarray(preference, dtype=np.float64)
+            except (TypeError, ValueError):  # a dict or a text
+                values = np.empty((0, 0))
             if values.ndim != 1 or not np.all(np.isfinite(values)) or np.any(values <= 0):
                 raise InvalidArgumentError(
-                    f"{type(self).__name__}(preference={preference!r}): expected K positive numbers."
+                    f"{type(self).__name__}(preference={preference!r}): expected K positive numbers, in the "
+                    "order of the tasks."
                 )
         self.preference = None if preference is None else [float(value) for value in preference]
         self.state: dict[str, Any] = {}

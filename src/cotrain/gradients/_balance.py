@@ -11,6 +11,12 @@ from torch.nn.parallel import DistributedDataParallel
 
 from cotrain._base import InvalidArgumentError, check_choice, check_number, did_you_mean
 from cotrain.balancing import Balancer, Needs
+from cotrain.gradients._balance_arguments import (
+    check_heeded,
+    check_kinds,
+    check_preference,
+    check_regulariser,
+)
 from cotrain.gradients._distributed import forbid_second_backward
 from cotrain.gradients._engine import Engine
 from cotrain.gradients._groups import Groups, PerGroup, parameters_by_group
@@ -55,7 +61,8 @@ class Balance:
         source: where Gramians come from: "exact", "ghost", "disjoint", "representation", "auto", or a list
             of modules whose parameters stand for all shared ones (an approximation).
         every: the weights of a gradient method are computed at every so many steps (≥ 1) and used again in
-            between, where a step costs one backward pass.
+            between, where a step costs one backward pass. Methods that combine gradients entry by entry, and
+            `groups`, have no such weights.
         rescale: what to do about the length of the update, which differs up to 100-fold between methods:
             `None` leaves it; "sum" and "mean" make it as long as the sum or the mean of the gradients;
             "weights" makes the weights of the active tasks add up to their number (refused where a task has
@@ -69,8 +76,8 @@ class Balance:
             the group's own (`group_weights`), and what is in no group as one more. Costs the Jacobian.
 
     Raises:
-        InvalidArgumentError: for an unknown source or rescaling, one that the method has no use for, or a
-            task that is named twice.
+        InvalidArgumentError: for an unknown source or rescaling, a setting that the method has no use for, a
+            preference of another length than the tasks, or a task that is named twice.
 
     Example:
         >>> import torch
@@ -98,30 +105,19 @@ class Balance:
         memory: float | str | None = None,
         groups: Groups | None = None,
     ) -> None:
-        if not isinstance(balancer, Balancer):
-            raise InvalidArgumentError(
-                f"Balance(balancer={balancer!r}): expected a balancing method, such as "
-                "cotrain.balancing.Equal()."
-            )
+        check_kinds(balancer, shared_parameters, model, monitor, groups)
         check_number(self, 1, every=every)
         check_choice(self, (None, "sum", "mean", "weights"), rescale=rescale)
-        if rescale in ("sum", "mean") and balancer.needs in (Needs.LOSSES, Needs.CROSS):
-            raise InvalidArgumentError(
-                f"Balance(rescale={rescale!r}) compares gradients, which {type(balancer).__name__} does not "
-                "look at: use rescale='weights'."
-            )
-        if rescale == "weights" and (balancer.needs is Needs.JACOBIAN or groups is not None):
-            raise InvalidArgumentError(
-                "Balance(rescale='weights') scales one weight per task, which "
-                f"{'groups' if groups is not None else type(balancer).__name__} does not have: use "
-                "rescale='sum' or 'mean'."
-            )
+        check_heeded(
+            balancer, source=source, every=every, rescale=rescale, memory=memory, grouped=groups is not None
+        )
         self.balancer = balancer
         self.tasks = None if tasks is None else tuple(tasks)
         if self.tasks is not None and len(set(self.tasks)) < len(self.tasks):
             raise InvalidArgumentError(
                 f"Balance(tasks={list(self.tasks)!r}) names a task twice: give each task one name."
             )
+        check_preference(balancer, self.tasks)
         self.model = model
         self.monitor = monitor
         self.scaler = scaler
@@ -205,6 +201,7 @@ class Balance:
         Raises:
             InvalidArgumentError: for an unknown task, a loss without a graph, or a wrong number of batches.
         """
+        check_regulariser(regulariser)
         if regulariser is not None and not regulariser.requires_grad:
             regulariser = None
         step = self._step(losses, extra_batches, regulariser)
@@ -234,6 +231,7 @@ class Balance:
             InvalidArgumentError: also for methods that combine gradients entry by entry, which no scalar
                 can express.
         """
+        check_regulariser(regulariser)
         step = self._step(losses, extra_batches)
         self._refuse_updates()
         if step.losses.live or world_size() > 1:
@@ -364,6 +362,7 @@ class Balance:
                 raise InvalidArgumentError(
                     "The first call has no losses, so the tasks are unknown: pass Balance(tasks=[...])."
                 )
+            check_preference(self.balancer, tuple(batches[0]))
             self.tasks = tuple(batches[0])
         engine = self._engine
         first, *rest = [order_losses(batch, self.tasks, engine.device()) for batch in batches]

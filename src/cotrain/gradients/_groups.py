@@ -72,6 +72,9 @@ class PerGroup(JacobianRule):
         #: Group -> the K weights of the last step.
         self.weights_by_group: dict[str, np.ndarray] = {}
 
+    def __repr__(self) -> str:
+        return f"{self.balancer!r} in each of the groups {list(self.by_group)}"
+
     def start(
         self,
         n_tasks: int,

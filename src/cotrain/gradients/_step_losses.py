@@ -140,7 +140,13 @@ def order_losses(losses: Mapping[str, Tensor], tasks: Sequence[str], device: tor
         InvalidArgumentError: for an unknown task, a loss that is no scalar, or one without a graph.
     """
     for name, loss in losses.items():
-        if name not in tasks or not isinstance(loss, Tensor) or loss.numel() != 1 or not loss.requires_grad:
+        if (
+            name not in tasks
+            or not isinstance(loss, Tensor)
+            or loss.numel() != 1
+            or not loss.requires_grad
+            or loss.is_complex()
+        ):
             _refuse(name, loss, tasks)
     places = tuple([place for place, name in enumerate(tasks) if name in losses])
     live = tuple([losses[tasks[place]] for place in places])
@@ -174,9 +180,14 @@ def _refuse(name: str, loss: object, tasks: Sequence[str]) -> NoReturn:
             f"The loss of task {name!r} must be a scalar tensor, got {shown}: take the mean over its "
             "labelled rows."
         )
+    if loss.is_complex():
+        raise InvalidArgumentError(
+            f"The loss of task {name!r} is complex, and only a real number can be minimised: take its real "
+            "part or its absolute value."
+        )
     raise InvalidArgumentError(
         f"The loss of task {name!r} does not depend on any trainable parameter: leave the task out of the "
-        "dict when the batch has no label for it."
+        "dict when the batch has no label for it, and compute losses outside of torch.no_grad()."
     )
 
 

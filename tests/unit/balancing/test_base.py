@@ -42,3 +42,9 @@ def test_the_base_cannot_be_made():
     with pytest.raises(TypeError):
         Balancer()  # ty: ignore[abstract-class]
     assert [need.value for need in Needs] == ["losses", "norms", "gramian", "jacobian", "cross"]
+
+
+@pytest.mark.parametrize("preference", ["ab", {"a": 1, "b": 2}, 2, [1, float("nan")], [1, "x"], [[1, 2]]])
+def test_a_preference_that_is_no_list_of_numbers_is_said(preference):
+    with pytest.raises(InvalidArgumentError, match=r"expected K positive numbers, in the order of the tasks"):
+        Equal(preference=preference)

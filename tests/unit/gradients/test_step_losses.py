@@ -163,3 +163,12 @@ def test_how_the_gradients_were_taken_can_be_asked():
     assert "source=['Linear']" in repr(equal)
     many = Balance(Equal(), net.encoder.parameters(), tasks=[str(k) for k in range(40)])
     assert "tasks=['0', '1', '2', ... 40 in all]" in repr(many)
+
+
+def test_a_complex_loss_and_one_without_a_graph_are_said():
+    net = Net()
+    balance = Balance(UPGrad(), net.encoder.parameters(), tasks=["t0", "t1", "t2"])
+    with pytest.raises(InvalidArgumentError, match="'t0' is complex, and only a real number"):
+        balance.backward({"t0": net.losses()["t0"].to(torch.complex64)})
+    with torch.no_grad(), pytest.raises(InvalidArgumentError, match=r"outside of torch\.no_grad\(\)"):
+        balance.backward({"t0": net.losses()["t0"]})
