@@ -105,7 +105,7 @@ class Balance:
         memory: float | str | None = None,
         groups: Groups | None = None,
     ) -> None:
-        check_kinds(balancer, shared_parameters, model, monitor, groups)
+        check_kinds(balancer, shared_parameters, model=model, monitor=monitor, groups=groups)
         check_number(self, 1, every=every)
         check_choice(self, (None, "sum", "mean", "weights"), rescale=rescale)
         check_heeded(

@@ -12,7 +12,7 @@ from cotrain.gradients._monitor import Monitor
 
 
 def check_kinds(
-    balancer: object, shared_parameters: object, model: object, monitor: object, groups: object
+    balancer: object, shared_parameters: object, *, model: object, monitor: object, groups: object
 ) -> None:
     """Refuse what is of another kind than `Balance` asks for.
 
