@@ -57,7 +57,7 @@ def _print_tasks(found: dict[str, Any]) -> None:
     rows = []
     for task in found["tasks"]:
         first, last = found["losses"][task] or (None, None)
-        off = found["calibration"].get(task)
+        off, chance = found["calibration"].get(task), found["calibration_by_chance"].get(task)
         rows.append(
             [
                 task,
@@ -66,6 +66,7 @@ def _print_tasks(found: dict[str, Any]) -> None:
                 last,
                 found["best_gain"].get(task),
                 "–" if off is None else f"{off:.1%}",
+                "–" if chance is None else f"{chance:.1%}",
             ]
         )
     header = [
@@ -75,6 +76,7 @@ def _print_tasks(found: dict[str, Any]) -> None:
         "last loss",
         "best gain over a constant",
         "probabilities off by",
+        "by chance alone",
     ]
     print_table("Tasks: labels on training rows, training loss, calibration on test rows", header, rows)
 

@@ -4,7 +4,7 @@ from cotrain.evaluation._boosted_trees import BoostedTrees, TreeRows
 from cotrain.evaluation._chance import Chance
 from cotrain.evaluation._delta_m import DeltaM, delta_m, delta_m_of
 from cotrain.evaluation._delta_m_difference import TaskScores, delta_m_difference
-from cotrain.evaluation._diagnostics import calibration_error, diagnostics
+from cotrain.evaluation._diagnostics import calibration_by_chance, calibration_error, diagnostics
 from cotrain.evaluation._diagnostics_by_group import errors_by_group
 from cotrain.evaluation._evaluate import Evaluation, evaluate, evaluate_scores, evaluate_task
 from cotrain.evaluation._holm import holm
@@ -31,6 +31,7 @@ __all__ = [
     "TaskRecords",
     "TaskScores",
     "TreeRows",
+    "calibration_by_chance",
     "calibration_error",
     "delta_m",
     "delta_m_difference",

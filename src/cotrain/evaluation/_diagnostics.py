@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from cotrain.tasks import Task
+from cotrain.tasks.table._calibration_by_chance import error_by_chance
 
 
 def diagnostics(task: Task, scores: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> dict[str, Any]:
@@ -38,6 +39,23 @@ def diagnostics(task: Task, scores: np.ndarray, targets: np.ndarray, mask: np.nd
     """
     diagnosis = task.diagnosis()
     return diagnosis.summary(diagnosis.record(scores, targets, mask > 0), task.parts)
+
+
+def calibration_by_chance(bins: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """Return what the `calibration_error` of a calibration would be by chance alone, and at most.
+
+    Labels that come true as often as they are said to do not do so exactly: with few labels a perfectly
+    calibrated model is off as well. The first figure is its expected error with these probabilities and as
+    many labels; beyond the second one chance hardly explains an error (see `error_by_chance`).
+
+    Args:
+        bins: of a calibration, see `diagnostics`.
+
+    Example:
+        >>> [round(part, 3) for part in calibration_by_chance([{"confidence": 0.9, "right": 0.7, "n": 10}])]
+        [0.07, 0.198]
+    """
+    return error_by_chance([part["confidence"] for part in bins], [part["n"] for part in bins])
 
 
 def calibration_error(bins: Sequence[dict[str, Any]]) -> float:

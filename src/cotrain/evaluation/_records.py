@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, final
 
 import numpy as np
@@ -180,7 +181,9 @@ class TaskRecords:
         for metric in self.metrics:
             records = self.of(metric)[kept] if n_rows else None
             value = float("nan") if records is None else metric.value_of(records, weights)
-            found.append(EvaluationRow(task.name, metric.name, metric.direction, None, n_rows, value))
+            chance = None if records is None else metric.chance_of(records, weights)
+            row = EvaluationRow(task.name, metric.name, metric.direction, None, n_rows, value)
+            found.append(row if chance is None else replace(row, by_chance=chance))
             if not parts or metric.parts is None or len(task.parts) == 1 or records is None:
                 continue
             values = metric.parts_of(records, len(task.parts), weights).tolist()

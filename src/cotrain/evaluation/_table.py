@@ -23,6 +23,8 @@ class EvaluationRow:
         n_labelled: labelled rows that it was computed on (for a label or column: its own).
         value: of the model; NaN where undefined.
         references: values of the same figure for others, such as "constant", "trees" or "single_task".
+        by_chance: what a perfectly calibrated model with the same probabilities would have on as many labels,
+            which is not 0, where the figure is a calibration error; `None` for others.
 
     Example:
         >>> row = EvaluationRow("sold", "auroc", "max", None, 120, 0.8, {"constant": 0.5})
@@ -37,6 +39,7 @@ class EvaluationRow:
     n_labelled: int
     value: float
     references: dict[str, float] = field(default_factory=dict)
+    by_chance: float | None = None
 
     def shown(self, reference: str | None = None) -> str:
         """Return the value, or that of a reference, as a table or a sentence shows it.
@@ -44,7 +47,11 @@ class EvaluationRow:
         Example:
             >>> EvaluationRow("capacity", "rmse", "min", None, 9, 3.3e-13, {"constant": 9.5e-13}).shown()
             '3.3e-13'
+            >>> EvaluationRow("sold", "calibration_error", "min", None, 120, 0.08, by_chance=0.06).shown()
+            '0.080 (chance alone: 0.060)'
         """
+        if reference is None and self.by_chance is not None:
+            return f"{figure(self.value, small=True)} (chance alone: {figure(self.by_chance, small=True)})"
         value = self.value if reference is None else self.references.get(reference, math.nan)
         return figure(value, small=self.direction == "min")
 
@@ -137,11 +144,12 @@ class EvaluationTable:
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return the rows as plain JSON values, with null for NaN."""
         return [
-            asdict(row)
+            {key: value for key, value in asdict(row).items() if key != "by_chance"}
             | {
                 "value": _plain(row.value),
                 "references": {name: _plain(value) for name, value in row.references.items()},
             }
+            | ({} if row.by_chance is None else {"by_chance": _plain(row.by_chance)})
             for row in self.rows
         ]
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from cotrain.reporting._diagnosis import calibration_distance
+from cotrain.evaluation import calibration_by_chance
+from cotrain.reporting._diagnosis import calibration_distance, is_off
 from cotrain.reporting._experts import ALL_USED, expert_sentences, health_of
 from cotrain.reporting._formatting import short, shown
 from cotrain.reporting._rounds import rounds_sentences
@@ -48,8 +49,9 @@ def analysis_of(
         `tasks`; `gradients` (`None` without records): mean over the epochs of `norms`, `pull` (weight times
         norm), `share` (of the sum of all pulls), `cosines`, `opposed`, `affinity[i][j]` (i helps j), `update`
         and `update_of_sum`; `losses`: task -> training loss in the first and the last epoch; `coverage`;
-        `calibration`: task -> mean distance; `experts`: of the last epoch, `None` without gates;
-        `cotraining`: as given; `sentences`, the gravest first.
+        `calibration`: task -> mean distance; `calibration_by_chance`: task -> what chance alone would make of
+        it; `experts`: of the last epoch, `None` without gates; `cotraining`: as given; `sentences`, the
+        gravest first.
 
     Example:
         >>> metrics = {"coverage": {"sold": {"train": 90}}, "n_rows": {"train": 100}}
@@ -65,6 +67,9 @@ def analysis_of(
         task: calibration_distance(found["calibration"])
         for task, found in metrics.get("diagnostics", {}).items()
         if found.get("calibration")
+    }
+    by_chance = {
+        task: calibration_by_chance(metrics["diagnostics"][task]["calibration"])[0] for task in calibration
     }
     best = {task: _best_gain(history, task) for task in tasks}
     losses = {task: _ends(history, task) for task in tasks}
@@ -87,7 +92,7 @@ def analysis_of(
     sentences += [
         f"The probabilities of {short(task)} are {distance:.0%} off on average: do not trust them as such."
         for task, distance in calibration.items()
-        if distance > 0.1
+        if is_off(metrics["diagnostics"][task]["calibration"], 0.1)
     ]
     if metrics.get("ensemble") and sentences:
         sentences.append(OF_FIRST)
@@ -96,6 +101,7 @@ def analysis_of(
         "gradients": gradients,
         "coverage": coverage,
         "calibration": calibration,
+        "calibration_by_chance": by_chance,
         "best_gain": best,
         "losses": losses,
         "experts": health_of(history),

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cotrain.evaluation import calibration_by_chance
 from cotrain.reporting._document import Block, Drawing, Section, Table, TableCell
 from cotrain.reporting._draw import Pen, faint, style
 from cotrain.reporting._formatting import short, shown
+
+#: Mean distance between probabilities and what comes true below which it does not matter.
+CLOSE = 0.03
 
 
 def diagnosis_sections(diagnostics: Mapping[str, Mapping[str, Any]], pen: Pen) -> list[Section]:
@@ -25,7 +29,10 @@ def diagnosis_sections(diagnostics: Mapping[str, Mapping[str, Any]], pen: Pen) -
     tables: list[Block] = [table for task, found in diagnostics.items() for table in mistakes(task, found)]
     sections = []
     if calibrations:
-        text = "A point on the dotted line comes true as often as the network says."
+        text = (
+            "A point on the dotted line comes true as often as the network says. Chance alone: how far off "
+            "probabilities would be with as many labels if they were right."
+        )
         sections.append(Section(_calibration_title(diagnostics), calibrations, text))
     if tables:
         sections.append(Section("What is mistaken for what on the test rows", tables))
@@ -59,6 +66,17 @@ def calibration_gap(bins: Sequence[Mapping[str, Any]]) -> float:
     return sum(part["n"] * (part["confidence"] - part["right"]) for part in bins) / rows if rows else 0.0
 
 
+def is_off(bins: Sequence[Mapping[str, Any]], least: float = CLOSE) -> bool:
+    """Return whether probabilities are so far off on average, and further than chance explains.
+
+    Args:
+        bins: of a calibration.
+        least: mean distance between confidence and the share that came true from which on it matters.
+    """
+    distance = calibration_distance(bins)
+    return distance >= least and distance > calibration_by_chance(bins)[1]
+
+
 def calibration_distance(bins: Sequence[Mapping[str, Any]]) -> float:
     """Return the mean distance between confidence and the share that came true."""
     rows = sum(part["n"] for part in bins)
@@ -71,9 +89,12 @@ def _calibration_title(diagnostics: Mapping[str, Mapping[str, Any]]) -> str:
         for task, found in diagnostics.items()
         if found.get("calibration")
     }
-    worst = max(distances, key=lambda task: distances[task])
-    if distances[worst] < 0.03:
+    if max(distances.values()) < CLOSE:
         return "Probabilities come true: every task is within 3 points of what it says"
+    beyond = {task: off for task, off in distances.items() if is_off(diagnostics[task]["calibration"])}
+    if not beyond:
+        return "Probabilities come true as far as so few labels can tell"
+    worst = max(beyond, key=lambda task: beyond[task])
     return f"Trust probabilities least for {short(worst)}: they are {distances[worst]:.0%} off on average"
 
 
@@ -86,8 +107,10 @@ def calibration_manner(bins: Sequence[Mapping[str, Any]], *, of_yes: bool) -> st
             predicted.
     """
     distance, gap = calibration_distance(bins), calibration_gap(bins)
-    if distance < 0.03:
+    if distance < CLOSE:
         return "well calibrated"
+    if not is_off(bins):
+        return "not further off than chance"
     if of_yes and abs(gap) >= distance / 2:
         return f"yes comes true {'less' if gap > 0 else 'more'} often than said"
     if of_yes:
@@ -103,7 +126,8 @@ def _of_no(part: Mapping[str, Any]) -> dict[str, Any]:
 
 def _calibration(task: str, bins: Sequence[Mapping[str, Any]], pen: Pen, *, of_yes: bool) -> Drawing:
     distance, manner = calibration_distance(bins), calibration_manner(bins, of_yes=of_yes)
-    title = f"{short(task)}: {manner} ({distance:.1%} off on average)"
+    chance = calibration_by_chance(bins)[0]
+    title = f"{short(task)}: {manner} ({distance:.1%} off on average, chance alone: {chance:.1%})"
     confidence, right = [part["confidence"] for part in bins], [part["right"] for part in bins]
     largest = max(part["n"] for part in bins)
 

@@ -164,9 +164,15 @@ def _figure_cells(row: Mapping[str, Any], name: str, references: Sequence[str]) 
     best = (max if row["direction"] == "max" else min)(numbers) if numbers else None
     arrow = "↑" if row["direction"] == "max" else "↓"
     task = TableCell(name, detail=f"{row['metric']} {arrow} · {counted(row['n_labelled'], 'rows')}")
+    # What the value of a calibration error would be if probabilities were right.
+    chance = row.get("by_chance")
+    details = ["" if chance is None else f"chance alone: {shown(chance)}", *[""] * len(references)]
     return [
         task,
-        *(TableCell(shown(value), "good" if value is not None and value == best else "") for value in values),
+        *(
+            TableCell(shown(value), "good" if value is not None and value == best else "", detail=detail)
+            for value, detail in zip(values, details, strict=True)
+        ),
     ]
 
 

@@ -42,6 +42,9 @@ class Metric:
         counts_hits: whether it counts what is right: a small change of the outputs changes nothing, or jumps,
             so that it tells networks apart less well than their losses do.
         perfect: the value of a perfect prediction; `None`: 1 for "max" and 0 for "min".
+        by_chance: records, and weights as for `value`, -> the value that a model would have by chance alone
+            if it were as good as can be, for figures such as the calibration error, which is not 0 then;
+            `None`: there is nothing to say.
 
     Example:
         >>> from cotrain.tasks import Regression
@@ -61,6 +64,7 @@ class Metric:
     parts: Callable[..., np.ndarray] | None = None
     counts_hits: bool = False
     perfect: float | None = None
+    by_chance: Callable[..., float] | None = None
 
     @property
     def best(self) -> float:
@@ -82,6 +86,12 @@ class Metric:
     def value_of(self, records: np.ndarray, weights: Weights) -> float:
         """Return the value of records [N, R] with weights [N]; `None`: all rows count alike."""
         return self.value(records) if weights is None else self.value(records, weights)
+
+    def chance_of(self, records: np.ndarray, weights: Weights) -> float | None:
+        """Return what chance alone makes of the figure, see `by_chance`; `None`: there is nothing to say."""
+        if self.by_chance is None:
+            return None
+        return self.by_chance(records) if weights is None else self.by_chance(records, weights)
 
     def parts_of(self, records: np.ndarray, n_parts: int, weights: Weights) -> np.ndarray:
         """Return the figure of each part, [P]; for a metric that comes apart."""

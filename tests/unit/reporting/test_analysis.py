@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import pytest
 
 from cotrain.reporting import analysis_of
 
@@ -36,6 +39,17 @@ def test_coverage_and_calibration_are_told() -> None:
         "b has labels on 5.0% of the training rows only: co-training could label more.",
         "The probabilities of a are 40% off on average: do not trust them as such.",
     ]
+
+
+def test_probabilities_that_few_labels_make_look_wrong_are_not_blamed() -> None:
+    """Two of four labels true at 80 %: as far off as a right model is in 18 of 100 such cases."""
+    few = {"a": {"calibration": [{"confidence": 0.8, "right": 0.5, "n": 4}]}}
+    found = analysis_of([record([1.0, 1.0], 0.1)], METRICS | {"diagnostics": few}, {})
+    assert not any("do not trust" in sentence for sentence in found["sentences"])
+    assert found["calibration"]["a"] == pytest.approx(0.3)
+    # Each of 0 to 4 true, with its probability and its distance from 80 %.
+    of = [math.comb(4, k) * 0.8**k * 0.2 ** (4 - k) * abs(k / 4 - 0.8) for k in range(5)]
+    assert found["calibration_by_chance"]["a"] == pytest.approx(sum(of))
 
 
 def test_gradients_of_an_ensemble_are_those_of_its_first_network() -> None:

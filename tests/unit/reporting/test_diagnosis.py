@@ -111,5 +111,20 @@ def test_it_says_of_what_residuals_are():
     ],
 )
 def test_the_sureness_of_a_yes_or_no_is_that_of_the_more_probable_value(pairs, of_yes, manner):
-    bins = [{"confidence": said, "right": true, "n": 10} for said, true in pairs]
+    bins = [{"confidence": said, "right": true, "n": 200} for said, true in pairs]
     assert calibration_manner(bins, of_yes=of_yes) == manner
+
+
+def test_few_labels_are_off_by_chance_and_nobody_is_blamed_for_it():
+    """Fourteen of twenty true at 80 % is what a right model often sees; 140 of 200 is not."""
+    few, many = ([{"confidence": 0.8, "right": 0.7, "n": n}] for n in (20, 200))
+    assert calibration_manner(few, of_yes=False) == "not further off than chance"
+    assert calibration_manner(many, of_yes=False) == "too sure"
+    found = {name: {"calibration": bins} for name, bins in (("a", few), ("b", many))}
+    (section,) = diagnosis_sections({"a": found["a"]}, Pen())
+    assert section.title == "Probabilities come true as far as so few labels can tell"
+    assert section.blocks[0].title == (
+        "a: not further off than chance (10.0% off on average, chance alone: 7.0%)"
+    )
+    (section,) = diagnosis_sections(found, Pen())
+    assert section.title == "Trust probabilities least for b: they are 10% off on average"

@@ -11,6 +11,7 @@ import yaml
 
 from cotrain._base import RunError
 from cotrain.reporting import report_of_folder, run_report
+from cotrain.reporting._run_report import _figure_cells
 
 pytest.importorskip("matplotlib", reason="the extra 'report' is not installed")
 pytest.importorskip("jinja2", reason="the extra 'report' is not installed")
@@ -232,3 +233,12 @@ def test_who_answers_is_said_and_stands_beside_the_figures() -> None:
     shown = read(run_report("films", told, history(["sold", "price"]), config, config_text="")).text
     assert "sold: trees answers, the best on the validation rows." in shown
     assert shown.count("answer") >= 2
+
+
+def test_a_calibration_error_stands_above_what_chance_alone_makes_of_it() -> None:
+    row = {"metric": "calibration_error", "direction": "min", "n_labelled": 9, "value": 0.08}
+    plain = row | {"references": {"constant": 0.02}}
+    task, own, constant = _figure_cells(plain | {"by_chance": 0.061}, "a", ["constant"])
+    assert (own.text, own.detail) == ("0.080", "chance alone: 0.061")
+    assert constant.detail == _figure_cells(plain, "a", ["constant"])[1].detail == ""
+    assert task.text == "a"

@@ -12,6 +12,7 @@ import numpy as np
 
 from cotrain._base import at_least, beyond, tie_groups
 from cotrain.tasks._metric import Weights
+from cotrain.tasks.table._calibration_by_chance import error_by_chance
 
 #: (scores, targets, weights) -> value.
 Figure = Callable[..., float]
@@ -168,11 +169,32 @@ def expected_calibration_error(
         >>> round(expected_calibration_error(np.array([0.9, 0.9]), np.array([True, False])), 3)
         0.4
     """
-    # What lies on the upper edge of a bin is in it, whichever way it was rounded.
-    bins = np.clip(np.ceil(at_least(1.0) * confidence * n_bins).astype(int) - 1, 0, n_bins - 1)
+    bins = _bins(confidence, n_bins)
     of_row = np.ones(len(confidence)) if weights is None else weights
     gaps = np.bincount(bins, of_row * (confidence - right), minlength=n_bins)
     return float(np.abs(gaps).sum() / of_row.sum())
+
+
+def calibration_error_by_chance(
+    confidence: np.ndarray, targets: np.ndarray, weights: Weights = None, *, n_bins: int = 15
+) -> float:
+    """Return the `expected_calibration_error` that a perfectly calibrated model would have, see there.
+
+    It is that of labels drawn from these very probabilities, see `error_by_chance`; `targets` say nothing.
+    """
+    of_row = np.ones(len(confidence)) if weights is None else weights
+    bins = _bins(confidence, n_bins)
+    sums, squares, said = (
+        np.bincount(bins, values, minlength=n_bins) for values in (of_row, of_row**2, of_row * confidence)
+    )
+    there = sums > 0
+    sums, squares, said = sums[there], squares[there], said[there]
+    return error_by_chance((said / sums).tolist(), (sums**2 / squares).tolist(), sums.tolist())[0]
+
+
+def _bins(confidence: np.ndarray, n_bins: int) -> np.ndarray:
+    # What lies on the upper edge of a bin is in it, whichever way it was rounded.
+    return np.clip(np.ceil(at_least(1.0) * confidence * n_bins).astype(int) - 1, 0, n_bins - 1)
 
 
 def _mean(values: np.ndarray, weights: Weights, rows: np.ndarray | slice = slice(None)) -> float:
@@ -193,3 +215,5 @@ BINARY_FIGURES: dict[str, tuple[Literal["max", "min"], Figure, bool]] = {
     "brier": ("min", brier, False),
     "calibration_error": ("min", calibration_error, False),
 }
+#: Figures that are not perfect even for a perfect model -> what chance makes of it.
+BY_CHANCE: dict[Figure, Figure] = {calibration_error: calibration_error_by_chance}

@@ -18,7 +18,12 @@ import numpy as np
 
 from cotrain._base import first_largest
 from cotrain.tasks._metric import Metric, Weights
-from cotrain.tasks.table._binary_metrics import auroc, average_precision, expected_calibration_error
+from cotrain.tasks.table._binary_metrics import (
+    auroc,
+    average_precision,
+    calibration_error_by_chance,
+    expected_calibration_error,
+)
 from cotrain.tasks.table._column_metrics import mean_of_defined
 
 #: (hits, true rows, predicted rows) of every class -> its figure, NaN where it is undefined.
@@ -191,13 +196,16 @@ def _ranked(name: str, figure: RankFigure) -> Metric:
 def _calibration() -> Metric:
     """Make the expected calibration error of the largest probability, in 15 equally wide bins."""
 
-    def value(records: np.ndarray, weights: Weights = None) -> float:
-        confidence, right = labelled(records).T
-        of_row = labelled_weights(records, weights)
-        found = expected_calibration_error(confidence, right > 0, weights=of_row) if len(right) else np.nan
-        return float(found)
+    def of(figure: Callable[..., float]) -> Callable[..., float]:
+        def value(records: np.ndarray, weights: Weights = None) -> float:
+            confidence, right = labelled(records).T
+            of_row = labelled_weights(records, weights)
+            return float(figure(confidence, right > 0, weights=of_row) if len(right) else np.nan)
 
-    return Metric("calibration_error", "min", calibration_record, value)
+        return value
+
+    own, by_chance = of(expected_calibration_error), of(calibration_error_by_chance)
+    return Metric("calibration_error", "min", calibration_record, own, by_chance=by_chance)
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

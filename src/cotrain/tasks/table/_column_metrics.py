@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from cotrain.tasks._metric import Metric, Weights
-from cotrain.tasks.table._binary_metrics import above_half
+from cotrain.tasks.table._binary_metrics import BY_CHANCE, above_half
 
 #: (scores, targets, weights) of the labelled rows of one column, each [N], weights `None` where all count
 #: alike -> value.
@@ -56,7 +56,19 @@ def by_column(
         figure: of one column.
         counts_hits: see `Metric`.
     """
+    of_chance = BY_CHANCE.get(figure)
+    return Metric(
+        name,
+        direction,
+        column_record,
+        _mean_over_columns(figure),
+        _of_columns(figure),
+        counts_hits,
+        by_chance=None if of_chance is None else _mean_over_columns(of_chance),
+    )
 
+
+def _of_columns(figure: Figure) -> Callable[..., np.ndarray]:
     def parts(records: np.ndarray, n_parts: int, weights: Weights = None) -> np.ndarray:
         scores, targets, mask = columns_of(records)
 
@@ -67,10 +79,16 @@ def by_column(
 
         return np.array([of_column(t) for t in range(n_parts)])
 
+    return parts
+
+
+def _mean_over_columns(figure: Figure) -> Callable[..., float]:
+    parts = _of_columns(figure)
+
     def value(records: np.ndarray, weights: Weights = None) -> float:
         return mean_of_defined(parts(records, records.shape[1] // 2, weights))
 
-    return Metric(name, direction, column_record, value, parts, counts_hits)
+    return value
 
 
 def over_entries(
@@ -78,12 +96,17 @@ def over_entries(
 ) -> Metric:
     """Make a metric that is a `figure` over all labelled entries at once (the micro average)."""
 
-    def value(records: np.ndarray, weights: Weights = None) -> float:
-        scores, targets, mask = columns_of(records)
-        of_rows = () if weights is None else (np.broadcast_to(weights[:, None], mask.shape)[mask],)
-        return figure(scores[mask], targets[mask], *of_rows) if mask.any() else float("nan")
+    def over(of: Figure) -> Callable[..., float]:
+        def value(records: np.ndarray, weights: Weights = None) -> float:
+            scores, targets, mask = columns_of(records)
+            of_rows = () if weights is None else (np.broadcast_to(weights[:, None], mask.shape)[mask],)
+            return of(scores[mask], targets[mask], *of_rows) if mask.any() else float("nan")
 
-    return Metric(name, direction, column_record, value, counts_hits=counts_hits)
+        return value
+
+    of_chance = BY_CHANCE.get(figure)
+    by_chance = None if of_chance is None else over(of_chance)
+    return Metric(name, direction, column_record, over(figure), counts_hits=counts_hits, by_chance=by_chance)
 
 
 def mean_of_defined(values: np.ndarray, weights: Weights = None) -> float:
