@@ -192,8 +192,9 @@ def _sentences(path: Path, separator: str | None) -> Iterator[Sentence]:
 
 def _cells(line: str, separator: str | None) -> list[str]:
     """Return the cells of a word; none where a sentence ends: of a blank line, the mark of a document."""
-    cells = [cell.strip() for cell in line.split(separator)] if line.strip() else []
-    return cells if cells[:1] != [_DOCUMENT] else []
+    if line.split(maxsplit=1)[:1] in ([], [_DOCUMENT]):
+        return []
+    return [cell.strip() for cell in line.split(separator)]
 
 
 def _columns(count: int) -> str:

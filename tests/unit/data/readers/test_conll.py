@@ -119,7 +119,9 @@ def test_says_what_is_wrong_and_in_which_line(tmp_path, name: str, text: str, me
 
 
 @pytest.mark.parametrize("separator", ["\t", " "])
-@pytest.mark.parametrize("start", ["", "# one\n", "-DOCSTART-\n\n", "# a longer note\n\n"])
+@pytest.mark.parametrize(
+    "start", ["", "# one\n", "-DOCSTART-\n\n", "-DOCSTART- -X- O\n\n", "# a longer note\n\n"]
+)
 def test_words_that_begin_with_the_mark_of_comments_are_words(tmp_path, separator, start) -> None:
     text = f"{start}#rome #\nis O\n\n# one\n# O\nran O\n#now #\n".replace(" O", f"{separator}O")
     frame = read(tmp_path, text.replace(" #\n", f"{separator}#\n"), "a.bio")
