@@ -52,6 +52,7 @@ def evaluate(
     from cotrain._base import ConfigError
     from cotrain.cli._table_arguments import table_paths
     from cotrain.data import read_cells
+    from cotrain.evaluation import unseen_sentences
     from cotrain.learner import Learner
 
     learner = Learner.load(run, trust=trust)
@@ -66,6 +67,8 @@ def evaluate(
     else:
         raise ConfigError("evaluate needs a table, or --part test for the test rows of the run's own table.")
     found = learner.evaluate(table, by=by)
+    for sentence in unseen_sentences(found.unseen):
+        status(f"Warning: {sentence}")
     if as_json:
         from cotrain.cli._output import print_json
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cotrain.cli._output import console, print_table
 from cotrain.comparison import RunResult
-from cotrain.evaluation import EvaluationTable
+from cotrain.evaluation import EvaluationTable, unseen_sentences
 from cotrain.reporting._run_report import beaten_by_trees
 
 #: More parts than these (genres, classes) stay in metrics.json.
@@ -76,6 +76,8 @@ def print_outcome(outcome: RunResult, folder: Path, config: Path | None = None) 
         print_evaluation(outcome.table, f"Test figures ({outcome.n_rows['test']} rows)")
         print_by_source(outcome.table)
     out = console()
+    for sentence in unseen_sentences(outcome.table.unseen):
+        out.print(f"Warning: {sentence}", markup=False, highlight=False)
     for verdict in outcome.verdicts:
         out.print(f"• {verdict.sentence}", markup=False, highlight=False)
     for answer in outcome.answers:

@@ -17,6 +17,7 @@ from cotrain.evaluation._significance import Claim, Judgement, judge, mean_ranks
 from cotrain.evaluation._table import EvaluationRow, EvaluationTable, figure, joined_tables
 from cotrain.evaluation._too_few import too_few_to_tell
 from cotrain.evaluation._trees import fit_trees
+from cotrain.evaluation._unseen_labels import unseen_labels, unseen_sentences
 
 __all__ = [
     "BoostedTrees",
@@ -53,5 +54,7 @@ __all__ = [
     "resampling_units",
     "smallest_seen",
     "too_few_to_tell",
+    "unseen_labels",
+    "unseen_sentences",
     "what_it_would_take",
 ]

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, final
 
 from cotrain._base import InvalidArgumentError, did_you_mean
+from cotrain.evaluation._unseen_labels import unseen_sentences
 
 
 @final
@@ -66,6 +67,8 @@ class EvaluationTable:
         by_source: source -> the same figures on its rows alone, of the tasks with labels there; nothing where
             there is one source.
         by_group: value of a column -> the same figures on its rows alone; nothing where none was asked for.
+        unseen: task -> "column=value" -> labels of a value that training did not have; tasks without any are
+            left out.
 
     Example:
         >>> table = EvaluationTable([EvaluationRow("a", "auroc", "max", None, 9, 0.75, {"constant": 0.5})])
@@ -77,6 +80,7 @@ class EvaluationTable:
     rows: Sequence[EvaluationRow]
     by_source: Mapping[str, EvaluationTable] = field(default_factory=dict)
     by_group: Mapping[str, EvaluationTable] = field(default_factory=dict)
+    unseen: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[EvaluationRow]:
         return iter(self.rows)
@@ -128,18 +132,14 @@ class EvaluationTable:
             {part: own.with_reference(name, others.get(part, none)) for part, own in of.items()}
             for of, others in ((self.by_source, table.by_source), (self.by_group, table.by_group))
         )
-        return EvaluationTable(
-            [
-                replace(
-                    row,
-                    references=row.references
-                    | {name: values.get((row.task, row.metric, row.part), math.nan)},
-                )
-                for row in self.rows
-            ],
-            by_source,
-            by_group,
-        )
+        rows = [
+            replace(
+                row,
+                references=row.references | {name: values.get((row.task, row.metric, row.part), math.nan)},
+            )
+            for row in self.rows
+        ]
+        return replace(self, rows=rows, by_source=by_source, by_group=by_group)
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return the rows as plain JSON values, with null for NaN."""
@@ -154,10 +154,10 @@ class EvaluationTable:
         ]
 
     def __str__(self) -> str:
-        """Return the figures in columns, those by source and by group below them."""
+        """Return the figures in columns; below them what labels are unseen, and those by source and group."""
         parts = [*self.by_source.items(), *self.by_group.items()]
         below = [f"\n{part}:\n{table}" for part, table in parts if len(table)]
-        return "\n".join([self._columns(), *below])
+        return "\n".join([self._columns(), *unseen_sentences(self.unseen), *below])
 
     def _columns(self) -> str:
         header = ["task", "metric", "labelled", "model", *self.references]
@@ -196,7 +196,8 @@ def joined_tables(tables: Sequence[EvaluationTable]) -> EvaluationTable:
     by_source = {
         source: joined_tables([table.by_source.get(source, none) for table in tables]) for source in sources
     }
-    return EvaluationTable([row for table in tables for row in table], by_source)
+    unseen = {task: counts for table in tables for task, counts in table.unseen.items()}
+    return EvaluationTable([row for table in tables for row in table], by_source, unseen=unseen)
 
 
 def figure(value: float, *, small: bool = False) -> str:

@@ -14,7 +14,7 @@ from cotrain._base import DataError, InvalidArgumentError
 from cotrain._base._ragged import Leaves
 from cotrain.data import TypedTable, from_polars_like
 from cotrain.data.sources import rows_of_sources
-from cotrain.evaluation import Evaluation, EvaluationTable
+from cotrain.evaluation import Evaluation, EvaluationTable, unseen_labels
 from cotrain.learner._answers import Answers
 from cotrain.learner._confidence import CalibratedConfidence
 from cotrain.learner._ensemble import ensemble_sentence
@@ -174,7 +174,7 @@ class FittedModel:
         Returns:
             A table with a row per task and metric, that prints itself; `reference` is the value of the
             best constant prediction. `by_source` has a table for each source, `by_group` for each value of
-            the column, the most frequent first.
+            the column, the most frequent first; `unseen` has the labels that training did not have.
 
         Raises:
             DataError: columns are missing or unreadable, or no row of several sources has a label.
@@ -186,6 +186,8 @@ class FittedModel:
         examples = self.preprocessor.examples(data)
         evaluation = self.evaluation(data, examples=examples)
         table = evaluation.table(parts=True)
+        if not isinstance(data, Dataset):
+            table = replace(table, unseen=unseen_labels(self.preprocessor.tasks, data.frame))
         if by is not None and not isinstance(data, Dataset):
             groups = rows_by_value(data.frame, by)
             found = {value: evaluation.table(parts=True, rows=rows) for value, rows in groups.items()}
