@@ -33,6 +33,36 @@ def test_an_integer_that_came_as_a_float_is_the_same_category() -> None:
     assert codes(fitted, ["10", "20", None]) == [2, 3, 1]
 
 
+def test_codes_that_lost_their_zeros_are_refused() -> None:
+    fitted = Category("zip").fit(pl.Series("zip", ["00501", "10001"] * 3))
+    assert codes(fitted, ["00501", "99999", "7", None, "x1", "501"]) == [2, 0, 0, 1, 0, 0]
+    for values in ([501, 10001], [501.0, None], ["501", "x"]):
+        with pytest.raises(DataError, match=r"'zip': 1 of its 2 values, such as '501', .* such as '00501'"):
+            codes(fitted, values)
+    for value in ("501", 501.0):
+        with pytest.raises(DataError, match="'zip': 1 of its 1 values, such as '501'"):
+            fitted.encode_value(value)
+
+
+def test_codes_that_got_zeros_are_refused() -> None:
+    fitted = Category("zip").fit(pl.Series("zip", [501, 10001] * 3))
+    with pytest.raises(DataError, match=r"such as '00501', .* such as '501'"):
+        codes(fitted, ["00501", "10001"])
+    assert codes(fitted, ["0", "007", "a0501", "00501"]) == [0, 0, 0, 0]
+
+
+def test_training_rows_are_never_refused() -> None:
+    for rare in ("1", "01", "001"):
+        values = pl.Series("c", ["01", "02"] * 3 + [rare])
+        assert codes(Category("c").fit(values), [rare]) == [2 if rare == "01" else 0]
+        assert codes(Category("c").fit(values.str.strip_chars_start("0").append(pl.Series([rare]))), [rare])
+
+
+def test_codes_of_several_lengths_say_nothing_of_zeros() -> None:
+    fitted = Category("c").fit(pl.Series("c", ["01", "0001"] * 3))
+    assert codes(fitted, ["1", "001", "01"]) == [0, 0, 3]
+
+
 def test_booleans_and_enums_are_categories_too() -> None:
     fitted = Category("c").fit(pl.Series("c", [True, False, True, False]))
     assert codes(fitted, [True, False]) == [3, 2]
