@@ -23,9 +23,10 @@ class MixedOrder:
     An epoch has as many rows as all S sources together, N, in M = ⌈N / B⌉ steps whose sizes differ by one row
     at most. Source s gives R_s of them, Σ R_s = N, in proportion to its share, and at least one to each step
     where B ≥ S, else at least one to the epoch. After every step what it has given is R_s · rows so far / N,
-    rounded up or down; with two sources no stretch of steps strays from the share by more than a row. A
-    source goes through permutations of its own, one after the other: with R_s below its rows n_s an epoch
-    shows a part of them, and the next one goes on where it ended.
+    rounded up or down (less than two rows from it where one of each source in every step leaves no room for
+    that); with two sources no stretch of steps strays from the share by more than a row. A source goes
+    through permutations of its own, one after the other: with R_s below its rows n_s an epoch shows a part of
+    them, and the next one goes on where it ended.
 
     Everything is a function of (seed, epoch, step); there is no state.
 
@@ -72,12 +73,16 @@ class MixedOrder:
     @cached_property
     def counts(self) -> np.ndarray:
         """Rows of each source in each step of an epoch, int64 [M, S]."""
-        totals, given = list(self.per_epoch.values()), [0] * len(self.per_epoch)
-        counts = []
-        for first, end in self.bounds:
-            counts.append(_rounded(totals, given, first, end, at_least=int(self._in_every_step)))
-            given = [before + count for before, count in zip(given, counts[-1], strict=True)]
-        return np.array(counts, dtype=np.int64)
+        totals, least = list(self.per_epoch.values()), int(self._in_every_step)
+        counts = _levelled(totals, self.bounds, at_least=least)
+        if counts is not None:
+            return counts
+        # A row of every source in each step is in the way of what is due: set those apart, level the rest.
+        n_steps, n_sources = len(self.bounds), len(totals)
+        bounds = [(at - n_sources * k, end - n_sources * (k + 1)) for k, (at, end) in enumerate(self.bounds)]
+        rest = _levelled([total - n_steps for total in totals], bounds, at_least=0)
+        assert rest is not None  # without a least number what is due always fits
+        return rest + 1
 
     def rows(self, epoch: int) -> Tensor:
         """Return the row numbers of an epoch, int64 [N], step by step; within a step source by source."""
@@ -122,8 +127,21 @@ def _whole_shares(shares: Mapping[str, float], n_rows: int, least: int) -> dict[
     return dict(zip(shares, whole.tolist(), strict=True))
 
 
+def _levelled(totals: list[int], bounds: list[tuple[int, int]], *, at_least: int) -> np.ndarray | None:
+    """Return the rows of each source in each step, int64 [M, S]; `None` where a step has no room for them."""
+    given = [0] * len(totals)
+    counts = []
+    for first, end in bounds:
+        step = _rounded(totals, given, first, end, at_least=at_least)
+        if sum(step) != end - first:
+            return None
+        counts.append(step)
+        given = [before + count for before, count in zip(given, step, strict=True)]
+    return np.array(counts, dtype=np.int64) if given == totals else None
+
+
 def _rounded(totals: list[int], given: list[int], first: int, end: int, *, at_least: int) -> list[int]:
-    """Return the rows of each source in one step: the earliest deadlines first.
+    """Return the rows of each source in one step, or more if `at_least` asks: earliest deadlines first.
 
     After the step a source must have given ⌊R_s · end / N⌋ rows, and may have given ⌈R_s · end / N⌉. What is
     due is taken; the places that are left go to the sources whose next row would be due soonest.

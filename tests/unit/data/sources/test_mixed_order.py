@@ -131,3 +131,18 @@ def test_a_source_of_next_to_no_share_comes_once_an_epoch_where_steps_hold_fewer
     places = torch.argsort(torch.cat(list(order._rows_of.values())))
     for epoch in range(4):
         assert set(source_of[places][order.rows(epoch)].tolist()) == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("batch_size", [7, 8, 9])
+@pytest.mark.parametrize("temperature", [1, 1.5, 2, 2.5, 3])
+def test_a_row_of_each_source_in_every_step_leaves_room_for_what_is_due(batch_size, temperature):
+    """With steps of 6 and 7 rows and 6 sources the due rows and the least ones were more than a step has."""
+    sizes = [60, 60, 60, 1, 200, 5]
+    sources = RowSources(tuple("abcdef"), torch.arange(6).repeat_interleave(torch.tensor(sizes)))
+    order = MixedOrder(sources, Temperature(temperature), batch_size=batch_size)
+    counts, ends = order.counts, np.array([end for _, end in order.bounds])
+    assert counts.sum(axis=1).tolist() == [end - first for first, end in order.bounds]
+    assert counts.sum(axis=0).tolist() == list(order.per_epoch.values())
+    assert counts.min() == 1
+    even = np.outer(ends, list(order.per_epoch.values())) / ends[-1]
+    assert np.abs(np.cumsum(counts, axis=0) - even).max() < 2
