@@ -300,12 +300,12 @@ class MultiTaskNetwork(nn.Module):
         return {*asked, *(before for task in asked for before in self.sharing.refined_by(task))}
 
     def shared_parameters(self) -> list[nn.Parameter]:
-        """Return the parameters that more than one task can use, those that learn."""
+        """Return the parameters that more than one task can use, frozen ones too: they may learn later."""
         own = {id(parameter) for task in self.tasks for parameter in self.task_parameters(task)}
-        return [p for p in self.parameters() if p.requires_grad and id(p) not in own]
+        return [parameter for parameter in self.parameters() if id(parameter) not in own]
 
     def task_parameters(self, task: str) -> list[nn.Parameter]:
-        """Return the parameters that only this task uses, its head included."""
+        """Return the parameters that only this task uses, its head included, frozen ones too."""
         if self.output_space is not None and any(task in self.output_space.reads(t) for t in self.tasks):
             # Another task's output is made of this one's head, and so of all that is under it.
             return []
@@ -317,7 +317,7 @@ class MultiTaskNetwork(nn.Module):
                 users.setdefault(id(parameter), set()).add(one)
         # A head that two tasks have, or a weight that it has in common with the encoder, is nobody's own.
         own = [*self.sharing.task_parameters(task), *self._around(task)]
-        found = {id(p): p for p in own if p.requires_grad and users[id(p)] == {task}}
+        found = {id(p): p for p in own if users[id(p)] == {task}}
         return list(found.values())
 
     def _around(self, task: str) -> list[nn.Parameter]:

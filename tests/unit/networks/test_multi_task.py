@@ -37,6 +37,22 @@ def test_parameters_are_split(recorder):
     assert sorted(ids) == sorted({id(parameter) for parameter in model.parameters()})
 
 
+def test_what_is_unfrozen_after_the_balance_was_made_is_weighed(recorder):
+    """A trunk that was frozen at first learned from the plain sum later, whatever the method."""
+    model = MultiTaskNetwork(HardSharing().build(recorder, ["a", "b"]), {t: nn.Linear(4, 1) for t in "ab"})
+    model.sharing.requires_grad_(False)
+    balance = Balance(MGDA(), model.shared_parameters(), model=model)
+    balance.backward({task: out.square().mean() for task, out in model(recorder.inputs).items()})
+    assert torch.equal(balance.weights, torch.ones(2))
+    model.sharing.requires_grad_(True)
+    losses = {task: output.square().mean() for task, output in model(recorder.inputs).items()}
+    rows = gradient_rows(losses, shared := list(model.sharing.parameters()))
+    balance.backward(losses)
+    found = torch.cat([parameter.grad.flatten() for parameter in shared])
+    torch.testing.assert_close(found, balance.weights.to(rows.dtype) @ rows, rtol=1e-4, atol=1e-5)
+    assert not torch.equal(balance.weights, torch.ones(2))
+
+
 class Tied(nn.Module):
     def __init__(self, weight: nn.Parameter) -> None:
         super().__init__()

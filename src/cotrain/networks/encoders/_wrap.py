@@ -42,12 +42,13 @@ class Wrap(Encoder):
         widths: D after each stage; `None`: found by running one row of zeros through the stages, which
             needs the shape of a row of `key` in the description of the inputs. After `build` the
             attribute holds them.
-        fresh: whether each copy draws new initial weights.
+        fresh: whether each copy draws new initial weights. What has weights and no `reset_parameters` is
+            refused then.
         arguments: what the class gets, where `module` is a name.
 
     Raises:
-        InvalidArgumentError: if there is no such class or submodule, the widths do not fit the stages, or
-            the shape of a row is not known.
+        InvalidArgumentError: if there is no such class or submodule, the widths do not fit the stages,
+            the shape of a row is not known, or a weight cannot be drawn anew.
 
     Example:
         >>> module = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
@@ -113,10 +114,7 @@ class Wrap(Encoder):
         """Copy the module and cut the copy into stages."""
         network = copy.deepcopy(self.network)
         if self.fresh:
-            for part in network.modules():
-                reset: Any = getattr(part, "reset_parameters", None)
-                if callable(reset):
-                    reset()
+            _draw_anew(network, self.network)
         parts = dict(network.named_modules())
         keys = [self.key, *[None] * len(self._cuts)]
         cuts = zip(self._cuts, keys, strict=False)
@@ -139,6 +137,34 @@ class Wrap(Encoder):
         widths = [hidden.shape[1 if hidden.dim() == 4 else -1] for hidden in levels]
         self.stages.train(was_training)
         return tuple(widths)
+
+
+def _draw_anew(network: nn.Module, original: nn.Module) -> None:
+    """Draw the initial weights of a copy, and refuse it where one has kept those of the original.
+
+    Weights that are all alike at first, such as the ones and zeros of norms, are nothing drawn.
+    """
+    for part in network.modules():
+        reset = _reset_of(part)
+        if reset is not None:
+            reset()
+    given = dict(original.named_parameters())
+    for path, part in network.named_modules():
+        if _reset_of(part) is not None:
+            continue
+        for name, parameter in part.named_parameters(path, recurse=False):
+            drawn = bool((parameter != parameter.flatten()[:1]).any()) if parameter.numel() else False
+            if drawn and torch.equal(parameter, given[name]):
+                raise InvalidArgumentError(
+                    f"Wrap(fresh=True): {name} keeps the weights that it has, because {type(part).__name__} "
+                    "has no method reset_parameters: write one, or leave fresh out."
+                )
+
+
+def _reset_of(part: nn.Module) -> Callable[[], None] | None:
+    """Return what draws a module's initial weights; PyTorch's attention has it under a name of its own."""
+    found: Any = getattr(part, "reset_parameters", None) or getattr(part, "_reset_parameters", None)
+    return found if callable(found) else None
 
 
 def _make(name: str, arguments: Mapping[str, Any]) -> nn.Module:

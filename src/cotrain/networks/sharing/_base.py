@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Self, final
+from typing import NoReturn, Self, final
 
 import torch
 from torch import Tensor, nn
@@ -125,20 +125,21 @@ class Sharing(nn.Module, ABC):
 
     @final
     def task_parameters(self, task: str) -> list[nn.Parameter]:
-        """Return the parameters that only this task uses, those that learn."""
+        """Return the parameters that only this task uses, frozen ones too."""
         own = {one: self.task_modules(one) for one in self.tasks}
         users = parameter_users(self, own)
         found = {id(p): p for module in own[task] for p in module.parameters() if users[id(p)] == {task}}
-        return [parameter for parameter in found.values() if parameter.requires_grad]
+        return list(found.values())
 
     @final
     def shared_parameters(self) -> list[nn.Parameter]:
         """Return the parameters that more than one task can use (with one task: all that are not its own).
 
-        None where nothing is shared. Parameters that are frozen are left out.
+        None where nothing is shared. Frozen ones are among them, for they may learn later: `Balance` leaves
+        them out of each step in which they are frozen.
         """
         own = {id(parameter) for task in self.tasks for parameter in self.task_parameters(task)}
-        return [p for p in self.parameters() if p.requires_grad and id(p) not in own]
+        return [parameter for parameter in self.parameters() if id(parameter) not in own]
 
     def penalty(self) -> Tensor:
         """Return a scalar to add to the loss; 0 unless the architecture regularises."""
@@ -184,3 +185,18 @@ class Sharing(nn.Module, ABC):
         for module in self.modules():
             if isinstance(module, Meter):
                 module.reset()
+
+
+def require_progress(named: str) -> NoReturn:
+    """Refuse a penalty that would be 0 for the whole training.
+
+    Args:
+        named: the architecture with the option that goes by the progress.
+
+    Raises:
+        InvalidArgumentError: always.
+    """
+    raise InvalidArgumentError(
+        f"{named} goes by the progress of the training and was told none, so that its penalty would stay 0: "
+        "call sharing.set_progress(step / n_steps) before each step."
+    )

@@ -13,7 +13,7 @@ from torch.nn import functional
 from cotrain._base import InvalidArgumentError, check_choice, check_number, did_you_mean
 from cotrain.networks._base import Encoder
 from cotrain.networks._positions import PositionwiseLinear, concatenate, fit_positions, walk
-from cotrain.networks.sharing._base import Sharing
+from cotrain.networks.sharing._base import Sharing, require_progress
 
 
 @final
@@ -196,9 +196,15 @@ class Hierarchical(Sharing):
                 anchor.copy_(parameter.detach())
 
     def penalty(self) -> Tensor:
-        """Return δ ‖θ − θ'‖², 0 before θ' was first taken."""
+        """Return δ ‖θ − θ'‖², 0 before θ' was first taken.
+
+        Raises:
+            InvalidArgumentError: in training, if `set_progress` was never called, so that θ' is never taken.
+        """
         if self.successive == 0:
             return torch.zeros(())
+        if self.training and self._part is None:
+            require_progress(f"Hierarchical(successive={self.successive!r})")
         distances = [
             (parameter - anchor).square().sum()
             for anchor, parameter in zip(self._anchors(), self.encoder.parameters(), strict=True)

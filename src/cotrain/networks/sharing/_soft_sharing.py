@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from cotrain._base import InvalidArgumentError, check_choice, did_you_mean
 from cotrain.networks._base import Encoder
-from cotrain.networks.sharing._base import Sharing
+from cotrain.networks.sharing._base import Sharing, require_progress
 
 
 @final
@@ -23,10 +23,10 @@ class SoftSharing(Sharing):
     - "mean":       Ω = Σₖ ‖θₖ − θ̄‖², θ̄ = mean over the tasks;
     - "trace_norm": Ω = Σ over the parameters of ‖[vec θ₁ … vec θ_K]‖_*, the sum of the singular values.
 
-    s(t): the schedule at progress t in [0, 1], which the training loop sets: "constant" 1, "linear" t,
-    "cosine" (1 − cos πt) / 2. Parameters are tied where every task's encoder has one of the same name and
-    shape; `tied` and `description` say which. Every task's network is its own, so gradient methods have no
-    shared parameters here.
+    s(t): the schedule at progress t in [0, 1], which the training loop sets by `set_progress` (a loop that
+    does not is told so by `penalty`): "constant" 1, "linear" t, "cosine" (1 − cos πt) / 2. Parameters are
+    tied where every task's encoder has one of the same name and shape; `tied` and `description` say which.
+    Every task's network is its own, so gradient methods have no shared parameters here.
 
     Source: Duong et al., "Low Resource Dependency Parsing: Cross-lingual Parameter Sharing in a Neural
     Network Parser", 2015, https://aclanthology.org/P15-2139 (l2); Yang and Hospedales, "Trace Norm
@@ -83,6 +83,7 @@ class SoftSharing(Sharing):
         self._widths = {task: encoder.width for task, encoder in zip(self.tasks, encoders, strict=True)}
         # A buffer, so that changing it from step to step compiles nothing anew.
         self.register_buffer("fraction", torch.zeros(()), persistent=False)
+        self._progressing = self.schedule == "constant"
         self.tied = self._matching(encoders)
         n_untied = max(len(list(encoder.parameters())) for encoder in encoders) - len(self.tied)
         rest = "all of them" if n_untied == 0 else f"{', '.join(self.tied)}; {n_untied} are not"
@@ -142,6 +143,7 @@ class SoftSharing(Sharing):
 
     def set_progress(self, fraction: float) -> None:
         """Set t for the schedule."""
+        self._progressing = True
         self.fraction.fill_(min(max(fraction, 0.0), 1.0))
 
     def distance(self) -> Tensor:
@@ -160,7 +162,13 @@ class SoftSharing(Sharing):
         return total
 
     def penalty(self) -> Tensor:
-        """Return λ·s(t)·Ω."""
+        """Return λ·s(t)·Ω.
+
+        Raises:
+            InvalidArgumentError: in training, if nobody has set the t that the schedule goes by.
+        """
+        if self.training and not self._progressing:
+            require_progress(f"SoftSharing(schedule={self.schedule!r})")
         if self.schedule == "linear":
             scheduled = self.fraction
         elif self.schedule == "cosine":

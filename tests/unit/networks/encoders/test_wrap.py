@@ -167,3 +167,53 @@ def test_errors():
         Wrap(module, ["0"], widths=(1, 2))
     with pytest.raises(InvalidArgumentError, match="finds the widths"):
         Wrap(module, ["0"]).build(InputSpec())
+
+
+class WithToken(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.randn(4))
+
+    def forward(self, x):
+        return x + self.token
+
+
+class WithReset(WithToken):
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.token)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        lambda: nn.TransformerEncoderLayer(4, 2, batch_first=True),
+        lambda: nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.PReLU(), nn.LSTM(4, 4)),
+        lambda: nn.Sequential(nn.Linear(4, 4), WithReset()),
+    ],
+    ids=["attention", "layers", "own"],
+)
+def test_fresh_copies_have_no_drawn_weight_in_common(module):
+    """Those of attention stayed as they were, so that experts began with the same."""
+    network = module()
+    copies = [Wrap(network, key="x", widths=(4,), fresh=True).build(InputSpec()) for _ in range(2)]
+    for first, second in zip(*(copy.parameters() for copy in copies), strict=True):
+        assert bool((first == first.flatten()[0]).all()) or not torch.equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (lambda: nn.Sequential(nn.Linear(4, 4), WithToken()), "1.token"),
+        (WithToken, "token"),
+        (
+            lambda: nn.utils.parametrizations.weight_norm(nn.Linear(4, 4)),
+            "parametrizations.weight.original",
+        ),
+    ],
+    ids=["within", "itself", "parametrized"],
+)
+def test_what_cannot_be_drawn_anew_is_said(module, name):
+    network = module()
+    Wrap(network, key="x", widths=(4,)).build(InputSpec())
+    with pytest.raises(InvalidArgumentError, match=f"{name}.* keeps the weights that it has"):
+        Wrap(network, key="x", widths=(4,), fresh=True).build(InputSpec())

@@ -1,16 +1,20 @@
+import pytest
 import torch
 
 from cotrain.networks import HardSharing, MMoE
 
 
-def test_every_parameter_that_learns_is_shared_or_one_tasks_own(recorder):
+@pytest.mark.parametrize("frozen", [False, True])
+def test_every_parameter_is_shared_or_one_tasks_own_frozen_or_not(recorder, frozen):
     sharing = MMoE(2).build(recorder, ["a", "b"])
-    next(sharing.parameters()).requires_grad_(False)
+    before = [id(p) for p in sharing.shared_parameters()]
+    for parameter in (next(sharing.parameters()), sharing.task_parameters("a")[0]):
+        parameter.requires_grad_(not frozen)
     own = [p for task in sharing.tasks for p in sharing.task_parameters(task)]
     together = [*own, *sharing.shared_parameters()]
-    learning = [p for p in sharing.parameters() if p.requires_grad]
-    assert {id(p) for p in together} == {id(p) for p in learning}
-    assert len(together) == len(learning)
+    assert {id(p) for p in together} == {id(p) for p in sharing.parameters()}
+    assert len(together) == len(list(sharing.parameters()))
+    assert [id(p) for p in sharing.shared_parameters()] == before
 
 
 def test_what_was_counted_is_saved_taken_up_and_forgotten(recorder):

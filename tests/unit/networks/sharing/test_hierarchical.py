@@ -77,6 +77,10 @@ def test_lower_maps_are_pooled_like_the_last_stage():
 
 def test_successive_regularisation_goes_by_the_last_snapshot(recorder, close):
     sharing = Hierarchical(successive=0.5, snapshots=2).build(recorder, ["a", "b"])
+    with pytest.raises(InvalidArgumentError, match=r"told none, .* call sharing.set_progress"):
+        sharing.penalty()
+    assert float(sharing.eval().penalty().detach()) == 0
+    sharing.train().set_progress(0.0)
     assert float(sharing.penalty().detach()) == 0
     with torch.no_grad():
         for parameter in sharing.parameters():
@@ -91,6 +95,7 @@ def test_successive_regularisation_goes_by_the_last_snapshot(recorder, close):
     close(sharing.penalty(), torch.tensor(0.5 * 4.0 * sum(recorder.sizes)))
     copy = Hierarchical(successive=0.5, snapshots=2).build(recorder, ["a", "b"])
     copy.load_state_dict(sharing.state_dict())
+    copy.set_progress(0.9)
     close(copy.penalty(), sharing.penalty())
 
 

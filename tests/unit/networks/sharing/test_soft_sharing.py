@@ -54,6 +54,14 @@ def test_schedule(recorder, schedule, values):
         assert float(ratio.detach()) == pytest.approx(2.0 * value, abs=1e-6)
 
 
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_a_schedule_that_nobody_moves_on_is_said(recorder, schedule):
+    sharing = SoftSharing(schedule=schedule).build(recorder, TASKS)
+    with pytest.raises(InvalidArgumentError, match=r"schedule='\w+'\) goes by the progress .* was told none"):
+        sharing.penalty()
+    assert float(sharing.eval().penalty().detach()) == 0
+
+
 def test_only_the_stages_that_were_named_are_tied(recorder):
     sharing = SoftSharing(stages=[2]).build(recorder, TASKS)
     assert sharing.tied == ("stages.2.linear.weight", "stages.2.linear.bias")
