@@ -12,12 +12,13 @@ import polars as pl
 from cotrain._base import DataError, did_you_mean
 from cotrain.data._doubts import doubt_of
 from cotrain.data._infer_dense import infer_dense
-from cotrain.data._infer_kind import infer_kind, is_picture, is_sound
+from cotrain.data._infer_kind import SEPARATORS, infer_kind, is_picture, is_sound
 from cotrain.data._infer_list import annotation_columns, value_lists
 from cotrain.data._infer_transcript import infer_transcript
 from cotrain.data._task_guess import TaskGuess
 from cotrain.data.columns import Tags
 from cotrain.data.columns._values import numeric_values, text_values
+from cotrain.tasks.table._tags import tag_counts
 
 _ORDERED_NAME = re.compile(
     r"rating|stars?\b|grade|level|severity|stage|rank|score|likert|satisf", re.IGNORECASE
@@ -109,7 +110,8 @@ def _infer(values: pl.Series) -> TaskGuess:
             f"Target {name!r} is missing in all {len(values)} rows: fill in labels, or leave it out."
         )
     if nested:
-        return TaskGuess(name, "Multilabel", "lists of values", len(known), {"separator": ","})
+        options = {"separator": _separator_of(known, ",")}
+        return TaskGuess(name, "Multilabel", "lists of values", len(known), options)
     distinct = known.n_unique()
     if distinct == 1:
         raise DataError(
@@ -123,6 +125,15 @@ def _infer(values: pl.Series) -> TaskGuess:
     if spelled.dtype.is_numeric() and not spelled.null_count():
         return _infer_numeric(name, numeric_values(spelled), distinct)
     return _infer_text(name, text_values(known), distinct)
+
+
+def _separator_of(values: pl.Series, usual: str) -> str:
+    """Return a separator that is within no tag of lists, the usual one if it can be."""
+    try:
+        tags = [tag for tag, _ in tag_counts(values, usual)[0]]
+    except (DataError, pl.exceptions.PolarsError):
+        return usual  # lists of structures, of which the task has more to say
+    return next((one for one in (usual, *SEPARATORS) if not any(one in tag for tag in tags)), usual)
 
 
 def _infer_numeric(name: str, x: np.ndarray, distinct: int) -> TaskGuess:
@@ -154,7 +165,7 @@ def _infer_text(name: str, known: pl.Series, distinct: int) -> TaskGuess:
         )
     guess = infer_kind(known, typed=True)
     if isinstance(guess.column, Tags):
-        options = {"separator": guess.column.separator}
+        options = {"separator": _separator_of(known, guess.column.separator)}
         return TaskGuess(name, "Multilabel", guess.why, len(known), options)
     words = {value.lower(): value for value in known.unique().to_list()}
     for line in _ORDERED_WORDS:

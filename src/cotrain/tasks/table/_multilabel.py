@@ -47,7 +47,8 @@ class Multilabel(Task):
     Args:
         name: see `Task`.
         columns: see `Task`; two or more, or one with `separator`.
-        separator: what separates the tags of a cell, e.g. ","; a column of lists needs it for `predict` only.
+        separator: what separates the tags of a cell, e.g. ","; a column of lists needs it for `predict` only,
+            and no tag may have it within.
         min_count: fewest training rows with a tag for it to become a label, ≥ 1; with `separator` only.
         max_labels: most tags that become labels, the most frequent ones; with `separator` only.
         class_weight: "balanced" lets presence and absence of every label count alike; or label -> weight of
@@ -65,7 +66,8 @@ class Multilabel(Task):
         metrics: see `Task`.
 
     Raises:
-        DataError: at `fit`, if a column is all missing or has other than two values, or no tag is kept.
+        DataError: at `fit`, if a column is all missing or has other than two values, no tag is kept, or one
+            of a list has the separator within it.
 
     Example:
         >>> task = Multilabel("genres", separator=",")
@@ -169,6 +171,13 @@ class Multilabel(Task):
             raise DataError(
                 f"Task {self.name!r}: no tag of {column.name!r} occurs in min_count={self.min_count} or more "
                 f"training rows ({most}): lower min_count, or check separator={self.separator!r}."
+            )
+        split = next((tag for tag in sorted(kept) if (self.separator or ",") in tag), None)
+        if split is not None:
+            raise DataError(
+                f"Task {self.name!r}: the tag {split!r} of {column.name!r} has the separator "
+                f"{self.separator!r} within it, so that in a prediction it would be several tags: choose a "
+                "separator that no tag has, such as '|'."
             )
         self._tags = sorted(kept)
         self._rare = sorted({tag for tag, _ in counts} - set(kept))

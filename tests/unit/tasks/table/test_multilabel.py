@@ -154,3 +154,13 @@ def test_exact_match_looks_at_labelled_entries_only() -> None:
     targets = np.array([[1, 0], [1, 0], [1, 0], [1, 1]])
     mask = np.array([[True, True], [True, False], [True, True], [False, False]])
     assert metric.compute(scores, targets, mask) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("cells", [[["a,b", "c"], ["c"]] * 2, ['["a,b", "c"]', '["c"]'] * 2])
+def test_a_tag_that_would_be_two_in_a_prediction_is_refused(cells: list) -> None:
+    frame = pl.DataFrame({"y": cells})
+    with pytest.raises(DataError, match="the tag 'a,b' of 'y' has the separator ',' within it"):
+        Multilabel("y", separator=",").fit(frame)
+    task = Multilabel("y", separator="|")
+    task.fit(frame)
+    assert task.predict(torch.ones(1, 2))["y"] == ["a,b|c"]
