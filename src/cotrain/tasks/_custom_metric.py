@@ -26,7 +26,8 @@ class CustomMetric:
     numbers these are values [n] (in the unit of the transform; the median where there are quantiles), of
     labels probabilities of yes [n] and 0 or 1, of classes probabilities [n, C] and class numbers [n], C for a
     class that training never had. A task of several columns has the mean over them. Where rows have weights
-    it must take them as `sample_weight`, [n].
+    it must take them as `sample_weight`, [n]. A function whose first argument is called `y_true`, as those of
+    scikit-learn are, is given the targets first.
 
     Args:
         function: (prediction, target) -> a number; or written "package.module:name". It must depend on its
@@ -91,8 +92,8 @@ class CustomMetric:
             of_classes: whether targets are one of several classes.
         """
         named = f"Task {task!r}: metric {self.title!r}"
-        call, best = self._call, self.best
-        takes_weights = "sample_weight" in _parameters(call)
+        call, best = _predictions_first(self._call), self.best
+        takes_weights = "sample_weight" in _parameters(self._call)
         perfect = (1.0 if self.direction == "max" else 0.0) if best is None else float(best)
 
         def of_entries(prediction: np.ndarray, target: np.ndarray, weights: Weights) -> float:
@@ -204,6 +205,17 @@ def _parameters(function: Any) -> Sequence[str]:
         return list(inspect.signature(function).parameters)
     except (TypeError, ValueError):  # some of those that are written in C say nothing
         return []
+
+
+def _predictions_first(function: Function) -> Function:
+    """Return a function of (prediction, target), where it may be one of (y_true, y_pred)."""
+    if _parameters(function)[:1] != ["y_true"]:
+        return function
+
+    def turned(prediction: np.ndarray, target: np.ndarray, **given: Any) -> Any:
+        return function(target, prediction, **given)
+
+    return turned
 
 
 def _takes_two(function: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import sklearn.metrics as sk
 
 import cotrain as ct
 from cotrain._base import ConfigError, InvalidArgumentError
@@ -258,3 +259,15 @@ def test_several_labels_have_the_mean_over_them() -> None:
     records.add(targets * 2 - 0.5, targets, mask)
     first, second = (row.value for row in records.rows())
     assert first == pytest.approx(second)
+
+
+@pytest.mark.parametrize("weights", [None, np.array([1.0, 2.0, 1.0, 0.5])])
+def test_functions_of_scikit_learn_are_given_the_targets_first(weights: np.ndarray | None) -> None:
+    said, true = np.array([1.0, 3.0, 2.0, 5.0]), np.array([1.0, 2.0, 2.5, 3.0])
+    mask = np.ones((4, 1), bool) if weights is None else weights[:, None]
+    for function in (sk.r2_score, sk.mean_absolute_percentage_error):
+        own = CustomMetric(function, "max" if function is sk.r2_score else "min")
+        (metric,) = Regression("y", metrics=[own]).chosen_metrics()
+        expected = function(true, said, sample_weight=weights)
+        assert metric.compute(said[:, None], true[:, None], mask) == pytest.approx(expected)
+        assert expected != pytest.approx(function(said, true, sample_weight=weights))
