@@ -193,13 +193,17 @@ class Segmentation(Task):
         self._weights = class_weights(self.class_weight, self._names, of_class.tolist(), task=self.name)
 
     def _counts(self, mask: np.ndarray) -> np.ndarray:
+        return np.bincount(mask[mask != self.ignore], minlength=MOST_CLASSES)
+
+    def _require_numbers(self, mask: np.ndarray) -> None:
+        """Refuse a mask with labelled pixels of numbers that no class can have."""
         labelled = mask[mask != self.ignore]
         if len(labelled) and (labelled.min() < 0 or labelled.max() >= MOST_CLASSES):
+            strange = int(labelled.min() if labelled.min() < 0 else labelled.max())
             raise DataError(
-                f"Task {self.name!r}: a mask has the number {int(labelled.max())}, the most is "
-                f"{MOST_CLASSES - 1}; ignore={self.ignore} marks pixels that are not labelled."
+                f"A mask has the number {strange}, and those of classes are 0 to {MOST_CLASSES - 1}; "
+                f"ignore={self.ignore} marks pixels that are not labelled: set it to {strange} if that does."
             )
-        return np.bincount(labelled, minlength=MOST_CLASSES)
 
     def _require_known(self, found: np.ndarray) -> None:
         strange = found[found >= len(self._names)].tolist()
@@ -255,9 +259,11 @@ class Segmentation(Task):
 
         def read(row: int) -> None:
             try:
-                take(row, read_mask(cells[row]))
+                mask = read_mask(cells[row])
+                self._require_numbers(mask)
             except DataError as error:
                 raise RowError(f"Task {self.name!r}, row {{row}}: {error}", row) from error
+            take(row, mask)
 
         known = [row for row, cell in enumerate(cells) if cell is not None and not _is_blank(cell)]
         with ThreadPoolExecutor(4) as pool:

@@ -282,3 +282,21 @@ def test_masks_are_as_large_as_their_pictures_and_those_of_the_learned_size_stay
     assert np.array_equal(found[0], read_mask(task.predict(output)["mask"][0]))
     near = resized_mask(np.asarray(output[1].argmax(dim=0)), 12, 24)
     assert (found[1] == near).mean() > 0.6
+
+
+@pytest.mark.parametrize("number", [-1, -100, 255, 1000])
+def test_numbers_that_no_class_can_have_are_refused_with_their_row(number: int):
+    strange = np.eye(4, dtype=np.int32)
+    strange[0, 1] = number
+    frame = pl.DataFrame({"mask": pl.Series([np.eye(4, dtype=np.int32), strange], dtype=pl.Object)})
+    task = Segmentation("mask", ignore=254)
+    said = f"row 1: A mask has the number {number}, and .* set it to {number} if that does"
+    with pytest.raises(DataError, match=said):
+        task.fit(frame)
+    task.fit(frame[:1])
+    for asked in (task.encode, task.unseen):
+        with pytest.raises(DataError, match=said):
+            asked(frame)
+    ignoring = Segmentation("mask", ignore=number)
+    ignoring.fit(frame)
+    assert (~ignoring.encode(frame)[1]).sum() == 1
