@@ -7,7 +7,7 @@ from typing import final
 
 import polars as pl
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError, did_you_mean
 
 #: A word, or a number that stands for nothing, such as -999.
 Word = str | int | float
@@ -68,13 +68,29 @@ class Missing:
         """Return the words of a column."""
         return self._lists.get(column, self._lists[OTHERS])
 
-    def columns(self) -> list[str]:
-        """Return the columns that have words of their own."""
-        return [column for column in self._lists if column != OTHERS]
+    def require(self, columns: Sequence[str]) -> None:
+        """Raise `DataError` if words are given for a column that there is not, where they say nothing."""
+        for column in self._lists:
+            if column != OTHERS and column not in columns:
+                raise DataError(
+                    f"missing: gives words for {column!r}, which is no column; "
+                    f"{did_you_mean(column, columns)}"
+                )
 
     def to_json(self) -> dict[str, list[str]]:
         """Return the lists as plain values, from which an equal object can be made."""
         return {column: list(words) for column, words in self._lists.items()}
+
+    def blanked(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return columns of text and numbers, null where they are missing; lists and all else as they are."""
+        columns = []
+        for column in frame.get_columns():
+            if column.dtype == pl.String:
+                column = self.blank_text(column)[0]
+            elif column.dtype.is_numeric():
+                column = self.blank_numbers(column)[0]
+            columns.append(column)
+        return frame.with_columns(columns)
 
     def blank_text(self, text: pl.Series) -> tuple[pl.Series, dict[str, int]]:
         """Return the text without spaces around it, null where it is missing; and word -> cells taken out."""

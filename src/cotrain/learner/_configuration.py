@@ -163,6 +163,7 @@ class Configuration:
             rows[part], first = np.arange(first, first + height), first + height
             laid += own
         words = Missing(learner.missing)
+        words.require(list(dict.fromkeys(column for _, frame in laid for column in frame.columns)))
         table = join_frames(laid, column, missing=words, types={}, kinds=learner.columns)
         one_with_sources = column is None and learner.source is not None
         return (table.from_source(str(learner.source)) if one_with_sources else table), rows

@@ -45,6 +45,7 @@ from cotrain.learner._provenance import Provenance
 from cotrain.learner._row_units import with_units
 from cotrain.learner._run_folder import HISTORY, STATE, RunOptions, begin_run, seal_run, write_weights
 from cotrain.learner._train_validation_split import divide
+from cotrain.learner._unheeded import refuse_unheeded
 from cotrain.learner._upright_labels import stretched_labels
 from cotrain.networks import MultiTaskNetwork, OutputSpace
 from cotrain.tasks import Task
@@ -170,6 +171,7 @@ class Fitting:
             columns=recipe.columns,
             source=recipe.source,
         )
+        refuse_unheeded(train, columns=recipe.columns, source=recipe.source, mixing=recipe.mixing)
         self.preprocessor, self.train = Preprocessor.fit(
             train,
             copy.deepcopy(recipe.tasks),

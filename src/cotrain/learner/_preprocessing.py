@@ -77,9 +77,10 @@ class Preprocessor:
         *,
         table: TypedTable | None = None,
         output_space: OutputSpace | None = None,
+        missing: Missing | None = None,
     ) -> None:
         self.types = {} if table is None else table.types
-        self.missing = Missing() if table is None else table.missing
+        self.missing = (missing or Missing()) if table is None else table.missing
         self.tasks = list(tasks)
         self.schema = schema
         self.spec = spec
@@ -123,10 +124,14 @@ class Preprocessor:
             DataError: there is nothing to learn from.
         """
         if isinstance(train, Dataset):
+            words = Missing(missing)
             inputs, targets = stack_dataset(cast(MapDataset, train), _with_weights(tasks), reads)
+            words.require(targets.columns)
+            targets = words.blanked(targets)
             for task in tasks:
                 task.fit(targets)
-            preprocessor = cls(tasks, None, dataset_spec(inputs), {}, output_space=output_space)
+            spec = dataset_spec(inputs)
+            preprocessor = cls(tasks, None, spec, {}, output_space=output_space, missing=words)
             examples = preprocessor._completed(Examples(inputs, *preprocessor._labels(targets)))
         else:
             table = TypedTable.read(train, missing=missing, targets=_columns(tasks))
@@ -357,7 +362,8 @@ class Preprocessor:
             for kind in ("tensors", "ragged")
         )
         spec = InputSpec(tensors=shapes, vocabularies=values["vocabularies"], ragged=entries)
-        return cls(tasks, None, spec, constants, output_space=output_space)
+        missing = Missing(values.get("missing"))
+        return cls(tasks, None, spec, constants, output_space=output_space, missing=missing)
 
     def _schema(self, data: object) -> Schema:
         if self.schema is None:
@@ -375,7 +381,7 @@ class Preprocessor:
         inputs, table = stack_dataset(cast(MapDataset, data), targets, keys)
         for key in keys:
             inputs[key] = as_in_training(key, inputs[key], ragged=key in self.spec.ragged)
-        return inputs, table
+        return inputs, self.missing.blanked(table)
 
     def _completed(self, examples: Examples) -> Examples:
         """Return the rows with the labels that others imply."""

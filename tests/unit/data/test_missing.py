@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import DataError, InvalidArgumentError
 from cotrain.data._missing import WORDS, Missing
 
 
@@ -14,8 +14,22 @@ def test_a_column_may_have_words_of_its_own() -> None:
     assert missing.of("city") == ("-",)
     assert Missing().of("city") == WORDS
     assert Missing({"country": []}).of("city") == WORDS
-    assert sorted(missing.columns()) == ["country", "n"]
     assert Missing(missing.to_json()).to_json() == missing.to_json()
+
+
+def test_words_for_a_column_that_there_is_not_are_refused() -> None:
+    missing = Missing({"country": [], "*": ["-"]})
+    missing.require(["city", "country"])
+    with pytest.raises(
+        DataError, match="gives words for 'country', which is no column; did you mean 'county'"
+    ):
+        missing.require(["county", "n"])
+
+
+def test_columns_of_text_and_numbers_are_blanked_and_lists_are_not() -> None:
+    frame = pl.DataFrame({"a": ["x", "-1"], "b": [-1, 2], "c": [0.5, -1.0], "d": [["-1"], ["x"]]})
+    given = {"a": ["x", None], "b": [None, 2], "c": [0.5, None], "d": [["-1"], ["x"]]}
+    assert Missing([-1]).blanked(frame).to_dict(as_series=False) == given
 
 
 @settings(max_examples=50, deadline=None)

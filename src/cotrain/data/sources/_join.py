@@ -54,7 +54,8 @@ def read_sources(
 
     Raises:
         DataError: a table cannot be read, a source lacks a column that it had, a column is numbers in one and
-            text in another, or the name of the source column is taken or absent.
+            text in another, the name of the source column is taken or absent, or words of `missing` are for a
+            column that there is not.
 
     Example:
         >>> tags = pl.DataFrame({"words": ["a b"], "tag": ["N V"]})
@@ -68,6 +69,8 @@ def read_sources(
     words = missing if isinstance(missing, Missing) else Missing(missing)
     if not isinstance(data, Mapping):
         table = TypedTable.read(data, query, missing=words, types=types, targets=targets)
+        if types is None and not isinstance(data, TypedTable):
+            words.require(table.frame.columns)
         if source is None or types is not None:
             return table
         if source not in table.frame.columns:
@@ -78,6 +81,8 @@ def read_sources(
         return table.from_source(source)
     frames = {name: _read_named(name, part, targets) for name, part in require_sources(data).items()}
     require_columns(frames, known or {})
+    if types is None:
+        words.require(list(dict.fromkeys(column for frame in frames.values() for column in frame.columns)))
     return join_frames(
         list(frames.items()), source or SOURCE, missing=words, types=types or {}, kinds=kinds or {}
     )
