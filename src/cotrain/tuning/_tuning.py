@@ -14,7 +14,7 @@ Objectives = Literal["combined", "per_task"]
 
 #: What of a learner a trial does not heed, since the table is read once and one network answers; and what of
 #: a configuration is no part of a learner.
-_UNHEEDED = ("missing", "source", "answer", "ensemble", "preset")
+_UNHEEDED = ("missing", "source", "answer", "trees", "ensemble", "preset")
 _NOT_OF_A_FIT = tuple(name for name in constructor_parameters(Configuration) if name != "learner")
 
 

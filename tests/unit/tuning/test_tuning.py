@@ -60,6 +60,7 @@ UNHEEDED = {
     "missing": [["NA"], ["?"]],
     "source": ["a", "b"],
     "answer": ["joint", "auto"],
+    "trees": ["scikit-learn", "lightgbm"],
     "ensemble": {"low": 1, "high": 3},
     "preset": ["fast", "good"],
 }
