@@ -52,7 +52,7 @@ class DenseRegression(Task):
         columns: see `Task`; one column of paths, bytes or arrays.
         quantity: "depth", "normals", or "values" of any kind.
         unit: what the numbers of a label are divided by, > 0: 1000 for depths in millimetres that shall be
-            metres.
+            metres. Normals have none.
         ignore: the number of pixels that are not labelled, before it is divided; `None`: those above only.
         picture: the column of the picture that the fields are of, where there are several.
         size: height and width of the fields that are learned from, or one number for both; `None`: the median
@@ -115,6 +115,11 @@ class DenseRegression(Task):
         if not 0 < unit < float("inf"):
             raise InvalidArgumentError(
                 f"DenseRegression({name!r}, unit={unit!r}): expected a positive finite number."
+            )
+        if unit != 1 and quantity == "normals":
+            raise InvalidArgumentError(
+                f"DenseRegression({name!r}, quantity='normals', unit={unit!r}): directions have no unit; "
+                "leave it out."
             )
         sides = [size, size] if isinstance(size, int) else size
         if sides is not None and (len(sides) != 2 or not all(isinstance(s, int) and s >= 1 for s in sides)):

@@ -33,6 +33,9 @@ from cotrain.tasks.table._label_counts import label_counts
 from cotrain.tasks.table._logits import best_logits, label_losses
 from cotrain.tasks.table._tags import encode_tags, tag_counts
 
+#: Rows with a tag from which on it is a label, where the user says nothing.
+_LEAST = 2
+
 
 @final
 class Multilabel(Task):
@@ -86,7 +89,7 @@ class Multilabel(Task):
         columns: str | Sequence[str] | None = None,
         *,
         separator: str | None = None,
-        min_count: int = 2,
+        min_count: int = _LEAST,
         max_labels: int | None = None,
         class_weight: ClassWeight = None,
         label_smoothing: float = 0.0,
@@ -111,6 +114,11 @@ class Multilabel(Task):
             raise InvalidArgumentError(
                 f"Multilabel({name!r}) needs several columns, or one column and the separator of its values; "
                 f"got columns={self.columns} and separator={separator!r}."
+            )
+        if separator is None and (min_count != _LEAST or max_labels is not None):
+            raise InvalidArgumentError(
+                f"Multilabel({name!r}): min_count and max_labels choose among tags, and with columns all of "
+                f"them are labels: leave these out, or columns."
             )
         check_range(
             "Multilabel", name, min_count=(min_count, 1, 10**9), max_labels=(max_labels or 1, 1, 10**9)

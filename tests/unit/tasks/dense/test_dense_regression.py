@@ -213,3 +213,8 @@ def test_what_cannot_be_learned_from_is_refused():
         DenseRegression("y").fit(frame_of(np.zeros((2, 2)), None))
     with pytest.raises(DataError, match=r"row 1: A field of .* expected .height, width."):
         DenseRegression("y").fit(frame_of(DEPTHS[0], NORMALS[0]))
+
+
+def test_directions_have_no_unit():
+    with pytest.raises(InvalidArgumentError, match="directions have no unit"):
+        DenseRegression("y", quantity="normals", unit=1000)

@@ -164,3 +164,10 @@ def test_a_tag_that_would_be_two_in_a_prediction_is_refused(cells: list) -> None
     task = Multilabel("y", separator="|")
     task.fit(frame)
     assert task.predict(torch.ones(1, 2))["y"] == ["a,b|c"]
+
+
+@pytest.mark.parametrize("options", [{"min_count": 5}, {"max_labels": 1}])
+def test_what_chooses_among_tags_is_refused_beside_columns(options: dict) -> None:
+    with pytest.raises(InvalidArgumentError, match="min_count and max_labels choose among tags"):
+        Multilabel("m", ["a", "b"], **options)
+    assert Multilabel("m", separator=",", **options)
