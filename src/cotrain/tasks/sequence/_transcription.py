@@ -53,7 +53,8 @@ class Transcription(Task):
     Args:
         name: see `Task`.
         columns: see `Task`; one column of texts.
-        units: what a position says: one of the "characters" of the training texts, or one of their "words".
+        units: what a position says: one of the "characters" of the training texts, or one of their "words";
+            of words one that training never had counts as a single character in the figure "cer".
         sound: the column whose positions are read; needed where there are several of sounds or words.
         word_list: the only words that are predicted, or "training": those of the training texts; `None`: any.
             For characters.
