@@ -85,7 +85,7 @@ class Tuning:
         """
         for field in self.parsed:
             _require_heeded(field.key)
-            for value in field.ends():
+            for value in field.examples():
                 try:
                     configuration.changed({field.key: value})
                 except ConfigError as error:

@@ -40,6 +40,9 @@ def test_a_key_or_value_that_the_configuration_does_not_have_is_named():
         Tuning({"training.epoch": [1, 2]}).all_fields(configuration)
     with pytest.raises(ConfigError, match=r"tune.fields.training.epochs"):
         Tuning({"training.epochs": ["many"]}).all_fields(configuration)
+    # The ends could be whole numbers; what lies between failed in every trial.
+    with pytest.raises(ConfigError, match=r"tune.fields.training.epochs: .* fractional part"):
+        Tuning({"training.epochs": {"low": 2.0, "high": 4.0}}).all_fields(configuration)
 
 
 #: What a trial heeds, or refuses later on in words of its own.
