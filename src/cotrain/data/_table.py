@@ -184,10 +184,13 @@ class TypedTable:
 
 
 def read_table(source: Any, query: str | None = None, *, missing: MissingWords = None) -> pl.DataFrame:
-    """Return a table from a frame, arrays, a file, a folder of Parquet or a SQLite database as polars.
+    """Return a table from a frame, arrays, a file, a folder or a SQLite database as polars.
 
     The ending of the path says what the file is: .csv, .tsv (also .gz), .parquet, .jsonl or .ndjson,
-    .json, .db or .sqlite. What a column holds is decided by its cells, see `TypedTable`.
+    .json, .db or .sqlite. A folder holds Parquet files, or pictures or sounds whose own folders say what they
+    are: `cats/1.jpg` and `dogs/2.jpg` make the columns `file` and `label`, `images/1.jpg` and `masks/1.png`
+    the columns `file` and `mask`, and folders train, val and test above or below these the column `split`.
+    What a column holds is decided by its cells, see `TypedTable`.
 
     Args:
         source: any frame that narwhals reads, NumPy arrays (X, or the pair X, y), a Hugging Face data set, or

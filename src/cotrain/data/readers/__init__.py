@@ -2,9 +2,10 @@
 
 from cotrain.data.readers._conll import read_conll, read_conllu
 from cotrain.data.readers._csv import read_csv
+from cotrain.data.readers._folder import read_folder
 from cotrain.data.readers._json import read_json, read_jsonl
 from cotrain.data.readers._ljspeech import is_ljspeech, read_ljspeech
-from cotrain.data.readers._parquet import read_folder, read_parquet
+from cotrain.data.readers._parquet import read_parquet
 from cotrain.data.readers._sqlite import read_sqlite
 
 __all__ = [

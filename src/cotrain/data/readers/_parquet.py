@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -14,17 +15,14 @@ def read_parquet(path: Path) -> pl.DataFrame:
     return pl.read_parquet(path, hive_partitioning=False)
 
 
-def read_folder(path: Path) -> pl.DataFrame:
-    """Return all Parquet files below a folder as one table, in the order of their paths.
+def read_parquet_folder(path: Path, files: Sequence[Path]) -> pl.DataFrame:
+    """Return the Parquet files below a folder as one table, one below the other.
 
     A column that a file lacks is empty in its rows; folders named `key=value` give a column `key`.
 
     Raises:
-        DataError: there is no such file, or two of them hold a column as types that do not go together.
+        DataError: two of them hold a column as types that do not go together.
     """
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in (".parquet", ".pq"))
-    if not files:
-        raise DataError(f"{path} is a folder without a Parquet file: give the path of a file in it.")
     frames = []
     for file in files:
         keys = [part.partition("=") for part in file.relative_to(path).parts[:-1]]

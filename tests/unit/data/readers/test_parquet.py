@@ -22,7 +22,7 @@ def test_a_folder_is_one_table(tmp_path: Path) -> None:
 
 
 def test_says_what_is_wrong(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="a folder without a Parquet file"):
+    with pytest.raises(DataError, match="a folder without a Parquet file, a picture or a sound"):
         read_table(tmp_path)
     pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "1.parquet")
     pl.DataFrame({"a": [[1]]}).write_parquet(tmp_path / "2.parquet")
