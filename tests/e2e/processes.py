@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -9,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from itertools import count
+from multiprocessing.context import ForkContext
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,19 @@ def wait_for_all(processes: Iterable[subprocess.Popen[Any]]) -> None:
         for process in processes:
             process.kill()
             process.wait()
+
+
+def forks() -> ForkContext:
+    """Return how to start processes that need load nothing: this one has loaded it, and used none of it."""
+    import torch
+
+    import cotrain.learner  # noqa: F401 - as all below, once and before the forks
+    from cotrain.jobs._worker_process import PRELOADED
+
+    for name in PRELOADED:
+        importlib.import_module(name)
+    torch.set_num_threads(1)
+    return multiprocessing.get_context("fork")
 
 
 def checkpoint_by_steps(every: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import runpy
 import signal
 import subprocess
@@ -15,7 +14,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from processes import checkpoint_by_steps, die, watch
+from processes import checkpoint_by_steps, die, forks, watch
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "speech" / "prepare.py"
 ROWS, TRANSCRIBED = {"train": 32, "validation": 8, "test": 8}, 8
@@ -153,14 +152,9 @@ def train_until(stage: str | None, path: Path, run: Path, resume: bool) -> None:
 
 def kill_at_every_stage(folder: Path, strategy: str) -> list[str]:
     """Train once in peace and once killed at every stage; return the stages at which it was killed."""
-    import torch
-
-    import cotrain.learner  # noqa: F401 - once, before the forks
-
-    torch.set_num_threads(1)
     write_recordings(folder)
     path, killed = configuration(folder, strategy), folder / "killed"
-    context = multiprocessing.get_context("fork")
+    context = forks()
     whole = context.Process(target=train, args=(path, folder / "whole"))
     whole.start()
     whole.join()

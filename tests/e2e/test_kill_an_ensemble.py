@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from processes import checkpoint_by_steps, die, watch
+from processes import checkpoint_by_steps, die, forks, watch
 
 #: Files that appear in this order while a run goes on. Each process but the last dies when it has come to the
 #: next of them: in the midst of every network, of those for a task alone as well.
@@ -64,14 +63,9 @@ def train_until(stage, path, run, resume):
 
 def kill_at_every_stage(folder):
     """Train once in peace and once killed at every stage; return the stages at which it was killed."""
-    import torch
-
-    import cotrain.learner  # noqa: F401 - once, before the forks
-
-    torch.set_num_threads(1)
     path, killed = folder / "table.csv", folder / "killed"
     write_table(path)
-    context = multiprocessing.get_context("fork")
+    context = forks()
     whole = context.Process(target=train, args=(path, folder / "whole", False))
     whole.start()
     whole.join()

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import multiprocessing
 import random
 import signal
 import subprocess
@@ -14,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from processes import checkpoint_by_steps, die, watch
+from processes import checkpoint_by_steps, die, forks, watch
 
 N_KILLS = 20
 
@@ -95,14 +94,9 @@ def in_a_process(context, target, *arguments):
 
 def kill_again_and_again(folder):
     """Train once in peace and once under fire; return the number of kills and of epochs they came after."""
-    import torch
-
-    import cotrain.learner  # noqa: F401 - once, before the forks
-
-    torch.set_num_threads(1)
     path, killed = folder / "table.csv", folder / "killed"
     write_table(path)
-    context = multiprocessing.get_context("fork")
+    context = forks()
     assert in_a_process(context, train, path, folder / "whole", False) == 0
     kills, epochs_seen = 0, set()
     for moment in moments():
