@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
 from cotrain._base import DataError
 from cotrain.data._missing import Missing
+from cotrain.data._nested import nested_column
 from cotrain.data._schema import ColumnChoice
 from cotrain.data._table import settle_column
 from cotrain.data.columns._values import text_values
@@ -61,7 +63,7 @@ def join_column(
             # A column that was text in training may come as lists from some sources again.
             known = _as_text(column, known, "words" if kind == "text" else choice)
         elif len({part.dtype for _, part in known}) > 1:
-            known = [(name, part.cast(pl.List(pl.String))) for name, part in known]
+            known = _of_one_type(column, known)
     else:
         if kind is None and choice is None:
             _require_one_type(column, known, missing)
@@ -77,6 +79,21 @@ def join_column(
             height = part if isinstance(part, int) else len(part)
             laid.append(pl.Series(column, [None], dtype=dtype).new_from_index(0, height))
     return pl.concat(laid).alias(column)
+
+
+def _of_one_type(column: str, parts: Sequence[tuple[str, pl.Series]]) -> list[tuple[str, pl.Series]]:
+    """Return nested columns in one type: lists of plain values as lists of texts."""
+    inner = [
+        part.dtype.inner if isinstance(part.dtype, pl.List | pl.Array) else pl.Struct for _, part in parts
+    ]
+    if not any(of.is_nested() for of in inner):
+        return [(name, part.cast(pl.List(pl.String))) for name, part in parts]
+    joined = nested_column(column, [cell for _, part in parts for cell in part.to_list()])
+    if joined is None:
+        said = " and ".join(f"{part.dtype} in source {name!r}" for name, part in parts[:2])
+        raise DataError(f"Column {column!r} holds {said}: rename it in one of them, or give both one form.")
+    ends = np.cumsum([len(part) for _, part in parts])
+    return [(name, joined[end - len(part) : end]) for (name, part), end in zip(parts, ends, strict=True)]
 
 
 def _filled(part: pl.Series) -> bool:

@@ -61,3 +61,19 @@ def test_text_beside_lists_is_cut_where_the_column_is_running_text() -> None:
     assert joined(lists, text, kind="text").to_list() == ['["a", "b"]', "c  d", None]
     for choice in ("words", {"kind": "words"}):
         assert joined(lists, text, choice=choice).to_list() == ['["a", "b"]', "c  d", None]
+
+
+def test_mappings_of_different_forms_keep_their_values():
+    one = [[{"box": [1.5, 2.0], "label": "x", "crowd": True}]]
+    other = [[{"label": "y", "box": [1, 2]}], None, []]
+    assert joined(one, other).to_list() == [
+        *one,
+        [{"box": [1.0, 2.0], "label": "y", "crowd": None}],
+        None,
+        [],
+    ]
+    masks = [{"height": 4, "areas": []}], [{"height": 4, "areas": [{"label": "a"}]}]
+    assert joined(*masks).to_list() == [*masks[0], *masks[1]]
+    assert joined([["a"]], [[1]]).to_list() == [["a"], ["1"]]
+    with pytest.raises(DataError, match="source 'a' .* source 'b': rename it"):
+        joined([{"x": 1}], [[{"x": 1}]])
