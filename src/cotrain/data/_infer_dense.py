@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,6 +13,7 @@ import polars as pl
 from cotrain._base import DataError
 from cotrain.data._file_paths import is_paths
 from cotrain.data._infer_kind import is_picture
+from cotrain.data._label_cells import known_cells, labels_of_areas, labels_of_things
 from cotrain.data._task_guess import TaskGuess
 from cotrain.tasks.dense._masks import read_mask
 
@@ -41,19 +40,21 @@ def infer_dense(values: pl.Series, pictures: Sequence[str], columns: Sequence[st
         {'picture': 'file'}
     """
     for kind, form, what in (
-        ("Detection", "box", "boxes, of {} classes"),
-        ("Keypoints", "point", "{} points"),
+        ("Detection", "box", "lists of boxes, of {} classes"),
+        ("Keypoints", "point", "lists of {} points"),
+        ("Segmentation", "area", "areas of {} classes beside the background"),
     ):
-        labels = _labels_of(values, form)
+        labels = labels_of_areas(values) if form == "area" else labels_of_things(values, form)
         if labels is None:
             continue
         sized = {"width", "height"} <= set(columns)
-        asked = len(pictures) > 1 or (pictures and not sized)
+        # Areas say themselves how large their picture is.
+        asked = len(pictures) > 1 or (pictures and not sized and form != "area")
         options = {"picture": _nearest(values.name, pictures)} if asked else {}
         beside = ("width", "height") if sized else ()
-        why = f"lists of {what.format(len(labels))}: {', '.join(labels[:5])}"
-        return TaskGuess(values.name, kind, why, _known(values).len(), options, beside)
-    if pictures and is_paths(_known(values), (".npy",)):
+        why = f"{what.format(len(labels))}: {', '.join(labels[:5])}"
+        return TaskGuess(values.name, kind, why, known_cells(values).len(), options, beside)
+    if pictures and is_paths(known_cells(values), (".npy",)):
         return _of_one(_field(values, "arrays in files"), pictures)
     if pictures and is_picture(values):
         return _of_one(_in_pixels(values), pictures)
@@ -75,7 +76,7 @@ def _nearest(target: str, pictures: Sequence[str]) -> str:
 def _in_pixels(values: pl.Series) -> TaskGuess:
     if _NORMALS_NAME.search(values.name):
         return _field(values, "pictures, named like directions")
-    known = _known(values)
+    known = known_cells(values)
     try:
         masks = [read_mask(cell) for cell in known.head(_SAMPLE).to_list()]
     except DataError as error:
@@ -99,35 +100,4 @@ def _field(values: pl.Series, why: str) -> TaskGuess:
     named = "normals" if _NORMALS_NAME.search(values.name) else "values"
     quantity = "depth" if _DEPTH_NAME.search(values.name) else named
     options = {} if quantity == "depth" else {"quantity": quantity}
-    return TaskGuess(values.name, "DenseRegression", f"{why}: {quantity}", _known(values).len(), options)
-
-
-def _known(values: pl.Series) -> pl.Series:
-    known = values.drop_nulls()
-    return known.filter(known != "") if known.dtype == pl.String else known
-
-
-def _labels_of(values: pl.Series, form: str) -> list[str] | None:
-    """Return the sorted labels of a column of lists, or JSON, of boxes or points; `None`: it is none.
-
-    Args:
-        values: the column.
-        form: "box" or "point".
-    """
-    cells = _known(values).to_list()
-    if values.dtype == pl.String:
-        if not all(cell.startswith("[") for cell in cells):
-            return None
-        try:
-            cells = [json.loads(cell) for cell in cells]
-        except ValueError:
-            return None
-    things = [thing for cell in cells if isinstance(cell, list) for thing in cell]
-    if not things or not all(_has_form(thing, form) for thing in things):
-        return None
-    return sorted({str(thing["label"]) for thing in things})
-
-
-def _has_form(thing: Any, form: str) -> bool:
-    whole = isinstance(thing, Mapping) and isinstance(thing.get(form), list)
-    return whole and thing.get("label") is not None
+    return TaskGuess(values.name, "DenseRegression", f"{why}: {quantity}", known_cells(values).len(), options)

@@ -12,6 +12,7 @@ from cotrain._base._sounds import SOUND_ENDINGS, is_sound_data
 from cotrain.data._doubts import doubt_of
 from cotrain.data._file_paths import absent_file, is_paths
 from cotrain.data._infer_list import infer_list, infer_numbers
+from cotrain.data._label_cells import are_labelled_things
 from cotrain.data._row_numbers import WHY
 from cotrain.data._spelling import settle_numbers, settle_text
 from cotrain.data.columns import Boolean, Category, Column, Date, Number, Picture, Sound, Tags, Text
@@ -108,6 +109,8 @@ def _infer_cells(values: pl.Series) -> Guess | None:
         return Guess(Picture(name), "pictures" if dtype != pl.String else "paths of pictures that exist")
     if is_sound(values):
         return Guess(Sound(name), "sounds" if dtype != pl.String else "paths of sounds that exist")
+    if are_labelled_things(values):
+        return Guess(None, "boxes, points or areas with labels, which are no input")
     if dtype.is_nested() or dtype in (pl.Object, pl.Binary, pl.Duration, pl.Time):
         return Guess(None, f"values of type {dtype} cannot be used")
     return None

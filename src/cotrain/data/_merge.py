@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from cotrain._base import DataError
+from cotrain.data.readers._coco import with_columns_alike
 
 #: (name of the file, its cells).
 NamedFrame = tuple[str, pl.DataFrame]
@@ -22,14 +23,15 @@ def merge_files(files: Sequence[NamedFrame]) -> pl.DataFrame:
     columns know more of the first one's rows, and are joined to it by all columns that they share with it: a
     row keeps its place, and is empty where the other file does not know it. A label file such as COCO's thus
     goes beside the table of its pictures. Where no value of a column is the same in both, and both are paths,
-    the names of the files without their folders are compared.
+    the names of the files without their folders are compared. COCO documents hold different rows whichever of
+    keypoints and masks they have.
 
     Args:
         files: at least one.
 
     Raises:
-        DataError: two files share no column; a file has two rows for one of the first, or a row that the
-            first one does not know.
+        DataError: two files share no column, or one of lists or masks; a file has two rows for one of the
+            first, or a row that the first one does not know.
 
     Example:
         >>> pictures = pl.DataFrame({"file": ["a.png", "b.png"], "stain": ["pink", "blue"]})
@@ -47,7 +49,7 @@ def merge_files(files: Sequence[NamedFrame]) -> pl.DataFrame:
 def _stacked(files: Sequence[NamedFrame]) -> list[NamedFrame]:
     """Return the files with those of equal columns in one, in the order of the first of each."""
     groups: dict[frozenset[str], list[NamedFrame]] = {}
-    for name, frame in files:
+    for name, frame in with_columns_alike(files):
         groups.setdefault(frozenset(frame.columns), []).append((name, frame))
     stacked = []
     for members in groups.values():
@@ -73,6 +75,12 @@ def _joined(first: NamedFrame, other: NamedFrame) -> pl.DataFrame:
     """Return the first table with the columns that only the other has."""
     (name, frame), (other_name, more) = first, other
     shared = [column for column in more.columns if column in frame.columns]
+    lists = [column for column in shared if any(one[column].dtype.is_nested() for one in (frame, more))]
+    if lists:
+        raise DataError(
+            f"{other_name} and {name} both have a column {lists[0]!r}, which in one holds lists or masks "
+            "that do not say which rows belong together: rename it in one of them, or take it out there."
+        )
     if not shared:
         raise DataError(
             f"{other_name} and {name} share no column by which their rows belong together: give them one, or "

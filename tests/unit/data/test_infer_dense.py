@@ -150,3 +150,30 @@ def test_lists_of_points_are_keypoints(as_json, pictures):
     task = tasks.Keypoints(guess.name, **guess.options)
     task.fit(frame)
     assert task.encode(frame)[1].tolist() == [[True, True], [False, False], [False, True]]
+
+
+@pytest.mark.parametrize("form", ["mappings", "json"])
+def test_areas_are_a_segmentation(form, pictures):
+    polygon = [[1.0, 1.0, 5.0, 1.0, 5.0, 6.0]]
+    cells = [
+        {"height": 8, "width": 8, "areas": [{"label": "cat", "polygons": polygon}]},
+        {"height": 8, "width": 8, "areas": [{"label": "dog", "polygons": polygon}]},
+        None,
+    ]
+    if form == "json":
+        cells = [None if cell is None else json.dumps(cell) for cell in cells]
+    frame = pl.DataFrame({"file": pictures, "mask": cells})
+    (guess,) = infer_tasks(frame, ["mask"])
+    assert (guess.kind, guess.options, guess.labelled) == ("Segmentation", {}, 2)
+    assert "2 classes beside the background: cat, dog" in guess.why
+    task = getattr(tasks, guess.kind)(guess.name, **guess.options)
+    task.fit(frame)
+    assert task.parts == ["background", "cat", "dog"]
+    several = frame.with_columns(other=pl.col("file"), width=8, height=8)
+    (guess,) = infer_tasks(several, ["mask"])
+    assert (set(guess.options), guess.beside) == ({"picture"}, ("width", "height"))
+
+
+def test_text_in_braces_is_text(pictures):
+    values = pl.Series("t", ["{a}", "{b}", "{a}"])
+    assert infer_dense(values, ["file"], ["file", "t"]) is None

@@ -77,3 +77,51 @@ def test_the_boxes_of_coco_files_come_to_the_table_of_the_pictures(tmp_path):
         assert frame["file"].to_list() == ["images/c.png", "images/a.png", "images/b.png"]
         counts = [None if cell is None else len(cell) for cell in frame["boxes"].to_list()]
         assert counts == [None, 1, 0]
+
+
+def coco_file(folder, name: str, numbers: range, *, outlines: bool = False, looked: bool = True) -> str:
+    images = [{"id": n, "file_name": f"{n}.png", "width": 9, "height": 9} for n in numbers]
+    outline = {"segmentation": [[1, 2, 4, 2, 4, 6]]} if outlines else {}
+    annotations = [{"image_id": n, "category_id": 7, "bbox": [1, 2, 3, 4], **outline} for n in numbers]
+    document = {"images": images, "categories": [{"id": 7, "name": "cell"}]}
+    path = folder / name
+    path.write_text(json.dumps({**document, "annotations": annotations} if looked else document))
+    return str(path)
+
+
+def test_coco_documents_are_rows_of_one_table_whether_they_have_outlines_or_not(tmp_path):
+    outlined = coco_file(tmp_path, "outlined.json", range(2), outlines=True)
+    boxed, unseen = (
+        coco_file(tmp_path, "boxed.json", range(2, 5)),
+        coco_file(tmp_path, "u.json", range(5, 9), looked=False),
+    )
+    for files in ([outlined, boxed, unseen], [unseen, boxed, outlined]):
+        frame = read_cells(files).sort("file")
+        assert frame["boxes"].is_null().to_list() == [False] * 5 + [True] * 4
+        assert frame["mask"].is_null().to_list() == [False] * 2 + [True] * 7
+    assert "mask" not in read_cells([boxed, unseen]).columns
+    pictures = tmp_path / "pictures.csv"
+    pictures.write_text("file,stain\n" + "".join(f"{n}.png,pink\n" for n in range(9)))
+    frame = read_cells([str(pictures), unseen, outlined])
+    assert (frame.height, frame["mask"].null_count()) == (9, 7)
+
+
+def test_one_picture_in_documents_of_different_columns_is_refused(tmp_path):
+    files = [
+        coco_file(tmp_path, "a.json", range(2)),
+        coco_file(tmp_path, "b.json", range(1, 3), outlines=True),
+    ]
+    with pytest.raises(DataError, match=r"b.json and .*a.json both list the picture '.*1.png'"):
+        read_cells(files)
+
+
+def test_a_mask_of_the_table_is_not_overwritten_by_that_of_a_document(tmp_path):
+    document = coco_file(tmp_path, "a.json", range(2), outlines=True)
+    pictures = tmp_path / "pictures.csv"
+    pictures.write_text("file,mask\n0.png,mask0.png\n1.png,mask1.png\n")
+    for files in ([str(pictures), document], [document, str(pictures)]):
+        with pytest.raises(
+            DataError, match="both have a column 'mask', .*: rename it in one of them"
+        ) as error:
+            read_cells(files)
+        assert "\n" not in str(error.value)

@@ -1,4 +1,4 @@
-"""COCO's annotations of pictures: a row a picture, its boxes in a list."""
+"""COCO's annotations of pictures: a row a picture, its boxes in a list, its outlines in a mask."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ from typing import Any
 import polars as pl
 
 from cotrain._base import DataError
+from cotrain.data.readers._coco_masks import MASK, area_of
 
 #: A point as it stands in a cell: [x, y] in pixels, and whether it is to be seen.
 POINT = pl.Struct({"point": pl.List(pl.Float64), "label": pl.String, "visible": pl.Boolean})
 #: A box as it stands in a cell: [x, y, width, height] in pixels from the upper left corner.
 BOX = pl.Struct({"box": pl.List(pl.Float64), "label": pl.String, "crowd": pl.Boolean})
+
+#: Columns that all documents have, and those that only some have.
+_OF_ALL = {"file", "width", "height", "boxes"}
+_MORE = {"keypoints": pl.List(POINT), "mask": MASK}
+_OF_LISTS = {"boxes": pl.List(BOX), **_MORE}
 
 #: What says whether a box is around a crowd, as text.
 _FLAGS = {"0": False, "0.0": False, "False": False, "None": False, "1": True, "1.0": True, "True": True}
@@ -33,7 +39,7 @@ def is_coco(document: object) -> bool:
 
 
 def coco_table(document: Mapping[str, Any], path: Path) -> pl.DataFrame:
-    """Return a table with the columns `file`, `width`, `height` and `boxes`, of points also `keypoints`.
+    """Return a table with the columns `file`, `width`, `height`, `boxes`, and maybe `keypoints` and `mask`.
 
     A picture without an annotation has an empty list of boxes: nothing is there. In a document without
     `annotations`, as COCO lists its unlabelled pictures, all boxes are null: nobody has looked. Labels are
@@ -43,6 +49,9 @@ def coco_table(document: Mapping[str, Any], path: Path) -> pl.DataFrame:
     Where a category names keypoints, the list in `keypoints` has those points of all things in the picture
     that are labelled (v = 1 or 2); v = 1, labelled and not to be seen, is `visible: false`.
 
+    Where an annotation has a `segmentation`, the column `mask` has the areas of all things in the picture, of
+    which `Segmentation` makes pixels; of a thing without one its box, where it is unknown which are its own.
+
     Source: https://cocodataset.org/#format-data.
 
     Args:
@@ -51,8 +60,8 @@ def coco_table(document: Mapping[str, Any], path: Path) -> pl.DataFrame:
 
     Raises:
         DataError: an annotation belongs to no picture or to no category, or has no box; two pictures or two
-            categories have one id; two categories with annotations have one name; or an entry is of another
-            form.
+            categories have one id; two categories with annotations have one name; or an entry, such as an
+            outline, is of another form.
 
     Example:
         >>> table = coco_table(
@@ -75,6 +84,8 @@ def coco_table(document: Mapping[str, Any], path: Path) -> pl.DataFrame:
     named = {c["id"]: [str(one) for one in c.get("keypoints") or []] for c in categories}
     boxes: list[list[dict[str, Any]]] = [[] for _ in pictures]
     points: list[list[dict[str, Any]]] = [[] for _ in pictures]
+    areas: list[list[dict[str, Any]]] = [[] for _ in pictures]
+    sides = [[_side(picture, key, path) for picture in pictures] for key in ("width", "height")]
     for number, annotation in enumerate(annotations):
         if not isinstance(annotation, Mapping):
             raise DataError(
@@ -86,29 +97,70 @@ def coco_table(document: Mapping[str, Any], path: Path) -> pl.DataFrame:
             raise DataError(f"{where} belongs to the image {picture!r}, which `images` does not list.")
         if category not in names:
             raise DataError(f"{where} is of the category {category!r}, which `categories` does not list.")
-        boxes[places[picture]].append(
-            {
-                "box": _box(annotation.get("bbox"), where),
-                "label": names[category],
-                "crowd": _is_crowd(annotation.get("iscrowd"), where),
-            }
+        row, box = places[picture], _box(annotation.get("bbox"), where)
+        crowd = _is_crowd(annotation.get("iscrowd"), where)
+        boxes[row].append({"box": box, "label": names[category], "crowd": crowd})
+        points[row] += _points(annotation.get("keypoints"), named[category], where)
+        size = (sides[1][row], sides[0][row])
+        areas[row].append(
+            area_of(annotation.get("segmentation"), names[category], box, size=size, where=where)
         )
-        points[places[picture]] += _points(annotation.get("keypoints"), named[category], where)
     _require_names_apart(names, [annotation["category_id"] for annotation in annotations], path)
     folder = _folder([_of(picture, "file_name", path, "image") for picture in pictures], path.parent)
     cells = {"boxes": pl.Series(boxes if looked else [None] * len(pictures), dtype=pl.List(BOX))}
     if any(named.values()):
         # A point that is not labelled is unknown: where none is the cell is empty.
         cells["keypoints"] = pl.Series([of_one or None for of_one in points], dtype=pl.List(POINT))
+    if any(area["box"] is None for of_one in areas for area in of_one):
+        width_height_areas = zip(*sides, areas, strict=True)
+        masks = [{"width": w, "height": h, "areas": of_one} for w, h, of_one in width_height_areas]
+        cells["mask"] = pl.Series(masks, dtype=MASK)
     return pl.DataFrame(
         {
             "file": [folder + str(picture["file_name"]) for picture in pictures],
-            "width": [_side(picture, "width", path) for picture in pictures],
-            "height": [_side(picture, "height", path) for picture in pictures],
+            "width": sides[0],
+            "height": sides[1],
             **cells,
         },
         schema_overrides={"file": pl.String, "width": pl.Int64, "height": pl.Int64},
     )
+
+
+def with_columns_alike(files: Sequence[tuple[str, pl.DataFrame]]) -> list[tuple[str, pl.DataFrame]]:
+    """Return tables with `keypoints` and `mask` in all those of COCO's documents where one has them.
+
+    Args:
+        files: names and tables, those of other files among them, which stay as they are.
+
+    Raises:
+        DataError: documents with different columns list one picture.
+
+    Example:
+        >>> coco = {"file": ["a.png"], "width": [8], "height": [8], "boxes": [[]]}
+        >>> seen = pl.DataFrame(coco, schema_overrides={"boxes": pl.List(BOX)})
+        >>> outlined = seen.with_columns(mask=pl.lit(None, MASK))
+        >>> [frame.width for _, frame in with_columns_alike([("a.json", seen), ("b.json", outlined)])]
+        [5, 5]
+    """
+    of_coco = {place: frame for place, (_, frame) in enumerate(files) if _is_of_coco(frame)}
+    more = {key: of for key, of in _MORE.items() if any(key in frame.columns for frame in of_coco.values())}
+    alike, pictures = list(files), dict[str, str]()
+    for place, frame in of_coco.items():
+        name = files[place][0]
+        lacking = [pl.lit(None, of).alias(key) for key, of in more.items() if key not in frame.columns]
+        alike[place] = (name, frame.with_columns(lacking))
+        twice = next((file for file in frame["file"] if pictures.setdefault(file, name) != name), None)
+        if twice is not None and any(len(one.columns) < len(_OF_ALL) + len(more) for one in of_coco.values()):
+            raise DataError(
+                f"{name} and {pictures[twice]} both list the picture {twice!r}, and each would be half "
+                "labelled in two rows: make one document of them."
+            )
+    return alike
+
+
+def _is_of_coco(frame: pl.DataFrame) -> bool:
+    of_all = set(frame.columns) - set(_MORE) == _OF_ALL
+    return of_all and all(frame.schema[key] == of for key, of in _OF_LISTS.items() if key in frame.columns)
 
 
 def _numbers(items: Sequence[Any], path: Path, what: str) -> list[Any]:

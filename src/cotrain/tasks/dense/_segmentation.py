@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, final
@@ -23,7 +24,9 @@ from cotrain.tasks._mean_output import mean_of_classes
 from cotrain.tasks._metric import Metric
 from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import check_range, one_column
+from cotrain.tasks.dense._areas import BACKGROUND, Areas
 from cotrain.tasks.dense._dice import dice_losses
+from cotrain.tasks.dense._listed_cells import require_pixels
 from cotrain.tasks.dense._masks import (
     classes_at,
     mask_bytes,
@@ -60,13 +63,18 @@ class Segmentation(Task):
 
     A label is a mask: a picture whose values are class numbers, such as a PNG; `ignore` marks pixels that are
     not labelled, and a picture without a mask is unlabelled, while a mask of nothing but background is a
-    label.
+    label. Or it is the areas of things as `read_table` gives them of COCO's files, {"height": ..., "width":
+    ..., "areas": [{"label": ..., "polygons": [[x, y, x, y, ...]]}]} in pixels, with `rle`, run lengths as
+    COCO's text, or `box` in place of `polygons`: the pixels of all things of one label are of its class, a
+    small thing lies over a larger one, pixels of no thing are of the class "background", and those in a mere
+    box are not labelled.
 
     Args:
         name: see `Task`.
-        columns: see `Task`; one column of paths, bytes or arrays.
+        columns: see `Task`; one column of paths, bytes, arrays or areas.
         classes: names of the classes 0, 1, ...; `None`: those numbers that occur in training, up to the
-            largest.
+            largest, and of areas "background" and the sorted labels. Of areas "background" comes first where
+            the names do not list it.
         ignore: number of the pixels that are not labelled.
         picture: the column of the picture that the masks are of, where there are several.
         size: height and width of the masks that are learned from, or one number for both; `None`: the median
@@ -168,19 +176,23 @@ class Segmentation(Task):
 
     def fit_columns(self, frame: pl.DataFrame) -> None:
         """Learn the classes, the size of the masks, and the classes' weights."""
-        cells, of_row = self._masks(frame), self.weights_of(frame)
-        masks = [mask for mask in cells if mask is not None]
-        if not masks:
+        known = [cell for cell in self._cells(frame) if cell is not None]
+        if not known:
             raise DataError(
                 f"Task {self.name!r}: no row has a mask in the column {self.columns[0]!r}: label some, "
                 "or leave the task out."
             )
+        of_areas = [cell for cell in known if isinstance(cell, Areas)]
+        if of_areas:
+            self._learn_labels(of_areas, len(known))
+        cells, of_row = self._masks(frame), self.weights_of(frame)
+        masks = [mask for mask in cells if mask is not None]
         counts = np.stack([self._counts(mask) for mask in masks])
         if of_row is not None:
             counts = counts * of_row[[mask is not None for mask in cells], None]
         counts = counts.sum(axis=0)
         found = np.flatnonzero(counts)
-        if self.classes is None:
+        if self.classes is None and not of_areas:
             largest = int(found.max()) if len(found) else 0
             self._names = [str(number) for number in range(max(2, largest + 1))]
         self._require_known(found)
@@ -191,6 +203,35 @@ class Segmentation(Task):
             self._shape = (int(sides[0]), int(sides[1]))
         of_class = counts[: len(self._names)]
         self._weights = class_weights(self.class_weight, self._names, of_class.tolist(), task=self.name)
+
+    def _learn_labels(self, cells: Sequence[Areas], n_masks: int) -> None:
+        """Take the labels of areas for the names of the classes, or see that `classes` lists them."""
+        where = f"Task {self.name!r}: "
+        if len(cells) < n_masks:
+            raise DataError(
+                f"{where}{len(cells)} of {n_masks} masks in {self.columns[0]!r} are areas with labels, and "
+                "the others hold class numbers, of which it is not known which label is which: keep them in "
+                "two columns, or save all in one form."
+            )
+        require_pixels(
+            [part for cell in cells for area in cell.areas for part in area.get("polygons") or []],
+            self.name,
+            "outlines",
+        )
+        labels = set().union(*(cell.labels for cell in cells)) - {BACKGROUND}
+        names = sorted(labels) if self.classes is None else [str(one) for one in self.classes]
+        self._names = names if BACKGROUND in names else [BACKGROUND, *names]
+        strange = sorted(labels - set(names))
+        if strange:
+            raise DataError(
+                f"{where}areas are labelled {', '.join(map(repr, strange[:8]))}, which classes= does not "
+                "list: add them, or take these areas out."
+            )
+        if len(self._names) > MOST_CLASSES:
+            raise DataError(
+                f"{where}areas have {len(labels)} different labels, of which {MOST_CLASSES - 1} beside "
+                f"{BACKGROUND!r} are the most: take some out, or give several labels one name."
+            )
 
     def _counts(self, mask: np.ndarray) -> np.ndarray:
         return np.bincount(mask[mask != self.ignore], minlength=MOST_CLASSES)
@@ -245,8 +286,20 @@ class Segmentation(Task):
 
     def label_sizes(self, frame: pl.DataFrame) -> list[tuple[int, int] | None]:
         """Return the sizes of the masks."""
-        cells = frame[self.columns[0]].to_list()
-        return [None if cell is None or _is_blank(cell) else mask_size(cell) for cell in cells]
+        return [
+            cell.size if isinstance(cell, Areas) else None if cell is None else mask_size(cell)
+            for cell in self._cells(frame)
+        ]
+
+    def _cells(self, frame: pl.DataFrame) -> list[Any]:
+        """Return the cell of every row, areas as `Areas`; `None` where there is no label."""
+        found: list[Any] = []
+        for row, cell in enumerate(frame[self.columns[0]].to_list()):
+            try:
+                found.append(None if _is_blank(cell) else Areas.of(cell) or cell)
+            except DataError as error:
+                raise RowError(f"Task {self.name!r}, row {{row}}: {error}", row) from error
+        return found
 
     def _masks(self, frame: pl.DataFrame) -> list[np.ndarray | None]:
         found: list[np.ndarray | None] = [None] * frame.height
@@ -255,29 +308,40 @@ class Segmentation(Task):
 
     def _each(self, frame: pl.DataFrame, take: Callable[[int, np.ndarray], None]) -> None:
         """Read every mask and hand it on with its row; files are read beside one another."""
-        cells = frame[self.columns[0]].to_list()
+        cells = self._cells(frame)
 
         def read(row: int) -> None:
             try:
-                mask = read_mask(cells[row])
-                self._require_numbers(mask)
+                mask = self._drawn(cells[row])
             except DataError as error:
                 raise RowError(f"Task {self.name!r}, row {{row}}: {error}", row) from error
             take(row, mask)
 
-        known = [row for row, cell in enumerate(cells) if cell is not None and not _is_blank(cell)]
+        known = [row for row, cell in enumerate(cells) if cell is not None]
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(read, known))
 
+    def _drawn(self, cell: Any) -> np.ndarray:
+        """Return the class numbers of a cell, one that no mask has for labels that training did not have."""
+        if isinstance(cell, Areas):
+            numbers = {name: number for number, name in enumerate(self._names)}
+            return cell.draw(numbers, unknown=self.ignore, strange=max(MOST_CLASSES, self.ignore) + 1)
+        mask = read_mask(cell)
+        self._require_numbers(mask)
+        return mask
+
     def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
         """Count the masks with a class that training did not have."""
-        counts: dict[str, int] = {}
-        for mask in self._masks(frame):
-            for number in [] if mask is None else np.unique(mask[mask != self.ignore]).tolist():
-                if number >= self.n_outputs:
-                    key = f"{self.columns[0]}={number}"
-                    counts[key] = counts.get(key, 0) + 1
-        return counts
+        counts: Counter[str] = Counter()
+        cells = self._cells(frame)
+        for cell in cells:
+            if isinstance(cell, Areas):
+                counts.update(f"{self.columns[0]}={label}" for label in cell.labels - set(self._names))
+        for cell, mask in zip(cells, self._masks(frame), strict=True):
+            if mask is not None and not isinstance(cell, Areas):
+                found = np.unique(mask[mask != self.ignore])
+                counts.update(f"{self.columns[0]}={number}" for number in found[found >= self.n_outputs])
+        return dict(counts)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the classes, the size, the weights, and how fine the head answers."""
@@ -377,8 +441,9 @@ class Segmentation(Task):
 
     def exhibit(self, cell: Any, *, label: bool) -> Exhibit:
         """Return a mask to look at."""
-        mask = read_mask(cell)
-        return Exhibit("mask", array=np.where(label & (mask == self.ignore), -1, mask))
+        mask = self._drawn(Areas.of(cell) or cell)
+        known = mask if not label else np.where(mask == self.ignore, -1, np.minimum(mask, MOST_CLASSES - 1))
+        return Exhibit("mask", array=known)
 
     def confidence(self, output: Any) -> Any:
         """Return the probability of every pixel's most probable class, [B, H, W]."""
@@ -410,4 +475,6 @@ class Segmentation(Task):
 
 
 def _is_blank(cell: object) -> bool:
-    return isinstance(cell, str) and not cell.strip()
+    # Where a column of mappings came from elsewhere a missing one may be one of nothing.
+    nothing = isinstance(cell, Mapping) and "areas" in cell and cell["areas"] is None
+    return cell is None or nothing or (isinstance(cell, str) and not cell.strip())

@@ -9,10 +9,16 @@ from typing import Any
 
 import polars as pl
 import pytest
+import torch
 
 from cotrain._base import DataError
+from cotrain.data import read_table
 from cotrain.data._read import read_cells
+from cotrain.data._write import write_table
 from cotrain.data.readers._coco import BOX, coco_table, is_coco
+from cotrain.data.readers._coco_masks import MASK
+from cotrain.tasks import Segmentation
+from cotrain.tasks.dense._run_lengths import runs_as_text
 
 DOCUMENT: dict[str, Any] = {
     "images": [
@@ -152,3 +158,58 @@ def test_the_folder_is_found_though_the_first_picture_is_not_there(tmp_path: Pat
         "images/b.png",
         "images/a.png",
     ]
+
+
+def outlined(*segmentations: Any) -> dict[str, Any]:
+    document = copy.deepcopy(DOCUMENT)
+    for annotation, segmentation in zip(document["annotations"], segmentations, strict=True):
+        annotation["segmentation"] = segmentation
+    return document
+
+
+def test_outlines_are_the_areas_of_a_mask(tmp_path: Path):
+    triangle = [0, 0, 8, 0, 8, 8.5]
+    runs = {"counts": [32 * 32 - 5, 5], "size": [32, 32]}
+    table = read_cells(written(tmp_path, outlined(runs, [triangle, triangle])))
+    assert table.schema["mask"] == MASK
+    nothing = {"polygons": None, "rle": None, "box": None}
+    assert table["mask"].to_list() == [
+        {"height": 48, "width": 64, "areas": []},
+        {
+            "height": 32,
+            "width": 32,
+            "areas": [
+                {**nothing, "label": "dog", "rle": runs_as_text([32 * 32 - 5, 5])},
+                {**nothing, "label": "cat", "polygons": [[float(v) for v in triangle]] * 2},
+            ],
+        },
+    ]
+
+
+def test_a_thing_without_an_outline_has_its_box_and_a_document_without_any_has_no_mask(tmp_path: Path):
+    table = read_cells(written(tmp_path, outlined([], [[0, 0, 8, 0, 8, 8]])))
+    assert [area["box"] for area in table["mask"][1]["areas"]] == [[1.0, 2.0, 3.5, 4.0], None]
+    for nothing in ([], None, [[]]):
+        assert "mask" not in read_cells(written(tmp_path, outlined(nothing, nothing))).columns
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".json", ".parquet"])
+def test_a_table_with_masks_is_the_same_from_every_file(tmp_path: Path, ending: str):
+    document = outlined(
+        {"counts": [99, 5, 920], "size": [32, 32]}, [[0, 0, 8, 0, 8, 8.5], [9, 9, 14, 9, 14, 30]]
+    )
+    document["annotations"].append({"id": 3, "image_id": 9, "category_id": 21, "bbox": [40, 30, 9, 9]})
+    table = read_table(written(tmp_path, document))
+    path = tmp_path / f"table{ending}"
+    table.write_json(path) if ending == ".json" else write_table(table, path)
+    first, again = (Segmentation("mask", size=32) for _ in range(2))
+    first.fit(table)
+    again.fit(read_table(path))
+    assert again.state_dict() == first.state_dict()
+    for one, other in zip(again.encode(read_table(path)), first.encode(table), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_strange_outline_is_refused_with_its_annotation(tmp_path: Path):
+    with pytest.raises(DataError, match=r"instances.json: annotation 2 has the polygon \[1, 2, 3\]"):
+        read_cells(written(tmp_path, outlined([], [[1, 2, 3]])))

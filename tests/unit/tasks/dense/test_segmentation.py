@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from cotrain._base import DataError, InvalidArgumentError
+from cotrain.data.readers._coco_masks import MASK
 from cotrain.tasks import Segmentation
 from cotrain.tasks.dense._masks import mask_bytes, read_mask, resized_mask
 
@@ -300,3 +302,94 @@ def test_numbers_that_no_class_can_have_are_refused_with_their_row(number: int):
     ignoring = Segmentation("mask", ignore=number)
     ignoring.fit(frame)
     assert (~ignoring.encode(frame)[1]).sum() == 1
+
+
+def rectangle(label: str, x: int, y: int, w: int, h: int) -> dict[str, Any]:
+    polygon = [x, y, x + w, y, x + w, y + h, x, y + h]
+    return {"label": label, "polygons": [[float(v) for v in polygon]], "rle": None, "box": None}
+
+
+def areas(*things: dict[str, Any], size: tuple[int, int] = (6, 8)) -> dict[str, Any]:
+    return {"height": size[0], "width": size[1], "areas": list(things)}
+
+
+BOXED = {"label": "owl", "polygons": None, "rle": None, "box": [4.0, 4.0, 4.0, 2.0]}
+CELLS = [areas(rectangle("dog", 0, 0, 4, 4), rectangle("cat", 2, 2, 2, 2), BOXED), areas(), None]
+
+
+def of_areas(cells: list[Any], form: str) -> pl.DataFrame:
+    if form == "json":
+        return pl.DataFrame({"mask": [None if cell is None else json.dumps(cell) for cell in cells]})
+    return pl.DataFrame({"mask": pl.Series(cells, dtype=MASK)})
+
+
+@pytest.mark.parametrize("form", ["mappings", "json"])
+def test_areas_are_classes_by_their_labels_beside_the_background(form: str):
+    frame = of_areas(CELLS, form)
+    task = Segmentation("mask")
+    task.fit(frame)
+    assert task.parts == ["background", "cat", "dog"]  # of owls no pixel is known
+    targets, labelled = task.encode(frame)
+    expected = np.zeros((6, 8), int)
+    expected[:4, :4] = 2
+    expected[2:4, 2:4] = 1
+    assert labelled.sum(dim=(1, 2)).tolist() == [6 * 8 - 4 * 2, 6 * 8, 0]
+    assert not labelled[0, 4:, 4:].any()
+    assert np.array_equal(targets[0].numpy()[labelled[0].numpy()], expected[labelled[0].numpy()])
+    assert not targets[1].any()
+    assert task.label_sizes(frame) == [(6, 8), (6, 8), None]
+    shown = task.exhibit(frame["mask"].to_list()[0], label=True).array
+    assert shown is not None
+    assert np.array_equal(shown[:4], expected[:4])
+    assert (shown[4:, 4:] == -1).all()
+    loaded = Segmentation("mask")
+    loaded.load_state_dict(task.state_dict())
+    assert torch.equal(loaded.encode(frame)[0], targets)
+
+
+@pytest.mark.parametrize(
+    ("classes", "names"),
+    [(["dog", "cat"], ["background", "dog", "cat"]), (["cat", "background", "dog"], None)],
+)
+def test_the_names_of_classes_are_in_the_order_that_is_given(classes: list[str], names: list[str] | None):
+    frame, task = of_areas(CELLS, "mappings"), Segmentation("mask", classes=classes)
+    task.fit(frame)
+    assert task.parts == (names or classes)
+    found = task.encode(frame)[0][0]
+    assert [task.parts[int(found[at])] for at in ((0, 0), (2, 2), (0, 7))] == ["dog", "cat", "background"]
+
+
+def test_labels_that_training_did_not_have_are_told_by_their_name_and_are_a_class_of_their_own():
+    task = Segmentation("mask")
+    task.fit(of_areas(CELLS, "mappings"))
+    frame = of_areas([areas(rectangle("emu", 0, 0, 8, 3), rectangle("cat", 0, 0, 1, 1))], "mappings")
+    assert task.unseen(frame) == {"mask=emu": 1}
+    targets, labelled = task.encode(frame)
+    assert labelled.all()
+    assert (targets[0, 1:3] == 3).all()
+    shown = task.exhibit(frame["mask"].to_list()[0], label=True).array
+    assert shown is not None
+    assert int(shown.max()) not in (*range(3), task.ignore)
+
+
+@pytest.mark.parametrize(
+    ("cells", "options", "message"),
+    [
+        (CELLS, {"classes": ["cat", "cow"]}, "areas are labelled 'dog', which classes= does not list"),
+        ([areas(), areas()], {}, "pixels of the class 0 alone"),
+        ([*CELLS, "a.png"], {}, "2 of 3 masks in 'mask' are areas with labels, and the others"),
+        ([areas({**BOXED, "box": None})], {}, "row 0: The areas .* another form"),
+        ([CELLS[0], {"height": None, "width": 8, "areas": []}], {}, "row 1: How large the picture"),
+        ([areas(*(rectangle(f"{i}", 0, 0, 2, 2) for i in range(255)))], {}, "255 different labels"),
+        (
+            [areas({**BOXED, "polygons": [[0.1, 0.1, 0.9, 0.1, 0.9, 0.9]]})],
+            {},
+            "all numbers of its 1 outlines lie between 0 and 1",
+        ),
+    ],
+)
+def test_areas_that_cannot_be_learned_are_refused(cells: list[Any], options: dict[str, Any], message: str):
+    texts = [cell if isinstance(cell, str | None) else json.dumps(cell) for cell in cells]
+    with pytest.raises(DataError, match=message) as error:
+        Segmentation("mask", **options).fit(pl.DataFrame({"mask": texts}))
+    assert "\n" not in str(error.value)
