@@ -138,7 +138,7 @@ def with_columns_alike(files: Sequence[tuple[str, pl.DataFrame]]) -> list[tuple[
     Example:
         >>> coco = {"file": ["a.png"], "width": [8], "height": [8], "boxes": [[]]}
         >>> seen = pl.DataFrame(coco, schema_overrides={"boxes": pl.List(BOX)})
-        >>> outlined = seen.with_columns(mask=pl.lit(None, MASK))
+        >>> outlined = seen.with_columns(pl.lit("b.png").alias("file"), pl.lit(None, MASK).alias("mask"))
         >>> [frame.width for _, frame in with_columns_alike([("a.json", seen), ("b.json", outlined)])]
         [5, 5]
     """
