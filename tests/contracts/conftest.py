@@ -281,6 +281,11 @@ def encoder_cases() -> dict[str, EncoderCase]:
     return CASES
 
 
+@pytest.fixture
+def sharing_names() -> list[str]:
+    return exported(networks.Sharing)
+
+
 @pytest.fixture(autouse=True)
 def keep_global_seed() -> object:
     with torch.random.fork_rng():

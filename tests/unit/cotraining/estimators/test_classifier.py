@@ -50,7 +50,7 @@ def test_scikit_learns_own_checks_with_an_estimator():
 
 @pytest.mark.slow
 def test_scikit_learns_own_checks_with_networks():
-    model = small(max_rounds=1, updates=60)
+    model = small(max_rounds=1, updates=20)
     results = check_estimator(model, expected_failed_checks=EXPECTED, on_skip=None)
     assert {result["check_name"] for result in results if result["status"] == "xfail"} == set(EXPECTED)
     assert len(results) == len(list(estimator_checks_generator(model)))

@@ -38,7 +38,7 @@ def test_scikit_learns_own_checks_with_an_estimator():
 
 @pytest.mark.slow
 def test_scikit_learns_own_checks_with_networks():
-    model = CoTrainingRegressor(max_rounds=1, updates=60, learning_rate=1e-2)
+    model = CoTrainingRegressor(max_rounds=1, updates=20, learning_rate=1e-2)
     results = check_estimator(model, expected_failed_checks=EXPECTED, on_skip=None)
     failed = {result["check_name"] for result in results if result["status"] == "xfail"}
     assert failed == set(EXPECTED)
