@@ -54,7 +54,9 @@ def called(*arguments: Any) -> None:
             main()
 
 
-def test_masks_of_a_document_are_learned_beside_its_boxes_judged_and_predicted(tmp_path: Path):
+def test_masks_of_a_document_are_learned_beside_its_boxes_judged_and_predicted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     document, masks = written(tmp_path)
     job, run = tmp_path / "job.yaml", tmp_path / "run"
     called("init", document, "--targets", "boxes,mask", "-o", job, "--no-probe")
@@ -80,6 +82,13 @@ def test_masks_of_a_document_are_learned_beside_its_boxes_judged_and_predicted(t
         for number in np.unique(true)
     ]
     assert np.mean(overlap) > 0.5
+    # COCO's results have boxes, and whoever asks for them hears that masks are not among them.
+    capsys.readouterr()
+    called("predict", run, document, "-o", tmp_path / "said.json")
+    status = capsys.readouterr().err
+    results = json.loads((tmp_path / "said.json").read_text())
+    assert f"Wrote {len(results)} COCO results of 'boxes' to {tmp_path / 'said.json'}." in status
+    assert "Not written: mask, for which COCO results have no place; .jsonl has all." in status
     learner = ct.Learner.load(run)
     found = learner.evaluate(document)
     right = np.mean([(one == true).mean() for one, true in zip(said, masks, strict=True)])

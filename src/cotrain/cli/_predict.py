@@ -46,6 +46,7 @@ def predict(
     from cotrain.cli._output import print_csv, print_json, status
     from cotrain.cli._table_arguments import table_paths
     from cotrain.data import flat, read_cells, write_coco_results, write_table
+    from cotrain.data._coco_results import coco_column
     from cotrain.learner import Learner
 
     if output is not None and output.exists() and not overwrite:
@@ -67,15 +68,23 @@ def predict(
             )
     predictions = pl.concat([table.select(dict.fromkeys(keep or ()).keys()), predictions], how="horizontal")
     if output is not None:
+        written, lines = predictions.columns, f"{predictions.height} rows, {predictions.width} columns"
         if output.suffix.lower() == ".json":
-            write_coco_results(predictions, path, output)
+            n_results = write_coco_results(predictions, path, output)
+            written = [coco_column(predictions, output)[0]]
+            lines = f"{n_results} COCO results of {written[0]!r}"
         else:
             write_table(predictions, output, neutralise=neutralise)
+        left_out = [name for name in predictions.columns if name not in written]
         if as_json:
-            print_json({"output": str(output), "rows": predictions.height, "columns": predictions.columns})
+            print_json({"output": str(output), "rows": predictions.height, "columns": written})
         else:
-            status(f"Wrote {predictions.height} rows, {predictions.width} columns to {output}.")
+            status(f"Wrote {lines} to {output}.")
             tell_answers(learner)
+        if left_out:
+            status(
+                f"Not written: {', '.join(left_out)}, for which COCO results have no place; .jsonl has all."
+            )
     elif as_json:
         print_json(predictions.to_dicts())
     else:

@@ -47,14 +47,7 @@ def write_coco_results(predictions: pl.DataFrame, pictures: str | Path, path: st
         [{'image_id': 7, 'category_id': 3, 'bbox': [1.0, 2.0, 3.0, 4.0], 'score': 0.5}]
     """
     document = _document(Path(pictures))
-    kinds = {name: kind for name, dtype in predictions.schema.items() if (kind := _held(dtype))}
-    if len(kinds) != 1:
-        found = ", ".join(kinds) or "none"
-        raise DataError(
-            f"Cannot write {path}: COCO results are of one column of boxes or points, and the predictions "
-            f"have {found}; choose .jsonl for all of them."
-        )
-    ((column, kind),) = kinds.items()
+    column, kind = coco_column(predictions, path)
     images = document["images"]
     if predictions.height != len(images):
         raise DataError(
@@ -66,6 +59,22 @@ def write_coco_results(predictions: pl.DataFrame, pictures: str | Path, path: st
     results = of_kind([(image["id"], cell or []) for image, cell in cells], document, pictures)
     write_text_atomically(Path(path), json.dumps(results) + "\n")
     return len(results)
+
+
+def coco_column(predictions: pl.DataFrame, path: str | Path) -> tuple[str, str]:
+    """Return the one column of predictions that COCO's results have a place for, and "box" or "point".
+
+    Raises:
+        DataError: there is not one.
+    """
+    kinds = {name: kind for name, dtype in predictions.schema.items() if (kind := _held(dtype))}
+    if len(kinds) != 1:
+        found = ", ".join(kinds) or "none"
+        raise DataError(
+            f"Cannot write {path}: COCO results are of one column of boxes or points, and the predictions "
+            f"have {found}; choose .jsonl for all of them."
+        )
+    return next(iter(kinds.items()))
 
 
 #: Numbers of pictures, and what was predicted in them.
