@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from multiprocessing.context import ForkServerContext, SpawnContext
@@ -14,16 +15,19 @@ import torch
 #: What every worker needs and takes seconds to load: PyTorch's optimisers load its compiler. None of them
 #: leaves a thread with a lock behind, as Polars does, which each worker loads itself.
 PRELOADED = ("torch", "torch._dynamo", "rtdl_num_embeddings", "sklearn.ensemble")
+#: Most bytes in the path of the temporary folder that leave room for the name of a socket in it.
+LONGEST_FOLDER = 70
 
 
 def worker_context() -> ForkServerContext | SpawnContext:
     """Return how workers are started: clean, and where it can be from a process that has loaded libraries.
 
     A fork of this process would copy locks that other threads hold. On Linux a process that does nothing else
-    loads `PRELOADED` once, for as long as this one lives, and workers are forks of that; elsewhere each is
-    spawned.
+    loads `PRELOADED` once, for as long as this one lives, and workers are forks of that; elsewhere, and where
+    the socket by which they are asked for would have too long a path, each is spawned.
     """
-    if sys.platform != "linux" or "forkserver" not in multiprocessing.get_all_start_methods():
+    can_fork = sys.platform == "linux" and "forkserver" in multiprocessing.get_all_start_methods()
+    if not can_fork or len(os.fsencode(tempfile.gettempdir())) > LONGEST_FOLDER:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -77,6 +78,15 @@ def test_what_takes_long_to_load_is_there_when_a_worker_begins(tmp_path: Path) -
     process.join()
     assert set(PRELOADED) <= set(said.read_text().split())
     assert "polars" not in said.read_text().split()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every worker is spawned")
+@pytest.mark.parametrize(("length", "expected"), [(60, "forkserver"), (90, "spawn")])
+def test_a_long_path_of_the_temporary_folder_is_no_obstacle(
+    length: int, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/" + "t" * (length - 1))
+    assert worker_context().get_start_method() == expected
 
 
 @pytest.mark.slow
