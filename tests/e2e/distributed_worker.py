@@ -235,7 +235,8 @@ def balance_of(net: Net, model: nn.Module | None, cell: Cell, **options: Any) ->
         net.encoder.parameters(),
         tasks=TASKS,
         model=model,
-        every=2 if cell.has("every 2") else 1,
+        # What goes entry by entry has no weights to use again, and is refused.
+        every=2 if cell.has("every 2") and cell.method != "GradDrop" else 1,
         monitor=Monitor(every=2) if cell.has("monitor") else None,
         groups={"first": net.encoder[0]} if cell.option == "groups" else None,
         **options,
