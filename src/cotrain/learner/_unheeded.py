@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from cotrain._base import InvalidArgumentError
 from cotrain.data import ColumnChoice, TypedTable
-from cotrain.data.sources import Mixing
+from cotrain.data.sources import Mixing, Proportional
 
 
 def refuse_unheeded(
@@ -35,7 +35,9 @@ def refuse_unheeded(
                 "leave it out, or give a table."
             )
     several = isinstance(data, TypedTable) and data.source is not None
-    if mixing is not None and not several and not _goes_by_labels(mixing):
+    # In proportion to its rows one source is as it comes, which is not the default of tasks on maps.
+    plain = mixing is None or isinstance(mixing, Proportional)
+    if not plain and not several and not _goes_by_labels(mixing):
         raise InvalidArgumentError(
             f"mixing: {type(mixing).__name__.removesuffix('Mixing')} says how sources share a batch, and the "
             "rows come from one: leave it out, give several tables, or name the column that says where rows "

@@ -35,7 +35,7 @@ def fitted(data: object, task=None, validation=None, **options: object):
     return learner
 
 
-@pytest.mark.parametrize("mixing", [Temperature(2), Equal(), Proportional(), Given({"a": 1})])
+@pytest.mark.parametrize("mixing", [Temperature(2), Equal(), Given({"a": 1})])
 def test_mixing_of_one_source(mixing) -> None:
     for data in (FRAME, Rows()):
         with pytest.raises(
@@ -46,6 +46,7 @@ def test_mixing_of_one_source(mixing) -> None:
 
 def test_mixing_by_labels_and_of_several_sources_passes() -> None:
     fitted(FRAME, mixing=RepeatFactor())
+    fitted(FRAME, mixing=Proportional())
     fitted({"a": FRAME, "b": FRAME}, mixing=Equal())
     fitted(FRAME.with_columns(from_=pl.Series(["a", "b"] * 12)), mixing=Equal(), source="from_")
 
