@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch.utils.data import Dataset
 
 from cotrain._base import InvalidArgumentError
 from cotrain.data import ColumnChoice, TypedTable
-from cotrain.data.sources import Mixing, Proportional
+from cotrain.data.sources import Mixing
 
 
 def refuse_unheeded(
@@ -35,16 +34,9 @@ def refuse_unheeded(
                 "leave it out, or give a table."
             )
     several = isinstance(data, TypedTable) and data.source is not None
-    # In proportion to its rows one source is as it comes, which is not the default of tasks on maps.
-    plain = mixing is None or isinstance(mixing, Proportional)
-    if not plain and not several and not _goes_by_labels(mixing):
+    if mixing is not None and not several and not mixing.of_one_source:
         raise InvalidArgumentError(
             f"mixing: {type(mixing).__name__.removesuffix('Mixing')} says how sources share a batch, and the "
             "rows come from one: leave it out, give several tables, or name the column that says where rows "
             "come from (source)."
         )
-
-
-def _goes_by_labels(mixing: Mixing) -> bool:
-    """Return whether a rule makes groups of its own where there is one source."""
-    return mixing.over(None, torch.ones(1, 1, dtype=torch.bool), ["task"])[0] is not None

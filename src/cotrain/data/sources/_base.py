@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -15,6 +16,9 @@ class Mixing(ABC):
 
     A rule gives shares; `MixedOrder` makes whole rows of them, step by step.
     """
+
+    #: Whether it says something of the rows of one source: `Learner` refuses what would have no effect.
+    of_one_source: ClassVar[bool] = False
 
     @abstractmethod
     def shares(self, sizes: Mapping[str, int]) -> dict[str, float]:

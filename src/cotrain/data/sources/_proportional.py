@@ -25,6 +25,9 @@ class ProportionalMixing(Mixing):
         {'tags': 300.0, 'reviews': 100.0}
     """
 
+    #: One source is as it comes, which is not the default of tasks on maps.
+    of_one_source = True
+
     def shares(self, sizes: Mapping[str, int]) -> dict[str, float]:
         """Return the rows of each source."""
         return {source: float(size) for source, size in sizes.items()}

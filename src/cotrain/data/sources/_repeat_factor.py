@@ -49,6 +49,8 @@ class RepeatFactorMixing(Mixing):
     threshold divided by f, and rows drawn at random; here of tasks, and the shares are kept to the row.
     """
 
+    of_one_source = True
+
     def __init__(self, power: float = 1.0, most: float = 4.0) -> None:
         check_number("RepeatFactor", 0, 1, power=power)
         check_number("RepeatFactor", 1, most=most)
