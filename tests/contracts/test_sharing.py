@@ -52,6 +52,31 @@ def test_shapes_gradients_and_a_batch_of_one(sharing_name, encoder_case):
     assert all(bool(output.isfinite().all()) for output in sharing(single).values())
 
 
+#: Options by which an architecture takes a way that its defaults leave aside.
+FURTHER = {
+    "AdaTT": {"own_experts": 2},
+    "CGC": {"own_experts": 2, "gate_dropout": 0.5},
+    "DSelectK": {"experts": 3},
+    "Hierarchical": {"lower": "representations"},
+    "MMoE": {"gate_dropout": 0.5},
+    "PLE": {"own_experts": 2},
+    "Sluice": {"orthogonality": 1.0},
+}
+
+
+@pytest.mark.parametrize("name", ["TableEncoder", "WordEncoder-conv", "ConvNet"])
+@pytest.mark.parametrize("options", [{}, FURTHER], ids=["defaults", "further"])
+def test_learns_in_mixed_precision(sharing_name, name, encoder_cases, options):
+    case = encoder_cases[name]
+    sharing = build(sharing_name, case, **options.get(sharing_name, {}))
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs = sharing(case.inputs(5))
+        loss = sum(output.float().square().sum() for output in outputs.values()) + sharing.penalty()
+    loss.backward()
+    assert without_gradient(sharing) == []
+    assert all(bool(parameter.grad.isfinite().all()) for parameter in sharing.parameters())
+
+
 def test_levels_end_with_the_representation_and_have_the_widths_that_it_says(sharing_name, encoder_case):
     sharing = build(sharing_name, encoder_case).eval()
     inputs = encoder_case.inputs(3)

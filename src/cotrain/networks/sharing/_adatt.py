@@ -15,7 +15,7 @@ from cotrain.networks.sharing._base import Sharing
 from cotrain.networks.sharing._encoder_split import EncoderSplit, ExpertBank, even_groups
 from cotrain.networks.sharing._gate_statistics import Health, Level, UnitMeter, assess
 from cotrain.networks.sharing._gates import Gate
-from cotrain.networks.sharing._mixing import mix
+from cotrain.networks.sharing._mixing import mix, weighted_sum
 
 
 @final
@@ -212,4 +212,4 @@ class NativeSum(nn.Module):
         self.mixing = nn.Parameter(torch.full((n_experts,), 1 / n_experts)) if n_experts > 1 else None
 
     def forward(self, experts: Tensor) -> Tensor:
-        return experts[0] if self.mixing is None else torch.tensordot(self.mixing, experts, dims=1)
+        return experts[0] if self.mixing is None else weighted_sum(self.mixing, experts)

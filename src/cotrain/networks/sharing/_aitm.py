@@ -50,7 +50,7 @@ class AITM(Sharing):
     def __init__(self, chain: Sequence[str] | None = None, *, shared_stages: int = 1) -> None:
         super().__init__()
         check_number(self, 1, shared_stages=shared_stages)
-        if chain is not None and (len(chain) < 2 or len(set(chain)) < len(chain)):
+        if chain is not None and (isinstance(chain, str) or len(chain) < 2 or len(set(chain)) < len(chain)):
             raise InvalidArgumentError(f"AITM(chain={chain!r}): expected at least two different task names.")
         self.chain = None if chain is None else tuple(chain)
         self.shared_stages = shared_stages

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cotrain._base import InvalidArgumentError, check_choice, check_number, did_you_mean
+from cotrain._base import InvalidArgumentError, check_choice, check_entries, check_number, did_you_mean
 from cotrain.networks._base import Encoder
 from cotrain.networks._positions import PositionwiseLinear, concatenate, fit_positions, walk
 from cotrain.networks.sharing._base import Sharing, require_progress
@@ -71,6 +71,7 @@ class Hierarchical(Sharing):
         super().__init__()
         check_choice(self, ("none", "representations", "predictions"), lower=lower)
         check_number(self, 1, snapshots=snapshots)
+        check_entries(self, 0, reads=reads or {})
         check_number(self, 0, math.inf, open_high=True, successive=successive)
         self.reads = reads
         self.lower = lower

@@ -22,6 +22,16 @@ def mix(gates: Sequence[Tensor], experts: Tensor) -> list[Tensor]:
     return [one.unflatten(1, experts.shape[2:]) for one in mixed]
 
 
+def weighted_sum(weights: Tensor, parts: Tensor) -> Tensor:
+    """Return Σᵢ wᵢ fᵢ, [E] and [E, B, ...] -> [B, ...]; a product, so that mixed precision has a rule for it.
+
+    Example:
+        >>> weighted_sum(torch.tensor([1.0, 0.5]), torch.tensor([[[2.0]], [[4.0]]]))
+        tensor([[4.]])
+    """
+    return (weights.unsqueeze(0) @ parts.flatten(1)).view(parts.shape[1:])
+
+
 @final
 class _Mix(torch.autograd.Function):
     """[B, E, D] and K × [B, E] -> K × [B, D]."""

@@ -15,6 +15,7 @@ from cotrain.networks.sharing._base import Sharing
 from cotrain.networks.sharing._cross_stitch import StitchUnit
 from cotrain.networks.sharing._encoder_split import EncoderSplit
 from cotrain.networks.sharing._last_value import LastValue, exporting
+from cotrain.networks.sharing._mixing import weighted_sum
 from cotrain.networks.sharing._task_columns import TaskColumns
 
 
@@ -191,4 +192,4 @@ class _LayerMixture(nn.Module):
         self.mixing = nn.Parameter(torch.full((n_layers,), 1 / n_layers))
 
     def forward(self, layers: Tensor) -> Tensor:
-        return torch.tensordot(self.mixing, layers, dims=1)
+        return weighted_sum(self.mixing, layers)

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, final
 import torch
 from torch import Tensor, nn
 
-from cotrain._base import InvalidArgumentError, check_choice, did_you_mean
+from cotrain._base import InvalidArgumentError, check_choice, check_number, did_you_mean
 from cotrain.networks._base import Encoder
 from cotrain.networks.sharing._base import Sharing, require_progress
 
@@ -66,9 +66,11 @@ class SoftSharing(Sharing):
         super().__init__()
         check_choice(self, ("l2", "mean", "trace_norm"), penalty_kind=penalty_kind)
         check_choice(self, ("constant", "linear", "cosine"), schedule=schedule)
-        if not 0 <= strength < math.inf:
+        check_number(self, 0, math.inf, open_high=True, strength=strength)
+        if stages is not None and not (isinstance(stages, Sequence) and len(stages)):
             raise InvalidArgumentError(
-                f"SoftSharing(strength={strength!r}): expected a number of at least 0."
+                f"SoftSharing(stages={stages!r}): expected the numbers of stages to tie, such as [1, 2]; "
+                "leave it out for all that match, or take Separate, which ties none."
             )
         self.penalty_kind = penalty_kind
         self.strength = strength

@@ -49,9 +49,12 @@ def turn_directions(field: Tensor, moves: Tensor) -> Tensor:
         field: in their new places already.
         moves: see `Task.moved`.
     """
-    height, width = field.shape[2:]
-    sides = field.new_tensor([width, height])
-    linear = moves[:, :, :2].to(field) * (sides[:, None] / sides)
+    linear = moves[:, :, :2].to(field)
+    # Parts of sides made pixels of the picture, whose sides may differ otherwise than the field's: a turn of
+    # pixels moves x by as much of y as y by x.
+    across = (linear[:, 0, 1] * linear[:, 1, 0]).abs().sqrt()
+    turned = torch.stack([torch.zeros_like(across), across, across, torch.zeros_like(across)], dim=1)
+    linear = torch.diag_embed(linear.diagonal(dim1=1, dim2=2)) + linear.sign() * turned.unflatten(1, (2, 2))
     # The move leads from new to old, directions go the other way; a change of size turns nothing.
     inverse = torch.linalg.inv(linear)
     inverse = inverse * torch.linalg.det(linear).abs().sqrt()[:, None, None]

@@ -42,5 +42,7 @@ def test_own_is_what_no_later_task_reads(recorder, count):
 def test_bad_options(recorder):
     with pytest.raises(InvalidArgumentError, match="at least two different"):
         AITM(["click"])
+    with pytest.raises(InvalidArgumentError, match="chain='ab'"):
+        AITM("ab")
     with pytest.raises(InvalidArgumentError, match="did you mean 'click'"):
         AITM(["clik", "buy"]).build(recorder, TASKS)

@@ -118,5 +118,8 @@ def test_bad_options(recorder):
         Hierarchical({"tsk": 1}).build(recorder, ["task"])
     with pytest.raises(InvalidArgumentError, match="no stage for the task 'b'"):
         Hierarchical({"a": 1}).build(recorder, ["a", "b"])
+    for stage in (1.0, True, -1):
+        with pytest.raises(InvalidArgumentError, match=rf"reads\['a'\]={stage}\): expected a"):
+            Hierarchical({"a": stage})
     with pytest.raises(InvalidArgumentError, match="successive=-1"):
         Hierarchical(successive=-1)

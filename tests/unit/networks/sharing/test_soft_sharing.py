@@ -90,3 +90,8 @@ def test_bad_options():
         SoftSharing("trace_nrm")
     with pytest.raises(InvalidArgumentError, match="strength=-1"):
         SoftSharing(strength=-1)
+    with pytest.raises(InvalidArgumentError, match="strength='much'"):
+        SoftSharing(strength="much")
+    for stages in ([], 1):
+        with pytest.raises(InvalidArgumentError, match=r"stages=.*\): expected the numbers of stages to tie"):
+            SoftSharing(stages=stages)

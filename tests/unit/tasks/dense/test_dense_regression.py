@@ -169,9 +169,14 @@ def test_a_wild_output_is_finite():
 
 
 @settings(deadline=None, max_examples=25)
-@given(seed=st.integers(0, 10**6), angle=st.floats(0, 2 * math.pi))
-def test_directions_turn_as_the_picture_does(seed: int, angle: float):
-    """The gradient of a slope is a direction: that of the moved slope is the turned gradient."""
+@given(
+    seed=st.integers(0, 10**6), angle=st.floats(0, 2 * math.pi), size=st.sampled_from([(24, 32), (16, 16)])
+)
+def test_directions_turn_as_the_picture_does(seed: int, angle: float, size: tuple[int, int]):
+    """The gradient of a slope is a direction: that of the moved slope is the turned gradient.
+
+    A field may have another shape than its picture, such as `size=16`.
+    """
     height, width = 24, 32
     augmentation = PictureAugmentation(flip=True, flip_vertical=True, scale=0.3, rotate=180)
     moves = augmentation.draw(1, torch.Generator().manual_seed(seed), aspect=width / height)
@@ -180,10 +185,8 @@ def test_directions_turn_as_the_picture_does(seed: int, angle: float):
     moved = move_pictures(slope[None, None], moves)[0, 0]
     middle = moved[10:14, 14:18]
     gradient = torch.stack([(middle[:, 1:] - middle[:, :-1]).mean(), (middle[1:] - middle[:-1]).mean()])
-    field = torch.tensor([math.cos(angle), math.sin(angle), 0.5])[None, :, None, None].expand(
-        1, 3, height, width
-    )
-    turned = turn_directions(field, moves)[0, :, 12, 16]
+    field = torch.tensor([math.cos(angle), math.sin(angle), 0.5])[None, :, None, None].expand(1, 3, *size)
+    turned = turn_directions(field, moves)[0, :, size[0] // 2, size[1] // 2]
     assert torch.allclose(turned[:2], gradient / gradient.norm(), atol=2e-2)
     assert float(turned[2]) == 0.5
 
