@@ -22,6 +22,8 @@ LONG = 3.0
 DOMINANT = 0.5
 #: Below this share of the training rows a task hardly speaks.
 RARE = 0.1
+#: From this share of boxes without a pixel of the mask, or of pixels outside all boxes, two tasks disagree.
+CONTRADICTED = 0.05
 NOTHING = "Nothing stands out: lengths and directions of the gradients agree."
 OF_FIRST = "Gradients, losses and experts are those of the first network of the ensemble."
 NO_RECORDS = (
@@ -50,8 +52,8 @@ def analysis_of(
         norm), `share` (of the sum of all pulls), `cosines`, `opposed`, `affinity[i][j]` (i helps j), `update`
         and `update_of_sum`; `losses`: task -> training loss in the first and the last epoch; `coverage`;
         `calibration`: task -> mean distance; `calibration_by_chance`: task -> what chance alone would make of
-        it; `experts`: of the last epoch, `None` without gates; `cotraining`: as given; `sentences`, the
-        gravest first.
+        it; `experts`: of the last epoch, `None` without gates; `cotraining`: as given; `disagreements`: pairs
+        of tasks that contradict each other; `sentences`, the gravest first.
 
     Example:
         >>> metrics = {"coverage": {"sold": {"train": 90}}, "n_rows": {"train": 100}}
@@ -94,6 +96,7 @@ def analysis_of(
         for task, distance in calibration.items()
         if is_off(metrics["diagnostics"][task]["calibration"], 0.1)
     ]
+    sentences += _about_disagreements(metrics.get("disagreements", []))
     if metrics.get("ensemble") and sentences:
         sentences.append(OF_FIRST)
     return {
@@ -106,6 +109,7 @@ def analysis_of(
         "losses": losses,
         "experts": health_of(history),
         "cotraining": cotraining,
+        "disagreements": metrics.get("disagreements", []),
         "sentences": sentences or [NOTHING],
     }
 
@@ -210,6 +214,28 @@ def _about_updates(gradients: Mapping[str, Any]) -> list[str]:
         f"The weighted update is {length / plain:.2g} times as long as that of the plain sum: sweep the "
         "learning rate for each method before you compare it with another."
     ]
+
+
+def _about_disagreements(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say where a mask has nothing in many boxes, or something outside all of them."""
+    sentences = []
+    for pair in found:
+        boxes, mask, ground = short(pair["boxes"]), short(pair["mask"]), short(pair["ground"])
+        empty = pair["empty_boxes"] / max(1, pair["n_boxes"])
+        outside = pair["outside"] / max(1, pair["n_pixels"])
+        if empty > CONTRADICTED:
+            rows = ", ".join(map(str, pair["rows"]))
+            sentences.append(
+                f"{boxes} and {mask} contradict each other: in {pair['empty_boxes']} of {pair['n_boxes']} "
+                f"predicted boxes ({empty:.0%}) the mask has nothing but {ground}, most in rows {rows}: look "
+                "at these pictures."
+            )
+        if outside > CONTRADICTED:
+            sentences.append(
+                f"{outside:.0%} of what {mask} finds beside {ground} lies in no predicted box of {boxes}: "
+                "boxes are missed, or the mask has more than things."
+            )
+    return sentences
 
 
 def _about_directions(gradients: Mapping[str, Any]) -> list[str]:

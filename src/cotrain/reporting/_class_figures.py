@@ -10,6 +10,10 @@ from cotrain.reporting._formatting import NAMES, counted, short, shown
 
 #: Tasks and classes that get a table; the rest stays in metrics.json.
 MOST_TASKS, MOST_CLASSES = 8, 40
+#: Classes of a table that is open; a longer one waits behind its title.
+MOST_OPEN = 10
+#: What stands beside a figure: a space within a name or before its number is none to break a line at.
+UNBROKEN = "\N{NO-BREAK SPACE}"
 
 
 def class_tables(rows: Sequence[Mapping[str, Any]]) -> list[Table]:
@@ -37,22 +41,36 @@ def _table(task: str, parts: Mapping[str, Mapping[str, Mapping[str, Any]]], *, f
     if known:
         worst = (min if larger else max)(known, key=lambda part: known[part])
         title = f"{short(task)} is worst on {short(worst)} ({metrics[0]} {shown(known[worst])})"
+    telling = {
+        metric: _telling_references([of[metric] for of in parts.values() if metric in of])
+        for metric in metrics
+    }
     cells = []
     for part, of in list(parts.items())[:MOST_CLASSES]:
         n_labelled = max(row["n_labelled"] for row in of.values())
         name = TableCell(part, detail=counted(n_labelled, "rows"))
-        cells.append([name, *(_cell(of.get(metric)) for metric in metrics)])
+        cells.append([name, *(_cell(of.get(metric), telling[metric]) for metric in metrics)])
     left = len(parts) - len(cells)
     note = f"{counted(left, 'more')} in metrics.json." if left > 0 else ""
     directions = {metric: row["direction"] for of in parts.values() for metric, row in of.items()}
     header = [f"{metric} {'↑' if directions[metric] == 'max' else '↓'}" for metric in metrics]
-    return Table(["part", *header], cells, title, note, folded=folded)
+    return Table(["part", *header], cells, title, note, folded=folded or len(cells) > MOST_OPEN)
 
 
-def _cell(row: Mapping[str, Any] | None) -> TableCell:
+def _telling_references(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the references whose figure is not the same for every part, as .5 is the AUROC of a constant."""
+    values: dict[str, set[float]] = {}
+    for row in rows:
+        for name, value in row["references"].items():
+            values.setdefault(name, set()).update(() if value is None else (value,))
+    return [name for name, found in values.items() if len(found) > 1 or len(rows) == 1]
+
+
+def _cell(row: Mapping[str, Any] | None, references: Sequence[str]) -> TableCell:
     if row is None or row["value"] is None:
         return TableCell("–")
     within = row["direction"] == "max" and 0 <= row["value"] <= 1
-    beside = [(name, value) for name, value in row["references"].items() if value is not None]
-    detail = ", ".join(f"{NAMES.get(name, name)} {shown(value)}" for name, value in beside)
+    beside = {name: row["references"].get(name) for name in references}
+    told = [f"{NAMES.get(name, name)} {shown(value)}" for name, value in beside.items() if value is not None]
+    detail = ", ".join(one.replace(" ", UNBROKEN) for one in told)
     return TableCell(shown(row["value"]), "bar" if within else "", row["value"] if within else None, detail)

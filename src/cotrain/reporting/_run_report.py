@@ -93,7 +93,9 @@ def run_report(
         *diagnosis_sections(metrics.get("diagnostics", {}), pen),
         settings_section(config_text, metrics.get("versions", {}), metrics["seconds"]),
     ]
-    verdicts = [word_verdict(verdict["word"], verdict["sentence"]) for verdict in metrics["verdicts"]]
+    # Without a word the table of figures says the same in less room.
+    judged = any(verdict["word"] != "not judged" for verdict in metrics["verdicts"])
+    verdicts = [word_verdict(of["word"], of["sentence"]) for of in metrics["verdicts"] if judged]
     notes = [answer["sentence"] for answer in metrics.get("answers", [])]
     notes += [*metrics.get("thresholds", []), *filter(None, [metrics.get("ensemble")])]
     notes += [metrics["delta_m_sentence"]] if metrics["delta_m_sentence"] else []
@@ -144,7 +146,10 @@ def _figures(rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapping[str, 
     title = f"Boosted trees are ahead on {listed(beaten)}" if beaten else "Test figures of every task"
     note = "↑ larger is better, ↓ smaller is better; the best of a row is bold. On labelled test rows."
     if against:
-        note += " The last column: by how much together is better than alone on this seed; not judged."
+        note += (
+            " The last column: by how much together is better than alone on this seed, and whether these rows"
+        )
+        note += " tell the two networks apart; not judged."
     shown_header = [*header, "better than alone by"] if against else header
     blocks: list[Block] = [Table(shown_header, main, note=note)]
     blocks += class_tables(rows)
@@ -179,7 +184,10 @@ def _figure_cells(row: Mapping[str, Any], name: str, references: Sequence[str]) 
 def _difference_cell(verdict: Mapping[str, Any] | None) -> TableCell:
     if verdict is None:
         return TableCell("–")
-    return TableCell(shown(verdict["difference"], signed=True), detail=verdict["word"])
+    detail = verdict["word"]
+    if detail == "not judged":
+        detail = f"leaning to {verdict['leaning']}" if verdict.get("leaning") else "no leaning"
+    return TableCell(shown(verdict["difference"], signed=True), detail=detail)
 
 
 def beaten_by_trees(rows: Sequence[Mapping[str, Any]]) -> list[str]:

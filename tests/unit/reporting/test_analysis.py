@@ -99,3 +99,25 @@ def test_where_nobody_dominates_the_quiet_task_is_the_one_to_help() -> None:
     (sentence,) = analysis_of([one], metrics, {})["sentences"]
     assert "a's gradient is 10 times d's" in sentence
     assert "has 3% of all pull on the shared parameters where 25% is even: give d a preference" in sentence
+
+
+def test_boxes_and_masks_that_contradict_each_other_are_named_with_the_rows() -> None:
+    pair = {"boxes": "cells", "mask": "area", "ground": "0", "rows": [7, 2]}
+    pair |= {"n_boxes": 40, "empty_boxes": 10, "n_pixels": 1000, "outside": 300}
+    found = analysis_of([], METRICS | {"disagreements": [pair]}, {})
+    told = [sentence for sentence in found["sentences"] if "cells" in sentence]
+    assert told == [
+        "cells and area contradict each other: in 10 of 40 predicted boxes (25%) the mask has nothing but 0, "
+        "most in rows 7, 2: look at these pictures.",
+        "30% of what area finds beside 0 lies in no predicted box of cells: boxes are missed, or the mask "
+        "has more than things.",
+    ]
+    assert found["disagreements"] == [pair]
+
+
+@pytest.mark.parametrize("n", [0, 40])
+def test_boxes_and_masks_that_agree_are_not_spoken_of(n: int) -> None:
+    pair = {"boxes": "cells", "mask": "area", "ground": "0", "rows": []}
+    pair |= {"n_boxes": n, "empty_boxes": n // 20, "n_pixels": 10 * n, "outside": n // 4}
+    found = analysis_of([], METRICS | {"disagreements": [pair]}, {})
+    assert not any("cells" in sentence for sentence in found["sentences"])

@@ -1,20 +1,20 @@
 from cotrain.reporting._class_figures import MOST_CLASSES, MOST_TASKS, class_tables
 
 
-def row(task, metric, part, value, direction="max"):
+def row(task, metric, part, value, direction="max", alone=None):
     return {
         "task": task, "metric": metric, "direction": direction, "part": part, "n_labelled": 1200,
         "value": value,
-        "references": {"constant": 0.25, "trees": None},
+        "references": {"constant": 0.25, "trees": None, "single_task": alone},
     }  # fmt: skip
 
 
 def test_every_class_is_a_row_and_every_metric_a_column():
     rows = [
         row("mask", "miou", None, 0.5),
-        row("mask", "miou", "tree", 0.3),
+        row("mask", "miou", "tree", 0.3, alone=0.2),
         row("mask", "dice", "tree", 0.4),
-        row("mask", "miou", "road", 0.7),
+        row("mask", "miou", "road", 0.7, alone=0.9),
         row("price", "rmse", None, 2.0, "min"),
     ]
     (table,) = class_tables(rows)
@@ -25,7 +25,9 @@ def test_every_class_is_a_row_and_every_metric_a_column():
         ["road", "0.700", "–"],
     ]
     assert table.rows[0][0].detail == "1,200 rows"
-    assert table.rows[0][1].detail == "constant 0.250"
+    # A constant's figure that is the same for all classes says nothing of any of them.
+    assert table.rows[0][1].detail == "alone\N{NO-BREAK SPACE}0.200"
+    assert table.rows[0][2].detail == "constant\N{NO-BREAK SPACE}0.250"
     assert table.rows[0][1].shade == 0.3
 
 
@@ -42,5 +44,11 @@ def test_parts_without_a_value_and_many_parts_and_tasks_are_no_trouble():
     assert len(tables) == MOST_TASKS
     assert all(len(table.rows) == MOST_CLASSES for table in tables)
     assert tables[0].note == "20 more in metrics.json."
-    assert [table.folded for table in tables[:2]] == [False, True]
     assert class_tables([]) == []
+
+
+def test_the_first_table_is_open_while_it_is_short():
+    few = [row(f"t{k}", "f1", f"c{i}", 0.5) for k in range(2) for i in range(4)]
+    assert [table.folded for table in class_tables(few)] == [False, True]
+    many = [row("t", "f1", f"c{i}", 0.5) for i in range(20)]
+    assert [table.folded for table in class_tables(many)] == [True]

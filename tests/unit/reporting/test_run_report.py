@@ -133,6 +133,17 @@ def test_the_verdict_comes_first_in_the_words_of_the_figures() -> None:
     assert "A verdict takes several: cotrain compare" in markup
 
 
+def test_where_no_task_is_judged_the_table_alone_says_where_each_leans() -> None:
+    found = metrics(["a", "b"])
+    for verdict, leaning in zip(found["verdicts"], ("alone", ""), strict=True):
+        verdict |= {"word": "not judged", "leaning": leaning, "difference": 0.1}
+    markup = run_report("run", found, history(["a", "b"]), {}, config_text="")
+    assert 'class="verdicts"' not in markup
+    assert "One seed: not judged" in markup
+    assert "<small>leaning to alone</small>" in markup
+    assert "<small>no leaning</small>" in markup
+
+
 def test_an_ensemble_is_named_and_its_curves_are_those_of_its_first_network() -> None:
     names, said = ["a", "b"], "The network is an ensemble: 3 networks from different seeds."
     found = metrics(names) | {"ensemble": said}

@@ -91,6 +91,7 @@ class RunResult:
         seconds: what took how long.
         skipped: task -> steps left out because a loss or gradient was not finite.
         diagnostics: task -> calibration, confusion, residuals or tagged sentences of the test rows.
+        disagreements: pairs of tasks that contradict each other on the same picture, and how often.
         versions: package -> version that the run was made with.
         by_source: source -> task -> part of the split -> labelled rows, where there are several sources.
         answers: who answers for each task, where that was chosen (`answer: auto`).
@@ -118,6 +119,7 @@ class RunResult:
     thresholds: list[str] = field(default_factory=list)
     ensemble: str = ""
     curves: dict[str, dict[str, Any]] = field(default_factory=dict)
+    disagreements: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values."""
@@ -135,6 +137,8 @@ class RunResult:
             "diagnostics": self.diagnostics,
             "versions": self.versions,
         }  # fmt: skip
+        if self.disagreements:
+            values["disagreements"] = self.disagreements
         if self.answers:
             values["answers"] = [answer.to_json() for answer in self.answers]
         if self.thresholds:

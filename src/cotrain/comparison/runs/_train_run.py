@@ -18,6 +18,7 @@ from cotrain.comparison._trees_table import trees_table
 from cotrain.comparison._unfinished import unfinished_tasks
 from cotrain.comparison._verdict import OneSeed, verdicts
 from cotrain.comparison.runs._answer_tests import AnswerTest, answer_tests
+from cotrain.comparison.runs._disagreements import disagreements_of
 from cotrain.comparison.runs._examples import write_examples
 from cotrain.comparison.runs._importance import importance_of
 from cotrain.comparison.runs._result import RunResult, TaskVerdict
@@ -206,6 +207,7 @@ def _judged(
         seconds=clock.laps,
         skipped=learner.fitted_result.skipped,
         diagnostics=_diagnostics(learner, test) if test.height else {},
+        disagreements=disagreements_of(learner, test, split.rows["test"]),
         versions=versions(*(_library(configuration).packages if with_trees else ())),
         by_source=split.by_source,
         answers=answers,

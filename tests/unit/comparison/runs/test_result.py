@@ -28,7 +28,7 @@ def test_everything_is_told_and_survives_json():
     plain = result().to_json()
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
     told = {"rows" if field.name == "table" else field.name for field in fields(RunResult)}
-    assert told - {"by_source", "answers", "thresholds", "ensemble"} <= set(plain)
+    assert told - {"by_source", "answers", "thresholds", "ensemble", "disagreements"} <= set(plain)
     assert result(ensemble="3 networks.").to_json()["ensemble"] == "3 networks."
     assert result(thresholds=["sold: decided at 0.2."]).to_json()["thresholds"] == ["sold: decided at 0.2."]
     assert plain["seconds"] == {"train": 1.235}
