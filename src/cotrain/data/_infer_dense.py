@@ -15,7 +15,7 @@ from cotrain.data._file_paths import is_paths
 from cotrain.data._infer_kind import is_picture
 from cotrain.data._label_cells import known_cells, labels_of_areas, labels_of_things
 from cotrain.data._task_guess import TaskGuess
-from cotrain.tasks.dense._masks import read_mask
+from cotrain.tasks.dense._masks import gaps_in_numbers, read_mask
 
 #: So many masks are looked at.
 _SAMPLE = 50
@@ -92,6 +92,8 @@ def _in_pixels(values: pl.Series) -> TaskGuess:
             f"Target {values.name!r} holds masks of {found[0]} and 255, and 255 means that a pixel is not "
             "labelled: save the class as 1."
         )
+    if gaps := gaps_in_numbers([int(number) for number in found if number != 255]):
+        raise DataError(f"Target {values.name!r} holds masks of {gaps}.")
     why = f"pictures of class numbers, 0 to {largest}"
     return TaskGuess(values.name, "Segmentation", why, len(known), {})
 

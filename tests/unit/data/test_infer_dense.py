@@ -61,6 +61,15 @@ def test_masks_in_black_and_white_are_not_taken_for_background_alone(tmp_path, p
         infer_tasks(pl.DataFrame({"file": pictures, "mask": masks}), ["mask"])
 
 
+@pytest.mark.parametrize(
+    ("values", "said"), [([0, 128], "0 and 128"), ([0, 100, 200, 255], "0, 100 and 200")]
+)
+def test_grey_masks_are_not_taken_for_a_hundred_classes(values, said, tmp_path, pictures):
+    masks = [saved(tmp_path, f"mask{i}.png", np.array([values], np.uint8)) for i in range(3)]
+    with pytest.raises(DataError, match=f"'mask' holds masks of the numbers {said} alone, .* save them as 0"):
+        infer_tasks(pl.DataFrame({"file": pictures, "mask": masks}), ["mask"])
+
+
 def test_a_table_whose_only_pictures_are_the_target_is_refused(tmp_path):
     paths = [saved(tmp_path, f"{i}.png", np.zeros((2, 2), np.uint8)) for i in range(30)]
     with pytest.raises(DataError, match="'mask' has 30 different texts"):

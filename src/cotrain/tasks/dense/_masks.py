@@ -18,6 +18,9 @@ from cotrain.tasks.dense._fields import nearest_places
 #: Kinds of picture whose values are numbers of classes: grey, black and white, indices, deep grey.
 _MODES = ("L", "P", "1", "I;16", "I;16B", "I;16L", "I")
 
+#: Class numbers for each one that occurs, beyond which they are taken for grey values.
+CLASSES_PER_NUMBER = 8
+
 #: Formats that keep values only nearly.
 _LOSSY = ("JPEG", "MPO", "JPEG2000")
 
@@ -59,6 +62,32 @@ def read_mask(value: object) -> np.ndarray:
                 "neighbours: save the mask as PNG, from what it was before."
             )
         return np.asarray(image).astype(np.int64)
+
+
+def gaps_in_numbers(found: Sequence[int]) -> str:
+    """Return what is wrong with class numbers of which hardly any occurs, as in masks of grey values.
+
+    Up to an eighth of the numbers is enough: a small part of a set of 21 classes lacks most of them.
+
+    Args:
+        found: ascending numbers of the labelled pixels.
+
+    Example:
+        >>> gaps_in_numbers([0, 128])
+        'the numbers 0 and 128 alone, which would be 129 classes: save them as 0 and 1, or name all ...'
+        >>> gaps_in_numbers([0, 3, 15])
+        ''
+    """
+    n_classes = max(found, default=0) + 1
+    if len(found) < 2 or n_classes <= CLASSES_PER_NUMBER * len(found):
+        return ""
+    numbers, dense = (
+        f"{', '.join(map(str, some[:-1]))} and {some[-1]}" for some in (found, range(len(found)))
+    )
+    return (
+        f"the numbers {numbers} alone, which would be {n_classes} classes: save them as {dense}, or name all "
+        "with classes= if the numbers between are classes that these masks lack"
+    )
 
 
 def mask_size(value: object) -> tuple[int, int]:

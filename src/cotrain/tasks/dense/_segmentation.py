@@ -29,6 +29,7 @@ from cotrain.tasks.dense._dice import dice_losses
 from cotrain.tasks.dense._listed_cells import require_pixels
 from cotrain.tasks.dense._masks import (
     classes_at,
+    gaps_in_numbers,
     mask_bytes,
     mask_size,
     read_mask,
@@ -96,7 +97,8 @@ class Segmentation(Task):
 
     Raises:
         DataError: at `fit`, if there is no mask, all are of one class, as masks of 0 and 255 are while 255
-        means not labelled, or one has numbers beyond the classes.
+        means not labelled, their numbers are far apart, as 0 and 128 are, or one has numbers beyond the
+        classes.
 
     Source: Long, Shelhamer and Darrell, "Fully Convolutional Networks for Semantic Segmentation", 2015,
     https://arxiv.org/abs/1411.4038; D is from Milletari, Navab and Ahmadi, "V-Net", 2016,
@@ -197,6 +199,9 @@ class Segmentation(Task):
             self._names = [str(number) for number in range(max(2, largest + 1))]
         self._require_known(found)
         self._require_several(found, masks)
+        gaps = gaps_in_numbers(found.tolist()) if self.classes is None and not of_areas else ""
+        if gaps:
+            raise DataError(f"Task {self.name!r}: masks in {self.columns[0]!r} have {gaps}.")
         if self.size is None:
             sides = np.median([mask.shape for mask in masks], axis=0)
             sides = np.maximum(1, np.rint(sides * min(1.0, LONGEST / sides.max()))).astype(int)

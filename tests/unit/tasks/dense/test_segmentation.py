@@ -251,6 +251,12 @@ def test_colours_are_refused_and_palettes_are_numbers():
             {},
             "2 masks in 'mask' have pixels of the class 0 alone, .* ap",
         ),
+        (
+            [128 * np.eye(3)],
+            {},
+            "have the numbers 0 and 128 alone, .* 129 classes: save them as 0 and 1",
+        ),
+        ([np.array([[0, 85], [170, 255]])], {}, "have the numbers 0, 85 and 170 alone, .* as 0, 1 and 2, or"),
         ([np.full((3, 3), 255)], {}, "1 masks in 'mask' have no labelled pixel, .* pixels of 255 count as"),
     ],
 )
