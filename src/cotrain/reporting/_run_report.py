@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from cotrain.evaluation import unseen_sentences
 from cotrain.reporting._analysis import analysis_of
 from cotrain.reporting._analysis_section import advice_section, analysis_section
 from cotrain.reporting._class_figures import class_tables
@@ -96,7 +97,8 @@ def run_report(
     # Without a word the table of figures says the same in less room.
     judged = any(verdict["word"] != "not judged" for verdict in metrics["verdicts"])
     verdicts = [word_verdict(of["word"], of["sentence"]) for of in metrics["verdicts"] if judged]
-    notes = [answer["sentence"] for answer in metrics.get("answers", [])]
+    notes = unseen_sentences(metrics.get("unseen", {}))
+    notes += [answer["sentence"] for answer in metrics.get("answers", [])]
     notes += [*metrics.get("thresholds", []), *filter(None, [metrics.get("ensemble")])]
     notes += [metrics["delta_m_sentence"]] if metrics["delta_m_sentence"] else []
     if any(verdict["difference"] is not None for verdict in metrics["verdicts"]):

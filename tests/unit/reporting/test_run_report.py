@@ -246,6 +246,12 @@ def test_who_answers_is_said_and_stands_beside_the_figures() -> None:
     assert shown.count("answer") >= 2
 
 
+def test_labels_that_training_did_not_have_are_said() -> None:
+    told = metrics(["sold"]) | {"unseen": {"sold": {"sold=1": 3}}}
+    shown = read(run_report("films", told, history(["sold"]), {"tasks": []}, config_text="")).text
+    assert "sold: 3 labels are of a value that training did not have (sold=1 3 times)" in shown
+
+
 def test_a_calibration_error_stands_above_what_chance_alone_makes_of_it() -> None:
     row = {"metric": "calibration_error", "direction": "min", "n_labelled": 9, "value": 0.08}
     plain = row | {"references": {"constant": 0.02}}

@@ -79,7 +79,7 @@ class RunResult:
     """What `train_run` returns and writes to metrics.json.
 
     Args:
-        table: test figures with the references beside them.
+        table: test figures with the references beside them; its `unseen` labels stand under that key.
         verdicts: one per task.
         delta_m: mean relative gain over single-task networks; `None` where there are none.
         delta_m_sentence: that number with its definition.
@@ -139,6 +139,8 @@ class RunResult:
         }  # fmt: skip
         if self.disagreements:
             values["disagreements"] = self.disagreements
+        if self.table.unseen:
+            values["unseen"] = {task: dict(counts) for task, counts in self.table.unseen.items()}
         if self.answers:
             values["answers"] = [answer.to_json() for answer in self.answers]
         if self.thresholds:

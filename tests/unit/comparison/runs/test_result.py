@@ -42,6 +42,12 @@ def test_sources_are_told_where_there_are_several():
     assert "by_source" not in result().to_json()
 
 
+def test_labels_that_training_did_not_have_are_told_where_there_are_some():
+    unseen = {"code": {"code=1": 2}}
+    assert result(table=EvaluationTable([], unseen=unseen)).to_json()["unseen"] == unseen
+    assert "unseen" not in result().to_json()
+
+
 def test_a_verdict_is_told_with_all_that_it_knows():
     [told] = result().to_json()["verdicts"]
     assert told == vars(result().verdicts[0])
