@@ -10,6 +10,7 @@ from typing import Any, final
 import torch
 
 from cotrain._base import InvalidArgumentError, mix_seed
+from cotrain._base._ragged import Leaves, padded_inputs
 from cotrain.configuration import describe
 from cotrain.data._schema import Coding
 from cotrain.learner._preprocessing import Preprocessor
@@ -22,7 +23,7 @@ from cotrain.networks import (
     default_encoder,
 )
 from cotrain.networks._doorway import default_trunk, encoder_maker
-from cotrain.networks._pooling import Pooling
+from cotrain.networks._pooling import DEFAULT_POOLING, Pooling
 from cotrain.tasks import Task
 
 
@@ -56,7 +57,7 @@ class Architecture:
     head: Sequence[int] = ()
     output_space: OutputSpace | None = None
     seed: int = 0
-    pooling: Pooling = "mean"
+    pooling: Pooling = DEFAULT_POOLING
 
     def build(
         self,
@@ -132,6 +133,25 @@ class Architecture:
     def with_encoder(self, encoder: Encoder | None) -> Architecture:
         """Return the same with another encoder; `None`: the same."""
         return self if encoder is None else replace(self, encoder=encoder)
+
+
+def require_pooled(model: MultiTaskNetwork, pooling: Pooling, encoder: Encoder, inputs: Leaves) -> None:
+    """Raise `InvalidArgumentError` if the user says how to pool, and there are no positions to be pooled.
+
+    Args:
+        model: the network.
+        pooling: the user's choice; the default asks for nothing.
+        encoder: of the network, for its name.
+        inputs: of at least one row.
+    """
+    if pooling != DEFAULT_POOLING and not model.has_positions(
+        padded_inputs({k: v[:1] for k, v in inputs.items()})
+    ):
+        raise InvalidArgumentError(
+            f"pooling: {pooling!r} makes one vector of the positions of a row, and {type(encoder).__name__} "
+            "gives one vector a row: leave it out, or take an encoder that keeps positions, such as "
+            "WordEncoder or ConvNet."
+        )
 
 
 def require_positions(encoder: Encoder, tasks: Sequence[Task]) -> None:

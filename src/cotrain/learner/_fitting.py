@@ -23,7 +23,7 @@ from cotrain.data import ColumnChoice, MissingWords, TypedTable
 from cotrain.data._frames import numbered_names
 from cotrain.data.sources import Mixing
 from cotrain.evaluation import BoostedTrees
-from cotrain.learner._architecture import Architecture
+from cotrain.learner._architecture import Architecture, require_pooled
 from cotrain.learner._confidence import CalibratedConfidence
 from cotrain.learner._cotraining_stage import CoTrainingStage
 from cotrain.learner._decisions import choose_thresholds
@@ -278,6 +278,8 @@ class Fitting:
             task.start_head(head, self.train.targets[task.name], self.train.masks[task.name])
         if number == 0:
             _require_outputs(model, tasks, self.train)
+            encoder = recipe.architecture.encoder_for(self.preprocessor)
+            require_pooled(model, recipe.architecture.pooling, encoder, self.train.inputs)
             for rows in (self.train, self.held):
                 _require_positions(model, tasks, rows)
         checkpoint, loggers = None, self.loggers

@@ -81,7 +81,7 @@ class Learner:
         head: widths of hidden layers in every task's head; default none.
         pooling: how the head of a task that reads one vector a row gets it where the encoder gives one for
             every position: their "mean", their "max" unit by unit, or a mean whose weights the task learns
-            ("attention").
+            ("attention"). Where it gives one vector a row, as of a table, only "mean" is taken.
         output_space: how outputs are made of the heads', such as `ESMM`; default: each of its own.
         columns: input column -> kind ("number", "category", "tags", "vector", "date"), or "drop" to leave a
             column out; the others are inferred. With options of the kind it is a mapping, such as

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, final
 
+import torch
 from torch import Tensor, nn
 
 from cotrain._base import InvalidArgumentError, did_you_mean
@@ -162,6 +163,20 @@ class MultiTaskNetwork(nn.Module):
         if not self._entering:
             return dict(inputs)
         return {name: tensor for name, tensor in inputs.items() if not name.startswith(OWN)}
+
+    @torch.no_grad()
+    def has_positions(self, inputs: dict[str, Tensor]) -> bool:
+        """Whether the tasks' representations have positions, which the heads of rows pool.
+
+        Args:
+            inputs: of some rows.
+        """
+        if self.members > 1 or self._entering:
+            return self.members == 1
+        training = self.training
+        representations = self.eval().sharing(inputs)
+        self.train(training)
+        return any(one.dim() > 2 for one in representations.values())
 
     def map_tasks(self) -> tuple[str, ...]:
         """Return the tasks whose heads read maps of a picture, and whose rows answer one by one.

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cotrain.networks._positions import MaskedStage, mean_over_positions
 
 Pooling = Literal["mean", "max", "attention"]
+DEFAULT_POOLING: Pooling = "mean"
 POOLINGS: tuple[Pooling, ...] = ("mean", "max", "attention")
 
 

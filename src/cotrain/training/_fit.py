@@ -134,7 +134,8 @@ class Fit:
         self.crossed = CrossedChoice(self.tasks, train, validation) if chooses and validation else None
         self.checkpoints = Checkpoints(checkpoint, settings.checkpoint_seconds)
 
-        self._remark = start_balancer(balancer, self.tasks, train)
+        told = "" if self.budget.select == "last" else self.validator.remark()
+        self._remarks = [start_balancer(balancer, self.tasks, train), told]
         self.monitor = Monitor(settings.monitor or 1)
         self.balance = Balance(
             balancer,
@@ -197,8 +198,8 @@ class Fit:
                     [json.loads(line) for line in self.history],
                 )
             )
-            if self._remark:
-                logger.message(self._remark)
+            for remark in filter(None, self._remarks):
+                logger.message(remark)
         try:
             with torch.random.fork_rng(devices), using_threads(self.threads):
                 while not self.finished:
@@ -339,7 +340,8 @@ class Fit:
                 record["validation_by_source"] = validation.by_source
             criteria, select = validation.criteria(), self.budget.select
             better = self.best.update(self.epoch, criteria, copied, select=select)
-            self.stale_epochs = 0 if better else self.stale_epochs + 1
+            # Rows that tell no epochs apart cannot say either that there is nothing left to gain.
+            self.stale_epochs = 0 if better or not self.validator.judged else self.stale_epochs + 1
         self.balance.end_epoch()
         self.history.append(json.dumps(record))
         self.epoch += 1

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-from typing import Literal, final
+from typing import Any, Literal, final
 
 from torch import Tensor
 
-from cotrain._base import InvalidArgumentError, check_whole
+from cotrain._base import InvalidArgumentError, check_whole, expected_number
 from cotrain._base._inputs import SOUND
 from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Leaf, Leaves, Ragged
@@ -170,7 +170,6 @@ class Training:
 
     def _check(self) -> None:
         check_whole(self, "training")
-        infinity = float("inf")
         ranges: list[tuple[str, bool, str]] = [
             (
                 "epochs",
@@ -180,17 +179,21 @@ class Training:
             ("batch_size", self.batch_size is None or self.batch_size >= 1, "at least 1"),
             (
                 "learning_rate",
-                self.learning_rate == "auto" or 0 < self.learning_rate < infinity,
+                self.learning_rate == "auto" or _is_number(self.learning_rate, open_low=True, open_high=True),
                 "a positive finite number, or auto",
             ),
-            ("weight_decay", 0 <= self.weight_decay < infinity, "a finite number of at least 0"),
+            ("weight_decay", _is_number(self.weight_decay, open_high=True), "a finite number of at least 0"),
             (
                 "task_weight_decay",
-                self.task_weight_decay is None or 0 <= self.task_weight_decay < infinity,
+                self.task_weight_decay is None or _is_number(self.task_weight_decay, open_high=True),
                 "a finite number of at least 0, or null",
             ),
-            ("warmup", self.warmup == "auto" or 0 <= self.warmup < 1, "a share in [0, 1), or auto"),
-            ("clip", self.clip is None or self.clip > 0, "a positive number, or null"),
+            (
+                "warmup",
+                self.warmup == "auto" or _is_number(self.warmup, 1, open_high=True),
+                "a share in [0, 1), or auto",
+            ),
+            ("clip", self.clip is None or _is_number(self.clip, open_low=True), "a positive number, or null"),
             (
                 "patience",
                 self.patience in (None, "auto") or self.patience >= 1,
@@ -201,17 +204,34 @@ class Training:
                 self.select in ("auto", "combined", "per_task", "last"),
                 "auto, combined, per_task or last",
             ),
-            ("average", 0 <= self.average < 1, "a decay in [0, 1)"),
+            ("average", _is_number(self.average, 1, open_high=True), "a decay in [0, 1)"),
             ("balance_every", self.balance_every >= 1, "at least 1"),
             ("monitor", self.monitor is None or self.monitor >= 1, "at least 1, or null"),
             ("precision", self.precision in ("float32", "bfloat16"), "float32 or bfloat16"),
-            ("checkpoint_seconds", self.checkpoint_seconds > 0, "a positive number of seconds"),
+            (
+                "checkpoint_seconds",
+                _is_number(self.checkpoint_seconds, open_low=True),
+                "a positive number of seconds",
+            ),
+            (
+                "reconstruction",
+                self.reconstruction is None or isinstance(self.reconstruction, Reconstruction),
+                "a Reconstruction, or null",
+            ),
         ]
         for name, right, expected in ranges:
             if not right:
                 raise InvalidArgumentError(
                     f"training.{name} is {getattr(self, name)!r}: expected {expected}."
                 )
+
+
+def _is_number(
+    value: object, high: float = float("inf"), *, open_low: bool = False, open_high: bool = False
+) -> bool:
+    """Return whether this is a number from 0 on; true, false and texts are none."""
+    number: Any = value
+    return not expected_number(number, 0, high, open_low=open_low, open_high=open_high)
 
 
 def _kind_of(inputs: Leaves) -> Kind:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import re
 import time
 from collections.abc import Mapping
@@ -37,7 +38,7 @@ def seconds_of(limit: float | str) -> float:
             found = float(text)
         elif match is not None:
             found = sum(float(n or 0) * unit for n, unit in zip(match.groups(), _UNITS.values(), strict=True))
-    elif not isinstance(limit, bool):
+    elif isinstance(limit, numbers.Real) and not isinstance(limit, bool):
         found = float(limit)
     if not 0 < found < float("inf"):
         raise InvalidArgumentError(

@@ -71,6 +71,34 @@ class Validator:
                 self._references[task.name] = records.value(selecting_metric(task))
                 self._refer_to_loss(task, constant)
 
+    @property
+    def judged(self) -> list[str]:
+        """The tasks whose epochs the validation rows tell apart: they have labels, and not all alike."""
+        return [
+            task.name
+            for task in self.tasks
+            if task.name in self._loss_references or self._can_gain(selecting_metric(task), task.name)
+        ]
+
+    def remark(self) -> str:
+        """Return what becomes of tasks whose epochs are not told apart; "": all are."""
+        others = [task.name for task in self.tasks if task.name not in self.judged]
+        if self.examples is None or not others:
+            return ""
+        if len(others) == len(self.tasks):
+            return (
+                "The validation rows have no labels that tell epochs apart: none is chosen, and the network "
+                "is trained to its last epoch."
+            )
+        return (
+            f"The validation rows have no labels of {', '.join(others)} that tell epochs apart: kept is the "
+            "epoch that is best for the other tasks."
+        )
+
+    def _can_gain(self, metric: Metric, task: str) -> bool:
+        reference = self._references.get(task, math.nan)
+        return not math.isnan(reference) and reference != metric.best
+
     def validate(self, batches: Iterable[tuple[slice, Leaves]]) -> Validation:
         """Return what these outputs reach on the validation rows.
 

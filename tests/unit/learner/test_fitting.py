@@ -185,6 +185,19 @@ def test_positions_are_refused_where_the_encoder_gives_none():
         ct.Learner([ct.tasks.Binary("y")], pooling="maen")
 
 
+@pytest.mark.parametrize("pooling", ["max", "attention"])
+def test_pooling_is_refused_where_nothing_is_pooled(pooling):
+    for encoder in (ct.networks.TableEncoder(width=4), ct.networks.TabM(width=4, members=2)):
+        made = ct.Learner([ct.tasks.Binary("y")], encoder=encoder, pooling=pooling)
+        with pytest.raises(
+            InvalidArgumentError, match=rf"pooling: '{pooling}' .* {type(encoder).__name__} gives one vector"
+        ):
+            made.fit(table(), progress=False)
+    words = table().with_columns(x=pl.lit("a b"))
+    options = {"columns": {"x": "words"}, "training": ct.Training(epochs=1), "pooling": pooling}
+    ct.Learner([ct.tasks.Binary("y")], **options).fit(words, progress=False)
+
+
 def test_what_a_head_cannot_read_is_refused():
     # What a network of the user's own gives is known when it is built.
     encoder = ct.networks.Wrap(torch.nn.Conv2d(1, 4, 6), key="image", widths=[3])

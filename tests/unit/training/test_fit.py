@@ -14,7 +14,7 @@ from cotrain._base import RunError
 from cotrain.data import sources as ct_sources
 from cotrain.data.sources import RowSources
 from cotrain.networks import InputSpec
-from cotrain.training import Examples, Fit
+from cotrain.training import Examples, Fit, Logger
 from cotrain.training._predict import outputs_of
 from cotrain.training._validation import Validator
 
@@ -158,6 +158,41 @@ def test_stops_early_and_keeps_the_best_epoch():
     assert len(result.history) - 1 - max(result.best_epoch.values()) == 2
     best = max(range(len(result.history)), key=lambda e: sum(result.history[e]["gain"].values()))
     assert result.best_epoch["combined"] == best
+
+
+class Heard(Logger):
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.told = []
+
+    def message(self, text):
+        self.told.append(text)
+
+
+@pytest.mark.parametrize("select", ["per_task", "combined"])
+def test_validation_rows_that_judge_nothing_stop_nothing_and_it_is_said(select):
+    train, held = examples(64, range(64)), examples(32, range(32), seed=1)
+    unlabelled = replace(held, masks={name: torch.zeros_like(mask) for name, mask in held.masks.items()})
+    alike = {name: torch.full_like(target, 1e-3) for name, target in held.targets.items()}
+    constant = {name: torch.full_like(target, 1e-3) for name, target in train.targets.items()}
+    for rows, validation in (
+        (train, unlabelled),
+        (replace(train, targets=constant), replace(held, targets=alike)),
+    ):
+        made = fit(rows, validation, epochs=8, patience=2, select=select)
+        heard = Heard()
+        made.loggers = [heard]
+        assert len(made.run().history) == 8
+        assert heard.told == [made.validator.remark()]
+        assert "trained to its last epoch" in heard.told[0]
+    of_one = replace(held, masks={**held.masks, "b": unlabelled.masks["b"]})
+    assert (
+        fit(train, of_one, select=select)
+        .validator.remark()
+        .startswith("The validation rows have no labels of b")
+    )
+    assert fit(train, held, select=select).validator.remark() == ""
 
 
 def test_each_task_may_keep_its_own_best_weights():

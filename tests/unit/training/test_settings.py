@@ -1,4 +1,5 @@
 import math
+import re
 
 import pytest
 
@@ -29,6 +30,21 @@ from cotrain.training import Training
 )
 def test_a_value_out_of_range_is_named_with_what_came(name, value):
     with pytest.raises(InvalidArgumentError, match=rf"training\.{name} is {value!r}: expected"):
+        Training(**{name: value})
+
+
+@pytest.mark.parametrize("value", [True, "fast", [0.1]])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("learning_rate", "weight_decay", "task_weight_decay", "warmup", "clip", "average"),
+        *("checkpoint_seconds", "time_limit", "reconstruction"),
+    ],
+)
+def test_what_is_no_number_is_named_with_what_came(name, value):
+    with pytest.raises(
+        InvalidArgumentError, match=rf"training\.{name} is {re.escape(repr(value))}: expected"
+    ):
         Training(**{name: value})
 
 
