@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from cotrain._base import DataError
+from cotrain.data._foreign_types import arrow_to_polars, plain_types
 from cotrain.data._mixed import column_of
 from cotrain.data._nested import is_nested
 
@@ -23,7 +24,8 @@ T = TypeVar("T")
 def to_polars(frame: Any) -> pl.DataFrame:
     """Return a frame of any kind that narwhals reads (polars, pandas, pyarrow, ...) as polars.
 
-    A pandas frame is read column by column, so pyarrow is not needed; NaN, NaT and None become null. Column
+    A pandas frame is read column by column, so pyarrow is not needed; NaN, NaT and None become null. Types
+    that polars has not become those that it has, see `plain_types`. Column
     names that are whole numbers become text. A Hugging Face data set is read as the table that it is.
 
     Args:
@@ -37,7 +39,7 @@ def to_polars(frame: Any) -> pl.DataFrame:
         (2, 1)
     """
     if isinstance(frame, pl.DataFrame):
-        return frame
+        return plain_types(frame)
     frame = _plain_frame(frame)
     names = _names(frame)
     require_unique(names, "the table")
@@ -50,11 +52,11 @@ def to_polars(frame: Any) -> pl.DataFrame:
         ) from error
     if isinstance(wrapped, nw.LazyFrame):
         wrapped = wrapped.collect()
-    if wrapped.implementation.is_polars():
-        return wrapped.to_native()
-    if not wrapped.implementation.is_pandas_like():
-        return wrapped.to_polars()
-    return pl.DataFrame([_pandas_column(wrapped[name]) for name in wrapped.columns])
+    if wrapped.implementation.is_pandas_like():
+        return plain_types(pl.DataFrame([_pandas_column(wrapped[name]) for name in wrapped.columns]))
+    if wrapped.implementation.is_pyarrow():
+        return plain_types(arrow_to_polars(wrapped.to_native()))
+    return plain_types(wrapped.to_native() if wrapped.implementation.is_polars() else wrapped.to_polars())
 
 
 def from_polars_like(frame: pl.DataFrame, like: Any) -> Any:
@@ -212,6 +214,9 @@ def _names(frame: Any) -> list[object]:
 
 
 def _pandas_column(series: nw.Series) -> pl.Series:
+    if getattr(series.to_native(), "dtype", None) == np.longdouble:
+        # polars has no such type, where it is longer than another.
+        return pl.Series(series.name, series.to_numpy().astype(np.float64), nan_to_null=True)
     dtype = series.dtype
     if dtype.is_numeric() and not series.is_null().any():
         return pl.Series(series.name, np.ascontiguousarray(series.to_numpy()))

@@ -28,11 +28,42 @@ def test_a_pair_a_dict_and_a_structured_array() -> None:
     assert not is_arrays(pl.DataFrame({"a": [1]}))
 
 
+def test_lists_are_cells() -> None:
+    for tags in ([["a"], ["b", "c"]], [["a", "b"], ["c", "d"]], [["a", "b"], None]):
+        frame = arrays_to_polars({"x": [1, 2], "tags": tags})
+        assert frame["tags"].to_list() == tags
+    assert arrays_to_polars((X[:3], [["a"], ["b", "c"], []]), ["tags"])["tags"].to_list()[1] == ["b", "c"]
+    assert arrays_to_polars((X[:2], [[1, 2], [3, 4]])).columns[3:] == ["y_0", "y_1"]
+
+
+@pytest.mark.parametrize("dtype", ["f8", "i4", "bool", "U3", "O", "M8[s]"])
+def test_what_a_masked_array_hides_is_missing(dtype: str) -> None:
+    hidden = np.array([[False, True], [False, False], [True, False]])
+    values = np.ma.masked_array(np.array([[1, 0], [0, 1], [1, 1]]).astype(dtype), hidden)
+    for frame in (read_table((X[:3], values)), read_table((X[:3], values[:, 0]))):
+        for place, name in enumerate(frame.columns[3:]):
+            assert frame[name].is_null().to_list() == hidden[:, place].tolist()
+    whole = np.ma.masked_array(np.arange(3.0))
+    assert arrays_to_polars((X[:3], whole))["y"].to_list() == [0.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("unit", ["Y", "M", "D", "h", "m", "s", "ms", "us", "ns"])
+def test_times_of_every_unit_are_times(unit: str) -> None:
+    days = np.array(["2020-03-01", "NaT"], "M8[D]").astype(f"M8[{unit}]")
+    found = read_table({"at": days})["at"].cast(pl.Date).to_list()
+    assert (found[0].year, found[1]) == (2020, None)
+    if unit not in ("Y", "M", "D"):
+        assert read_table({"took": np.array([86400, 1], f"m8[{unit}]")}).height == 2
+    assert read_table({"x": np.array([0.5, 1.5], np.longdouble)})["x"].to_list() == [0.5, 1.5]
+
+
 def test_says_what_is_wrong() -> None:
     for source, targets, message in (
         ((X, X[:10, 0]), (), r"different numbers of rows: \[10, 40\]"),
         (np.zeros((2, 2, 2)), (), "is no table"),
         ((X, X[:, :2]), ("a",), "y has 2 columns, but the tasks have 1"),
+        (([[1, 2], [3]], [0, 1]), (), "rows of X have different lengths"),
+        ({"a": X[:2, 0] * 1j}, (), "column 'a' holds complex128"),
         ({"a": X, "a_0": X[:, 0]}, (), "two columns of the name 'a_0'"),
     ):
         with pytest.raises(DataError, match=message):

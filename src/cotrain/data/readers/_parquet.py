@@ -8,11 +8,12 @@ from pathlib import Path
 import polars as pl
 
 from cotrain._base import DataError
+from cotrain.data._foreign_types import plain_types
 
 
 def read_parquet(path: Path) -> pl.DataFrame:
     """Return the table of a Parquet file."""
-    return pl.read_parquet(path, hive_partitioning=False)
+    return plain_types(pl.read_parquet(path, hive_partitioning=False))
 
 
 def read_parquet_folder(path: Path, files: Sequence[Path]) -> pl.DataFrame:

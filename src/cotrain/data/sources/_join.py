@@ -10,7 +10,7 @@ import polars as pl
 
 from cotrain._base import DataError, did_you_mean
 from cotrain.data._missing import Missing
-from cotrain.data._read import read_cells
+from cotrain.data._read import is_paths_of_one, read_cells
 from cotrain.data._row_numbers import row_numbers
 from cotrain.data._schema import ColumnChoice
 from cotrain.data._table import MissingWords, TypedTable
@@ -139,7 +139,7 @@ def require_sources(data: Sources) -> Sources:
     """Return a mapping of tables if it is one.
 
     Raises:
-        DataError: it is empty, or a name is no text.
+        DataError: it is empty, a name is no text, or its values are columns and no tables.
     """
     if not data:
         raise DataError("There is no source: expected a mapping of a name to a table each, got an empty one.")
@@ -151,7 +151,20 @@ def require_sources(data: Sources) -> Sources:
     for name in data:
         if not isinstance(name, str) or not name.strip() or name != name.strip():
             raise DataError(f"A source is named {name!r}: names must be text without spaces around it.")
+    columns = [name for name, part in data.items() if _is_column(part)]
+    if columns:
+        raise DataError(
+            f"A mapping is one of sources, each of them a table, and {columns[0]!r} is a single column: give "
+            "the columns as one table, such as polars.DataFrame(data) or pandas.DataFrame(data)."
+        )
     return data
+
+
+def _is_column(part: Any) -> bool:
+    """Whether this is the cells of one column, and not a table or the path of one."""
+    if isinstance(part, np.ndarray):
+        return part.ndim == 1 and not part.dtype.names
+    return (isinstance(part, list) and not is_paths_of_one(part)) or hasattr(part, "to_list")
 
 
 def require_columns(frames: Mapping[str, pl.DataFrame], known: Mapping[str, Collection[str]]) -> None:

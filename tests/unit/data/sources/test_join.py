@@ -1,3 +1,4 @@
+import numpy as np
 import polars as pl
 import pytest
 
@@ -70,6 +71,8 @@ def test_columns_of_sources_are_those_with_values() -> None:
         ({"a": "there_is_none.csv"}, "Source 'a': There is no file"),
         ({"a": TAGS.head(0)}, "Source 'a': the table is empty"),
         ({"a": {"x": [1]}}, "Source 'a' is dict: expected a table"),
+        ({"a": np.zeros(3), "b": [1, 2, 3]}, "'a' is a single column: give the columns as one table"),
+        ({"a": TAGS, "b": TAGS["x"]}, "'b' is a single column"),
     ],
 )
 def test_says_what_is_wrong(data: dict, message: str) -> None:
