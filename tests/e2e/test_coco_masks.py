@@ -82,11 +82,16 @@ def test_masks_of_a_document_are_learned_beside_its_boxes_judged_and_predicted(
         for number in np.unique(true)
     ]
     assert np.mean(overlap) > 0.5
+    scores = [box["score"] for boxes in read_table(tmp_path / "said.parquet")["boxes"] for box in boxes]
+    assert all(score >= 0.3 for score in scores)
     # COCO's results have boxes, and whoever asks for them hears that masks are not among them.
     capsys.readouterr()
     called("predict", run, document, "-o", tmp_path / "said.json")
     status = capsys.readouterr().err
     results = json.loads((tmp_path / "said.json").read_text())
+    # Whoever computes figures of them needs boxes of every score, as `evaluate` looks at.
+    assert sorted(one["score"] for one in results if one["score"] >= 0.3) == sorted(scores)
+    assert len(results) > len(scores)
     assert f"Wrote {len(results)} COCO results of 'boxes' to {tmp_path / 'said.json'}." in status
     assert "Not written: mask, for which COCO results have no place; .jsonl has all." in status
     learner = ct.Learner.load(run)

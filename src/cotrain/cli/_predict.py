@@ -53,6 +53,7 @@ def predict(
         raise ConfigError(
             f"{output} is there already: choose another --output, or replace it with --overwrite."
         )
+    is_coco = output is not None and output.suffix.lower() == ".json"
     paths = table_paths([data])
     (source, path), *_ = paths.items() if isinstance(paths, dict) else [(None, data)]
     table = read_cells(path, query)
@@ -60,7 +61,9 @@ def predict(
         if name not in table.columns:
             raise DataError(f"--keep {name}: {data} has no such column; {did_you_mean(name, table.columns)}")
     learner = Learner.load(run, trust=trust)
-    predictions = learner.predict(table) if source is None else learner.predict({source: table})[source]
+    # COCO's results are for figures, which look at all boxes.
+    model = learner.fitted.saying_all if is_coco else learner.fitted
+    predictions = model.predict(table) if source is None else model.predict({source: table})[source]
     for name in keep or ():
         if name in predictions.columns:
             raise ConfigError(
@@ -69,7 +72,7 @@ def predict(
     predictions = pl.concat([table.select(dict.fromkeys(keep or ()).keys()), predictions], how="horizontal")
     if output is not None:
         written, lines = predictions.columns, f"{predictions.height} rows, {predictions.width} columns"
-        if output.suffix.lower() == ".json":
+        if is_coco:
             n_results = write_coco_results(predictions, path, output)
             written = [coco_column(predictions, output)[0]]
             lines = f"{n_results} COCO results of {written[0]!r}"

@@ -27,7 +27,8 @@ def write_coco_results(predictions: pl.DataFrame, pictures: str | Path, path: st
 
     Args:
         predictions: a row for each picture of the document, in its order; one column of lists of boxes (box,
-            label, score) or of points (point, label, score) in pixels.
+            label, score) or of points (point, label, score) in pixels. For COCO's figures boxes of every
+            score are needed: `Detection(least=0)`.
         pictures: the document, .json.
         path: what is written.
 

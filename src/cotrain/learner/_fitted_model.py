@@ -99,6 +99,11 @@ class FittedModel:
         return found if self.before is None else found.with_confidence(self.before)
 
     @property
+    def saying_all(self) -> Self:
+        """The model with tasks that predict things of every score, of which figures are computed."""
+        return replace(self, preprocessor=self.preprocessor.saying_all())
+
+    @property
     def ensemble_sentence(self) -> str:
         """What answers where that is an ensemble of networks; "" where it is not."""
         return ensemble_sentence(self.networks.weights_of)

@@ -33,7 +33,7 @@ from cotrain.data._frames import with_text_names
 from cotrain.data._schema import Coding
 from cotrain.data._table import require_types
 from cotrain.data.sources import read_sources
-from cotrain.learner._decisions import Thresholds, deciding
+from cotrain.learner._decisions import Thresholds, deciding, saying_all
 from cotrain.learner._known_sources import KnownSources
 from cotrain.learner._label_types import LabelType
 from cotrain.learner._only_picture import name_only_picture
@@ -185,6 +185,12 @@ class Preprocessor:
             return self
         found = copy.copy(self)
         found.tasks = deciding(self.tasks, thresholds)
+        return found
+
+    def saying_all(self) -> Self:
+        """Return the same with tasks that predict things of every score, as figures look at all of them."""
+        found = copy.copy(self)
+        found.tasks = saying_all(self.tasks)
         return found
 
     def inputs(self, data: object) -> dict[str, Any]:
