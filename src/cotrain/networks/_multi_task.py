@@ -96,7 +96,7 @@ class MultiTaskNetwork(nn.Module):
             else nn.Identity()
             for task in self.tasks
         )
-        _require_apart(sharing, prenets or {})
+        _require_apart(sharing, prenets or {}, self.reads)
         self._entering = {task: place for place, task in enumerate(prenets or {})}
         self.prenets = nn.ModuleList((prenets or {}).values())
         sharing.attach(heads)
@@ -356,10 +356,15 @@ def _of_rows(levels: list[Tensor], rows: Tensor | None) -> list[Tensor]:
     return levels if rows is None else [level.index_select(0, rows) for level in levels]
 
 
-def _require_apart(sharing: Sharing, prenets: Mapping[str, PreNet]) -> None:
-    """Raise `InvalidArgumentError` if a task reads outputs that are of other inputs than its own."""
+def _require_apart(sharing: Sharing, prenets: Mapping[str, PreNet], reads: Mapping[str, HeadReads]) -> None:
+    """Raise `InvalidArgumentError` if a task reads outputs that are maps, or of other inputs than its own."""
     for task in sharing.tasks:
         for before in sharing.refined_by(task):
+            if reads[before] in ("map", "levels"):
+                raise InvalidArgumentError(
+                    f"{type(sharing).__name__} lets the task {task!r} read what {before!r} gives, which is a "
+                    f'map: put {before!r} last, or let tasks read lower="representations".'
+                )
             if task in prenets or before in prenets:
                 raise InvalidArgumentError(
                     f"{type(sharing).__name__} lets the task {task!r} read what {before!r} gives, but these "

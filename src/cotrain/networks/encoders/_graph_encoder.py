@@ -34,7 +34,8 @@ class GraphEncoder(Encoder):
         convolutions: number of graph convolutions, ≥ 1.
         nodes_key: name of the nodes' features [B, S, F]. Which places are used is said by the lengths beside
             them ("nodes:lengths"); without these an unused place holds zeros, in its edges too.
-        adjacency_key: name of the edges' weights [B, S, S], symmetric.
+        adjacency_key: name of the edges' weights [B, S, S], symmetric. What it says of a node's edge to
+            itself is not read: there is one of weight 1.
         n_features: F; `None`: read from the description of the inputs.
 
     Raises:

@@ -35,13 +35,15 @@ class Hierarchical(Sharing):
     https://arxiv.org/abs/1611.01587 (reading lower tasks, successive regularisation). There θ' is taken
     between the tasks of an epoch; we train all tasks in a step and take it between parts of the training.
     There predictions are read as embeddings weighted by probabilities, through which gradients flow; we read
-    them as the heads give them, which suits every kind of task, and keep a head to its own task's loss.
+    them as the heads give them, which suits every kind of task but those of maps, and keep a head to its own
+    task's loss.
 
     Args:
         reads: number of the stage, from 0, for each task name; `None`: spread evenly over the stages after
             the first, the last task reading the last stage.
         lower: what a task reads of the tasks before it: "none", their "representations", or their
-            "predictions" (inside a `MultiTaskNetwork`, which has the heads).
+            "predictions" (inside a `MultiTaskNetwork`, which has the heads; of the tasks only the last may be
+            one of maps, such as `Segmentation`).
         successive: δ, ≥ 0.
         snapshots: how often θ' is taken, ≥ 1.
 
@@ -164,7 +166,8 @@ class Hierarchical(Sharing):
         """Make the layers by which tasks read the predictions of those before them."""
         if self.lower != "predictions":
             return
-        sizes = [_output_size(heads[task], self._widths[task]) for task in self.tasks]
+        # Nobody reads what the last one gives, which may be a map.
+        sizes = [_output_size(heads[task], self._widths[task]) for task in self.tasks[:-1]]
         layers: list[nn.Module] = [nn.Identity()]
         for k, width in list(enumerate(self._widths.values()))[1:]:
             layers.append(PositionwiseLinear(width + sum(sizes[:k]), width))

@@ -28,6 +28,13 @@ def test_equals_its_equations():
         for layer in encoder.stages[0].layers:
             hidden = (hat @ hidden @ layer.lin.weight.T + layer.bias).clamp(min=0)
         torch.testing.assert_close(given[graph], hidden.mean(0), rtol=0, atol=1e-6)
+    # What the user says of nodes' edges to themselves counts for nothing.
+    lengths = torch.tensor([4, 3])
+    plain, looped = (
+        encoder({"nodes": nodes, "adjacency": edges, "nodes:lengths": lengths})
+        for edges in (adjacency, adjacency + 3 * torch.eye(4))
+    )
+    torch.testing.assert_close(looped, plain, rtol=0, atol=1e-6)
 
 
 def test_a_missing_package_is_named_at_construction(monkeypatch):

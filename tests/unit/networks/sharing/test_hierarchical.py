@@ -55,6 +55,19 @@ def test_predictions_are_read_at_every_position_of_a_map():
     assert model({"image": torch.randn(2, 1, 8, 8)})["b"].shape == (2, 3)
 
 
+def test_predictions_that_are_maps_are_read_by_nobody():
+    for tasks, refused in ((["y", "mask"], False), (["mask", "y"], True)):
+        sharing = Hierarchical(lower="predictions")
+        sharing.build(lambda: ConvNet((4, 8, 8), n_channels=1).build(InputSpec()), tasks)
+        heads = {"y": nn.Linear(8, 3), "mask": nn.Conv2d(8, 2, 1)}
+        if refused:
+            with pytest.raises(InvalidArgumentError, match="'y' read what 'mask' gives, which is a map: put"):
+                MultiTaskNetwork(sharing, heads, reads={"mask": "map"})
+            continue
+        model = MultiTaskNetwork(sharing, heads, reads={"mask": "map"})
+        assert model({"image": torch.randn(2, 1, 8, 8)})["mask"].shape == (2, 2, 2, 2)
+
+
 class _MeanHead(nn.Linear):
     def __init__(self, width):
         super().__init__(width, 3)
