@@ -113,4 +113,9 @@ def print_search(results: Mapping[str, Any]) -> None:
         for trial in shown
     ]
     print_table(title, header, rows)
+    for task in results.get("left_out", ()):
+        console().print(
+            f"{task}: too few labels among the validation rows for a gain. No trial was judged by it.",
+            markup=False,
+        )
     console().print("Gain: over the best constant on the validation rows; 0 is no better, 1 is perfect.")

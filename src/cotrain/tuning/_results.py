@@ -40,10 +40,16 @@ def record(trial: Any, fields: Sequence[SearchDimension]) -> dict[str, Any]:
 
 
 def results_of(study: optuna.Study, tuning: Tuning, fields: Sequence[SearchDimension]) -> dict[str, Any]:
-    """Return all trials and the best of them."""
+    """Return all trials, the best of them, and the tasks that no trial could be judged by.
+
+    A mean over fewer tasks than others have is no match for theirs: such a trial is not the best.
+    """
     trials = [record(trial, fields) for trial in counted(study)]
     done = [trial for trial in trials if trial["state"] == "complete"]
-    best = max(done, key=lambda trial: trial["score"], default=None)
+    judged = [{task for task, gain in trial["gains"].items() if gain == gain} for trial in done]
+    every = set().union(*judged)
+    whole = [trial for trial, tasks in zip(done, judged, strict=True) if tasks == every]
+    best = max(whole or done, key=lambda trial: trial["score"], default=None)
     front: list[int] = []
     if tuning.objectives == "per_task" and done:
         front = sorted(trial.number for trial in study.best_trials)
@@ -52,6 +58,7 @@ def results_of(study: optuna.Study, tuning: Tuning, fields: Sequence[SearchDimen
         "objectives": tuning.objectives,
         "best": None if best is None else best["number"],
         "front": front,
+        "left_out": [task for task in (done[0]["gains"] if done else ()) if task not in every],
         "trials": trials,
     }
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from cotrain._base import RunError, write_text_atomically
+from cotrain._base import ConfigError, RunError, write_text_atomically
 from cotrain.configuration import construct_class
 from cotrain.jobs._worker_process import worker_context
 from cotrain.learner import Configuration, SplitTable
@@ -49,7 +49,8 @@ def tune(
         callback: is told of every trial that ends.
 
     Raises:
-        ConfigError: the `tune` section is wrong, or names a key that there is not.
+        ConfigError: the `tune` section is wrong, names a key that there is not, or has an objective for each
+            task while one has no label among the validation rows.
         DataError: there are no validation rows.
         MissingExtraError: optuna is not installed.
         RunError: the folder holds another search, or no trial has succeeded.
@@ -65,6 +66,12 @@ def tune(
     fields = tuning.all_fields(configuration)
     split = SplitTable.of(configuration)
     split.require_rows("A search", "validation")
+    without = [task for task, n_labelled in split.coverage.items() if not n_labelled["validation"]]
+    if tuning.objectives == "per_task" and without:
+        raise ConfigError(
+            f"tune.objectives is per_task, and no validation row has a label of {', '.join(without)}: label "
+            "some, give more rows to split.validation, or choose combined."
+        )
     folder.mkdir(parents=True, exist_ok=True)
     study = open_study(
         open_storage(storage, folder), configuration, tuning, folder, data=split.fingerprint(*SEEN)

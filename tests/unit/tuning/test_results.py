@@ -29,7 +29,11 @@ def searched(objectives, gains):
         for field in fields:
             field.suggest(trial)
         trial.set_user_attr("gains", of)
-        values = list(of.values()) if objectives == "per_task" else [sum(of.values()) / len(of)]
+        values = (
+            list(of.values())
+            if objectives == "per_task"
+            else [sum(gain for gain in of.values() if gain == gain)]
+        )
         study.tell(trial, values)
     return configuration, tuning, fields, study, results_of(study, tuning, fields)
 
@@ -46,6 +50,16 @@ def test_the_best_trial_becomes_the_configuration_of_the_folder(tmp_path):
     assert not config.get("tune")
     assert json.loads((tmp_path / TUNED).read_text()) == results
     assert not (tmp_path / "front").exists()
+
+
+def test_a_task_without_a_value_is_named_and_a_mean_over_fewer_tasks_is_not_the_best():
+    nan = float("nan")
+    gains = [{"a": 0.1, "b": 0.2, "c": nan}, {"a": 0.4, "b": nan, "c": nan}, {"a": 0.3, "b": 0.1, "c": nan}]
+    *_, results = searched("combined", gains)
+    assert results["left_out"] == ["c"]
+    assert results["best"] == 2
+    *_, results = searched("combined", [{"a": 0.1, "b": 0.2}])
+    assert results["left_out"] == []
 
 
 def test_of_several_objectives_the_front_is_written(tmp_path):

@@ -116,6 +116,20 @@ def test_trials_that_would_take_what_their_time_allows_are_refused(data: Path, t
     assert not (tmp_path / "s").exists()
 
 
+def test_an_objective_that_no_validation_row_can_judge_is_told_before_anything_is_fitted(
+    data: Path, tmp_path: Path
+) -> None:
+    table = pl.read_parquet(data).with_columns(
+        part=pl.when(pl.int_range(pl.len()) < 150).then(pl.lit("train")).otherwise(pl.lit("validation"))
+    )
+    table = table.with_columns(b=pl.when(pl.col("part") == "train").then("b"))
+    table.write_parquet(tmp_path / "t.parquet")
+    job = job_of(tmp_path / "t.parquet", fields=RATE, trials=2, objectives="per_task")
+    job = Configuration.from_config(job.config() | {"split": {"column": "part"}})
+    with pytest.raises(ConfigError, match="per_task, and no validation row has a label of b: label some"):
+        tune(job, tmp_path / "s")
+
+
 def test_nothing_to_search_for_is_refused() -> None:
     with pytest.raises(ConfigError, match="names nothing to search for"):
         Tuning()
