@@ -32,6 +32,7 @@ from cotrain.comparison._tree_jobs import score_trees
 from cotrain.configuration import construct_class, describe, foreign_kinds
 from cotrain.evaluation._trees import TREE_LIBRARIES
 from cotrain.jobs import PoolJob, Where
+from cotrain.jobs._worker_process import require_guarded_main
 from cotrain.learner import Configuration
 from cotrain.learner._answer_choice import ALONE, JOINT
 from cotrain.learner._answer_choice import TREES as BOOSTED
@@ -66,7 +67,8 @@ def compare(
         ConfigError: the `compare` section is wrong.
         DataError: the data cannot be learned from.
         MissingExtraError: trees of a package that is not installed stand beside the networks.
-        RunError: nothing could be compared, with the reasons.
+        RunError: nothing could be compared, with the reasons; or the script that calls this does so outside
+            `if __name__ == "__main__":`, though worker processes load it anew.
 
     Example:
         `configuration` has `compare: {seeds: 3, sharing: [HardSharing, MMoE]}`, as for `cotrain compare`.
@@ -75,6 +77,7 @@ def compare(
         ...     return compare(configuration, folder, workers=2)["chosen"]
     """
     started = time.monotonic()
+    require_guarded_main("compare()")
     require_no_time_limit(configuration, "a comparison")
     settings = construct_class(ComparisonSettings, configuration.compare, "compare")
     library = TREE_LIBRARIES[configuration.learner.trees] if "trees" in settings.references else None

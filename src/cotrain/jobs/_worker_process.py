@@ -9,8 +9,11 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from multiprocessing.context import ForkServerContext, SpawnContext
+from pathlib import Path
 
 import torch
+
+from cotrain._base import RunError
 
 #: What every worker needs and takes seconds to load: PyTorch's optimisers load its compiler. None of them
 #: leaves a thread with a lock behind, as Polars does, which each worker loads itself.
@@ -32,6 +35,23 @@ def worker_context() -> ForkServerContext | SpawnContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED))
     return context
+
+
+def require_guarded_main(what: str) -> None:
+    """Raise `RunError` if worker processes, which load the script that runs, would do all of it again.
+
+    Args:
+        what: starts worker processes.
+    """
+    main = sys.modules.get("__main__")
+    script = Path(getattr(main, "__file__", None) or "")
+    if getattr(main, "__spec__", None) is not None or script.suffix != ".py" or not script.is_file():
+        return
+    if "__name__" not in script.read_text(encoding="utf-8", errors="replace"):
+        raise RunError(
+            f"{what} starts processes that load {script.name} anew, and each would begin {what} again: put "
+            'what the script does under the line if __name__ == "__main__": and start it again.'
+        )
 
 
 def start_worker(environment: Mapping[str, str], threads: int = 1) -> None:

@@ -12,7 +12,7 @@ import yaml
 
 from cotrain._base import ConfigError, RunError, write_text_atomically
 from cotrain.configuration import construct_class
-from cotrain.jobs._worker_process import worker_context
+from cotrain.jobs._worker_process import require_guarded_main, worker_context
 from cotrain.learner import Configuration, SplitTable
 from cotrain.learner._configuration import require_no_time_limit
 from cotrain.tuning._results import record, results_of, write_files
@@ -53,7 +53,8 @@ def tune(
             task while one has no label among the validation rows.
         DataError: there are no validation rows.
         MissingExtraError: optuna is not installed.
-        RunError: the folder holds another search, or no trial has succeeded.
+        RunError: the folder holds another search, no trial has succeeded, or with several workers the script
+            that calls this does so outside `if __name__ == "__main__":`.
 
     Example:
         `configuration` has `tune: {trials: 20, fields: {training.learning_rate: {low: 1e-4, high: 1e-2}}}`.
@@ -61,6 +62,8 @@ def tune(
         >>> def trials_of(configuration: Configuration, folder: Path) -> int:
         ...     return len(tune(configuration, folder, workers=2)["trials"])
     """
+    if workers > 1:
+        require_guarded_main("tune()")
     require_no_time_limit(configuration, "a search")
     tuning = construct_class(Tuning, configuration.tune, "tune")
     fields = tuning.all_fields(configuration)

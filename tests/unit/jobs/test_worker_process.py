@@ -6,12 +6,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import types
 from pathlib import Path
 
 import pytest
 
+from cotrain._base import RunError
 from cotrain.jobs import Leases, PoolJob, run_jobs
-from cotrain.jobs._worker_process import PRELOADED, worker_context
+from cotrain.jobs._worker_process import PRELOADED, require_guarded_main, worker_context
 
 ASKS = """
 import subprocess, sys
@@ -105,3 +107,24 @@ def test_a_worker_ends_when_who_asked_is_killed(tmp_path: Path) -> None:
     finally:
         asks.kill()
         asks.wait()
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("compare(configuration, folder)\n", True),
+        ('if __name__ == "__main__":\n    compare(configuration, folder)\n', False),
+    ],
+)
+def test_a_script_that_each_worker_would_begin_again_is_refused(text, refused, tmp_path, monkeypatch):
+    main = types.ModuleType("__main__")
+    main.__file__ = str(tmp_path / "films.py")
+    (tmp_path / "films.py").write_text(text)
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    if refused:
+        with pytest.raises(RunError, match="compare\\(\\) starts processes .* films.py anew, .* under"):
+            require_guarded_main("compare()")
+    else:
+        require_guarded_main("compare()")
+    main.__file__ = None
+    require_guarded_main("compare()")
