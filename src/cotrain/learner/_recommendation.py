@@ -34,7 +34,8 @@ class Recommendation:
 
     Args:
         config: a complete configuration as plain values.
-        tasks: one record per target: name, kind, why, labelled rows and their share.
+        tasks: one record per target: name, kind, why, labelled training rows and their share; where no column
+            says which rows are for training, of all rows.
         columns: one record per other column: column, kind, why, distinct, missing, example.
         why: two sentences on the way of sharing and the sizes.
 
@@ -103,6 +104,8 @@ class Recommendation:
         config["columns"] = {note.column: note.kind for note in notes}
         train = _training_rows(frame, split)
         n_labelled = train.filter(pl.any_horizontal(pl.col(list(targets)).is_not_null())).height
+        # What is labelled for the validation and the test teaches nothing.
+        guesses = [replace(one, labelled=train.height - train[one.name].null_count()) for one in guesses]
         kinds_seen = {note.kind for note in notes}
         files = bool(kinds_seen & {"picture", "sound"})
         options = sizes(n_labelled, words="words" in kinds_seen, files=files)
@@ -119,7 +122,7 @@ class Recommendation:
             config["compare"] = {"seeds": 5, "references": [*trees, "single_task"], "sweep": "first_seed"}
         seen = _probed(config, train, no_inputs) if probe and len(guesses) > 1 else None
         config["sharing"], why = sharing(guesses, seen)
-        why = f"{why} {sizes_sentence(guesses, frame.height, n_labelled, options)}"
+        why = f"{why} {sizes_sentence(guesses, train.height, n_labelled, options)}"
         why = f"{why} {unlabelled_sentence(n_labelled, train.height - n_labelled)}"
         read = [note.column for note in notes if note.kind != DROP]
         why = " ".join([why, *(of_weights(name) for name in weight_columns(frame, read))])
@@ -129,7 +132,7 @@ class Recommendation:
                 "kind": guess.kind,
                 "why": guess.why,
                 "labelled": guess.labelled,
-                "share": guess.labelled / frame.height,
+                "share": guess.labelled / max(1, train.height),
             }
             for guess in guesses
         ]

@@ -84,7 +84,7 @@ def sizes_sentence(tasks: Sequence[TaskGuess], n_rows: int, n_labelled: int, opt
 
     Args:
         tasks: what the targets seem to be.
-        n_rows: all rows, which shares are of.
+        n_rows: training rows, which shares are of.
         n_labelled: training rows with a label.
         options: from `sizes`.
     """
@@ -97,8 +97,8 @@ def sizes_sentence(tasks: Sequence[TaskGuess], n_rows: int, n_labelled: int, opt
     fewest = min(tasks, key=lambda task: task.labelled)
     if len(tasks) > 1 and fewest.labelled < n_rows:
         sentence += (
-            f"; {fewest.name!r} has the fewest ({fewest.labelled:,}, {fewest.labelled / n_rows:.0%} of all "
-            "rows) and the most to gain or lose from the others"
+            f"; {fewest.name!r} has the fewest ({fewest.labelled:,}, {fewest.labelled / n_rows:.0%} of "
+            f"{n_rows:,} rows) and the most to gain or lose from the others"
         )
     return sentence + "."
 

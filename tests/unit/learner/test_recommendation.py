@@ -93,3 +93,23 @@ def test_of_pictures_no_trees_are_asked_for(tmp_path):
     config = Recommendation.of_table(tmp_path / "t.csv", ["shade", "number"], probe=False).config
     assert config["references"] == "constant"
     assert config["compare"]["references"] == ["single_task"]
+
+
+def test_labels_are_counted_in_the_part_that_is_learned_from(tmp_path):
+    n = 200
+    part = ["train"] * 100 + ["test"] * 100
+    frame = pl.DataFrame(
+        {
+            "x": [float(i % 17) for i in range(n)],
+            "few": [float(i % 5) if i >= 100 or i % 10 == 0 else None for i in range(n)],
+            "many": [float(i % 7) if i % 2 else None for i in range(n)],
+            "split": part,
+        }
+    )
+    frame.write_csv(tmp_path / "table.csv")
+    found = Recommendation.of_table(tmp_path / "table.csv", ["few", "many"], probe=False)
+    assert {task["name"]: (task["labelled"], task["share"]) for task in found.tasks} == {
+        "few": (10, 0.1),
+        "many": (50, 0.5),
+    }
+    assert "'few' has the fewest (10, 10% of 100 rows)" in found.why

@@ -41,7 +41,7 @@ def test_the_encoder_of_pictures_is_left_to_the_kinds_of_input():
 
 
 def test_the_task_with_the_fewest_labels_is_named():
-    assert "'b' has the fewest (50, 5% of all rows)" in sizes_sentence(TASKS, 1000, 900, sizes(900))
+    assert "'b' has the fewest (50, 5% of 1,000 rows)" in sizes_sentence(TASKS, 1000, 900, sizes(900))
     full = [TaskGuess(name, "Binary", "", 1000) for name in "ab"]
     assert sizes_sentence(full, 1000, 1000, sizes(1000)).endswith("1,000 training rows with a label.")
 
