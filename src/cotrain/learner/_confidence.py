@@ -77,6 +77,7 @@ class CalibratedConfidence:
         calibration: Calibrator | None = None,
         *,
         output_space: OutputSpace | None = None,
+        around: Mapping[str, float] | None = None,
     ) -> CalibratedConfidence:
         """Learn from the validation rows.
 
@@ -86,8 +87,9 @@ class CalibratedConfidence:
             held: those rows.
             calibration: how the confidence is corrected beyond the temperature; default not at all.
             output_space: what makes outputs of other tasks' heads.
+            around: task -> the temperature that is expected before these rows are seen.
         """
-        temperatures = fit_temperatures(tasks, outputs, held, output_space)
+        temperatures = fit_temperatures(tasks, outputs, held, output_space, around=around)
         found = cls(temperatures=temperatures)
         return found.relearned(tasks, tempered(outputs, temperatures), held, calibration)
 

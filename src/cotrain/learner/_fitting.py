@@ -44,6 +44,7 @@ from cotrain.learner._preset import Answer
 from cotrain.learner._provenance import Provenance
 from cotrain.learner._row_units import with_units
 from cotrain.learner._run_folder import HISTORY, STATE, RunOptions, begin_run, seal_run, write_weights
+from cotrain.learner._temperatures import taught_temperatures
 from cotrain.learner._train_validation_split import divide
 from cotrain.learner._unheeded import refuse_unheeded
 from cotrain.learner._upright_labels import stretched_labels
@@ -311,10 +312,14 @@ class Fitting:
     def calibrated(self, model: FittedModel) -> FittedModel:
         """Return the model with what the validation rows say of its confidence, and keep that as well.
 
-        Its outputs are then divided by one temperature per task of classes.
+        Its outputs are then divided by one temperature per task of classes. Where pseudo-labels were learned
+        these say what is expected of it, and without validation rows what it is.
         """
-        tasks = self.preprocessor.tasks
-        confidence = CalibratedConfidence(thresholds=choose_thresholds(tasks, {}, None))
+        tasks, space = self.preprocessor.tasks, self.recipe.architecture.output_space
+        around = taught_temperatures(
+            tasks, model.networks, model.provenance, self.train.inputs, output_space=space
+        )
+        confidence = CalibratedConfidence(temperatures=around, thresholds=choose_thresholds(tasks, {}, None))
         if self.held is not None:
             settings = self.recipe.cotraining
             # Of pixels nothing is calibrated, and their outputs on all rows are large.
@@ -324,7 +329,8 @@ class Fitting:
                 model.networks.outputs(self.held.inputs, of_rows),
                 self.held,
                 None if settings is None else settings.calibration,
-                output_space=self.recipe.architecture.output_space,
+                output_space=space,
+                around=around,
             )
         if self.folder is not None:
             confidence.write(self.folder)

@@ -33,7 +33,7 @@ def learner(**options: Any) -> ct.Learner:
     )
 
 
-def failing(*_: Any) -> Any:
+def failing(*_: Any, **__: Any) -> Any:
     """Fail, as a calibration of the user's own may."""
     raise ZeroDivisionError("in the calibration")
 

@@ -13,7 +13,7 @@ import torch
 import cotrain as ct
 from cotrain._base import RunError
 from cotrain.learner._confidence import CalibratedConfidence
-from cotrain.learner._temperatures import best_temperature, fit_temperatures
+from cotrain.learner._temperatures import best_temperature, fit_temperatures, taught_temperature
 from cotrain.tasks import Binary, Multiclass, Multilabel, Ordinal, Regression
 from cotrain.training import Examples
 
@@ -98,6 +98,40 @@ def test_few_labels_leave_it_near_one_and_none_at_one():
     assert best_temperature(task, output * torch.nan, targets, mask) == 1.0
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_network_becomes_as_sure_of_what_it_was_taught_as_its_teachers_were(kind):
+    task, output, targets, _ = coded(KINDS[kind](), rows=60)
+    draw = np.random.default_rng(0)
+    confidence = torch.from_numpy(draw.uniform(0.6, 0.95, targets.shape))
+    values = targets.double()
+    values[::5] = math.nan
+
+    def regret(t: float) -> float:
+        found = task.target_kind.probabilities(task.scores(output.double() / t))
+        total = 0.0
+        for i, j in itertools.product(range(60), range(targets.shape[1])):
+            if not math.isnan(values[i, j]):
+                p = min(max(float(found[i, j, int(values[i, j])]), 1e-7), 1 - 1e-7)
+                c = float(confidence[i, j])
+                total -= c * math.log(p) + (1 - c) * math.log1p(-p)
+        return total
+
+    found = taught_temperature(task, output, values, confidence)
+    assert found > 1.2
+    assert regret(found) <= min(regret(t) for t in np.geomspace(0.25, 20, 100)) + 1e-2
+    assert taught_temperature(task, output, values * math.nan, confidence) == 1.0
+
+
+def test_few_labels_hardly_move_what_pseudo_labels_say_and_many_do():
+    task, _, targets, mask = coded(Binary("yes"), factor=1.0)
+    perfect = 9.0 * (2 * targets - 1)
+    none = mask & (torch.arange(N) < 0)[:, None]
+    few, many = (best_temperature(task, perfect[:n], targets[:n], mask[:n], around=5.0) for n in (6, N))
+    assert best_temperature(task, perfect, targets, none, around=5.0) == 5.0
+    assert many < few / 2 < 5 / 2
+    assert few > 2.0
+
+
 def test_only_classes_have_one_and_none_of_which_a_chain_is_made():
     tasks = [Binary("yes"), Binary("other"), Multiclass("colour"), Regression("number")]
     parts = [coded(task) for task in tasks]
@@ -149,6 +183,32 @@ def test_a_learner_divides_wherever_it_is_asked_and_decides_as_before(learner, t
 def test_without_validation_rows_nothing_is_divided():
     learner = ct.Learner([Binary("yes")], training=ct.Training(epochs=2)).fit(frame(), None, progress=False)
     assert not learner.fitted.confidence.temperatures
+
+
+def test_pseudo_labels_that_were_learned_by_heart_make_nobody_surer():
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(700, 4))
+    # A third of all labels are wrong, and a network of this size learns the wrong ones too.
+    right = (x[:, 0] + x[:, 1] > 0) != (draw.random(700) < 0.3)
+    rows = pl.DataFrame({f"x{i}": x[:, i] for i in range(4)} | {"yes": right.astype(int)})
+    known = rows[:400].with_columns(pl.when(pl.int_range(400) < 150).then("yes").alias("yes"))
+    learner = ct.Learner(
+        [Binary("yes")],
+        encoder=ct.networks.TableEncoder(width=64, depth=1),
+        training=ct.Training(epochs=40, batch_size=32, learning_rate=0.03, select="last", average=0.0),
+        cotraining=ct.CoTraining(
+            ct.cotraining.SelfTraining(ct.cotraining.KBest(0.8)), max_rounds=1, margin=0.0, min_labels=0
+        ),
+    )
+    learner.fit(known, None, progress=False)
+    model, test = learner.fitted, rows[400:]
+    assert model.provenance.cells.height > 100
+    # The network is divided, and its claims come nearer to the truth by that.
+    assert model.confidence.temperatures["yes"] > 1.5
+    y = torch.from_numpy(test["yes"].to_numpy().copy())[:, None].float()
+    (task,) = model.preprocessor.tasks
+    raw = model.networks.outputs(model.preprocessor.inputs(test))["yes"]
+    assert float(task.losses(model.outputs(test)["yes"], y).mean()) < 0.7 * float(task.losses(raw, y).mean())
 
 
 def test_a_damaged_temperature_is_refused(learner, tmp_path):
