@@ -36,7 +36,7 @@ def complete(
     """
     from cotrain._base import ConfigError
     from cotrain.cli._output import print_csv, print_json, status
-    from cotrain.data import flat, lossless, read_cells, write_table
+    from cotrain.data import flat, lossless, read_cells, with_written_paths, write_table
     from cotrain.learner import Learner, complete
 
     if output is not None and output.exists() and not overwrite:
@@ -46,6 +46,7 @@ def complete(
     cells = lossless(read_cells(data, query))
     learner = Learner.load(run, trust=trust)
     table = complete(learner, cells, min_confidence=min_confidence)
+    table = with_written_paths(table, data, query, output=output)
     targets = [column for task in learner.preprocessor.tasks for column in task.columns]
     counts = {column: dict(table[f"{column}_source"].value_counts().iter_rows()) for column in targets}
     if output is not None:

@@ -45,7 +45,7 @@ def predict(
     from cotrain.cli._answers import tell_answers
     from cotrain.cli._output import print_csv, print_json, status
     from cotrain.cli._table_arguments import table_paths
-    from cotrain.data import flat, read_cells, write_coco_results, write_table
+    from cotrain.data import flat, read_cells, with_written_paths, write_coco_results, write_table
     from cotrain.data._coco_results import coco_column
     from cotrain.learner import Learner
 
@@ -69,7 +69,8 @@ def predict(
             raise ConfigError(
                 f"--keep {name}: the predictions have a column of that name; rename it in {data}."
             )
-    predictions = pl.concat([table.select(dict.fromkeys(keep or ()).keys()), predictions], how="horizontal")
+    kept = with_written_paths(table.select(dict.fromkeys(keep or ()).keys()), path, query, output=output)
+    predictions = pl.concat([kept, predictions], how="horizontal")
     if output is not None:
         written, lines = predictions.columns, f"{predictions.height} rows, {predictions.width} columns"
         if is_coco:

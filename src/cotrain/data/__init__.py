@@ -10,7 +10,7 @@ from cotrain.data._frames import from_polars_like, to_polars
 from cotrain.data._infer_kind import Guess, infer_kind
 from cotrain.data._infer_tasks import infer_tasks
 from cotrain.data._missing import Missing
-from cotrain.data._read import read_cells
+from cotrain.data._read import read_cells, with_written_paths
 from cotrain.data._row_encoder import RowEncoder
 from cotrain.data._schema import ColumnChoice, ColumnNote, Schema, kind_names
 from cotrain.data._split import Split, split_rows, strata
@@ -55,6 +55,7 @@ __all__ = [
     "strata",
     "table_tensors",
     "to_polars",
+    "with_written_paths",
     "write_coco_results",
     "write_table",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import polars as pl
@@ -55,11 +56,7 @@ def with_whole_paths(frame: pl.DataFrame, folder: Path) -> pl.DataFrame:
         frame: as it was read.
         folder: of its file. Only columns whose first values are files there are changed.
     """
-    found = [
-        series.name
-        for series in frame.iter_columns()
-        if is_paths(series, (*PICTURE_ENDINGS, *SOUND_ENDINGS, ".npy"), folder)
-    ]
+    found = [series.name for series in frame.iter_columns() if holds_paths(series, folder)]
     whole = [
         pl.Series(
             name,
@@ -69,6 +66,45 @@ def with_whole_paths(frame: pl.DataFrame, folder: Path) -> pl.DataFrame:
         for name in found
     ]
     return frame.with_columns(whole) if whole else frame
+
+
+def holds_paths(values: pl.Series, folder: Path | None = None) -> bool:
+    """Return whether a column holds paths of pictures, sounds or NumPy files; see `is_paths`."""
+    return is_paths(values, (*PICTURE_ENDINGS, *SOUND_ENDINGS, ".npy"), folder)
+
+
+def paths_from(
+    frame: pl.DataFrame, written: pl.DataFrame, folder: Path, *, output: Path | None
+) -> list[pl.Series]:
+    """Return the columns of paths that `with_whole_paths` changed, as they are to stand in another file.
+
+    Args:
+        frame: rows with whole paths; what is no longer that of the file stays as it is.
+        written: the same rows as the file has them.
+        folder: of the file.
+        output: of the other file; `None`: it stands beside the first one.
+    """
+    other = folder if output is None else output.parent
+    same = other.resolve() == folder.resolve()
+
+    def path(whole: str | None, text: str | None) -> str | None:
+        if not whole or not text or whole != str(_located(text, folder).absolute()):
+            return whole
+        return text if same or Path(text).is_absolute() else os.path.relpath(whole, other.absolute())
+
+    found = [
+        series.name
+        for series in written.iter_columns()
+        if frame.schema.get(series.name) == pl.String and holds_paths(series, folder)
+    ]
+    return [
+        pl.Series(
+            name,
+            [path(*pair) for pair in zip(frame[name].to_list(), written[name].to_list(), strict=True)],
+            dtype=pl.String,
+        )
+        for name in found
+    ]
 
 
 def _names(values: pl.Series, endings: tuple[str, ...]) -> list[str]:

@@ -12,7 +12,7 @@ import polars as pl
 
 from cotrain._base import DataError, did_you_mean
 from cotrain.data._arrays import arrays_to_polars, is_arrays
-from cotrain.data._file_paths import with_whole_paths
+from cotrain.data._file_paths import holds_paths, paths_from, with_whole_paths
 from cotrain.data._frames import to_polars
 from cotrain.data._merge import merge_files
 from cotrain.data.readers import (
@@ -58,6 +58,35 @@ def read_cells(source: Any, query: str | None = None, *, targets: Sequence[str] 
     if frame.width == 0 or frame.height == 0:
         raise DataError(f"{name} is empty: it has {frame.width} columns and {frame.height} rows.")
     return frame
+
+
+def with_written_paths(
+    frame: pl.DataFrame, source: str | Path, query: str | None = None, *, output: Path | None = None
+) -> pl.DataFrame:
+    """Return rows that `read_cells` read whose paths are those of the file again, to be written elsewhere.
+
+    A path that was relative to the folder of the file is relative to that of the output; the others stay.
+
+    Args:
+        frame: with the rows of the file in their order, and some of its columns.
+        source: path of the file.
+        query: for a database.
+        output: where they are to be written; `None`: beside the file.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(f"{folder}/1.png").write_bytes(b"")
+        ...     table = f"{folder}/table.csv"
+        ...     pl.DataFrame({"file": ["1.png"]}).write_csv(table)
+        ...     cells = read_cells(table)
+        ...     Path(cells["file"][0]).is_absolute(), with_written_paths(cells, table)["file"][0]
+        (True, '1.png')
+    """
+    folder = Path(str(source).removeprefix("sqlite:///")).parent
+    if not any(holds_paths(series) for series in frame.iter_columns()):
+        return frame
+    return frame.with_columns(paths_from(frame, _read_path(str(source), query), folder, output=output))
 
 
 def is_paths_of_one(source: object) -> bool:

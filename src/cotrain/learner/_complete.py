@@ -207,9 +207,10 @@ def _as(values: pl.Series, dtype: pl.DataType) -> pl.Series:
         moments = pl.Series(values.name, [_moment(text) for text in values], dtype=pl.Datetime("us"))
         return moments.cast(dtype, strict=False)
     if values.dtype.is_nested() and dtype == pl.String:
-        return pl.Series(
-            values.name, [json.dumps(cell, ensure_ascii=False) for cell in values.to_list()], dtype=pl.String
-        )
+        spelled = [
+            None if cell is None else json.dumps(cell, ensure_ascii=False) for cell in values.to_list()
+        ]
+        return pl.Series(values.name, spelled, dtype=pl.String)
     if values.dtype == pl.String and dtype == pl.Boolean:
         return values.str.to_lowercase().replace_strict(
             ["true", "false"], [True, False], default=None, return_dtype=pl.Boolean

@@ -7,7 +7,7 @@ import pytest
 
 from cotrain._base._pictures import PICTURE_ENDINGS
 from cotrain._base._sounds import SOUND_ENDINGS
-from cotrain.data import infer_kind
+from cotrain.data import infer_kind, read_cells, with_written_paths
 from cotrain.data._file_paths import absent_file, is_paths, with_whole_paths
 
 
@@ -25,6 +25,26 @@ def test_only_columns_of_files_that_exist_are_paths(folder: Path):
     assert not is_paths(pl.Series(["c.wav"]), PICTURE_ENDINGS, folder)
     assert not is_paths(pl.Series([None], dtype=pl.String), PICTURE_ENDINGS, folder)
     assert not is_paths(pl.Series([1, 2]), PICTURE_ENDINGS, folder)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+def test_paths_are_written_as_they_were_and_lead_to_the_files_from_elsewhere(folder: Path, ending: str):
+    whole = str(folder / "b.JPG")
+    frame = pl.DataFrame(
+        {"file": ["a.png", None, whole, "gone.png"], "sound": ["c.wav"] * 4, "text": ["a.png b"] * 4}
+    )
+    table = folder / f"table.{ending}"
+    getattr(frame, {"csv": "write_csv", "parquet": "write_parquet", "jsonl": "write_ndjson"}[ending])(table)
+    cells = read_cells(table)
+    assert cells["sound"].to_list() == [str(folder / "c.wav")] * 4
+    for output in (None, folder / "said.csv"):
+        assert with_written_paths(cells, table, output=output).equals(frame)
+    beside = with_written_paths(cells.select("text", "file"), table, output=folder / "sub" / "said.csv")
+    assert beside.columns == ["text", "file"]
+    assert beside["file"].to_list() == ["../a.png", None, whole, "../gone.png"]
+    # What was made since is nobody's path.
+    changed = cells.with_columns(sound=pl.Series(["said_files/1.wav", *cells["sound"][1:]]))
+    assert with_written_paths(changed, table)["sound"].to_list() == ["said_files/1.wav", *["c.wav"] * 3]
 
 
 def test_paths_become_whole_and_all_else_stays(folder: Path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -318,3 +319,35 @@ def test_lengths_of_time_are_filled_with_lengths_of_time(spelled):
     gaps = frame["span"].is_null()
     assert np.allclose(found.filter(gaps), 60 * frame["x"].filter(gaps), atol=60)
     assert table["span"].filter(~gaps).equals(frame["span"].filter(~gaps))
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_boxes_points_and_masks_stay_open_however_their_column_is_spelled(as_text, tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="the extra 'vision' is not installed")
+    draw = np.random.default_rng(0)
+    for i in range(8):
+        image.fromarray(draw.integers(0, 255, (16, 16), dtype=np.uint8)).save(tmp_path / f"{i}.png")
+        image.fromarray(draw.integers(0, 2, (16, 16), dtype=np.uint8)).save(tmp_path / f"mask{i}.png")
+    things = {
+        "boxes": [{"box": [2.0, 3.0, 5.0, 6.0], "label": "cat"}],
+        "points": [{"point": [4.0, 5.0], "label": "nose"}],
+    }
+    frame = pl.DataFrame(
+        {
+            "file": [str(tmp_path / f"{i}.png") for i in range(8)],
+            "mask": [str(tmp_path / f"mask{i}.png") if i < 6 else None for i in range(8)],
+        }
+        | {name: [cell if i < 6 else None for i in range(8)] for name, cell in things.items()}
+    )
+    if as_text:
+        spelled = {
+            name: [json.dumps(cell) if i < 6 else None for i in range(8)] for name, cell in things.items()
+        }
+        frame = frame.with_columns(**{name: pl.Series(cells) for name, cells in spelled.items()})
+    kinds = [ct.tasks.Detection("boxes"), ct.tasks.Keypoints("points"), ct.tasks.Segmentation("mask")]
+    learner = ct.Learner(kinds, columns={"file": "picture"}, training=ct.Training(epochs=1, batch_size=8))
+    learner.fit(frame, None, progress=False)
+    found = complete(learner, frame)
+    for name in ("boxes", "points", "mask"):
+        assert found[name].to_list() == frame[name].to_list()
+        assert found[f"{name}_source"].to_list() == ["given"] * 6 + ["open"] * 2
