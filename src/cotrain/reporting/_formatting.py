@@ -58,8 +58,12 @@ def rows_of_parts(n_rows: Mapping[str, int]) -> str:
     Example:
         >>> rows_of_parts({"train": 4000, "validation": 500, "test": 0})
         '4,000 training rows, 500 validation rows, 0 test rows'
+        >>> rows_of_parts({"train": 40, "validation": 10, "test": 50, "unlabelled": 900})
+        '40 training rows, 10 validation rows, 50 test rows, 900 rows without any label'
     """
     names = {"train": "training rows", "validation": "validation rows", "test": "test rows"}
+    if n_rows.get("unlabelled"):
+        names["unlabelled"] = "rows without any label"
     return ", ".join(counted(n_rows[part], name) for part, name in names.items())
 
 

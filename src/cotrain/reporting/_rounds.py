@@ -23,8 +23,8 @@ def rounds_section(cotraining: Mapping[str, Any] | None, pen: Pen) -> Section | 
         return None
     rounds, chosen, kept = cotraining["rounds"], cotraining["chosen"], cotraining["kept"]
     peers = ", ".join(map(short, cotraining["peers"]))
-    text = f"{len(rounds)} round{'s' * (len(rounds) != 1)} of {peers}. "
-    text += f"It ended: {cotraining['stopped']}."
+    text = f"{len(rounds)} round{'s' * (len(rounds) != 1)}; who learns and teaches: {peers}. "
+    text += f"The rounds ended: {cotraining['stopped']}."
     tried = dict.fromkeys(record.get("strategy", "") for record in rounds)
     if len(tried) == 1:
         text += " The dotted line is the round that was chosen, 0 where the start answers."

@@ -206,7 +206,9 @@ def beaten_by_trees(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def coverage_section(coverage: Mapping[str, Mapping[str, int]], n_rows: Mapping[str, int]) -> Section:
     """Return how many rows of each part of the split have a label."""
     parts = [part for part in ("train", "validation", "test") if n_rows.get(part)]
-    share = {task: counts.get("train", 0) / max(1, n_rows["train"]) for task, counts in coverage.items()}
+    # Rows without any label are learned from by co-training and reconstruction.
+    to_learn = max(1, n_rows["train"] + n_rows.get("unlabelled", 0))
+    share = {task: counts.get("train", 0) / to_learn for task, counts in coverage.items()}
     least = min(share, key=lambda task: share[task])
     rows = []
     for task, counts in coverage.items():
@@ -219,7 +221,7 @@ def coverage_section(coverage: Mapping[str, Mapping[str, int]], n_rows: Mapping[
     if share[least] > 0.995:
         title = "Every task has labels on all training rows"
     else:
-        title = f"{short(least)} has the fewest labels: {share[least]:.0%} of the training rows"
+        title = f"{short(least)} has the fewest labels: {share[least]:.0%} of {to_learn:,} rows to learn from"
     return Section(title, [Table(header, rows, note="Labelled rows in each part of the split.")])
 
 

@@ -259,3 +259,12 @@ def test_a_calibration_error_stands_above_what_chance_alone_makes_of_it() -> Non
     assert (own.text, own.detail) == ("0.080", "chance alone: 0.061")
     assert constant.detail == _figure_cells(plain, "a", ["constant"])[1].detail == ""
     assert task.text == "a"
+
+
+def test_rows_without_any_label_are_counted_among_those_that_are_learned_from() -> None:
+    found = metrics(["a", "b"])
+    found["n_rows"] = {"train": 20, "validation": 4, "test": 9, "unlabelled": 80, "unused": 0}
+    found["coverage"] = {name: {"train": n, "validation": 1, "test": 9} for name, n in (("a", 5), ("b", 20))}
+    markup = run_report("run", found, history(["a", "b"]), {}, config_text="")
+    assert "9 test rows, 80 rows without any label." in markup
+    assert "a has the fewest labels: 5% of 100 rows to learn from" in markup
