@@ -38,8 +38,9 @@ def plain_types(frame: pl.DataFrame) -> pl.DataFrame:
 
     Example:
         >>> from pathlib import Path
-        >>> plain_types(pl.DataFrame({"file": pl.Series([Path("a.png"), None], dtype=pl.Object)})).schema
-        Schema({'file': String})
+        >>> files = pl.Series("file", [Path("a.png"), None], dtype=pl.Object)
+        >>> plain_types(pl.DataFrame([files]))["file"].to_list()
+        ['a.png', None]
     """
     made = [new for column in frame.iter_columns() if (new := _plain(column)) is not column]
     return frame.with_columns(made) if made else frame

@@ -125,7 +125,7 @@ def taught_temperature(task: Task, output: Tensor, values: Tensor, confidence: T
         >>> import polars as pl, torch
         >>> from cotrain.tasks import Binary
         >>> task = Binary("sold")
-        >>> task.fit(pl.DataFrame({"sold": [1, 0]}))
+        >>> task.fit(pl.DataFrame({"sold": [1, 1, 0, 0]}))
         >>> output, right = torch.full((9, 1), 8.0), torch.full((9, 1), 0.8)
         >>> round(taught_temperature(task, output, torch.ones(9, 1), right), 2)  # 8 / log 4
         5.77
