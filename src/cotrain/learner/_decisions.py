@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self, final
+from typing import Any, Protocol, Self, final, runtime_checkable
 
 from torch import Tensor
 
@@ -86,12 +86,19 @@ def deciding(tasks: Sequence[Task], thresholds: Mapping[str, Thresholds]) -> lis
     return found
 
 
+@runtime_checkable
+class _FromAScore(Protocol):
+    """A kind of task that predicts things from a score on, of which figures look at all."""
+
+    least: float
+
+
 def saying_all(tasks: Sequence[Task]) -> list[Task]:
     """Return the tasks, those that predict from a score on as copies that predict things of every score."""
     found = []
     for task in tasks:
-        if task.least is not None:
-            task = copy.copy(task)
-            task.least = 0.0
-        found.append(task)
+        one = copy.copy(task)
+        if isinstance(one, _FromAScore):
+            one.least = 0.0
+        found.append(one)
     return found

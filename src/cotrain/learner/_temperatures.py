@@ -133,10 +133,12 @@ def taught_temperature(task: Task, output: Tensor, values: Tensor, confidence: T
     known = values.isfinite() & confidence.isfinite()
     if not bool(known.any()) or not bool(output.isfinite().all()):
         return 1.0
-    classes, sure = values.nan_to_num(0.0).long(), confidence.double()
+    rows = known.any(dim=1)
+    logits, known, sure = output[rows].double(), known[rows], confidence[rows].double()
+    classes = values[rows].nan_to_num(0.0).long()
 
     def regret(log_t: float) -> float:
-        found = prediction_of_output(task, output.double() / math.exp(log_t)).probabilities
+        found = prediction_of_output(task, logits / math.exp(log_t)).probabilities
         assert found is not None  # a task of classes
         p = found.double().gather(2, classes[..., None])[..., 0].clamp(1e-7, 1 - 1e-7)
         return -float((sure * p.log() + (1 - sure) * (-p).log1p())[known].sum())

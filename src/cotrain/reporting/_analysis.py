@@ -22,7 +22,7 @@ LONG = 3.0
 DOMINANT = 0.5
 #: Below this share of the training rows a task hardly speaks.
 RARE = 0.1
-#: From this share of boxes without a pixel of the mask, or of pixels outside all boxes, two tasks disagree.
+#: Beyond this share of boxes without a pixel of the mask, or of pixels outside all boxes, two tasks disagree.
 CONTRADICTED = 0.05
 NOTHING = "Nothing stands out: lengths and directions of the gradients agree."
 OF_FIRST = "Gradients, losses and experts are those of the first network of the ensemble."

@@ -206,7 +206,7 @@ def beaten_by_trees(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def coverage_section(coverage: Mapping[str, Mapping[str, int]], n_rows: Mapping[str, int]) -> Section:
     """Return how many rows of each part of the split have a label."""
     parts = [part for part in ("train", "validation", "test") if n_rows.get(part)]
-    # Rows without any label are learned from by co-training and reconstruction.
+    # Of rows without any label co-training and reconstruction learn too.
     to_learn = max(1, n_rows["train"] + n_rows.get("unlabelled", 0))
     share = {task: counts.get("train", 0) / to_learn for task, counts in coverage.items()}
     least = min(share, key=lambda task: share[task])
@@ -221,7 +221,8 @@ def coverage_section(coverage: Mapping[str, Mapping[str, int]], n_rows: Mapping[
     if share[least] > 0.995:
         title = "Every task has labels on all training rows"
     else:
-        title = f"{short(least)} has the fewest labels: {share[least]:.0%} of {to_learn:,} rows to learn from"
+        title = f"{short(least)} has the fewest labels: {share[least]:.0%} of {to_learn:,} training rows"
+        title += ", unlabelled ones among them" if n_rows.get("unlabelled") else ""
     return Section(title, [Table(header, rows, note="Labelled rows in each part of the split.")])
 
 

@@ -93,7 +93,6 @@ class Task(ABC):
     #: Axes of the target of one position, where the task reads positions: 1 where it is a vector.
     entry_axes: ClassVar[int] = 0
     decision: Decision | None = None  #: where yes begins, of a task of labels that was told a threshold
-    least: float | None = None  #: lowest score of what is predicted; `None`: all that figures look at is
 
     def __init__(
         self,

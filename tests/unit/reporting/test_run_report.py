@@ -267,4 +267,4 @@ def test_rows_without_any_label_are_counted_among_those_that_are_learned_from() 
     found["coverage"] = {name: {"train": n, "validation": 1, "test": 9} for name, n in (("a", 5), ("b", 20))}
     markup = run_report("run", found, history(["a", "b"]), {}, config_text="")
     assert "9 test rows, 80 rows without any label." in markup
-    assert "a has the fewest labels: 5% of 100 rows to learn from" in markup
+    assert "a has the fewest labels: 5% of 100 training rows, unlabelled ones among them" in markup

@@ -374,7 +374,7 @@ class Detection(Task):
     def pseudo_label(self, output: Any) -> Any:
         """Return the boxes that are sure enough as labels, [B, D, 6]."""
         found = self.scores(output)
-        kept = found[..., 5] >= (self.least or 0.0)
+        kept = found[..., 5] >= self.least
         classes = torch.where(kept, found[..., 4], -1.0)
         return torch.cat([found[..., :4], classes[..., None], torch.zeros_like(classes)[..., None]], dim=-1)
 
