@@ -23,8 +23,12 @@ _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _LARGEST_16 = 65535
 #: More would take the memory of a whole batch; Pillow warns from about here on.
 MOST_PIXELS = 90_000_000
-#: Endings of the names of picture files that are recognised among texts.
-PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+#: Endings of the names of picture files that are recognised among texts: those that Pillow reads by itself,
+#: but for what is no picture first of all, such as .pdf, and .mpo, several in one.
+PICTURE_ENDINGS = (
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif",
+    ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif", ".tga", ".pcx", ".ras", ".xpm", ".dds",
+)  # fmt: skip
 
 
 def read_picture(value: object, channels: Channels = 3, folder: Path | None = None) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""Paths of pictures, sounds and NumPy files in a table, relative to the file that it was read from."""
+"""Paths of pictures, sounds and other files in a table, relative to the file that it was read from."""
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +13,8 @@ from cotrain._base._sounds import SOUND_ENDINGS
 
 #: So many values are looked at to tell whether a column holds paths.
 _SAMPLE = 20
+#: What a name of a file looks like.
+_NAME = re.compile(r"[^\n\x00]{1,400}\.[A-Za-z0-9]{1,6}(\.gz)?")
 
 
 def is_paths(values: pl.Series, endings: tuple[str, ...], folder: Path | None = None) -> bool:
@@ -29,7 +32,22 @@ def is_paths(values: pl.Series, endings: tuple[str, ...], folder: Path | None = 
         >>> is_paths(pl.Series(["a.png", "nowhere.png"]), PICTURE_ENDINGS)
         False
     """
-    return any(_located(text, folder).is_file() for text in _names(values, endings))
+    return any(_is_file(text, folder) for text in _names(values, endings))
+
+
+def are_files(values: pl.Series, folder: Path | None = None) -> bool:
+    """Whether the first texts of a column are all names of files that exist, of whatever kind.
+
+    Args:
+        values: some may be null.
+        folder: what relative paths are relative to; `None`: the working directory.
+
+    Example:
+        >>> are_files(pl.Series(["scans/1.dcm", "scans/2.dcm"]))
+        False
+    """
+    known = [] if values.dtype != pl.String else values.filter(values.str.len_chars() > 0).head(_SAMPLE)
+    return len(known) > 0 and all(_NAME.fullmatch(text) and _is_file(text, folder) for text in known)
 
 
 def absent_file(values: pl.Series, endings: tuple[str, ...]) -> str | None:
@@ -69,8 +87,9 @@ def with_whole_paths(frame: pl.DataFrame, folder: Path) -> pl.DataFrame:
 
 
 def holds_paths(values: pl.Series, folder: Path | None = None) -> bool:
-    """Return whether a column holds paths of pictures, sounds or NumPy files; see `is_paths`."""
-    return is_paths(values, (*PICTURE_ENDINGS, *SOUND_ENDINGS, ".npy"), folder)
+    """Return whether a column holds paths of pictures, sounds, NumPy files, or of any files that exist."""
+    known = (*PICTURE_ENDINGS, *SOUND_ENDINGS, ".npy")
+    return is_paths(values, known, folder) or are_files(values, folder)
 
 
 def paths_from(
@@ -113,6 +132,13 @@ def _names(values: pl.Series, endings: tuple[str, ...]) -> list[str]:
         return []
     known = values.filter(values.str.len_chars() > 0).head(_SAMPLE).to_list()
     return known if all(text.lower().endswith(endings) for text in known) else []
+
+
+def _is_file(text: str, folder: Path | None) -> bool:
+    try:
+        return _located(text, folder).is_file()
+    except (OSError, ValueError):  # a text that is too long for a name, or has a zero in it
+        return False
 
 
 def _located(text: str, folder: Path | None) -> Path:

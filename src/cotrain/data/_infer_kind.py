@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import PurePath
 
 import polars as pl
 
 from cotrain._base._pictures import PICTURE_ENDINGS
 from cotrain._base._sounds import SOUND_ENDINGS, is_sound_data
 from cotrain.data._doubts import doubt_of
-from cotrain.data._file_paths import absent_file, is_paths
+from cotrain.data._file_paths import absent_file, are_files, is_paths
 from cotrain.data._infer_list import infer_list, infer_numbers
 from cotrain.data._label_cells import are_labelled_things
 from cotrain.data._row_numbers import WHY
@@ -26,8 +27,13 @@ from cotrain.data.columns._word_lists import json_lists
 SEPARATORS = ("|", ";", "；", "、", "，", ",", "/")
 #: Up to so many different whole numbers are coded one by one as well.
 FEW = 10
-#: How the bytes of a PNG, JPEG, GIF, BMP, TIFF and WebP file begin; those of a wav file begin with RIFF, too.
-_PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*", b"RIFF")
+#: How the bytes of a PNG, JPEG, GIF, BMP, TIFF, WebP, PBM, PGM, PPM, JPEG 2000 and AVIF file begin; those of
+#: a wav file begin with RIFF, too.
+_PICTURE_STARTS = (
+    b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*", b"RIFF",
+    b"P4", b"P5", b"P6", b"\x00\x00\x00\x0cjP", b"\xff\x4f\xff\x51",
+    *(bytes([0, 0, 0, n]) + b"ftypavif" for n in range(20, 64, 4)),
+)  # fmt: skip
 _ID_NAME = re.compile(r"(?i:(^|[_\W])(id|uuid|guid|key|index|idx)$)|(?<=[a-z])I[Dd]$")
 
 
@@ -142,8 +148,8 @@ def is_sound(values: pl.Series) -> bool:
     return values.dtype == pl.String and is_paths(text_values(values.drop_nulls().head(100)), SOUND_ENDINGS)
 
 
-def _infer_absent_files(known: pl.Series) -> Guess | None:
-    """Return the question that names of pictures or sounds are which are nowhere."""
+def _infer_files(known: pl.Series) -> Guess | None:
+    """Return what names of files are: a question where pictures or sounds are nowhere; `None`: no names."""
     for cls, endings, things in ((Picture, PICTURE_ENDINGS, "pictures"), (Sound, SOUND_ENDINGS, "sounds")):
         absent = absent_file(known.head(100), endings)
         if absent is not None:
@@ -153,6 +159,9 @@ def _infer_absent_files(known: pl.Series) -> Guess | None:
                 f"columns: {{{known.name}: drop}}."
             )
             return Guess(cls(known.name), f"names of {things} that do not exist", doubt)
+    if are_files(known.head(100)):
+        kinds = ", ".join(sorted({PurePath(name).suffix.lower() for name in known.head(100).to_list()})[:4])
+        return Guess(None, f"paths of files ({kinds}), of which only pictures and sounds are read")
     return None
 
 
@@ -178,9 +187,9 @@ def _infer_number(known: pl.Series, distinct: int, bins: int) -> Guess:
 
 def _infer_text(known: pl.Series, distinct: int) -> Guess:
     name, share = known.name, distinct / len(known)
-    absent = _infer_absent_files(known)
-    if absent is not None:
-        return absent
+    files = _infer_files(known)
+    if files is not None:
+        return files
     doubt = doubt_of(known)
     if doubt is not None:
         column = Date(name) if doubt.kind == "date" else Number(name)

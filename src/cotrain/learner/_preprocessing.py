@@ -125,7 +125,7 @@ class Preprocessor:
         """
         if isinstance(train, Dataset):
             words = Missing(missing)
-            inputs, targets = stack_dataset(cast(MapDataset, train), _with_weights(tasks), reads)
+            inputs, targets = stack_dataset(cast(MapDataset, train), _of_labels(tasks), reads)
             words.require(targets.columns)
             targets = words.blanked(targets)
             for task in tasks:
@@ -270,7 +270,7 @@ class Preprocessor:
     def examples(self, data: object) -> Examples:
         """Return inputs, coded targets and label masks."""
         if isinstance(data, Dataset):
-            inputs, targets = self._stacked(data, _with_weights(self.tasks))
+            inputs, targets = self._stacked(data, _of_labels(self.tasks))
             return self._completed(Examples(inputs, *self._labels(targets)))
         self._schema(data)
         table = self.table(data)
@@ -415,14 +415,14 @@ def _plain(value: Any) -> Any:
 
 
 def no_inputs(tasks: Sequence[Task], columns: Mapping[str, ColumnChoice]) -> list[str]:
-    """Return the columns that are no inputs: targets, weights of rows, and what is only given to some tasks.
+    """Return the columns that are no inputs: targets, what is said of them, and what some tasks are given.
 
     What a task that reads its own columns alone shall give, or is given, may be an input of the others: that
     is for the user to say, under `columns`.
     """
     apart = [task for task in tasks if task.prenet(1) is not None]
     strict = _columns([task for task in tasks if task not in apart])
-    strict += [name for name in _with_weights(tasks) if name not in _columns(tasks)]
+    strict += [name for name in _of_labels(tasks) if name not in _columns(tasks)]
     given = [name for task in apart for name in [*task.columns, *getattr(task, "given", ())]]
     return [*strict, *(name for name in given if name not in columns or columns[name] == "drop")]
 
@@ -431,10 +431,10 @@ def _columns(tasks: Sequence[Task]) -> list[str]:
     return [column for task in tasks for column in task.columns]
 
 
-def _with_weights(tasks: Sequence[Task]) -> list[str]:
-    """Return the columns of the targets and of the rows' weights."""
-    weights = [task.weight_column for task in tasks if task.weight_column is not None]
-    return list(dict.fromkeys([*_columns(tasks), *weights]))
+def _of_labels(tasks: Sequence[Task]) -> list[str]:
+    """Return the columns of the targets, of the rows' weights, and of what was looked for."""
+    beside = [name for task in tasks for name in (task.weight_column, task.annotated) if name is not None]
+    return list(dict.fromkeys([*_columns(tasks), *beside]))
 
 
 def _constant(task: Task, saved: object) -> Tensor:

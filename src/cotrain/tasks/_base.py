@@ -93,6 +93,7 @@ class Task(ABC):
     #: Axes of the target of one position, where the task reads positions: 1 where it is a vector.
     entry_axes: ClassVar[int] = 0
     decision: Decision | None = None  #: where yes begins, of a task of labels that was told a threshold
+    annotated: str | None = None  #: the column of the classes that somebody looked for in each row; no input
 
     def __init__(
         self,

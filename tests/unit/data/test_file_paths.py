@@ -82,3 +82,45 @@ def test_addresses_and_texts_are_no_absent_files():
     assert absent_file(pl.Series(["a.png", "a film"]), PICTURE_ENDINGS) is None
     assert absent_file(pl.Series(["a.wav"]), PICTURE_ENDINGS) is None
     assert absent_file(pl.Series(["a.wav"]), SOUND_ENDINGS) == "a.wav"
+
+
+def readable() -> list[tuple[str, str]]:
+    """Endings of pictures, and the format of each that Pillow writes here."""
+    image = pytest.importorskip("PIL.Image")
+    image.init()
+    formats = {end: kind for end, kind in image.registered_extensions().items() if kind in image.SAVE}
+    return [(end, formats[end]) for end in PICTURE_ENDINGS if end in formats]
+
+
+def test_pictures_of_every_ending_are_pictures_as_paths_and_mostly_as_bytes(tmp_path: Path):
+    from PIL import Image
+
+    kinds = readable()
+    assert {".ppm", ".pgm", ".jfif", ".png"} <= {ending for ending, _ in kinds}
+    for ending, kind in kinds:
+        path = tmp_path / f"a{ending}"
+        Image.new("L", (8, 6)).save(path, kind)
+        cells = pl.DataFrame({"photo": [f"a{ending}"] * 30})
+        cells.write_csv(tmp_path / "table.csv")
+        assert type(infer_kind(read_cells(tmp_path / "table.csv")["photo"]).column).__name__ == "Picture", (
+            ending
+        )
+        if kind not in ("TGA", "PCX", "DDS", "DIB"):  # which begin with no mark of their own
+            of_bytes = pl.Series("photo", [path.read_bytes()] * 30)
+            found = infer_kind(of_bytes).column
+            assert type(found).__name__ == "Picture", ending
+
+
+def test_paths_of_files_that_are_not_read_are_no_texts(tmp_path: Path):
+    names = [f"scan {n}.dcm" for n in range(30)]
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    texts = [f"{name}, a long report that says something.dcm" for name in names]
+    pl.DataFrame({"scan": names, "report": texts}).write_csv(tmp_path / "table.csv")
+    cells = read_cells(tmp_path / "table.csv")
+    assert cells["scan"][3] == str(tmp_path / "scan 3.dcm")
+    guess = infer_kind(cells["scan"])
+    assert guess.column is None
+    assert ".dcm" in guess.why
+    assert type(infer_kind(cells["report"]).column).__name__ == "Text"
+    assert not is_paths(pl.Series(["a" * 5000 + ".png"]), PICTURE_ENDINGS)

@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 from cotrain._base import CotrainError, DataError
 from cotrain.learner._preprocessing import Preprocessor
 from cotrain.networks import OutputSpace
-from cotrain.tasks import Binary, Multiclass, Multilabel, Regression
+from cotrain.tasks import Binary, Detection, Multiclass, Multilabel, Regression
 
 FRAME = pl.DataFrame(
     {
@@ -67,6 +67,15 @@ def test_inputs_are_the_columns_that_are_neither_targets_nor_left_out():
     assert [column.name for column in preprocessor.schema.columns] == ["x", "city"]
     changed = FRAME.with_columns(part=pl.lit("c"), y=pl.lit(None), z=pl.lit(9.0))
     assert equal(preprocessor.inputs(changed), preprocessor.inputs(FRAME))
+
+
+def test_what_says_something_of_labels_is_no_input():
+    boxes = [[{"box": [1, 1, 4, 4], "label": name}] for name in ("cat", "dog")] * 3
+    more = {"boxes": boxes, "looked": [["cat"], ["dog"]] * 3, "w": [1.0, 2.0] * 3, "width": [9] * 6}
+    frame = FRAME.with_columns(height=pl.lit(9), **{name: pl.Series(cells) for name, cells in more.items()})
+    task = Detection("boxes", annotated="looked", sample_weight="w")
+    preprocessor, _ = Preprocessor.fit(frame, [task, *tasks()], {}, ["part", "width", "height"])
+    assert [column.name for column in preprocessor.schema.columns] == ["x", "city"]
 
 
 def test_the_constants_are_the_best_single_answers_to_the_labels():

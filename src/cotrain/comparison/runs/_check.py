@@ -8,6 +8,7 @@ from typing import Any, final
 from cotrain.data import Schema, check_missing, find_problems
 from cotrain.data.sources import rows_of_sources
 from cotrain.learner import Configuration, SplitTable
+from cotrain.learner._preprocessing import no_inputs
 from cotrain.networks._multi_task import require_picture
 
 
@@ -63,11 +64,9 @@ def check_data(configuration: Configuration) -> CheckReport:
         80
     """
     split, tasks = SplitTable.of(configuration), configuration.learner.tasks
-    targets = [column for task in tasks for column in task.columns]
-    targets += [task.weight_column for task in tasks if task.weight_column is not None]
     schema = Schema.infer(
         split["train"],
-        exclude=[*targets, *split.left_out],
+        exclude=[*no_inputs(tasks, configuration.learner.columns), *split.left_out],
         overrides=configuration.learner.columns,
         types=split.typed("train").types,
         numbered=split.typed("train").numbered,

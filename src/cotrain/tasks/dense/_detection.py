@@ -61,8 +61,8 @@ class Detection(Task):
         classes: the classes in order; `None`: those that occur in training.
         picture: the column of the picture in which the boxes are. It says which where a row has several,
             and its size is looked up where the table has no columns width and height. `None`: the only one.
-        annotated: a column of lists of those classes that were looked for in a picture; the others are
-            unknown there. `None`: all were.
+        annotated: a column of lists (or their JSON) of those classes that were looked for in a picture; the
+            others are unknown there. It is no input. `None`: all were, as in a picture with an empty cell.
         most: boxes that are predicted in one picture, at most, ≥ 1; figures allow for no more.
         least: lowest score of a predicted box, in [0, 1]; figures look at all.
         weight: see `Task`.
@@ -176,7 +176,8 @@ class Detection(Task):
         for row, (boxes, (height, width)) in enumerate(zip(rows, sizes, strict=True)):
             if boxes is None:
                 continue
-            mask[row] = looked[row]
+            known = looked[row]
+            mask[row] = [known is None or name in known for name in self._names]
             for place, box in enumerate(boxes):
                 x, y, w, h = box["box"]
                 if not (0 <= x + w / 2 <= width and 0 <= y + h / 2 <= height):
@@ -225,18 +226,17 @@ class Detection(Task):
         """Take the pictures of this column for those that the boxes are in."""
         self._sizes.found = column
 
-    def _looked_for(self, frame: pl.DataFrame) -> np.ndarray:
-        """Return which classes were looked for, bool [B, C]."""
+    def _looked_for(self, frame: pl.DataFrame) -> list[set[str] | None]:
+        """Return which classes were looked for in every row; `None`: nobody said, so all were."""
         if self.annotated is None:
-            return np.ones((frame.height, self.n_classes), bool)
+            return [None] * frame.height
         if self.annotated not in frame.columns:
             raise DataError(
                 f"Task {self.name!r}: annotated={self.annotated!r} is no column; "
                 f"{did_you_mean(self.annotated, frame.columns)}"
             )
-        lists = frame[self.annotated].to_list()
-        # Nobody said which: all.
-        return np.array([[one is None or name in one for name in self._names] for one in lists])
+        lists = listed_cells(frame[self.annotated], self.name, "classes")
+        return [None if names is None else {str(name) for name in names} for names in lists]
 
     def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
         """Count the boxes of classes that training did not have."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
@@ -42,8 +44,6 @@ def test_boxes_are_parts_of_the_picture_and_empty_is_a_label():
 
 
 def test_text_of_json_is_the_same_as_lists():
-    import json
-
     text = [None if row is None else json.dumps(row) for row in ROWS]
     for one, two in zip(fitted().encode(frame_of(text)), fitted().encode(frame_of(ROWS)), strict=True):
         assert torch.equal(one, two)
@@ -64,6 +64,18 @@ def test_only_classes_that_were_looked_for_are_labelled():
     task = Detection("boxes", annotated="looked")
     task.fit(frame)
     assert task.encode(frame)[1].tolist() == [[True, False], [True, True], [False, False], [True, True]]
+
+
+@pytest.mark.parametrize("form", [lambda names: names, lambda names: names and json.dumps(names)])
+def test_classes_that_were_looked_for_are_told_by_whole_names(form: Callable[[Any], Any]):
+    rows = [[{"box": [0, 0, 2, 2], "label": "cat"}], [{"box": [0, 0, 2, 2], "label": "caterpillar"}], [], []]
+    looked = [["cat"], ["caterpillar"], ["caterpillar"], None]
+    frame = frame_of(rows, looked=[form(names) for names in looked])
+    task = Detection("boxes", annotated="looked")
+    task.fit(frame)
+    assert task.encode(frame)[1].tolist() == [[True, False], [False, True], [False, True], [True, True]]
+    with pytest.raises(DataError, match="row 2: 'cat, dog' is no JSON .*, expected a list of classes."):
+        task.encode(frame.with_columns(looked=pl.Series([None, None, "cat, dog", None])))
 
 
 def output_of(task: Detection, rows: list[Any], shape: tuple[int, int] = (8, 16)) -> torch.Tensor:
