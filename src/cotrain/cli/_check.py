@@ -7,15 +7,12 @@ from typing import Annotated
 
 import typer
 
-from cotrain.cli._output import JSON_OPTION
+from cotrain.cli._output import JSON_OPTION, SETTINGS_OPTION
 
 
 def check(
     config: Annotated[Path, typer.Argument(help="Configuration file, as cotrain init writes it.")],
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a value; can be repeated."),
-    ] = None,
+    settings: Annotated[list[str] | None, SETTINGS_OPTION] = None,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Check the data of a configuration: label coverage, leakage, constant columns, duplicates across splits.

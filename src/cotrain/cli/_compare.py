@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cotrain.cli._output import JSON_OPTION
+from cotrain.cli._output import JSON_OPTION, SETTINGS_OPTION
 
 
 def compare(
@@ -17,10 +17,7 @@ def compare(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder; default comparisons/NAME-OF-CONFIG.")
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a value; can be repeated."),
-    ] = None,
+    settings: Annotated[list[str] | None, SETTINGS_OPTION] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes at a time; default: one for each core.")
     ] = None,

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     import polars as pl
 
 JSON_OPTION = typer.Option("--json", help="Print machine-readable results on standard output.")
+SETTINGS_OPTION = typer.Option(
+    "--set",
+    metavar="KEY=VALUE",
+    help="Override a value; can be repeated. Paths start at the working directory.",
+)
 TRUST_OPTION = typer.Option(
     "--trust", help="Import the kinds from outside this library that the run names, which runs their code."
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cotrain.cli._output import JSON_OPTION, TRUST_OPTION, console
+from cotrain.cli._output import JSON_OPTION, SETTINGS_OPTION, TRUST_OPTION, console
 
 if TYPE_CHECKING:
     from cotrain.learner import Configuration
@@ -30,10 +30,7 @@ def train(
         str | None, typer.Option(help="With --targets, for SQLite: a SELECT statement or a table.")
     ] = None,
     run: Annotated[Path | None, typer.Option(help="Folder for the run; default runs/NAME-OF-CONFIG.")] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a value; can be repeated."),
-    ] = None,
+    settings: Annotated[list[str] | None, SETTINGS_OPTION] = None,
     references: Annotated[
         str | None,
         typer.Option(

@@ -8,7 +8,7 @@ from typing import Annotated, Any, final
 
 import typer
 
-from cotrain.cli._output import JSON_OPTION
+from cotrain.cli._output import JSON_OPTION, SETTINGS_OPTION
 
 #: Trials of the table, the best first.
 MOST = 10
@@ -19,10 +19,7 @@ def tune(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder; default tunings/NAME-OF-CONFIG.")
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a value; can be repeated."),
-    ] = None,
+    settings: Annotated[list[str] | None, SETTINGS_OPTION] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes at a time.")] = 1,
     storage: Annotated[
         str | None,

@@ -8,15 +8,20 @@ from typing import Self, final
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 
-from cotrain._base import DataError, InvalidArgumentError
-from cotrain._base._inputs import BAG, CATEGORIES, CHARACTERS, OWN, SOUND
+from cotrain._base import InvalidArgumentError
+from cotrain._base._inputs import BAG, CATEGORIES, CHARACTERS, OWN, PICTURE, SOUND
 from cotrain._base._lazy import Lazy
 from cotrain._base._mel import log_mels, mel_filters
 from cotrain._base._ragged import Leaf, Leaves, Ragged
 
 #: Samples of a frame, and bands, by which a sound is summed up.
 _WINDOW, _BANDS = 256, 40
+#: Rows and columns of a picture at most.
+_SIDE = 16
+#: Rows that are read at a time where not all fit in memory.
+_AT_A_TIME = 64
 #: Characters say what their words say, and what one task alone is given may be another's label.
 _UNREAD = (CHARACTERS, OWN)
 
@@ -27,8 +32,10 @@ class FeatureMatrix:
 
     Numbers stay as they are; so does every other tensor, laid flat. A category keeps its code, counted from
     the least one that the training rows have: in the tensors the codes of all columns are packed behind one
-    another, which is nothing that an estimator should learn from. Of a sound there are the mean and the
-    deviation over its frames of each of 40 log-mel energies. Of the tokens of a tags, text or words column
+    another, which is nothing that an estimator should learn from. A picture of more than 16 rows or columns
+    is averaged down to 16 of either: trees over all pixels take minutes and see no shapes either. Of a sound
+    there are the mean and the deviation over its frames of each of 40 log-mel energies. Pictures and sounds
+    that do not fit in memory are read some at a time. Of the tokens of a tags, text or words column
     the most frequent ones of the training rows become a column of 0 and 1 each, and of other rows of
     different length there is the mean of their entries. What one task alone is given, such as the text that
     is to be said, is left out: it may be what another task has to find.
@@ -70,18 +77,12 @@ class FeatureMatrix:
         for name, tensor in inputs.items():
             if name.startswith(_UNREAD):
                 continue
-            if isinstance(tensor, Lazy):
-                raise DataError(
-                    f"The rows of {name.partition(':')[2] or name!r} do not fit in memory, and models that "
-                    "are no networks need all at once: choose a smaller size under columns, or leave it out."
-                )
-            if isinstance(tensor, Ragged) and tensor.is_floating_point():
-                tensor = _summary(name, tensor)
-            if name.startswith(BAG) or isinstance(tensor, Ragged):
+            first = tensor[:1].decoded() if isinstance(tensor, Lazy) else tensor[:1]
+            if name.startswith(BAG) or (isinstance(first, Ragged) and not first.is_floating_point()):
                 self._tokens[name] = _most_frequent(_bag(tensor), self.n_tokens)
                 width = len(self._tokens[name])
             else:
-                width = tensor[:1].numel()
+                width = _in_short(name, first).numel()
             if name == CATEGORIES:
                 self._first_codes = tensor.numpy().min(axis=0)
             categorical += [name == CATEGORIES] * width
@@ -102,7 +103,7 @@ class FeatureMatrix:
             if name in self._tokens:
                 parts.append(_presence(_bag(tensor), self._tokens[name]))
                 continue
-            values = (_summary(name, tensor) if isinstance(tensor, Ragged) else tensor).numpy()
+            values = _in_short(name, tensor).numpy()
             if name == CATEGORIES:
                 parts.append((values - self._first_codes).astype(np.float64))
             else:
@@ -143,9 +144,17 @@ def _bag(tokens: Leaf) -> np.ndarray:
     return found[..., 0] if found.ndim == 3 else found
 
 
-def _summary(name: str, rows: Ragged) -> Tensor:
+def _in_short(name: str, rows: Leaf | Lazy) -> Tensor:
     """Return numbers that sum up each row, [N, ...]."""
-    return _of_sounds(rows) if name.startswith(SOUND) else _means(rows)
+    if isinstance(rows, Lazy):
+        starts = range(0, len(rows), _AT_A_TIME)
+        return torch.cat([_in_short(name, rows[start : start + _AT_A_TIME].decoded()) for start in starts])
+    if isinstance(rows, Ragged):
+        return _of_sounds(rows) if name.startswith(SOUND) else _means(rows)
+    if name.startswith(PICTURE) and max(rows.shape[2:]) > _SIDE:
+        size = (min(rows.shape[2], _SIDE), min(rows.shape[3], _SIDE))
+        return torch.cat([adaptive_avg_pool2d(part.float(), size) for part in rows.split(_AT_A_TIME)])
+    return rows
 
 
 def _of_sounds(rows: Ragged) -> Tensor:

@@ -100,6 +100,7 @@ class Configuration:
         Args:
             path: a YAML file, or a run folder.
             settings: "key=value" each; a key may go down with dots ("training.epochs=5"), the value is YAML.
+                Relative paths in it start at the working directory.
             trust: whether kinds from outside this library may be imported, which runs their code; default:
                 yes for a file that the user has written, no for one in a run folder, which is data.
 
@@ -121,19 +122,15 @@ class Configuration:
             raise ConfigError(
                 f"{path} must hold keys and values such as data: and tasks:, got {reprlib.repr(config)}."
             )
+        # What the file says starts at the file, and what is said beside it where one stands.
+        _start_paths_at(path.parent, config)
         for setting in settings:
             override(config, setting)
-        encoder = config.get("encoder")
-        if isinstance(encoder, dict) and isinstance(encoder.get("folder"), str) and not _is_of_a_run(path):
-            encoder["folder"] = os.path.abspath(_from_folder(encoder["folder"], path.parent))
+        _start_paths_at(Path(), config)
         try:
-            configuration = cls.from_config(config, trust=trust)
+            return cls.from_config(config, trust=trust)
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from error
-        for part in ("data", *GIVEN_PARTS):
-            given = getattr(configuration, part)
-            setattr(configuration, part, each_path(given, lambda one: _from_folder(one, path.parent)))
-        return configuration
 
     def tables(self) -> tuple[TypedTable, dict[str, np.ndarray]]:
         """Read all tables as one.
@@ -244,8 +241,23 @@ def each_path(paths: Paths | None, change: Callable[[str], str]) -> Any:
     return scheme + change(path.removeprefix(scheme))
 
 
-def _from_folder(path: str, folder: Path) -> str:
-    return os.path.normpath(folder / Path(path).expanduser())
+def _start_paths_at(folder: Path, config: dict[str, Any]) -> None:
+    """Let the relative paths in plain values start at a folder."""
+
+    def started(path: str) -> str:
+        return os.path.normpath(folder / Path(path).expanduser())
+
+    for part in ("data", *GIVEN_PARTS):
+        if _are_paths(config.get(part)):
+            config[part] = each_path(config[part], started)
+    encoder = config.get("encoder")
+    if isinstance(encoder, dict) and isinstance(encoder.get("folder"), str):
+        encoder["folder"] = os.path.abspath(started(encoder["folder"]))
+
+
+def _are_paths(value: object) -> bool:
+    inner = list(value.values()) if isinstance(value, dict) else value
+    return isinstance(inner, str) or (isinstance(inner, list) and all(map(_are_paths, inner)))
 
 
 def _require_parts(configuration: Configuration) -> None:

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cotrain._base import DataError, InvalidArgumentError
+from cotrain._base import InvalidArgumentError
 from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Ragged
 from cotrain.data import FeatureMatrix, Schema
@@ -93,10 +93,35 @@ def test_words_are_columns_of_their_presence_and_their_characters_say_no_more():
     assert matrix.categorical.tolist() == [False] * 4
 
 
-def test_rows_that_do_not_fit_in_memory_are_refused():
-    inputs = {"picture:photo": Lazy(["a.png"], lambda path: torch.zeros(3, 2, 2))}
-    with pytest.raises(DataError, match="'photo' do not fit in memory"):
-        FeatureMatrix().fit(inputs)
+def test_pictures_and_sounds_that_do_not_fit_in_memory_are_read_some_at_a_time():
+    draw = np.random.default_rng(0)
+
+    def lazily(rows: list[torch.Tensor], *, ragged: bool) -> Lazy:
+        return Lazy([str(i) for i in range(len(rows))], lambda cell: rows[int(cell)], ragged=ragged)
+
+    pictures = torch.from_numpy(draw.integers(0, 255, (150, 3, 20, 5), dtype=np.uint8))
+    sounds = [torch.from_numpy(draw.normal(size=n).astype(np.float32)) for n in draw.integers(0, 900, 150)]
+    kept = {"picture:p": pictures, "sound:s": Ragged.from_rows(sounds)}
+    lazy = {"picture:p": lazily(list(pictures), ragged=False), "sound:s": lazily(sounds, ragged=True)}
+    matrix = FeatureMatrix().fit(lazy)
+    assert len(matrix.categorical) == 3 * 16 * 5 + 80
+    assert np.array_equal(matrix.transform(lazy), FeatureMatrix().fit(kept).transform(kept))
+
+
+@pytest.mark.parametrize("size", [(16, 16), (1, 1), (32, 16), (48, 64), (20, 9), (33, 100)])
+def test_a_picture_is_the_means_of_at_most_sixteen_rows_and_columns(size):
+    pictures = torch.from_numpy(np.random.default_rng(0).integers(0, 255, (2, 3, *size), dtype=np.uint8))
+    found = FeatureMatrix().fit({"picture:p": pictures}).transform({"picture:p": pictures})
+    height, width = (min(side, 16) for side in size)
+
+    def span(place: int, of: int, side: int) -> slice:
+        return slice(place * side // of, -(-(place + 1) * side // of))
+
+    for row, picture in zip(found.reshape(2, 3, height, width), pictures.double(), strict=True):
+        for y in range(height):
+            for x in range(width):
+                part = picture[:, span(y, height, size[0]), span(x, width, size[1])]
+                assert row[:, y, x] == pytest.approx(part.mean(dim=(1, 2)).numpy(), abs=1e-4)
 
 
 def test_a_sound_is_the_mean_and_deviation_of_its_bands():

@@ -1,5 +1,7 @@
+import json
 import shutil
 import sqlite3
+from pathlib import Path
 
 import pytest
 import yaml
@@ -35,6 +37,23 @@ def test_the_resolved_configuration_makes_an_equal_job(config):
     resolved = Configuration.read(config).config()
     again = Configuration.from_config(yaml.safe_load(yaml.safe_dump(resolved)))
     assert again.config() == resolved
+
+
+def test_paths_start_at_the_file_and_those_of_settings_at_the_working_directory(tmp_path, monkeypatch):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "files").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    task = {"kind": "Binary", "name": "y"}
+    content = {"tasks": [task], "data": {"a": "a.csv", "b": ["b.csv", "c.csv"]}, "test": {"a": "t.csv"}}
+    (tmp_path / "files" / "c.yaml").write_text(json.dumps(content))
+    settings = ["data.a=given/a.csv", "validation={a: ../v.csv}", f"test.b={tmp_path}/t.csv"]
+    found = Configuration.read(Path("../files/c.yaml"), settings).config()
+    assert found["data"] == {
+        "a": str(tmp_path / "work" / "given" / "a.csv"),
+        "b": [str(tmp_path / "files" / "b.csv"), str(tmp_path / "files" / "c.csv")],
+    }
+    assert found["validation"] == {"a": str(tmp_path / "v.csv")}
+    assert found["test"] == {"a": str(tmp_path / "files" / "t.csv"), "b": str(tmp_path / "t.csv")}
 
 
 @pytest.mark.parametrize(
