@@ -13,6 +13,7 @@ from torch import Tensor
 
 from cotrain._base._ragged import Leaves
 from cotrain.cotraining import prediction_of_output
+from cotrain.cotraining._predictions import prior_of
 from cotrain.learner._provenance import Provenance
 from cotrain.networks import OutputSpace
 from cotrain.tasks import Task
@@ -26,6 +27,8 @@ LEAST, MOST = 0.25, 20.0
 SPREAD = 1.0
 #: The same around the T that pseudo-labels want: they are many, and how sure they are was held out.
 SPREAD_AROUND = 0.5
+#: What a probability counts as where 1 - p rounds it to nothing.
+LEAST_PROBABILITY = 1e-16
 
 
 def fit_temperatures(
@@ -71,12 +74,15 @@ def best_temperature(
 ) -> float:
     """Return the T of least loss(z / T) + (log T / T₀)² / 2s² on held-out rows, z being the outputs.
 
-    The loss is the task's own, summed over the labelled entries, and s = 1 around T₀ = 1, so that few labels
-    leave T near 1 and none at 1; s = .5 around another T₀. Dividing logits never changes which class is the
-    most probable, and for two classes not the order of the rows either.
+    The loss is the task's own, summed over the labelled entries and over one row more: a mean row, with a
+    label drawn from the shares of the classes among the others, of which the inputs say nothing. Without it
+    a few rows that happen to be right make a network as sure as it can be; it is what 1 is in Laplace's rule
+    of succession, (k + 1) / (n + 2). s is 1 around T₀ = 1, and .5 around another; no labels leave T at T₀.
+    Dividing logits never changes which class is the most probable, and for two classes not the order of the
+    rows either.
 
     Source: Guo et al., "On Calibration of Modern Neural Networks", 2017, https://arxiv.org/abs/1706.04599.
-    There nothing holds T near 1.
+    There is no such row, and nothing holds T near 1.
 
     Args:
         task: a fitted task whose outputs are logits.
@@ -101,12 +107,21 @@ def best_temperature(
     logits, targets, mask = output[rows].double(), targets[rows], mask[rows]
     if not bool(logits.isfinite().all()):
         return before
+    shares = prior_of(task, targets, mask).double()
 
     def regret(log_t: float) -> float:
-        loss, _ = task.loss_sum(logits / math.exp(log_t), targets, mask)
-        return float(loss) + ((log_t - math.log(before)) / spread) ** 2 / 2
+        tempered = logits / math.exp(log_t)
+        loss, _ = task.loss_sum(tempered, targets, mask)
+        unknown = -(shares * _log_probabilities(task, tempered)).sum(dim=-1)
+        held_to = ((log_t - math.log(before)) / spread) ** 2 / 2
+        return float(loss) + float(unknown.mean(dim=0).sum()) + held_to
 
     return _least(regret, before)
+
+
+def _log_probabilities(task: Task, logits: Tensor) -> Tensor:
+    """Return log p of every class, [N, T, C]."""
+    return task.target_kind.probabilities(task.scores(logits)).clamp(min=LEAST_PROBABILITY).log()
 
 
 def taught_temperature(task: Task, output: Tensor, values: Tensor, confidence: Tensor) -> float:

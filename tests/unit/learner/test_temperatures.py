@@ -42,7 +42,7 @@ def frame(n: int = N) -> pl.DataFrame:
     )
 
 
-def coded(task, rows: int = N, factor: float = 4.0):
+def coded(task, rows: int = N, factor: float = 4.0, noise: float = 1.0):
     """Return a fitted task, outputs that know something and are too sure of it, and the truth."""
     task.fit(frame())
     targets, mask = task.encode(frame()[:rows])
@@ -50,7 +50,7 @@ def coded(task, rows: int = N, factor: float = 4.0):
     wide = targets if task.n_outputs == targets.shape[1] else targets > torch.arange(task.n_outputs)
     if isinstance(task, Multiclass):
         wide = targets == torch.arange(task.n_outputs)
-    output = factor * (1.5 * wide.float() - 0.7 + torch.randn(rows, task.n_outputs))
+    output = factor * (1.5 * wide.float() - 0.7 + noise * torch.randn(rows, task.n_outputs))
     if isinstance(task, Ordinal):
         output = output[:, :1] - factor * torch.arange(task.n_outputs).float() / 2
     return task, output, targets, mask
@@ -61,9 +61,20 @@ def test_no_temperature_of_a_fine_grid_is_better(kind):
     task, output, targets, mask = coded(KINDS[kind]())
     mask[::7] = False
 
+    rows = mask.any(dim=1)
+    n_classes = task.target_kind.n_classes(task.parts)
+
     def regret(t: float) -> float:
-        loss = task.losses(output.double() / t, targets)[mask].sum()
-        return float(loss) + math.log(t) ** 2 / 2
+        total = float(task.losses(output.double() / t, targets)[mask].sum()) + math.log(t) ** 2 / 2
+        # One row more, which has each class as often as the others have it, by the mean over all inputs.
+        for j in range(targets.shape[1]):
+            counts = [0.5 + float((targets[rows, j] == c).sum()) for c in range(n_classes)]
+            for c in range(n_classes):
+                of_class = targets.clone()
+                of_class[:, j] = c
+                losses = task.losses(output.double() / t, of_class)[rows, j]
+                total += counts[c] / sum(counts) * float(losses.mean())
+        return total
 
     found = best_temperature(task, output, targets, mask)
     assert found > 1.5
@@ -93,9 +104,22 @@ def test_few_labels_leave_it_near_one_and_none_at_one():
     assert all(1.1 * one < other for one, other in itertools.pairwise(found[:4]))
     # At 6 / log 3 three in four would be claimed.
     assert found[3] < 0.95 * 6 / math.log(3) < found[4] < 6 / math.log(3)
-    perfect = 9.0 * (2 * targets - 1)
-    assert 0.25 < best_temperature(task, perfect[:6], targets[:6], mask[:6]) < 1
     assert best_temperature(task, output * torch.nan, targets, mask) == 1.0
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
+@pytest.mark.parametrize("labels", [2, 6, 30, 150])
+def test_labels_that_are_all_right_make_no_network_surer_than_laplace_would_be(kind, labels):
+    task, output, targets, mask = coded(KINDS[kind](), rows=labels, factor=6.0, noise=0.0)
+    t = best_temperature(task, output, targets, mask)
+    found = task.target_kind.probabilities(task.scores(output.double() / t))
+    n_classes = found.shape[-1]
+    counts = torch.stack([(targets == c).double().sum(dim=0) for c in range(n_classes)], dim=-1)
+    shares = (counts + 0.5) / (labels + n_classes / 2)
+    true = shares.expand(labels, -1, -1).gather(2, targets.long()[..., None])
+    # All n rows are right, and the one more is what the classes of the others say.
+    wrong = float((1 - true).mean()) / (labels + 1)
+    assert 0.3 * wrong < float(1 - found.max(dim=-1).values.mean()) < 2 * wrong
 
 
 @pytest.mark.parametrize("kind", KINDS)

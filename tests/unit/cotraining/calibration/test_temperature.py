@@ -34,10 +34,21 @@ def test_it_is_the_best_of_the_whole_grid(seed: int):
     truth = torch.randint(0, 4, (50, 2), generator=generator)
     truth = torch.where(torch.rand(50, 2, generator=generator) < seed / 11, logits.argmax(dim=-1), truth)
     p = torch.softmax(logits, dim=-1)
+    shares = [(0.5 + float((truth == c).sum())) / (2.0 + truth.numel()) for c in range(4)]
 
     def loss(temperature: float) -> float:
         tempered = torch.log_softmax(p.clamp(min=1e-7).log() / temperature, dim=-1)
-        return float(-tempered.gather(-1, truth[..., None]).mean())
+        one_more = -sum(share * float(tempered[..., c].mean()) for c, share in enumerate(shares))
+        return float(-tempered.gather(-1, truth[..., None]).mean()) + one_more / truth.numel()
 
     found = Temperature().fit(p, truth, truth >= 0).temperature
     assert loss(found) == pytest.approx(min(map(loss, np.geomspace(0.25, 20.0, 89))), abs=1e-6)
+
+
+@pytest.mark.parametrize("labels", [10, 20, 60])
+def test_labels_that_are_all_right_leave_it_as_unsure_as_one_that_is_unknown(labels: int):
+    p = torch.tensor([[[0.97, 0.03]], [[0.03, 0.97]]]).repeat(labels // 2, 1, 1)
+    truth = p.argmax(dim=-1)
+    sure = Temperature().fit(p, truth, truth >= 0).apply(p).amax(dim=-1)
+    # Half of one more label is wrong.
+    assert float(1 - sure.mean()) == pytest.approx(0.5 / (labels + 1), rel=0.1)
