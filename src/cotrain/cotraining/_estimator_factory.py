@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, final
 
-from cotrain._base import InvalidArgumentError
+from cotrain._base import InvalidArgumentError, mix_seed
 from cotrain.cotraining._network_factory import NetworkFactory
 from cotrain.cotraining.peers import EstimatorPeer, Peer
 from cotrain.cotraining.views._view import View
@@ -90,3 +90,21 @@ class EstimatorFactory:
     def views(self, names: Sequence[str], n_random: int) -> list[View]:
         """Return named views, or random ones."""
         return self.others.views(names, n_random)
+
+
+def seeded(estimator: Any, seed: int) -> Any:
+    """Return a clone whose random states that are left open, those of its parts too, follow from the run's.
+
+    Args:
+        estimator: of scikit-learn's kind; it stays as it is, and a random state that it has is kept.
+        seed: of the run.
+    """
+    from sklearn.base import clone
+
+    found = clone(estimator)
+    left = [
+        name
+        for name, value in found.get_params().items()
+        if value is None and name.rpartition("__")[2] == "random_state"
+    ]
+    return found.set_params(**{name: mix_seed(seed, name) % 2**32 for name in left})

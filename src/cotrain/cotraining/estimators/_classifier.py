@@ -51,8 +51,8 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
 
     Attributes:
         classes_: the classes [C]; a list of such arrays for several targets.
-        transduction_: y with the accepted pseudo-labels filled in, of y's shape; −1 (None among words) where
-            none was accepted.
+        transduction_: y with the accepted pseudo-labels filled in, of y's shape, given labels as they are;
+            where none was accepted it stays as it was (None among words, and in lists).
         labeled_iter_: in which round each label was accepted: 0 = given, −1 = none.
         history_: the rounds, verdicts and reason of the end as plain values.
         n_features_in_: number of columns.
@@ -188,6 +188,8 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
             labels = None if outcome is None else outcome.labels.get(name)
             if labels is not None and outcome is not None:
                 accepted = labels.accepted[:, 0].numpy()
+                # A label that was doubted, or that has no weight, was taught another, and stays here.
+                accepted &= open_[train_rows]
                 rows = train_rows[accepted]
                 completed[rows, t] = classes[labels.values[:, 0].numpy()[accepted].astype(int)]
                 when[rows, t] = labels.round

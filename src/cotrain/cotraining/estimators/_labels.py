@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 
 from cotrain._base import DataError
@@ -19,7 +20,8 @@ def columns_of(y: Any) -> tuple[np.ndarray, list[str]]:
     """Return y as [N, K], and the names of its columns.
 
     A list, or a column of pandas' nullable types, is taken value by value, so that −1, NaN, None and pd.NA
-    among words or truth values stay what they are.
+    among words, truth values or whole numbers stay what they are, and these too: as floats, whole numbers
+    above 2^53 would become others. A masked cell is None.
 
     Args:
         y: [N] or [N, K] array, list, series or frame.
@@ -43,7 +45,7 @@ def columns_of(y: Any) -> tuple[np.ndarray, list[str]]:
         )
     if values.ndim == 1:
         return values[:, None], ["y"]
-    names = [str(name) for name in getattr(y, "columns", [])]
+    names = [str(name) for name in getattr(y, "column_names", getattr(y, "columns", []))]
     require_distinct(names, "y")
     return values, names or [f"y{i}" for i in range(values.shape[1])]
 
@@ -64,7 +66,7 @@ def require_distinct(names: Sequence[str], what: str) -> None:
 
 
 def unlabelled(y: np.ndarray) -> np.ndarray:
-    """Return where a column of labels says −1, NaN, None or pd.NA, bool [n].
+    """Return where a column of labels says −1, NaN, NaT, None or pd.NA, bool [n].
 
     Example:
         >>> unlabelled(np.array(["a", None, -1, float("nan")], dtype=object)).tolist()
@@ -74,6 +76,8 @@ def unlabelled(y: np.ndarray) -> np.ndarray:
         return np.array([_is_marker(value) for value in y], dtype=bool)
     if y.dtype.kind == "f":
         return np.isnan(y) | (y == -1)
+    if y.dtype.kind in "mM":
+        return np.isnat(y)
     return y == -1 if y.dtype.kind == "i" else np.zeros(len(y), dtype=bool)
 
 
@@ -112,11 +116,13 @@ def check_labels(name: str, labels: np.ndarray, *, marked: bool) -> None:
 
 
 def _plain_array(y: Any) -> np.ndarray:
+    if isinstance(y, np.ma.MaskedArray):
+        y = y.tolist()
     if isinstance(y, np.ndarray):
         return y
     if hasattr(y, "to_numpy") and _is_plain(y):
         return np.asarray(y)
-    values = np.asarray(y.to_numpy(dtype=object) if hasattr(y, "iloc") else y, dtype=object)
+    values = np.asarray(y.to_numpy(dtype=object) if hasattr(y, "iloc") else _cells(y), dtype=object)
     missing = np.array([_is_missing(one) for one in values.ravel()], dtype=bool).reshape(values.shape)
     present = values[~missing].ravel().tolist()
     if any(isinstance(one, str) for one in present):
@@ -125,7 +131,7 @@ def _plain_array(y: Any) -> np.ndarray:
         return values
     if not missing.any():
         return np.asarray(values.tolist()) if values.size else values
-    if all(isinstance(one, bool | np.bool_) for one in present):
+    if all(isinstance(one, bool | int | np.bool_ | np.integer) for one in present):
         values = values.copy()
         values[missing] = None
         return values
@@ -133,6 +139,16 @@ def _plain_array(y: Any) -> np.ndarray:
         return np.where(missing, np.nan, values).astype(np.float64)
     except (TypeError, ValueError):
         return values
+
+
+def _cells(y: Any) -> Any:
+    """Return the values of a series, or of the rows of a frame, as Python has them; all else as it is."""
+    table = nw.from_native(y, pass_through=True, eager_only=True, allow_series=True)
+    if isinstance(table, nw.Series):
+        return table.to_list()
+    if isinstance(table, nw.DataFrame):
+        return table.rows()
+    return y.to_pylist() if hasattr(y, "to_pylist") else y
 
 
 def _is_plain(y: Any) -> bool:

@@ -152,11 +152,14 @@ class CoTrainingRegressor(RegressorMixin, SemiSupervised):
 
     def _keep_labels(self, y: np.ndarray, outcome: CoTrainingResult | None, train_rows: np.ndarray) -> None:
         completed = y.astype(np.float64)
-        when = np.where(np.isnan(completed), -1, 0)
+        open_ = np.isnan(completed)
+        when = np.where(open_, -1, 0)
         for t, task in enumerate(self._tasks):
             if outcome is not None:
                 labels = outcome.labels[task.name]
                 accepted = labels.accepted[:, 0].numpy()
+                # A number without weight was taught another, and stays here.
+                accepted &= open_[train_rows, t]
                 rows = train_rows[accepted]
                 values = task.original(labels.values.to(torch.float64))[:, 0].numpy()
                 completed[rows, t] = values[accepted]

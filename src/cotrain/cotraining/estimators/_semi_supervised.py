@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validat
 
 from cotrain._base import DataError, InputSpec, InvalidArgumentError, mix_seed
 from cotrain.balancing import ReferenceScaled
-from cotrain.cotraining._estimator_factory import EstimatorFactory
+from cotrain.cotraining._estimator_factory import EstimatorFactory, seeded
 from cotrain.cotraining._network_factory import NetworkFactory
 from cotrain.cotraining._predictions import Prediction
 from cotrain.cotraining._settings import CoTraining
@@ -286,7 +286,8 @@ class SemiSupervised(BaseEstimator, ABC):
         if self.estimator is None:
             return networks
         numbers = not tasks[0].has_classes
-        return EstimatorFactory(networks, *((None, self.estimator) if numbers else (self.estimator, None)))
+        estimator = seeded(self.estimator, seed)
+        return EstimatorFactory(networks, *((None, estimator) if numbers else (estimator, None)))
 
     def _table(self, X: Any, *, reset: bool) -> pl.DataFrame:
         """Return X as a frame: numbers as they are, other columns of frames by what they hold."""
@@ -294,6 +295,8 @@ class SemiSupervised(BaseEstimator, ABC):
         if _has_words(X):
             validate_data(self, X, reset=reset, skip_check_array=True)
             return to_polars(X)
+        if isinstance(X, np.ma.MaskedArray):
+            X = X.astype(np.float64).filled(np.nan)
         values = validate_data(
             self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan", accept_sparse="csr"
         )

@@ -116,8 +116,8 @@ def test_words_beside_numbers_keep_their_types(numbers, form):
     predicted = model.predict(x)
     for t, classes in enumerate(model.classes_):
         assert set(predicted[:, t].tolist()) <= set(classes.tolist())
-        # Whole numbers with gaps are floats in frames.
-        number = float if numbers is int and form != "object" else numbers
+        # Whole numbers with gaps are floats in pandas' frames.
+        number = float if numbers is int and form == "pandas" else numbers
         assert {type(value) for value in predicted[:, t].tolist()} == {(str, number)[t]}
     assert model.score(x, given) > 0.8
 

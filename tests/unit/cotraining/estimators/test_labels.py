@@ -43,6 +43,42 @@ def test_nullable_columns_of_pandas(dtype):
     assert model.score(X, y) >= 0.3
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        list,
+        lambda y: pd.Series(y, dtype="Int64"),
+        lambda y: pl.Series(y, dtype=pl.Int64),
+        lambda y: pl.DataFrame({"a": y, "b": y}),
+        lambda y: pl.Series(y, dtype=pl.Int64).to_arrow(),
+        lambda y: pl.DataFrame({"a": y, "b": y}).to_arrow(),
+        lambda y: np.ma.masked_array([-7 if one is None else one for one in y], [one is None for one in y]),
+    ],
+)
+def test_whole_numbers_stay_what_they_are_beside_unlabelled_rows(form):
+    # As floats the two are one.
+    values = columns_of(form([2**53, None, 2**53 + 1]))[0]
+    for column in values.T:
+        assert unlabelled(column).tolist() == [False, True, False]
+        assert [int(one) for one in column[[0, 2]]] == [2**53, 2**53 + 1]
+
+
+def test_classes_of_whole_numbers_are_no_floats():
+    model = linear().fit(X, [2**53 + i % 2 if i < 20 else None for i in range(40)])
+    assert model.classes_.tolist() == [2**53, 2**53 + 1]
+    assert model.predict(X).dtype.kind == model.classes_.dtype.kind == "i"
+
+
+@pytest.mark.parametrize("unit", ["M8[ns]", "m8[s]"])
+def test_no_moment_is_unlabelled_and_no_class(unit):
+    y = np.array([i % 2 if i < 20 else 0 for i in range(40)]).astype(unit)
+    y[20:] = np.array("NaT", unit)
+    assert unlabelled(y).tolist() == [False] * 20 + [True] * 20
+    model = linear().fit(X, pd.Series(y))
+    assert len(model.classes_) == 2
+    assert (model.labeled_iter_ == 0).sum() == 20
+
+
 def test_frames_of_several_columns_keep_their_names():
     frame = pd.DataFrame({"a": pd.Series(["u", "v", None], dtype="string"), "b": [0, 1, -1]})
     values, names = columns_of(frame)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -10,10 +12,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import make_blobs
+from sklearn.ensemble import (
+    BaggingClassifier,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+)
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from cotrain._base import DataError, InvalidArgumentError, constructor_parameters
 from cotrain.configuration import kinds_of
@@ -22,6 +31,7 @@ from cotrain.cotraining import (
     CoTrainingClassifier,
     CoTrainingRegressor,
     DifferentEncoders,
+    PseudoLabels,
     Strategy,
     TwoViewCoTraining,
 )
@@ -236,3 +246,57 @@ def test_a_sparse_matrix_is_refused_by_its_size_before_it_is_made_dense():
 @pytest.mark.parametrize("cls", [CoTrainingClassifier, CoTrainingRegressor])
 def test_every_parameter_of_the_base_is_one_of_the_estimator(cls):
     assert set(constructor_parameters(SemiSupervised)) <= set(cls().get_params())
+
+
+@pytest.mark.parametrize(("cls", "estimator"), BOTH)
+def test_given_labels_stay_in_the_completed_y_whatever_was_taught_in_their_place(cls, estimator):
+    # A label that was doubted, or whose row has no weight, is missing in the rounds.
+    x, y = rows(cls)
+    model = made(cls, estimator).fit(x, y)
+    everywhere = torch.ones(len(y), 1)
+    taught = PseudoLabels(everywhere, everywhere, everywhere, round=1)
+    model._keep_labels(y[:, None], SimpleNamespace(labels={"y": taught}), np.arange(len(y)))
+    known = np.arange(len(y)) < 40
+    assert np.array_equal(model.transduction_[known], y[known])
+    assert model.labeled_iter_.tolist() == np.where(known, 0, 1).tolist()
+
+
+@pytest.mark.parametrize("doubts", [{"label_noise": "confident"}, {}], ids=str)
+def test_a_classifier_keeps_the_labels_that_it_doubts_or_gives_no_weight(doubts):
+    x, y = rows(CoTrainingClassifier)
+    y[:10] = (y[:10] + 1) % 3
+    weight = np.where(np.arange(len(y)) < 10, 0.0 if not doubts else 1.0, 1.0)
+    model = made(CoTrainingClassifier, LogisticRegression(), margin=0.0, min_labels=0, **doubts)
+    model.fit(x, y, sample_weight=weight)
+    assert (model.labeled_iter_ == 1).any()
+    assert np.array_equal(model.transduction_[:40], y[:40])
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        RandomForestClassifier(5),
+        make_pipeline(StandardScaler(), RandomForestClassifier(5)),
+        BaggingClassifier(DecisionTreeClassifier(max_features=1), 3),
+    ],
+)
+def test_an_estimator_whose_random_state_is_open_has_that_of_the_run(estimator):
+    x, y = rows(CoTrainingClassifier)
+    one, other = (made(CoTrainingClassifier, estimator).fit(x, y).predict_proba(x) for _ in range(2))
+    assert np.array_equal(one, other)
+    assert all(value is None for name, value in estimator.get_params().items() if "random_state" in name)
+
+
+@pytest.mark.parametrize(
+    ("cls", "estimator"),
+    [
+        (CoTrainingClassifier, HistGradientBoostingClassifier(max_iter=3)),
+        (CoTrainingRegressor, HistGradientBoostingRegressor(max_iter=3)),
+    ],
+)
+def test_what_a_masked_array_hides_is_missing(cls, estimator):
+    x, y = rows(cls)
+    hidden = np.random.default_rng(0).random(x.shape) < 0.1
+    as_nan, masked = np.where(hidden, np.nan, x), np.ma.masked_array(np.where(hidden, 1e20, x), hidden)
+    one, other = (made(cls, estimator, max_rounds=1).fit(form, y).predict(form) for form in (as_nan, masked))
+    assert np.array_equal(one, other)
