@@ -23,8 +23,8 @@ from cotrain.training._frozen_networks import FrozenNetworks
 #: Between which T is sought.
 LEAST, MOST = 0.25, 20.0
 #: Standard deviation of log T before any label is seen: networks that were fitted to the end have been seen
-#: to want T from .9 to 10. Ten labels must speak for T = 2 by .02 nats each, or for T = 10 by .27.
-SPREAD = 1.0
+#: to want T from .9 to 20. Ten labels must speak for T = 2 by .01 nats each, or for T = 10 by .12.
+SPREAD = 1.5
 #: The same around the T that pseudo-labels want: they are many, and how sure they are was held out.
 SPREAD_AROUND = 0.5
 #: What a probability counts as where 1 - p rounds it to nothing.
@@ -77,7 +77,7 @@ def best_temperature(
     The loss is the task's own, summed over the labelled entries and over one row more: a mean row, with a
     label drawn from the shares of the classes among the others, of which the inputs say nothing. Without it
     a few rows that happen to be right make a network as sure as it can be; it is what 1 is in Laplace's rule
-    of succession, (k + 1) / (n + 2). s is 1 around T₀ = 1, and .5 around another; no labels leave T at T₀.
+    of succession, (k + 1) / (n + 2). s is 1.5 around T₀ = 1, and .5 around another; no labels leave T at T₀.
     Dividing logits never changes which class is the most probable, and for two classes not the order of the
     rows either.
 

@@ -65,7 +65,7 @@ def test_no_temperature_of_a_fine_grid_is_better(kind):
     n_classes = task.target_kind.n_classes(task.parts)
 
     def regret(t: float) -> float:
-        total = float(task.losses(output.double() / t, targets)[mask].sum()) + math.log(t) ** 2 / 2
+        total = float(task.losses(output.double() / t, targets)[mask].sum()) + (math.log(t) / 1.5) ** 2 / 2
         # One row more, which has each class as often as the others have it, by the mean over all inputs.
         for j in range(targets.shape[1]):
             counts = [0.5 + float((targets[rows, j] == c).sum()) for c in range(n_classes)]
@@ -91,7 +91,7 @@ def test_the_scale_of_the_outputs_is_taken_back(kind):
     assert temperatures[1] / temperatures[0] == pytest.approx(3.0, rel=0.05)
 
 
-def test_few_labels_leave_it_near_one_and_none_at_one():
+def test_the_more_labels_the_nearer_it_is_to_what_they_bear_out_and_none_leave_it_at_one():
     task, output, targets, mask = coded(Binary("yes"))
     # Three rows of four are right, and all are as sure: of the first n labels that is so for every n.
     right = (torch.arange(N) % 4 > 0)[:, None] == (targets > 0.5)
@@ -101,9 +101,9 @@ def test_few_labels_leave_it_near_one_and_none_at_one():
         some = mask & (torch.arange(N) < labels)[:, None]
         found.append(best_temperature(task, output, targets, some))
     assert found[0] == 1.0
-    assert all(1.1 * one < other for one, other in itertools.pairwise(found[:4]))
+    assert all(1.02 * one < other for one, other in itertools.pairwise(found))
     # At 6 / log 3 three in four would be claimed.
-    assert found[3] < 0.95 * 6 / math.log(3) < found[4] < 6 / math.log(3)
+    assert found[1] < 0.9 * 6 / math.log(3) < 0.98 * 6 / math.log(3) < found[4] < 6 / math.log(3)
     assert best_temperature(task, output * torch.nan, targets, mask) == 1.0
 
 
