@@ -8,6 +8,7 @@ from typing import Any, final
 from cotrain.data import Schema, check_missing, find_problems
 from cotrain.data.sources import rows_of_sources
 from cotrain.learner import Configuration, SplitTable
+from cotrain.learner._only_picture import name_only_picture
 from cotrain.learner._preprocessing import no_inputs
 from cotrain.networks._multi_task import require_picture
 
@@ -64,10 +65,13 @@ def check_data(configuration: Configuration) -> CheckReport:
         80
     """
     split, tasks = SplitTable.of(configuration), configuration.learner.tasks
+    columns = configuration.learner.columns
+    exclude = [*no_inputs(tasks, columns), *split.left_out]
+    name_only_picture(tasks, split["train"], columns, exclude)
     schema = Schema.infer(
         split["train"],
-        exclude=[*no_inputs(tasks, configuration.learner.columns), *split.left_out],
-        overrides=configuration.learner.columns,
+        exclude=exclude,
+        overrides=columns,
         types=split.typed("train").types,
         numbered=split.typed("train").numbered,
         ask=False,

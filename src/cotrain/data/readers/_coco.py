@@ -17,10 +17,13 @@ POINT = pl.Struct({"point": pl.List(pl.Float64), "label": pl.String, "visible": 
 #: A box as it stands in a cell: [x, y, width, height] in pixels from the upper left corner.
 BOX = pl.Struct({"box": pl.List(pl.Float64), "label": pl.String, "crowd": pl.Boolean})
 
+#: A category that was looked for, as it stands in a cell: a mapping, so that the column is no input.
+LOOKED_FOR = pl.Struct({"label": pl.String})
+
 #: Columns that all documents have, and those that only some have.
-_OF_ALL = {"file", "width", "height", "boxes"}
+_OF_ALL = {"file", "width", "height", "boxes", "annotated"}
 _MORE = {"keypoints": pl.List(POINT), "mask": MASK}
-_OF_LISTS = {"boxes": pl.List(BOX), **_MORE}
+_OF_LISTS = {"boxes": pl.List(BOX), "annotated": pl.List(LOOKED_FOR), **_MORE}
 
 #: What says whether a box is around a crowd, as text.
 _FLAGS = {"0": False, "0.0": False, "False": False, "None": False, "1": True, "1.0": True, "True": True}
@@ -39,12 +42,14 @@ def is_coco(document: object) -> bool:
 
 
 def coco_table(document: Mapping[str, Any], path: Path) -> pl.DataFrame:
-    """Return a table with the columns `file`, `width`, `height`, `boxes`, and maybe `keypoints` and `mask`.
+    """Return a table with `file`, `width`, `height`, `boxes`, `annotated`, and maybe `keypoints` and `mask`.
 
     A picture without an annotation has an empty list of boxes: nothing is there. In a document without
     `annotations`, as COCO lists its unlabelled pictures, all boxes are null: nobody has looked. Labels are
-    the names of the categories; categories' numbers, which may have gaps, are not seen again. `file` leads
-    from the document's folder to the picture, by way of `images/` where the pictures lie there.
+    the names of the categories; categories' numbers, which may have gaps, are not seen again. `annotated` is
+    the list of all names, {"label": ...}: of other classes, which another document may have, nothing is known
+    in these pictures. `file` leads from the document's folder to the picture, by way of `images/` where the
+    pictures lie there.
 
     Where a category names keypoints, the list in `keypoints` has those points of all things in the picture
     that are labelled (v = 1 or 2); v = 1, labelled and not to be seen, is `visible: false`.
@@ -107,7 +112,11 @@ def coco_table(document: Mapping[str, Any], path: Path) -> pl.DataFrame:
         )
     _require_names_apart(names, [annotation["category_id"] for annotation in annotations], path)
     folder = _folder([_of(picture, "file_name", path, "image") for picture in pictures], path.parent)
-    cells = {"boxes": pl.Series(boxes if looked else [None] * len(pictures), dtype=pl.List(BOX))}
+    known = [{"label": name} for name in dict.fromkeys(names.values())] if looked and names else None
+    cells = {
+        "boxes": pl.Series(boxes if looked else [None] * len(pictures), dtype=pl.List(BOX)),
+        "annotated": pl.Series([known] * len(pictures), dtype=pl.List(LOOKED_FOR)),
+    }
     if any(named.values()):
         # A point that is not labelled is unknown: where none is the cell is empty.
         cells["keypoints"] = pl.Series([of_one or None for of_one in points], dtype=pl.List(POINT))
@@ -136,11 +145,12 @@ def with_columns_alike(files: Sequence[tuple[str, pl.DataFrame]]) -> list[tuple[
         DataError: documents with different columns list one picture.
 
     Example:
-        >>> coco = {"file": ["a.png"], "width": [8], "height": [8], "boxes": [[]]}
-        >>> seen = pl.DataFrame(coco, schema_overrides={"boxes": pl.List(BOX)})
+        >>> coco = {"file": ["a.png"], "width": [8], "height": [8], "boxes": [[]], "annotated": [[]]}
+        >>> of_lists = {"boxes": pl.List(BOX), "annotated": pl.List(LOOKED_FOR)}
+        >>> seen = pl.DataFrame(coco, schema_overrides=of_lists)
         >>> outlined = seen.with_columns(pl.lit("b.png").alias("file"), pl.lit(None, MASK).alias("mask"))
         >>> [frame.width for _, frame in with_columns_alike([("a.json", seen), ("b.json", outlined)])]
-        [5, 5]
+        [6, 6]
     """
     of_coco = {place: frame for place, (_, frame) in enumerate(files) if _is_of_coco(frame)}
     more = {key: of for key, of in _MORE.items() if any(key in frame.columns for frame in of_coco.values())}

@@ -28,7 +28,13 @@ from cotrain.tasks.dense._centres import (
     known_cells,
 )
 from cotrain.tasks.dense._detection_metrics import detection_metrics
-from cotrain.tasks.dense._listed_cells import flag, listed_cells, require_pixels
+from cotrain.tasks.dense._listed_cells import (
+    flag,
+    listed_cells,
+    looked_for,
+    looked_for_column,
+    require_pixels,
+)
 from cotrain.tasks.dense._moves import LEAST_VISIBLE, move_boxes
 from cotrain.tasks.dense._picture_sizes import PictureSizes
 
@@ -62,7 +68,8 @@ class Detection(Task):
         picture: the column of the picture in which the boxes are. It says which where a row has several,
             and its size is looked up where the table has no columns width and height. `None`: the only one.
         annotated: a column of lists (or their JSON) of those classes that were looked for in a picture; the
-            others are unknown there. It is no input. `None`: all were, as in a picture with an empty cell.
+            others are unknown there. It is no input. `None`: the categories of COCO's documents, which
+            `read_table` puts into `annotated`; without these all were, as in a picture with an empty cell.
         most: boxes that are predicted in one picture, at most, ≥ 1; figures allow for no more.
         least: lowest score of a predicted box, in [0, 1]; figures look at all.
         weight: see `Task`.
@@ -228,15 +235,15 @@ class Detection(Task):
 
     def _looked_for(self, frame: pl.DataFrame) -> list[set[str] | None]:
         """Return which classes were looked for in every row; `None`: nobody said, so all were."""
-        if self.annotated is None:
+        column = looked_for_column(frame) if self.annotated is None else self.annotated
+        if column is None:
             return [None] * frame.height
-        if self.annotated not in frame.columns:
+        if column not in frame.columns:
             raise DataError(
                 f"Task {self.name!r}: annotated={self.annotated!r} is no column; "
-                f"{did_you_mean(self.annotated, frame.columns)}"
+                f"{did_you_mean(column, frame.columns)}"
             )
-        lists = listed_cells(frame[self.annotated], self.name, "classes")
-        return [None if names is None else {str(name) for name in names} for names in lists]
+        return looked_for(frame[column], self.name)
 
     def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
         """Count the boxes of classes that training did not have."""

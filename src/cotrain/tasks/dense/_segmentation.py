@@ -26,7 +26,7 @@ from cotrain.tasks._target_kind import ClassTargets
 from cotrain.tasks._target_values import check_range, one_column
 from cotrain.tasks.dense._areas import BACKGROUND, Areas
 from cotrain.tasks.dense._dice import dice_losses
-from cotrain.tasks.dense._listed_cells import require_pixels
+from cotrain.tasks.dense._listed_cells import require_looked_for, require_pixels
 from cotrain.tasks.dense._masks import (
     classes_at,
     gaps_in_numbers,
@@ -187,6 +187,7 @@ class Segmentation(Task):
         of_areas = [cell for cell in known if isinstance(cell, Areas)]
         if of_areas:
             self._learn_labels(of_areas, len(known))
+            require_looked_for(frame, self.columns[0], self._names[1:], self.name)
         cells, of_row = self._masks(frame), self.weights_of(frame)
         masks = [mask for mask in cells if mask is not None]
         counts = np.stack([self._counts(mask) for mask in masks])

@@ -47,3 +47,21 @@ def test_a_mask_in_one_of_several_pictures_has_to_say_in_which(tmp_path):
         check_data(Configuration.from_config({**values, "tasks": [task]}))
     named = {**task, "picture": "side"}
     assert check_data(Configuration.from_config({**values, "tasks": [named]})).n_rows == 12
+
+
+def test_things_in_the_only_picture_are_checked_as_they_are_learned(tmp_path):
+    """Nobody says how large the pictures are: it is looked up, as a fit does."""
+    pytest.importorskip("PIL")
+    from PIL import Image
+
+    kinds = {"boxes": ("Detection", {"box": [1, 1, 4, 4]}), "points": ("Keypoints", {"point": [1, 1]})}
+    for row in range(12):
+        Image.fromarray(np.full((8, 9), row, np.uint8)).save(tmp_path / f"{row}.png")
+    cells = {name: [json.dumps([{**thing, "label": "a"}])] * 12 for name, (_, thing) in kinds.items()}
+    pl.DataFrame({"file": [f"{row}.png" for row in range(12)], **cells}).write_csv(tmp_path / "t.csv")
+    tasks = [{"kind": kind, "name": name} for name, (kind, _) in kinds.items()]
+    config = {"data": str(tmp_path / "t.csv"), "tasks": tasks, "references": "constant"}
+    report = check_data(Configuration.from_config(config))
+    assert [problem for problem in report.problems if problem["severity"] == "error"] == []
+    counts = {name: sum(parts.values()) for name, parts in report.coverage.items()}
+    assert counts == {"boxes": 12, "points": 12}

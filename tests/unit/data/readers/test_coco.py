@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from cotrain._base import DataError
-from cotrain.data import read_table
+from cotrain.data import infer_kind, read_table
 from cotrain.data._read import read_cells
 from cotrain.data._write import write_table
-from cotrain.data.readers._coco import BOX, coco_table, is_coco
+from cotrain.data.readers._coco import BOX, LOOKED_FOR, coco_table, is_coco
 from cotrain.data.readers._coco_masks import MASK
-from cotrain.tasks import Segmentation
+from cotrain.tasks import Detection, Segmentation
 from cotrain.tasks.dense._run_lengths import runs_as_text
 
 DOCUMENT: dict[str, Any] = {
@@ -41,7 +41,8 @@ def written(folder: Path, document: Any) -> Path:
 
 def test_an_empty_picture_is_a_label_and_an_unseen_one_is_none(tmp_path: Path):
     table = read_cells(written(tmp_path, DOCUMENT))
-    assert table.schema == {"file": pl.String, "width": pl.Int64, "height": pl.Int64, "boxes": pl.List(BOX)}
+    lists = {"boxes": pl.List(BOX), "annotated": pl.List(LOOKED_FOR)}
+    assert table.schema == {"file": pl.String, "width": pl.Int64, "height": pl.Int64, **lists}
     assert table["file"].to_list() == ["b.png", "a.png"]
     assert table["boxes"].to_list() == [
         [],
@@ -52,6 +53,40 @@ def test_an_empty_picture_is_a_label_and_an_unseen_one_is_none(tmp_path: Path):
     ]
     unseen = {key: value for key, value in DOCUMENT.items() if key != "annotations"}
     assert read_cells(written(tmp_path, unseen))["boxes"].to_list() == [None, None]
+
+
+def of_one_category(folder: Path, name: str) -> str:
+    """Write a document of two pictures that lists one category; one picture has a thing of it."""
+    corners = {"bbox": [1, 1, 4, 4], "segmentation": [[1, 1, 5, 1, 5, 5, 1, 5]]}
+    document = {
+        "images": [{"id": i, "file_name": f"{name}{i}.png", "width": 8, "height": 8} for i in (1, 2)],
+        "categories": [{"id": 1, "name": name}],
+        "annotations": [{"image_id": 1, "category_id": 1, **corners}],
+    }
+    (folder / f"{name}.json").write_text(json.dumps(document))
+    return str(folder / f"{name}.json")
+
+
+def test_of_categories_that_a_document_does_not_list_nothing_is_known_in_its_pictures(tmp_path: Path):
+    paths = [of_one_category(tmp_path, name) for name in ("cat", "dog")]
+    table = read_cells(paths)
+    assert infer_kind(table["annotated"]).column is None
+    task = Detection("boxes")
+    task.fit(table)
+    assert task.parts == ["cat", "dog"]
+    assert task.encode(table)[1].tolist() == [[True, False]] * 2 + [[False, True]] * 2
+    table.with_columns(annotated=pl.lit(None)).write_parquet(tmp_path / "all.parquet")
+    assert task.encode(read_cells(tmp_path / "all.parquet"))[1].all()
+    # As text, too; a column that only has the name says nothing.
+    as_text = table.with_columns(
+        annotated=pl.Series([json.dumps(cell) for cell in table["annotated"].to_list()])
+    )
+    assert task.encode(as_text)[1].tolist() == task.encode(table)[1].tolist()
+    assert task.encode(table.with_columns(annotated=pl.lit("by hand")))[1].all()
+    # Whether what has no outline in a picture of cats is a dog nobody knows.
+    with pytest.raises(DataError, match="not every document lists 'dog' among its categories"):
+        Segmentation("mask").fit(table)
+    Segmentation("mask").fit(table.filter(pl.col("file").str.contains("cat")))
 
 
 def test_pictures_in_the_folder_images_are_found(tmp_path: Path):
