@@ -57,6 +57,7 @@ def init(
     paths = table_paths(data)
     proposal = Recommendation.of_table(paths, targets, query=query, relative_to=output.parent, probe=probe)
     write_text_atomically(output, proposal.to_yaml())
+    from cotrain.cli._alike_columns import lines_of_columns
     from cotrain.cli._output import console, print_json, print_table, status
 
     if as_json:
@@ -71,7 +72,7 @@ def init(
     print_table(
         "Inputs",
         ["column", "kind", "distinct", "missing", "why"],
-        [[c["column"], c["kind"], c["distinct"], f"{c['missing']:.0%}", c["why"]] for c in proposal.columns],
+        lines_of_columns(proposal.columns),
     )
     console().print(Text(proposal.why))
     console().print(f"Wrote {output}.", highlight=False)

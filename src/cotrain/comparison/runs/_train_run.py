@@ -362,13 +362,12 @@ def _diagnostics(learner: Learner, test: pl.DataFrame) -> dict[str, dict[str, An
 
 
 def _coverage_line(split: SplitTable) -> str:
-    height, n_rows = split.frame.height, split.n_rows
-    total = {task: sum(counts.values()) for task, counts in split.coverage.items()}
-    shares = ", ".join(f"{task} {n / height:.0%}" for task, n in total.items())
+    n_rows = split.n_rows
+    labels = ", ".join(f"{task} {counts['train']:,}" for task, counts in split.coverage.items())
     without = n_rows["unlabelled"] + n_rows["unused"]
     line = (
-        f"{height} rows: {n_rows['train']} train, {n_rows['validation']} validation, {n_rows['test']} test, "
-        f"{without} without any label. Labelled: {shares}."
+        f"{split.frame.height} rows: {n_rows['train']} train, {n_rows['validation']} validation, "
+        f"{n_rows['test']} test, {without} without any label. Training rows with a label: {labels}."
     )
     if split.by_source:
         teaching = "; ".join(f"{source}: {', '.join(tasks)}" for source, tasks in split.by_source.items())

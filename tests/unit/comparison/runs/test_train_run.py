@@ -57,9 +57,11 @@ def test_the_run_is_sealed_and_holds_what_is_returned(values, tmp_path):
     # Of the first 80 rows every sixth has no label: 3, 9, ... 75.
     assert unlabelled == 13 + 10
     assert rows["train"] + rows["validation"] + rows["test"] + unlabelled == 90
+    train = _train_run.SplitTable.of(Configuration.from_config(values))["train"]
+    said = ", ".join(f"{name} {train[name].count()}" for name in ("big", "price"))
     assert lines[0] == (
         f"90 rows: {rows['train']} train, {rows['validation']} validation, {rows['test']} test, "
-        f"{unlabelled} without any label. Labelled: big 59%, price 44%."
+        f"{unlabelled} without any label. Training rows with a label: {said}."
     )
     assert set(result.seconds) == {"read", "train"}
     assert result.delta_m is None
