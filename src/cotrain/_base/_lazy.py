@@ -8,17 +8,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, final
 
 import torch
 from torch import Tensor
 
 from cotrain._base._errors import DataError, InvalidArgumentError
+from cotrain._base._file_key import file_key
 from cotrain._base._ragged import Leaf, Ragged
 
-#: Bytes that are read from either end of a file to tell it from others: all of a small one.
-PROBE = 4096
 #: Threads that decode beside one another.
 THREADS = 4
 
@@ -172,13 +170,9 @@ class Lazy:
         if isinstance(cell, bytes):
             return hashlib.blake2b(cell, digest_size=16).digest()
         try:
-            with Path(cell).open("rb") as file:
-                head, size = file.read(PROBE), file.seek(0, 2)
-                file.seek(max(0, size - PROBE))
-                probe = f"{size}:".encode() + head + file.read(PROBE)
+            return file_key(cell)
         except OSError as error:
             raise DataError(f"Row {number}: cannot read {cell}: {error.strerror or error}.") from error
-        return hashlib.blake2b(probe, digest_size=16).digest()
 
     def _named(self, place: int) -> str:
         number = int(self.rows[place])

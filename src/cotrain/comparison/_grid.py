@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
+import shutil
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +16,6 @@ from typing import Any, Protocol, Self, final
 
 import polars as pl
 
-from cotrain._base import write_atomically
 from cotrain.comparison._checked_files import read_record
 from cotrain.comparison._folds import all_tested, splits_of_folds
 from cotrain.comparison._methods import Trial
@@ -22,6 +24,7 @@ from cotrain.comparison._status_file import Status
 from cotrain.comparison._tree_jobs import train_trees
 from cotrain.configuration import describe
 from cotrain.data import TypedTable
+from cotrain.data._file_paths import hash_of_files
 from cotrain.jobs import Leases, PoolJob, Where, run_jobs
 from cotrain.learner import Configuration, SplitTable
 
@@ -82,8 +85,8 @@ class GridData:
     """The rows of a comparison, a file for each part of the split.
 
     Args:
-        folder: of the files.
-        key: names their content.
+        folder: of the files, which bears their key.
+        key: names their content, and that of the files that they name.
         left_out: columns that are neither inputs nor targets.
         coverage: task -> part -> labelled rows.
         n_rows: part -> rows.
@@ -99,17 +102,32 @@ class GridData:
 
     @classmethod
     def write(cls, split: SplitTable, folder: Path, title: str = "") -> Self:
-        """Write each part to a file of its own."""
+        """Write each part to a file of its own, in a folder that these rows alone have.
+
+        Another comparison in the same folder that divides them otherwise, or finds other rows, may begin
+        while fits of this one still go on, and these must not read its rows.
+
+        Args:
+            split: the rows.
+            folder: gets a folder named by their key.
+            title: of a fold.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         # What is no input stands in the files like any other column.
         digest = hashlib.sha256(json.dumps(sorted(split.left_out)).encode())
-        for name in PARTS:
-            path = folder / f"{name}.parquet"
-            write_atomically(path, split.typed(name).write_parquet)
-            digest.update(path.read_bytes())
-        key = digest.hexdigest()[:16]
+        with tempfile.TemporaryDirectory(prefix=".", suffix=".part", dir=folder) as temporary:
+            for name in PARTS:
+                path, part = Path(temporary) / f"{name}.parquet", split.typed(name)
+                part.write_parquet(path)
+                digest.update(path.read_bytes())
+                digest.update(hash_of_files(part.frame).encode())
+            key = digest.hexdigest()[:16]
+            place = folder / key
+            place.mkdir(exist_ok=True)
+            for name in PARTS:
+                os.replace(Path(temporary) / f"{name}.parquet", place / f"{name}.parquet")
         return cls(
-            folder, key, left_out=split.left_out, coverage=split.coverage, n_rows=split.n_rows, name=title
+            place, key, left_out=split.left_out, coverage=split.coverage, n_rows=split.n_rows, name=title
         )
 
     def train(self) -> pl.DataFrame:
@@ -257,7 +275,11 @@ def short_key(values: object, folder: Path) -> str:
 
 def _remove_old_leftovers(folder: Path) -> None:
     """Delete what killed processes left half-written; what is young another one may be writing right now."""
-    for leftover in folder.glob("**/.*.part"):
+    for leftover in list(folder.glob("**/.*.part")):
         with contextlib.suppress(FileNotFoundError):
-            if time.time() - leftover.stat().st_mtime > OLD:
+            if time.time() - leftover.stat().st_mtime <= OLD:
+                continue
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
                 leftover.unlink()

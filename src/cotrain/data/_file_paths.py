@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from pathlib import Path
 
 import polars as pl
 
+from cotrain._base._file_key import file_key
 from cotrain._base._pictures import PICTURE_ENDINGS
 from cotrain._base._sounds import SOUND_ENDINGS
 
@@ -90,6 +92,40 @@ def holds_paths(values: pl.Series, folder: Path | None = None) -> bool:
     """Return whether a column holds paths of pictures, sounds, NumPy files, or of any files that exist."""
     known = (*PICTURE_ENDINGS, *SOUND_ENDINGS, ".npy")
     return is_paths(values, known, folder) or are_files(values, folder)
+
+
+def hash_of_files(frame: pl.DataFrame) -> str:
+    """Return a hash of what lies in the files that a table names, "" where it names none.
+
+    Cells of paths are the same when the pictures behind them are others. A file that cannot be read counts
+    as none: whoever reads it says so.
+
+    Args:
+        frame: with whole paths.
+
+    Example:
+        >>> hash_of_files(pl.DataFrame({"file": ["nowhere.png"], "x": [1]}))
+        ''
+    """
+    known: dict[str, bytes] = {}
+    digest, found = hashlib.sha256(), False
+    for series in frame.iter_columns():
+        if not holds_paths(series):
+            continue
+        found = True
+        digest.update(f"{series.name}\n".encode())
+        for path in series.to_list():
+            if path and path not in known:
+                known[path] = _key_of(path)
+            digest.update(b"|" + known.get(path or "", b""))
+    return digest.hexdigest() if found else ""
+
+
+def _key_of(path: str) -> bytes:
+    try:
+        return file_key(path)
+    except (OSError, ValueError):  # of a name that none can have
+        return b""
 
 
 def paths_from(

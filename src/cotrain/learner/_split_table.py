@@ -15,6 +15,7 @@ import polars as pl
 
 from cotrain._base import ConfigError, DataError
 from cotrain.data import Fold, TypedTable, split_rows, strata
+from cotrain.data._file_paths import hash_of_files
 from cotrain.data.sources import rows_of_sources
 
 if TYPE_CHECKING:
@@ -129,11 +130,12 @@ class SplitTable:
         return found
 
     def fingerprint(self, *parts: str) -> str:
-        """Return a hash of all cells of these parts, the same for equal rows wherever they lie."""
+        """Return a hash of all cells of these parts and of the files that they name."""
         digest = hashlib.sha256()
         for part in parts:
             digest.update(f"{part} {self.n_rows[part]}\n".encode())
             digest.update(_without_bytes(self[part]).write_ndjson().encode())
+            digest.update(hash_of_files(self[part]).encode())
         return digest.hexdigest()[:16]
 
     def require_labels(self) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cotrain._base import DataError, InvalidArgumentError
-from cotrain._base._lazy import PROBE, Lazy
+from cotrain._base._file_key import PROBE
+from cotrain._base._lazy import Lazy
 from cotrain._base._ragged import Ragged, padded_inputs
 
 CELLS = ["1", "22", None, "333", "4"]

@@ -26,16 +26,14 @@ def test_with_folds_every_labelled_row_is_tested_once_by_fits_that_had_not_seen_
     parts = tmp_path / "out" / "parts"
     tested = []
     for number in (1, 2, 3):
-        rows = {
-            part: pl.read_parquet(parts / f"fold-{number}" / f"{part}.parquet")
-            for part in ("train", "validation", "test")
-        }
+        rows = {part: rows_of(parts / f"fold-{number}", part) for part in ("train", "validation", "test")}
         assert sum(frame.height for frame in rows.values()) == 90
         seen = set(rows["train"]["x"].to_list()) | set(rows["validation"]["x"].to_list())
         assert not seen & set(rows["test"]["x"].to_list())
         tested.append(rows["test"])
     together = pl.concat(tested)
-    assert together.equals(pl.read_parquet(parts / "test.parquet"))
+    (whole,) = parts.glob("*/test.parquet")
+    assert together.equals(pl.read_parquet(whole))
     assert together["x"].n_unique() == 90
     task = next(one for one in results["tasks"] if one["name"] == "price")
     assert task["n_labelled"] == 90
@@ -52,7 +50,7 @@ def test_figures_of_folds_are_those_of_their_predictions_put_together(configurat
         if len(config["tasks"]) == 2:
             by_seed.setdefault(config.get("seed", 0), []).append(Learner.load(cell / "model"))
     figures = next(one for one in results["tasks"] if one["name"] == "price")["figures"][results["chosen"]]
-    folds = [pl.read_parquet(tmp_path / "out" / "parts" / f"fold-{k}" / "test.parquet") for k in (1, 2)]
+    folds = [rows_of(tmp_path / "out" / "parts" / f"fold-{k}", "test") for k in (1, 2)]
     for seed, learners in sorted(by_seed.items()):
         # Which network is of which fold is told by what it was standardised with.
         errors = []
@@ -65,8 +63,13 @@ def test_figures_of_folds_are_those_of_their_predictions_put_together(configurat
         assert figures["values"][seed] == pytest.approx(rmse, rel=1e-5)
 
 
+def rows_of(fold, part):
+    (path,) = fold.glob(f"*/{part}.parquet")
+    return pl.read_parquet(path)
+
+
 def learner_is_of(learner, parts):
-    train = pl.read_parquet(parts / "train.parquet")["price"]
+    train = rows_of(parts, "train")["price"]
     state = next(task for task in learner.preprocessor.tasks if task.name == "price").state_dict()
     return np.isclose(state["means"][0], train.mean(), rtol=1e-9)
 

@@ -55,7 +55,9 @@ def cells_of(grid, n):
 def test_the_parts_hold_every_row_once_with_the_types_of_the_whole_table(tmp_path):
     split = SplitTable.of(configuration(tmp_path))
     data = GridData.write(split, tmp_path / "parts")
-    parts = {name: TypedTable.read(tmp_path / "parts" / f"{name}.parquet") for name in PARTS}
+    assert data.folder == tmp_path / "parts" / data.key
+    assert list((tmp_path / "parts").iterdir()) == [data.folder]
+    parts = {name: TypedTable.read(data.folder / f"{name}.parquet") for name in PARTS}
     whole = TypedTable.read(tmp_path / "t.csv").frame.sort("x")
     assert pl.concat([part.frame for part in parts.values()]).sort("x").equals(whole)
     assert {str(part.types) for part in parts.values()} == {str(split.typed("train").types)}
@@ -78,6 +80,32 @@ def test_the_key_of_the_rows_depends_on_what_they_hold_and_on_nothing_else(tmp_p
     # The same rows, of which one column more is no input.
     fewer_inputs = replace(SplitTable.of(configuration(tmp_path / "one")), left_out=["x"])
     assert GridData.write(fewer_inputs, tmp_path / "fewer").key != first
+
+
+def test_other_pictures_behind_the_same_paths_are_other_rows(tmp_path):
+    made = configuration(tmp_path)
+    (tmp_path / "p.png").write_bytes(b"one")
+    table = pl.read_csv(tmp_path / "t.csv", infer_schema=False).with_columns(file=pl.lit("p.png"))
+    table.write_csv(tmp_path / "t.csv")
+
+    def key():
+        return GridData.write(SplitTable.of(made), tmp_path / "parts").key
+
+    first = key()
+    assert key() == first
+    (tmp_path / "p.png").write_bytes(b"two")
+    assert key() != first
+
+
+def test_another_division_that_begins_in_the_folder_leaves_the_rows_of_fits_that_go_on(tmp_path):
+    first = opened(tmp_path)
+    train = first.data.train()
+    other = configuration(tmp_path, split=Split(validation=0.2, test=0.5))
+    second = Grid.open(other, tmp_path / "out", 1, Noted())
+    assert second.data.train().height < train.height
+    assert first.data.train().equals(train)
+    for grid in (first, second):
+        grid.leases.close()
 
 
 @pytest.mark.parametrize("part", ["validation", "test"])
@@ -145,10 +173,15 @@ def test_what_failed_before_does_not_count_and_only_what_is_old_is_cleared_away(
     young, old = out / ".cell.json.1.part", out / ".cell.json.2.part"
     for leftover in (young, old):
         leftover.write_text("{")
+    rows = tmp_path / "out" / "parts" / ".k.part"
+    rows.mkdir(parents=True)
+    (rows / "train.parquet").write_text("half")
     before = time.time() - OLD - 1
-    os.utime(old, (before, before))
+    for leftover in (old, rows):
+        os.utime(leftover, (before, before))
     grid = opened(tmp_path)
     assert young.exists()
     assert not old.exists()
+    assert not rows.exists()
     assert grid.old_failures == {out / "cell.json.failed": Path(out / "cell.json.failed").stat().st_mtime_ns}
     grid.leases.close()

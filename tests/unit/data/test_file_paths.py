@@ -8,7 +8,7 @@ import pytest
 from cotrain._base._pictures import PICTURE_ENDINGS
 from cotrain._base._sounds import SOUND_ENDINGS
 from cotrain.data import infer_kind, read_cells, with_written_paths
-from cotrain.data._file_paths import absent_file, is_paths, with_whole_paths
+from cotrain.data._file_paths import absent_file, hash_of_files, is_paths, with_whole_paths
 
 
 @pytest.fixture
@@ -124,3 +124,13 @@ def test_paths_of_files_that_are_not_read_are_no_texts(tmp_path: Path):
     assert ".dcm" in guess.why
     assert type(infer_kind(cells["report"]).column).__name__ == "Text"
     assert not is_paths(pl.Series(["a" * 5000 + ".png"]), PICTURE_ENDINGS)
+
+
+def test_the_hash_of_files_is_of_what_lies_in_them(folder: Path):
+    frame = pl.DataFrame({"file": [str(folder / "a.png"), None, "gone.png"], "text": ["a.png b"] * 3})
+    found = hash_of_files(frame)
+    assert found == hash_of_files(frame.drop("text"))
+    assert hash_of_files(frame.select("text")) == ""
+    assert hash_of_files(frame[[1, 0, 2]]) != found
+    (folder / "a.png").write_bytes(b"another picture")
+    assert hash_of_files(frame) != found

@@ -153,6 +153,17 @@ def test_paths_of_sources_start_at_the_configuration_file(tmp_path):
     assert again.learner.mixing.T == 3
 
 
+def test_the_fingerprint_is_of_what_lies_behind_the_paths_in_cells(tmp_path):
+    (tmp_path / "p.png").write_bytes(b"one")
+    pl.DataFrame({"file": ["p.png"] * 8, "y": [0, 1] * 4}).write_csv(tmp_path / "t.csv")
+    config = {"data": str(tmp_path / "t.csv"), "tasks": [{"kind": "Binary", "name": "y"}]}
+    split = SplitTable.of(Configuration.from_config(config))
+    first = split.fingerprint("train")
+    assert split.fingerprint("train") == first
+    (tmp_path / "p.png").write_bytes(b"two")
+    assert split.fingerprint("train") != first
+
+
 def test_the_fingerprint_is_of_all_cells_those_of_bytes_too(tmp_path):
     bare = pl.DataFrame({"x": range(8), "y": [0, 1] * 4})
     pictures = [None if i == 2 else bytes([i]) for i in range(8)]
