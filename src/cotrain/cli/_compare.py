@@ -40,7 +40,6 @@ def compare(
 
     cotrain compare films.yaml --set compare.seeds=3 --set compare.balancers=[Equal,UPGrad] --workers 2
     """
-    from cotrain._base import write_text_atomically
     from cotrain.cli._grid_progress import GridProgress
     from cotrain.cli._output import print_json, status
     from cotrain.cli._train import write_report
@@ -52,7 +51,6 @@ def compare(
     folder = output or Path("comparisons") / config.stem
     progress = None if quiet else GridProgress()
     try:
-        write_text_atomically(folder / "config.yaml", _yaml(configuration.config()))
         results = run_comparison(
             configuration, folder, workers=workers or os.cpu_count() or 1, progress=progress
         )
@@ -123,9 +121,3 @@ def print_results(results: dict[str, Any]) -> None:
     for method in results["methods"]:
         if method["failed"]:
             console().print(f"{method['name']} has failed: {method['failed']}", markup=False)
-
-
-def _yaml(config: dict[str, Any]) -> str:
-    import yaml
-
-    return yaml.safe_dump(config, sort_keys=False, allow_unicode=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from cotrain._base import RunError, strict_json, versions, write_text_atomically
 from cotrain._base._ragged import Leaves
@@ -30,15 +33,16 @@ from cotrain.comparison._results import results_of
 from cotrain.comparison._settings import ComparisonSettings
 from cotrain.comparison._tree_jobs import score_trees
 from cotrain.configuration import construct_class, describe, foreign_kinds
+from cotrain.data import TypedTable
 from cotrain.evaluation._trees import TREE_LIBRARIES
 from cotrain.jobs import PoolJob, Where
 from cotrain.jobs._worker_process import require_guarded_main
-from cotrain.learner import Configuration
+from cotrain.learner import Configuration, Preprocessor
 from cotrain.learner._answer_choice import ALONE, JOINT
 from cotrain.learner._answer_choice import TREES as BOOSTED
 from cotrain.learner._configuration import require_no_time_limit
 
-RESULTS = "results.json"
+RESULTS, CONFIG = "results.json", "config.yaml"
 #: Labelled rows below which cross-validation is thought of.
 FEW_ROWS = 1000
 #: Counts the ways in which kept differences were ever computed, so that none of another way is taken.
@@ -86,6 +90,8 @@ def compare(
     seeds = [configuration.learner.seed + number for number in range(settings.seeds)]
     grid = Grid.open(configuration, folder, workers, progress or _Silent(), n_folds=settings.folds)
     try:
+        _require_learnable(grid)
+        _keep_config(configuration, folder, with_results=False)
         divisions = grid.divisions()
         rates = learning_rates(configuration.learner, settings, _some_inputs(grid))
         entrants = [_entrants(one, settings) for one in divisions]
@@ -124,8 +130,23 @@ def compare(
         "cpu_seconds_of_fits": round(sum(_cpu_seconds(grid, tried) for tried in swept), 1),
         "versions": versions(*(library.packages if library is not None else ())),
     }
+    _keep_config(configuration, folder, with_results=True)
     write_text_atomically(folder / RESULTS, strict_json(results, indent=1) + "\n")
     return results
+
+
+def _require_learnable(grid: Grid) -> None:
+    """Raise what every fit would raise about the columns and the targets, once and before the first."""
+    learner = grid.configuration.learner
+    train = TypedTable.read(grid.data.folder / "train.parquet")
+    Preprocessor.fit(train, copy.deepcopy(learner.tasks), learner.columns, grid.data.left_out)
+
+
+def _keep_config(configuration: Configuration, folder: Path, *, with_results: bool) -> None:
+    """Write the configuration; beside results of another one it waits until these are replaced."""
+    if with_results or not (folder / RESULTS).exists():
+        config = yaml.safe_dump(configuration.config(), sort_keys=False, allow_unicode=True)
+        write_text_atomically(folder / CONFIG, config)
 
 
 def _some_inputs(grid: Grid) -> Leaves | None:

@@ -224,13 +224,16 @@ def chance_of(sides: np.ndarray, resampled: np.ndarray, n_units: int, *, paired_
     differences = np.tensordot(resampled, signs, (1, 0))
     n_seeds = len(by_seed)
     of_units = more * float(differences.mean(axis=1).var(ddof=1))
-    if n_seeds == 1 or np.ptp(by_seed) == 0:
+    if n_seeds == 1:
+        return Chance(of_units, n_units)
+    # Independent sides spread also where their differences happen to be alike at all seeds.
+    spread = (by_seed[None] if paired_seeds else sides).var(axis=1, ddof=1) / n_seeds
+    if not spread.any():
         return Chance(of_units, n_units)
     deviations = differences - differences.mean(axis=1, keepdims=True)
     of_both = more * float(deviations.var(axis=0, ddof=1).mean()) / (n_seeds - 1)
-    parts = (by_seed[None] if paired_seeds else sides).var(axis=1, ddof=1) / n_seeds
-    df = (n_seeds - 1) * float(parts.sum() ** 2 / (parts**2).sum())
-    return Chance(of_units, n_units, max(0.0, float(parts.sum()) - of_both), df)
+    df = (n_seeds - 1) * float(spread.sum() ** 2 / (spread**2).sum())
+    return Chance(of_units, n_units, max(0.0, float(spread.sum()) - of_both), df)
 
 
 def _check(

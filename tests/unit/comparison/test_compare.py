@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import yaml
 
-from cotrain._base import ConfigError, DataError, MissingExtraError, RunError
+from cotrain._base import ConfigError, DataError, InvalidArgumentError, MissingExtraError, RunError
 from cotrain.comparison import _answering, _grid, compare
 from cotrain.comparison._answer_jobs import choose_answers
 from cotrain.comparison._compare import require_finished
 from cotrain.learner._run_folder import read_weights
+from cotrain.reporting import report_of_folder
 
 from .small_comparison import SECTION, Counter
 
@@ -172,7 +173,7 @@ def test_the_choice_is_blind_to_the_test_rows(seen_by_trees, tmp_path, monkeypat
     seen = []
 
     def without_test_rows(**arguments):
-        rows = tmp_path / "out" / "parts" / "test.parquet"
+        (rows,) = tmp_path.glob("out/parts/*/test.parquet")
         kept = rows.read_bytes()
         rows.unlink()
         assert list(tmp_path.glob("out/test/*")) == []
@@ -228,3 +229,37 @@ def test_trees_of_another_library_compete(configuration, tmp_path, monkeypatch):
     with pytest.raises(MissingExtraError, match="trees: lightgbm needs the package 'lightgbm'"):
         compare(made, tmp_path / "other")
     assert not list(tmp_path.glob("other/cells/*"))
+
+
+def test_the_configuration_beside_the_results_is_theirs(configuration, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    first = configuration()
+    compare(first, out)
+    assert yaml.safe_load((out / "config.yaml").read_text()) == first.config()
+    assert "<!doctype html>" in report_of_folder(out)
+    other = configuration(seed=5)
+    run_jobs = _grid.run_jobs
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_grid, "run_jobs", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compare(other, out)
+    assert yaml.safe_load((out / "config.yaml").read_text()) == first.config()
+    with pytest.raises(KeyboardInterrupt):
+        compare(other, tmp_path / "new")
+    assert yaml.safe_load((tmp_path / "new" / "config.yaml").read_text()) == other.config()
+    monkeypatch.setattr(_grid, "run_jobs", run_jobs)
+    compare(other, out)
+    assert yaml.safe_load((out / "config.yaml").read_text()) == other.config()
+
+
+def test_what_is_wrong_with_the_columns_of_every_fit_is_said_before_the_first(
+    configuration, tmp_path, monkeypatch
+):
+    begun = []
+    monkeypatch.setattr(_grid, "run_jobs", lambda jobs, *_, **__: begun.extend(jobs) or {})
+    with pytest.raises(InvalidArgumentError, match="'ignore'.*'drop'"):
+        compare(configuration(columns={"x": "ignore"}), tmp_path / "out")
+    assert begun == []

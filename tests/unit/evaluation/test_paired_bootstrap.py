@@ -146,6 +146,18 @@ def test_independent_seeds_have_the_interval_of_welch() -> None:
     assert paired.p_value == pytest.approx(expected.pvalue, rel=1e-6)
 
 
+def test_independent_seeds_spread_also_where_their_differences_are_alike() -> None:
+    rng = np.random.default_rng(3)
+    # Fractions of two, so that the differences are alike to the last digit.
+    y, rows = np.zeros((64, 1)), rng.integers(-4, 5, size=(64, 1)) / 32
+    offsets = [0.0, 0.5, 1.0]
+    a, b = [rows + 0.25 + offset for offset in offsets], [y + offset for offset in offsets]
+    found = paired_bootstrap(MEAN, a, b, y, mask=all_of(64), paired_seeds=False)
+    welch = ttest_ind([one.mean() for one in a], [one.mean() for one in b], equal_var=False)
+    assert found.p_value == pytest.approx(welch.pvalue, rel=0.05)
+    assert paired_bootstrap(MEAN, a, b, y, mask=all_of(64)).p_value < 1e-6
+
+
 def test_whole_groups_are_resampled() -> None:
     rng = np.random.default_rng(0)
     n_groups, size = 40, 10
