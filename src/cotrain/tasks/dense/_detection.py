@@ -58,8 +58,8 @@ class Detection(Task):
 
     A label is a list of boxes, {"box": [x, y, width, height], "label": ...} in pixels of the picture from its
     upper left corner, as COCO has them and `read_table` gives them of COCO's files. An empty list is a label
-    (nothing is there), a missing one is none. `crowd: true` marks a box around many things: it is not learned
-    from, and what is found in it is neither right nor wrong.
+    (nothing is there), a missing one is none. `crowd: true`, or COCO's `iscrowd: 1`, marks a box around many
+    things: it is not learned from, and what is found in it is neither right nor wrong.
 
     Args:
         name: see `Task`.
@@ -218,7 +218,7 @@ class Detection(Task):
                 "height] in pixels, with a width and height above 0, and label.",
                 row,
             )
-        crowd = flag(box, "crowd", row, self.name, otherwise=False)
+        crowd = any(flag(box, key, row, self.name, otherwise=False) for key in ("crowd", "iscrowd"))
         return {"box": sides, "label": str(box["label"]), "crowd": crowd}
 
     def lacks_picture(self, frame: pl.DataFrame) -> bool:

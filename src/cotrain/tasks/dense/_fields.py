@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,10 +48,28 @@ def read_field(value: object, n_channels: int) -> np.ndarray:
     return array.astype(np.float64)
 
 
+def array_of_lists(value: list[Any]) -> np.ndarray:
+    """Return lists in lists as an array.
+
+    Raises:
+        DataError: they are of different lengths.
+
+    Example:
+        >>> array_of_lists([[0, 3]]).shape
+        (1, 2)
+    """
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise DataError(
+            f"The rows of {str(value)[:40]} are of different lengths, expected lists [height, width]."
+        ) from error
+
+
 def _array(value: object, n_channels: int) -> tuple[str, np.ndarray]:
     """Return what a cell is called in errors, and what it holds."""
     if isinstance(value, np.ndarray | list):
-        return "A field", np.asarray(value)
+        return "A field", array_of_lists(value) if isinstance(value, list) else value
     of = value.get("bytes") or value.get("path") if isinstance(value, Mapping) else value
     if not isinstance(of, str | Path | bytes):
         raise DataError(f"A field must be a path, bytes or an array, got {type(value).__name__}.")

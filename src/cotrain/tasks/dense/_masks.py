@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from cotrain._base import DataError
 from cotrain._base._pictures import open_picture, picture_size
-from cotrain.tasks.dense._fields import nearest_places
+from cotrain.tasks.dense._fields import array_of_lists, nearest_places
 
 #: Kinds of picture whose values are numbers of classes: grey, black and white, indices, deep grey.
 _MODES = ("L", "P", "1", "I;16", "I;16B", "I;16L", "I")
@@ -40,7 +40,7 @@ def read_mask(value: object) -> np.ndarray:
         [[0, 3]]
     """
     if isinstance(value, list):
-        value = np.asarray(value)
+        value = array_of_lists(value)
     if isinstance(value, np.ndarray):
         if value.ndim != 2 or value.dtype.kind not in "iub" or 0 in value.shape:
             raise DataError(
@@ -61,7 +61,18 @@ def read_mask(value: object) -> np.ndarray:
                 f"{name} is a {image.format}, whose compression changes numbers of classes into their "
                 "neighbours: save the mask as PNG, from what it was before."
             )
-        return np.asarray(image).astype(np.int64)
+        mask = np.asarray(image).astype(np.int64)
+        if image.format == "GIF" and image.mode == "P" and not _is_plain(image.getpalette() or [], mask):
+            raise DataError(
+                f"{name} is a GIF, whose writers number the colours anew, 0, 1 and 255 as 0, 1 and 2: save "
+                "the mask as PNG, from what it was before."
+            )
+        return mask
+
+
+def _is_plain(palette: Sequence[int], mask: np.ndarray) -> bool:
+    """Return whether the colour of each number is the grey of that number, so that it cannot be another's."""
+    return all(list(palette[3 * number : 3 * number + 3]) == [number] * 3 for number in np.unique(mask))
 
 
 def gaps_in_numbers(found: Sequence[int]) -> str:
@@ -98,7 +109,7 @@ def mask_size(value: object) -> tuple[int, int]:
         (1, 2)
     """
     if isinstance(value, list | np.ndarray):
-        height, width = np.shape(value)
+        height, width = read_mask(value).shape
         return int(height), int(width)
     return picture_size(value)
 

@@ -123,6 +123,8 @@ def test_a_crowd_is_not_learned_from():
     output = output_of(task, [[CAT]])
     with_crowd, without = (task.encode(frame_of([row])) for row in ([CAT, MANY], [CAT]))
     assert float(task.loss(output, *with_crowd)) <= float(task.loss(output, *without))
+    as_coco = {**{key: MANY[key] for key in ("box", "label")}, "iscrowd": 1}
+    assert torch.equal(task.encode(frame_of([[CAT, as_coco]]))[0], with_crowd[0])
     boxes = with_crowd[0]
     inside = known_cells(boxes[..., :4], boxes[..., 4].long(), boxes[..., 5], 2, shape=output.shape[2:])
     assert not bool(inside.all())

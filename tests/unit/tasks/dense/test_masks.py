@@ -9,7 +9,8 @@ from PIL import Image
 from torch.nn import functional
 
 from cotrain._base import DataError
-from cotrain.tasks.dense._masks import classes_at, mask_bytes, read_mask, resized_mask
+from cotrain.tasks.dense._fields import read_field
+from cotrain.tasks.dense._masks import classes_at, mask_bytes, mask_size, read_mask, resized_mask
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (64, 64)])
@@ -64,3 +65,12 @@ def test_a_format_that_changes_values_is_no_mask():
     mask = np.random.default_rng(0).integers(0, 7, (16, 16)) * 20
     with pytest.raises(DataError, match="is a JPEG, whose compression changes"):
         read_mask(saved(mask, "JPEG"))
+    with pytest.raises(DataError, match="is a GIF, whose writers number the colours anew"):
+        read_mask(saved(np.array([[0, 1, 255], [0, 1, 1]]), "GIF"))
+
+
+def test_lists_of_different_lengths_are_refused_in_a_sentence():
+    assert mask_size([[0, 1, 2]]) == (1, 3)
+    for read in (read_mask, mask_size, lambda cell: read_field(cell, 1)):
+        with pytest.raises(DataError, match="are of different lengths, expected lists .height, width."):
+            read([[0, 1], [1]])
