@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cotrain._base import check_number
 from cotrain.cotraining.selection._base import Candidates, Selector
-from cotrain.cotraining.selection._k_best import surest_first
+from cotrain.cotraining.selection._k_best import surest_first, to_whole
 
 
 @final
@@ -45,5 +45,6 @@ class Curriculum(Selector):
         for t in range(taken.shape[1]):
             rows = torch.nonzero(candidates.free[:, t]).flatten()
             order = surest_first(candidates.confidence[rows, t])
-            taken[rows[order[: round(share * len(rows))]], t] = True
+            n = int(to_whole(torch.tensor(share * len(rows))))
+            taken[rows[order[:n]], t] = True
         return taken

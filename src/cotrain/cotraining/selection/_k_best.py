@@ -65,7 +65,7 @@ class KBest(Selector):
         """Return the surest of each class."""
         n_free = candidates.free.sum(dim=0).to(candidates.prior.dtype)
         progress = candidates.progress if self.growing else 1.0
-        quotas = (progress * self.share * n_free[:, None] * candidates.prior).round()
+        quotas = to_whole(progress * self.share * n_free[:, None] * candidates.prior)
         within = surest_per_class(candidates, quotas)
         if candidates.prior.shape[1] == 1:
             return within
@@ -73,7 +73,18 @@ class KBest(Selector):
         if not self.class_balance:
             return sure
         filled = sure.sum(dim=0) / quotas.sum(dim=1).clamp(min=1)
-        return sure | surest_per_class(candidates, (self.class_balance * filled[:, None] * quotas).round())
+        return sure | surest_per_class(candidates, to_whole(self.class_balance * filled[:, None] * quotas))
+
+
+def to_whole(quotas: Tensor) -> Tensor:
+    """Return ⌊q + ½⌋, halves upwards; what lacks no more than rounding of a half is one.
+
+    Example:
+        >>> to_whole(torch.tensor([0.5, 1.4999999, 2.5, 2.4])).tolist()
+        [1.0, 2.0, 3.0, 2.0]
+    """
+    # PyTorch's own rounding takes halves to even numbers: half a row to none, two and a half to two.
+    return torch.floor(quotas + (0.5 + 1e-4))
 
 
 def surest_first(confidence: Tensor) -> Tensor:

@@ -137,6 +137,17 @@ def test_views_are_lists_of_columns():
     assert bool((a == b).all())
 
 
+def test_views_that_a_check_speaks_against_do_not_label_for_each_other():
+    x, _, few = blobs(labelled=90)
+    x[:, 2:] = np.random.default_rng(0).normal(size=(200, 2))
+    model = linear(views=[[0, 1], [2, 3]]).fit(x, few)
+    against = "Committee instead of two views: view 'view 2' knows no more of 'y' than a constant; "
+    assert model.history_["stopped"].startswith(against)
+    assert not {"view 1", "view 2"} & set(model.history_["peers"])
+    asked = linear(strategy=TwoViewCoTraining(["view 1", "view 2"]), views=[[0, 1], [2, 3]]).fit(x, few)
+    assert asked.history_["peers"] == ["view 1", "view 2"]
+
+
 def test_views_can_be_found():
     x, _, few = blobs()
     doubled = np.concatenate([x, x + 0.01], axis=1)

@@ -300,3 +300,23 @@ def test_what_a_masked_array_hides_is_missing(cls, estimator):
     as_nan, masked = np.where(hidden, np.nan, x), np.ma.masked_array(np.where(hidden, 1e20, x), hidden)
     one, other = (made(cls, estimator, max_rounds=1).fit(form, y).predict(form) for form in (as_nan, masked))
     assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize(("cls", "estimator"), BOTH)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_held_out_rows_have_the_classes_and_the_quarters_of_all(cls, estimator, seed, monkeypatch):
+    divide, held = SemiSupervised._divide, []
+    monkeypatch.setattr(SemiSupervised, "_divide", lambda *given: held.append(divide(*given)) or held[-1])
+    n = 5 * cls.least_held
+    x, y = np.random.default_rng(seed).normal(size=(n + 50, 4)), np.full(n + 50, np.nan)
+    numbers = np.random.default_rng(seed).permutation(n)
+    # A rare class has 4 % of the labels.
+    y[:n] = numbers < 0.04 * n if cls is CoTrainingClassifier else numbers
+    made(cls, estimator, random_state=seed).fit(x, y)
+    rows_held = held[-1][1]
+    known = y[rows_held][~np.isnan(y[rows_held])]
+    if cls is CoTrainingClassifier:
+        assert known.sum() == round(0.04 * len(known))
+    else:
+        counts = np.bincount((4 * known / n).astype(int), minlength=4)
+        assert counts.max() - counts.min() <= 1

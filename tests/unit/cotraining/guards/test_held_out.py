@@ -34,6 +34,7 @@ from cotrain.cotraining.guards._held_out import (
     Holdout,
     TeacherAssessment,
     _assessment,
+    _skill,
 )
 from cotrain.cotraining.guards._round_choice import RoundVetoes, choose_round
 from cotrain.training import Examples
@@ -259,6 +260,12 @@ def test_too_few_labels_say_nothing_against_a_peer(make_problem):
     ]
     assert math.isnan(assessment.skill)
     assert assessment.teaches
+
+
+@pytest.mark.parametrize(("loss", "teaches"), [(1.0, False), (0.992, False), (0.985, True)])
+def test_what_a_temperature_gains_by_chance_is_no_knowledge(loss, teaches):
+    skill = _skill(torch.tensor(loss), torch.tensor(1.0), 1000)
+    assert TeacherAssessment(None, skill, 1000).teaches == teaches
 
 
 def spans_said(rows: list[list[str]], sure: float) -> tuple[kinds.Tagging, Prediction, Examples]:

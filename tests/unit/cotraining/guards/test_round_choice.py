@@ -180,6 +180,23 @@ def test_shares_that_leave_the_labels_are_refused_and_those_that_come_nearer_are
     assert made.reasons(problem.tasks[0]) == "its predictions left the labelled class shares"
 
 
+def test_shares_may_move_as_far_as_few_labels_or_the_start_have_strayed(make_problem):
+    start, prior = {"class": torch.tensor([[0.2, 0.4, 0.4]])}, torch.tensor([[0.2, 0.4, 0.4]])
+    moved = {"class": torch.tensor([[0.4, 0.35, 0.25]])}
+    for n_labels, refused in ((200, {1}), (12, set())):
+        problem = make_problem(labelled=n_labels)
+        made, task = vetoes(problem), problem.tasks[0]
+        made.collapsed(start, moved, 1)
+        assert made.rounds(task) == refused
+    # A start that is far from the labels itself: only what a round adds to that is its doing.
+    far = {"class": torch.tensor([[0.5, 0.25, 0.25]])}
+    assert drift(far["class"], prior) > 0.1 + sampling_drift(prior, torch.tensor([[200.0]]))
+    problem = make_problem(labelled=200)
+    made, task = vetoes(problem), problem.tasks[0]
+    made.collapsed(far, far, 1)
+    assert made.rounds(task) == set()
+
+
 def test_shares_count_entries_of_each_target():
     classes = torch.tensor([[0, 1], [1, 1], [1, 1], [0, 0]])
     where = torch.tensor([[True, True], [True, True], [True, False], [False, True]])

@@ -13,7 +13,7 @@ from cotrain import tasks as kinds
 from cotrain._base import InputSpec, InvalidArgumentError
 from cotrain._base._ragged import Ragged
 from cotrain.balancing import Equal
-from cotrain.cotraining import FittedNetwork, NetworkPeer, View
+from cotrain.cotraining import CoTraining, FittedNetwork, NetworkPeer, View
 from cotrain.cotraining._fit_cache import FitCache
 from cotrain.cotraining.peers._network import sayable
 from cotrain.networks import HardSharing, MultiTaskNetwork, SoundEncoder, TableEncoder
@@ -137,3 +137,25 @@ def test_what_a_coarser_network_has_no_positions_for_is_no_label_of_its_own(stri
     found = sayable(model, [task, kinds.Binary("sold")], rows).masks["said"].flatten()
     assert found.tolist() == [0.5 * kept, 0.5 * kept, 0.5, 0.0]
     assert rows.masks["said"].flatten().tolist() == [0.5, 0.5, 0.5, 0.0]
+
+
+def test_every_fit_begins_from_the_same_weights_whatever_it_is_called(make_problem):
+    problem = make_problem(labelled=60)
+    peer = problem.networks(CoTraining(updates=4)).network("first")
+    answers = [
+        peer.fit(problem.train, None, key, FitCache())
+        .predictions(problem.train.inputs)["class"]
+        .probabilities
+        for key in ("round-0-peer-0", "round-1-peer-0", "student")
+    ]
+    assert torch.equal(answers[0], answers[1])
+    assert torch.equal(answers[0], answers[2])
+
+
+def test_a_fit_that_chooses_its_epoch_by_validation_rows_is_judged_by_the_other_half(make_problem):
+    problem = make_problem(labelled=60)
+    training = Training(4, 16, learning_rate=0.05)
+    peer = problem.networks(CoTraining(updates=40), training=training).network("first")
+    fitted = peer.fit(problem.train, problem.validation, "round-0-peer-0", FitCache())
+    assert isinstance(fitted, FittedNetwork)
+    assert len(fitted.result.crossed) == 2

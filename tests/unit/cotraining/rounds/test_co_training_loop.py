@@ -122,6 +122,16 @@ def test_a_validation_row_in_the_pool_gets_no_label(make_problem):
     assert bool(accepted[140:].any())
 
 
+def test_a_row_in_the_pool_that_is_like_one_of_a_fold_gets_no_label_in_its_rounds(make_problem):
+    problem = make_problem(labelled=60)
+    problem.train.inputs["inputs"][100:110] = problem.train.inputs["inputs"][:10]
+    held, rest = problem.train.take(torch.arange(20)), problem.train.take(torch.arange(20, 200))
+    run = replace(problem.given(CoTraining(SelfTraining()), validation=False), examples=rest, truth=None)
+    assert torch.nonzero(~CoTrainingLoop(run, held).labeller.open_rows).flatten().tolist() == list(
+        range(80, 90)
+    )
+
+
 def test_validation_labels_do_not_teach(make_problem):
     """Permuting validation labels changes which round is kept and nothing about what is learned."""
     problem = make_problem(labelled=30)

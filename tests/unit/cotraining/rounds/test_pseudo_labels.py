@@ -197,6 +197,31 @@ def test_what_the_prior_is_removed_from_keeps_its_chance_of_being_right() -> Non
     assert found.weight[100, 0].item() == pytest.approx(odds / (1 + odds), rel=1e-4)
 
 
+@pytest.mark.parametrize(("n_labels", "accepted"), [(6, 600), (300, 0)])
+def test_class_shares_may_move_by_what_the_number_of_labels_leaves_open(n_labels: int, accepted: int) -> None:
+    """Half of the labels are a yes, and of six hundred other rows four in five are said to be."""
+    task = kinds.Binary("a")
+    task.fit(pl.DataFrame({"a": [True, False] * 2}))
+    n = n_labels + 600
+    yes = torch.tensor([float(i % 2) for i in range(n_labels)] + [float(i % 5 > 0) for i in range(600)])[
+        :, None
+    ]
+    mask = (torch.arange(n) < n_labels)[:, None]
+    examples = Examples({"inputs": torch.zeros(n, 1)}, {"a": yes}, {"a": mask})
+    settings = CoTraining(SelfTraining(Threshold(0.5)), 1, max_drift=0.04)
+    labeller = PseudoLabeller(
+        settings,
+        settings.strategy,
+        examples,
+        open_rows=torch.ones(n).bool(),
+        priors={"a": prior_of(task, yes, mask)},
+    )
+    said = Prediction(torch.stack([1 - yes, yes], dim=-1))
+    found = labeller.label(task, [said], ["teacher"], 1)
+    assert found.labels.n_accepted == accepted
+    assert ("refused: the class shares would move" in found.note) == (not accepted)
+
+
 def test_words_of_rare_spans_are_found_once_their_prior_is_removed() -> None:
     tags = [*GIVEN, "O", "B-a", "I-a", "O", "O", "O", "O", *LAST]
     sure = [0.9] * 4 + [0.9, 0.9, 0.9, 0.9] + [0.9, 0.36, 0.36] + [0.9] * 2

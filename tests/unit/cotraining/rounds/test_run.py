@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.tree import DecisionTreeClassifier
 
 from cotrain._base import InvalidArgumentError
 from cotrain.cotraining import (
@@ -60,6 +61,15 @@ def test_wrong_labels_are_taken_out_and_few_others(make_problem: Callable[..., A
     # The blobs overlap: a label that another blob could have is not to be found.
     assert float(gone[wrong].float().mean()) > 0.5
     assert int((gone & ~wrong).sum()) < 0.3 * int(gone.sum())
+
+
+def test_who_doubts_a_label_has_not_learned_it(make_problem: Callable[..., Any]):
+    # A tree knows all the labels that it has learned by heart, and would doubt none of them.
+    problem, wrong = flipped(make_problem(labelled=150))
+    problem.factory.classifier = DecisionTreeClassifier(max_depth=30, random_state=0)
+    run, counts = cleaned(problem.given(CoTraining(label_noise="confident")))
+    assert counts["class"] > 0.5 * int(wrong.sum())
+    assert not bool((run.examples.masks["class"] > 0)[wrong].all())
 
 
 def test_the_validation_rows_and_the_given_rows_stay(make_problem: Callable[..., Any]):

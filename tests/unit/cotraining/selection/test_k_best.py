@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
+import pytest
+
 from cotrain.cotraining import Curriculum, KBest, Threshold
 
 from .candidates import candidates, chosen
@@ -65,3 +70,20 @@ def test_the_least_confidence_is_asked_of_classes_and_not_of_numbers():
     ranks = [0.5] * 4
     assert chosen(KBest(0.5, min_confidence=0.8), candidates([0] * 4, ranks, prior=[1.0])) == [0, 1]
     assert chosen(KBest(0.5, min_confidence=0.8), candidates([0] * 4, ranks, prior=[1.0, 0.0])) == []
+
+
+@pytest.mark.parametrize("share", [Fraction(1, 2), Fraction(4, 5), Fraction(1)])
+@pytest.mark.parametrize("yes", [Fraction(1, 8), Fraction(1, 2), Fraction(7, 10)])
+def test_quotas_are_rounded_as_the_formula_says(share: Fraction, yes: Fraction):
+    for n in range(1, 14):
+        for round_ in (1, 2, 3):
+            progress = Fraction(round_, 3)
+            classes, prior = [0] * n + [1] * n, [float(1 - yes), float(yes)]
+            given_ = candidates(classes, [0.9] * 2 * n, prior=prior, progress=round_ / 3)
+            literal = [math.floor(progress * share * 2 * n * p + Fraction(1, 2)) for p in (1 - yes, yes)]
+            taken = chosen(KBest(float(share)), given_)
+            assert [sum(row < n for row in taken), sum(row >= n for row in taken)] == [
+                min(n, q) for q in literal
+            ]
+            total = math.floor(progress * share * 2 * n + Fraction(1, 2))
+            assert len(chosen(Curriculum(float(share)), given_)) == total
