@@ -13,12 +13,18 @@ import numpy as np
 
 from cotrain._base._errors import DataError, MissingExtraError
 
-#: Endings of the names of sound files that are recognised among texts.
-SOUND_ENDINGS = (".wav", ".flac", ".ogg", ".mp3")
+#: Endings of the names of sound files that are recognised among texts: those that soundfile reads.
+SOUND_ENDINGS = (
+    ".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3",
+    ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64", ".sph",
+)  # fmt: skip
 #: Longest sound in seconds; an hour is no row of a table.
 MOST_SECONDS = 3600
-#: How the bytes of a flac, ogg and mp3 file begin; those of a wav file by RIFF, a size, and WAVE.
-_STARTS = (b"fLaC", b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")
+#: How the bytes of flac, ogg, au, caf, w64 and NIST files begin, and of mp3 files, the second byte of whose
+#: first frame says the version; those of wav files begin with RIFF, a size, and WAVE, of aiff files so, too.
+_STARTS = (b"fLaC", b"OggS", b".snd", b"caff", b"riff.\x91\xcf\x11", b"NIST_1A", b"ID3")
+_STARTS += tuple(bytes([0xFF, second]) for second in (0xFB, 0xFA, 0xF3, 0xF2, 0xE3, 0xE2))
+_FORMS = ((b"RIFF", b"WAVE"), (b"FORM", b"AIFF"), (b"FORM", b"AIFC"))
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 #: Most channels of an array that has more of them than samples; others have the axes of one changed.
 MOST_CHANNELS = 64
@@ -29,8 +35,8 @@ _FULL_SCALE = {np.dtype(np.int16): 2.0**15, np.dtype(np.int32): 2.0**31}
 def read_sound(value: object, rate: int = 16_000, folder: Path | None = None) -> np.ndarray:
     """Return a sound as float32 [n] in about [-1, 1], at `rate` samples a second, channels averaged.
 
-    A wav of 8, 16, 24 or 32 bits, or of floats, needs nothing but this library; flac, ogg and mp3 are read by
-    soundfile.
+    A wav of 8, 16, 24 or 32 bits, or of floats, needs nothing but this library; flac, ogg, opus, mp3, aiff
+    and others are read by soundfile.
 
     Args:
         value: path; the bytes of a file; a mapping of `bytes` or `path`, or of `array` and `sampling_rate`,
@@ -63,7 +69,7 @@ def is_sound_data(data: bytes) -> bool:
         >>> is_sound_data(wav_bytes(np.zeros(3), 8000)), is_sound_data(b"RIFF....WEBP")
         (True, False)
     """
-    return data.startswith(_STARTS) or (data[:4] == b"RIFF" and data[8:12] == b"WAVE")
+    return data.startswith(_STARTS) or (data[:4], data[8:12]) in _FORMS
 
 
 def sound_length(value: object, folder: Path | None = None) -> tuple[int, int]:

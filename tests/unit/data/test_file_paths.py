@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from cotrain._base._pictures import PICTURE_ENDINGS
-from cotrain._base._sounds import SOUND_ENDINGS
+from cotrain._base._sounds import SOUND_ENDINGS, read_sound
 from cotrain.data import infer_kind, read_cells, with_written_paths
 from cotrain.data._file_paths import absent_file, hash_of_files, is_paths, with_whole_paths
 
@@ -109,6 +109,22 @@ def test_pictures_of_every_ending_are_pictures_as_paths_and_mostly_as_bytes(tmp_
             of_bytes = pl.Series("photo", [path.read_bytes()] * 30)
             found = infer_kind(of_bytes).column
             assert type(found).__name__ == "Picture", ending
+
+
+def test_sounds_of_every_ending_are_sounds_as_paths_and_as_bytes(tmp_path: Path):
+    soundfile = pytest.importorskip("soundfile")
+    subtypes = {".opus": ("OGG", "OPUS"), ".oga": ("OGG", "VORBIS"), ".wave": ("WAV", "PCM_16")}
+    subtypes |= {".aif": ("AIFF", "PCM_16"), ".aifc": ("AIFF", "PCM_16"), ".snd": ("AU", "PCM_16")}
+    subtypes |= {".sph": ("NIST", "PCM_16"), ".mp3": ("MP3", "MPEG_LAYER_III")}
+    for ending in SOUND_ENDINGS:
+        form, subtype = subtypes.get(ending, (ending[1:].upper(), None))
+        path = tmp_path / f"a{ending}"
+        soundfile.write(path, [0.1, 0.2] * 2000, 8000, format=form, subtype=subtype)
+        pl.DataFrame({"said": [path.name] * 30}).write_csv(tmp_path / "table.csv")
+        of_bytes = pl.Series("said", [path.read_bytes()] * 30)
+        for cells in (read_cells(tmp_path / "table.csv")["said"], of_bytes):
+            assert type(infer_kind(cells).column).__name__ == "Sound", ending
+        assert read_sound(str(path), 8000).shape == (4000,)
 
 
 def test_paths_of_files_that_are_not_read_are_no_texts(tmp_path: Path):
