@@ -122,7 +122,7 @@ def compare(
     )
     results |= {
         "sweep": settings.sweep,
-        "notes": notes,
+        "notes": notes + _note_on_tasks(results["left_out"]),
         "coverage": grid.data.coverage,
         "n_rows": grid.data.n_rows,
         "folds": settings.folds,
@@ -170,6 +170,12 @@ def _n_jobs(
     n_methods = len({entrant.method for entrant in entrants})
     with_trees = any(entrant.method == TREES for entrant in entrants)
     return n_folds * (n_cells + n_methods + 2 * asked) + n_methods - 1 - with_trees + asked
+
+
+def _note_on_tasks(left_out: Sequence[str]) -> list[str]:
+    """Return what is to be said of tasks that the figures over all tasks leave out."""
+    what = "delta_m, the worst task and the ranks leave out"
+    return [f"{what} {', '.join(left_out)}: too few test labels to tell."] if left_out else []
 
 
 def _note_on_folds(grid: Grid, settings: ComparisonSettings) -> list[str]:

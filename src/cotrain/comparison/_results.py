@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cotrain.comparison._answering import answers_of
-from cotrain.comparison._checked_files import read_arrays
+from cotrain.comparison._checked_files import read_arrays, read_record
 from cotrain.comparison._claims import judge_all
 from cotrain.comparison._confusions import confusions_of
 from cotrain.comparison._difference_jobs import read_truths
@@ -66,13 +66,16 @@ def results_of(
         method: {task: float(np.mean(next(iter(of.values())))) for task, of in by_task.items() if of}
         for method, by_task in figures.items()
     }
-    ranks = mean_ranks({method: of for method, of in means.items() if of}, directions)
     winner = winner_of(entries)
     judged = [entry for entry in entries if entry.differences is not None and entry.failed is None]
-    gains = {entry.method: _gain(entry.method, means, directions) for entry in judged}
-    all_metrics = {
-        entry.method: _gain_of_metrics(entry.method, figures, preprocessor.tasks) for entry in judged
+    counted = _counted(judged, preprocessor.tasks)
+    over = {
+        method: {name: value for name, value in of.items() if name in counted} for method, of in means.items()
     }
+    ranks = mean_ranks({method: of for method, of in over.items() if of}, {n: directions[n] for n in counted})
+    gains = {entry.method: _gain(entry.method, over, directions) for entry in judged}
+    tasks_over = [task for task in preprocessor.tasks if task.name in counted]
+    all_metrics = {entry.method: _gain_of_metrics(entry.method, figures, tasks_over) for entry in judged}
     methods = [
         {
             **_method(entry, gains.get(entry.method), all_metrics.get(entry.method), ranks),
@@ -92,11 +95,19 @@ def results_of(
         "methods": [*methods, _method(Entry("constant", True), None, None, ranks)],
         "tasks": [_task(task, figures, truths) for task in preprocessor.tasks],
         "smallest_effect": smallest_effect,
+        "left_out": [task.name for task in preprocessor.tasks if task.name not in counted],
         **words,
         "answers": _answers(entries, preprocessor.tasks),
         "definition": "" if not gains else next(iter(gains.values())).definition,
         "definition_per_metric": PER_METRIC,
     }
+
+
+def _counted(judged: Sequence[Entry], tasks: Sequence[Task]) -> list[str]:
+    """Return the tasks that figures over all tasks are of: those with enough test labels for a word."""
+    records = [read_record(entry.differences) for entry in judged if entry.differences is not None]
+    few = {name for found in records for name, of in found["tasks"].items() if of["too_few"]}
+    return [task.name for task in tasks if task.name not in few]
 
 
 def _answers(entries: Sequence[Entry], tasks: Sequence[Task]) -> list[dict[str, Any]]:
@@ -145,8 +156,9 @@ def _gain(method: str, means: Mapping[str, Mapping[str, float]], directions: Map
 def _gain_of_metrics(
     method: str, figures: Mapping[str, Mapping[str, Mapping[str, list[float]]]], tasks: Sequence[Task]
 ) -> DeltaM:
-    """Return delta_m over all metrics of all tasks."""
+    """Return delta_m over all metrics of these tasks."""
     single = figures.get("single_task", {})
+    known = [task.name for task in tasks if task.name in figures[method]]
     # Named by the task too: a metric of one's own may be better larger in one and smaller in another.
     directions = {
         f"{task.name}/{metric.name}": metric.direction for task in tasks for metric in task.chosen_metrics()
@@ -157,8 +169,8 @@ def _gain_of_metrics(
         return {f"{task}/{name}": float(np.mean(of.get(task, {}).get(name, [math.nan]))) for name in names}
 
     return delta_m(
-        {task: means(figures[method], task) for task in figures[method]},
-        {task: means(single, task) for task in figures[method]},
+        {task: means(figures[method], task) for task in known},
+        {task: means(single, task) for task in known},
         directions,
     )
 

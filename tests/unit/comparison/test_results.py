@@ -104,6 +104,42 @@ def test_the_gain_is_the_relative_change_of_the_means_over_the_tasks(judged):
     assert {name: methods[name]["mean_rank"] for name in ranks} == {n: np.mean(r) for n, r in ranks.items()}
 
 
+def test_figures_over_all_tasks_are_of_those_that_the_word_on_delta_m_is_of(tmp_path):
+    draw = np.random.default_rng(1)
+    x = draw.normal(size=120)
+    frame = pl.DataFrame({"x": x, "a": x + 5, "b": [*x[:6], *[None] * 114]})
+    frame.with_columns(b=pl.Series(x)).write_parquet(tmp_path / "train.parquet")
+    frame.write_parquet(tmp_path / "test.parquet")
+    entries = []
+    for name, offs in (("joint", (0.5, 0.9)), ("single_task", (0.6, 0.1))):
+        truths = (x + 5, x)
+        arrays = {
+            f"{seed}/{k}": (truths[k] + offs[k] * draw.normal(size=120))[:, None]
+            for seed in range(3)
+            for k in (0, 1)
+        }
+        write_arrays(tmp_path / f"{name}.npz", arrays)
+        entry = Entry(name, name == "single_task", arrays=tmp_path / f"{name}.npz")
+        entry.scores = {seed: [0.5] for seed in range(3)}
+        entries.append(entry)
+    entries[0].differences = tmp_path / "joint.json"
+    compare_scores(
+        str(tmp_path), str(entries[0].differences), learner().config(), [], scores=str(entries[0].arrays),
+        single=str(entries[1].arrays), n_seeds=3, split={},
+    )  # fmt: skip
+    found = results_of(
+        Configuration(learner(), str(tmp_path / "train.parquet")), entries,
+        GridData(tmp_path, "key", [], {}, {}), seeds=range(3), rates=[0.1], smallest_effect=0.01,
+    )  # fmt: skip
+    joint = found["methods"][0]
+    # Six labels of b would say that learning together is many times worse.
+    assert found["left_out"] == ["b"]
+    assert joint["delta_m"] == pytest.approx(found["verdicts_over_all"]["joint"]["difference"])
+    assert joint["delta_m"] > 0
+    assert joint["worst_task"] == "a"
+    assert joint["mean_rank"] == 1
+
+
 def test_the_winner_is_chosen_on_validation_rows_and_a_failed_one_has_no_figures(judged):
     _, _, results = judged
     # By its scores "broken" would be the best.
