@@ -102,9 +102,10 @@ def _config(config_text: str) -> Mapping[str, Any]:
 def _scale(reach: float) -> str:
     if not reach > 0:
         return ""
+    ends = f"{reach:.0%}" if reach >= 0.095 else f"{100 * reach:.2g}%"
     return (
         "By how much learning together is better (right) or worse (left) than a network for the task alone, "
-        f"with 95 % intervals: the dotted line is no difference, the ends are ±{reach:.2%} of what alone "
+        f"with 95 % intervals: the dotted line is no difference, the ends are ±{ends} of what alone "
         "reaches, figures are in the unit of the metric. ▲ helped, ▼ hurt, ● neither is clear."
     )
 
