@@ -63,6 +63,11 @@ class TaskScores:
             [[self.metric.value_of(one[rows], of_rows) for one in side] for side in self.records]
         )
 
+    def has_scale(self) -> bool:
+        """Whether the single-task models have something to be relative to: their mean figure is not 0."""
+        rows = np.flatnonzero(rows_with_label(self.mask))
+        return not len(rows) or bool(self.values(rows)[1].mean() != 0)
+
 
 def delta_m_difference(
     tasks: Mapping[str, TaskScores],
@@ -100,7 +105,8 @@ def delta_m_difference(
         seed: of the resampling.
 
     Returns:
-        A fraction (0.01 = 1 %), positive = joint is better; NaN if a task cannot be compared.
+        A fraction (0.01 = 1 %), positive = joint is better. As in `delta_m`, a task with s̄ = 0 is left out;
+        NaN if none is left, or if another cannot be compared.
 
     Raises:
         InvalidArgumentError: there is no task, or the numbers of seeds differ.
@@ -121,6 +127,7 @@ def delta_m_difference(
             "tasks with the same seeds."
         )
     (S,) = n_seeds
+    tasks = {name: one for name, one in tasks.items() if one.has_scale()} or tasks
     labelled = np.flatnonzero(np.any([rows_with_label(one.mask) for one in tasks.values()], axis=0))
     unit, rng = unit_of(groups, times), numpy_generator(seed, "delta_m")
 

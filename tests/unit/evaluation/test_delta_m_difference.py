@@ -52,6 +52,15 @@ def test_the_value_is_that_of_delta_m() -> None:
     assert delta_m_difference(tasks).value == pytest.approx(expected)
 
 
+def test_a_task_in_which_the_lone_networks_reach_nothing_is_left_out_as_by_delta_m() -> None:
+    tasks = problem(0)
+    some, none = np.full((150, 1), 0.3), np.zeros((150, 1))
+    nothing = task(MEAN, [some] * 3, [none] * 3, none, np.ones((150, 1), bool))
+    found = delta_m_difference({"mean": nothing, **tasks})
+    assert found.to_json() == delta_m_difference(tasks).to_json()
+    assert math.isnan(delta_m_difference({"mean": nothing}).value)
+
+
 def constant_networks(rng: np.random.Generator, n_seeds: int, of_joint: float, of_alone: list[float]) -> dict:
     """Networks that are off by one constant: no spread over rows, and a joint error that all tasks share."""
     n, shared = 12, of_joint * rng.normal(size=n_seeds)
