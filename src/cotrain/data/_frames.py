@@ -26,7 +26,8 @@ def to_polars(frame: Any) -> pl.DataFrame:
 
     A pandas frame is read column by column, so pyarrow is not needed; NaN, NaT and None become null. Types
     that polars has not become those that it has, see `plain_types`. Column
-    names that are whole numbers become text. A Hugging Face data set is read as the table that it is.
+    names that are whole numbers become text. A Hugging Face data set is read as the table that it is. A list
+    of mappings, column -> value, has a row for each, and nothing where one lacks a column.
 
     Args:
         frame: the table; a lazy one is collected.
@@ -40,6 +41,8 @@ def to_polars(frame: Any) -> pl.DataFrame:
     """
     if isinstance(frame, pl.DataFrame):
         return plain_types(frame)
+    if isinstance(frame, list | tuple) and frame and all(isinstance(row, Mapping) for row in frame):
+        return plain_types(_of_rows(frame))
     frame = _plain_frame(frame)
     names = _names(frame)
     require_unique(names, "the table")
@@ -47,8 +50,8 @@ def to_polars(frame: Any) -> pl.DataFrame:
         wrapped = nw.from_native(frame)
     except TypeError as error:
         raise DataError(
-            f"Expected a table (polars, pandas, pyarrow or another frame that narwhals reads, or a path), "
-            f"got {type(frame).__name__}."
+            "Expected a table (polars, pandas, pyarrow or another frame that narwhals reads, a list of "
+            f"mappings, or a path), got {type(frame).__name__}."
         ) from error
     if isinstance(wrapped, nw.LazyFrame):
         wrapped = wrapped.collect()
@@ -196,6 +199,22 @@ def _plain_frame(frame: Any) -> Any:
         renamed.columns = [text_name(name) for name in columns]
         return renamed
     return frame
+
+
+def _of_rows(rows: Sequence[Mapping[Any, Any]]) -> pl.DataFrame:
+    """Return mappings, column -> value, as a table; NaN is missing, as in pandas."""
+    named = [with_text_names(row) for row in rows]
+    names = dict.fromkeys(name for row in named for name in row)
+    return pl.DataFrame([column_of(name, [_cell(row.get(name)) for row in named]) for name in names])
+
+
+def _cell(value: Any) -> Any:
+    """Return a value of NumPy as one of Python's, and NaN, NaT and NA as None."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist() if isinstance(value, np.ndarray) else value.item()
+    if value is None or isinstance(value, list | dict | str | bytes):
+        return value
+    return None if type(value).__name__ in ("NAType", "NaTType") or value != value else value
 
 
 def _is_whole(name: object) -> bool:

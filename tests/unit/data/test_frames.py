@@ -1,3 +1,5 @@
+import datetime
+import math
 import subprocess
 import sys
 from typing import ClassVar
@@ -236,3 +238,27 @@ def test_a_float_is_spelled_the_same_beside_a_missing_cell(dtype: str, other: fl
     # A class 0.1 of single precision became the class 0.10000000149011612.
     frame = pd.DataFrame({"x": pd.Series([0.1, other], dtype=dtype)})
     assert read_table(frame)["x"].to_list() == [0.1, other]
+
+
+def test_a_list_of_mappings_has_a_row_for_each():
+    rows = [
+        {"x": 1.5, "tags": ["a"], "n": np.int64(3), 7: "s"},
+        {"tags": np.array(["b", "c"]), "x": math.nan, "when": datetime.date(2026, 1, 2)},
+        {"x": None, "n": None, "when": pd.NaT, 7: "t"},
+    ]
+    found = to_polars(rows)
+    assert found.to_dict(as_series=False) == {
+        "x": [1.5, None, None],
+        "tags": [["a"], ["b", "c"], None],
+        "n": [3, None, None],
+        "7": ["s", None, "t"],
+        "when": [None, datetime.date(2026, 1, 2), None],
+    }
+    assert found.schema["n"] == pl.Int64
+    assert to_polars(tuple(rows)).equals(found)
+
+
+@pytest.mark.parametrize("rows", [[], [1, 2], [{"x": 1}, 3]])
+def test_a_list_of_anything_else_is_refused(rows):
+    with pytest.raises(DataError, match="a list of mappings, or a path"):
+        to_polars(rows)
