@@ -6,6 +6,9 @@ hand, so that what a machine's kernels happen to do plays no part.
 
 from __future__ import annotations
 
+import inspect
+from functools import partial
+
 import numpy as np
 import polars as pl
 import pytest
@@ -156,7 +159,16 @@ def test_a_constant_is_ranked_as_a_constant_whatever_the_kernel_does(kind, monke
         assert row.value == pytest.approx(row.references["constant"], rel=1e-5, abs=1e-5, nan_ok=True)
 
 
-@pytest.mark.parametrize("kind", SELECTORS)
+#: Every selector as it is, and with a floor where it has one.
+MADE = [
+    pytest.param(partial(kind, **floor), id=" ".join([kind.__name__, *floor]))
+    for kind in SELECTORS
+    for floor in ({}, {"min_confidence": 0.8})
+    if floor.keys() <= inspect.signature(kind).parameters.keys()
+]
+
+
+@pytest.mark.parametrize("kind", MADE)
 @given(
     levels_=st.lists(st.tuples(st.integers(0, 1), st.integers(1, 20)), min_size=1, max_size=30),
     progress=st.sampled_from([0.25, 0.5, 1.0]),

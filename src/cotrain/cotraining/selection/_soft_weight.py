@@ -7,7 +7,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from cotrain._base import check_number
+from cotrain._base import at_least, check_number
 from cotrain.cotraining.selection._base import Candidates, Selector
 
 #: A label of less weight than this teaches nothing and only costs time.
@@ -52,7 +52,7 @@ class SoftWeight(Selector):
 
     def select(self, candidates: Candidates) -> Tensor:
         """Return where the weight is more than nearly nothing."""
-        sure = candidates.confidence >= self.min_confidence
+        sure = candidates.confidence >= at_least(self.min_confidence)
         return candidates.free & sure & (self.weights(candidates) >= _LEAST)
 
     def weights(self, candidates: Candidates) -> Tensor:
