@@ -42,10 +42,10 @@ def launch(n_ranks: int, part: str, folder: Path) -> dict[str, Any]:
     scope="module",
     params=[
         (2, "quick"),
-        pytest.param((2, ""), marks=pytest.mark.slow),
+        pytest.param((2, "rest"), marks=pytest.mark.slow),
         pytest.param((4, "quick"), marks=pytest.mark.slow),
     ],
-    ids=lambda pair: f"{pair[0]} ranks, {pair[1] or 'all'}",
+    ids=lambda pair: f"{pair[0]} ranks, {pair[1]}",
 )
 def ranks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return launch(*request.param, tmp_path_factory.mktemp("ranks"))

@@ -117,7 +117,7 @@ def everything(table: TypedTable) -> tuple:
     return saved, tasks, {name: (tensor.dtype, tensor.numpy().tobytes()) for name, tensor in tensors.items()}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(frame=tables())
 def test_the_same_cells_are_the_same_table_in_every_format(tmp_path_factory, frame: pl.DataFrame) -> None:
     folder = tmp_path_factory.mktemp("formats")

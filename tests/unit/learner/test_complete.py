@@ -168,7 +168,7 @@ def test_cells_of_a_file_come_back_letter_for_letter(tmp_path: Path) -> None:
 
 
 def test_given_cells_and_the_other_columns_stay_to_the_last_bit():
-    """1,000 random tables: columns of every type, given cells anywhere, rows where `when` does not hold."""
+    """200 random tables: columns of every type, given cells anywhere, rows where `when` does not hold."""
     generator = np.random.default_rng(0)
     x = generator.normal(size=120)
     train = pl.DataFrame({"x": x, "k": (x > 0).astype(int), "n": (10 * x).round()}).with_columns(
@@ -187,7 +187,7 @@ def test_given_cells_and_the_other_columns_stay_to_the_last_bit():
         "f_list": lambda m: pl.Series([[1, 2]] * m),
         "x_source": lambda m: pl.Series(generator.choice(["a", "b"], m)),
     }
-    for _ in range(1000):
+    for _ in range(200):
         m = int(generator.integers(1, 6))
         given_n = [int(v) if generator.random() < 0.5 else None for v in generator.integers(2**53, 2**60, m)]
         given_c = [
