@@ -17,7 +17,7 @@ from cotrain._base import ConfigError
 from cotrain.cli._app import app
 from cotrain.data._row_hash import row_keys
 from cotrain.learner import Configuration
-from cotrain.training import Fit
+from cotrain.training import Fit, Reconstruction
 
 
 def table(n: int = 240, seed: int = 0) -> pl.DataFrame:
@@ -43,7 +43,9 @@ def learner(**more) -> ct.Learner:
         [ct.tasks.Binary("side"), ct.tasks.Regression("size")],
         encoder=ct.networks.TableEncoder(16, 1, numbers="plain"),
         cotraining=more.pop("cotraining", settings),
-        training=ct.Training(epochs=6, batch_size=64, select="combined"),
+        training=ct.Training(
+            epochs=6, batch_size=64, select="combined", reconstruction=more.pop("reconstruction", None)
+        ),
         **more,
     )
 
@@ -117,11 +119,9 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("after", [1, 3, 5, 7])
-def test_a_run_killed_between_or_within_rounds_ends_the_same(tmp_path: Path, monkeypatch, after: int):
-    frame = table()
-    learner().fit(frame, 0.25, run=tmp_path / "whole", progress=False)
+def ends_the_same(monkeypatch, tmp_path: Path, after: int, fit) -> None:
+    """Fit in peace, and killed in the third epoch of a fit and resumed, and compare all that is kept."""
+    fit(run=tmp_path / "whole")
     fits = []
     end_epoch = Fit._end_epoch
 
@@ -135,14 +135,61 @@ def test_a_run_killed_between_or_within_rounds_ends_the_same(tmp_path: Path, mon
 
     monkeypatch.setattr(Fit, "_end_epoch", dying)
     with pytest.raises(Killed):
-        learner().fit(frame, 0.25, run=tmp_path / "killed", progress=False)
+        fit(run=tmp_path / "killed")
     monkeypatch.undo()
-    learner().fit(frame, 0.25, run=tmp_path / "killed", resume=True, progress=False)
-    for name in ("history.jsonl", "cotraining.json"):
+    fit(run=tmp_path / "killed", resume=True)
+    for name in ("history.jsonl", "cotraining.json", "confidence.json"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes()
+    labels = [tmp_path / name / "pseudo_labels.parquet" for name in ("whole", "killed")]
+    assert labels[0].exists() == labels[1].exists()
+    assert not labels[0].exists() or pl.read_parquet(labels[0]).equals(pl.read_parquet(labels[1]))
     whole, resumed = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "killed"))
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [1, 3, 5, 7])
+def test_a_run_killed_between_or_within_rounds_ends_the_same(tmp_path: Path, monkeypatch, after: int):
+    ends_the_same(
+        monkeypatch,
+        tmp_path,
+        after,
+        lambda **options: learner().fit(table(), 0.25, progress=False, **options),
+    )
+
+
+def co_training(strategy, **more) -> ct.CoTraining:
+    return ct.CoTraining(strategy, 1, updates=20, folds=2, **more)
+
+
+#: Parts of co-training -> the settings that have them.
+PARTS = {
+    "label noise": lambda: co_training(ct.cotraining.SelfTraining(), label_noise="confident"),
+    "density": lambda: co_training(ct.cotraining.SelfTraining(ct.cotraining.DensityAware())),
+    "soft weights": lambda: co_training(ct.cotraining.MeanTeacher(ct.cotraining.SoftWeight())),
+    "own thresholds": lambda: co_training(ct.cotraining.MeanTeacher(ct.cotraining.SelfAdaptiveThreshold())),
+    "trees": lambda: co_training(ct.cotraining.TeacherStudent("estimators")),
+    "adjustment": lambda: co_training(ct.cotraining.Committee(2), logit_adjustment=0.5),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_of_co_training_outlives_a_kill(tmp_path: Path, monkeypatch, part: str):
+    def fit(**options) -> None:
+        learner(cotraining=PARTS[part]()).fit(table(120), 0.25, progress=False, **options)
+
+    ends_the_same(monkeypatch, tmp_path, 2, fit)
+
+
+@pytest.mark.slow
+def test_rounds_beside_a_reconstruction_outlive_a_kill(tmp_path: Path, monkeypatch):
+    def fit(**options) -> None:
+        parts = {"cotraining": co_training(ct.cotraining.SelfTraining()), "reconstruction": Reconstruction()}
+        learner(**parts).fit(table(120), 0.25, progress=False, **options)
+
+    ends_the_same(monkeypatch, tmp_path, 2, fit)
 
 
 def test_co_training_leaves_the_global_random_state_alone():
