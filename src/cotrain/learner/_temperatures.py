@@ -110,9 +110,9 @@ def best_temperature(
     shares = prior_of(task, targets, mask).double()
 
     def regret(log_t: float) -> float:
-        tempered = logits / math.exp(log_t)
-        loss, _ = task.loss_sum(tempered, targets, mask)
-        unknown = -(shares * _log_probabilities(task, tempered)).sum(dim=-1)
+        divided = logits / math.exp(log_t)
+        loss, _ = task.loss_sum(divided, targets, mask)
+        unknown = -(shares * _log_probabilities(task, divided)).sum(dim=-1)
         held_to = ((log_t - math.log(before)) / spread) ** 2 / 2
         return float(loss) + float(unknown.mean(dim=0).sum()) + held_to
 

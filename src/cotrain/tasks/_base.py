@@ -81,8 +81,7 @@ class Task(ABC):
     #: What one target is: a number (float, standardised), a label (float, 0 or 1) or a class (int64). Whoever
     #: learns or judges targets without the task's network asks it, and never the kind of task.
     target_kind: ClassVar[TargetKind]
-    #: What the task's head reads of a row.
-    reads: ClassVar[Reads] = "vector"
+    reads: ClassVar[Reads] = "vector"  #: what the task's head reads of a row
     #: Whether the classes are levels in order, so that a neighbour of the right one is nearly right.
     ordered: ClassVar[bool] = False
     #: Whether a cell holds a target as it is predicted, a value or a list; not so a mask, boxes, a sound.
@@ -90,8 +89,7 @@ class Task(ABC):
     #: Whether each pixel has a target of its own, which goes where the pixel goes.
     pixelwise: ClassVar[bool] = False
     IMPORTED: ClassVar[Sequence[str]] = ("metrics",)  #: options that may name code outside this library
-    #: Axes of the target of one position, where the task reads positions: 1 where it is a vector.
-    entry_axes: ClassVar[int] = 0
+    entry_axes: ClassVar[int] = 0  #: axes of the target of one position that is read: 1 where it is a vector
     decision: Decision | None = None  #: where yes begins, of a task of labels that was told a threshold
     annotated: str | None = None  #: the column of the classes that somebody looked for in each row; no input
 
