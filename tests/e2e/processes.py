@@ -15,6 +15,8 @@ from multiprocessing.context import ForkContext
 from pathlib import Path
 from typing import Any
 
+#: Starts a command, see conftest.py.
+Start = Callable[[list[str]], "subprocess.Popen[str]"]
 FILE_EVENTS = ("open", "os.mkdir", "os.remove", "os.rename", "os.rmdir")
 
 
@@ -24,7 +26,10 @@ def until(condition: Callable[[], object], *needed: subprocess.Popen[Any]) -> No
         ended = [process for process in needed if process.poll() is not None]
         # What it did last may have been what is waited for.
         if ended and not condition():
-            raise AssertionError(f"{ended[0].args} ended with {ended[0].returncode} before it came to that")
+            said = ended[0].stderr.read() if ended[0].stderr else ""
+            raise AssertionError(
+                f"{ended[0].args} ended with {ended[0].returncode} before it came to that. {said}"
+            )
         time.sleep(0.02)
 
 

@@ -19,7 +19,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from processes import until
+from processes import Start, until
 
 from cotrain.comparison import Running, compare
 from cotrain.jobs import Where
@@ -67,11 +67,11 @@ class Noted:
         pass
 
 
-def test_a_killed_comparison_goes_on_and_its_results_are_the_same(tmp_path: Path) -> None:
+def test_a_killed_comparison_goes_on_and_its_results_are_the_same(tmp_path: Path, start: Start) -> None:
     config = config_of(write_table(tmp_path), [A, B], references=["single_task", "trees"])
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
     command = [*COMMAND, "compare", str(tmp_path / "c.yaml"), "--workers", "1", "--json"]
-    killed = subprocess.Popen([*command, "-o", str(tmp_path / "out")], stdout=subprocess.DEVNULL)
+    killed = start([*command, "-o", str(tmp_path / "out"), "--quiet"])
     until(lambda: len(list(tmp_path.glob("out/cells/*/cell.json"))) >= 2, killed)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
@@ -184,16 +184,15 @@ def test_a_task_that_is_there_twice_does_not_help(planted: Path, tmp_path: Path)
     assert "helped" not in words.values()
 
 
-def test_two_processes_share_the_cells_and_take_over_from_one_that_is_killed(tmp_path: Path) -> None:
+def test_two_processes_share_the_cells_and_take_over_from_one_that_is_killed(
+    tmp_path: Path, start: Start
+) -> None:
     config = config_of(
         write_table(tmp_path), [A, B], sharing=["HardSharing", "MMoE"], references=["single_task", "equal"]
     )
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
     out = tmp_path / "out"
     command = [*COMMAND, "compare", str(tmp_path / "c.yaml"), "--workers", "1", "-o", str(out), "--no-report"]
-
-    def start() -> subprocess.Popen[str]:
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def holds_a_lease(process: subprocess.Popen[str]) -> bool:
         holders = set()
@@ -203,11 +202,11 @@ def test_two_processes_share_the_cells_and_take_over_from_one_that_is_killed(tmp
                 holders.add(json.loads(path.read_text() or "{}").get("process"))
         return process.pid in holders
 
-    first = start()
+    first = start(command)
     until(lambda: list(out.glob("cells/*/cell.json")), first)
     # Whoever has had its part holds still, so that the others come to theirs however slowly they start.
     first.send_signal(signal.SIGSTOP)
-    second, third = start(), start()
+    second, third = start(command), start(command)
     until(lambda: holds_a_lease(second), second)
     second.send_signal(signal.SIGSTOP)
     until(lambda: holds_a_lease(third), third)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from processes import until
+from processes import Start, until
 
 from cotrain.cli._app import app
 from cotrain.learner import Configuration
@@ -51,19 +50,15 @@ def config(tmp_path: Path) -> Path:
     return tmp_path / "c.yaml"
 
 
-def start(config: Path, *options: str) -> subprocess.Popen[str]:
-    command = [*COMMAND, "tune", str(config), "-o", str(config.parent / "out"), *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def test_processes_share_a_search_and_do_what_a_killed_one_has_left(config: Path) -> None:
-    first = start(config)
+def test_processes_share_a_search_and_do_what_a_killed_one_has_left(config: Path, start: Start) -> None:
+    command = [*COMMAND, "tune", str(config), "-o", str(config.parent / "out")]
+    first = start(command)
     journal = config.parent / "out" / "study.journal"
     # Each trial is a line with its number when it begins; two have ended when the third has.
     until(lambda: journal.exists() and len(re.findall('"op_code": ?4', journal.read_text())) >= 3, first)
     first.send_signal(signal.SIGKILL)
     first.communicate()
-    both = [start(config, "--json", "--quiet"), start(config, "--json", "--workers", "2")]
+    both = [start([*command, "--json", "--quiet"]), start([*command, "--json", "--workers", "2"])]
     said = [process.communicate() for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     results = json.loads((config.parent / "out" / "tuned.json").read_text())

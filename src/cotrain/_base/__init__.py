@@ -7,7 +7,12 @@ from cotrain._base._argument_checks import (
     check_whole,
     expected_number,
 )
-from cotrain._base._atomic_files import remove_leftovers, write_atomically, write_text_atomically
+from cotrain._base._atomic_files import (
+    paths_below,
+    remove_leftovers,
+    write_atomically,
+    write_text_atomically,
+)
 from cotrain._base._errors import (
     ConfigError,
     CotrainError,
@@ -54,6 +59,7 @@ __all__ = [
     "mix_seed",
     "numpy_generator",
     "parameters_of",
+    "paths_below",
     "remove_leftovers",
     "require_extra",
     "rows_counted_in",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
@@ -42,6 +43,16 @@ def remove_leftovers(folder: Path) -> None:
     """Delete the temporary files that a killed process left in `folder`."""
     for leftover in Path(folder).glob(".*.part"):
         leftover.unlink(missing_ok=True)
+
+
+def paths_below(folder: Path, pattern: str) -> Iterator[Path]:
+    """Yield what lies below `folder`, however deep, and whose name matches `pattern`, files and folders.
+
+    Other processes may take folders away meanwhile, which `Path.glob` does not bear before Python 3.13.
+    """
+    for place, folders, files in os.walk(folder):
+        for name in fnmatch.filter([*folders, *files], pattern):
+            yield Path(place, name)
 
 
 def _sync(path: str) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self, final
 
 import polars as pl
 
+from cotrain._base import paths_below
 from cotrain.comparison._checked_files import read_record
 from cotrain.comparison._folds import all_tested, splits_of_folds
 from cotrain.comparison._methods import Trial
@@ -180,7 +181,6 @@ class Grid:
             one.require_rows("A comparison", "validation", "test")
         folder.mkdir(parents=True, exist_ok=True)
         _remove_old_leftovers(folder)
-        failures = {path: path.stat().st_mtime_ns for path in folder.glob("*/**/*.failed")}
         return cls(
             configuration=configuration,
             folder=folder,
@@ -192,7 +192,7 @@ class Grid:
                 GridData.write(one, folder / "parts" / f"fold-{number}", f", fold {number}")
                 for number, one in enumerate(folds, start=1)
             ),
-            old_failures=failures,
+            old_failures=_failures_of(folder),
         )
 
     def divisions(self) -> list[Self]:
@@ -273,9 +273,19 @@ def short_key(values: object, folder: Path) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def _failures_of(folder: Path) -> dict[Path, int]:
+    """Return the files that say why a job has failed, with the times of their last change."""
+    found = {}
+    for path in paths_below(folder, "*.failed"):
+        # Another process may just have done the job.
+        with contextlib.suppress(FileNotFoundError):
+            found[path] = path.stat().st_mtime_ns
+    return found
+
+
 def _remove_old_leftovers(folder: Path) -> None:
     """Delete what killed processes left half-written; what is young another one may be writing right now."""
-    for leftover in list(folder.glob("**/.*.part")):
+    for leftover in list(paths_below(folder, ".*.part")):
         with contextlib.suppress(FileNotFoundError):
             if time.time() - leftover.stat().st_mtime <= OLD:
                 continue

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from cotrain._base._atomic_files import remove_leftovers, write_atomically, write_text_atomically
+from cotrain._base import paths_below, remove_leftovers, write_atomically, write_text_atomically
 
 
 def test_the_old_content_stays_when_writing_fails(tmp_path):
@@ -44,3 +44,20 @@ def test_a_process_killed_while_writing_leaves_the_old_file_and_a_leftover_that_
     assert len(os.listdir(tmp_path)) == 2
     remove_leftovers(tmp_path)
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_what_lies_below_is_found_while_folders_vanish(tmp_path, monkeypatch):
+    for name in ("a/b", "a/.gone", "c"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / ".x.part").touch()
+    scandir = os.scandir
+
+    def scandir_after_removal(path):
+        if str(path).endswith(".gone"):
+            (tmp_path / "a" / ".gone" / ".x.part").unlink()
+            (tmp_path / "a" / ".gone").rmdir()
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scandir_after_removal)
+    assert set(paths_below(tmp_path, ".*.part")) == {tmp_path / "a/b/.x.part", tmp_path / "c/.x.part"}
+    assert list(paths_below(tmp_path, "b")) == [tmp_path / "a/b"]

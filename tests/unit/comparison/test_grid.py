@@ -185,3 +185,23 @@ def test_what_failed_before_does_not_count_and_only_what_is_old_is_cleared_away(
     assert not rows.exists()
     assert grid.old_failures == {out / "cell.json.failed": Path(out / "cell.json.failed").stat().st_mtime_ns}
     grid.leases.close()
+
+
+def test_another_process_that_takes_its_files_away_meanwhile_stops_nobody(tmp_path, monkeypatch):
+    rows, out = tmp_path / "out" / "parts" / ".other.part", tmp_path / "out" / "cells" / "k"
+    rows.mkdir(parents=True)
+    out.mkdir(parents=True)
+    # Named in its folder, and not there when it is looked at.
+    (out / "cell.json.failed").symlink_to(tmp_path / "gone")
+    scandir = os.scandir
+
+    def scandir_after_removal(path):
+        if str(path) == str(rows) and rows.exists():
+            rows.rmdir()
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scandir_after_removal)
+    grid = opened(tmp_path)
+    assert not rows.exists()
+    assert grid.old_failures == {}
+    grid.leases.close()
