@@ -169,9 +169,12 @@ def _about_lengths(
     if share >= DOMINANT:
         sentences = [f"{told}and {share:.0%} of all pull on the shared parameters: try {other}."]
     else:
+        rest = sum(pulls.values()) - pulls[quiet]
+        times = rest / (len(pulls) - 1) / pulls[quiet]
         sentences = [
             f"{told}which has {pulls[quiet] / sum(pulls.values()):.0%} of all pull on the shared parameters "
-            f"where {1 / len(pulls):.0%} is even: give {short(quiet)} a preference above 1, or try {other}."
+            f"where {1 / len(pulls):.0%} is even: a preference {times:.2g} times as large would bring "
+            f"{short(quiet)} there; or try {other}."
         ]
     gain = best.get(loud)
     if gain is not None and gain < 0.02:

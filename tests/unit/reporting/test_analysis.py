@@ -98,7 +98,8 @@ def test_where_nobody_dominates_the_quiet_task_is_the_one_to_help() -> None:
     metrics = METRICS | {"coverage": {task: {"train": 90} for task in tasks}, "diagnostics": {}}
     (sentence,) = analysis_of([one], metrics, {})["sentences"]
     assert "a's gradient is 10 times d's" in sentence
-    assert "has 3% of all pull on the shared parameters where 25% is even: give d a preference" in sentence
+    assert "has 3% of all pull on the shared parameters where 25% is even" in sentence
+    assert "a preference 10 times as large would bring d there" in sentence
 
 
 def test_boxes_and_masks_that_contradict_each_other_are_named_with_the_rows() -> None:
