@@ -15,9 +15,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from processes import checkpoint_by_steps, die, forks, watch
 
-#: Files that appear in this order while a run goes on: "state" is a fit under way, "fit" one that has ended.
-#: Each process but the last dies when it has come to the next of them.
-STAGES = [
+#: Files that appear in this order while a run of two peers goes on, and of one: "state" is a fit under way,
+#: "fit" one that has ended. Each process but the last dies when it has come to the next of them.
+OF_TWO = [
     "round-0-peer-0.state.pt",
     "round-0-peer-1.fit.pt",
     "round-1-peer-0.state.pt",
@@ -27,6 +27,18 @@ STAGES = [
     "round-2-peer-1.fit.pt",
     "student.state.pt",
 ]
+OF_ONE = [
+    "round-0-peer-0.state.pt",
+    "round-0-peer-0.fit.pt",
+    "fold-1-peer-0.state.pt",
+    "round-1-peer-0.state.pt",
+    "round-1-peer-0.fit.pt",
+    "round-2-peer-0.state.pt",
+    "round-2-peer-0.fit.pt",
+    "student.state.pt",
+]
+#: Who learns -> the stages of such a run.
+RUNS = {"networks": OF_TWO, "batched ensembles": OF_TWO, "a batched ensemble": OF_ONE}
 FILES = (
     "history.jsonl",
     "model.safetensors",
@@ -49,39 +61,47 @@ def write_table(path):
     path.write_text("\n".join(lines) + "\n")
 
 
-def train(path, run, resume):
+def train(who, path, run, resume):
     import cotrain as ct
 
+    encoder, held, settings = ct.networks.TableEncoder(width=32, depth=1, dropout=0.2), 0.3, {}
+    if who != "networks":
+        encoder, held = ct.networks.TabM(width=16, depth=1, members=4, dropout=0.2), None
+        # Without any guard, so that a round is taken and there is a student.
+        settings = {"margin": 0.0, "min_labels": 0, "max_drift": 1.0}
+    strategy = ct.cotraining.Committee(2)
+    if who == "a batched ensemble":
+        strategy = ct.cotraining.SelfTraining(ct.cotraining.KBest(0.8))
     learner = ct.Learner(
         [ct.tasks.Binary("side"), ct.tasks.Regression("size")],
-        encoder=ct.networks.TableEncoder(width=32, depth=1, dropout=0.2),
-        cotraining=ct.CoTraining(ct.cotraining.Committee(2), 2, updates=120, patience=9),
+        encoder=encoder,
+        cotraining=ct.CoTraining(strategy, 2, updates=120, patience=9, **settings),
         training=ct.Training(epochs=4, batch_size=32),
         seed=5,
     )
-    learner.fit(str(path), 0.3, run=run, resume=resume, progress=False)
+    learner.fit(str(path), held, run=run, resume=resume, progress=False)
 
 
-def train_until(stage, path, run, resume):
+def train_until(stage, who, path, run, resume):
     """Train, and die at the first step or change of a file that finds the stage reached."""
     checkpoint_by_steps(20)
     if stage is not None:
         watch(run, lambda _: (run / "rounds" / stage).exists() and die())
-    train(path, run, resume)
+    train(who, path, run, resume)
 
 
-def kill_at_every_stage(folder):
+def kill_at_every_stage(who, folder):
     """Train once in peace and once killed at every stage; return the stages at which it was killed."""
     path, killed = folder / "table.csv", folder / "killed"
     write_table(path)
     context = forks()
-    whole = context.Process(target=train, args=(path, folder / "whole", False))
+    whole = context.Process(target=train, args=(who, path, folder / "whole", False))
     whole.start()
     whole.join()
     assert whole.exitcode == 0
     reached = []
-    for stage in [*STAGES, None]:
-        process = context.Process(target=train_until, args=(stage, path, killed, killed.exists()))
+    for stage in [*RUNS[who], None]:
+        process = context.Process(target=train_until, args=(stage, who, path, killed, killed.exists()))
         process.start()
         process.join()
         if process.exitcode == -signal.SIGKILL:
@@ -91,12 +111,13 @@ def kill_at_every_stage(folder):
 
 
 @pytest.mark.slow
-def test_kills_between_and_within_rounds_change_nothing(tmp_path):
+@pytest.mark.parametrize("who", RUNS)
+def test_kills_between_and_within_rounds_change_nothing(tmp_path, who):
     # In a process of its own, because a process that has started threads must not fork.
-    command = [sys.executable, __file__, str(tmp_path)]
+    command = [sys.executable, __file__, who, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1]) == STAGES
+    assert json.loads(done.stdout.splitlines()[-1]) == RUNS[who]
     for name in FILES:
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
     rounds = (tmp_path / "whole" / "history.jsonl").read_text().count('"cotraining"')
@@ -106,4 +127,4 @@ def test_kills_between_and_within_rounds_change_nothing(tmp_path):
 
 
 if __name__ == "__main__":
-    print(json.dumps(kill_at_every_stage(Path(sys.argv[1]))))
+    print(json.dumps(kill_at_every_stage(sys.argv[1], Path(sys.argv[2]))))
