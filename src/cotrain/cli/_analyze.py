@@ -129,7 +129,7 @@ def _print_rounds(cotraining: dict[str, Any]) -> None:
 
     rows = [
         [
-            record["round"],
+            f"{record.get('strategy', '')} {record['round']}".strip(),
             task,
             one["accepted"],
             one.get("estimated_accuracy"),

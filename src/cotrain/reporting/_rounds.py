@@ -50,7 +50,8 @@ def rounds_section(cotraining: Mapping[str, Any] | None, pen: Pen) -> Section | 
         header = ["round", "task", "accepted", "accuracy", "validation", "note"]
         note = (
             "Accepted: pseudo-labels per learner, below it their share of the unlabelled cells. Accuracy: as "
-            "the calibrated confidence estimates it, below it the true one where the labels are known. "
+            "the calibrated confidence estimates it, of numbers not at all, below it the true one where the "
+            "labels are known. "
             "Validation: after the round, below it the one before."
         )
         blocks.append(Table(header, rows, "Every round", note, folded=True))
@@ -131,13 +132,14 @@ def _accuracy(task: str, rounds: Rounds, pen: Pen, *, of: str) -> Drawing | None
     places = [number for number, _ in found]
     lines = {
         "share of the unlabelled cells": finite([record["coverage"] for _, record in found]),
-        "estimated accuracy": finite([record.get("estimated_accuracy") for _, record in found]),
     }
+    if any(record.get("estimated_accuracy") is not None for _, record in found):
+        lines["estimated accuracy"] = finite([record.get("estimated_accuracy") for _, record in found])
     if any(_has_truth(record) for _, record in found):
         lines["true accuracy"] = finite([record.get("true_accuracy") for _, record in found])
     last = found[-1][1]
     title = f"{of}: {last['accepted']} pseudo-labels in the last round"
-    if "estimated_accuracy" in last:
+    if last.get("estimated_accuracy") is not None:
         title += f", {last['estimated_accuracy']:.0%} of them right by estimate"
     if _has_truth(last):
         title += f", {last['true_accuracy']:.0%} in truth"

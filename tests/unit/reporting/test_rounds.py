@@ -65,6 +65,15 @@ def test_what_was_not_judged_or_was_better_is_not_called_worse() -> None:
     assert drawn(alone).title == "a keeps the supervised start"
 
 
+def test_of_numbers_only_their_share_is_drawn() -> None:
+    number = {name: value for name, value in one(20, 0.65).items() if name != "estimated_accuracy"}
+    rounds = [{"round": 1, "updates": [9], "tasks": {"a": number}}]
+    section = drawn(cotraining(rounds=rounds, chosen={"a": 1}, kept={"a": True}))
+    [block] = [block for block in section.blocks if "pseudo-labels in the last round" in (block.title or "")]
+    assert block.title == "a: 20 pseudo-labels in the last round"
+    assert [entry.name for entry in block.legend] == ["share of the unlabelled cells"]
+
+
 def test_rounds_of_several_strategies_are_not_mixed() -> None:
     rounds = [
         {"round": number, "strategy": name, "updates": [9], "tasks": {"a": one(20 + number, value)}}

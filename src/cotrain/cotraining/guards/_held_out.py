@@ -73,7 +73,13 @@ class Gain:
         return self.value > 0 and self.value >= margin * self.error
 
     def __str__(self) -> str:
-        return f"its loss is {self.value:.3f} ± {self.error:.3f} lower on {self.n_labels} held-out labels"
+        value, error = _figure(self.value), _figure(self.error)
+        return f"its loss is {value} ± {error} lower on {self.n_labels} held-out labels"
+
+
+def _figure(value: float) -> str:
+    """Return three decimals, or two digits of what these would make nothing of."""
+    return f"{value:.3f}" if not 0 < abs(value) < 0.001 else f"{value:.2g}"
 
 
 @final

@@ -27,7 +27,8 @@ class TaskRound:
         accepted: number of distinct pseudo-labels over all learners' stores, per learner on average.
         coverage: share of the unlabelled cells that have one.
         per_class: class -> accepted on average.
-        estimated_accuracy: mean confidence of the accepted; NaN without any.
+        estimated_accuracy: mean confidence of the accepted; NaN without any, and of numbers, whose confidence
+            is a rank among the rows and no chance of being right.
         true_accuracy: the same against the truth, where it is known; NaN otherwise.
         surest: largest confidence of any candidate; NaN without any.
         start: validation value of the supervised start; NaN without validation.
@@ -239,7 +240,7 @@ def task_round(
         accepted=round(total / max(1, len(found))),
         coverage=total / max(1, len(found) * n_free),
         per_class=per_class,
-        estimated_accuracy=sure / total if total else math.nan,
+        estimated_accuracy=sure / total if total and task.has_classes else math.nan,
         true_accuracy=true_accuracy(task, found, truth),
         surest=max(surest, default=math.nan),
         start=values[0],

@@ -84,6 +84,16 @@ def test_where_nothing_was_accepted_nothing_is_estimated(make_problem):
     assert one.note == "nothing was sure enough; refused: it fell"
 
 
+def test_of_numbers_no_accuracy_is_estimated(make_problem):
+    # Their confidence is a rank among the rows: of 30 rows it is one half where the teachers cannot tell.
+    problem = make_problem(n=20, labelled=2, kinds_=("size",))
+    one = task_round(
+        problem.tasks[0], [found([0] * 20, [0.5] * 20)], (NAN, NAN, NAN), n_free=20, refused="", truth=None
+    )
+    assert one.accepted == 20
+    assert math.isnan(one.estimated_accuracy)
+
+
 def test_no_learner_at_all_is_counted_too(make_problem):
     [task] = make_problem(n=20, labelled=2).tasks
     one = task_round(task, [], (0.5, 0.5, 0.5), n_free=4, refused="", truth=None)
