@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 
@@ -12,11 +12,12 @@ from typing import final
 class Chance:
     """The variances of a mean difference over U units of rows and S seeds.
 
-        half(p) = √(t²(U - 1) V_units + t²(ν) V_seeds),
+        half(p) = √(t²(k - 1) V_units + t²(ν) V_seeds),
 
     each part with the t quantile at p/2 of its own degrees of freedom (as in Graybill and Wang, "Confidence
     Intervals on Nonnegative Linear Combinations of Variances", 1980,
-    https://doi.org/10.1080/01621459.1980.10477565).
+    https://doi.org/10.1080/01621459.1980.10477565). k is U, or fewer where few units make most of
+    V_units, see `effective_units`.
 
     Where all units agree there is no spread to judge by. Then the sign test holds: a share q of units may
     differ the other way and not be among U of them with probability (1 - q)^U, so
@@ -30,6 +31,7 @@ class Chance:
         n_units: U ≥ 1.
         of_seeds: V_seeds, of their mean; 0 for one seed.
         df_of_seeds: ν > 0.
+        effective: k in [2, U]; `None`: U.
 
     Example:
         >>> round(Chance(0.01, 101, 0.0, 1.0).half_width(0.05, 0.3), 4)
@@ -42,12 +44,14 @@ class Chance:
     n_units: int
     of_seeds: float = 0.0
     df_of_seeds: float = 1.0
+    effective: float | None = None
 
     def half_width(self, p: float, value: float) -> float:
         """Return half the width of the interval of level 1 - p around a value."""
         from scipy.special import stdtrit
 
-        units = float(stdtrit(max(1, self.n_units - 1), p / 2)) ** 2 * self.of_units
+        effective = self.n_units if self.effective is None else self.effective
+        units = float(stdtrit(max(1.0, effective - 1), p / 2)) ** 2 * self.of_units
         seeds = float(stdtrit(self.df_of_seeds, p / 2)) ** 2 * self.of_seeds
         return max(math.sqrt(units + seeds), 2 * abs(value) * (1 - (p / 2) ** (1 / self.n_units)))
 
@@ -67,9 +71,10 @@ class Chance:
 
     def with_seeds(self, factor: float) -> Chance:
         """Return the chance with `factor` times as many seeds."""
-        return Chance(self.of_units, self.n_units, self.of_seeds / factor, self.df_of_seeds * factor)
+        return replace(self, of_seeds=self.of_seeds / factor, df_of_seeds=self.df_of_seeds * factor)
 
     def with_units(self, factor: float) -> Chance:
         """Return the chance with `factor` times as many units of rows."""
         n_units = max(1, round(self.n_units * factor))
-        return Chance(self.of_units / factor, n_units, self.of_seeds, self.df_of_seeds)
+        effective = None if self.effective is None else min(max(2.0, self.effective * factor), float(n_units))
+        return replace(self, of_units=self.of_units / factor, n_units=n_units, effective=effective)

@@ -12,7 +12,7 @@ import numpy as np
 
 from cotrain._base import InvalidArgumentError, numpy_generator
 from cotrain.evaluation._paired_bootstrap import Difference, chance_of
-from cotrain.evaluation._resampling_units import draw_rows, resampling_units, unit_of
+from cotrain.evaluation._resampling_units import draw_rows, leave_out_rows, resampling_units, unit_of
 from cotrain.tasks import Metric
 from cotrain.tasks._entries import rows_with_label
 from cotrain.tasks._metric import known_and_weights
@@ -145,7 +145,8 @@ def delta_m_difference(
         return nothing
     missing = np.isnan(resampled)
     resampled = np.where(missing, np.nanmean(resampled, axis=0), resampled)
-    chance = chance_of(parts[0], _parts(resampled), n_units, paired_seeds=False)
+    left_out = np.stack([values(rows) for rows in leave_out_rows(labelled, units, rng)])
+    chance = chance_of(parts[0], _parts(resampled), _parts(left_out), n_units, paired_seeds=False)
     half, p_value = chance.half_width(1 - level, value), chance.p_value(value)
     return Difference(value, value - half, value + half, p_value, level, S, len(labelled), unit, chance)
 

@@ -11,7 +11,14 @@ import numpy as np
 
 from cotrain._base import InvalidArgumentError, numpy_generator
 from cotrain.evaluation._chance import Chance
-from cotrain.evaluation._resampling_units import Unit, draw_rows, resampling_units, unit_of
+from cotrain.evaluation._effective_units import effective_units
+from cotrain.evaluation._resampling_units import (
+    Unit,
+    draw_rows,
+    leave_out_rows,
+    resampling_units,
+    unit_of,
+)
 from cotrain.tasks import Metric
 from cotrain.tasks._entries import rows_with_label
 from cotrain.tasks._metric import known_and_weights
@@ -83,9 +90,11 @@ def paired_bootstrap(
     together, which gives V_units; the spread of d_s gives V_seeds. Both contain the interplay of seed and
     row, V_both, which is counted once:
 
-        interval = d ± √(t²(U - 1) V_units + t²(ν) max(0, V_seeds - V_both)),
+        interval = d ± √(t²(k - 1) V_units + t²(ν) max(0, V_seeds - V_both)),
 
-    each part with the t quantile of its own degrees of freedom, U being the number of units; see `Chance`.
+    each part with the t quantile of its own degrees of freedom; see `Chance`. k is the number of units, or
+    fewer where the metric leans on few of them, as one does that is a mean over classes of which some are
+    rare; see `effective_units`.
 
         paired seeds:       V_seeds = var(a_s - b_s) / S,             ν = S - 1
         independent seeds:  V_seeds = (var(a_s) + var(b_s)) / S,
@@ -202,38 +211,48 @@ def difference_of_records(
     resampled = resampled[~np.isnan(resampled).any(axis=(1, 2))]
     if math.isnan(value) or len(resampled) < 2 or n_units < 2:
         return Difference(value, math.nan, math.nan, math.nan, level, n_seeds, n_rows, unit)
-    chance = chance_of(sides, resampled, n_units, paired_seeds=paired_seeds)
+    left_out = np.stack([values(rows) for rows in leave_out_rows(labelled, units, rng)])
+    chance = chance_of(sides, resampled, left_out, n_units, paired_seeds=paired_seeds)
     half, p_value = chance.half_width(1 - level, value), chance.p_value(value)
     return Difference(value, value - half, value + half, p_value, level, n_seeds, n_rows, unit, chance)
 
 
-def chance_of(sides: np.ndarray, resampled: np.ndarray, n_units: int, *, paired_seeds: bool = True) -> Chance:
+def chance_of(
+    sides: np.ndarray,
+    resampled: np.ndarray,
+    left_out: np.ndarray,
+    n_units: int,
+    *,
+    paired_seeds: bool = True,
+) -> Chance:
     """Return the variances of mean over seeds of a - b.
 
     Args:
         sides: [2, S] values of a and b on all rows; or [P, S] of P parts with independent seeds, of which the
             first is a, and b the sum of the others.
         resampled: [R, P, S] the same on resampled rows.
+        left_out: [G, P, S] the same without each part of the units.
         n_units: U.
         paired_seeds: see `paired_bootstrap`.
     """
-    # The resamples of U units have a variance that is (U - 1) / U of that of U fresh ones.
-    more = n_units / (n_units - 1)
     signs = np.array([1.0] + [-1.0] * (len(sides) - 1))
+    effective = effective_units(np.tensordot(left_out, signs, (1, 0)).mean(axis=1), n_units)
+    # The resamples of k units have a variance that is (k - 1) / k of that of k fresh ones.
+    more = effective / (effective - 1)
     by_seed = np.tensordot(signs, sides, 1)
     differences = np.tensordot(resampled, signs, (1, 0))
     n_seeds = len(by_seed)
     of_units = more * float(differences.mean(axis=1).var(ddof=1))
     if n_seeds == 1:
-        return Chance(of_units, n_units)
+        return Chance(of_units, n_units, effective=effective)
     # Independent sides spread also where their differences happen to be alike at all seeds.
     spread = (by_seed[None] if paired_seeds else sides).var(axis=1, ddof=1) / n_seeds
     if not spread.any():
-        return Chance(of_units, n_units)
+        return Chance(of_units, n_units, effective=effective)
     deviations = differences - differences.mean(axis=1, keepdims=True)
     of_both = more * float(deviations.var(axis=0, ddof=1).mean()) / (n_seeds - 1)
     df = (n_seeds - 1) * float(spread.sum() ** 2 / (spread**2).sum())
-    return Chance(of_units, n_units, max(0.0, float(spread.sum()) - of_both), df)
+    return Chance(of_units, n_units, max(0.0, float(spread.sum()) - of_both), df, effective)
 
 
 def _check(

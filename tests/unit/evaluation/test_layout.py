@@ -7,6 +7,7 @@ import cotrain.evaluation
 #: How other rooms lay scores and truth of ragged rows beside each other, and who grows trees, what these are
 #: made of and hear of words: of no use to a reader of figures.
 WITHIN = {
+    "_effective_units",
     "_lightgbm_trees",
     "_padded_scores",
     "_scikit_learn_trees",
