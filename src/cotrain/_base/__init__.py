@@ -21,8 +21,10 @@ from cotrain._base._errors import (
     MissingExtraError,
     RowError,
     RunError,
+    Tables,
     did_you_mean,
     require_extra,
+    row_in_its_table,
     rows_counted_in,
 )
 from cotrain._base._inputs import InputSpec, PictureSpec, SubwordSpec
@@ -46,6 +48,7 @@ __all__ = [
     "RowError",
     "RunError",
     "SubwordSpec",
+    "Tables",
     "at_least",
     "beyond",
     "check_choice",
@@ -62,6 +65,7 @@ __all__ = [
     "paths_below",
     "remove_leftovers",
     "require_extra",
+    "row_in_its_table",
     "rows_counted_in",
     "safe_console",
     "strict_json",

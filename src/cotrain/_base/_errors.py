@@ -79,43 +79,68 @@ class RowError(DataError):
 
     Args:
         message: with "{row}" in the place of the number.
-        row: the number.
+        row: the number; or how the row is called, which nothing on the way up changes any more.
 
     Example:
         >>> str(RowError("Task 'mask', row {row}: the file is damaged.", 3))
         "Task 'mask', row 3: the file is damaged."
     """
 
-    def __init__(self, message: str, row: int) -> None:
+    def __init__(self, message: str, row: int | str) -> None:
         super().__init__(message.replace("{row}", str(row), 1))
         self.message = message
         self.row = row
 
-    def __reduce__(self) -> tuple[type[RowError], tuple[str, int]]:
+    def __reduce__(self) -> tuple[type[RowError], tuple[str, int | str]]:
         """Survive the way back from another process."""
         return type(self), (self.message, self.row)
 
 
+#: (name, number of rows) of tables that lie below one another.
+Tables = Sequence[tuple[str, int]]
+
+
+def row_in_its_table(row: int, tables: Tables) -> tuple[int, str]:
+    """Return the number of a row within its own table, and the name of that.
+
+    Args:
+        row: its number in all tables together, from 0.
+        tables: that lie below one another; none: there is one, whose name is "".
+
+    Example:
+        >>> row_in_its_table(12, [("train.csv", 10), ("test.csv", 5)])
+        (2, 'test.csv')
+    """
+    first = 0
+    for name, n_rows in tables:
+        if row < first + n_rows:
+            return row - first, name
+        first += n_rows
+    return row, ""
+
+
 @contextmanager
-def rows_counted_in(rows: Sequence[int] | np.ndarray | None) -> Generator[None]:
+def rows_counted_in(rows: Sequence[int] | np.ndarray | None, tables: Tables = ()) -> Generator[None]:
     """Let errors tell rows by their numbers in the table that they were taken from.
 
     Args:
         rows: of each row its number there; `None`: they are told as they are.
+        tables: that lie below one another there; an error then tells of which of them the row is.
 
     Example:
-        >>> with rows_counted_in([10, 11, 14]):
+        >>> with rows_counted_in([10, 11, 14], [("a.csv", 12), ("b.csv", 9)]):
         ...     raise RowError("Row {row} is wrong.", 2)
         Traceback (most recent call last):
             ...
-        cotrain._base._errors.RowError: Row 14 is wrong.
+        cotrain._base._errors.RowError: Row 2 of b.csv is wrong.
     """
     try:
         yield
     except RowError as error:
-        if rows is None:
+        if isinstance(error.row, str) or (rows is None and not tables):
             raise
-        raise RowError(error.message, int(rows[error.row])) from error
+        row, name = row_in_its_table(error.row if rows is None else int(rows[error.row]), tables)
+        raise RowError(error.message, f"{row} of {name}" if name else row) from error
 
 
 class MissingExtraError(CotrainError, ImportError):

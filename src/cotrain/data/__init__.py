@@ -10,7 +10,7 @@ from cotrain.data._frames import from_polars_like, to_polars
 from cotrain.data._infer_kind import Guess, infer_kind
 from cotrain.data._infer_tasks import infer_tasks
 from cotrain.data._missing import Missing
-from cotrain.data._read import read_cells, with_written_paths
+from cotrain.data._read import read_cells, read_tables, with_written_paths
 from cotrain.data._row_encoder import RowEncoder
 from cotrain.data._schema import ColumnChoice, ColumnNote, Schema, kind_names
 from cotrain.data._split import Split, split_rows, strata
@@ -50,6 +50,7 @@ __all__ = [
     "match_columns",
     "read_cells",
     "read_table",
+    "read_tables",
     "split_rows",
     "stack_dataset",
     "strata",

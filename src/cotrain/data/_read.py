@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from cotrain._base import DataError, did_you_mean
+from cotrain._base import DataError, Tables, did_you_mean
 from cotrain.data._arrays import arrays_to_polars, is_arrays
 from cotrain.data._file_paths import holds_paths, paths_from, with_whole_paths
 from cotrain.data._frames import to_polars
@@ -33,10 +33,9 @@ def read_cells(source: Any, query: str | None = None, *, targets: Sequence[str] 
     """Return a table as it lies in its source: the cells of a CSV file are text, nothing is interpreted.
 
     Args:
-        source: a frame, arrays, a Hugging Face data set, a path, or a list of the paths of one table's files;
-            see `read_table`.
-        query: for a database: a SELECT statement or the name of a table.
-        targets: names for the columns of `y`, where the source is a pair of arrays (X, y).
+        source: see `read_tables`.
+        query: see `read_tables`.
+        targets: see `read_tables`.
 
     Raises:
         DataError: it cannot be read, or has no rows.
@@ -45,19 +44,48 @@ def read_cells(source: Any, query: str | None = None, *, targets: Sequence[str] 
         >>> read_cells(pl.DataFrame({"a": ["01", "NA"]}))["a"].to_list()
         ['01', 'NA']
     """
+    return read_tables(source, query, targets=targets)[0]
+
+
+def read_tables(
+    source: Any, query: str | None = None, *, targets: Sequence[str] = ()
+) -> tuple[pl.DataFrame, Tables]:
+    """Return a table as it lies in its source, and of which files its rows are.
+
+    Args:
+        source: a frame, arrays, a Hugging Face data set, a path, or a list of the paths of one table's files;
+            see `read_table`.
+        query: for a database: a SELECT statement or the name of a table.
+        targets: names for the columns of `y`, where the source is a pair of arrays (X, y).
+
+    Returns:
+        the cells; and (path, number of rows) of the files that lie below one another, nothing where there is
+        one, or others hold more columns of its rows.
+
+    Raises:
+        DataError: it cannot be read, or has no rows.
+
+    Example:
+        >>> cells, files = read_tables(pl.DataFrame({"a": ["01", "NA"]}))
+        >>> cells.height, files
+        (2, [])
+    """
+    tables: list[tuple[str, int]] = []
     if isinstance(source, str | Path):
         frame, name = _read_path(str(source), query), str(source)
         frame = with_whole_paths(frame, Path(str(source).removeprefix("sqlite:///")).parent)
     elif is_paths_of_one(source):
         files = [(str(path), read_cells(path, query)) for path in source]
         frame, name = merge_files(files), " and ".join(name for name, _ in files)
+        tables = [(path, own.height) for path, own in files]
+        tables = tables if sum(n_rows for _, n_rows in tables) == frame.height and tables[1:] else []
     elif is_arrays(source):
         frame, name = arrays_to_polars(source, targets), "the array"
     else:
         frame, name = to_polars(source), "the table"
     if frame.width == 0 or frame.height == 0:
         raise DataError(f"{name} is empty: it has {frame.width} columns and {frame.height} rows.")
-    return frame
+    return frame, tables
 
 
 def with_written_paths(

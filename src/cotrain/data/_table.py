@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import copy
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, final
@@ -10,10 +13,10 @@ from typing import Any, Self, final
 import numpy as np
 import polars as pl
 
-from cotrain._base import DataError
+from cotrain._base import DataError, Tables, row_in_its_table
 from cotrain.data._durations import in_seconds
 from cotrain.data._missing import Missing, Word
-from cotrain.data._read import read_cells
+from cotrain.data._read import read_tables
 from cotrain.data._row_numbers import row_numbers
 from cotrain.data._spelling import (
     TYPES,
@@ -46,6 +49,7 @@ class TypedTable:
         source: the column that says which source a row comes from, where there are several.
         numbered: the columns that number all rows together, see `row_numbers`.
         rows: of each row its number in the table that these were taken from; `None`: they are all of it.
+        tables: (name, number of rows) of those that lie below one another in it; none where it is one.
 
     Example:
         >>> table = TypedTable.read(pl.DataFrame({"zip": ["00501", "02139"], "rooms": ["2", "NA"]}))
@@ -63,6 +67,7 @@ class TypedTable:
         source: str | None = None,
         numbered: Sequence[str] = (),
         rows: np.ndarray | None = None,
+        tables: Tables = (),
     ) -> None:
         self.frame = frame
         self.types = dict(types)
@@ -71,6 +76,7 @@ class TypedTable:
         self.source = source
         self.numbered = tuple(numbered)
         self.rows = rows
+        self.tables = tuple(tables)
 
     @classmethod
     def read(
@@ -101,34 +107,32 @@ class TypedTable:
             if same:
                 return source
             table = cls.settled(source.frame, source.missing, types or {}, source.source)
-            table.numbered, table.rows = source.numbered, source.rows
+            table.numbered, table.rows, table.tables = source.numbered, source.rows, source.tables
             return table
         words = missing if isinstance(missing, Missing) else Missing(missing)
-        return cls.settled(read_cells(source, query, targets=targets), words, types or {})
+        frame, tables = read_tables(source, query, targets=targets)
+        table = cls.settled(frame, words, types or {})
+        table.tables = tuple(tables)
+        return table
 
     def __getitem__(self, rows: np.ndarray | Sequence[int]) -> TypedTable:
         """Return some rows, with the types of the whole table."""
         numbers = np.asarray(rows)
-        return TypedTable(
-            self.frame[rows],
-            self.types,
-            self.missing,
-            source=self.source,
-            numbered=self.numbered,
-            rows=numbers if self.rows is None else self.rows[numbers],
-        )
+        some = copy.copy(self)
+        some.frame, some.blanked = self.frame[rows], {}
+        some.rows = numbers if self.rows is None else self.rows[numbers]
+        return some
 
     def from_source(self, column: str) -> TypedTable:
         """Return the table with the name of the column that says which source a row comes from."""
-        return TypedTable(
-            self.frame,
-            self.types,
-            self.missing,
-            self.blanked,
-            source=column,
-            numbered=self.numbered,
-            rows=self.rows,
-        )
+        named = copy.copy(self)
+        named.source = column
+        return named
+
+    def in_their_tables(self) -> list[tuple[int, str]]:
+        """Return of each row its number in its own table and the name of that, "" where there is one."""
+        numbers = range(self.height) if self.rows is None else self.rows.tolist()
+        return [row_in_its_table(number, self.tables) for number in numbers]
 
     def write_parquet(self, path: str | Path) -> None:
         """Write the rows so that `read` gives them back with the types of the whole table."""
@@ -137,6 +141,8 @@ class TypedTable:
             "missing": self.missing.to_json(),
             "source": self.source,
             "numbered": self.numbered,
+            "rows": None if self.rows is None else _packed(self.rows),
+            "tables": self.tables,
         }
         self.frame.write_parquet(path, metadata={_METADATA: json.dumps(saved)})
 
@@ -156,8 +162,16 @@ class TypedTable:
             return None
         values = json.loads(saved)
         types, missing = require_types(values["types"]), Missing(values["missing"])
-        numbered = values.get("numbered", ())
-        return cls(pl.read_parquet(path), types, missing, source=values.get("source"), numbered=numbered)
+        rows = values.get("rows")
+        return cls(
+            pl.read_parquet(path),
+            types,
+            missing,
+            source=values.get("source"),
+            numbered=values.get("numbered", ()),
+            rows=None if rows is None else _unpacked(rows),
+            tables=[(name, n_rows) for name, n_rows in values.get("tables", ())],
+        )
 
     @classmethod
     def settled(
@@ -225,6 +239,15 @@ def lossless(cells: pl.DataFrame) -> pl.DataFrame:
         if column.dtype == pl.String
         and (typed := _settle(column, Missing([]), None)[0]).cast(pl.String).equals(column, null_equal=True)
     )
+
+
+def _packed(rows: np.ndarray) -> str:
+    """Return row numbers as text; those that ascend in small steps take a byte or two each."""
+    return base64.b64encode(zlib.compress(np.diff(rows, prepend=0).astype("<i8").tobytes())).decode()
+
+
+def _unpacked(text: str) -> np.ndarray:
+    return np.cumsum(np.frombuffer(zlib.decompress(base64.b64decode(text)), "<i8"))
 
 
 def require_types(types: object) -> dict[str, str]:

@@ -14,7 +14,7 @@ import polars as pl
 
 from cotrain._base import ConfigError, constructor_parameters, did_you_mean
 from cotrain.configuration import construct_class, describe, read_yaml
-from cotrain.data import Missing, Split, TypedTable, read_cells
+from cotrain.data import Missing, Split, TypedTable, read_tables
 from cotrain.data.sources import SOURCE, join_frames, read_sources, require_columns
 from cotrain.learner._learner import Learner
 from cotrain.learner._run_folder import MODEL, SCHEMA
@@ -148,13 +148,14 @@ class Configuration:
             options: dict[str, Any] = {"missing": learner.missing, "kinds": learner.columns}
             return read_sources(self.data, learner.source, query=self.query, **options), {}
         column = (learner.source or SOURCE) if isinstance(self.data, Mapping) else None
-        frames = _read_frames(self.data, "data", self.query)
+        frames, tables = _read_frames(self.data, "data", self.query)
         targets = {column for task in learner.tasks for column in task.columns}
         dropped = {name for name, choice in learner.columns.items() if choice == "drop"}
         known = {name: set(frame.columns) - targets - dropped for name, frame in frames}
         rows, laid, first = {}, list(frames), sum(frame.height for _, frame in frames)
         for part, paths in given.items():
-            own = _read_frames(paths, "data", None)
+            own, files = _read_frames(paths, "data", None)
+            tables = [*tables, *files]
             require_columns(dict(own), known)
             height = sum(frame.height for _, frame in own)
             rows[part], first = np.arange(first, first + height), first + height
@@ -162,6 +163,7 @@ class Configuration:
         words = Missing(learner.missing)
         words.require(list(dict.fromkeys(column for _, frame in laid for column in frame.columns)))
         table = join_frames(laid, column, missing=words, types={}, kinds=learner.columns)
+        table.tables = tuple(tables)
         one_with_sources = column is None and learner.source is not None
         return (table.from_source(str(learner.source)) if one_with_sources else table), rows
 
@@ -222,10 +224,20 @@ def require_no_time_limit(configuration: Configuration, what: str) -> None:
         )
 
 
-def _read_frames(paths: Paths, name: str, query: str | None) -> list[tuple[str, pl.DataFrame]]:
-    """Return (source, cells) of one part of the data; `name` is the source where there is one."""
+def _read_frames(
+    paths: Paths, name: str, query: str | None
+) -> tuple[list[tuple[str, pl.DataFrame]], list[tuple[str, int]]]:
+    """Return (source, cells) of one part of the data, and (path, number of rows) of its files.
+
+    `name` is the source where there is one.
+    """
     named = dict(paths) if isinstance(paths, Mapping) else {name: paths}
-    return [(source, read_cells(path, query)) for source, path in named.items()]
+    frames, tables = [], []
+    for source, path in named.items():
+        cells, files = read_tables(path, query)
+        frames.append((source, cells))
+        tables += files or [(str(path), cells.height)]
+    return frames, tables
 
 
 def each_path(paths: Paths | None, change: Callable[[str], str]) -> Any:

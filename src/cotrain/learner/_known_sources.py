@@ -77,6 +77,7 @@ class KnownSources:
             table.blanked,
             source=table.source,
             rows=table.rows,
+            tables=table.tables,
         )
 
     def are_tables(self, data: object, columns: Sequence[str]) -> bool:

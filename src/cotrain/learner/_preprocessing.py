@@ -135,7 +135,7 @@ class Preprocessor:
             examples = preprocessor._completed(Examples(inputs, *preprocessor._labels(targets)))
         else:
             table = TypedTable.read(train, missing=missing, targets=_columns(tasks))
-            with rows_counted_in(table.rows):
+            with rows_counted_in(table.rows, table.tables):
                 preprocessor, examples = cls._learned(
                     table, tasks, columns, left_out, output_space=output_space, coding=coding
                 )
@@ -274,7 +274,7 @@ class Preprocessor:
             return self._completed(Examples(inputs, *self._labels(targets)))
         self._schema(data)
         table = self.table(data)
-        with rows_counted_in(table.rows):
+        with rows_counted_in(table.rows, table.tables):
             return self._coded(table, {task.name: task.encode(table.frame) for task in self.tasks})
 
     def _coded(self, table: TypedTable, coded: Mapping[str, tuple[Any, Any]]) -> Examples:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self, final
 import numpy as np
 import polars as pl
 
-from cotrain._base import ConfigError, DataError
+from cotrain._base import ConfigError, DataError, rows_counted_in
 from cotrain.data import Fold, TypedTable, split_rows, strata
 from cotrain.data._file_paths import hash_of_files
 from cotrain.data.sources import rows_of_sources
@@ -70,7 +70,9 @@ class SplitTable:
                 "Folds make every labelled row a test row once, and data has a test table of its own: leave "
                 "out one of the two."
             )
-        labels, split = strata(table.frame, configuration.learner.tasks), configuration.split
+        split = configuration.split
+        with rows_counted_in(table.rows, table.tables):
+            labels = strata(table.frame, configuration.learner.tasks)
         left_out = [*split.columns, *([] if table.source is None else [table.source])]
         n_rows = table.height - sum(len(rows) for rows in given.values())
         if given:
@@ -101,6 +103,18 @@ class SplitTable:
         """Return the rows of a part with the types that the columns have in the whole table."""
         table = self.table or TypedTable.read(self.frame)
         return table[self.rows[part]]
+
+    def places(self, part: str) -> tuple[np.ndarray, str]:
+        """Return how each row of a part is called, and the name of the table that all these are of.
+
+        A row is called by its number in its own table, counted from 0, with the name of that if the part has
+        rows of several tables. The name is "" where there is one table, or there are several.
+        """
+        found = self.typed(part).in_their_tables()
+        names = {name for _, name in found}
+        of_one = len(names) < 2
+        called = [row if of_one else f"{row} of {name}" for row, name in found]
+        return np.array(called, dtype=object), names.pop() if len(names) == 1 else ""
 
     @cached_property
     def n_rows(self) -> dict[str, int]:

@@ -32,6 +32,8 @@ from cotrain.reporting._images import (
 )
 from cotrain.reporting._word_edits import word_edits
 
+#: Characters beyond which an input is read as a text, over several lines.
+LONG = 24
 Row = Mapping[str, Any]
 Tasks = Mapping[str, Mapping[str, Any]]
 
@@ -52,7 +54,8 @@ def example_sections(examples: Mapping[str, Any] | None) -> list[Section]:
         blocks: list[Block] = [_example(row, tasks) for row in rows]
         legend = _legend(rows, tasks)
         sections.append(Section(f"{title}, and typical", [*legend, *blocks], text))
-    worst = [_worst(task, found, n) for n, (task, found) in enumerate(examples["worst"].items())]
+    table = examples.get("table", "")
+    worst = [_worst(task, found, n, table) for n, (task, found) in enumerate(examples["worst"].items())]
     if worst:
         text = (
             f"By the figure of the row alone, or its loss, of at most 400 {part} rows: look for wrong labels."
@@ -81,7 +84,7 @@ def _example(row: Row, tasks: Tasks) -> Example:
             lines.append(Line(task, [TextPart("no label on this row: only what is predicted")]))
         elif said is None:
             lines.append(Line(task, [TextPart("nothing is predicted of this row")]))
-    return Example(f"Row {row['row']:,}: {which} for {short(row['task'])}{value}", panels, lines)
+    return Example(f"Row {_called(row)}: {which} for {short(row['task'])}{value}", panels, lines)
 
 
 def _inputs(row: Row) -> list[Panel]:
@@ -117,7 +120,7 @@ def _has_maps(row: Row) -> bool:
     return any(one is not None and one["kind"] in ("mask", "field") for one in seen)
 
 
-def _boxed(task: str, answer: Row, picture: Row, number: int) -> Panel:
+def _boxed(task: str, answer: Row, picture: Row, number: int | str) -> Panel:
     true = None if answer["true"] is None else answer["true"]["boxes"]
     said = [] if answer["predicted"] is None else answer["predicted"]["boxes"]
     kind = (answer["predicted"] or answer["true"])["kind"]
@@ -136,7 +139,7 @@ def _names(boxes: Sequence[Mapping[str, Any]]) -> str:
     return (", ".join(names) or "none") + more
 
 
-def _masks(task: str, answer: Row, classes: Sequence[str], number: int) -> list[Panel]:
+def _masks(task: str, answer: Row, classes: Sequence[str], number: int | str) -> list[Panel]:
     panels = []
     for which in ("true", "predicted"):
         found = answer[which]
@@ -162,7 +165,7 @@ def _class_name(number: int, classes: Sequence[str]) -> str:
     return classes[number] if number < len(classes) else f"{number} (not in training)"
 
 
-def _fields(task: str, answer: Row, number: int) -> list[Panel]:
+def _fields(task: str, answer: Row, number: int | str) -> list[Panel]:
     """Return the true and the predicted field in colours of one range."""
     there = {which: answer[which] for which in ("true", "predicted") if answer[which] is not None}
     low = min(found["low"] for found in there.values())
@@ -186,7 +189,7 @@ def _fields(task: str, answer: Row, number: int) -> list[Panel]:
     return panels
 
 
-def _sounds(task: str, answer: Row, number: int) -> list[Panel]:
+def _sounds(task: str, answer: Row, number: int | str) -> list[Panel]:
     panels = []
     for which in ("true", "predicted"):
         found = answer[which]
@@ -260,9 +263,15 @@ def _legend(rows: Sequence[Row], tasks: Tasks) -> list[Swatches]:
     return found
 
 
-def _worst(task: str, rows: Sequence[Row], place: int) -> Table:
+def _called(row: Row) -> str:
+    """Return a row's number, or what it is called where there are several tables."""
+    return f"{row['row']:,}" if isinstance(row["row"], int) else row["row"]
+
+
+def _worst(task: str, rows: Sequence[Row], place: int, table: str) -> Table:
     """Return the worst rows of a task as a table: true, predicted, and what they were predicted from."""
     beside = list(dict.fromkeys(name for row in rows for name in row["beside"]))
+    long = {name for row in rows for name, text in row["beside"].items() if len(text) > LONG}
     cells = []
     for row in rows:
         answer = row["tasks"][task]
@@ -273,16 +282,16 @@ def _worst(task: str, rows: Sequence[Row], place: int) -> Table:
         )
         cells.append(
             [
-                TableCell(f"{row['row']:,}"),
+                TableCell(_called(row)),
                 TableCell(true),
                 TableCell(said, detail=sure),
-                *(TableCell(row["beside"].get(name, "–")) for name in beside),
+                *(TableCell(row["beside"].get(name, "–"), "long" if name in long else "") for name in beside),
             ]
         )
     return Table(
         ["row", "true", "predicted", *beside],
         cells,
         title=f"{short(task)}: the {len(rows)} worst rows",
-        note="Rows are counted from 0 in the table." if place == 0 else "",
+        note=f"Rows are counted from 0 in {table or 'the table'}." if place == 0 else "",
         folded=place > 0,
     )

@@ -158,6 +158,14 @@ def test_worst_rows_of_a_table_stand_in_a_table():
     assert "1,234" in found.text
 
 
+def test_rows_are_called_by_the_table_that_they_are_of():
+    assert "Rows are counted from 0 in the table." in page(EXAMPLES).text
+    assert "Rows are counted from 0 in test.csv." in page({**EXAMPLES, "table": "test.csv"}).text
+    named = [ROWS[0] | {"row": "16 of b.csv"}]
+    found = page({**EXAMPLES, "rows": named, "worst": {"kind": named}})
+    assert "Row 16 of b.csv: one of the worst" in found.text
+
+
 @pytest.mark.parametrize("examples", [None, {"part": "test", "tasks": {}, "rows": [], "worst": {}}])
 def test_a_run_without_examples_has_no_section(examples):
     assert example_sections(examples) == []

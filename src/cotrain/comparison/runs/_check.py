@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, final
 
+from cotrain._base import rows_counted_in
 from cotrain.data import Schema, check_missing, find_problems
 from cotrain.data.sources import rows_of_sources
 from cotrain.learner import Configuration, SplitTable
@@ -68,14 +69,16 @@ def check_data(configuration: Configuration) -> CheckReport:
     columns = configuration.learner.columns
     exclude = [*no_inputs(tasks, columns), *split.left_out]
     name_only_picture(tasks, split["train"], columns, exclude)
-    schema = Schema.infer(
-        split["train"],
-        exclude=exclude,
-        overrides=columns,
-        types=split.typed("train").types,
-        numbered=split.typed("train").numbered,
-        ask=False,
-    ).recoded(configuration.learner.architecture.coding)
+    train = split.typed("train")
+    with rows_counted_in(train.rows, train.tables):
+        schema = Schema.infer(
+            train.frame,
+            exclude=exclude,
+            overrides=columns,
+            types=train.types,
+            numbered=train.numbered,
+            ask=False,
+        ).recoded(configuration.learner.architecture.coding)
     read = configuration.learner.architecture.reads
     notes = schema.describe()
     pictures = [
@@ -86,7 +89,8 @@ def check_data(configuration: Configuration) -> CheckReport:
             require_picture(task.name, task.position_column, pictures)
     problems = [] if split.table is None else check_missing(split.table)
     sources = {} if split.table is None else rows_of_sources(split.table)
-    problems += find_problems(split.frame, tasks, schema, split.rows, sources=sources)
+    with rows_counted_in(None, train.tables):
+        problems += find_problems(split.frame, tasks, schema, split.rows, sources=sources)
     return CheckReport(
         n_rows=split.frame.height,
         n_unlabelled=split.n_rows["unlabelled"] + split.n_rows["unused"],

@@ -27,12 +27,12 @@ def disagreements_of(learner: Learner, rows: pl.DataFrame, numbers: np.ndarray) 
     Args:
         learner: fitted on a table.
         rows: of which up to 400, drawn by lot, are looked at.
-        numbers: of the rows in their table, counted from 0.
+        numbers: how the rows are called, see `SplitTable.places`.
 
     Returns:
         A record for each pair of a task of boxes and a task of masks of the same picture: `boxes` and
         `mask` (names), `ground` (a class of the mask), `n_boxes`, `empty_boxes` (those without a pixel),
-        `n_pixels` (of anything but ground), `outside` (those in no box), and `rows`: numbers of up to five
+        `n_pixels` (of anything but ground), `outside` (those in no box), and `rows`: of up to five
         rows with the most empty boxes, the worst first.
     """
     schema = learner.preprocessor.schema
@@ -51,7 +51,7 @@ def disagreements_of(learner: Learner, rows: pl.DataFrame, numbers: np.ndarray) 
     for boxes, mask in itertools.permutations(drawing, 2):
         same = (boxes.position_column or only) == (mask.position_column or only)
         if same and kinds[boxes.name] == {"boxes"} and kinds[mask.name] == {"mask"}:
-            record = _compared(seen[boxes.name], seen[mask.name], numbers[drawn])
+            record = _compared(seen[boxes.name], seen[mask.name], numbers[drawn].tolist())
             ground = mask.class_names[record["ground"]] if mask.class_names else str(record["ground"])
             found.append({"boxes": boxes.name, "mask": mask.name, **record, "ground": ground})
     return found
@@ -65,17 +65,17 @@ def _seen(task: Task, said: pl.DataFrame) -> list[Exhibit | None]:
 
 
 def _compared(
-    boxes: Sequence[Exhibit | None], masks: Sequence[Exhibit | None], numbers: np.ndarray
+    boxes: Sequence[Exhibit | None], masks: Sequence[Exhibit | None], called: Sequence[int | str]
 ) -> dict[str, Any]:
     """Return the counts over the rows that have both; `ground` is a class number."""
     pairs = [
-        (int(number), listed.boxes, mask.array)
-        for number, listed, mask in zip(numbers, boxes, masks, strict=True)
+        (number, listed.boxes, mask.array)
+        for number, listed, mask in zip(called, boxes, masks, strict=True)
         if listed is not None and mask is not None and mask.array is not None
     ]
     pixels = sum((np.bincount(mask.ravel(), minlength=256) for _, _, mask in pairs), np.zeros(256, np.int64))
     ground = int(pixels.argmax())
-    empty_of_row: dict[int, int] = {}
+    empty_of_row: dict[int | str, int] = {}
     n_boxes = outside = 0
     for number, listed, mask in pairs:
         thing, inside = mask != ground, np.zeros(mask.shape, bool)

@@ -14,7 +14,7 @@ import polars as pl
 from cotrain._base import numpy_generator, strict_json, write_text_atomically
 from cotrain._base._ragged import labelled_rows, padded
 from cotrain.comparison.runs._exhibits import plain_exhibit, plain_picture, plain_sound
-from cotrain.data.columns import Column
+from cotrain.data.columns import Column, Subwords, Words
 from cotrain.evaluation import EvaluationRow, TaskRecords
 from cotrain.learner import EXAMPLES, Learner, SplitTable
 from cotrain.tasks import Exhibit, Exhibiting, Task
@@ -38,10 +38,12 @@ def write_examples(learner: Learner, split: SplitTable, folder: Path, *, rows: b
     """
     part = "test" if split.n_rows["test"] else "validation"
     shown = slice(None) if rows else slice(0)
+    called, table = split.places(part)
     found = {
         "part": part,
+        "table": table,
         "columns": columns_of(learner, split["train"]),
-        **examples_of(learner, split[part][shown], split.rows[part][shown]),
+        **examples_of(learner, split[part][shown], called[shown]),
     }
     write_text_atomically(folder / EXAMPLES, strict_json(found) + "\n")
 
@@ -75,7 +77,7 @@ def examples_of(learner: Learner, rows: pl.DataFrame, numbers: np.ndarray) -> di
     Args:
         learner: fitted on a table.
         rows: with labels.
-        numbers: of the rows in their table, counted from 0.
+        numbers: how the rows are called, see `SplitTable.places`.
 
     Returns:
         Plain JSON values: rows (pictures, maps and sounds as texts), worst (task -> rows), and what is known
@@ -90,19 +92,19 @@ def examples_of(learner: Learner, rows: pl.DataFrame, numbers: np.ndarray) -> di
     if not rows.height:
         return found
     drawn = np.sort(numpy_generator("examples").permutation(rows.height)[:LOOKED_AT])
-    table, numbers = rows[drawn], numbers[drawn]
+    table, called = rows[drawn], numbers[drawn].tolist()
     ranked = _ranked(learner, table)
     media = [column for column in schema.columns if column.picture is not None or column.sound_rate]
     if media or any(isinstance(task, Exhibiting) for task in tasks):
         chosen = _chosen(ranked)
         shown = _Shown(learner, table[[one.place for one in chosen]], media)
-        _fill(found["rows"], (one.plain(numbers) | shown.row(i) for i, one in enumerate(chosen)))
+        _fill(found["rows"], (one.plain(called) | shown.row(i) for i, one in enumerate(chosen)))
         return found
     for task in tasks:
         worst = [one for one in ranked[task.name] if one.which == "worst"]
         if worst and task.reads == "vector":
             shown = _Shown(learner, table[[one.place for one in worst]], [])
-            found["worst"][task.name] = [one.plain(numbers) | shown.row(i) for i, one in enumerate(worst)]
+            found["worst"][task.name] = [one.plain(called) | shown.row(i) for i, one in enumerate(worst)]
     return found
 
 
@@ -117,9 +119,9 @@ class _Choice:
     metric: str
     value: float | None
 
-    def plain(self, numbers: np.ndarray) -> dict[str, Any]:
+    def plain(self, called: Sequence[int | str]) -> dict[str, Any]:
         return {
-            "row": int(numbers[self.place]),
+            "row": called[self.place],
             "task": self.task,
             "which": self.which,
             "metric": self.metric,
@@ -212,7 +214,9 @@ class _Shown:
         }
         others = {one.name for one in self.media} | {name for task in self.tasks for name in task.columns}
         schema = learner.preprocessor.schema
-        read = [one.name for one in schema.columns] if schema is not None else []
+        columns = schema.columns if schema is not None else []
+        read = [one.name for one in columns]
+        self.sentences = {one.name for one in columns if isinstance(one, Words | Subwords)}
         given = [name for task in self.tasks for name in getattr(task, "given", ())]
         # What is an input comes first.
         names = [*dict.fromkeys([*read, *given])]
@@ -222,7 +226,10 @@ class _Shown:
         """Return one row."""
         return {
             "inputs": {column.name: self._input(column, i) for column in self.media},
-            "beside": {name: _text(self.cells[name][i]) for name in self.beside},
+            "beside": {
+                name: _text(self.cells[name][i], " " if name in self.sentences else ", ")
+                for name in self.beside
+            },
             "tasks": {task.name: self._answer(task, i) for task in self.tasks},
         }
 
@@ -266,8 +273,8 @@ def _seen(task: Task, cells: Mapping[str, Any], *, label: bool) -> dict[str, Any
     return plain_exhibit(Exhibit("text", ", ".join(parts))) if cells else None
 
 
-def _text(cell: Any) -> str:
-    """Return a cell as it is read in a report."""
+def _text(cell: Any, between: str = ", ") -> str:
+    """Return a cell as it is read in a report; `between` stands between the entries of a list."""
     if cell is None:
         return "–"
     if isinstance(cell, bytes):
@@ -275,7 +282,7 @@ def _text(cell: Any) -> str:
     if isinstance(cell, float):
         return f"{cell:.4g}"
     if isinstance(cell, list):
-        return ", ".join("–" if one is None else str(one) for one in cell)[:200] or "(none)"
+        return between.join("–" if one is None else str(one) for one in cell)[:200] or "(none)"
     return str(cell)[:200]
 
 

@@ -207,7 +207,7 @@ def _judged(
         seconds=clock.laps,
         skipped=learner.fitted_result.skipped,
         diagnostics=_diagnostics(learner, test) if test.height else {},
-        disagreements=disagreements_of(learner, test, split.rows["test"]),
+        disagreements=disagreements_of(learner, test, split.places("test")[0]),
         versions=versions(*(_library(configuration).packages if with_trees else ())),
         by_source=split.by_source,
         answers=answers,

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cotrain._base import DataError, did_you_mean
+from cotrain._base import DataError, Tables, did_you_mean
 from cotrain.data._missing import Missing
-from cotrain.data._read import is_paths_of_one, read_cells
+from cotrain.data._read import is_paths_of_one, read_tables
 from cotrain.data._row_numbers import row_numbers
 from cotrain.data._schema import ColumnChoice
 from cotrain.data._table import MissingWords, TypedTable
@@ -79,13 +79,16 @@ def read_sources(
                 f"{did_you_mean(source, table.frame.columns)}"
             )
         return table.from_source(source)
-    frames = {name: _read_named(name, part, targets) for name, part in require_sources(data).items()}
+    read = {name: _read_named(name, part, targets) for name, part in require_sources(data).items()}
+    frames = {name: frame for name, (frame, _) in read.items()}
     require_columns(frames, known or {})
     if types is None:
         words.require(list(dict.fromkeys(column for frame in frames.values() for column in frame.columns)))
-    return join_frames(
+    table = join_frames(
         list(frames.items()), source or SOURCE, missing=words, types=types or {}, kinds=kinds or {}
     )
+    table.tables = tuple(one for _, tables in read.values() for one in tables)
+    return table
 
 
 def join_frames(
@@ -214,17 +217,19 @@ def rows_of_sources(table: TypedTable) -> dict[str, np.ndarray]:
     return {} if table.source is None else RowSources.of(table.frame[table.source]).rows()
 
 
-def _read_named(name: str, part: Any, targets: Sequence[str]) -> pl.DataFrame:
+def _read_named(name: str, part: Any, targets: Sequence[str]) -> tuple[pl.DataFrame, Tables]:
+    """Return the cells of a source, and what its tables are called."""
     if isinstance(part, TypedTable):
-        return part.frame
+        return part.frame, [(f"source {name!r}", part.height)]
     if isinstance(part, Mapping) or (hasattr(part, "__getitem__") and _is_torch_dataset(part)):
         raise DataError(
             f"Source {name!r} is {type(part).__name__}: expected a table or the path of one for each source."
         )
     try:
-        return read_cells(part, targets=targets)
+        frame, files = read_tables(part, targets=targets)
     except DataError as error:
         raise DataError(f"Source {name!r}: {error}") from error
+    return frame, files or [(f"source {name!r}", frame.height)]
 
 
 def _is_torch_dataset(part: Any) -> bool:

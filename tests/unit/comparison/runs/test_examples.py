@@ -167,3 +167,17 @@ def test_a_folder_that_keeps_no_rows_holds_none_of_their_cells(tmp_path: Path):
         assert bool(found["worst"]) is kept
         assert found["tasks"] == {"y": {"classes": []}}
         assert [column["name"] for column in found["columns"]] == ["who"]
+
+
+def test_words_stand_as_a_sentence_and_tags_as_a_list():
+    frame = pl.DataFrame(
+        {
+            "words": [["dogs", "bark"], ["cats", "sleep", "much"]] * 12,
+            "label": ["a", "b"] * 12,
+        }
+    )
+    learner = ct.Learner(
+        [ct.tasks.Multiclass("label")], columns={"words": "words"}, training=ct.Training(epochs=1)
+    ).fit(frame, None, progress=False)
+    found = examples_of(learner, frame, np.arange(24))
+    assert {row["beside"]["words"] for row in found["worst"]["label"]} <= {"dogs bark", "cats sleep much"}
