@@ -158,7 +158,7 @@ def choose_round(task: Task, held: HeldOut, vetoes: RoundVetoes, settings: CoTra
         return RoundChoice(0, f"supervised start: every round was refused: {vetoes.reasons(task)}")
     objection = held.objection(task, settings.min_labels)
     if objection and not held.n_labels:
-        objection = f"{vetoes.n_labels(task)} labels are fewer than min_labels={settings.min_labels}"
+        objection = _nothing_held(vetoes.n_labels(task), settings)
     if objection:
         return RoundChoice(0, f"supervised start: {objection}")
     if not held.n_labels:
@@ -170,6 +170,18 @@ def choose_round(task: Task, held: HeldOut, vetoes: RoundVetoes, settings: CoTra
         by = f" by {margin:g} standard errors" if margin else ""
         return RoundChoice(0, f"supervised start: no round was better{by} on {held.n_labels} held-out labels")
     return RoundChoice(kept, f"round {kept} of {last}: {gain}")
+
+
+def _nothing_held(n_labels: int, settings: CoTraining) -> str:
+    """Say why there is no held-out label of a task with so many training labels."""
+    if n_labels < settings.min_labels:
+        return f"{n_labels} labels are fewer than min_labels={settings.min_labels}"
+    if not settings.margin:
+        return (
+            f"none of its {n_labels} labels is held out: there is no validation label, and with margin=0 no "
+            "round is cross-fitted; min_labels=0 takes the last round all the same"
+        )
+    return f"none of its {n_labels} labels could be held out: each class has too few, or they belong together"
 
 
 def margin_of(task: Task, margin: float) -> float:

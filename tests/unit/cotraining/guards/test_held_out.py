@@ -22,6 +22,7 @@ from cotrain.cotraining import (
     EstimatorPeer,
     Isotonic,
     Prediction,
+    Temperature,
     prediction_of_output,
 )
 from cotrain.cotraining._fit_cache import FitCache
@@ -111,6 +112,17 @@ def test_what_is_not_finite_is_no_better(make_problem):
     gain = of_classes(p, torch.zeros(10, dtype=torch.int64)).gain(task, Prediction(probabilities=broken))
     assert not gain.exceeds(0.5)
     assert not gain.exceeds(0.0)
+    assert gain == Gain(0.0, math.inf, 10)
+
+
+def test_a_label_of_a_class_that_training_never_saw_speaks_for_neither_side(make_problem):
+    task = make_problem().tasks[0]
+    classes = torch.arange(40) % 3
+    before, after = torch.full((40, 3), 1 / 3), torch.eye(3)[classes] * 0.7 + 0.1
+    usual = of_classes(before, classes).gain(task, Prediction(probabilities=after[:, None]))
+    unknown = torch.where(torch.arange(40) < 10, 3, classes)
+    gain = of_classes(before, unknown).gain(task, Prediction(probabilities=after[:, None]))
+    assert gain.value == pytest.approx(0.75 * usual.value, rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -237,12 +249,36 @@ def test_peers_that_differ_by_chance_alone_are_cross_fitted_once(make_problem, k
     assert len(temperatures) == 1
 
 
-def test_where_validation_labels_are_enough_nothing_is_fitted_again(make_problem):
-    problem = make_problem(labelled=60, held=80)
+@pytest.mark.parametrize(("held", "fitted_again"), [(80, False), (20, False), (19, True)])
+def test_where_validation_labels_are_enough_nothing_is_fitted_again(make_problem, held, fitted_again):
+    problem = make_problem(labelled=60, held=held)
     seen: list[str] = []
     counted(problem, None, seen)
     problem.run(CoTraining(Committee(3), 1, margin=0.0))
-    assert not any(key.startswith("fold-") for key in seen)
+    assert any(key.startswith("fold-") for key in seen) == fitted_again
+
+
+def test_a_peer_that_chose_by_validation_labels_is_asked_what_each_half_chose(make_problem):
+    """What it says of the rows by which it chose its weights would make it look surer than it is."""
+    problem = make_problem(labelled=60, held=80)
+    peer = problem.factory.network("linear")
+    fitted = peer.fit(problem.train, None, "start", FitCache())
+    p = torch.full((80, 1, 3), 1 / 3)
+    fitted.judged_on = lambda rows: {"class": Prediction(probabilities=p)}
+    assert not (
+        Holdout(problem.train, problem.validation, CoTraining())
+        .assessments(peer, fitted, "peer")["class"]
+        .teaches
+    )
+
+
+def test_what_a_teacher_says_is_corrected():
+    sure = torch.tensor([[[0.9, 0.1]]])
+    calibrator = Temperature().restored({"temperature": 2.0})
+    found = TeacherAssessment(calibrator, 0.5, 40).calibrated(Prediction(probabilities=sure))
+    assert torch.allclose(found.probabilities, torch.tensor([[[0.75, 0.25]]]))
+    numbers = Prediction(values=torch.ones(1, 1))
+    assert TeacherAssessment(calibrator, 0.5, 40).calibrated(numbers) is numbers
 
 
 def test_folds_do_not_see_the_labels_that_they_are_judged_by(make_problem):

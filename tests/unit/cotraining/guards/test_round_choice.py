@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -79,7 +80,8 @@ def chosen(problem, counts: list[int], refused: tuple[int, ...] = (), **settings
         ([60, 50, 40], 0),  # worse and worse: the start
         ([30, 75, 45], 1),  # above the start, but far below the best: by no chance
         ([50, 70, 69], 2),  # a row less than the best is chance: the later round has seen more labels
-        ([70, 72, 69], 1),  # within chance of the best, but below the start
+        ([70, 70, 69], 1),  # within chance of the best, but below the start
+        ([50, 70, 67], 1),  # three rows less than the best are 1.7 standard errors
         ([60, 60, 60], 2),  # as good as the start
     ],
 )
@@ -142,6 +144,33 @@ def test_without_any_label_the_last_round_answers_only_where_that_is_asked_for(m
     assert chosen(problem, [50, 60, 70]).round == 0
 
 
+def test_why_nothing_is_held_out_is_said_as_it_is(make_problem):
+    """Of 40 labels it was said that they were fewer than 20, where no round is cross-fitted."""
+    problem = make_problem()
+    rows = problem.validation
+    problem.validation = Examples(rows.inputs, rows.targets, {"class": torch.zeros_like(rows.masks["class"])})
+    said = {name: chosen(problem, [50, 60], **one).reason for name, one in {
+        "few": {"min_labels": 41}, "margin": {"margin": 0.0}, "folds": {},
+    }.items()}  # fmt: skip
+    assert said["few"] == "supervised start: 40 labels are fewer than min_labels=41"
+    assert said["margin"].startswith("supervised start: none of its 40 labels is held out: there is no")
+    assert said["folds"].startswith("supervised start: none of its 40 labels could be held out")
+
+
+def test_rows_of_one_unit_are_one_observation_where_the_last_round_is_chosen(make_problem):
+    problem, kept = make_problem(), []
+    start, best, last = predictions_right_in(problem, [50, 70, 65])
+    # The last round loses five rows and gains two: 3 ± 2.6 rows, and 3 ± 5.2 where the five are one unit.
+    gained = torch.isin(torch.arange(80), torch.tensor([75, 76]))[:, None, None]
+    [right] = predictions_right_in(problem, [80])
+    last = Prediction(probabilities=torch.where(gained, right.probabilities, last.probabilities))
+    for units in (None, torch.where(torch.arange(80) // 5 == 13, 0, -1)):
+        rows = replace(HeldOut.of(problem.tasks[0], [start, best, last], problem.validation), units=units)
+        settings = CoTraining(margin=0.0)
+        kept.append(choose_round(problem.tasks[0], rows, vetoes(problem), settings).round)
+    assert kept == [1, 2]
+
+
 def test_a_value_is_the_chosen_metric_and_nan_without_labels(make_problem):
     problem = make_problem()
     found = predictions_right_in(problem, [60])[0]
@@ -178,6 +207,15 @@ def test_shares_that_leave_the_labels_are_refused_and_those_that_come_nearer_are
     made.collapsed(start, {"class": drifted}, 3)
     assert made.rounds(problem.tasks[0]) == {2, 3}
     assert made.reasons(problem.tasks[0]) == "its predictions left the labelled class shares"
+
+
+def test_a_round_that_all_but_loses_a_class_is_refused_however_far_shares_may_move(make_problem):
+    problem = make_problem(labelled=200)
+    made = vetoes(problem, max_drift=0.5)
+    start = {"class": torch.tensor([[0.2, 0.4, 0.4]])}
+    made.collapsed(start, {"class": torch.tensor([[0.06, 0.47, 0.47]])}, 1)
+    made.collapsed(start, {"class": torch.tensor([[0.12, 0.44, 0.44]])}, 2)
+    assert made.rounds(problem.tasks[0]) == {1}
 
 
 def test_shares_may_move_as_far_as_few_labels_or_the_start_have_strayed(make_problem):

@@ -42,6 +42,34 @@ def test_independent_views_pass_and_dependent_ones_do_not(make_problem):
     assert "depend on each other given the class" in check(task, 0, shared=1.0).objection(["a", "b"])
 
 
+def test_either_sign_of_dependence_is_enough(make_problem):
+    task = make_problem().tasks[0]
+    together = ViewCheck(task, *check(task, 0, shared=1.0).views)
+    assert "depend on each other" in together.objection(["a", "b"])
+    honest = check(task, 1, error=0.3)
+    assert honest.joint_errors() < 2
+    assert "depend on each other" in ViewCheck(
+        task, *honest.views, (honest.pool[0], honest.pool[0])
+    ).objection(["a", "b"])
+
+
+def test_a_class_that_both_views_find_hard_is_no_dependence(make_problem):
+    task = make_problem().tasks[0]
+    generator = torch.Generator().manual_seed(0)
+    classes = torch.arange(300) % 3
+    # Of one class both are wrong in two of three rows, each by itself; of the others hardly ever.
+    error = torch.where(classes == 0, 0.67, 0.03)
+    views = [
+        HeldOut(
+            [predicted(classes, torch.rand(300, generator=generator) < error)],
+            classes[:, None],
+            torch.ones(300, 1) > 0,
+        )
+        for _ in range(2)
+    ]
+    assert abs(ViewCheck(task, *views).joint_errors()) < 2
+
+
 def test_errors_together_are_counted_within_the_class(make_problem):
     task = make_problem().tasks[0]
     assert check(task, 0, shared=1.0).joint_errors() > 3

@@ -20,6 +20,7 @@ from cotrain.cotraining import (
     Curriculum,
     EstimatorPeer,
     KBest,
+    Prediction,
     SelfTraining,
     Strategy,
     TeacherStudent,
@@ -165,6 +166,24 @@ def test_a_task_that_got_worse_gets_its_start_back(make_problem, monkeypatch):
     assert outcome.chosen["class"] == 0
     assert outcome.verdicts["class"].startswith("supervised start: no round was better")
     assert outcome.labels["class"].n_accepted == 0
+
+
+def test_rounds_are_judged_by_what_no_row_of_validation_has_chosen_for_itself(make_problem):
+    """A network chooses its epoch by these labels: of each row the epoch counts that the other half chose."""
+    problem = make_problem(labelled=40, held=120)
+
+    class Careful(EstimatorPeer):
+        def fit(self, *given, **options):
+            fitted = super().fit(*given, **options)
+            nothing = Prediction(probabilities=torch.full((120, 1, 3), 1 / 3))
+            fitted.judged_on = lambda rows: {"class": nothing}
+            return fitted
+
+    problem.factory.network = lambda name, **options: Careful(name, problem.tasks, LogisticRegression())
+    outcome = problem.run(CoTraining(SelfTraining(Threshold(0.2)), 1, folds=2))
+    assert all(bool((p.probabilities == 1 / 3).all()) for p in outcome.held_out["class"].predictions)
+    start, *_ = outcome.held_out["class"].predictions
+    assert start.n_entries == 120
 
 
 def test_a_round_that_moves_the_class_shares_is_refused(make_problem):

@@ -1,3 +1,4 @@
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from texts import coded, saying, text_task
 
 from cotrain import tasks as kinds
 from cotrain.cotraining import (
+    Candidates,
     CoTraining,
     Curriculum,
     KBest,
@@ -31,7 +33,7 @@ from cotrain.cotraining.rounds._pseudo_labels import (
     unchanged,
     with_pseudo_labels,
 )
-from cotrain.tasks import Transcription
+from cotrain.tasks import Task, Transcription
 from cotrain.training import Examples
 
 
@@ -195,6 +197,64 @@ def test_what_the_prior_is_removed_from_keeps_its_chance_of_being_right() -> Non
     # It counts by how sure it is among classes that are equally frequent: odds of .3 / .7 by 98.5 / 2.5.
     odds = 0.3 / 0.7 * 98.5 / 2.5
     assert found.weight[100, 0].item() == pytest.approx(odds / (1 + odds), rel=1e-4)
+
+
+class Everything(Selector):
+    """Takes every entry, free or not."""
+
+    def select(self, candidates: Candidates) -> torch.Tensor:
+        return torch.ones_like(candidates.free)
+
+
+def labelling(strategy: SelfTraining, task: Task, said: Prediction) -> LabellingResult:
+    """What becomes of ten rows, of which four have labels of both classes and the last is not to have any."""
+    targets = (torch.arange(10) % 2).float()[:, None]
+    examples = Examples(
+        {"inputs": torch.zeros(10, 1)}, {"a": targets}, {"a": (torch.arange(10) < 4)[:, None]}
+    )
+    labeller = PseudoLabeller(
+        CoTraining(strategy, 1, pseudo_weight=0.5, max_drift=1.0),
+        strategy,
+        examples,
+        open_rows=torch.arange(10) < 9,
+        priors={"a": prior_of(task, targets, examples.masks["a"])},
+    )
+    return labeller.label(task, [said], ["teacher"], 1)
+
+
+def yes_or_no() -> kinds.Binary:
+    task = kinds.Binary("a")
+    task.fit(pl.DataFrame({"a": [True, False] * 2}))
+    return task
+
+
+def test_a_selector_that_takes_too_much_gets_what_is_free() -> None:
+    said = Prediction(torch.full((10, 1, 2), 0.5))
+    found = labelling(SelfTraining(Everything()), yes_or_no(), said).labels
+    assert torch.nonzero(found.accepted[:, 0]).flatten().tolist() == [4, 5, 6, 7, 8]
+
+
+@pytest.mark.parametrize(("align", "yes"), [(False, 5), (True, 2)])
+def test_alignment_comes_before_the_choice_of_a_class(align: bool, yes: int) -> None:
+    # A teacher that says yes of nearly everything, though a yes is as frequent as a no.
+    p = torch.linspace(0.6, 0.96, 10)
+    said = Prediction(torch.stack([1 - p, p], dim=-1)[:, None])
+    found = labelling(SelfTraining(Threshold(0.5), align=align), yes_or_no(), said).labels
+    assert int(found.values.sum()) == yes
+
+
+def test_a_teacher_that_is_not_finite_labels_nothing() -> None:
+    found = labelling(SelfTraining(Threshold(0.5)), yes_or_no(), Prediction(torch.full((10, 1, 2), math.nan)))
+    assert found.labels.n_accepted == 0
+    assert found.note == "the teachers' predictions are not finite"
+
+
+def test_numbers_weigh_what_the_strategy_says() -> None:
+    task, strategy = kinds.Regression("a"), SelfTraining(Everything())
+    task.fit(pl.DataFrame({"a": [0.0, 1.0] * 2}))
+    strategy.number_weight = 0.3
+    found = labelling(strategy, task, Prediction(values=torch.ones(10, 1), spread=torch.zeros(10, 1))).labels
+    assert found.weight[4:9].flatten().tolist() == pytest.approx([0.15] * 5)
 
 
 @pytest.mark.parametrize(("n_labels", "accepted"), [(6, 600), (300, 0)])

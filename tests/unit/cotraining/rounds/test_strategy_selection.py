@@ -107,6 +107,22 @@ def test_the_answer_can_be_not_to_co_train(make_problem):
     assert found.labels["class"].n_accepted == 0
 
 
+def test_a_strategy_that_is_only_surer_and_less_often_right_does_not_answer(make_problem):
+    problem = make_problem()
+    rows, [task] = problem.validation, problem.tasks
+    found = outcome(rows, 55, start=60)
+    # Five rows fewer are right, but it knows which: the loss is lower, the accuracy that is asked for too.
+    p = found.held_out["class"].predictions[1].probabilities
+    doubted = (torch.arange(80) >= 55)[:, None, None]
+    truth = torch.nn.functional.one_hot(rows.targets["class"].long(), 3)
+    p = torch.where(doubted, 0.34 * truth + 0.36 * (p > 0.5) + 0.3 * ~((truth > 0) | (p > 0.5)), p)
+    held = found.held_out["class"]
+    held = replace(held, predictions=[held.predictions[0], Prediction(probabilities=p)])
+    assert held.gain(task, held.predictions[1]).exceeds(2)
+    together_ = together(problem.tasks, {"surer": replace(found, held_out={"class": held})}, 0.5)
+    assert together_.chosen == {"class": 0}
+
+
 @pytest.mark.parametrize("n_labels", [9, 80])
 def test_the_reason_why_nothing_was_judged_is_passed_on(make_problem, n_labels: int):
     problem = make_problem()
