@@ -45,13 +45,16 @@ def _table(task: str, parts: Mapping[str, Mapping[str, Mapping[str, Any]]], *, f
         metric: _telling_references([of[metric] for of in parts.values() if metric in of])
         for metric in metrics
     }
+    # The rows of a class's figure are those with a label, of whichever class: mostly the same for all.
+    n_labelled = {part: max(row["n_labelled"] for row in of.values()) for part, of in parts.items()}
+    of_all = set(n_labelled.values()) if len(set(n_labelled.values())) == 1 else set()
     cells = []
     for part, of in list(parts.items())[:MOST_CLASSES]:
-        n_labelled = max(row["n_labelled"] for row in of.values())
-        name = TableCell(part, detail=counted(n_labelled, "rows"))
+        name = TableCell(part, detail="" if of_all else counted(n_labelled[part], "rows"))
         cells.append([name, *(_cell(of.get(metric), telling[metric]) for metric in metrics)])
     left = len(parts) - len(cells)
-    note = f"{counted(left, 'more')} in metrics.json." if left > 0 else ""
+    told = [f"Each on all {counted(n, 'labelled rows')}." for n in of_all]
+    note = " ".join([*told, *([f"{counted(left, 'more')} in metrics.json."] if left > 0 else [])])
     directions = {metric: row["direction"] for of in parts.values() for metric, row in of.items()}
     header = [f"{metric} {'↑' if directions[metric] == 'max' else '↓'}" for metric in metrics]
     return Table(["part", *header], cells, title, note, folded=folded or len(cells) > MOST_OPEN)

@@ -24,7 +24,8 @@ def test_every_class_is_a_row_and_every_metric_a_column():
         ["tree", "0.300", "0.400"],
         ["road", "0.700", "–"],
     ]
-    assert table.rows[0][0].detail == "1,200 rows"
+    assert table.rows[0][0].detail == ""
+    assert table.note == "Each on all 1,200 labelled rows."
     # A constant's figure that is the same for all classes says nothing of any of them.
     assert table.rows[0][1].detail == "alone\N{NO-BREAK SPACE}0.200"
     assert table.rows[0][2].detail == "constant\N{NO-BREAK SPACE}0.250"
@@ -37,13 +38,19 @@ def test_the_worst_part_is_the_largest_error_and_errors_have_no_bar():
     assert all(cell.shade is None for line in table.rows for cell in line)
 
 
+def test_parts_with_labels_on_rows_of_their_own_say_how_many():
+    (table,) = class_tables([row("y", "auroc", "a", 0.5), row("y", "auroc", "b", 0.7) | {"n_labelled": 7}])
+    assert [line[0].detail for line in table.rows] == ["1,200 rows", "7 rows"]
+    assert table.note == ""
+
+
 def test_parts_without_a_value_and_many_parts_and_tasks_are_no_trouble():
     assert class_tables([row("y", "f1", "a", None)])[0].rows[0][1].text == "–"
     many = [row(f"t{k}", "f1", f"c{i}", 0.5) for k in range(20) for i in range(60)]
     tables = class_tables(many)
     assert len(tables) == MOST_TASKS
     assert all(len(table.rows) == MOST_CLASSES for table in tables)
-    assert tables[0].note == "20 more in metrics.json."
+    assert tables[0].note == "Each on all 1,200 labelled rows. 20 more in metrics.json."
     assert class_tables([]) == []
 
 

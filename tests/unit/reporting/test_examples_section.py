@@ -158,6 +158,20 @@ def test_worst_rows_of_a_table_stand_in_a_table():
     assert "1,234" in found.text
 
 
+def test_long_inputs_are_set_as_text_below_a_header_that_stands_over_them():
+    text = "a sentence that is longer than a number"
+    worst = [
+        ROWS[0] | {"beside": {"n": "5", "said": text}},
+        ROWS[1] | {"beside": {"n": "6", "said": "short"}},
+    ]
+    (told,) = example_sections({**EXAMPLES, "rows": [], "worst": {"kind": worst}})
+    (table,) = told.blocks
+    assert [[cell.tone for cell in line[3:]] for line in table.rows] == [["", "long"], ["", "long"]]
+    shown = render(Page("t", "l", "v", [Verdict("unknown", "s")], [told]))
+    assert '<th scope="col"><bdi>said</bdi></th>' in shown
+    assert '<th scope="col" class="value"><bdi>n</bdi></th>' in shown
+
+
 def test_rows_are_called_by_the_table_that_they_are_of():
     assert "Rows are counted from 0 in the table." in page(EXAMPLES).text
     assert "Rows are counted from 0 in test.csv." in page({**EXAMPLES, "table": "test.csv"}).text
