@@ -99,14 +99,15 @@ def _claims(
     claims = []
     for task in tasks:
         record = found["tasks"][task.name]
-        nothing = "" if record["learned"] else "learns nothing"
+        # What the last epochs still better may yet be learned.
+        early = "unfinished training" if task.name in unfinished else ""
         claim = Claim(
             task.name,
             Difference.from_json(record["difference"]),
             task.chosen_metrics()[0].name,
             (means[method][task.name], means.get("single_task", {}).get(task.name, math.nan)),
             too_few=record["too_few"],
-            instead=nothing or ("unfinished training" if task.name in unfinished else ""),
+            instead=early or ("" if record["learned"] else "learns nothing"),
         )
         claims.append(("task", claim))
         if record["trees"] is not None:

@@ -58,13 +58,15 @@ def unfinished_tasks(
 
 def _gain_at_the_end(task: Task, history: Sequence[Mapping[str, Mapping[str, float]]]) -> float:
     """Return by which share the best value is better than the best before the last quarter; NaN if
-    unknown.
+    unknown, and 1 if there was nothing before, as where tags are first found.
     """
     sign = 1.0 if task.chosen_metrics()[0].direction == "max" else -1.0
     values = [sign * record.get("validation", {}).get(task.name, math.nan) for record in history]
     n_before = max(1, math.floor((1 - LAST) * len(values)))
     before = [value for value in values[:n_before] if not math.isnan(value)]
     known = [value for value in values if not math.isnan(value)]
-    if not before or max(before) == 0:
+    if not before:
         return math.nan
+    if max(before) == 0:
+        return float(max(known) > 0)
     return (max(known) - max(before)) / abs(max(before))

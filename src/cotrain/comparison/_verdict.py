@@ -88,8 +88,8 @@ def verdicts(tasks: Sequence[Task], run: OneSeed) -> list[TaskVerdict]:
     Another seed may turn a difference between two ways of training around, so none of "helped" and "hurt" is
     said: the figures stand beside each other, and where the rows alone would tell these two networks apart,
     the side that they lean to. "Better than a constant" is about this very network, and stands on the test
-    rows after Holm's correction over the tasks. Where neither network is better than a constant beyond
-    chance, the task is learned neither way, and where a training was not finished it is too early to compare.
+    rows after Holm's correction over the tasks. Where a training was not finished it is too early to compare,
+    and where neither network is better than a constant beyond chance, the task is learned neither way.
 
     Args:
         tasks: fitted tasks.
@@ -124,11 +124,11 @@ def _beside_single_task(task: Task, run: OneSeed, constant: Difference) -> TaskV
     figures = f"{row.metric} {row.shown()} together, {row.shown('single_task')} alone"
     alone = run.against_constant(task, lone)
     leaning = ""
-    if not (constant.low > 0 or alone.low > 0):
+    if name in run.unfinished:
+        word, why = UNFINISHED, "the last epoch is the best, and the last ones brought much: train longer"
+    elif not (constant.low > 0 or alone.low > 0):
         word, why = LEARNS_NOTHING, "alone or together: neither is better than a constant beyond chance"
         figures += f", {row.shown('constant')} constant"
-    elif name in run.unfinished:
-        word, why = UNFINISHED, "the last epoch is the best, and the last ones brought much: train longer"
     else:
         if found.low > 0 or found.high < 0:
             leaning = "together" if found.value > 0 else "alone"

@@ -91,6 +91,10 @@ def test_what_is_not_learned_not_finished_or_too_small_gets_no_word(judged):
         assert early["verdicts_over_all"]["joint"]["word"] == "unfinished training"
         late = judged({"joint": (tasks, 0.3)}, **{side: [0.05, 0.0, 0.005]})
         assert late["verdicts"]["joint"][0]["word"] == "helped"
+    # What the last epochs still better may yet be learned.
+    slow = {"a": record(0.3, learned=False), "b": record(0.3)}
+    early = judged({"joint": (slow, 0.3)}, joint=[0.05])
+    assert early["verdicts"]["joint"][0]["word"] == "unfinished training"
     few = {"a": record(0.3, too_few="9 labelled test rows; 10 are needed"), "b": record(0.3)}
     found = judged({"joint": (few, 0.3)}, joint=[0.5])
     assert [one["word"] for one in found["verdicts"]["joint"]] == ["unknown", "helped"]

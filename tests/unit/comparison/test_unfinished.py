@@ -44,7 +44,11 @@ def test_without_validation_values_nothing_is_said():
     bare = FitResult([{}], {}, {}, [{}, {}], {})
     assert unfinished_tasks(TASKS, bare, 2, "last") == {}
     assert unfinished_tasks(TASKS, fit([math.nan] * 4, RISING), 4, "last").keys() == {"sold"}
-    assert unfinished_tasks([Binary("sold")], fit(FALLING, [0.0, 0.0, 0.0, 0.5]), 4, "last") == {}
+
+
+def test_what_is_first_found_in_the_last_quarter_was_not_finished_and_nothing_found_was():
+    assert unfinished_tasks(TASKS[1:], fit(FALLING, [0.0, 0.0, 0.0, 0.5]), 4, "last") == {"sold": 1.0}
+    assert unfinished_tasks(TASKS[1:], fit(FALLING, [0.0] * 4), 4, "last") == {}
 
 
 def test_a_few_epochs_are_looked_at_too():

@@ -80,6 +80,8 @@ def test_what_was_not_finished_is_not_compared(problem):
     found = judged(problem, signs + noise, 0.2 * signs + noise, unfinished=["y"])
     assert (found.word, found.leaning) == ("unfinished training", "")
     assert "train longer" in found.sentence
+    # What the last epochs still better may yet be learned.
+    assert judged(problem, noise, noise, unfinished=["y"]).word == "unfinished training"
 
 
 def test_rows_that_belong_together_count_as_one(problem):
