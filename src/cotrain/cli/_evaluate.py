@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from cotrain.learner import Learner
     from cotrain.learner._configuration import Paths
+    from cotrain.training import Examples
 
 Part = Literal["train", "validation", "test"]
 
@@ -63,10 +64,15 @@ def evaluate(
         table = rows_of_part(run, learner, part, data=paths, query=query, trust=trust)
     elif paths is not None:
         table = paths if isinstance(paths, dict) else read_cells(paths, query)
-        tell_seen_rows(run, learner, table)
     else:
         raise ConfigError("evaluate needs a table, or --part test for the test rows of the run's own table.")
-    found = learner.evaluate(table, by=by)
+    fitted = learner.fitted
+    tell_absent_tasks(learner, table)
+    table = fitted.labelled_table(table)
+    examples = fitted.preprocessor.examples(table)
+    if part is None:
+        tell_seen_rows(run, examples)
+    found = fitted.evaluate(table, by=by, examples=examples)
     for sentence in unseen_sentences(found.unseen):
         status(f"Warning: {sentence}")
     if as_json:
@@ -76,7 +82,11 @@ def evaluate(
         parts = {"by_source": by_source} if by_source else {}
         if by is not None:
             parts["by_group"] = {group: table.to_dicts() for group, table in found.by_group.items()}
-        print_json({"rows": found.to_dicts(), **parts} if parts else found.to_dicts())
+        rows = [
+            {**row, "unseen": found.unseen[row["task"]]} if row["task"] in found.unseen else row
+            for row in found.to_dicts()
+        ]
+        print_json({"rows": rows, **parts} if parts else rows)
     else:
         from cotrain.cli._answers import tell_answers
         from cotrain.cli._verdict import print_by_group, print_by_source, print_evaluation
@@ -121,11 +131,20 @@ def rows_of_part(
     return split[part]
 
 
-def tell_seen_rows(run: Path, learner: Learner, table: object) -> None:
-    """Say how many rows of a table, or of several, the network knows from its training."""
+def tell_absent_tasks(learner: Learner, table: object) -> None:
+    """Say of which tasks a table has no column, so that nothing is said of them."""
+    from cotrain.learner._absent_targets import absent_tasks
+
+    preprocessor = learner.fitted.preprocessor
+    for task in absent_tasks(preprocessor.table(table), preprocessor.tasks):
+        columns = " and ".join(repr(column) for column in task.columns)
+        status(f"Warning: {task.name}: the table has no column {columns}; the task is not evaluated.")
+
+
+def tell_seen_rows(run: Path, examples: Examples) -> None:
+    """Say how many rows, coded as the run codes them, the network knows from its training."""
     from cotrain.learner._run_folder import count_seen_rows
 
-    examples = learner.preprocessor.examples(table)
     seen = count_seen_rows(run, examples)
     if n_train := seen.get("train", 0):
         chosen = f", and {seen['validation']} helped to choose its epoch" if seen["validation"] else ""

@@ -15,6 +15,7 @@ from cotrain._base._ragged import Leaves
 from cotrain.data import TypedTable, from_polars_like
 from cotrain.data.sources import rows_of_sources
 from cotrain.evaluation import Evaluation, EvaluationTable, unseen_labels
+from cotrain.learner._absent_targets import with_absent_tasks
 from cotrain.learner._answers import Answers
 from cotrain.learner._confidence import CalibratedConfidence
 from cotrain.learner._ensemble import ensemble_sentence
@@ -169,17 +170,21 @@ class FittedModel:
         }
         return restore_pandas(found, self.preprocessor.labels, names)
 
-    def evaluate(self, data: object, *, by: str | None = None) -> EvaluationTable:
+    def evaluate(
+        self, data: object, *, by: str | None = None, examples: Examples | None = None
+    ) -> EvaluationTable:
         """Evaluate every task on the labelled rows of `data`.
 
         Args:
             data: a table; or source -> table, whose rows are evaluated together and each source by itself.
             by: a column whose values are groups of rows, such as users, evaluated by themselves as well.
+            examples: the rows of `labelled_table`, coded; `None`: they are not yet.
 
         Returns:
             A table with a row per task and metric, that prints itself; `reference` is the value of the
-            best constant prediction. `by_source` has a table for each source, `by_group` for each value of
-            the column, the most frequent first; `unseen` has the labels that training did not have.
+            best constant prediction. A task of which the table has no column has no
+            label. `by_source` has a table for each source, `by_group` for each value of the column, the most
+            frequent first; `unseen` has the labels that training did not have.
 
         Raises:
             DataError: columns are missing or unreadable, or no row of several sources has a label.
@@ -187,8 +192,8 @@ class FittedModel:
         """
         if by is not None and isinstance(data, Dataset):
             raise InvalidArgumentError(f"by={by!r} needs a table with this column, not a Dataset.")
-        data = data if isinstance(data, Dataset) else self.preprocessor.table(data)
-        examples = self.preprocessor.examples(data)
+        data = data if isinstance(data, Dataset) else self.labelled_table(data)
+        examples = self.preprocessor.examples(data) if examples is None else examples
         evaluation = self.evaluation(data, examples=examples)
         table = evaluation.table(parts=True)
         if not isinstance(data, Dataset):
@@ -205,6 +210,11 @@ class FittedModel:
             name: evaluation.table(parts=True, rows=rows) for name, rows in examples.sources.rows().items()
         }
         return replace(table, by_source=by_source)
+
+    def labelled_table(self, data: object) -> TypedTable:
+        """Return a table as `evaluate` reads it, with empty columns for tasks of which it has none."""
+        preprocessor = self.preprocessor
+        return with_absent_tasks(preprocessor.table(data), preprocessor.tasks, preprocessor.types)
 
     def evaluation(
         self, data: object, *, examples: Examples | None = None, diagnosis: bool = False

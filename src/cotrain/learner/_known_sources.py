@@ -68,7 +68,7 @@ class KnownSources:
         fits = [not needed & set(columns) for columns in candidates]
         if not (all(fits) if rows is not None else any(fits)):
             absent = [column for column in absent if column not in needed]
-        made = [_empty(column, types[column], frame.height) for column in absent]
+        made = [empty_column(column, types[column], frame.height) for column in absent]
         known = {**table.types, **{column: types[column] for column in absent}}
         return TypedTable(
             frame.with_columns(made),
@@ -101,6 +101,7 @@ class KnownSources:
         return {"column": self.column, "inputs": {name: list(own) for name, own in self.inputs.items()}}
 
 
-def _empty(column: str, kind: str, n_rows: int) -> pl.Series:
+def empty_column(column: str, kind: str, n_rows: int) -> pl.Series:
+    """Return a column without a value, of a type that a column of this kind has in tables."""
     dtype = pl.List(pl.String) if kind == "other" else pl.String
     return pl.Series(column, [None], dtype=dtype).new_from_index(0, n_rows)
