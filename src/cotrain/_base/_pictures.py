@@ -39,7 +39,8 @@ def read_picture(value: object, channels: Channels = 3, folder: Path | None = No
 
     Args:
         value: path; the bytes of a file; a mapping of `bytes` or `path`, as Hugging Face data sets have it; a
-            Pillow image; or an array [H, W] or [H, W, C] of uint8, uint16, bool, or floats in [0, 1].
+            Pillow image; an array [H, W] or [H, W, C] of uint8, uint16, bool, or floats in [0, 1]; or such a
+            one as lists in lists, of whole numbers from 0 to 255 or floats.
         channels: C.
         folder: what relative paths are relative to; `None`: the working directory.
 
@@ -51,6 +52,8 @@ def read_picture(value: object, channels: Channels = 3, folder: Path | None = No
         >>> read_picture(np.zeros((2, 5), np.uint8)).shape
         (3, 2, 5)
     """
+    if isinstance(value, list):
+        value = _of_lists(value)
     if isinstance(value, np.ndarray):
         return _of_array(value, channels)
     image_module = _pillow()
@@ -117,6 +120,8 @@ def picture_size(value: object, folder: Path | None = None) -> tuple[int, int]:
     Raises:
         DataError: it is no picture.
     """
+    if isinstance(value, list):
+        value = _of_lists(value)
     if isinstance(value, np.ndarray):
         shape = _of_array(value, 1).shape
         return shape[1], shape[2]
@@ -200,6 +205,25 @@ def _deep(image: Image) -> np.ndarray:
             f"A picture has values from {values.min()} to {values.max()}, expected at most 16 bits: scale it."
         )
     return values.astype(np.uint16)
+
+
+def _of_lists(value: list[Any]) -> np.ndarray:
+    """Return lists in lists as an array, whole numbers as uint8."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise DataError(
+            f"The rows of the picture {str(value)[:40]} are of different lengths, expected lists [height, "
+            "width] or [height, width, channels]."
+        ) from error
+    if array.dtype.kind not in "iu" or not array.size:
+        return array
+    if array.min() < 0 or array.max() > np.iinfo(np.uint8).max:
+        raise DataError(
+            f"A picture as lists has numbers from {array.min()} to {array.max()}, expected whole ones from 0 "
+            "to 255, or fractions from 0 to 1."
+        )
+    return array.astype(np.uint8)
 
 
 def _of_array(array: np.ndarray, channels: Channels) -> np.ndarray:

@@ -274,5 +274,6 @@ def _of_bytes(data: bytes, name: str) -> tuple[np.ndarray, int]:
     try:
         return soundfile.read(io.BytesIO(data), always_2d=True)
     except (RuntimeError, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        # Of bytes in memory it names the object that holds them.
+        reason = str(error).splitlines()[0].split(">: ")[-1].rstrip(".")
         raise DataError(f"{name} is damaged, or no sound that can be read ({reason}).") from error

@@ -96,6 +96,8 @@ class FeatureMatrix:
             inputs: the names that `fit` saw, in the same order. A category that training rows had no code as
                 low as gets a negative one.
         """
+        if not any(len(tensor) for tensor in inputs.values()):
+            return np.zeros((0, len(self.categorical)))
         parts: list[np.ndarray] = []
         for name, tensor in inputs.items():
             if name.startswith(_UNREAD):

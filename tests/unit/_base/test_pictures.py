@@ -173,3 +173,26 @@ def test_the_size_of_what_is_no_picture_is_refused_with_its_row(tmp_path, n_byte
         DataError, match=r"^Column 'x', row 1: The picture '.*b\.png' is (damaged|no picture)"
     ):
         picture_sizes([None, str(tmp_path / "b.png")], (1, 2), "Column 'x'")
+
+
+def test_lists_in_lists_are_the_picture_of_the_array():
+    for array in (GREY, COLOUR, GREY / 255.0):
+        assert np.array_equal(read_picture(array.tolist()), read_picture(array))
+        assert picture_size(array.tolist()) == (5, 7)
+
+
+@pytest.mark.parametrize(
+    ("lists", "sentence"),
+    [
+        ([[1, 2], [3]], "of different lengths"),
+        ([[1, 2], [3, 256]], "numbers from 1 to 256, expected whole ones from 0 to 255"),
+        ([[-1, 2]], "numbers from -1 to 2"),
+        ([1, 2], r"shape \(2,\)"),
+        ([], r"shape \(0,\)"),
+        ([["a", "b"]], "array is of <U1"),
+        ([[None, 1]], "array is of object"),
+    ],
+)
+def test_lists_that_are_no_picture_get_a_sentence(lists: list, sentence: str):
+    with pytest.raises(DataError, match=sentence):
+        read_picture(lists)

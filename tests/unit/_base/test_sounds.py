@@ -164,3 +164,13 @@ def test_other_formats_ask_for_soundfile_or_are_read_by_it(tmp_path: Path):
     soundfile = pytest.importorskip("soundfile")
     soundfile.write(tmp_path / "a.flac", TONE, RATE)
     assert np.allclose(read_sound(tmp_path / "a.flac", RATE), TONE, atol=1e-4)
+
+
+@pytest.mark.parametrize("data", [b"hello" * 20, b"fLaC" + bytes(60), b"OggS" + bytes(50)])
+def test_a_damaged_sound_names_no_object_of_python(data: bytes, tmp_path: Path):
+    pytest.importorskip("soundfile")
+    (tmp_path / "a.flac").write_bytes(data)
+    for value in (data, tmp_path / "a.flac"):
+        with pytest.raises(DataError, match="is damaged, or no sound that can be read") as error:
+            read_sound(value, RATE)
+        assert "object at" not in str(error.value)

@@ -155,3 +155,12 @@ def test_what_one_task_alone_is_given_is_left_out():
     assert matrix.categorical.tolist() == [False, False]
     np.testing.assert_array_equal(matrix.transform(plain | given), plain["numbers"].numpy())
     np.testing.assert_array_equal(matrix.transform(plain), plain["numbers"].numpy())
+
+
+@pytest.mark.parametrize("name", ["picture:a", "sound:a", "history:a"])
+def test_a_table_without_a_row_has_the_features_of_the_others(name: str) -> None:
+    rows = Lazy(["a"] * 3, lambda _: torch.ones(3, 8, 8) if name == "picture:a" else torch.ones(80),
+                ragged=name != "picture:a")  # fmt: skip
+    matrix = FeatureMatrix().fit({"numbers": torch.ones(3, 2), name: rows})
+    shape = matrix.transform({"numbers": torch.ones(3, 2), name: rows}).shape
+    assert matrix.transform({"numbers": torch.ones(0, 2), name: rows[:0]}).shape == (0, shape[1])

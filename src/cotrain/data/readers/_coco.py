@@ -102,7 +102,9 @@ def coco_table(document: Mapping[str, Any], path: Path) -> pl.DataFrame:
             raise DataError(f"{where} belongs to the image {picture!r}, which `images` does not list.")
         if category not in names:
             raise DataError(f"{where} is of the category {category!r}, which `categories` does not list.")
-        row, box = places[picture], _box(annotation.get("bbox"), where)
+        row = places[picture]
+        where += f" in the image {pictures[row].get('file_name', picture)!r}"
+        box = _box(annotation.get("bbox"), where)
         crowd = _is_crowd(annotation.get("iscrowd"), where)
         boxes[row].append({"box": box, "label": names[category], "crowd": crowd})
         points[row] += _points(annotation.get("keypoints"), named[category], where)

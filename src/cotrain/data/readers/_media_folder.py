@@ -12,6 +12,7 @@ import polars as pl
 from cotrain._base import DataError
 from cotrain._base._pictures import PICTURE_ENDINGS
 from cotrain._base._sounds import SOUND_ENDINGS
+from cotrain.data._missing import WORDS
 
 #: What lies in a row: its pictures, sounds and masks, and fields of numbers.
 ENDINGS = (*PICTURE_ENDINGS, *SOUND_ENDINGS, ".npy")
@@ -48,8 +49,8 @@ def read_media_folder(folder: Path) -> pl.DataFrame:
 
     Raises:
         DataError: there is no such file; a table in the folder says more of them; files lie in class folders
-            and beside them; there are parts and other folders beside them; or what lies beside the inputs
-            belongs to none of them, or to two.
+            and beside them, or in one with a name that says "missing", such as `NA`; there are parts and
+            other folders beside them; or what lies beside the inputs belongs to none of them, or to two.
     """
     files = _with_parts(_media(folder), folder)
     roles = sorted({file.below.parts[0] for file in files if len(file.below.parts) > 1})
@@ -143,7 +144,14 @@ def _classes(files: Sequence[_Media], folder: Path) -> list[str | None]:
             f"{folder} holds {len(beside)} files beside the folders of classes, the first being "
             f"{beside[0].path}: move them into a folder, or give the path of one that holds either."
         )
-    return [] if beside else [file.below.parts[0] for file in files]
+    names = [] if beside else [file.below.parts[0] for file in files]
+    nothing = sorted(set(names) & set(WORDS))
+    if nothing:
+        raise DataError(
+            f"{folder} holds the folder {nothing[0]!r}, and a class of that name reads as an empty cell: "
+            "give the folder another name, or list the files in a table if they have no class."
+        )
+    return [*names]
 
 
 def _beside(

@@ -126,3 +126,11 @@ def test_init_knows_classes_masks_and_parts(tmp_path: Path, monkeypatch: pytest.
         assert config["tasks"] == [{"kind": kind, "name": column}]
         assert config["split"] == {"column": "split"}
         assert config["columns"] == {"file": "picture"}
+
+
+@pytest.mark.parametrize("name", ["NA", "null", "None", "nan"])
+def test_a_class_that_reads_as_an_empty_cell_is_refused(name: str, tmp_path: Path) -> None:
+    # All of its files were unlabelled, without a word.
+    folder = folder_of(tmp_path, "cats/a.png", f"{name}/b.png")
+    with pytest.raises(DataError, match=f"holds the folder '{name}', and a class of that name reads as an"):
+        read_folder(folder)
