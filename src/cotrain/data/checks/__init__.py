@@ -8,6 +8,7 @@ from cotrain.data.checks._cut import check_cut
 from cotrain.data.checks._drift import check_drift
 from cotrain.data.checks._duplicates import check_duplicates
 from cotrain.data.checks._find import find_problems
+from cotrain.data.checks._groups import check_groups
 from cotrain.data.checks._leakage import check_leakage
 from cotrain.data.checks._missing import check_missing
 from cotrain.data.checks._sources import check_sources
@@ -22,6 +23,7 @@ __all__ = [
     "check_cut",
     "check_drift",
     "check_duplicates",
+    "check_groups",
     "check_leakage",
     "check_missing",
     "check_sources",

@@ -26,7 +26,7 @@ class Problem:
     Args:
         severity: "error", "warning" or "note".
         check: which check: "coverage", "classes", "leakage", "columns", "duplicates", "drift",
-            "weights" or "target".
+            "groups", "sources", "weights" or "target".
         subject: the task or column concerned.
         sentence: what was found and what to do.
         values: the figures behind it, as plain JSON values.

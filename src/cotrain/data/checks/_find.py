@@ -15,6 +15,7 @@ from cotrain.data.checks._coverage import check_coverage
 from cotrain.data.checks._cut import check_cut
 from cotrain.data.checks._drift import check_drift
 from cotrain.data.checks._duplicates import check_duplicates
+from cotrain.data.checks._groups import check_groups
 from cotrain.data.checks._leakage import check_leakage
 from cotrain.data.checks._sources import check_sources
 from cotrain.data.checks._weights import check_weights
@@ -59,4 +60,5 @@ def find_problems(
     if parts is not None:
         problems += check_duplicates(frame, inputs, parts)
         problems += check_drift(frame, inputs, parts)
+        problems += check_groups(frame, labels, parts)
     return sorted(problems, key=lambda problem: _ORDER.index(problem.severity))
