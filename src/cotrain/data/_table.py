@@ -13,7 +13,7 @@ from typing import Any, Self, final
 import numpy as np
 import polars as pl
 
-from cotrain._base import DataError, Tables, row_in_its_table
+from cotrain._base import DataError, Tables
 from cotrain.data._durations import in_seconds
 from cotrain.data._missing import Missing, Word
 from cotrain.data._read import read_tables
@@ -129,10 +129,23 @@ class TypedTable:
         named.source = column
         return named
 
+    def with_columns(self, columns: Sequence[pl.Series], types: Mapping[str, str]) -> TypedTable:
+        """Return the table with further columns of these types, in their order."""
+        more = copy.copy(self)
+        more.frame = self.frame.with_columns(columns)
+        more.types = {**self.types, **{column.name: types[column.name] for column in columns}}
+        return more
+
     def in_their_tables(self) -> list[tuple[int, str]]:
         """Return of each row its number in its own table and the name of that, "" where there is one."""
-        numbers = range(self.height) if self.rows is None else self.rows.tolist()
-        return [row_in_its_table(number, self.tables) for number in numbers]
+        numbers = np.arange(self.height) if self.rows is None else self.rows
+        if not self.tables:
+            return [(number, "") for number in numbers.tolist()]
+        names, sizes = zip(*self.tables, strict=True)
+        ends = np.cumsum(sizes)
+        place = np.searchsorted(ends, numbers, side="right")
+        within = numbers - (ends - sizes)[place]
+        return [(row, names[of]) for row, of in zip(within.tolist(), place.tolist(), strict=True)]
 
     def write_parquet(self, path: str | Path) -> None:
         """Write the rows so that `read` gives them back with the types of the whole table."""

@@ -34,11 +34,4 @@ def with_absent_tasks(table: TypedTable, tasks: Sequence[Task], types: Mapping[s
     """
     absent = [column for task in absent_tasks(table, tasks) for column in task.columns if column in types]
     made = [empty_column(column, types[column], table.frame.height) for column in dict.fromkeys(absent)]
-    return TypedTable(
-        table.frame.with_columns(made),
-        {**table.types, **{column: types[column] for column in absent}},
-        table.missing,
-        table.blanked,
-        source=table.source,
-        rows=table.rows,
-    )
+    return table.with_columns(made, types)

@@ -69,16 +69,7 @@ class KnownSources:
         if not (all(fits) if rows is not None else any(fits)):
             absent = [column for column in absent if column not in needed]
         made = [empty_column(column, types[column], frame.height) for column in absent]
-        known = {**table.types, **{column: types[column] for column in absent}}
-        return TypedTable(
-            frame.with_columns(made),
-            known,
-            table.missing,
-            table.blanked,
-            source=table.source,
-            rows=table.rows,
-            tables=table.tables,
-        )
+        return table.with_columns(made, types)
 
     def are_tables(self, data: object, columns: Sequence[str]) -> bool:
         """Whether data are a mapping of tables, and not one row as column -> value.

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 import cotrain as ct
-from cotrain._base import DataError
+from cotrain._base import DataError, row_in_its_table
 from cotrain.comparison import compare
 from cotrain.comparison.runs._check import check_data
 from cotrain.data import TypedTable
@@ -122,6 +122,7 @@ def test_a_written_part_keeps_its_numbers(tmp_path):
     assert TypedTable.read(tmp_path / "part.parquet").in_their_tables() == [
         (3, "a.csv"), (24, "a.csv"), (0, "b.csv"), (14, "b.csv")
     ]  # fmt: skip
+    assert part.in_their_tables() == [row_in_its_table(row, whole.tables) for row in part.rows.tolist()]
     whole.write_parquet(tmp_path / "whole.parquet")
     assert TypedTable.read(tmp_path / "whole.parquet").rows is None
 
