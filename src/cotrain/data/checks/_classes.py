@@ -35,10 +35,13 @@ def check_classes(labels: Sequence[Labels]) -> list[Problem]:
         problems.append(Problem("note", "classes", subject, sentence, {"counts": counts}))
         rare = {name: count for name, count in counts.items() if count < RARE}
         if rare:
-            shown = ", ".join(f"{name!r} ({count})" for name, count in list(rare.items())[:8])
+            rarest = sorted(rare.items(), key=lambda item: item[1])
+            shown = ", ".join(f"{name!r} ({count})" for name, count in rarest[:8])
+            more = f" and {len(rare) - 8} more" if len(rare) > 8 else ""
             sentence = (
-                f"Task {subject!r} has {len(rare)} classes with fewer than {RARE} {counted}: {shown}. They "
-                "cannot be learned or measured well: merge them with others, or leave them out."
+                f"Task {subject!r} has {len(rare)} {'class' if len(rare) == 1 else 'classes'} with fewer than "
+                f"{RARE} {counted}: {shown}{more}. They cannot be learned or measured well: merge them with "
+                "others, or leave them out."
             )
             problems.append(Problem("warning", "classes", subject, sentence, {"rare": rare}))
     return problems

@@ -20,10 +20,20 @@ def test_counts_classes_and_points_at_rare_ones() -> None:
     found = {(p.subject, p.severity): p for p in check_classes(labels)}
     assert found["kind", "note"].values["counts"] == {"x": 90, "y": 7}
     assert found["kind", "warning"].values["rare"] == {"y": 7}
+    assert "has 1 class with fewer than 10 rows: 'y' (7). They" in found["kind", "warning"].sentence
     assert found["tags", "note"].values["counts"] == {"a": 50, "b": 98, "c": 2}
     assert found["tags", "warning"].values["rare"] == {"c": 2}
     assert ("sold", "warning") not in found
     assert ("price", "note") not in found
+
+
+def test_of_many_rare_classes_the_rarest_are_named_and_the_others_counted() -> None:
+    values = ["common"] * 50 + [f"c{i}" for i in range(2, 10) for _ in range(i)] + ["c1", "c0", "c0", "c0"]
+    labels, _ = read_labels(pl.DataFrame({"kind": values}), [Multiclass("kind")])
+    (warning,) = [problem for problem in check_classes(labels) if problem.severity == "warning"]
+    assert "10 classes" in warning.sentence
+    assert "'c1' (1), 'c2' (2), 'c0' (3)" in warning.sentence
+    assert "'c7' (7) and 2 more. They" in warning.sentence
 
 
 def test_ordinal_classes_bear_the_names_of_the_user() -> None:
