@@ -38,10 +38,10 @@ def check_classes(labels: Sequence[Labels]) -> list[Problem]:
             rarest = sorted(rare.items(), key=lambda item: item[1])
             shown = ", ".join(f"{name!r} ({count})" for name, count in rarest[:8])
             more = f" and {len(rare) - 8} more" if len(rare) > 8 else ""
+            n_rare = f"{len(rare)} {'class' if len(rare) == 1 else 'classes'}"
             sentence = (
-                f"Task {subject!r} has {len(rare)} {'class' if len(rare) == 1 else 'classes'} with fewer than "
-                f"{RARE} {counted}: {shown}{more}. They cannot be learned or measured well: merge them with "
-                "others, or leave them out."
+                f"Task {subject!r} has {n_rare} with fewer than {RARE} {counted}: {shown}{more}. "
+                "They cannot be learned or measured well: merge them with others, or leave them out."
             )
             problems.append(Problem("warning", "classes", subject, sentence, {"rare": rare}))
     return problems
