@@ -22,6 +22,7 @@ from cotrain.cotraining._network_factory import NetworkFactory
 from cotrain.cotraining.guards._held_out import HeldOut
 from cotrain.cotraining.peers import FittedPeer
 from cotrain.cotraining.rounds import _strategy_selection
+from cotrain.cotraining.rounds._co_training_loop import CoTrainingLoop
 from cotrain.cotraining.rounds._run import CoTrainingRun
 from cotrain.cotraining.rounds._strategy_selection import candidates, run_rounds, strategy_for_views, together
 from cotrain.training import Examples, Training
@@ -177,6 +178,21 @@ def test_auto_chooses_on_folds_where_there_are_no_validation_rows(make_problem):
     problem = make_problem(labelled=60)
     found = run_rounds(problem.given(CoTraining("auto", 2), validation=False))
     assert found.verdicts["class"].endswith("on 60 held-out labels")
+
+
+def test_auto_judges_every_start_that_strategies_may_be_held_against(make_problem, monkeypatch):
+    """Without it a strategy whose rounds are all refused has no held-out labels, and none is compared."""
+    asked = []
+
+    class Loop(CoTrainingLoop):
+        def run(self):
+            asked.append(self.given.always_judged)
+            return super().run()
+
+    monkeypatch.setattr(_strategy_selection, "CoTrainingLoop", Loop)
+    run_rounds(make_problem(labelled=30).given(CoTraining("auto", 1), validation=False))
+    assert len(asked) >= 3
+    assert all(asked)
 
 
 def run_with_views(problem):
