@@ -51,7 +51,9 @@ def require_entries(tasks: Sequence[Task]) -> None:
         )
 
 
-def require_one_vector(who: str, tasks: Sequence[Task]) -> None:
+def require_one_vector(
+    who: str, tasks: Sequence[Task], *, instead: str = "a strategy of networks, such as Committee"
+) -> None:
     """Refuse tasks with an answer for every entry where rows are labelled as wholes.
 
     Raises:
@@ -62,7 +64,7 @@ def require_one_vector(who: str, tasks: Sequence[Task]) -> None:
             many = "is heard by networks" if task.hypothesis_labelling() else "has many answers a row"
             raise InvalidArgumentError(
                 f"{who} labels whole rows, but {type(task).__name__}({task.name!r}) {many}: "
-                "take a strategy of networks, such as Committee, or take the task out."
+                f"take {instead}, or take the task out."
             )
 
 

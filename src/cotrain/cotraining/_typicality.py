@@ -5,6 +5,8 @@ Shapes: N rows, T targets of the task, C classes, D numbers of a row.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,6 +17,9 @@ from cotrain.cotraining._entries import known_entries, require_one_vector
 from cotrain.cotraining._predictions import class_targets, n_classes
 from cotrain.tasks import Task
 from cotrain.training import Examples
+
+#: What looks at it, and what does without.
+WHO, INSTEAD = "Density-aware confidence", "another selector, such as KBest"
 
 
 def typicality(task: Task, examples: Examples, n_neighbours: int) -> Tensor:
@@ -43,7 +48,7 @@ def typicality(task: Task, examples: Examples, n_neighbours: int) -> Tensor:
     the share is the p-value of a conformal anomaly detector, Laxhammar & Falkman, 2010,
     https://doi.org/10.1145/1833280.1833281.
     """
-    require_one_vector("Density-aware confidence", [task])
+    require_one_vector(WHO, [task], instead=INSTEAD)
     rows = _numbers(examples.inputs)
     classes = class_targets(task, examples.targets[task.name])
     known = known_entries(task, examples.masks[task.name])
@@ -54,6 +59,23 @@ def typicality(task: Task, examples: Examples, n_neighbours: int) -> Tensor:
             if own.sum() >= 2:
                 found[:, t, c] = torch.from_numpy(_of_class(rows, own, n_neighbours))
     return found
+
+
+def require_numbers(tasks: Sequence[Task], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse tasks of many answers a row, and inputs without a number, of which nothing is usual.
+
+    Args:
+        tasks: fitted.
+        shapes: name of an input tensor -> shape of one row.
+
+    Raises:
+        InvalidArgumentError: there are such.
+    """
+    require_one_vector(WHO, tasks, instead=INSTEAD)
+    if not any(len(shape) == 1 and shape[0] for shape in shapes.values()):
+        raise InvalidArgumentError(
+            f"{WHO} looks at the numbers of a row, and there are none: take {INSTEAD}."
+        )
 
 
 def _of_class(rows: np.ndarray, own: np.ndarray, n_neighbours: int) -> np.ndarray:
@@ -80,7 +102,7 @@ def _numbers(inputs: Leaves) -> np.ndarray:
     ]
     if not parts:
         raise InvalidArgumentError(
-            f"Density-aware confidence looks at the numbers of a row, and the inputs "
-            f"({', '.join(sorted(inputs))}) have none: take another selector."
+            f"{WHO} looks at the numbers of a row, and the inputs ({', '.join(sorted(inputs))}) have none: "
+            f"take {INSTEAD}."
         )
     return torch.cat(parts, dim=1).double().numpy()

@@ -93,8 +93,9 @@ class CoTrainingStage:
             seed=seed,
         )
         if isinstance(settings.strategy, Strategy):
-            # What its peers cannot take is said before anything is fitted.
+            # What its peers and its selector cannot take is said before anything is fitted.
             settings.strategy.peers(self.factory)
+            settings.strategy.selector.check(self.tasks, self.factory.shapes)
             self.factory.require_heed()
 
     def improve(

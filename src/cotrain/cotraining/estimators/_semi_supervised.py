@@ -282,6 +282,7 @@ class SemiSupervised(BaseEstimator, ABC):
         )
         if isinstance(self.strategy, Strategy):
             self.strategy.peers(networks)
+            self.strategy.selector.check(tasks, shapes)
             networks.require_heed()
         if self.estimator is None:
             return networks

@@ -73,13 +73,11 @@ class Gain:
         return self.value > 0 and self.value >= margin * self.error
 
     def __str__(self) -> str:
-        value, error = _figure(self.value), _figure(self.error)
-        return f"its loss is {value} ± {error} lower on {self.n_labels} held-out labels"
-
-
-def _figure(value: float) -> str:
-    """Return three decimals, or two digits of what these would make nothing of."""
-    return f"{value:.3f}" if not 0 < abs(value) < 0.001 else f"{value:.2g}"
+        # Three decimals, or as many as the smaller of the two has two digits in.
+        least = min(abs(part) for part in (self.value, self.error))
+        n = max(3, 1 - math.floor(math.log10(least))) if 0 < least < 0.001 else 3
+        said = f"{self.value:.{n}f} ± {self.error:.{n}f}"
+        return f"its loss is {said} lower on {self.n_labels} held-out labels"
 
 
 @final

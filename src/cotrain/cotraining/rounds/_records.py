@@ -198,11 +198,12 @@ def nothing_accepted(taught: Sequence[Mapping[str, LabellingResult]]) -> str:
     Args:
         taught: per peer, task -> what it was offered.
     """
-    notes = {
-        f"{task}: {one.note}" + ("" if math.isnan(one.surest) else f" (surest {one.surest:.2f})")
-        for labels in taught
-        for task, one in labels.items()
-    }
+    surest: dict[str, list[float]] = {}
+    for labels in taught:
+        for task, one in labels.items():
+            known = surest.setdefault(f"{task}: {one.note}", [])
+            known += [] if math.isnan(one.surest) else [one.surest]
+    notes = [note + (f" (surest {max(known):.2f})" if known else "") for note, known in surest.items()]
     return "nothing was accepted: " + "; ".join(sorted(notes))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import final
 
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from cotrain.cotraining.selection._base import Candidates, Selector
 from cotrain.cotraining.selection._threshold import Threshold
+from cotrain.tasks import Task
 
 
 @final
@@ -25,6 +27,10 @@ class Agreement(Selector):
 
     def __init__(self, selector: Selector | None = None) -> None:
         self.selector = selector or Threshold(0.8)
+
+    def check(self, tasks: Sequence[Task], shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Refuse what the inner selector refuses."""
+        self.selector.check(tasks, shapes)
 
     def select(self, candidates: Candidates) -> Tensor:
         """Return the inner selector's choice among the rows of one mind."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from cotrain.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,17 @@ class Selector(ABC):
     @abstractmethod
     def select(self, candidates: Candidates) -> Tensor:
         """Return where a pseudo-label is accepted, bool [N, T], within `candidates.free`."""
+
+    def check(self, tasks: Sequence[Task], shapes: Mapping[str, tuple[int, ...]]) -> None:  # noqa: B027
+        """Refuse what this could not choose among, before anything is fitted; default nothing.
+
+        Args:
+            tasks: those that are co-trained.
+            shapes: name of an input tensor -> shape of one row.
+
+        Raises:
+            InvalidArgumentError: a task or the inputs are of no use to it.
+        """
 
     def weights(self, candidates: Candidates) -> Tensor:
         """Return how much each label counts if it is accepted, [N, T] in [0, 1]; default fully."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import final
 
@@ -9,8 +10,10 @@ import torch
 from torch import Tensor
 
 from cotrain._base import InvalidArgumentError, check_number
+from cotrain.cotraining._typicality import require_numbers
 from cotrain.cotraining.selection._base import Candidates, Selector
 from cotrain.cotraining.selection._k_best import KBest
+from cotrain.tasks import Task
 
 
 @final
@@ -37,8 +40,8 @@ class DensityAware(Selector):
         n_neighbours: k ≥ 1.
 
     Raises:
-        InvalidArgumentError: an argument is out of range; when it selects, the inputs have no numbers, or the
-            task has many answers a row.
+        InvalidArgumentError: an argument is out of range; before anything is fitted, the inputs have no
+            numbers, or a task has many answers a row.
 
     Source: Kim et al., "CAST: Cluster-Aware Self-Training for Tabular Data", 2023,
     https://arxiv.org/abs/2310.06380, and "Revisiting Self-Training with Regularized Pseudo-Labeling for
@@ -65,6 +68,11 @@ class DensityAware(Selector):
         self.strength = strength
         self.usual = usual
         self.n_neighbours = n_neighbours
+
+    def check(self, tasks: Sequence[Task], shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Refuse tasks of many answers a row, and inputs without numbers."""
+        require_numbers(tasks, shapes)
+        self.selector.check(tasks, shapes)
 
     def select(self, candidates: Candidates) -> Tensor:
         """Return the inner selector's choice by the lowered confidence."""

@@ -23,3 +23,11 @@ def test_a_confidence_that_is_always_right_stays_high_and_one_that_is_not_become
     calibrated = Isotonic().fit(p, truth, truth >= 0).apply(p)
     assert calibrated[:100, 0, 0].min() > 0.9
     assert calibrated[100:, 0].amax(dim=-1).max() < 0.6
+
+
+def test_fewer_than_fifty_labels_bend_nothing():
+    p, truth = overconfident()
+    for n, bends in ((49, False), (50, True)):
+        few, some = p[:n, :1], truth[:n, :1]
+        fitted = Isotonic().fit(few, some, some >= 0)
+        assert (fitted.state_dict()["knots"] is not None) == bends

@@ -52,3 +52,10 @@ def test_labels_that_are_all_right_leave_it_as_unsure_as_one_that_is_unknown(lab
     sure = Temperature().fit(p, truth, truth >= 0).apply(p).amax(dim=-1)
     # Half of one more label is wrong.
     assert float(1 - sure.mean()) == pytest.approx(0.5 / (labels + 1), rel=0.1)
+
+
+@pytest.mark.parametrize(("n", "left_alone"), [(9, True), (10, False)])
+def test_a_few_labels_move_nothing(n: int, left_alone: bool):
+    sure = torch.tensor([[[0.99, 0.01]]]).repeat(n, 1, 1)
+    truth = (torch.arange(n) % 2)[:, None]
+    assert (Temperature().fit(sure, truth, truth >= 0).temperature == 1.0) == left_alone

@@ -134,7 +134,12 @@ def test_a_margin_is_in_standard_errors_and_nothing_is_no_gain(value, error, mar
 
 @pytest.mark.parametrize(
     ("value", "error", "said"),
-    [(0.1352, 0.0531, "0.135 ± 0.053"), (0.00021, 0.00007, "0.00021 ± 7e-05"), (0.0, 0.0, "0.000 ± 0.000")],
+    [
+        (0.1352, 0.0531, "0.135 ± 0.053"),
+        (0.00103, 0.00051, "0.00103 ± 0.00051"),
+        (0.00021, 0.00007, "0.000210 ± 0.000070"),
+        (0.0, 0.0, "0.000 ± 0.000"),
+    ],
 )
 def test_a_small_gain_is_said_in_the_digits_that_it_has(value, error, said):
     assert f"its loss is {said} lower on 64" in str(Gain(value, error, 64))

@@ -159,3 +159,25 @@ def test_a_fit_that_chooses_its_epoch_by_validation_rows_is_judged_by_the_other_
     fitted = peer.fit(problem.train, problem.validation, "round-0-peer-0", FitCache())
     assert isinstance(fitted, FittedNetwork)
     assert len(fitted.result.crossed) == 2
+
+
+class Noting(FitCache):
+    """Keeps the fit that it is asked for."""
+
+    def fit(self, key, make):
+        self.made = make(None)
+        return self.made.run()
+
+
+def test_more_labels_take_as_many_steps_and_true_ones_stay_in_every_batch(make_problem):
+    problem, cache = make_problem(labelled=10, n=210), Noting()
+    peer = problem.networks(CoTraining(updates=24, true_per_batch=8)).network("first")
+    start = peer.fit(problem.train, None, "round-0-peer-0", cache)
+    assert len(cache.made.train) == 10
+    true = problem.train.labelled().any(dim=1)
+    fitted = peer.fit(problem.truth, None, "round-1-peer-0", cache, true=true)
+    # A quarter of the 32 rows of a batch: of 10 true ones beside 200 others each comes seven times.
+    assert len(cache.made.train) == 270
+    assert len(cache.made.train.inputs["inputs"].unique(dim=0)) == 210
+    assert fitted.updates == pytest.approx(24, abs=9)
+    assert start.updates == 24

@@ -173,3 +173,8 @@ def test_why_nothing_was_accepted_is_said_once_a_reason():
     assert nothing_accepted(taught) == (
         "nothing was accepted: price: no unlabelled cell; sold: nothing was sure enough (surest 0.72)"
     )
+
+
+def test_a_reason_of_several_learners_stands_once_with_the_surest_of_them():
+    taught = [{"sold": found([0], [0.0], surest, "nothing was sure enough")} for surest in (0.72, 0.79, NAN)]
+    assert nothing_accepted(taught) == "nothing was accepted: sold: nothing was sure enough (surest 0.79)"

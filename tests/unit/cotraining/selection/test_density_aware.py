@@ -2,13 +2,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import polars as pl
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cotrain import Learner
+from cotrain import tasks as kinds
 from cotrain._base import InvalidArgumentError
 from cotrain.cotraining import (
+    Agreement,
     Candidates,
     CoTraining,
     DensityAware,
@@ -17,6 +21,7 @@ from cotrain.cotraining import (
     SoftWeight,
     Threshold,
 )
+from cotrain.training import Fit
 
 from .candidates import candidates, chosen
 
@@ -93,3 +98,29 @@ def test_candidates_that_do_not_tell_are_refused():
 def test_arguments_out_of_range_are_refused(name, value):
     with pytest.raises(InvalidArgumentError, match=rf"DensityAware\({name}={value!r}\): expected"):
         DensityAware(**{name: value})
+
+
+def test_what_it_cannot_look_at_is_refused_before_anything_is_fitted(monkeypatch):
+    """It took the supervised fit first, and then said to take another strategy."""
+    monkeypatch.setattr(Fit, "run", lambda fit: pytest.fail("something was fitted"))
+    words = pl.DataFrame({"words": [["a", "b"]] * 30, "tags": [["x", "y"]] * 20 + [None] * 10})
+    texts = pl.DataFrame({"text": ["a b", "c d", "e f"] * 10, "tags": ["x", "y"] * 10 + [None] * 10})
+    strategy = SelfTraining(Agreement(DensityAware()))
+    for frame, task, columns, said in (
+        (
+            words,
+            kinds.Tagging("tags"),
+            {"words": "words"},
+            r"Tagging\('tags'\) has many answers a row: take "
+            "another selector, such as KBest",
+        ),
+        (
+            texts,
+            kinds.Binary("tags"),
+            {"text": "text"},
+            "there are none: take another selector, such as KBest",
+        ),
+    ):
+        learner = Learner([task], columns=columns, cotraining=CoTraining(strategy))
+        with pytest.raises(InvalidArgumentError, match=said):
+            learner.fit(frame, progress=False)
