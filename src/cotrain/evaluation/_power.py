@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from cotrain.evaluation._chance import Chance
+from cotrain.evaluation._resampling_units import Unit
 
 #: How often a difference must be found to count as one that could be seen.
 POWER = 0.8
@@ -33,7 +34,9 @@ def smallest_seen(chance: Chance, alpha: float) -> float:
     return chance.half_width(alpha, 0.0) + chance.half_width(2 * (1 - POWER), 0.0)
 
 
-def what_it_would_take(chance: Chance, alpha: float, n_seeds: int, scale: float, *, least: float) -> str:
+def what_it_would_take(
+    chance: Chance, alpha: float, n_seeds: int, scale: float, *, least: float, unit: Unit = "rows"
+) -> str:
     """Say what could not be seen, and how many seeds or rows would see more.
 
     The number of seeds is advice for a comparison to come, to be fixed before it begins: seeds that are added
@@ -45,6 +48,7 @@ def what_it_would_take(chance: Chance, alpha: float, n_seeds: int, scale: float,
         n_seeds: S.
         scale: value of the reference; differences are shown as shares of it.
         least: smallest difference of interest, a share.
+        unit: what was resampled.
 
     Returns:
         A part of a sentence; "" where nothing is known.
@@ -63,7 +67,7 @@ def what_it_would_take(chance: Chance, alpha: float, n_seeds: int, scale: float,
         seeds = _seeds_for(chance, alpha, n_seeds, wanted * abs(scale))
         if wanted < 0.9 * seen and seeds is not None:
             return f"{text}; about {seeds} seeds would see {_percent(wanted)}"
-    return f"{text}{_more_rows(chance, alpha, abs(scale), seen)}"
+    return f"{text}{_more_units(chance, alpha, abs(scale), seen, unit)}"
 
 
 def _seeds_for(chance: Chance, alpha: float, n_seeds: int, wanted: float) -> int | None:
@@ -74,15 +78,15 @@ def _seeds_for(chance: Chance, alpha: float, n_seeds: int, wanted: float) -> int
     return None
 
 
-def _more_rows(chance: Chance, alpha: float, scale: float, seen: float) -> str:
-    """Say how many test rows would see half as much, where no number of seeds sees much more."""
+def _more_units(chance: Chance, alpha: float, scale: float, seen: float, unit: Unit) -> str:
+    """Say how many test rows or groups would see half as much, where no number of seeds sees much more."""
     wanted = next((step for step in reversed(LADDER) if step <= 0.6 * seen), None)
-    factor = 1.0
+    factor, what = 1.0, "test rows" if unit == "rows" else f"{unit} of test rows"
     while wanted is not None and factor <= MOST_ROWS:
         factor *= 1.25
         if smallest_seen(chance.with_units(factor), alpha) <= wanted * scale:
             times = f"{factor:.0f}" if factor >= 2 else f"{factor:.1f}"
-            return f"; more seeds would hardly help, {times} times the test rows would see {_percent(wanted)}"
+            return f"; more seeds would hardly help, {times} times the {what} would see {_percent(wanted)}"
     return ""
 
 

@@ -199,7 +199,9 @@ def _sentence(claim: Claim, word: Word, alpha: float, smallest_effect: float) ->
             notes.append("not clear after correction for several tests")
         if found.chance is not None:
             notes.append(
-                what_it_would_take(found.chance, alpha, found.n_seeds, claim.scale, least=smallest_effect)
+                what_it_would_take(
+                    found.chance, alpha, found.n_seeds, claim.scale, least=smallest_effect, unit=found.unit
+                )
             )
     said = "".join(f"; {note}" for note in notes if note)
     return f"{name}: {word} ({size}{over}{said})."

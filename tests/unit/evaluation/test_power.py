@@ -43,6 +43,12 @@ def test_where_rows_are_what_is_missing_rows_are_asked_for():
     )
 
 
+def test_whole_groups_are_asked_for_where_these_are_what_counts():
+    for unit, what in (("groups", "groups of test rows"), ("blocks of time", "blocks of time of test rows")):
+        said = what_it_would_take(Chance(1e-3, 400), 0.05, 3, 1.0, least=0.01, unit=unit)
+        assert said.endswith(f"more seeds would hardly help, 4 times the {what} would see 5 %")
+
+
 def test_a_comparison_that_saw_enough_asks_for_nothing():
     assert (
         what_it_would_take(Chance(1e-6, 400), 0.05, 3, 1.0, least=0.01)
