@@ -67,7 +67,7 @@ def what_it_would_take(
         seeds = _seeds_for(chance, alpha, n_seeds, wanted * abs(scale))
         if wanted < 0.9 * seen and seeds is not None:
             return f"{text}; about {seeds} seeds would see {_percent(wanted)}"
-    return f"{text}{_more_units(chance, alpha, abs(scale), seen, unit)}"
+    return f"{text}{_more_units(chance, alpha, abs(scale), seen, unit=unit)}"
 
 
 def _seeds_for(chance: Chance, alpha: float, n_seeds: int, wanted: float) -> int | None:
@@ -78,7 +78,7 @@ def _seeds_for(chance: Chance, alpha: float, n_seeds: int, wanted: float) -> int
     return None
 
 
-def _more_units(chance: Chance, alpha: float, scale: float, seen: float, unit: Unit) -> str:
+def _more_units(chance: Chance, alpha: float, scale: float, seen: float, *, unit: Unit) -> str:
     """Say how many test rows or groups would see half as much, where no number of seeds sees much more."""
     wanted = next((step for step in reversed(LADDER) if step <= 0.6 * seen), None)
     factor, what = 1.0, "test rows" if unit == "rows" else f"{unit} of test rows"
