@@ -188,23 +188,22 @@ class Segmentation(Task):
         if of_areas:
             self._learn_labels(of_areas, len(known))
             require_looked_for(frame, self.columns[0], self._names[1:], self.name)
-        cells, of_row = self._masks(frame), self.weights_of(frame)
-        masks = [mask for mask in cells if mask is not None]
-        counts = np.stack([self._counts(mask) for mask in masks])
+        looked, of_row = self._looked_at(frame), self.weights_of(frame)
+        counts = np.stack([count for count, _, _ in looked.values()])
         if of_row is not None:
-            counts = counts * of_row[[mask is not None for mask in cells], None]
+            counts = counts * of_row[list(looked), None]
         counts = counts.sum(axis=0)
         found = np.flatnonzero(counts)
         if self.classes is None and not of_areas:
             largest = int(found.max()) if len(found) else 0
             self._names = [str(number) for number in range(max(2, largest + 1))]
         self._require_known(found)
-        self._require_several(found, masks)
+        self._require_several(found, len(looked), any(ignored for _, _, ignored in looked.values()))
         gaps = gaps_in_numbers(found.tolist()) if self.classes is None and not of_areas else ""
         if gaps:
             raise DataError(f"Task {self.name!r}: masks in {self.columns[0]!r} have {gaps}.")
         if self.size is None:
-            sides = np.median([mask.shape for mask in masks], axis=0)
+            sides = np.median([shape for _, shape, _ in looked.values()], axis=0)
             sides = np.maximum(1, np.rint(sides * min(1.0, LONGEST / sides.max()))).astype(int)
             self._shape = (int(sides[0]), int(sides[1]))
         of_class = counts[: len(self._names)]
@@ -260,20 +259,20 @@ class Segmentation(Task):
                 f"classes= names {len(self._names)} (0 to {len(self._names) - 1}): add names, or set ignore=."
             )
 
-    def _require_several(self, found: np.ndarray, masks: Sequence[np.ndarray]) -> None:
+    def _require_several(self, found: np.ndarray, n_masks: int, ignored: bool) -> None:
         """Refuse masks of one class: black and white, 0 and 255, they would be of background alone."""
         if len(found) > 1:
             return
         of_one = f"pixels of the class {int(found[0])} alone" if len(found) else "no labelled pixel"
-        ignored = (
+        hint = (
             f"; pixels of {self.ignore} count as not labelled: if they are a class, save them as the next "
             "number"
-            if any((mask == self.ignore).any() for mask in masks)
+            if ignored
             else ""
         )
         raise DataError(
-            f"Task {self.name!r}: {len(masks)} masks in {self.columns[0]!r} have {of_one}, and there is "
-            f"nothing to tell apart{ignored}; otherwise leave the task out."
+            f"Task {self.name!r}: {n_masks} masks in {self.columns[0]!r} have {of_one}, and there is "
+            f"nothing to tell apart{hint}; otherwise leave the task out."
         )
 
     def encode_columns(self, frame: pl.DataFrame) -> tuple[Any, Any]:
@@ -307,10 +306,18 @@ class Segmentation(Task):
                 raise RowError(f"Task {self.name!r}, row {{row}}: {error}", row) from error
         return found
 
-    def _masks(self, frame: pl.DataFrame) -> list[np.ndarray | None]:
-        found: list[np.ndarray | None] = [None] * frame.height
-        self._each(frame, found.__setitem__)
-        return found
+    def _looked_at(self, frame: pl.DataFrame) -> dict[int, tuple[np.ndarray, tuple[int, ...], bool]]:
+        """Return row -> the pixels of each class, the shape, and whether there are pixels of `ignore`.
+
+        Masks are not held: those of 3,000 pictures of a street would be 50 GB.
+        """
+        found: dict[int, tuple[np.ndarray, tuple[int, ...], bool]] = {}
+
+        def look(row: int, mask: np.ndarray) -> None:
+            found[row] = (self._counts(mask), mask.shape, bool((mask == self.ignore).any()))
+
+        self._each(frame, look)
+        return dict(sorted(found.items()))
 
     def _each(self, frame: pl.DataFrame, take: Callable[[int, np.ndarray], None]) -> None:
         """Read every mask and hand it on with its row; files are read beside one another."""
@@ -339,14 +346,14 @@ class Segmentation(Task):
     def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
         """Count the masks with a class that training did not have."""
         counts: Counter[str] = Counter()
-        cells = self._cells(frame)
-        for cell in cells:
+        cells, looked = self._cells(frame), self._looked_at(frame)
+        for row, (pixels, _, _) in looked.items():
+            cell = cells[row]
             if isinstance(cell, Areas):
-                counts.update(f"{self.columns[0]}={label}" for label in cell.labels - set(self._names))
-        for cell, mask in zip(cells, self._masks(frame), strict=True):
-            if mask is not None and not isinstance(cell, Areas):
-                found = np.unique(mask[mask != self.ignore])
-                counts.update(f"{self.columns[0]}={number}" for number in found[found >= self.n_outputs])
+                strange = sorted(cell.labels - set(self._names))
+            else:
+                strange = [n for n in np.flatnonzero(pixels).tolist() if n >= self.n_outputs]
+            counts.update(f"{self.columns[0]}={value}" for value in strange)
         return dict(counts)
 
     def state_dict(self) -> dict[str, Any]:

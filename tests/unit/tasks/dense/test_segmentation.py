@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -399,3 +400,19 @@ def test_areas_that_cannot_be_learned_are_refused(cells: list[Any], options: dic
     with pytest.raises(DataError, match=message) as error:
         Segmentation("mask", **options).fit(pl.DataFrame({"mask": texts}))
     assert "\n" not in str(error.value)
+
+
+def test_masks_are_not_held_while_they_are_looked_at():
+    # Of 3,000 pictures of a street all masks at once were 50 GB, at the fit and again at each evaluation.
+    side, n = 400, 60
+    mask = np.zeros((side, side), np.uint8)
+    mask[0, :2] = 1, 2
+    frame = pl.DataFrame({"mask": [mask_bytes(mask)] * n})
+    task = Segmentation("mask", size=8)
+    task.fit(frame)
+    tracemalloc.start()
+    task.fit(frame)
+    assert task.unseen(frame) == {}
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 20 * mask.size * 8
