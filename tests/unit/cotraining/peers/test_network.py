@@ -15,8 +15,9 @@ from cotrain._base._ragged import Ragged
 from cotrain.balancing import Equal
 from cotrain.cotraining import CoTraining, FittedNetwork, NetworkPeer, View
 from cotrain.cotraining._fit_cache import FitCache
+from cotrain.cotraining.peers import _network
 from cotrain.cotraining.peers._network import sayable
-from cotrain.networks import HardSharing, MultiTaskNetwork, SoundEncoder, TableEncoder
+from cotrain.networks import MLP, HardSharing, MultiTaskNetwork, SoundEncoder, TableEncoder
 from cotrain.training import Examples, FitResult, Reconstruction, Training
 from cotrain.training._best_weights import copy_weights
 from cotrain.training._predict import outputs_of
@@ -181,3 +182,13 @@ def test_more_labels_take_as_many_steps_and_true_ones_stay_in_every_batch(make_p
     assert len(cache.made.train.inputs["inputs"].unique(dim=0)) == 210
     assert fitted.updates == pytest.approx(24, abs=9)
     assert start.updates == 24
+
+
+def test_a_network_of_an_encoder_of_its_own_is_asked_what_it_can_say(make_problem, monkeypatch):
+    seen = []
+    monkeypatch.setattr(_network, "sayable", lambda model, tasks, rows: seen.append(len(rows)) or rows)
+    problem = make_problem(labelled=20)
+    factory = problem.networks(CoTraining(updates=2))
+    for encoder in (None, MLP((8,), n_inputs=4)):
+        factory.network("first", encoder=encoder).fit(problem.train, None, "start", FitCache())
+    assert seen == [20]

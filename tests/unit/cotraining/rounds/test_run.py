@@ -248,3 +248,14 @@ def test_a_network_of_another_form_is_not_taken_for_the_learner_s_own(make_probl
     assert _run._network_of_rounds(run, start, replace(outcome, chosen={"class": 1})) is not None
     assert _run._network_of_rounds(run, other, replace(outcome, chosen={"class": 1})) is None
     assert _run._network_of_rounds(run, start, replace(outcome, chosen={"class": 0})) is None
+
+
+def test_a_network_that_validation_cannot_judge_stands_below_all_others(make_problem):
+    problem = make_problem(labelled=20)
+    peer = problem.networks(CoTraining(updates=2)).network("first")
+    fitted = peer.fit(problem.train, None, "start", FitCache())
+    rows, [task] = problem.validation, problem.tasks
+    unknown = replace(rows, masks={task.name: torch.zeros_like(rows.masks[task.name])})
+    assert _run._standing(task, fitted, unknown) == -math.inf
+    assert _run._standing(task, fitted, rows) > 0
+    assert _run._standing(task, fitted, None) == 0.0
