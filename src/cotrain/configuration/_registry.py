@@ -248,8 +248,12 @@ def _settings(cls: type[T], value: object, where: str, *, trust: bool) -> T:
     if isinstance(value, cls):
         return value
     if not isinstance(value, Mapping):
+        parameters = constructor_parameters(cls)
+        may_be_empty = all(one.default is not one.empty for one in parameters.values())
+        hint = ", {} for the defaults" if may_be_empty else ""
         raise ConfigError(
-            f"{where}: expected a mapping of options of {cls.__name__}, got {reprlib.repr(value)}."
+            f"{where}: expected a mapping of options of {cls.__name__} ({', '.join(parameters)}){hint}; got "
+            f"{reprlib.repr(value)}."
         )
     return construct_class(cls, value, where, trust=trust)
 

@@ -67,6 +67,16 @@ def test_any_value_for_any_part_is_taken_or_is_a_sentence(name, value):
         assert "\n" not in str(error)  # noqa: PT017
 
 
+def test_what_is_no_mapping_is_told_the_options_and_how_to_take_the_defaults():
+    values = {"tasks": [{"kind": "Binary", "name": "a"}], "cotraining": True}
+    with pytest.raises(ConfigError, match=r"CoTraining \(strategy, .*\), \{\} for the defaults; got True"):
+        construct_class(ct.Learner, values, "")
+    values = {"tasks": [{"kind": "Binary", "name": "a", "metrics": [3]}]}
+    with pytest.raises(ConfigError) as caught:
+        construct_class(ct.Learner, values, "")
+    assert "{}" not in str(caught.value)
+
+
 @pytest.mark.parametrize("value", [[1, 2], "fast", 3, 2.5, [], {"epochs": [1]}, {1: 2}])
 def test_settings_are_a_mapping_of_options_or_a_sentence(value):
     with pytest.raises(ConfigError, match="training"):
