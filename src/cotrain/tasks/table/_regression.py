@@ -125,6 +125,7 @@ class Regression(Task):
         self.delta = delta
         self._means = np.zeros(len(self.columns))
         self._scales = np.ones(len(self.columns))
+        self._varies = np.ones(len(self.columns), bool)
 
     def fit_columns(self, frame: pl.DataFrame) -> None:
         """Learn the mean and standard deviation of every transformed column."""
@@ -141,7 +142,8 @@ class Regression(Task):
                     "large to be squared: give them in a larger unit, or use transform='log'."
                 )
             # A constant column has no scale of its own; rounding must not give it a tiny one.
-            self._scales[t] = spread if spread > 1e-9 * max(1e-30, abs(self._means[t])) else 1.0
+            self._varies[t] = spread > 1e-9 * max(1e-30, abs(self._means[t]))
+            self._scales[t] = spread if self._varies[t] else 1.0
 
     def encode_columns(self, frame: pl.DataFrame) -> tuple[Tensor, Tensor]:
         """Return standardised targets float32 [B, T] and mask [B, T]."""
@@ -173,13 +175,18 @@ class Regression(Task):
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the means and standard deviations."""
-        return {"means": self._means.tolist(), "scales": self._scales.tolist()}
+        """Return the means and standard deviations, and which columns are not constant."""
+        return {
+            "means": self._means.tolist(),
+            "scales": self._scales.tolist(),
+            "varies": self._varies.tolist(),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over the means and standard deviations."""
+        """Take over the means and standard deviations, and which columns are not constant."""
         self._means = np.array(state["means"], dtype=np.float64)
         self._scales = np.array(state["scales"], dtype=np.float64)
+        self._varies = np.array(state.get("varies", [True] * len(self._means)), dtype=bool)
 
     @property
     def n_outputs(self) -> int:
@@ -245,10 +252,16 @@ class Regression(Task):
         return (low + high) / 2
 
     def scores(self, output: Tensor) -> Tensor:
-        """Return predictions [B, T] in the unit of the transform; quantiles and levels, [B, T, Q, 2]."""
+        """Return predictions [B, T] in the unit of the transform; quantiles and levels, [B, T, Q, 2].
+
+        Of a column that was constant in training, that constant: nothing is learned of it, see
+        `ReferenceScaled`, and what an output says is chance.
+        """
+        varies = torch.from_numpy(self._varies).to(output.device)
         if not self._levels:
-            return self.original(output)
-        values = self.original(self._by_level(output).transpose(1, 2)).transpose(1, 2)
+            return self.original(torch.where(varies, output, 0))
+        by_level = torch.where(varies, self._by_level(output).transpose(1, 2), 0)
+        values = self.original(by_level).transpose(1, 2)
         return scores_of_quantiles(values, self._levels)
 
     def output_of_scores(self, scores: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 
 import numpy as np
 import polars as pl
@@ -91,6 +92,26 @@ def test_transform_and_back(transform: str) -> None:
 def test_values_that_cannot_be_learned(values: list, options: dict, sentence: str) -> None:
     with pytest.raises(DataError, match=sentence):
         fitted(values, **options)
+
+
+@pytest.mark.parametrize("options", [{}, {"quantiles": [0.1, 0.9]}, {"transform": "log"}])
+def test_of_a_constant_column_the_constant_is_predicted_and_saved(options) -> None:
+    task = Regression("y", columns=["a", "b"], **options)
+    task.fit(pl.DataFrame({"a": [3.0] * 4, "b": [1.0, 2.0, 3.0, 4.0]}))
+    again = Regression("y", columns=["a", "b"], **options)
+    again.load_state_dict(json.loads(json.dumps(task.state_dict())))
+    output = torch.randn(5, task.n_outputs, generator=torch.Generator().manual_seed(0))
+    for one in (task, again):
+        said = one.predict(output)
+        constant = [values for name, values in said.items() if name.startswith("a")]
+        assert constant
+        np.testing.assert_allclose(np.stack(constant), 3.0, rtol=1e-12)
+        assert len(set(said["b"].tolist())) == 5
+    # Labels that differ later are read as they are.
+    targets, _ = task.encode(pl.DataFrame({"a": [4.0], "b": [1.0]}))
+    assert float(task.original(targets)[0, 0]) == pytest.approx(
+        np.log10(4) if "transform" in options else 4.0
+    )
 
 
 def test_a_constant_column_stays_finite() -> None:
