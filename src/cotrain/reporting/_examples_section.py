@@ -32,8 +32,9 @@ from cotrain.reporting._images import (
 )
 from cotrain.reporting._word_edits import word_edits
 
-#: Characters beyond which an input is read as a text, over several lines.
-LONG = 24
+#: Characters beyond which an input is read as a text, over several lines; and those that are shown of it
+#: where several stand beside each other: a row is as high as its longest cell.
+LONG, MOST_SHOWN = 24, 60
 Row = Mapping[str, Any]
 Tasks = Mapping[str, Mapping[str, Any]]
 
@@ -268,10 +269,16 @@ def _called(row: Row) -> str:
     return f"{row['row']:,}" if isinstance(row["row"], int) else row["row"]
 
 
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def _worst(task: str, rows: Sequence[Row], place: int, table: str) -> Table:
     """Return the worst rows of a task as a table: true, predicted, and what they were predicted from."""
     beside = list(dict.fromkeys(name for row in rows for name in row["beside"]))
-    long = {name for row in rows for name, text in row["beside"].items() if len(text) > LONG}
+    widths = {name: max(len(row["beside"].get(name, "")) for row in rows) for name in beside}
+    long = {name: "long" if width > LONG else "" for name, width in widths.items()}
+    most = MOST_SHOWN if sum(map(bool, long.values())) > 1 else max(widths.values(), default=0)
     cells = []
     for row in rows:
         answer = row["tasks"][task]
@@ -285,7 +292,7 @@ def _worst(task: str, rows: Sequence[Row], place: int, table: str) -> Table:
                 TableCell(_called(row)),
                 TableCell(true),
                 TableCell(said, detail=sure),
-                *(TableCell(row["beside"].get(name, "–"), "long" if name in long else "") for name in beside),
+                *(TableCell(_cut(row["beside"].get(name, "–"), most), long[name]) for name in beside),
             ]
         )
     return Table(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cotrain.reporting._document import Page, Verdict, render
-from cotrain.reporting._examples_section import example_sections
+from cotrain.reporting._examples_section import MOST_SHOWN, example_sections
 
 pytest.importorskip("matplotlib", reason="the extra 'report' is not installed")
 pytest.importorskip("jinja2", reason="the extra 'report' is not installed")
@@ -167,6 +167,10 @@ def test_long_inputs_are_set_as_text_below_a_header_that_stands_over_them():
     (told,) = example_sections({**EXAMPLES, "rows": [], "worst": {"kind": worst}})
     (table,) = told.blocks
     assert [[cell.tone for cell in line[3:]] for line in table.rows] == [["", "long"], ["", "long"]]
+    for beside, shown in (({"a": 40 * "word "}, 200), ({"a": 40 * "word ", "b": 40 * "word "}, MOST_SHOWN)):
+        worst = {"kind": [ROWS[0] | {"beside": beside}]}
+        (again,) = example_sections({**EXAMPLES, "rows": [], "worst": worst})
+        assert {len(cell.text) for cell in again.blocks[0].rows[0][3:]} == {shown}
     shown = render(Page("t", "l", "v", [Verdict("unknown", "s")], [told]))
     assert '<th scope="col"><bdi>said</bdi></th>' in shown
     assert '<th scope="col" class="value"><bdi>n</bdi></th>' in shown
