@@ -82,6 +82,19 @@ def test_the_key_of_the_rows_depends_on_what_they_hold_and_on_nothing_else(tmp_p
     assert GridData.write(fewer_inputs, tmp_path / "fewer").key != first
 
 
+def test_the_key_of_the_rows_does_not_depend_on_where_their_files_lie(tmp_path):
+    keys = []
+    for place in ("here", "elsewhere"):
+        (tmp_path / place).mkdir()
+        made = configuration(tmp_path / place)
+        made.test = made.data
+        data = GridData.write(SplitTable.of(made), tmp_path / "parts")
+        keys.append(data.key)
+        (table,) = {of for _, of in TypedTable.read(data.folder / "test.parquet").in_their_tables()}
+        assert table == str(tmp_path / place / "t.csv")
+    assert keys[0] == keys[1]
+
+
 def test_other_pictures_behind_the_same_paths_are_other_rows(tmp_path):
     made = configuration(tmp_path)
     (tmp_path / "p.png").write_bytes(b"one")
