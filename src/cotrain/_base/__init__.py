@@ -24,6 +24,7 @@ from cotrain._base._errors import (
     Tables,
     did_you_mean,
     require_extra,
+    row_called,
     row_in_its_table,
     rows_counted_in,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "paths_below",
     "remove_leftovers",
     "require_extra",
+    "row_called",
     "row_in_its_table",
     "rows_counted_in",
     "safe_console",

@@ -119,6 +119,21 @@ def row_in_its_table(row: int, tables: Tables) -> tuple[int, str]:
     return row, ""
 
 
+def row_called(row: int, tables: Tables) -> int | str:
+    """Return what a row is called: its number, and where there are several tables of which it is one.
+
+    Args:
+        row: its number in all tables together, from 0.
+        tables: that lie below one another.
+
+    Example:
+        >>> row_called(12, [("train.csv", 10), ("test.csv", 5)]), row_called(12, [])
+        ('2 of test.csv', 12)
+    """
+    number, name = row_in_its_table(row, tables)
+    return f"{number} of {name}" if name else number
+
+
 @contextmanager
 def rows_counted_in(rows: Sequence[int] | np.ndarray | None, tables: Tables = ()) -> Generator[None]:
     """Let errors tell rows by their numbers in the table that they were taken from.
@@ -139,8 +154,8 @@ def rows_counted_in(rows: Sequence[int] | np.ndarray | None, tables: Tables = ()
     except RowError as error:
         if isinstance(error.row, str) or (rows is None and not tables):
             raise
-        row, name = row_in_its_table(error.row if rows is None else int(rows[error.row]), tables)
-        raise RowError(error.message, f"{row} of {name}" if name else row) from error
+        row = error.row if rows is None else int(rows[error.row])
+        raise RowError(error.message, row_called(row, tables)) from error
 
 
 class MissingExtraError(CotrainError, ImportError):

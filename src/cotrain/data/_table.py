@@ -136,17 +136,6 @@ class TypedTable:
         more.types = {**self.types, **{column.name: types[column.name] for column in columns}}
         return more
 
-    def in_their_tables(self) -> list[tuple[int, str]]:
-        """Return of each row its number in its own table and the name of that, "" where there is one."""
-        numbers = np.arange(self.height) if self.rows is None else self.rows
-        if not self.tables:
-            return [(number, "") for number in numbers.tolist()]
-        names, sizes = zip(*self.tables, strict=True)
-        ends = np.cumsum(sizes)
-        place = np.searchsorted(ends, numbers, side="right")
-        within = numbers - (ends - sizes)[place]
-        return [(row, names[of]) for row, of in zip(within.tolist(), place.tolist(), strict=True)]
-
     def write_parquet(self, path: str | Path) -> None:
         """Write the rows so that `read` gives them back with the types of the whole table."""
         saved = {

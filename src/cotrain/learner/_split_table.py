@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self, final
 import numpy as np
 import polars as pl
 
-from cotrain._base import ConfigError, DataError, rows_counted_in
+from cotrain._base import ConfigError, DataError, row_in_its_table, rows_counted_in
 from cotrain.data import Fold, TypedTable, split_rows, strata
 from cotrain.data._file_paths import hash_of_files
 from cotrain.data.sources import rows_of_sources
@@ -110,7 +110,8 @@ class SplitTable:
         A row is called by its number in its own table, counted from 0, with the name of that if the part has
         rows of several tables. The name is "" where there is one table, or there are several.
         """
-        found = self.typed(part).in_their_tables()
+        tables = () if self.table is None else self.table.tables
+        found = [row_in_its_table(row, tables) for row in self.rows[part].tolist()]
         names = {name for _, name in found}
         of_one = len(names) < 2
         called = [row if of_one else f"{row} of {name}" for row, name in found]

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import polars as pl
 
-from cotrain._base import RowError
+from cotrain._base import RowError, row_called
 from cotrain._base._pictures import picture_sizes
 from cotrain.data import TypedTable
 from cotrain.tasks import Task
@@ -58,13 +58,13 @@ def stretched_labels(tasks: Sequence[Task], pictures: Sequence[str], table: Type
         pictures: the columns of pictures.
         table: the rows.
     """
-    found: dict[str, list[tuple[int, str]]] = {}
+    found: dict[str, list[tuple[int | str, str]]] = {}
     numbers = range(table.height) if table.rows is None else table.rows
     for task, name, row, label, picture in _sizes(tasks, pictures, table.frame):
         ratio = label[0] / label[1] * picture[1] / picture[0]
         if abs(math.log(ratio)) > math.log(_ALIKE):
             beside = f"{label[1]}×{label[0]} beside {picture[1]}×{picture[0]} pixels of {name!r}"
-            found.setdefault(task.name, []).append((int(numbers[row]), beside))
+            found.setdefault(task.name, []).append((row_called(int(numbers[row]), table.tables), beside))
     return [
         f"task {task!r}: the labels of {len(rows):,} rows lie in a picture of another shape and are "
         f"stretched to it; row {rows[0][0]} has {rows[0][1]}"

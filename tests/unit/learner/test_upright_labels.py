@@ -117,3 +117,16 @@ def test_labels_that_are_stretched_are_told_of_with_their_row(kind: str, other: 
         f"beside {other[0]}×{other[1]}"
     )
     assert sum(wanted in message for message in heard.messages) == said
+
+
+def test_a_stretched_label_is_told_with_the_source_that_its_row_is_of():
+    straight, stretched = (table("Segmentation", [picture(*size)] * 6) for size in ((20, 12), (20, 20)))
+    learner = ct.Learner(
+        [ct.tasks.Segmentation("y")],
+        columns={"photo": "picture", "x": "number", "width": "drop", "height": "drop"},
+        encoder=ct.networks.ConvNet((4, 4), strides=(2, 2)),
+        training=ct.Training(epochs=1, batch_size=4),
+    )
+    heard = Heard()
+    learner.fit({"a": straight, "b": stretched}, None, progress=False, loggers=[heard])
+    assert any("stretched to it; row 0 of source 'b' has 20×12" in message for message in heard.messages)

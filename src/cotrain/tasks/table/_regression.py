@@ -254,8 +254,7 @@ class Regression(Task):
     def scores(self, output: Tensor) -> Tensor:
         """Return predictions [B, T] in the unit of the transform; quantiles and levels, [B, T, Q, 2].
 
-        Of a column that was constant in training, that constant: nothing is learned of it, see
-        `ReferenceScaled`, and what an output says is chance.
+        Of a column that was constant in training, that constant: what an output says beside it is chance.
         """
         varies = torch.from_numpy(self._varies).to(output.device)
         if not self._levels:
