@@ -66,19 +66,22 @@ def moments():
 
 def train_until(moment, path, run, resume):
     """Train, and die at this moment."""
-    left = list(moment)
+    left, set_ = list(moment), False
 
     def look(what):
+        nonlocal set_
         steps, files, while_ = left
         if steps:
             left[0] -= what == "step"
         elif files:
             left[1] -= what == "file"
-        elif while_:
-            # In the midst of whatever it does then: without a handler the signal ends the process.
-            signal.setitimer(signal.ITIMER_REAL, while_)
-        else:
+        elif not while_:
             die()
+        elif not set_:
+            # In the midst of whatever it does then: without a handler the signal ends the process.
+            # Once: set again at every step, it would never ring where steps are short.
+            signal.setitimer(signal.ITIMER_REAL, while_)
+            set_ = True
 
     checkpoint_by_steps(7)
     watch(run, look)
