@@ -14,8 +14,11 @@ import polars as pl
 import yaml
 
 from cotrain._base import DataError
-from cotrain.data import Schema, infer_tasks, kind_names, match_columns, read_cells
+from cotrain.data import Schema, infer_tasks, kind_names, match_columns, read_cells, split_rows, strata
 from cotrain.data._schema import DROP
+from cotrain.data._task_guess import TaskGuess
+from cotrain.data.checks import check_groups, read_labels
+from cotrain.data.checks._groups import group_columns
 from cotrain.data.checks._weights import sentence as of_weights
 from cotrain.data.checks._weights import weight_columns
 from cotrain.data.sources import read_sources
@@ -37,7 +40,7 @@ class Recommendation:
         tasks: one record per target: name, kind, why, labelled training rows and their share; where no column
             says which rows are for training, of all rows.
         columns: one record per other column: column, kind, why, distinct, missing, example.
-        why: two sentences on the way of sharing and the sizes.
+        why: sentences on the way of sharing and the sizes, and what columns to look at before training.
 
     Example:
         >>> import tempfile
@@ -122,21 +125,20 @@ class Recommendation:
             config["compare"] = {"seeds": 5, "references": [*trees, "single_task"], "sweep": "first_seed"}
         seen = _probed(config, train, no_inputs) if probe and len(guesses) > 1 else None
         config["sharing"], why = sharing(guesses, seen)
-        why = f"{why} {sizes_sentence(guesses, train.height, n_labelled, options)}"
-        why = f"{why} {unlabelled_sentence(n_labelled, train.height - n_labelled)}"
         read = [note.column for note in notes if note.kind != DROP]
-        why = " ".join([why, *(of_weights(name) for name in weight_columns(frame, read))])
-        tasks = [
-            {
-                "name": guess.name,
-                "kind": guess.kind,
-                "why": guess.why,
-                "labelled": guess.labelled,
-                "share": guess.labelled / max(1, train.height),
-            }
-            for guess in guesses
+        sentences = [
+            why,
+            sizes_sentence(guesses, train.height, n_labelled, options),
+            unlabelled_sentence(n_labelled, train.height - n_labelled),
+            *(of_weights(name) for name in weight_columns(frame, read)),
+            *_torn_groups(config, frame, targets),
         ]
-        return cls(config, tasks, [asdict(note) for note in notes], " ".join(why.split()))
+        return cls(
+            config,
+            _task_records(guesses, train.height),
+            [asdict(note) for note in notes],
+            " ".join(" ".join(sentences).split()),
+        )
 
     def configuration(self, settings: Sequence[str] = ()) -> Configuration:
         """Return the job that the file describes, for a table given relative to the working directory.
@@ -183,6 +185,20 @@ class Recommendation:
         return "\n".join(lines)
 
 
+def _task_records(guesses: Sequence[TaskGuess], n_rows: int) -> list[dict[str, Any]]:
+    """Return what is shown of each inferred task, and which share of so many rows has its label."""
+    return [
+        {
+            "name": guess.name,
+            "kind": guess.kind,
+            "why": guess.why,
+            "labelled": guess.labelled,
+            "share": guess.labelled / max(1, n_rows),
+        }
+        for guess in guesses
+    ]
+
+
 def _words_in_lists_and_text(data: Mapping[str, TablePaths]) -> dict[str, str]:
     """Return column -> "words" for those that are lists in one source and text in another."""
     shapes: dict[str, set[bool]] = {}
@@ -205,6 +221,21 @@ def _split_column(frame: pl.DataFrame) -> str | None:
         if named and set(frame[name].drop_nulls().str.to_lowercase()) <= _SPLIT_VALUES:
             return name
     return None
+
+
+def _torn_groups(config: dict[str, Any], frame: pl.DataFrame, targets: Sequence[str]) -> list[str]:
+    """Return a sentence per column of persons or things whose rows the proposed split tears apart."""
+    if not group_columns(frame, targets):
+        return []
+    configuration = Configuration.from_config(config)
+    tasks = configuration.learner.tasks
+    try:
+        parts = split_rows(frame, configuration.split, configuration.learner.seed, strata(frame, tasks))
+        labels, _ = read_labels(frame, tasks)
+    except DataError:
+        # Too few rows for every part, or labels that cannot be read: training will say so.
+        return []
+    return [problem.sentence for problem in check_groups(frame, labels, parts)]
 
 
 def _probed(config: dict[str, Any], train: pl.DataFrame, left_out: Sequence[str]) -> GradientProbe | None:

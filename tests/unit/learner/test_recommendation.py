@@ -113,3 +113,19 @@ def test_labels_are_counted_in_the_part_that_is_learned_from(tmp_path):
         "many": (50, 0.5),
     }
     assert "'few' has the fewest (10, 10% of 100 rows)" in found.why
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_patients_that_the_split_would_tear_apart_are_told_of(tmp_path, alike):
+    rng = np.random.default_rng(0)
+    who = np.repeat(np.arange(50), 6)
+    own = rng.normal(size=50)[who] if alike else 0.0
+    frame = {"patientId": [f"p{i}" for i in who], "x": rng.normal(size=300)}
+    frame |= {"sick": rng.random(300) < 0.5, "dose": own + rng.normal(size=300)}
+    pl.DataFrame(frame).write_csv(tmp_path / "visits.csv")
+    proposal = Recommendation.of_table(tmp_path / "visits.csv", ["sick", "dose"], probe=False)
+    assert ("write split: {group: patientId}" in proposal.why) == alike
+    assert proposal.config["split"] == {"validation": 0.1, "test": 0.2}
+    # Who follows the advice is not given it again.
+    followed = proposal.configuration(["split={group: patientId}", f"data={tmp_path}/visits.csv"])
+    assert SplitTable.of(followed).n_rows["test"] > 0

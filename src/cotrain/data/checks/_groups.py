@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -18,6 +18,8 @@ _NAMES = re.compile(
     r"([ _.-]?(id|uid|nr|no|num|number|code|key|identifier|name))?|(\w+[ _.-])?(uid|id|identifier)",
     re.IGNORECASE,
 )
+#: Where words meet in patientId, patientID and IDNumber.
+_SEAMS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 #: Fewest values of such a column, and rows for each of them on average.
 FEWEST, REPEATED = 10, 1.5
 #: Share of the values held out that training has too, from which figures speak of known ones.
@@ -56,11 +58,8 @@ def check_groups(
     targets = {column for label in labels for column in label.task.columns}
     held = np.concatenate([parts[part] for part in ("validation", "test") if part in parts] or [[]])
     problems = []
-    for name in frame.columns:
-        column = frame[name]
-        if name in targets or not _NAMES.fullmatch(name) or not _names_things(column):
-            continue
-        groups = column.rank("dense").fill_null(0).cast(pl.Int64).to_numpy()
+    for name in group_columns(frame, targets):
+        groups = frame[name].rank("dense").fill_null(0).cast(pl.Int64).to_numpy()
         known, others = (np.setdiff1d(groups[rows.astype(int)], [0]) for rows in (parts["train"], held))
         shared = len(np.intersect1d(known, others))
         if not shared or shared < MANY * len(others):
@@ -78,6 +77,17 @@ def check_groups(
             values = {"shared": shared, "held_out": len(others), "intraclass_correlation": icc}
             problems.append(Problem("warning", "groups", name, sentence, values))
     return problems
+
+
+def group_columns(frame: pl.DataFrame, targets: Collection[str]) -> list[str]:
+    """Return the columns that are called as identifiers are and whose values repeat, other than targets.
+
+    Example:
+        >>> group_columns(pl.DataFrame({"patientId": [i // 4 for i in range(80)], "y": range(80)}), ["y"])
+        ['patientId']
+    """
+    called = [name for name in frame.columns if _NAMES.fullmatch(_SEAMS.sub("_", name))]
+    return [name for name in called if name not in targets and _names_things(frame[name])]
 
 
 def _names_things(column: pl.Series) -> bool:

@@ -61,14 +61,17 @@ def test_rows_that_only_share_a_number_are_not():
 
 
 @pytest.mark.parametrize(
-    "name", ["subject", "Patient ID", "user.id", "id", "movie_id", "speaker", "student_no"]
+    "name",
+    ["subject", "Patient ID", "user.id", "id", "movie_id", "speaker", "student_no", "passengerId", "OrderID"],
 )
 def test_names_of_persons_and_identifiers_are_looked_at(name):
     frame = table(0, 0.5, name)
     assert [problem.subject for problem in found(frame, at_random(frame), [Regression("y")])] == [name]
 
 
-@pytest.mark.parametrize("name", ["age", "grid", "width", "paid", "region", "subjective"])
+@pytest.mark.parametrize(
+    "name", ["age", "grid", "width", "paid", "region", "subjective", "Grid", "isPaid", "IDLE"]
+)
 def test_other_names_are_not(name):
     frame = table(0, 0.5, name)
     assert found(frame, at_random(frame), [Regression("y")]) == []
