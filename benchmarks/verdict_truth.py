@@ -4,6 +4,7 @@
     python benchmarks/verdict_truth.py --kinds null conflict --problems 50
     python benchmarks/verdict_truth.py --kinds null conflict --problems 50 --folds 3
     python benchmarks/verdict_truth.py --kinds many --problems 5 --defaults
+    python benchmarks/verdict_truth.py --kinds many --batch-size 256 --epochs 120
 
 Networks and tables are small: a problem is a dozen short fits, most of whose time is their start. Each
 kind is K tasks of 12 numbers:
@@ -103,7 +104,12 @@ def judge_one(kind: str, seed: int, arguments: argparse.Namespace) -> dict[str, 
             "tasks": [{"kind": "Regression", "name": f"t{k}"} for k in range(n_tasks)],
             "split": {"group": group} if group else {},
             "encoder": {"kind": "TableEncoder", "width": WIDTH.get(kind, 32)},
-            "training": {"epochs": arguments.epochs, "batch_size": 64, "average": 0.9, "learning_rate": 0.01},
+            "training": {
+                "epochs": arguments.epochs,
+                "batch_size": arguments.batch_size,
+                "average": 0.9,
+                "learning_rate": 0.01,
+            },
             "columns": {} if group else {"who": "drop"},
             "seed": seed,
             "compare": {"seeds": arguments.seeds, "learning_rates": [0.01], "references": ["single_task"]},
@@ -166,6 +172,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--truth-seeds", type=int, default=8, help="0: the truth is not measured")
     parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--batch-size", type=int, default=64, help="rows in a step")
     parser.add_argument("--defaults", action="store_true", help="of the library: ten times as long")
     parser.add_argument("--folds", type=int, help="cross-validation; default: one test part")
     parser.add_argument("--workers", type=int, default=1)
