@@ -207,6 +207,17 @@ def test_no_constant_beats_the_reference(
 
 
 @pytest.mark.parametrize(("kind", "options"), MADE)
+def test_figures_stand_beside_a_constant_that_no_option_of_the_loss_has_moved(
+    kind: type[Task], options: dict
+) -> None:
+    emphasis = {"class_weight", "label_smoothing", "focal_gamma"}
+    emphasised = fitted(kind, options)
+    plain = fitted(kind, {name: value for name, value in options.items() if name not in emphasis})
+    truth = plain.encode(FRAME)
+    assert torch.equal(emphasised.best_constant(*truth), plain.best_constant(*truth))
+
+
+@pytest.mark.parametrize(("kind", "options"), MADE)
 def test_a_new_head_can_start_at_the_reference(kind: type[Task], options: dict) -> None:
     task = fitted(kind, options)
     targets, mask = task.encode(FRAME)

@@ -46,7 +46,7 @@ RESULTS, CONFIG = "results.json", "config.yaml"
 #: Labelled rows below which cross-validation is thought of.
 FEW_ROWS = 1000
 #: Counts the ways in which kept differences were ever computed, so that none of another way is taken.
-STATISTIC = 7
+STATISTIC = 8
 #: Contender -> number of the seed -> the cells that tried each learning rate.
 Swept = dict[Method, list[list[Trial]]]
 

@@ -21,7 +21,7 @@ class Evaluation:
     Args:
         tasks: fitted tasks.
         constants: task -> [O], the best constant output on the *training* labels, from
-            `Task.reference_output`.
+            `Task.best_constant`.
         diagnosis: whether to keep what `Task.diagnosis` needs.
         n_rows: how many rows will come, if that is known.
 
@@ -31,7 +31,7 @@ class Evaluation:
         >>> task, frame = Regression("y"), pl.DataFrame({"y": [1.0, 2.0, 3.0, None]})
         >>> task.fit(frame)
         >>> targets, mask = task.encode(frame)
-        >>> evaluation = Evaluation([task], {"y": task.reference_output(targets, mask)})
+        >>> evaluation = Evaluation([task], {"y": task.best_constant(targets, mask)})
         >>> for rows in (slice(0, 2), slice(2, 4)):
         ...     evaluation.add({"y": targets[rows] * 0.5}, {"y": targets[rows]}, {"y": mask[rows]})
         >>> print(evaluation.table())
@@ -104,7 +104,7 @@ def evaluate(
         targets: task -> [N, T] in the coding of `Task.encode`.
         masks: task -> [N, T], True where labelled.
         constants: task -> [O], the best constant output on the *training* labels, from
-            `Task.reference_output`; `None`: on the rows evaluated, which flatters the constant a little.
+            `Task.best_constant`; `None`: on the rows evaluated, which flatters the constant a little.
         parts: also a row per column, label or class.
 
     Returns:
@@ -124,7 +124,7 @@ def evaluate(
         y     mae            3  0.333     0.667
     """
     if constants is None:
-        constants = {task.name: task.reference_output(targets[task.name], masks[task.name]) for task in tasks}
+        constants = {task.name: task.best_constant(targets[task.name], masks[task.name]) for task in tasks}
     evaluation = Evaluation(tasks, constants)
     evaluation.add(outputs, targets, masks)
     return evaluation.table(parts=parts)

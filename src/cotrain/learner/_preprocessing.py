@@ -146,7 +146,7 @@ class Preprocessor:
             )
         for task in tasks:
             truth = (examples.targets[task.name], examples.masks[task.name])
-            preprocessor.constants[task.name] = task.reference_output(*truth)
+            preprocessor.constants[task.name] = task.best_constant(*truth)
         return preprocessor, examples
 
     @classmethod

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from cotrain._base import InvalidArgumentError, rows_counted_in
 from cotrain._base._ragged import Leaf, Ragged
+from cotrain.tasks._best_constant import without_emphasis
 from cotrain.tasks._blockwise_loss import LOSSES_AT_A_TIME, blockwise_loss
 from cotrain.tasks._condition import require_condition, rows_where
 from cotrain.tasks._custom_metric import MetricChoice, choose_metrics
@@ -330,12 +331,17 @@ class Task(ABC):
 
     @abstractmethod
     def reference_output(self, targets: Any, mask: Any) -> Tensor:
-        """Return the best constant output [O] for these targets; it also starts the head's bias.
+        """Return the constant output [O] of least loss on these targets; it also starts the head's bias.
 
         Args:
             targets: [B, T] coded, or B ragged rows.
             mask: of the same layout, bool or weights ≥ 0.
         """
+
+    @final
+    def best_constant(self, targets: Any, mask: Any) -> Tensor:
+        """Return the constant output [O] that figures stand beside: no weights of classes in it, no focus."""
+        return without_emphasis(self).reference_output(targets, mask)
 
     @final
     def reference_loss(self, targets: Leaf, mask: Leaf) -> float:
@@ -393,14 +399,8 @@ class Task(ABC):
 
     @final
     def constant_scores(self, output: Tensor, *shape: int) -> Tensor:
-        """Return the scores of one output [O] for all rows, or all positions of all rows.
-
-        They come from one row: a kernel need not give equal rows equal scores to the last digit.
-
-        Args:
-            output: [O].
-            shape: B, or B and S where targets have an entry a position.
-        """
+        """Return the scores of one output [O] for all rows (B), or all positions of all rows (B, S)."""
+        # Those of one row: a kernel need not give equal rows equal scores to the last digit.
         of_one = self.scores(self.constant_output(output))[0]
         return of_one.expand(*shape, *of_one.shape)
 

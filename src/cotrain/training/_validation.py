@@ -65,11 +65,13 @@ class Validator:
         self._loss_references: dict[str, float] = {}
         if examples is not None:
             for task in tasks:
-                constant = task.reference_output(train.targets[task.name], train.masks[task.name])
+                truth = train.targets[task.name], train.masks[task.name]
                 records = self._records(task, len(examples))
-                records.add_constant(constant, examples.targets[task.name], examples.masks[task.name])
+                records.add_constant(
+                    task.best_constant(*truth), examples.targets[task.name], examples.masks[task.name]
+                )
                 self._references[task.name] = records.value(selecting_metric(task))
-                self._refer_to_loss(task, constant)
+                self._refer_to_loss(task, task.reference_output(*truth))
 
     @property
     def judged(self) -> list[str]:

@@ -195,7 +195,7 @@ class Binary(Task):
         return best_logits(
             targets,
             mask,
-            torch.tensor([self._weights]),
+            torch.ones(1, 2) if self.class_weight is None else torch.tensor([self._weights]),
             self.label_smoothing,
             focal_gamma=self.focal_gamma,
         )

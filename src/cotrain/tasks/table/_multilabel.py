@@ -254,7 +254,8 @@ class Multilabel(Task):
 
     def reference_output(self, targets: Tensor, mask: Tensor) -> Tensor:
         """Return the logit of every label's (weighted, smoothed) share, [T]."""
-        return best_logits(targets, mask, self._weights, self.label_smoothing, focal_gamma=self.focal_gamma)
+        weights = torch.ones(targets.shape[1], 2) if self.class_weight is None else self._weights
+        return best_logits(targets, mask, weights, self.label_smoothing, focal_gamma=self.focal_gamma)
 
     def scores(self, output: Tensor) -> Tensor:
         """Return the probability of every label, [B, T]."""
