@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from cotrain._base import ROUNDING, at_least, first_largest, tie_groups
 from cotrain._base._ragged import Leaf
 from cotrain.cotraining._entries import known_entries, like, mask_entries
 from cotrain.cotraining._predictions import Prediction, class_targets, n_classes
@@ -60,14 +61,17 @@ def label_issues(task: Task, prediction: Prediction, targets: Leaf, mask: Leaf) 
         least = torch.stack(
             [p[rows, c].mean() if bool(rows.any()) else p.new_tensor(2.0) for c, rows in enumerate(by_class)]
         )
-        confident = torch.where(p >= least, p, -1.0)
-        best, other = confident.max(dim=1)
-        margin = best - p.gather(1, of_row.clamp(max=n - 1)[:, None])[:, 0]
-        suspected = known & (best >= 0) & (other != of_row)
+        # A mean of equal values is off by its rounding: whoever is as sure everywhere reaches it everywhere.
+        reached = p >= least * at_least(1.0)
+        other = first_largest(torch.where(reached, p, 0.0))
+        said = p.gather(1, torch.stack([other, of_row.clamp(max=n - 1)], dim=1))
+        margin = said[:, 0] - said[:, 1]
+        suspected = known & reached.any(dim=1) & (other != of_row)
         for rows in by_class:
             found = torch.nonzero(suspected & rows).flatten()
             most = int(MOST_OF_A_CLASS * int(rows.sum()))
-            worst = found[margin[found].argsort(descending=True, stable=True)]
+            ranks = torch.from_numpy(tie_groups(margin[found].numpy(), ROUNDING))
+            worst = found[ranks.argsort(descending=True, stable=True)]
             doubted[worst[:most], t] = True
     return doubted
 

@@ -33,7 +33,7 @@ def literally(p: list[list[float]], labels: list[int | None]) -> set[int]:
         least.append(sum(own) / len(own) if own else 2.0)
     found: dict[int, list[tuple[float, int]]] = {c: [] for c in range(n)}
     for i, (row, y) in enumerate(zip(p, labels, strict=True)):
-        sure = [(row[c], -c) for c in range(n) if row[c] >= least[c]]
+        sure = [(row[c], -c) for c in range(n) if row[c] >= least[c] * (1 - 2**-19)]
         if y is not None and sure and -max(sure)[1] != y:
             found[y].append((-(max(sure)[0] - row[y]), i))
     return {
@@ -61,6 +61,27 @@ def test_equals_the_literal_confident_joint(rows):
     mask = torch.tensor([[label is not None] for label in labels])
     found = label_issues(three_classes(), Prediction(probabilities=p[:, None]), targets, mask)
     assert set(torch.nonzero(found[:, 0]).flatten().tolist()) == literally(p.tolist(), labels)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shares", [(0.6, 0.4), (0.7, 0.3), (0.8, 0.2), (0.5, 0.3, 0.2), (0.4, 0.4, 0.2)])
+@pytest.mark.parametrize("n", [3, 7, 19, 30])
+def test_what_rounding_makes_of_equal_answers_doubts_nothing_else(n, shares, dtype):
+    labels = [c for c in range(len(shares)) for _ in range(n)]
+    task = Multiclass("colour", classes=["a", "b", "c"][: len(shares)])
+    frame = pl.DataFrame({"colour": ["abc"[c] for c in labels]})
+    task.fit(frame)
+    said = torch.tensor([shares] * len(labels), dtype=dtype)[:, None]
+    # The last digits are what a kernel makes of a row by its place in the batch.
+    jitter = torch.rand(said.shape, generator=torch.Generator().manual_seed(n), dtype=torch.float64)
+    found = [
+        label_issues(task, Prediction(p), *task.encode(frame))
+        for p in (said, said.double() * (1 + 2**-23 * (2 * jitter - 1)))
+    ]
+    # By the literal rule the first of the likeliest classes is there in all rows, and half of each other's
+    # labels, the first ones where none is worse, are doubted.
+    expected = [y > 0 and i % n < n // 2 for i, y in enumerate(labels)]
+    assert found[0].flatten().tolist() == found[1].flatten().tolist() == expected
 
 
 def test_most_flipped_labels_are_found_and_few_others():
