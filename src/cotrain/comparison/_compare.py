@@ -18,6 +18,7 @@ from cotrain.comparison._difference_jobs import compare_scores
 from cotrain.comparison._entry import Entry, winner_of
 from cotrain.comparison._equal_sides import some_inputs
 from cotrain.comparison._grid import Grid, Progress, Running, short_key
+from cotrain.comparison._labels_a_step import note_on_few_labels
 from cotrain.comparison._methods import (
     ANSWER,
     SINGLE_TASK,
@@ -122,7 +123,7 @@ def compare(
     )
     results |= {
         "sweep": settings.sweep,
-        "notes": notes + _note_on_tasks(results["left_out"]),
+        "notes": notes + _note_on_tasks(results["left_out"]) + _note_on_steps(grid, results),
         "coverage": grid.data.coverage,
         "n_rows": grid.data.n_rows,
         "folds": settings.folds,
@@ -176,6 +177,16 @@ def _note_on_tasks(left_out: Sequence[str]) -> list[str]:
     """Return what is to be said of tasks that the figures over all tasks leave out."""
     what = "delta_m, the worst task and the ranks leave out"
     return [f"{what} {', '.join(left_out)}: too few test labels to tell."] if left_out else []
+
+
+def _note_on_steps(grid: Grid, results: Mapping[str, Any]) -> list[str]:
+    """Return what is to be said of tasks that are hurt and have few labels a step; of all if delta_m is."""
+    learner, n_rows = grid.configuration.learner, grid.data.n_rows["train"]
+    labelled = {task: parts["train"] for task, parts in grid.data.coverage.items()}
+    words = {verdict["task"]: verdict["word"] for verdict in results["verdicts"].get(results["chosen"], [])}
+    over_all = results["verdicts_over_all"].get(results["chosen"]) or {}
+    hurt = [task for task, word in words.items() if "hurt" in (word, over_all.get("word"))]
+    return note_on_few_labels(learner, hurt, labelled, n_rows, inputs=_some_inputs(grid))
 
 
 def _note_on_folds(grid: Grid, settings: ComparisonSettings) -> list[str]:
