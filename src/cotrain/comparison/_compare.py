@@ -123,7 +123,7 @@ def compare(
     )
     results |= {
         "sweep": settings.sweep,
-        "notes": notes + _note_on_tasks(results["left_out"]) + _note_on_steps(grid, results),
+        "notes": notes + _note_on_tasks(results) + _note_on_steps(grid, results),
         "coverage": grid.data.coverage,
         "n_rows": grid.data.n_rows,
         "folds": settings.folds,
@@ -173,10 +173,16 @@ def _n_jobs(
     return n_folds * (n_cells + n_methods + 2 * asked) + n_methods - 1 - with_trees + asked
 
 
-def _note_on_tasks(left_out: Sequence[str]) -> list[str]:
-    """Return what is to be said of tasks that the figures over all tasks leave out."""
+def _note_on_tasks(results: Mapping[str, Any]) -> list[str]:
+    """Return what is to be said of tasks that the figures over all tasks leave out, or of there being one."""
+    tasks, left_out = [task["name"] for task in results["tasks"]], results["left_out"]
+    alone = f"{tasks[0]} is the only task, so that nothing is learned together: "
+    notes = [f"{alone}beside single_task stands another architecture or way of training."]
     what = "delta_m, the worst task and the ranks leave out"
-    return [f"{what} {', '.join(left_out)}: too few test labels to tell."] if left_out else []
+    return [
+        *(notes if len(tasks) == 1 else []),
+        *([f"{what} {', '.join(left_out)}: too few test labels to tell."] if left_out else []),
+    ]
 
 
 def _note_on_steps(grid: Grid, results: Mapping[str, Any]) -> list[str]:

@@ -159,13 +159,16 @@ def _gain_of_metrics(
     """Return delta_m over all metrics of these tasks."""
     single = figures.get("single_task", {})
     known = [task.name for task in tasks if task.name in figures[method]]
+    describing = {
+        (task.name, metric.name) for task in tasks for metric in task.chosen_metrics() if metric.describes
+    }
     # Named by the task too: a metric of one's own may be better larger in one and smaller in another.
     directions = {
         f"{task.name}/{metric.name}": metric.direction for task in tasks for metric in task.chosen_metrics()
     }
 
     def means(of: Mapping[str, Mapping[str, list[float]]], task: str) -> dict[str, float]:
-        names = figures[method][task]
+        names = [name for name in figures[method][task] if (task, name) not in describing]
         return {f"{task}/{name}": float(np.mean(of.get(task, {}).get(name, [math.nan]))) for name in names}
 
     return delta_m(

@@ -143,7 +143,7 @@ def choose_metrics(task: HasMetrics, chosen: Sequence[object], known: Sequence[M
         known: those of its kind and options.
 
     Raises:
-        InvalidArgumentError: there is no such metric, or two have one name.
+        InvalidArgumentError: there is no such metric, two have one name, or the first only describes.
     """
     name, kind = task.name, type(task).__name__
     by_name = {metric.name: metric for metric in known}
@@ -168,6 +168,12 @@ def choose_metrics(task: HasMetrics, chosen: Sequence[object], known: Sequence[M
     names = [metric.name for metric in found]
     if len(set(names)) < len(names):
         raise InvalidArgumentError(f"Task {name!r}: two metrics are called the same in {names}: rename one.")
+    if found and found[0].describes:
+        judging = ", ".join(metric.name for metric in known if not metric.describes)
+        raise InvalidArgumentError(
+            f"Task {name!r}: {names[0]!r} cannot be the first metric, by which the best weights are kept: a "
+            f"bad prediction may have any value of it. Put one of these before it: {judging}."
+        )
     return found
 
 

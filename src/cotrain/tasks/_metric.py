@@ -45,6 +45,9 @@ class Metric:
         by_chance: records, and weights as for `value`, -> the value that a model would have by chance alone
             if it were as good as can be, for figures such as the calibration error, which is not 0 then;
             `None`: there is nothing to say.
+        describes: whether it only describes predictions, as the width of an interval does, which may be as
+            good as one likes while the whole is bad: it is shown, but never the first of a task's metrics,
+            by which weights are kept and words are said, and no part of delta_m per metric.
 
     Example:
         >>> from cotrain.tasks import Regression
@@ -65,6 +68,7 @@ class Metric:
     counts_hits: bool = False
     perfect: float | None = None
     by_chance: Callable[..., float] | None = None
+    describes: bool = False
 
     @property
     def best(self) -> float:

@@ -263,3 +263,26 @@ def test_what_is_wrong_with_the_columns_of_every_fit_is_said_before_the_first(
     with pytest.raises(InvalidArgumentError, match="'ignore'.*'drop'"):
         compare(configuration(columns={"x": "ignore"}), tmp_path / "out")
     assert begun == []
+
+
+def test_one_task_alone_is_said_to_have_nothing_beside_it(configuration, tmp_path):
+    section = SECTION | {"learning_rates": [0.004], "references": ["single_task"]}
+    one = configuration(compare=section, tasks=[{"kind": "Regression", "name": "price"}])
+    notes = compare(one, tmp_path / "one")["notes"]
+    assert any(
+        note.startswith("price is the only task, so that nothing is learned together") for note in notes
+    )
+    two = compare(configuration(compare=section), tmp_path / "two")
+    assert not any("the only task" in note for note in two["notes"])
+
+
+def test_figures_that_only_describe_are_no_gain(configuration, tmp_path):
+    section = SECTION | {"learning_rates": [0.004], "references": ["single_task"]}
+    gains = []
+    for metrics in (["pinball", "coverage", "interval_width"], ["pinball"]):
+        task = {"kind": "Regression", "name": "price", "quantiles": [0.1, 0.9], "metrics": metrics}
+        made = configuration(compare=section, tasks=[task, {"kind": "Regression", "name": "y"}])
+        results = compare(made, tmp_path / str(len(metrics)))
+        (of_chosen,) = [method for method in results["methods"] if method["name"] == results["chosen"]]
+        gains.append(of_chosen["delta_m_per_metric"])
+    assert gains[0] == pytest.approx(gains[1])

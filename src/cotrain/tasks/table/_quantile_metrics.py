@@ -53,6 +53,7 @@ def quantile_metrics() -> list[Metric]:
         coverage_error   how far that is off
         interval_width   mean distance of the outermost quantiles
 
+    Coverage and width only describe: the widest interval covers most, and the narrowest is nothing.
     A loss that only the right quantiles have the least of judges both width and coverage: Gneiting and
     Raftery, "Strictly Proper Scoring Rules, Prediction, and Estimation", 2007,
     https://doi.org/10.1198/016214506000001437.
@@ -64,7 +65,11 @@ def quantile_metrics() -> list[Metric]:
     return [
         Metric("pinball", "min", quantile_record, *_figure(lambda of, weights: _mean(of[:, LOSS], weights))),
         Metric(
-            "coverage", "max", quantile_record, *_figure(lambda of, weights: _mean(of[:, INSIDE], weights))
+            "coverage",
+            "max",
+            quantile_record,
+            *_figure(lambda of, weights: _mean(of[:, INSIDE], weights)),
+            describes=True,
         ),
         Metric("coverage_error", "min", quantile_record, *_figure(_off)),
         Metric(
@@ -72,6 +77,7 @@ def quantile_metrics() -> list[Metric]:
             "min",
             quantile_record,
             *_figure(lambda of, weights: _mean(of[:, WIDTH], weights)),
+            describes=True,
         ),
     ]
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 
+from cotrain._base import InvalidArgumentError
+from cotrain.tasks import Regression
 from cotrain.tasks.table._quantile_metrics import quantile_metrics, quantile_record
 
 RNG = np.random.default_rng(0)
@@ -42,3 +45,19 @@ def test_a_row_of_weight_two_counts_as_two() -> None:
 def test_one_number_a_row_has_no_such_figures() -> None:
     assert np.isnan(quantile_record(TRUE, TRUE, MASK)).all()
     assert all(np.isnan(metric.compute(TRUE, TRUE, MASK)) for metric in quantile_metrics())
+
+
+@pytest.mark.parametrize("first", ["coverage", "interval_width"])
+def test_what_the_widest_or_the_narrowest_interval_is_best_in_chooses_nothing(first: str) -> None:
+    with pytest.raises(
+        InvalidArgumentError, match=f"'{first}' cannot be the first metric.*: .*pinball, coverage_error"
+    ):
+        Regression("y", quantiles=[0.1, 0.9], metrics=[first, "pinball"])
+    task = Regression("y", quantiles=[0.1, 0.9], metrics=["pinball", first])
+    assert [metric.describes for metric in task.chosen_metrics()] == [False, True]
+
+
+def test_the_metric_that_comes_first_without_a_choice_judges() -> None:
+    task = Regression("y", quantiles=[0.1, 0.9])
+    task.fit(pl.DataFrame({"y": [1.0, 2.0, 3.0]}))
+    assert not task.chosen_metrics()[0].describes
