@@ -190,6 +190,8 @@ class CoTrainingStage:
             logger.message(f"co-training ended: {outcome.stopped}")
             for task, verdict in verdicts.items():
                 logger.message(f"  {task}: {verdict}")
+            for task, difference in outcome.unlike.items():
+                logger.message(f"  {task}: {difference}")
         if self.folder is not None:
             record = {**outcome.to_json(), "verdicts": verdicts, "kept": kept}
             left = [task.name for task in self.preprocessor.tasks if task not in self.tasks]

@@ -25,6 +25,7 @@ def rounds_section(cotraining: Mapping[str, Any] | None, pen: Pen) -> Section | 
     peers = ", ".join(map(short, cotraining["peers"]))
     text = f"{len(rounds)} round{'s' * (len(rounds) != 1)}; who learns and teaches: {peers}. "
     text += f"The rounds ended: {cotraining['stopped']}."
+    text += "".join(f" {short(task)}: {said}." for task, said in cotraining.get("unlike", {}).items())
     tried = dict.fromkeys(record.get("strategy", "") for record in rounds)
     if len(tried) == 1:
         text += " The dotted line is the round that was chosen, 0 where the start answers."

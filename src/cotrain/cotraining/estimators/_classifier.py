@@ -153,7 +153,10 @@ class CoTrainingClassifier(ClassifierMixin, SemiSupervised):
             found.append(values / values.sum(axis=1, keepdims=True))
         return found
 
-    def _targets(self, y: np.ndarray, names: Sequence[str]) -> dict[str, tuple[Task, pl.DataFrame]]:
+    def _targets(
+        self, y: np.ndarray, names: Sequence[str], counts: np.ndarray
+    ) -> dict[str, tuple[Task, pl.DataFrame]]:
+        # A class of which no label counts is one all the same, as it is for scikit-learn's classifiers.
         self._classes: list[np.ndarray] = []
         found = {}
         for t, name in enumerate(names):

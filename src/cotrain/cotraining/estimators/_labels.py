@@ -81,6 +81,30 @@ def unlabelled(y: np.ndarray) -> np.ndarray:
     return y == -1 if y.dtype.kind == "i" else np.zeros(len(y), dtype=bool)
 
 
+def units_of(groups: Any, n: int) -> np.ndarray:
+    """Return numbers of the groups, int64 [n]; −1: the row has none, and stands for itself.
+
+    Args:
+        groups: [n] names or numbers, None or NaN where there is none.
+        n: number of rows.
+
+    Raises:
+        DataError: there is not one group for each row.
+
+    Example:
+        >>> units_of(["a", None, "b", "a"], 4).tolist()
+        [0, -1, 1, 0]
+    """
+    columns, _ = columns_of(groups)
+    if columns.shape != (n, 1):
+        raise DataError(f"groups has the shape {columns.shape}: expected one group for each of the {n} rows.")
+    numbers: dict[Any, int] = {}
+    return np.array(
+        [-1 if _is_missing(one) else numbers.setdefault(one, len(numbers)) for one in columns[:, 0]],
+        dtype=np.int64,
+    )
+
+
 def check_labels(name: str, labels: np.ndarray, *, marked: bool) -> None:
     """Refuse words that were markers once, and warn where −1 seems to be meant as a class.
 

@@ -129,7 +129,9 @@ class CoTrainingRegressor(RegressorMixin, SemiSupervised):
                 values.append(r2_score(truth[known, t], predicted[known, t], sample_weight=kept))
         return float(np.mean(values)) if values else float("nan")
 
-    def _targets(self, y: np.ndarray, names: Sequence[str]) -> dict[str, tuple[Task, pl.DataFrame]]:
+    def _targets(
+        self, y: np.ndarray, names: Sequence[str], counts: np.ndarray
+    ) -> dict[str, tuple[Task, pl.DataFrame]]:
         try:
             values = y.astype(np.float64)
         except (TypeError, ValueError) as error:
@@ -145,7 +147,9 @@ class CoTrainingRegressor(RegressorMixin, SemiSupervised):
                 )
             task = Regression(name)
             labels = pl.DataFrame({name: column}).fill_nan(None)
-            task.fit(labels)
+            scaled_by = labels.filter(counts)
+            # Where none counts the weights are refused later, by the name of the task.
+            task.fit(labels if scaled_by[name].null_count() == scaled_by.height else scaled_by)
             self._tasks.append(task)
             found[name] = task, labels
         return found

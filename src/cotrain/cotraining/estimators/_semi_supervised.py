@@ -25,7 +25,7 @@ from cotrain.cotraining._estimator_factory import EstimatorFactory, seeded
 from cotrain.cotraining._network_factory import NetworkFactory
 from cotrain.cotraining._predictions import Prediction
 from cotrain.cotraining._settings import CoTraining
-from cotrain.cotraining.estimators._labels import columns_of, require_distinct
+from cotrain.cotraining.estimators._labels import columns_of, require_distinct, units_of
 from cotrain.cotraining.rounds._records import CoTrainingResult
 from cotrain.cotraining.rounds._run import CoTrainingRun, cleaned
 from cotrain.cotraining.rounds._strategy_selection import run_rounds, strategy_for_views
@@ -83,8 +83,16 @@ class SemiSupervised(BaseEstimator, ABC):
         self.random_state = random_state
 
     @abstractmethod
-    def _targets(self, y: np.ndarray, names: Sequence[str]) -> dict[str, tuple[Task, pl.DataFrame]]:
-        """Return for each column of y [N, K] that is to be learned its fitted task and its labels, coded."""
+    def _targets(
+        self, y: np.ndarray, names: Sequence[str], counts: np.ndarray
+    ) -> dict[str, tuple[Task, pl.DataFrame]]:
+        """Return for each column of y [N, K] that is to be learned its fitted task and its labels, coded.
+
+        Args:
+            y: labels and holes.
+            names: of the columns.
+            counts: [N] bool: False where the label of a row has weight 0, and sets no scale.
+        """
 
     @abstractmethod
     def _keep_labels(self, y: np.ndarray, outcome: CoTrainingResult | None, train_rows: np.ndarray) -> None:
@@ -92,14 +100,17 @@ class SemiSupervised(BaseEstimator, ABC):
 
     # -- learning -----------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Fit to labelled and unlabelled rows.
 
         Args:
             X: [n, n_features] array, sparse matrix or frame; NaN is a missing value.
             y: [n], or [n, K] for K tasks.
-            sample_weight: [n] weights ≥ 0 of the rows' labels; their mean over the labelled rows becomes 1,
+            sample_weight: [n] weights ≥ 0 of the rows' labels; their mean over the labels above 0 becomes 1,
                 so that pseudo-labels keep their weight beside them. A label of weight 0 counts as none.
+            groups: [n] which rows belong together, such as the visits of a patient; a row without one
+                (None, NaN) stands for itself. Rows of a group are held out together, and rounds are judged
+                by whole groups, of which there must be ten.
 
         Raises:
             DataError: a task has no label, or labels have weights of which the estimator would not hear.
@@ -116,14 +127,17 @@ class SemiSupervised(BaseEstimator, ABC):
         self._single = labels.shape[1] == 1
         self._names = names
         weights = None if sample_weight is None else self._weights(sample_weight, len(labels))
-        coded = self._targets(labels, names)
+        units = None if groups is None else units_of(groups, len(labels))
+        counts = np.ones(len(labels), dtype=bool) if weights is None else weights > 0
+        coded = self._targets(labels, names, counts)
         self._outcome: CoTrainingResult | None = None
+        self._history: dict[str, Any] = {}
         train_rows = np.arange(len(labels))
         self._schema = self._fitted_schema(frame)
         if coded:
-            train_rows = self._co_train(frame, coded, seed, weights)
+            train_rows = self._co_train(frame, coded, seed, weights=weights, units=units)
         self._keep_labels(labels, self._outcome, train_rows)
-        self.history_ = {} if self._outcome is None else self._outcome.to_json()
+        self.history_ = self._history
         return self
 
     def _weights(self, sample_weight: Any, n: int) -> np.ndarray:
@@ -153,7 +167,9 @@ class SemiSupervised(BaseEstimator, ABC):
         frame: pl.DataFrame,
         coded: dict[str, tuple[Task, pl.DataFrame]],
         seed: int,
+        *,
         weights: np.ndarray | None,
+        units: np.ndarray | None,
     ) -> np.ndarray:
         tasks = [task for task, _ in coded.values()]
         pairs = {task.name: task.encode(labels) for task, labels in coded.values()}
@@ -161,6 +177,7 @@ class SemiSupervised(BaseEstimator, ABC):
             self._schema.encode(frame),
             {name: pair[0] for name, pair in pairs.items()},
             {name: _weighted(name, pair[1], weights) for name, pair in pairs.items()},
+            units=None if units is None else torch.from_numpy(units),
         )
         if weights is not None:
             self._require_heed(rows)
@@ -185,6 +202,7 @@ class SemiSupervised(BaseEstimator, ABC):
         outcome = replace(run_rounds(run), doubted=doubted)
         if against:
             outcome = replace(outcome, stopped=f"{against}; {outcome.stopped}")
+        self._history = outcome.to_json()
         self._outcome = outcome.for_answers()
         # In float32 the last digits of an answer depend on which rows are asked for with it.
         self._outcome.in_double()
@@ -206,10 +224,16 @@ class SemiSupervised(BaseEstimator, ABC):
             edges = np.quantile(targets[mask], [0.25, 0.5, 0.75])
             grouped = np.searchsorted(edges, targets) if not task.has_classes else targets.astype(int)
             codes[task.name] = np.where(mask, grouped, -1)
-        table = pl.DataFrame({"row": everything})
-        parts = split_rows(table, Split(self.validation_fraction, 0.0), seed, codes)
-        held = parts["validation"]
-        return np.setdiff1d(everything, held), held
+        units = rows.units
+        # A row that stands for itself is a group of its own.
+        group = (
+            everything - len(rows) if units is None else np.where(units < 0, everything - len(rows), units)
+        )
+        table = pl.DataFrame({"row": everything, "group": group})
+        split = Split(self.validation_fraction, 0.0, group=None if units is None else "group")
+        parts = split_rows(table, split, seed, codes)
+        held, unused = parts["validation"], parts["unused"]
+        return np.setdiff1d(everything, np.concatenate([held, unused])), held
 
     # -- parts --------------------------------------------------------------------------------------
 
@@ -355,7 +379,7 @@ def _default_encoder(spec: InputSpec) -> Encoder:
 
 
 def _weighted(name: str, mask: torch.Tensor, weights: np.ndarray | None) -> torch.Tensor:
-    """Return the mask of labels times the rows' weights, whose mean over the labelled rows is 1."""
+    """Return the mask of labels times the rows' weights, whose mean over the labels above 0 is 1."""
     if weights is None:
         return mask
     weighted = mask.double() * torch.from_numpy(weights)[:, None]
@@ -363,7 +387,7 @@ def _weighted(name: str, mask: torch.Tensor, weights: np.ndarray | None) -> torc
         raise DataError(
             f"sample_weight: the weight of every labelled row of {name!r} is zero: expected some above 0."
         )
-    return (weighted / weighted[mask > 0].mean()).float()
+    return (weighted / weighted[weighted > 0].mean()).float()
 
 
 def _dense(matrix: Any) -> np.ndarray:

@@ -11,7 +11,7 @@ from cotrain._base import numpy_generator
 from cotrain._base._ragged import labelled_rows
 from cotrain.cotraining._entries import known_entries, offsets_of, row_of_entry
 from cotrain.cotraining._predictions import class_targets
-from cotrain.data._row_hash import row_keys
+from cotrain.data._row_hash import row_keys, rows_seen_in
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
@@ -49,6 +49,26 @@ def calibration_folds(tasks: Sequence[Task], examples: Examples, folds: int, see
         seed: names the random stream.
     """
     return _dealt(tasks, examples, folds, _together(examples), numbers=(seed, "folds"))
+
+
+def belong_to(examples: Examples, held: Examples) -> Tensor:
+    """Return which rows have the very same inputs as a row that is held out, or are of its unit, bool [N].
+
+    Labels of theirs, true or not, would tell the rounds of the held-out rows themselves.
+
+    Args:
+        examples: N rows.
+        held: rows that are held out of them, units being numbered alike.
+
+    Example:
+        >>> rows = Examples({"x": torch.arange(3.0)[:, None]}, {}, {}, units=torch.tensor([5, 5, -1]))
+        >>> belong_to(rows, rows.take(torch.tensor([0]))).tolist()
+        [True, True, False]
+    """
+    found = rows_seen_in(examples.inputs, held.inputs)
+    if examples.units is not None and held.units is not None:
+        found |= (examples.units >= 0) & torch.isin(examples.units, held.units)
+    return found
 
 
 def _dealt(

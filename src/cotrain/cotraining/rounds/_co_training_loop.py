@@ -21,8 +21,9 @@ from cotrain.cotraining._predictions import (
     prior_of,
     true_units,
 )
-from cotrain.cotraining.guards._folds import deal_into_folds
+from cotrain.cotraining.guards._folds import belong_to, deal_into_folds
 from cotrain.cotraining.guards._held_out import HeldOut, Holdout, TeacherAssessment
+from cotrain.cotraining.guards._likeness import unlikeness
 from cotrain.cotraining.guards._round_choice import (
     RoundVetoes,
     choose_round,
@@ -49,7 +50,6 @@ from cotrain.cotraining.rounds._records import (
 )
 from cotrain.cotraining.rounds._run import CoTrainingRun
 from cotrain.cotraining.strategies import Strategy
-from cotrain.data._row_hash import rows_seen_in
 from cotrain.tasks import Task
 from cotrain.training import Examples
 
@@ -111,7 +111,7 @@ class CoTrainingLoop:
         open_rows = torch.ones(len(run.examples), dtype=torch.bool)
         for rows in (run.validation, held):
             if rows is not None:
-                open_rows &= ~rows_seen_in(run.examples.inputs, rows.inputs)
+                open_rows &= ~belong_to(run.examples, rows)
         self.labeller = PseudoLabeller(
             run.settings, self.strategy, run.examples, open_rows=open_rows, priors=self.priors
         )
@@ -121,6 +121,7 @@ class CoTrainingLoop:
         self.vetoes = RoundVetoes(self.tasks, run.examples, shares, run.settings.max_drift)
         self.assessments: list[dict[str, TeacherAssessment]] = []
         self.online: OnlineTraining | None = None
+        self.unlike: dict[str, str] = {}
         self._latest: PredictionCache | None = None
 
     def _prior(self, task: Task) -> Tensor:
@@ -137,7 +138,7 @@ class CoTrainingLoop:
     def run(self) -> CoTrainingResult:
         """Label, fit and check until a rule says stop; then choose a round for every task."""
         rounds, checked, records, stopped = self._play()
-        held = self._held_out(checked)
+        held = self._held_out(checked, rounds[0])
         choices = {
             task.name: choose_round(task, held[task.name], self.vetoes, self.settings) for task in self.tasks
         }
@@ -156,6 +157,7 @@ class CoTrainingLoop:
             pool=int((~self.true_rows).sum()),
             held_out=held,
             online=self.strategy.online is not None,
+            unlike=self.unlike,
         )
 
     def _play(self) -> tuple[list[list[FittedPeer]], list[Predictions], list[RoundRecord], str]:
@@ -310,7 +312,7 @@ class CoTrainingLoop:
         n_labels = int(labelled_rows(self.examples.masks[task.name]).sum())
         return self.given.settings.margin > 0 and n_labels >= max(2, self.given.settings.min_labels)
 
-    def _held_out(self, checked: Sequence[Predictions]) -> dict[str, HeldOut]:
+    def _held_out(self, checked: Sequence[Predictions], start: Sequence[FittedPeer]) -> dict[str, HeldOut]:
         """Return each task's predictions for held-out rows: validation rows, and folds if these are few."""
         nothing = self.examples.take(torch.arange(0))
         found = {}
@@ -318,6 +320,12 @@ class CoTrainingLoop:
             rows = nothing if self.held is None else self.held
             predictions = [one[task.name] for one in checked] if checked[0] else []
             found[task.name] = HeldOut.of(task, predictions or self._empty(task, len(checked)), rows)
+        pool = self.examples.take(torch.nonzero(~self.true_rows).flatten())
+        enough = [task for task in self.tasks if found[task.name].n_labels >= ENOUGH_HELD]
+        if enough and len(pool):
+            beside = answers(start, self.answering, pool.inputs)
+            for task in enough:
+                self._note(task, [found[task.name]], [beside[task.name]])
         few = [
             task
             for task in self.tasks
@@ -327,11 +335,23 @@ class CoTrainingLoop:
         ]
         if not few or not self.settings.margin:
             return found
-        for rows, of_fold in self._folds():
+        parts: dict[str, list[HeldOut]] = {task.name: [] for task in few}
+        on_pool: list[Predictions] = []
+        for rows, of_fold, start_of_fold in self._folds():
             for task in few:
-                part = HeldOut.of(task, [one[task.name] for one in of_fold], rows)
-                found[task.name] = found[task.name].joined(part)
+                parts[task.name].append(HeldOut.of(task, [one[task.name] for one in of_fold], rows))
+                found[task.name] = found[task.name].joined(parts[task.name][-1])
+            if len(pool):
+                on_pool.append(answers(start_of_fold, self.answering, pool.inputs))
+        for task in few:
+            self._note(task, parts[task.name], [one[task.name] for one in on_pool])
         return found
+
+    def _note(self, task: Task, held: Sequence[HeldOut], pool: Sequence[Prediction]) -> None:
+        """Keep what speaks against held-out labels as witnesses of the pool."""
+        said = unlikeness(task, held, pool)
+        if said:
+            self.unlike[task.name] = said
 
     def _empty(self, task: Task, n_rounds: int) -> list[Prediction]:
         n_targets = self._entries(task).shape[1]
@@ -350,8 +370,8 @@ class CoTrainingLoop:
             )
         ] * n_rounds
 
-    def _folds(self) -> Iterator[tuple[Examples, list[Predictions]]]:
-        """Run the rounds once more without the labels of each fold; yield its rows and what was predicted."""
+    def _folds(self) -> Iterator[tuple[Examples, list[Predictions], list[FittedPeer]]]:
+        """Run the rounds once more without each fold's labels; yield its rows, what was said, the start."""
         fold_of = deal_into_folds(self.tasks, self.examples, self.settings.folds, self.given.seed)
         for fold in range(self.settings.folds):
             held = self.examples.take(torch.nonzero(fold_of == fold).flatten())
@@ -364,7 +384,8 @@ class CoTrainingLoop:
                     callback=None,
                     truth=None,
                 )
-                yield held, CoTrainingLoop(run, held)._play()[1]
+                fitted, checked, _, _ = CoTrainingLoop(run, held)._play()
+                yield held, checked, fitted[0]
 
     def _shares(self, fitted: Sequence[FittedPeer]) -> dict[str, Tensor]:
         """Return the shares of classes, or symbols, in a round's answers on the unlabelled cells, [T, C]."""

@@ -122,6 +122,7 @@ class CoTrainingResult:
         doubted: task -> true labels that were taken out as probably wrong; empty where none were looked for.
         online: whether the peers went on from round to round, so that no fit to the labels of one round is
             what they are.
+        unlike: task -> in what its labelled rows were seen to differ from the unlabelled ones, in words.
     """
 
     records: Sequence[RoundRecord]
@@ -137,6 +138,7 @@ class CoTrainingResult:
     held_out: Mapping[str, HeldOut] = field(default_factory=dict)
     doubted: Mapping[str, int] = field(default_factory=dict)
     online: bool = False
+    unlike: Mapping[str, str] = field(default_factory=dict)
 
     def predictions(self, inputs: Mapping[str, Tensor]) -> dict[str, Prediction]:
         """Return the joint answer for every task, each from its chosen round."""
@@ -171,6 +173,7 @@ class CoTrainingResult:
             "verdicts": dict(self.verdicts),
             "held_out_labels": {task: held.n_labels for task, held in self.held_out.items()},
             "doubted_labels": dict(self.doubted),
+            "unlike": dict(self.unlike),
             "accepted": {task: labels.n_accepted for task, labels in self.labels.items()},
             "rounds": [record.to_json() for record in self.records],
         }

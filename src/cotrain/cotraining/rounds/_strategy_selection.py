@@ -177,6 +177,7 @@ def together(
         labels={task: _labels(task, outcomes, best[task], names) for task, names in improved.items()},
         pool=first.pool,
         held_out=first.held_out,
+        unlike=first.unlike,
     )
 
 

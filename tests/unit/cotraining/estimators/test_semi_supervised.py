@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 from sklearn.datasets import make_blobs
 from sklearn.ensemble import (
     BaggingClassifier,
@@ -35,7 +36,9 @@ from cotrain.cotraining import (
     Strategy,
     TwoViewCoTraining,
 )
+from cotrain.cotraining.estimators import _semi_supervised
 from cotrain.cotraining.estimators._semi_supervised import SemiSupervised, _weighted
+from cotrain.cotraining.rounds._strategy_selection import run_rounds
 from cotrain.networks import MLP, TableEncoder
 
 BOTH = [(CoTrainingClassifier, LogisticRegression()), (CoTrainingRegressor, Ridge())]
@@ -54,7 +57,7 @@ def rows(cls, n: int = 120, labelled: int = 40) -> tuple[np.ndarray, np.ndarray]
 
 @given(st.data())
 @settings(max_examples=60)
-def test_weights_have_mean_one_over_the_labelled_rows_and_keep_their_ratios(data):
+def test_weights_have_mean_one_over_the_labels_that_count_and_keep_their_ratios(data):
     n = data.draw(st.integers(1, 12))
     labelled = np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
     given_ = st.floats(0.0, 1e6, allow_subnormal=False).map(lambda v: 0.0 if v < 1e-6 else v)
@@ -66,8 +69,70 @@ def test_weights_have_mean_one_over_the_labelled_rows_and_keep_their_ratios(data
         return
     found = _weighted("sold", mask, weights)[:, 0].numpy()
     assert (found[~labelled] == 0).all()
-    assert found[labelled].mean() == pytest.approx(1.0, rel=1e-5)
-    assert found[labelled] == pytest.approx(weights[labelled] / weights[labelled].mean(), rel=1e-5)
+    counts = labelled & (weights > 0)
+    assert found[counts].mean() == pytest.approx(1.0, rel=1e-5)
+    assert found[labelled] == pytest.approx(weights[labelled] / weights[counts].mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        CoTrainingClassifier(estimator=LogisticRegression(), max_rounds=1, random_state=0),
+        CoTrainingClassifier(max_rounds=1, updates=20, random_state=0),
+        CoTrainingRegressor(estimator=Ridge(), max_rounds=1, random_state=0),
+        CoTrainingRegressor(max_rounds=1, updates=20, random_state=0),
+    ],
+    ids=lambda model: f"{type(model).__name__}-{model.estimator}",
+)
+def test_a_label_of_weight_zero_is_none(model):
+    x, y = rows(type(model), labelled=60)
+    y = np.where(np.arange(len(y)) < 60, y % 2, y)
+    without = np.where(np.arange(len(y)) < 12, y[-1], y)
+    weights = np.where(np.arange(len(y)) < 12, 0.0, 2.0)
+    answers = [
+        getattr(one, "predict_proba", one.predict)(x)
+        for one in (clone(model).fit(x, y, weights), clone(model).fit(x, without))
+    ]
+    assert np.array_equal(*answers)
+
+
+@pytest.mark.parametrize("cls", [CoTrainingClassifier, CoTrainingRegressor])
+@pytest.mark.parametrize("n_groups", [4, 30])
+def test_rows_of_a_group_are_held_out_together_and_judge_as_one(cls, n_groups):
+    x, y = rows(cls, labelled=60)
+    groups = [f"g{row % n_groups}" if row % 31 else None for row in range(len(x))]
+    estimator = LogisticRegression() if cls is CoTrainingClassifier else Ridge()
+    model = cls(estimator=estimator, max_rounds=1, validation_fraction=0.0, random_state=0)
+    runs = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_semi_supervised, "run_rounds", lambda run: runs.append(run) or run_rounds(run))
+        model.fit(x, y, groups=groups)
+    units = runs[0].examples.units.tolist()
+    assert [unit < 0 for unit in units] == [group is None for group in groups]
+    assert len(set(zip(units, groups, strict=True))) == n_groups + 1
+    verdict = next(iter(model.history_["verdicts"].values()))
+    alone = sum(group is None for group in groups[:60])
+    assert ("groups or blocks" in verdict) == (n_groups + alone < 10)
+
+
+@pytest.mark.parametrize("cls", [CoTrainingClassifier, CoTrainingRegressor])
+def test_no_row_of_a_group_that_validates_is_trained_on(cls, monkeypatch):
+    x, y = rows(cls, n=700, labelled=600)
+    groups = np.arange(700) % 50
+    seen = []
+    monkeypatch.setattr(_semi_supervised, "run_rounds", lambda run: seen.append(run) or run_rounds(run))
+    estimator = LogisticRegression() if cls is CoTrainingClassifier else Ridge()
+    cls(estimator=estimator, max_rounds=1, random_state=0).fit(x, y, groups=groups)
+    parts = [set(part.units.tolist()) for part in (seen[0].examples, seen[0].validation)]
+    assert all(parts)
+    assert not parts[0] & parts[1]
+
+
+@pytest.mark.parametrize("groups", [[1, 2], np.zeros((200, 2)), "a"])
+def test_groups_that_are_not_one_a_row_are_refused(groups):
+    x, y = rows(CoTrainingClassifier)
+    with pytest.raises(DataError, match=r"groups has the shape|y has the shape"):
+        CoTrainingClassifier(estimator=LogisticRegression()).fit(x, y, groups=groups)
 
 
 def test_without_weights_the_mask_is_left_alone():

@@ -133,6 +133,18 @@ def test_a_row_in_the_pool_that_is_like_one_of_a_fold_gets_no_label_in_its_round
     )
 
 
+@pytest.mark.parametrize("as_validation", [False, True])
+def test_a_row_in_the_pool_of_the_same_unit_as_one_held_out_gets_no_label(make_problem, as_validation):
+    problem = make_problem(labelled=60)
+    units = torch.arange(200) // 10
+    units[100:110], units[110:120] = units[0], -1
+    rows = replace(problem.train, units=units)
+    held, rest = rows.take(torch.arange(20)), rows.take(torch.arange(20, 200))
+    run = replace(problem.given(CoTraining(SelfTraining()), validation=False), examples=rest, truth=None)
+    loop = CoTrainingLoop(replace(run, validation=held)) if as_validation else CoTrainingLoop(run, held)
+    assert torch.nonzero(~loop.labeller.open_rows).flatten().tolist() == list(range(80, 90))
+
+
 def test_validation_labels_do_not_teach(make_problem):
     """Permuting validation labels changes which round is kept and nothing about what is learned."""
     problem = make_problem(labelled=30)
