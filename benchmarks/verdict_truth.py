@@ -106,7 +106,7 @@ def judge_one(kind: str, seed: int, arguments: argparse.Namespace) -> dict[str, 
             "encoder": {"kind": "TableEncoder", "width": WIDTH.get(kind, 32)},
             "training": {
                 "epochs": arguments.epochs,
-                "batch_size": arguments.batch_size,
+                "batch_size": arguments.batch_size or 64,
                 "average": 0.9,
                 "learning_rate": 0.01,
             },
@@ -120,6 +120,8 @@ def judge_one(kind: str, seed: int, arguments: argparse.Namespace) -> dict[str, 
             config["compare"]["folds"] = arguments.folds
         if arguments.defaults:
             del config["encoder"], config["training"], config["compare"]["learning_rates"]
+            if arguments.batch_size:
+                config["training"] = {"batch_size": arguments.batch_size}
         said = compare(Configuration.from_config(config), Path(folder) / "said", workers=arguments.workers)
         if arguments.truth_seeds and not arguments.folds and any(word in WORDS for _, word in words_of(said)):
             config |= {"test": f"{folder}/other.parquet", "seed": seed + 100}
@@ -172,7 +174,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--truth-seeds", type=int, default=8, help="0: the truth is not measured")
     parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--batch-size", type=int, default=64, help="rows in a step")
+    parser.add_argument("--batch-size", type=int, help="rows in a step; default: 64, or the library's")
     parser.add_argument("--defaults", action="store_true", help="of the library: ten times as long")
     parser.add_argument("--folds", type=int, help="cross-validation; default: one test part")
     parser.add_argument("--workers", type=int, default=1)
