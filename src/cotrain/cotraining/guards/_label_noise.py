@@ -17,6 +17,8 @@ from cotrain.training import Examples
 
 #: Of a class's labels so many may be doubted: with more the doubt falls on the model that doubts.
 MOST_OF_A_CLASS = 0.5
+#: Standard errors by which a model must tell the classes apart before it may doubt any label.
+SURE = 1.645
 
 
 def label_issues(task: Task, prediction: Prediction, targets: Leaf, mask: Leaf) -> Tensor:
@@ -76,10 +78,39 @@ def label_issues(task: Task, prediction: Prediction, targets: Leaf, mask: Leaf) 
     return doubted
 
 
+def tells_apart(task: Task, prediction: Prediction, targets: Leaf, mask: Leaf) -> bool:
+    """Return whether a model says a row's own label more surely than labels at random, beyond chance.
+
+        mean_i d_i > 1.645 σ(d) / √n,     d_i = p_i(y_i) - Σ_c s_c p_i(c),
+
+    s_c being the share of class c among the n labels: 0 for whoever says the same of all rows. Confident
+    learning asks no such thing, and takes half of all classes but the likeliest from such a model.
+
+    Args:
+        task: see `label_issues`, as the others.
+        prediction: of the N rows.
+        targets: of the task.
+        mask: of the same layout.
+    """
+    if prediction.probabilities is None or prediction.heard is not None or not prediction.is_finite():
+        return False
+    classes, n = class_targets(task, targets), n_classes(task)
+    known = known_entries(task, mask) & (classes < n)
+    excess = []
+    for t in range(classes.shape[1]):
+        p, of_row = prediction.probabilities[known[:, t], t].double(), classes[known[:, t], t]
+        shares = torch.bincount(of_row, minlength=n).double() / max(1, len(of_row))
+        excess.append(p.gather(1, of_row[:, None])[:, 0] - p @ shares)
+    d = torch.cat(excess)
+    return len(d) > 1 and float(d.mean()) > max(ROUNDING, SURE * float(d.std()) / len(d) ** 0.5)
+
+
 def without_issues(
     tasks: Sequence[Task], examples: Examples, predictions: Mapping[str, Prediction]
 ) -> tuple[Examples, dict[str, int]]:
     """Return rows in which doubted labels count as missing, and how many of each task these are.
+
+    A model that does not tell a task's classes apart, see `tells_apart`, doubts none of its labels.
 
     Args:
         tasks: fitted.
@@ -90,7 +121,10 @@ def without_issues(
     for task in tasks:
         mask = masks[task.name]
         if task.name in predictions:
-            doubted = label_issues(task, predictions[task.name], examples.targets[task.name], mask)
+            said = predictions[task.name], examples.targets[task.name], mask
+            doubted = label_issues(task, *said)
+            if not tells_apart(task, *said):
+                doubted = torch.zeros_like(doubted)
             weights = mask_entries(task, mask)
             masks[task.name] = like(mask, torch.where(doubted, torch.zeros_like(weights), weights))
             counts[task.name] = int(doubted.sum())

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from texts import coded, saying, text_task
 
 from cotrain.cotraining import Prediction, prediction_of_output
-from cotrain.cotraining.guards._label_noise import label_issues, without_issues
+from cotrain.cotraining.guards._label_noise import label_issues, tells_apart, without_issues
 from cotrain.tasks import Multiclass, Regression, Task
 from cotrain.training import Examples
 
@@ -129,6 +129,34 @@ def test_doubted_labels_count_as_missing_and_weights_stay():
     assert kept.masks["colour"].flatten().tolist() == [1.0, 2.0, 0.0, 0.5, 1.0, 0.0]
     assert rows.masks["colour"].flatten().tolist() == [1.0, 2.0, 1.0, 0.5, 1.0, 0.0]
     assert without_issues([three_classes()], rows, {})[1] == {}
+
+
+def rows_of(labels: torch.Tensor) -> Examples:
+    truth = {"colour": labels[:, None]}
+    return Examples({"x": torch.zeros(len(labels), 1)}, truth, {"colour": torch.ones(len(labels), 1) > 0})
+
+
+@pytest.mark.parametrize("shares", [(0.6, 0.3, 0.1), (1 / 3, 1 / 3, 1 / 3), (0.98, 0.01, 0.01)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_who_says_the_same_of_all_rows_doubts_no_label(shares, dtype):
+    labels = torch.arange(60) % 3
+    said = Prediction(torch.tensor([shares] * 60, dtype=dtype)[:, None])
+    assert without_issues([three_classes()], rows_of(labels), {"colour": said})[1] == {"colour": 0}
+
+
+def test_who_knows_nothing_doubts_labels_of_one_task_in_twenty_and_who_knows_of_all():
+    doubted, told = 0, 0
+    for seed in range(200):
+        generator = torch.Generator().manual_seed(seed)
+        labels = torch.randint(0, 3, (60,), generator=generator)
+        noise = torch.randn(60, 3, generator=generator)
+        knows = noise + 1.5 * torch.nn.functional.one_hot(labels, 3)
+        truth = (labels[:, None], torch.ones(60, 1) > 0)
+        nothing, something = (Prediction(of.softmax(dim=1)[:, None]) for of in (noise, knows))
+        doubted += tells_apart(three_classes(), nothing, *truth)
+        told += tells_apart(three_classes(), something, *truth)
+    assert 1 <= doubted <= 20
+    assert told == 200
 
 
 def test_texts_are_never_doubted():
