@@ -15,6 +15,11 @@ from cotrain.tasks import Task
 FALSE_ALARMS = 0.01
 
 
+def can_be_unlike(task: Task) -> bool:
+    """Return whether anything is said of a task: words, pixels and texts of a row are not independent."""
+    return task.reads == "vector"
+
+
 def unlikeness(task: Task, held: Sequence[HeldOut], pool: Sequence[Prediction]) -> str:
     """Say in what labelled rows are unlike the unlabelled ones; "" where that is not seen.
 
@@ -30,7 +35,7 @@ def unlikeness(task: Task, held: Sequence[HeldOut], pool: Sequence[Prediction]) 
     as one.
 
     Args:
-        task: the task; of words, pixels and texts, which are not independent, nothing is said.
+        task: see `can_be_unlike`.
         held: per fit, what it says of its held-out labels, the start's first.
         pool: per fit, what its start says of the unlabelled rows.
 
@@ -38,7 +43,7 @@ def unlikeness(task: Task, held: Sequence[HeldOut], pool: Sequence[Prediction]) 
     Shift", 2019, https://arxiv.org/abs/1810.11953, there with the outputs of one fit on rows held out;
     Stephens, 1970, for the distribution of Kolmogorov's distance in small samples.
     """
-    if task.reads != "vector" or not any(one.n_labels for one in held) or not any(map(_n_rows, pool)):
+    if not can_be_unlike(task) or not any(one.n_labels for one in held) or not any(map(_n_rows, pool)):
         return ""
     labelled = np.concatenate([_said(one.predictions[0]) for one in held])
     unlabelled = np.concatenate([_said(one) for one in pool])

@@ -23,7 +23,7 @@ from cotrain.cotraining._predictions import (
 )
 from cotrain.cotraining.guards._folds import belong_to, deal_into_folds
 from cotrain.cotraining.guards._held_out import HeldOut, Holdout, TeacherAssessment
-from cotrain.cotraining.guards._likeness import unlikeness
+from cotrain.cotraining.guards._likeness import can_be_unlike, unlikeness
 from cotrain.cotraining.guards._round_choice import (
     RoundVetoes,
     choose_round,
@@ -321,7 +321,8 @@ class CoTrainingLoop:
             predictions = [one[task.name] for one in checked] if checked[0] else []
             found[task.name] = HeldOut.of(task, predictions or self._empty(task, len(checked)), rows)
         pool = self.examples.take(torch.nonzero(~self.true_rows).flatten())
-        enough = [task for task in self.tasks if found[task.name].n_labels >= ENOUGH_HELD]
+        asked = [task for task in self.tasks if can_be_unlike(task)]
+        enough = [task for task in asked if found[task.name].n_labels >= ENOUGH_HELD]
         if enough and len(pool):
             beside = answers(start, self.answering, pool.inputs)
             for task in enough:
@@ -336,14 +337,16 @@ class CoTrainingLoop:
         if not few or not self.settings.margin:
             return found
         parts: dict[str, list[HeldOut]] = {task.name: [] for task in few}
+        asked = [task for task in asked if task in few]
         on_pool: list[Predictions] = []
         for rows, of_fold, start_of_fold in self._folds():
             for task in few:
                 parts[task.name].append(HeldOut.of(task, [one[task.name] for one in of_fold], rows))
                 found[task.name] = found[task.name].joined(parts[task.name][-1])
-            if len(pool):
-                on_pool.append(answers(start_of_fold, self.answering, pool.inputs))
-        for task in few:
+            if len(pool) and asked:
+                said = answers(start_of_fold, self.answering, pool.inputs)
+                on_pool.append({task.name: said[task.name] for task in asked})
+        for task in asked:
             self._note(task, parts[task.name], [one[task.name] for one in on_pool])
         return found
 

@@ -10,8 +10,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from cotrain.cotraining import CoTrainingClassifier, CoTrainingRegressor
 from cotrain.cotraining._predictions import Prediction
 from cotrain.cotraining.guards._held_out import HeldOut
-from cotrain.cotraining.guards._likeness import unlikeness
-from cotrain.tasks import Binary, Multiclass, Regression
+from cotrain.cotraining.guards._likeness import can_be_unlike, unlikeness
+from cotrain.tasks import Binary, Multiclass, Regression, Segmentation, Tagging
 
 
 def told(labelled: np.ndarray, pool: np.ndarray, *, units: torch.Tensor | None = None) -> str:
@@ -69,3 +69,11 @@ def test_estimators_tell_of_labelled_rows_that_are_the_easy_ones(cls, fraction, 
         ).fit(x, y)
         assert bool(model.history_["unlike"]) == easy
         assert model.history_["held_out_labels"]["y"] == (120 if fraction else 300)
+
+
+@pytest.mark.parametrize(
+    ("task", "asked"),
+    [(Multiclass("y"), True), (Regression("y"), True), (Tagging("y"), False), (Segmentation("y"), False)],
+)
+def test_only_tasks_with_one_answer_a_row_are_asked(task, asked):
+    assert can_be_unlike(task) == asked
