@@ -69,7 +69,7 @@ def train_cell(
             left_out=left_out,
             loggers=[status],
             dependence=divided.dependence(validation.frame),
-            train_dependence=divided.dependence(train.frame),
+            train_dependence=divided.dependence(train.frame, unlabelled.frame),
         )
         fit_learner(learner, train, validation, options)
         learner.save(place / "model", overwrite=True)

@@ -93,27 +93,36 @@ class Split:
         """The columns that say how rows are split: they are no inputs."""
         return [column for column in (self.column, self.group, self.time) if column is not None]
 
-    def dependence(self, frame: pl.DataFrame) -> dict[str, np.ndarray]:
+    def dependence(
+        self, frame: pl.DataFrame, unlabelled: pl.DataFrame | None = None
+    ) -> dict[str, np.ndarray]:
         """Return what ties labelled rows to one another, as a bootstrap is told of it.
 
         Args:
             frame: labelled rows, such as those of the test.
+            unlabelled: rows without any label that are learned from beside them, whose groups are told too.
 
         Returns:
-            `groups` or `times` [N]; nothing where every row stands for itself.
+            `groups` or `times` [N]; nothing where every row stands for itself. With unlabelled rows that have
+            groups these follow; −1: no labelled row is of that group, or there is none.
 
         Raises:
-            DataError: the column is absent or has values missing.
+            DataError: the column is absent or has values missing in labelled rows.
 
         Example:
             >>> frame = pl.DataFrame({"who": ["b", "a", "b"]})
             >>> Split(group="who").dependence(frame)["groups"].tolist(), Split().dependence(frame)
             ([0, 1, 0], {})
+            >>> Split(group="who").dependence(frame, pl.DataFrame({"who": ["a", "c", None]}))["groups"]
+            array([ 0,  1,  0,  1, -1, -1])
         """
         rows = np.arange(frame.height)
-        if self.group is not None:
-            return {"groups": groups_of(frame, self.group, rows)}
-        return {} if self.time is None else {"times": times_of(frame, self.time, rows)}
+        if self.group is None:
+            return {} if self.time is None else {"times": times_of(frame, self.time, rows)}
+        if unlabelled is not None and self.group in unlabelled.columns:
+            of_each = [text_values(_column(one, self.group, "group")) for one in (frame, unlabelled)]
+            frame = pl.concat(of_each).to_frame(self.group)
+        return {"groups": groups_of(frame, self.group, rows)}
 
 
 def strata(frame: pl.DataFrame, tasks: Sequence[Task]) -> dict[str, np.ndarray]:

@@ -111,7 +111,8 @@ class FitOptions:
         test: test rows, which nothing is learned from: a run that is gone on with must have the same.
         dependence: `groups` or `times` of the validation rows, by which `answer: auto` and co-training count
             them.
-        train_dependence: the same of the training rows, which co-training holds out in folds.
+        train_dependence: the same of the training rows, which co-training holds out in folds, and of those
+            without a label after them, which get none in a fold with rows of their group.
         time_limit: seconds that this fit may take, where it is one of several that share the recipe's limit;
             `None`: that of the recipe.
         trees: gives task -> trees that were fitted to these rows elsewhere; asked when they are needed.

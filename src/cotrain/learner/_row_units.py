@@ -18,7 +18,8 @@ def with_units(rows: Examples, dependence: Mapping[str, np.ndarray], first: int 
     Args:
         rows: N rows.
         dependence: `groups` or `times` of the first rows, see `Split.dependence`; those that follow, which
-            have no label, stand for themselves. Nothing: the rows are returned as they are.
+            have no label, stand for themselves, and so do those of group −1. Nothing: the rows are returned
+            as they are.
         first: number of the first unit.
 
     Example:
@@ -28,8 +29,10 @@ def with_units(rows: Examples, dependence: Mapping[str, np.ndarray], first: int 
     """
     if not dependence:
         return rows, first
-    n = len(next(iter(dependence.values())))
-    known = first + resampling_units(np.arange(n), **dependence)
+    known = np.arange(len(next(iter(dependence.values()))))
+    if "groups" in dependence:
+        known = known[dependence["groups"] >= 0]
+    numbers = first + resampling_units(known, **dependence)
     units = torch.full((len(rows),), -1, dtype=torch.int64)
-    units[:n] = torch.from_numpy(known)
-    return replace(rows, units=units), int(known.max(initial=first - 1)) + 1
+    units[known] = torch.from_numpy(numbers)
+    return replace(rows, units=units), int(numbers.max(initial=first - 1)) + 1

@@ -126,7 +126,7 @@ def _fit(configuration: Configuration, rows: SplitTable, loggers: list[_Reports]
         loggers=loggers,
         left_out=rows.left_out,
         dependence=configuration.split.dependence(validation),
-        train_dependence=configuration.split.dependence(rows["train"]),
+        train_dependence=configuration.split.dependence(rows["train"], rows["unlabelled"]),
     )
     fit_learner(learner, rows.typed("train"), rows.typed("validation"), options)
     held = learner.preprocessor.examples(validation)

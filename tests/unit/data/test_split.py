@@ -230,6 +230,9 @@ def test_what_ties_test_rows_is_told_to_a_bootstrap() -> None:
     table = pl.DataFrame({"who": ["u", "v", "u"], "day": ["2020-01-03", "2020-01-01", "2020-01-02"]})
     assert Split().dependence(table) == Split(column="who").dependence(table) == {}
     assert Split(group="who").dependence(table)["groups"].tolist() == [0, 1, 0]
+    more = pl.DataFrame({"who": [*table["who"][1:], None]})
+    assert Split(group="who").dependence(table, more)["groups"].tolist() == [0, 1, 0, 1, 0, -1]
+    assert Split(group="who").dependence(table, more.drop("who"))["groups"].tolist() == [0, 1, 0]
     times = Split(time="day").dependence(table)["times"]
     assert np.argsort(times).tolist() == [1, 2, 0]
 

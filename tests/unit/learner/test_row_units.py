@@ -72,12 +72,19 @@ def test_the_rounds_know_what_rows_are_split_by(configuration, tmp_path, monkeyp
     monkeypatch.setattr(CoTrainingStage, "improve", improve)
     column = {"group": "who", "time": "day"}[by]
     split = {by: column, "validation": 0.2, "test": 0.2}
+    made = Configuration.from_config({**configuration, "split": split})
     with pytest.raises(Seen):
-        fit(Configuration.from_config({**configuration, "split": split}), tmp_path / "run")
+        fit(made, tmp_path / "run")
     train, validation = found
     labelled = train.labelled().any(dim=1)
     assert (train.units[labelled] >= 0).all()
-    assert (train.units[~labelled] == -1).all()
+    if by == "time":
+        assert (train.units[~labelled] == -1).all()
+    else:
+        parts = SplitTable.of(made)
+        who = [*parts["train"]["who"], *parts["unlabelled"]["who"]]
+        pairs = set(zip(who, train.units.tolist(), strict=True))
+        assert len(pairs) == len(set(who)) == len({unit for _, unit in pairs})
     n_units = [len(rows.units[rows.units >= 0].unique()) for rows in found]
     assert all(1 < n < int(rows.labelled().sum()) for n, rows in zip(n_units, found, strict=True))
     assert not set(train.units[labelled].tolist()) & set(validation.units.tolist())
@@ -90,3 +97,6 @@ def test_rows_that_stand_for_themselves_are_left_as_they_are():
     assert known.units.tolist() == [4, 4, 5]
     assert after == 6
     assert known.take(torch.tensor([2])).units.tolist() == [5]
+    in_groups, after = with_units(rows, {"groups": np.array([1, -1, 1])}, 4)
+    assert in_groups.units.tolist() == [4, -1, 4]
+    assert after == 5

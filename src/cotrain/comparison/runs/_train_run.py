@@ -153,7 +153,7 @@ def _compared(
             config=configuration.config() if run is not None else None,
             test=test if run is not None and test.height else None,
             dependence=configuration.split.dependence(validation),
-            train_dependence=configuration.split.dependence(split["train"]),
+            train_dependence=configuration.split.dependence(split["train"], split["unlabelled"]),
             time_limit=limit if run is not None else None,
             trees=beside.fitted if run is not None else dict,
         )
